@@ -1,0 +1,5 @@
+"""`python -m clipfg` is `clipfg`."""
+
+from clipfg.cli.main import main
+
+main()

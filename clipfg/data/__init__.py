@@ -1,0 +1,1 @@
+"""Where pictures and labels come from: `load_dataset("flowers102")`, `load_dataset("photos/")`."""

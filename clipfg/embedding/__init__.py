@@ -1,0 +1,1 @@
+"""Manifest + encoder -> features, computed once and kept."""

@@ -1,0 +1,104 @@
+"""The contract of an image-text encoder."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from jaxtyping import Float, UInt8
+from torch import Tensor, nn
+
+from clipfg.encoders.preprocessing import Preprocessing
+from clipfg.errors import UsageError
+
+Scoring = Literal["softmax", "sigmoid"]
+Precision = Literal["fp32", "bf16", "fp16"]
+
+DTYPES: dict[str, torch.dtype] = {
+    "fp32": torch.float32,
+    "bf16": torch.bfloat16,
+    "fp16": torch.float16,
+}
+
+
+@dataclass(frozen=True)
+class ImageFeatures:
+    """What an image tower gives: float32 `[b, d]`, not normalised, and patch tokens or None."""
+
+    pooled: Float[Tensor, "b d"]
+    patches: Float[Tensor, "b p d"] | None = None
+
+
+class Encoder(ABC):
+    """An image tower and a text tower with a common embedding space.
+
+    Making one reads configuration files only; the weights are loaded when `model` is first
+    used, so that a run whose embeddings are all cached never pays for them. Subclasses are final.
+
+    Attributes
+    ----------
+    name
+        The full name that `load_encoder` takes ("open_clip:ViT-B-16/dfn2b").
+    precision
+        The number format that the towers compute in; features come out as float32.
+    device
+        Where the towers live.
+    preprocessing
+        Resize, crop and normalisation.
+    dim
+        The width of the embedding space.
+    context_length
+        The longest text in tokens.
+    scoring
+        `"softmax"` over classes (CLIP) or `"sigmoid"` for each class on its own (SigLIP).
+    """
+
+    name: str
+    precision: Precision
+    device: torch.device
+    preprocessing: Preprocessing
+    dim: int
+    context_length: int
+    scoring: Scoring = "softmax"
+
+    @property
+    @abstractmethod
+    def fingerprint(self) -> str:
+        """Hash of weights, preprocessing, text rules and precision; it needs no loaded weights.
+
+        Equal fingerprints mean interchangeable features: caches and stores are keyed by it.
+        """
+
+    @property
+    @abstractmethod
+    def model(self) -> nn.Module:
+        """The towers as their own library built them, in evaluation mode, loaded now if need be."""
+
+    @property
+    @abstractmethod
+    def logit_scale(self) -> float:
+        """The factor on cosine similarities, as trained (CLIP: about 100). Loads no tower."""
+
+    @property
+    def logit_bias(self) -> float:
+        """What is added to scaled similarities; 0 except for sigmoid models. Loads no tower."""
+        return 0.0
+
+    @abstractmethod
+    def encode_images(self, pixels: UInt8[Tensor, "b 3 h w"]) -> ImageFeatures:
+        """Features of pictures that `preprocessing` has resized."""
+
+    @abstractmethod
+    def encode_texts(self, texts: Sequence[str]) -> Float[Tensor, "t d"]:
+        """Features of texts in one batch, float32, not normalised; longer texts are cut."""
+
+    @abstractmethod
+    def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        """Tokens of each text, its special tokens included, before any cut."""
+
+    def encode_regions(
+        self, pixels: UInt8[Tensor, "b 3 h w"], boxes: Sequence[Float[Tensor, "r 4"]]
+    ) -> list[Float[Tensor, "r d"]]:
+        """Features of boxes (`x0, y0, x1, y1` in pixels of `pixels`), for towers with a dense map."""
+        raise UsageError(f"{self.name} has no region features; try an FG-CLIP model.")

@@ -1,0 +1,83 @@
+"""From a decoded picture to the pixels that a tower reads: resize, crop, normalise."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import torch
+from jaxtyping import Float, UInt8
+from PIL import Image
+from torch import Tensor
+
+Interpolation = Literal["nearest", "lanczos", "bilinear", "bicubic", "box", "hamming"]
+
+RESAMPLING: dict[str, Image.Resampling] = {
+    name: Image.Resampling[name.upper()]
+    for name in ("nearest", "lanczos", "bilinear", "bicubic", "box", "hamming")
+}
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """How pictures are brought to a tower's input size and range.
+
+    Parameters
+    ----------
+    size
+        Height and width of the result in pixels.
+    resize
+        `"crop"`: the shorter side to `shortest`, then the centre; `"squash"`: both sides to
+        `size` whatever the shape; `"pad"`: the longer side to `size`, the rest `fill`.
+    shortest
+        What `"crop"` brings the shorter side to, in pixels; the smaller of `size` where None.
+    interpolation
+        Pillow's name of the resampling filter (antialiased, as all of them are in Pillow).
+    mean, std
+        Per-channel statistics on the scale 0 to 1.
+    fill
+        The grey level, 0 to 255, that `"pad"` adds.
+    """
+
+    size: tuple[int, int]
+    resize: Literal["crop", "squash", "pad"] = "crop"
+    shortest: int | None = None
+    interpolation: Interpolation = "bicubic"
+    mean: tuple[float, float, float] = (0.48145466, 0.4578275, 0.40821073)
+    std: tuple[float, float, float] = (0.26862954, 0.26130258, 0.27577711)
+    fill: int = 0
+
+    def target(self, width: int, height: int) -> tuple[int, int]:
+        """The width and height that a picture of `width x height` is resized to, before a crop."""
+        rows, columns = self.size
+        if self.resize == "squash":
+            return columns, rows
+        if self.resize == "crop":
+            # Rounded down on the longer side, as torchvision's Resize does.
+            short = self.shortest or min(rows, columns)
+            if width <= height:
+                return short, max(short, int(short * height / width))
+            return max(short, int(short * width / height)), short
+        scale = min(rows / height, columns / width)
+        return max(1, round(width * scale)), max(1, round(height * scale))
+
+    def __call__(self, image: Image.Image) -> UInt8[Tensor, "3 h w"]:
+        """The pixels of one RGB picture, resized and cropped but not yet normalised."""
+        resized = image.resize(self.target(*image.size), RESAMPLING[self.interpolation])
+        rows, columns = self.size
+        if resized.size != (columns, rows):
+            # torchvision's centre crop rounds the half pixel; `crop` pads outside with zeros.
+            left = round((resized.width - columns) / 2)
+            top = round((resized.height - rows) / 2)
+            if self.resize == "pad":
+                canvas = Image.new("RGB", (columns, rows), (self.fill,) * 3)
+                canvas.paste(resized, (-left, -top))
+                resized = canvas
+            else:
+                resized = resized.crop((left, top, left + columns, top + rows))
+        return torch.from_numpy(np.array(resized, dtype=np.uint8)).permute(2, 0, 1).contiguous()
+
+    def normalise(self, pixels: UInt8[Tensor, "b 3 h w"]) -> Float[Tensor, "b 3 h w"]:
+        """Pixels on the scale that the tower was trained on, in float32."""
+        mean = torch.tensor(self.mean, device=pixels.device).view(1, 3, 1, 1) * 255
+        std = torch.tensor(self.std, device=pixels.device).view(1, 3, 1, 1) * 255
+        return (pixels.float() - mean) / std

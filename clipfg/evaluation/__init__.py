@@ -1,0 +1,1 @@
+"""Logits and labels -> a report with intervals."""

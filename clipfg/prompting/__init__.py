@@ -1,0 +1,1 @@
+"""From class names to texts: prompt sets and the classifier that they build."""
