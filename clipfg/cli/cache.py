@@ -1,0 +1,42 @@
+"""`clipfg cache`: the embeddings that are kept."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from clipfg.cli import options
+
+app = typer.Typer(help="Kept embeddings.", no_args_is_help=True)
+
+
+@app.command("info")
+def info(cache_dir: options.CacheDir = None, format: options.Format = None) -> None:
+    """Where the cache is, and what it holds of which encoder."""
+    from clipfg.cli.console import stderr
+    from clipfg.cli.output import print_rows
+    from clipfg.workflows.opening import open_cache
+
+    settings = options.resolve({"cache_dir": cache_dir})
+    with open_cache(settings) as cache:
+        stderr().print(f"Cache: {cache.path}", soft_wrap=True)
+        print_rows(cache.info(), format)
+
+
+@app.command("clear")
+def clear(
+    cache_dir: options.CacheDir = None,
+    encoder: Annotated[
+        str | None, typer.Option("--encoder", help="Only this fingerprint's (or its start).")
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+) -> None:
+    """Forget kept embeddings: all, or one encoder's."""
+    from clipfg.workflows.opening import open_cache
+
+    settings = options.resolve({"cache_dir": cache_dir})
+    with open_cache(settings) as cache:
+        if not yes:
+            typer.confirm(f"Forget the embeddings in {cache.path}?", abort=True, err=True)
+        typer.echo(f"Forgot {cache.clear(encoder):,} embeddings.", err=True)

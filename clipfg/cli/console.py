@@ -1,0 +1,82 @@
+"""What goes to stderr: messages, and progress on a terminal only."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cache
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TextColumn,
+    TimeRemainingColumn,
+)
+from rich.text import Text
+
+
+@cache
+def stderr() -> Console:
+    """The console for everything that is not a result."""
+    return Console(stderr=True, highlight=False)
+
+
+@cache
+def stdout() -> Console:
+    """The console for results."""
+    return Console(highlight=False)
+
+
+class _Handler(logging.Handler):
+    """Log records as plain lines, through the console so that bars stay whole."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        style = "yellow" if record.levelno >= logging.WARNING else "dim"
+        stderr().print(Text(self.format(record), style=style), soft_wrap=True)
+
+
+def set_up_logging(*, quiet: bool, verbose: bool) -> None:
+    """Send the package's messages to stderr: all, those of note, or none."""
+    logger = logging.getLogger("clipfg")
+    logger.setLevel(logging.DEBUG if verbose else logging.INFO)
+    logger.propagate = False
+    for handler in [h for h in logger.handlers if isinstance(h, _Handler)]:
+        logger.removeHandler(handler)
+    handler = _Handler()
+    handler.setLevel(logging.ERROR if quiet else logging.DEBUG if verbose else logging.NOTSET)
+    handler.addFilter(lambda record: verbose or not getattr(record, "file_only", False))
+    logger.addHandler(handler)
+
+
+class _Rate(ProgressColumn):
+    def render(self, task: Task) -> Text:
+        speed = task.finished_speed or task.speed
+        return Text("" if speed is None else f"{speed:,.0f}/s", style="dim")
+
+
+@contextmanager
+def progress_bar(label: str) -> Iterator[Callable[[int, int], None] | None]:
+    """A bar with rate and time left; yields `report(done, total)`, or None off a terminal."""
+    if not sys.stderr.isatty() or logging.getLogger("clipfg").handlers[0].level >= logging.ERROR:
+        yield None
+        return
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        _Rate(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=stderr(), transient=True) as bar:
+        task = bar.add_task(label, total=None)
+
+        def report(done: int, total: int) -> None:
+            bar.update(task, completed=done, total=total)
+
+        yield report

@@ -1,0 +1,51 @@
+"""`clipfg datasets`: what can be read by name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from clipfg.cli import options
+
+app = typer.Typer(help="Data sets by name.", no_args_is_help=True)
+
+
+@app.command("list")
+def list_datasets(data_root: options.DataRoot = None, format: options.Format = None) -> None:
+    """The registry: classes, counts, licence, and what is on disk."""
+    from clipfg.cli.output import print_rows
+    from clipfg.workflows.datasets import dataset_rows
+
+    settings = options.resolve({"data_root": data_root})
+    print_rows(dataset_rows(settings), format, title="Data sets (any folder, table or tar works too)")
+
+
+@app.command("show")
+def show(
+    name: Annotated[str, typer.Argument(metavar="NAME|PATH", help="A data name or a path.")],
+    data_root: options.DataRoot = None,
+    format: options.Format = None,
+) -> None:
+    """One data set: what it is, what is on disk, its classes."""
+    from clipfg.cli.output import print_rows
+    from clipfg.workflows.datasets import dataset_facts
+
+    settings = options.resolve({"data_root": data_root, "dataset": name})
+    print_rows(dataset_facts(settings), format)
+
+
+@app.command("draw")
+def draw(
+    folder: Annotated[Path, typer.Argument(help="Where the pictures go.")],
+    count: Annotated[int, typer.Option("--count", "-n", min=1, help="How many.")] = 8,
+    size: Annotated[int, typer.Option(min=16, max=2048, help="Side in pixels.")] = 256,
+    seed: options.Seed = None,
+) -> None:
+    """Draw pictures of the built-in synthflora, and the list of its class names."""
+    from clipfg.workflows.datasets import draw_synthflora
+
+    settings = options.resolve({"seed": seed})
+    for path in draw_synthflora(folder, count, size, settings.seed):
+        typer.echo(path)

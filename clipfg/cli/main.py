@@ -1,0 +1,112 @@
+"""The `clipfg` command: its sub-commands, and how errors leave it.
+
+Exit codes: 0 done; 1 failed; 2 usage; 3 done, some items skipped; 4 something needed is missing;
+130 interrupted. Modules imported here are light: torch and friends load inside commands.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import tempfile
+import traceback
+from pathlib import Path
+from typing import Annotated
+
+import click
+import typer
+
+from clipfg import __version__
+from clipfg.cli import cache, datasets, doctor, embed, heads, models, predict, prompts, report, zeroshot
+from clipfg.errors import ClipfgError
+
+app = typer.Typer(
+    name="clipfg",
+    help="Fine-grained image recognition with CLIP-like encoders, on features embedded once.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="First steps: clipfg zeroshot --dataset synthflora. Trouble: clipfg doctor.",
+)
+
+
+def _show_version(value: bool) -> None:
+    if value:
+        typer.echo(f"clipfg {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_show_version, is_eager=True, help="Print the version and leave."
+        ),
+    ] = False,
+) -> None:
+    """Fine-grained image recognition with CLIP-like encoders, on features embedded once."""
+
+
+app.command("zeroshot")(zeroshot.zeroshot)
+app.command("predict")(predict.predict)
+app.command("embed")(embed.embed)
+app.command("report")(report.report)
+app.add_typer(models.app, name="models")
+app.add_typer(datasets.app, name="datasets")
+app.add_typer(prompts.app, name="prompts")
+app.add_typer(heads.app, name="heads")
+app.add_typer(cache.app, name="cache")
+app.command("doctor")(doctor.doctor)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run a command line and leave with its exit code."""
+    sys.exit(run(arguments))
+
+
+def run(arguments: list[str] | None = None) -> int:
+    """Run a command line and return its exit code; no exception comes out."""
+    try:
+        result = app(args=arguments, standalone_mode=False)
+        return result if isinstance(result, int) else 0
+    except click.exceptions.Exit as leave:
+        return leave.exit_code
+    except (KeyboardInterrupt, click.exceptions.Abort):
+        _say("Interrupted. What was embedded is kept: run the same command again to go on.")
+        return 130
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except ClipfgError as error:
+        _say(f"Error: {error}")
+        return error.exit_code
+    except BrokenPipeError:
+        # The reader of a pipe has left (`| head`); keep Python from complaining at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except OSError as error:
+        _say(f"Error: {error.strerror or error}: {error.filename or 'no file named'}.")
+        return 1
+    except Exception as error:
+        _say(f"Error: an unexpected {type(error).__name__}: {error}. {_keep_trace()}")
+        return 1
+
+
+def _say(message: str) -> None:
+    print(message, file=sys.stderr)
+
+
+def _keep_trace() -> str:
+    """Write the traceback where it can be sent from, rather than at the user."""
+    logging.getLogger("clipfg").debug("The trace:", exc_info=True)
+    try:
+        with tempfile.NamedTemporaryFile(
+            "w", prefix="clipfg-", suffix=".txt", delete=False, encoding="utf-8"
+        ) as file:
+            traceback.print_exc(file=file)
+    except OSError:
+        return "This is a fault of clipfg; please report it."
+    return f"This is a fault of clipfg; please report it with {Path(file.name)}."

@@ -1,0 +1,174 @@
+"""What this machine offers, what is missing, and the command that mends it."""
+
+import importlib.util
+import os
+import platform
+import shutil
+import sqlite3
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Literal
+
+from clipfg import __version__
+from clipfg.settings import Settings
+
+State = Literal["ok", "note", "missing"]
+
+PACKAGES = ("open_clip_torch", "torch", "torchvision", "transformers", "pyarrow", "safetensors")
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line of the examination: what, how it is, the detail, and how to mend it."""
+
+    check: str
+    state: State
+    detail: str
+    mend: str = ""
+
+
+def examine(settings: Settings) -> list[Finding]:
+    """Every check, in the order in which a person would mend things. None of them raises."""
+    checks: list[Callable[[Settings], Finding]] = [
+        _python,
+        _packages,
+        _torchvision,
+        _processor,
+        _gpu,
+        _faiss,
+        _cache,
+        _hub,
+        _builtin,
+    ]
+    findings = []
+    for check in checks:
+        try:
+            findings.append(check(settings))
+        except Exception as error:  # a broken install is what the doctor is for
+            name = check.__name__.strip("_")
+            findings.append(Finding(name, "missing", f"{type(error).__name__}: {error}"))
+    return findings
+
+
+def _python(_: Settings) -> Finding:
+    detail = f"clipfg {__version__}, Python {platform.python_version()}, {platform.platform()}"
+    if sys.version_info < (3, 11):
+        return Finding("python", "missing", detail, "install Python 3.11 or newer")
+    return Finding("python", "ok", detail)
+
+
+def _packages(_: Settings) -> Finding:
+    found, absent = [], []
+    for name in PACKAGES:
+        try:
+            found.append(f"{name} {version(name)}")
+        except PackageNotFoundError:
+            absent.append(name)
+    if absent:
+        return Finding(
+            "packages", "missing", f"not installed: {', '.join(absent)}", "pip install clipfg"
+        )
+    return Finding("packages", "ok", ", ".join(found))
+
+
+def _torchvision(_: Settings) -> Finding:
+    import torch
+
+    try:
+        import torchvision
+    except Exception as error:
+        return Finding(
+            "torchvision",
+            "missing",
+            f"does not fit torch {torch.__version__}: {error}",
+            "pip install --force-reinstall torch torchvision (both from one index)",
+        )
+    return Finding("torchvision", "ok", f"{torchvision.__version__} fits torch {torch.__version__}")
+
+
+def _processor(_: Settings) -> Finding:
+    import torch
+
+    from clipfg.encoders.precision import fastest_precision
+
+    precision = fastest_precision(torch.device("cpu"))
+    what = "bf16 in hardware" if precision == "bf16" else "no bf16 in hardware, fp32 it is"
+    return Finding("processor", "ok", f"{os.cpu_count()} cores, {what}")
+
+
+def _gpu(_: Settings) -> Finding:
+    import torch
+
+    if torch.cuda.is_available():
+        names = {torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())}
+        return Finding("gpu", "ok", f"{torch.cuda.device_count()} x {', '.join(sorted(names))}")
+    if torch.backends.mps.is_available():
+        return Finding("gpu", "ok", "Apple (mps)")
+    if shutil.which("nvidia-smi"):
+        return Finding(
+            "gpu",
+            "note",
+            "nvidia-smi is there, but torch sees no GPU",
+            "install a torch build for the driver's CUDA version",
+        )
+    return Finding("gpu", "note", "none; everything runs on the CPU")
+
+
+def _faiss(_: Settings) -> Finding:
+    if importlib.util.find_spec("faiss") is None:
+        return Finding("faiss", "missing", "not installed", "pip install clipfg")
+    import faiss
+    import numpy as np
+
+    index = faiss.IndexFlatIP(4)
+    index.add(np.eye(4, dtype=np.float32))
+    if int(index.search(np.eye(4, dtype=np.float32)[2:3], 1)[1][0, 0]) != 2:
+        return Finding("faiss", "missing", "gives wrong neighbours", "reinstall faiss")
+    build = f"{faiss.__version__}, {'with' if hasattr(faiss, 'StandardGpuResources') else 'no'} GPU half"
+    if not hasattr(faiss, "StandardGpuResources"):
+        return Finding("faiss", "ok", build)
+    try:
+        count = faiss.get_num_gpus()
+    except Exception as error:
+        return Finding("faiss", "note", f"{build}, which does not start: {error}")
+    return Finding("faiss", "ok", f"{build}, {count} GPU(s) usable")
+
+
+def _cache(settings: Settings) -> Finding:
+    folder = settings.cache_dir
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        return Finding(
+            "cache", "missing", f"{folder}: {error.strerror}", "choose another --cache-dir"
+        )
+    free = shutil.disk_usage(folder).free / 2**30
+    detail = f"{folder}, {free:,.1f} GiB free, SQLite {sqlite3.sqlite_version}"
+    if free < 1:
+        return Finding("cache", "note", detail, "clipfg cache clear, or another --cache-dir")
+    return Finding("cache", "ok", detail)
+
+
+def _hub(settings: Settings) -> Finding:
+    from huggingface_hub import constants
+
+    folder = Path(constants.HF_HUB_CACHE)
+    count = len(list(folder.glob("models--*"))) if folder.is_dir() else 0
+    detail = f"{count} model(s) in {folder}"
+    if settings.offline:
+        return Finding("hub", "note", f"{detail}; offline by choice", "unset HF_HUB_OFFLINE to go online")
+    return Finding("hub", "ok", detail)
+
+
+def _builtin(_: Settings) -> Finding:
+    from clipfg.encoders.loading import load_encoder
+
+    encoder = load_encoder("builtin:florette", precision="fp32", device="cpu")
+    rows = encoder.encode_texts(["a flower"])
+    return Finding("builtin", "ok", f"builtin:florette runs, {rows.shape[1]} wide")

@@ -1,0 +1,27 @@
+"""Fixtures for every test: no network, no cache or configuration of the person who runs them."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+os.environ["HF_HUB_OFFLINE"] = "1"  # before any hub library is imported
+
+SHARED = Path(__file__).resolve().parents[2] / "shared"
+
+
+@pytest.fixture(autouse=True)
+def isolated(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in list(os.environ):
+        if name.startswith("CLIPFG_"):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("CLIPFG_CACHE_DIR", str(tmp_path_factory.mktemp("cache")))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path_factory.mktemp("config")))
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder of real pictures and the real encoder, which the project does not contain."""
+    if not (SHARED / "models").is_dir():
+        pytest.skip("the real pictures and the real encoder are not there (../shared)")
+    return SHARED
