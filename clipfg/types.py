@@ -37,7 +37,7 @@ class ClassList:
     parents
         Child to parent. Keys are class names or inner nodes (a genus may have a family).
     texts
-        Class name to sentences that describe it, used by prompt sets in place of templates.
+        Class name to sentences that describe it; templates with `{text}` in them use these.
 
     Raises `DataError` when the list is empty, a name is blank or occurs twice, or `texts` names
     an unknown class; `parents` that run in a circle too.
@@ -55,11 +55,15 @@ class ClassList:
             if not name.strip():
                 raise DataError(f"Expected a name for class {position}, got a blank one.")
             if name in seen:
-                raise DataError(f"Expected each class once, got {name!r} twice; remove one of them.")
+                raise DataError(
+                    f"Expected each class once, got {name!r} twice; remove one of them."
+                )
             seen.add(name)
         for name in self.texts:
             if name not in seen:
-                raise DataError(f"Texts are given for {name!r}, which is no class.{closest(name, seen)}")
+                raise DataError(
+                    f"Texts are given for {name!r}, which is no class.{closest(name, seen)}"
+                )
         for name in self.names:
             self.lineage(name)
 
@@ -217,7 +221,7 @@ class Manifest:
         """The splits that occur and their sizes; items of no split are left out."""
         counts = pc.value_counts(self.table["split"].combine_chunks())
         pairs = ((row["values"].as_py(), row["counts"].as_py()) for row in counts)
-        return {name: count for name, count in sorted((p for p in pairs if p[0] is not None))}
+        return {name: count for name, count in sorted(p for p in pairs if p[0] is not None)}
 
     def column(self, name: str) -> list[Any] | None:
         """An optional column as Python values, or None where the source has none."""

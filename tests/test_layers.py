@@ -10,15 +10,16 @@ import clipfg
 PACKAGE = Path(clipfg.__file__).parent
 
 LAYERS: list[set[str]] = [  # top to bottom; siblings on one line never import each other
-    {"cli", "__main__"},
+    {"__main__"},
+    {"cli"},
     {"workflows"},
     {"recipes"},
     {"embedding", "tasks", "evaluation", "explaining"},
     {"data", "encoders", "prompting", "heads", "losses", "mining", "coresets", "store"},
     {"nets"},
     {"functional"},
-    {"types"},
-    {"registry", "settings"},
+    {"types", "settings"},
+    {"registry"},
     {"errors"},
     {"__init__"},
 ]

@@ -19,7 +19,9 @@ def list_datasets(data_root: options.DataRoot = None, format: options.Format = N
     from clipfg.workflows.datasets import dataset_rows
 
     settings = options.resolve({"data_root": data_root})
-    print_rows(dataset_rows(settings), format, title="Data sets (any folder, table or tar works too)")
+    print_rows(
+        dataset_rows(settings), format, title="Data sets (any folder, table or tar works too)"
+    )
 
 
 @app.command("show")

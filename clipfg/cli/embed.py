@@ -44,7 +44,5 @@ def embed(
 
     with progress_bar("Embedding") as progress:
         run = run_embed(settings, progress=progress)
-    stderr().print(
-        f"Wrote {run.rows:,} features of width {run.dim} to {run.path}", soft_wrap=True
-    )
+    stderr().print(f"Wrote {run.rows:,} features of width {run.dim} to {run.path}", soft_wrap=True)
     return run.exit_code

@@ -18,7 +18,18 @@ import click
 import typer
 
 from clipfg import __version__
-from clipfg.cli import cache, datasets, doctor, embed, heads, models, predict, prompts, report, zeroshot
+from clipfg.cli import (
+    cache,
+    datasets,
+    doctor,
+    embed,
+    heads,
+    models,
+    predict,
+    prompts,
+    report,
+    zeroshot,
+)
 from clipfg.errors import ClipfgError
 
 app = typer.Typer(

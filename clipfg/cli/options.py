@@ -32,7 +32,9 @@ DataRoot = Annotated[
 ]
 Split = Annotated[
     str | None,
-    typer.Option("--split", help="Which part of the data (default: its own).", rich_help_panel=DATA),
+    typer.Option(
+        "--split", help="Which part of the data (default: its own).", rich_help_panel=DATA
+    ),
 ]
 Classes = Annotated[
     Path | None,
@@ -117,14 +119,15 @@ CacheDir = Annotated[
 Config = Annotated[
     Path | None,
     typer.Option(
-        "--config", metavar="FILE", help="A TOML file with any of these options.", rich_help_panel=RUN
+        "--config",
+        metavar="FILE",
+        help="A TOML file with any of these options.",
+        rich_help_panel=RUN,
     ),
 ]
 Output = Annotated[
     Path | None,
-    typer.Option(
-        "--output", "-o", metavar="PATH", help="The run folder.", rich_help_panel=OUTPUT
-    ),
+    typer.Option("--output", "-o", metavar="PATH", help="The run folder.", rich_help_panel=OUTPUT),
 ]
 Format = Annotated[
     str | None,
@@ -155,4 +158,6 @@ def resolve(given: dict[str, Any]) -> Settings:
     flags = dict(given)
     set_up_logging(quiet=flags.pop("quiet", False), verbose=flags.pop("verbose", False))
     config = flags.pop("config", None)
-    return Settings.resolve(config, **{k: v for k, v in flags.items() if k in Settings.model_fields})
+    return Settings.resolve(
+        config, **{k: v for k, v in flags.items() if k in Settings.model_fields}
+    )

@@ -162,7 +162,9 @@ def _hub(settings: Settings) -> Finding:
     count = len(list(folder.glob("models--*"))) if folder.is_dir() else 0
     detail = f"{count} model(s) in {folder}"
     if settings.offline:
-        return Finding("hub", "note", f"{detail}; offline by choice", "unset HF_HUB_OFFLINE to go online")
+        return Finding(
+            "hub", "note", f"{detail}; offline by choice", "unset HF_HUB_OFFLINE to go online"
+        )
     return Finding("hub", "ok", detail)
 
 
