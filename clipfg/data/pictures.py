@@ -1,0 +1,203 @@
+"""From the bytes of any picture to upright, opaque 8-bit RGB.
+
+Large JPEGs are decoded at a half, a quarter or an eighth of their size where the picture is to be
+shrunk anyway: libjpeg then leaves out most of the inverse transform.
+"""
+
+import threading
+import warnings
+from collections.abc import Callable
+from io import BytesIO
+
+import numpy as np
+from PIL import Image, ImageChops, JpegImagePlugin, UnidentifiedImageError
+
+from clipfg.errors import ItemError
+
+Target = Callable[[int, int], tuple[int, int]]
+"""From a picture's width and height to the width and height that it will be resized to."""
+
+GAP = 2
+"""A reduced picture keeps at least this many times the target on both sides (docs/data.md)."""
+
+LARGEST = 178_956_970
+"""Pixels that are decoded at most: a gigabyte of RGB, where Pillow itself calls it a bomb."""
+
+LARGEST_REDUCED = 4 * LARGEST
+"""Pixels that a JPEG may have on paper when reduced decoding brings it under `LARGEST`."""
+
+STRIP = 32
+"""A strip longer than this times its width, blown up beyond `LARGEST_STRIP`, is cut."""
+
+LARGEST_STRIP = 1 << 23
+"""Pixels of a resized strip beyond which its ends are dropped."""
+
+FORMATS = (
+    *("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "MPO", "AVIF", "JPEG2000", "DIB"),
+    *("ICO", "TGA", "PCX", "SGI", "QOI"),
+)
+"""What is opened: raster formats only. PostScript and the like start programs, so they are not."""
+
+ORIENTATION = 0x0112
+UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+"""EXIF orientation to what sets the picture upright (EXIF 2.32, tag 274)."""
+
+
+def decode(data: bytes, target: Target | None = None) -> Image.Image:
+    """The picture in `data`: 8-bit RGB, upright, its first frame if it moves.
+
+    Transparency is laid on white, as a page shows it: what a file holds under its transparent
+    pixels is arbitrary, often black. Deep pictures are scaled to 8 bits by the range of their
+    format, not clipped; floats by 1 or 255 if they keep to those, else by their own extent. CMYK
+    becomes RGB by the plain formula; colour profiles are not applied.
+
+    Parameters
+    ----------
+    data
+        A whole file of any of `FORMATS`.
+    target
+        What the picture will be resized to next. Given, a JPEG is decoded at a reduced size that
+        keeps `GAP` times the target on both sides, and the far ends of a strip that would be
+        blown up to hundreds of megabytes, which a centre crop drops, are left out.
+
+    Raises `ItemError` for what is empty, truncated, broken, no picture or too large. Safe to call
+    from many threads; the decoding itself runs without Python's lock.
+    """
+    if not data:
+        raise ItemError("Expected a picture, got an empty file.")
+    _hush()
+    try:
+        picture = _decode_jpeg(data, target) if data[:3] == b"\xff\xd8\xff" else _decode_other(data)
+        return _cut_strip(picture, target) if target else picture
+    except ItemError:
+        raise
+    except UnidentifiedImageError:
+        raise ItemError(_not_a_picture(data)) from None
+    except Image.DecompressionBombError:
+        raise ItemError(f"Expected a picture of at most {LARGEST:,} pixels, got more.") from None
+    except Exception as error:  # Pillow's parsers raise a dozen kinds on hostile bytes
+        why = str(error).strip().rstrip(".") or type(error).__name__
+        raise ItemError(f"Expected a whole picture, got a broken one ({why}).") from None
+
+
+def _decode_jpeg(data: bytes, target: Target | None) -> Image.Image:
+    # The plug-in is called directly: `Image.open` would refuse a size that `draft` brings down,
+    # and only the first picture of a multi-picture file is wanted.
+    picture: Image.Image = JpegImagePlugin.JpegImageFile(BytesIO(data))
+    turn = _orientation(picture)
+    full = picture.size
+    if target is not None:
+        swap = turn >= 5
+        wanted = target(*(full[::-1] if swap else full))
+        width, height = wanted[::-1] if swap else wanted
+        picture.draft(None, (max(1, GAP * width), max(1, GAP * height)))
+    # A progressive file keeps every coefficient in memory whatever size comes out.
+    _check_size(full, LARGEST if "progressive" in picture.info else LARGEST_REDUCED)
+    _check_size(picture.size)
+    picture.load()
+    if picture.mode == "CMYK" and "adobe" not in picture.info:
+        picture = ImageChops.invert(picture)  # Pillow takes every CMYK JPEG as Adobe's, inverted
+    return _upright(_to_rgb(picture), turn)
+
+
+def _decode_other(data: bytes) -> Image.Image:
+    with Image.open(BytesIO(data), formats=FORMATS) as picture:
+        _check_size(picture.size)
+        picture.load()
+        # Read after loading: TIFF and AVIF turn themselves and then drop the tag.
+        turn = _orientation(picture)
+        return _upright(_to_rgb(picture), turn)
+
+
+def _check_size(size: tuple[int, int], most: int = LARGEST) -> None:
+    width, height = size
+    if width * height > most:
+        raise ItemError(
+            f"Expected a picture of at most {most:,} pixels, got {width} x {height};"
+            " shrink it first."
+        )
+
+
+def _orientation(picture: Image.Image) -> int:
+    if not picture.info.keys() & {"exif", "Raw profile type exif", "xmp", "XML:com.adobe.xmp"}:
+        return 1
+    try:
+        return int(picture.getexif().get(ORIENTATION, 1))
+    except Exception:  # broken metadata is no reason to lose the picture
+        return 1
+
+
+def _upright(picture: Image.Image, turn: int) -> Image.Image:
+    return picture.transpose(UPRIGHT[turn]) if turn in UPRIGHT else picture
+
+
+def _to_rgb(picture: Image.Image) -> Image.Image:
+    if picture.has_transparency_data:
+        layer = picture.convert("RGBA")
+        paper = Image.new("RGB", picture.size, "white")
+        paper.paste(layer, mask=layer.getchannel("A"))
+        return paper
+    if picture.mode == "RGB":
+        return picture
+    if picture.mode in {"I", "F"} or picture.mode.startswith("I;16"):
+        return _scale(picture).convert("RGB")
+    return picture.convert("RGB")
+
+
+def _scale(picture: Image.Image) -> Image.Image:
+    """A deep grey picture as 8 bits."""
+    values = np.nan_to_num(np.asarray(picture).astype(np.float32), posinf=0.0, neginf=0.0)
+    low, high = float(values.min()), float(values.max())
+    if picture.mode.startswith("I;16"):
+        low, high = 0.0, 65535.0
+    elif picture.mode == "I" and low >= 0 and high <= 65535:
+        low, high = 0.0, 65535.0  # a PGM of 16 bits comes as "I"
+    elif low >= 0 and high <= 255:
+        low, high = 0.0, 1.0 if high <= 1 else 255.0
+    scaled = (values - low) * (255.0 / max(high - low, 1e-12))
+    return Image.fromarray(np.rint(scaled).astype(np.uint8))
+
+
+def _cut_strip(picture: Image.Image, target: Target) -> Image.Image:
+    """The middle of a strip whose resized whole would need gigabytes, else the picture itself."""
+    width, height = picture.size
+    wide, high = target(width, height)
+    if wide * high <= LARGEST_STRIP or max(wide, high) <= STRIP * min(wide, high):
+        return picture
+    if width > height:
+        margin = max(0, (width - STRIP * height) // 2)
+        return picture.crop((margin, 0, width - margin, height))
+    margin = max(0, (height - STRIP * width) // 2)
+    return picture.crop((0, margin, width, height - margin))
+
+
+def _not_a_picture(data: bytes) -> str:
+    head = data[:64]
+    if head[4:12] in {b"ftypheic", b"ftypheix", b"ftypmif1", b"ftypheif"}:
+        return "Expected a picture in a format that Pillow reads, got HEIC; convert it to JPEG."
+    if head.lstrip()[:1] == b"<":
+        return "Expected a picture, got markup (HTML or SVG)."
+    if head.isascii() and b"\0" not in head:
+        return "Expected a picture, got text."
+    return "Expected a picture, got a file in no known picture format."
+
+
+# Pillow warns of odd metadata and large sizes. `warnings.catch_warnings` is not safe in threads,
+# so one narrow filter is kept in front of all others instead.
+_FILTER_LOCK = threading.Lock()
+
+
+def _hush() -> None:
+    first = warnings.filters[0] if warnings.filters else None
+    if first is not None and first[0] == "ignore" and getattr(first[3], "pattern", "") == r"PIL\.":
+        return
+    with _FILTER_LOCK:
+        warnings.filterwarnings("ignore", module=r"PIL\.")

@@ -1,0 +1,162 @@
+"""Where the bytes behind a URI come from, by scheme.
+
+A URI is a plain absolute path, or `scheme:...`. A scheme is one `Source`: how to read, and a cheap
+identity that changes when the bytes do. Others add theirs by entry points (`clipfg.sources`).
+"""
+
+import os
+import re
+import stat
+from collections.abc import Callable
+from dataclasses import dataclass
+from urllib.parse import quote, unquote_to_bytes
+
+from clipfg.errors import ItemError
+from clipfg.registry import Registry
+
+LARGEST = 1 << 30
+"""Bytes that one picture may have on disk; anything longer was not meant as a picture."""
+
+Signature = tuple[int, int]
+"""Size in bytes and time of the last change in nanoseconds."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """How the URIs of one scheme are read.
+
+    Parameters
+    ----------
+    read
+        URI to bytes; raises `ItemError`.
+    signature
+        URI to `(size, mtime_ns)` without reading the bytes: together with the URI it says whether
+        what was read before is still what would be read now. Raises `ItemError`.
+    """
+
+    read: Callable[[str], bytes]
+    signature: Callable[[str], Signature]
+
+
+SOURCES: Registry[Source] = Registry("URI scheme", "clipfg.sources")
+SOURCES.register("file", "clipfg.data.sources:FILE_URIS")
+SOURCES.register("tar", "clipfg.data.tar_members:MEMBERS")
+SOURCES.register("synthflora", "clipfg.data.sources:DRAWN")
+
+_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):")  # two letters or more: C:\ is a drive
+
+
+def scheme_of(uri: str) -> str | None:
+    """The scheme of `uri`, in lower case, or None for a path."""
+    if uri.startswith("/"):
+        return None
+    match = _SCHEME.match(uri)
+    return match[1].lower() if match else None
+
+
+def read(uri: str) -> bytes:
+    """The bytes of the picture at `uri`. Raises `ItemError` when they cannot be had."""
+    scheme = scheme_of(uri)
+    return read_file(uri) if scheme is None else _source(scheme, uri).read(uri)
+
+
+def signature(uri: str) -> Signature:
+    """A cheap identity of what `uri` holds now: `(size, mtime_ns)`; nothing is read or drawn.
+
+    Equal signatures of one URI mean equal bytes, but for a file rewritten with the same length
+    within its clock's tick. Raises `ItemError` when there is nothing at `uri`.
+    """
+    scheme = scheme_of(uri)
+    return stat_file(uri) if scheme is None else _source(scheme, uri).signature(uri)
+
+
+def _source(scheme: str, uri: str) -> Source:
+    if scheme not in SOURCES:
+        raise ItemError(
+            f"Expected a file's path or one of {', '.join(f'{name}:' for name in SOURCES)},"
+            f" got {uri!r}; fetch the picture first."
+        )
+    return SOURCES.get(scheme)
+
+
+def stat_file(path: str | bytes) -> Signature:
+    """Size and modification time of a plain file. Raises `ItemError` for anything else."""
+    try:
+        found = os.stat(path)  # noqa: PTH116 - a Path for each of a million rows costs seconds
+    except (OSError, ValueError) as error:
+        raise ItemError(_reason(path, error)) from None
+    _check(path, found)
+    return found.st_size, found.st_mtime_ns
+
+
+def read_file(path: str | bytes) -> bytes:
+    """All bytes of a plain file. Raises `ItemError` when it is missing, no file or too long."""
+    try:
+        _check(path, os.stat(path))  # noqa: PTH116 - before opening: opening a pipe would wait
+        with open(path, "rb") as file:  # noqa: PTH123
+            return file.read()
+    except (OSError, ValueError) as error:
+        raise ItemError(_reason(path, error)) from None
+
+
+def _check(path: str | bytes, found: os.stat_result) -> None:
+    if stat.S_ISDIR(found.st_mode):
+        raise ItemError(f"Expected a picture, got a folder: {shown(path)}")
+    if not stat.S_ISREG(found.st_mode):
+        raise ItemError(f"Expected a picture, got a device or pipe: {shown(path)}")
+    if found.st_size > LARGEST:
+        raise ItemError(
+            f"Expected a picture of at most {LARGEST >> 20} MiB,"
+            f" got {found.st_size >> 20} MiB: {shown(path)}"
+        )
+
+
+def _reason(path: str | bytes, error: OSError | ValueError) -> str:
+    if isinstance(error, FileNotFoundError):
+        link = os.path.islink(path)  # noqa: PTH114
+        what = "the link there leads nowhere" if link else "there is none"
+        return f"Expected a file, but {what}: {shown(path)}"
+    if isinstance(error, PermissionError):
+        return f"Expected a readable file, but permission is denied: {shown(path)}"
+    why = getattr(error, "strerror", None) or str(error)
+    return f"Expected a readable file, got {why!r}: {shown(path)}"
+
+
+def shown(path: str | bytes) -> str:
+    """`path` as text that can be printed and kept, whatever bytes its name is made of."""
+    return os.fsdecode(path).encode(errors="backslashreplace").decode()
+
+
+def file_uri(path: str) -> str:
+    """The URI of a path: itself, or `file:` with escapes where its name is not valid Unicode."""
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        return "file://" + quote(os.fsencode(path))
+    return path
+
+
+def _unquoted(uri: str) -> bytes:
+    body = uri.partition(":")[2]
+    return unquote_to_bytes(body.removeprefix("//localhost").removeprefix("//"))
+
+
+FILE_URIS = Source(
+    read=lambda uri: read_file(_unquoted(uri)),
+    signature=lambda uri: stat_file(_unquoted(uri)),
+)
+
+
+def _draw(uri: str) -> bytes:
+    from clipfg.data import synthflora
+
+    return synthflora.read(uri)
+
+
+def _generator(_: str) -> Signature:
+    from clipfg.data import synthflora
+
+    return synthflora.GENERATOR_VERSION, 0
+
+
+DRAWN = Source(read=_draw, signature=_generator)
