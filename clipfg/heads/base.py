@@ -1,19 +1,26 @@
 """The contract of a head: scikit-learn's, on features and text weights."""
 
 from abc import ABC, abstractmethod
-from typing import Self
+from inspect import signature
+from typing import Any, ClassVar, Self
 
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from clipfg.errors import UsageError
 from clipfg.registry import Registry
 
 
 class Head(ABC):
     """A classifier from unit-norm features `[n, d]` to logits `[n, c]`.
 
-    `__init__` only keeps its arguments; `fit` computes attributes whose names end in `_`.
+    `__init__` only keeps its arguments, each under its own name; `fit` computes attributes whose
+    names end in `_`, tensors or plain numbers, strings and lists. That is all that
+    `clipfg.heads.saving` needs to write a head to a file and read it back.
     """
+
+    name: ClassVar[str]
+    """As it is registered in `HEADS`."""
 
     @abstractmethod
     def fit(
@@ -27,6 +34,21 @@ class Head(ABC):
     @abstractmethod
     def logits(self, features: Float[Tensor, "n d"]) -> Float[Tensor, "n c"]:
         """Scores of every class for every feature; the larger the likelier."""
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """The arguments that `__init__` was given, by name."""
+        return {name: getattr(self, name) for name in signature(type(self)).parameters}
+
+    @property
+    def fitted(self) -> dict[str, Any]:
+        """What `fit` has computed, by name; empty before."""
+        return {k: v for k, v in vars(self).items() if k.endswith("_") and not k.startswith("_")}
+
+    def check_fitted(self) -> None:
+        """Raises `UsageError` when `fit` has not been called."""
+        if not self.fitted:
+            raise UsageError(f"This {self.name} head has learnt nothing yet; call fit() first.")
 
 
 HEADS: Registry[type[Head]] = Registry("head", "clipfg.heads")

@@ -1,0 +1,152 @@
+"""What a classifier got right: accuracy, F1, likelihood and calibration.
+
+Two stages, so that a test set of any size streams. From logits, one number per item:
+`rank_of_truth`, `negative_log_likelihood`, `confidence`. From those, one number for all.
+Of classes with equal logits the lower index counts as the better one throughout.
+"""
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+from torch.nn.functional import cross_entropy
+
+from clipfg.errors import DataError
+
+
+def _check(logits: Tensor, labels: Tensor) -> None:
+    if len(logits) != len(labels):
+        raise DataError(
+            f"Expected arguments `logits` and `labels` to have the same length,"
+            f" got {len(logits)} and {len(labels)}."
+        )
+    _check_range("labels", labels, logits.shape[1])
+    if not torch.isfinite(logits).all():
+        raise DataError("Expected argument `logits` to be finite, got NaN or infinity.")
+
+
+def _check_range(name: str, indices: Tensor, classes: int) -> None:
+    if len(indices) and (int(indices.min()) < 0 or int(indices.max()) >= classes):
+        raise DataError(
+            f"Expected argument `{name}` to hold class indices from 0 to {classes - 1},"
+            f" got {int(indices.min())} to {int(indices.max())}."
+        )
+
+
+def rank_of_truth(logits: Float[Tensor, "n c"], labels: Int[Tensor, " n"]) -> Int[Tensor, " n"]:
+    """How many classes score better than the true one: 0 means that the prediction is right.
+
+    Raises `DataError` for unequal lengths, labels outside `0..c-1` and logits not finite
+    (a NaN compares false with everything and would pass as right).
+    """
+    _check(logits, labels)
+    own = logits.gather(1, labels.long()[:, None])
+    earlier = torch.arange(logits.shape[1], device=logits.device) < labels[:, None]
+    return ((logits > own) | ((logits == own) & earlier)).sum(dim=1)
+
+
+def topk_accuracy(
+    logits: Float[Tensor, "n c"], labels: Int[Tensor, " n"], k: int = 1
+) -> Float[Tensor, ""]:
+    """The share of items whose true class is among the `k` best, from 0 to 1.
+
+    Raises `DataError` as `rank_of_truth` does.
+    """
+    return (rank_of_truth(logits, labels) < k).double().mean()
+
+
+def negative_log_likelihood(
+    logits: Float[Tensor, "n c"], labels: Int[Tensor, " n"]
+) -> Float[Tensor, " n"]:
+    """`-log softmax(logits)[label]` of each item, in nats, from 0 up; log(c) is chance.
+
+    Raises `DataError` as `rank_of_truth` does.
+    """
+    _check(logits, labels)
+    return cross_entropy(logits.float(), labels.long(), reduction="none")
+
+
+def confidence(logits: Float[Tensor, "n c"]) -> Float[Tensor, " n"]:
+    """The softmax probability of the predicted class, from 1/c to 1."""
+    return logits.float().softmax(dim=1).amax(dim=1)
+
+
+def calibration_bins(confidences: Float[Tensor, " n"], bins: int = 15) -> Int[Tensor, " n"]:
+    """The bin of each confidence: bin `i` of equal width holds `(i / bins, (i + 1) / bins]`."""
+    return (confidences * bins).ceil().long().sub(1).clamp(0, bins - 1)
+
+
+def expected_calibration_error(
+    confidences: Float[Tensor, " n"], hits: Bool[Tensor, " n"], bins: int = 15
+) -> Float[Tensor, ""]:
+    """How far confidence lies from accuracy, from 0 (calibrated) to 1.
+
+    `ECE = sum_b n_b / n * |accuracy_b - confidence_b|` over `bins` of equal width. It is biased
+    upwards in small samples: even a calibrated model scores above 0.
+
+    Raises `DataError` for no items, unequal lengths or confidences outside 0 to 1.
+
+    Source: Guo et al. 2017, arXiv:1706.04599, equations 3 to 5.
+    """
+    if len(confidences) != len(hits) or not len(hits):
+        raise DataError(
+            f"Expected arguments `confidences` and `hits` to have the same length above 0,"
+            f" got {len(confidences)} and {len(hits)}."
+        )
+    if not ((confidences >= 0) & (confidences <= 1)).all():
+        raise DataError("Expected argument `confidences` to lie between 0 and 1.")
+    gaps = hits.double() - confidences.double()
+    sums = torch.zeros(bins, dtype=torch.double, device=gaps.device)
+    sums.index_add_(0, calibration_bins(confidences, bins), gaps)
+    return sums.abs().sum() / len(hits)
+
+
+def class_counts(
+    predictions: Int[Tensor, " n"], labels: Int[Tensor, " n"], classes: int
+) -> Int[Tensor, "c 3"]:
+    """For each class: items of it, items predicted as it, and items that are both.
+
+    Raises `DataError` for indices outside `0..classes-1`.
+    """
+    _check_range("predictions", predictions, classes)
+    _check_range("labels", labels, classes)
+    both = labels[predictions == labels]
+    counted = (torch.bincount(x.long(), minlength=classes) for x in (labels, predictions, both))
+    return torch.stack(tuple(counted), dim=1)
+
+
+def per_class_accuracy(counts: Int[Tensor, "c 3"]) -> Float[Tensor, " c"]:
+    """The share of each class's items that are right (its recall); NaN where it has no items."""
+    present, _, both = counts.double().unbind(1)
+    return both / present
+
+
+def per_class_precision(counts: Int[Tensor, "c 3"]) -> Float[Tensor, " c"]:
+    """The share of each class's predictions that are right; NaN where it is never predicted."""
+    _, predicted, both = counts.double().unbind(1)
+    return both / predicted
+
+
+def per_class_f1(counts: Int[Tensor, "c 3"]) -> Float[Tensor, " c"]:
+    """`2 TP / (2 TP + FP + FN)` of each class; NaN where it has no items.
+
+    A class without items has no recall, so an F1 of it would only punish the test set's gaps.
+    """
+    present, predicted, both = counts.double().unbind(1)
+    return torch.where(present > 0, 2 * both / (present + predicted), torch.nan)
+
+
+def macro_mean(values: Float[Tensor, " c"]) -> Float[Tensor, ""]:
+    """The mean over the classes that have a value: mean per class accuracy, macro F1."""
+    return values.nanmean()
+
+
+def confusion_counts(
+    predictions: Int[Tensor, " n"], labels: Int[Tensor, " n"]
+) -> Int[Tensor, "pairs 3"]:
+    """Rows `(true, predicted, count)` of the confusion matrix's non-zero cells, in index order.
+
+    Sparse, because 10,000 classes squared would be 800 MB of mostly zeros.
+    """
+    pairs = torch.stack((labels, predictions), dim=1).long()
+    cells, counts = torch.unique(pairs, dim=0, return_counts=True)
+    return torch.cat((cells, counts[:, None]), dim=1)

@@ -1,0 +1,56 @@
+"""Zero-shot: the class weights are the texts' and nothing is learnt."""
+
+from typing import ClassVar, Self
+
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from clipfg.errors import UsageError
+from clipfg.functional.similarity import cosine_logits, unit_norm
+from clipfg.heads.base import Head
+
+
+class ZeroShot(Head):
+    """`logits = scale * cos(feature, text weight) + bias`.
+
+    Parameters
+    ----------
+    scale
+        The encoder's trained factor on cosines (CLIP: about 100).
+    bias
+        What the encoder adds to them; 0 except for sigmoid models.
+
+    Attributes
+    ----------
+    weights_
+        Unit-norm class weights `[c, d]`, float32.
+
+    Source: Radford et al. 2021, arXiv:2103.00020.
+    """
+
+    name: ClassVar[str] = "zero-shot"
+    weights_: Tensor
+
+    def __init__(self, scale: float = 100.0, bias: float = 0.0) -> None:
+        self.scale = scale
+        self.bias = bias
+
+    def fit(
+        self,
+        features: Float[Tensor, "n d"] | None = None,  # noqa: ARG002 - learns from no picture
+        labels: Int[Tensor, " n"] | None = None,  # noqa: ARG002
+        text_weights: Float[Tensor, "c d"] | None = None,
+    ) -> Self:
+        """Keep the text weights. Raises `UsageError` when there are none."""
+        if text_weights is None:
+            raise UsageError("Expected text weights for a zero-shot head, got none.")
+        self.weights_ = unit_norm(text_weights)
+        return self
+
+    def logits(self, features: Float[Tensor, "n d"]) -> Float[Tensor, "n c"]:
+        """Scaled cosines of unit-norm features with every class.
+
+        Raises `UsageError` before `fit`, `DataError` for features of another width.
+        """
+        self.check_fitted()
+        return cosine_logits(features.float(), self.weights_, self.scale, self.bias)

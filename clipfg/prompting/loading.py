@@ -1,0 +1,143 @@
+"""Prompt sets by name or from a file."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from clipfg.errors import DataError, UsageError
+from clipfg.prompting.prompt_set import PromptSet
+from clipfg.registry import closest
+
+OPENAI = "openai"
+_OPENAI_ABOUT = "The 80 ImageNet templates published with CLIP, as open_clip has them."
+SUFFIXES = (".yaml", ".yml", ".json", ".txt")
+
+
+def library_folder() -> Path:
+    """Where the library's YAML files are: in the package, or at the root of a checkout."""
+    installed = Path(__file__).with_name("library")
+    return installed if installed.is_dir() else Path(__file__).parents[2] / "prompts"
+
+
+def list_prompts() -> dict[str, str]:
+    """Every set of the library: its name, and one line on what it is for."""
+    listed = {path.stem: _read(path).about for path in library_folder().glob("*.yaml")}
+    return dict(sorted((listed | {OPENAI: _OPENAI_ABOUT}).items()))
+
+
+def load_prompts(name_or_file: str | Path) -> PromptSet:
+    """A set of the library by its name, or one's own from a file.
+
+    A file is YAML or JSON (`templates`, and optionally `name`, `about`, `source` and
+    `descriptions`; or a plain list of templates; or class names to sentences), or text with one
+    template a line, where blank lines and those that begin with `#` are skipped.
+
+    Raises `UsageError` for a name that is neither, `DataError` for a file that cannot be read
+    as a prompt set.
+    """
+    given = str(name_or_file)
+    names = [path.stem for path in library_folder().glob("*.yaml")]
+    if given == OPENAI:
+        return _openai()
+    if given in names:
+        return _read(library_folder() / f"{given}.yaml")
+    path = Path(given).expanduser()
+    if path.suffix.lower() in SUFFIXES:
+        return _read(path)
+    known = sorted([*names, OPENAI])
+    raise UsageError(
+        f"Expected a prompt set or a file that ends in {', '.join(SUFFIXES)}, got {given!r}."
+        f"{closest(given, known)} Known: {', '.join(known)}."
+    )
+
+
+def _openai() -> PromptSet:
+    from open_clip import OPENAI_IMAGENET_TEMPLATES  # two seconds: only when asked for
+
+    # open_clip keeps them as functions of the name; a name no sentence contains marks its place.
+    mark = "\x00"
+    templates = tuple(
+        template(mark).replace("{", "{{").replace("}", "}}").replace(mark, "{}")
+        for template in OPENAI_IMAGENET_TEMPLATES
+    )
+    return PromptSet(OPENAI, templates, source="open_clip", about=_OPENAI_ABOUT)
+
+
+def _read(path: Path) -> PromptSet:
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        raise UsageError(
+            f"Expected a prompt file, got {str(path)!r}, which does not exist."
+        ) from None
+    except UnicodeDecodeError:
+        raise DataError(f"Expected {str(path)!r} to be UTF-8 text; save it as such.") from None
+    except OSError as error:
+        raise DataError(f"Could not read prompts from {str(path)!r}: {error.strerror}.") from None
+    if path.suffix.lower() == ".txt":
+        lines = (line.strip() for line in text.splitlines())
+        return PromptSet(path.stem, tuple(x for x in lines if x and not x.startswith("#")))
+    return _build(_parse(text, path), path)
+
+
+def _parse(text: str, path: Path) -> Any:
+    if path.suffix.lower() == ".json":
+        import json
+
+        try:
+            return json.loads(text)
+        except json.JSONDecodeError as error:
+            where = f"line {error.lineno}: {error.msg}"
+    else:
+        import yaml
+
+        try:
+            return yaml.safe_load(text)
+        except yaml.YAMLError as error:
+            mark = getattr(error, "problem_mark", None)
+            problem = getattr(error, "problem", None) or "not YAML"
+            # the commonest slip: a template that begins with a brace is a mapping to YAML
+            where = f"line {mark.line + 1}: {problem}; put templates in quotes" if mark else problem
+    raise DataError(f"Could not read prompts from {str(path)!r}: {where}.")
+
+
+def _build(content: Any, path: Path) -> PromptSet:
+    if isinstance(content, list):
+        content = {"templates": content}
+    elif isinstance(content, dict) and content and "templates" not in content:
+        content = {"templates": ["{text}"], "descriptions": content}
+    if not isinstance(content, dict) or not content:
+        raise DataError(
+            f"Expected {str(path)!r} to hold `templates: [...]`, a list of templates, or class"
+            f" names with sentences, got {type(content).__name__}."
+        )
+    unknown = set(content) - {"name", "about", "source", "templates", "descriptions"}
+    if unknown:
+        raise DataError(
+            f"Expected name, about, source, templates and descriptions in {str(path)!r},"
+            f" got {', '.join(sorted(map(str, unknown)))} too."
+        )
+    descriptions = content.get("descriptions") or {}
+    if not isinstance(descriptions, Mapping):
+        raise DataError(
+            f"Expected `descriptions` in {str(path)!r} to map class names to sentences."
+        )
+    return PromptSet(
+        name=str(content.get("name") or path.stem),
+        templates=_sentences(content["templates"], "templates", path),
+        descriptions={
+            str(name): _sentences(texts, f"the descriptions of {name!r}", path)
+            for name, texts in descriptions.items()
+        },
+        source=str(content.get("source") or ""),
+        about=str(content.get("about") or ""),
+    )
+
+
+def _sentences(value: Any, what: str, path: Path) -> tuple[str, ...]:
+    values = [value] if isinstance(value, str) else value
+    if not isinstance(values, list) or not all(isinstance(item, str) for item in values):
+        raise DataError(
+            f"Expected {what} in {str(path)!r} to be a list of sentences; put each in quotes."
+        )
+    return tuple(item.strip() for item in values if item.strip())
