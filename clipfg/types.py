@@ -194,7 +194,8 @@ class Manifest:
             count = len(self.classes) if self.classes else 0
             if bounds["min"] < 0 or bounds["max"] >= count:
                 raise DataError(
-                    f"Expected labels from 0 to {count - 1}, got {bounds['min']} to {bounds['max']}."
+                    f"Expected labels from 0 to {count - 1},"
+                    f" got {bounds['min']} to {bounds['max']}."
                 )
 
     def __len__(self) -> int:
@@ -246,7 +247,7 @@ class Manifest:
 
     @cached_property
     def digest(self) -> str:
-        """A hash of every cell and class name: two manifests with the same one are the same data."""
+        """A hash of every cell and class name: equal digests mean the same data."""
         hasher = hashlib.blake2b(digest_size=16)
         if self.classes:
             hasher.update(repr((self.classes.names, sorted(self.classes.parents.items()))).encode())
@@ -355,7 +356,8 @@ def unit_norm(rows: NDArray[Any]) -> NDArray[np.float32]:
     bad = np.flatnonzero(~np.isfinite(norms) | (norms == 0))
     if bad.size:
         raise DataError(
-            f"Expected finite, non-zero features, got {bad.size} that are not (first: row {bad[0]})."
+            f"Expected finite, non-zero features, got {bad.size} that are not"
+            f" (first: row {bad[0]})."
         )
     off = np.abs(norms - 1) > 1e-6
     if not off.any():
