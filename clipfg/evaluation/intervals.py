@@ -1,0 +1,157 @@
+"""Bootstrap intervals of every metric at once.
+
+Items are drawn with replacement, as often as there are items, and each metric is computed again;
+the 2.5th and 97.5th percentiles of 1,000 such draws bound the 95 % interval. A draw is held as a
+weight per item (how often it was drawn), so that all metrics are weighted sums over one matrix.
+
+Decisions:
+
+- All metrics share their draws. The macro metrics average over the classes that a draw contains;
+  drawing within each class instead would give a class with a single picture no spread at all,
+  and too narrow an interval.
+- Resampling shifts metrics that are not linear in the items: ECE up, macro F1 down. The mean
+  shift is taken off, so that an interval shows the spread around the number that is reported.
+- Where every item is right, or none, all draws are equal and say nothing; the Wilson score bound
+  stands in ("10 of 10" is 72 % or more, not exactly 100 %).
+
+Source: Efron and Tibshirani 1993, An Introduction to the Bootstrap, chapters 10 and 13;
+Wilson 1927, doi:10.1080/01621459.1927.10502953.
+"""
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from statistics import NormalDist
+
+import numpy as np
+from numpy.typing import NDArray
+
+from clipfg.evaluation.outcomes import Outcomes
+
+RESAMPLES = 1000
+LEVEL = 0.95
+ECE_BINS = 15
+_CELLS = 2_000_000  # weights held at once: 16 MB of float64
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A number and the bounds of its 95 % interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+def intervals(
+    outcomes: Outcomes, estimates: Mapping[str, float], seed: int = 0, resamples: int = RESAMPLES
+) -> dict[str, Estimate]:
+    """An interval around each estimate; the names are those of `weighted_metrics`."""
+    hits = int(outcomes.hits.sum())
+    draws = _draw(outcomes, seed, resamples)
+    bounded: dict[str, Estimate] = {}
+    for name, value in estimates.items():
+        low, high = percentile_interval(draws[name], value)
+        if name not in ("nll", "ece"):
+            right = int(outcomes.in_top_k.sum()) if name == "top5" else hits
+            if right in (0, len(outcomes)):
+                low, high = wilson_interval(right, len(outcomes))
+        upper = math.inf if name == "nll" else 1.0
+        bounded[name] = Estimate(value, min(max(low, 0.0), value), max(min(high, upper), value))
+    return bounded
+
+
+def proportion(right: int, n: int, seed: int = 0, resamples: int = RESAMPLES) -> Estimate:
+    """The share `right / n` and its interval; bootstrap draws of a share are binomial."""
+    if right in (0, n):
+        low, high = wilson_interval(right, n)
+        return Estimate(right / n, max(low, 0.0), min(high, 1.0))
+    draws = np.random.default_rng(seed).binomial(n, right / n, resamples) / n
+    return Estimate(right / n, *percentile_interval(draws, right / n))
+
+
+def percentile_interval(draws: Floats, value: float, level: float = LEVEL) -> tuple[float, float]:
+    """Percentiles of the draws, shifted so that their mean is `value`."""
+    tail = 50 * (1 - level)
+    low, high = np.percentile(draws, [tail, 100 - tail])
+    shift = value - float(draws.mean())
+    return float(low) + shift, float(high) + shift
+
+
+def wilson_interval(right: int, n: int, level: float = LEVEL) -> tuple[float, float]:
+    """The score interval of a proportion; it has width even at 0 of n and n of n."""
+    z = NormalDist().inv_cdf((1 + level) / 2)
+    share = right / n
+    centre = share + z * z / (2 * n)
+    spread = z * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
+    return (centre - spread) / (1 + z * z / n), (centre + spread) / (1 + z * z / n)
+
+
+def _draw(outcomes: Outcomes, seed: int, resamples: int) -> dict[str, Floats]:
+    # sorted by label, a class is a contiguous run and its sums are one `reduceat`
+    ordered = outcomes.select(np.argsort(outcomes.labels, kind="stable"))
+    parts = [weighted_metrics(w, ordered) for w in draw_weights(len(outcomes), resamples, seed)]
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+
+def draw_weights(n: int, resamples: int, seed: int) -> Iterator[Floats]:
+    """Blocks `[r, n]` of weights, `resamples` rows in all: how often each item is drawn."""
+    rng = np.random.default_rng(seed)
+    rows = max(1, _CELLS // n)
+    for start in range(0, resamples, rows):
+        r = min(rows, resamples - start)
+        drawn = rng.integers(n, size=(r, n)) + n * np.arange(r)[:, None]
+        yield np.bincount(drawn.ravel(), minlength=r * n).reshape(r, n).astype(np.float64)
+
+
+def weighted_metrics(weights: Floats, outcomes: Outcomes) -> dict[str, Floats]:
+    """Each metric for each row of `weights` `[r, n]`; `outcomes` are sorted by label."""
+    n = weights.sum(axis=1)
+    hits = outcomes.hits.astype(np.float64)
+    columns = np.column_stack(
+        [hits, outcomes.in_top_k, outcomes.nll, _calibration_columns(outcomes, hits)]
+    )
+    sums = weights @ columns
+    present, correct, predicted = _class_sums(weights, outcomes)
+    drawn = present > 0
+    with np.errstate(invalid="ignore"):
+        accuracy = np.where(drawn, correct / present, 0.0)
+        f1 = np.where(drawn, 2 * correct / (present + predicted), 0.0)
+    classes = drawn.sum(axis=1)
+    return {
+        "top1": sums[:, 0] / n,
+        "top5": sums[:, 1] / n,
+        "mean_per_class": accuracy.sum(axis=1) / classes,
+        "macro_f1": f1.sum(axis=1) / classes,
+        "nll": sums[:, 2] / n,
+        "ece": np.abs(sums[:, 3:]).sum(axis=1) / n,
+    }
+
+
+def _calibration_columns(outcomes: Outcomes, hits: Floats) -> Floats:
+    """`[n, bins]`: hit minus confidence in the item's own bin, 0 in the others."""
+    from torch import from_numpy
+
+    from clipfg.functional.metrics import calibration_bins
+
+    bins = calibration_bins(from_numpy(outcomes.confidence), ECE_BINS).numpy()
+    columns = np.zeros((len(outcomes), ECE_BINS))
+    columns[np.arange(len(outcomes)), bins] = hits - outcomes.confidence
+    return columns
+
+
+def _class_sums(weights: Floats, outcomes: Outcomes) -> tuple[Floats, Floats, Floats]:
+    """Weights `[r, classes that occur]` of each class's items, right items and predictions."""
+    classes, starts = np.unique(outcomes.labels, return_index=True)
+    present = np.add.reduceat(weights, starts, axis=1)
+    correct = np.add.reduceat(weights * outcomes.hits, starts, axis=1)
+    predicted = correct.copy()
+    wrong = np.flatnonzero(~outcomes.hits & np.isin(outcomes.predictions, classes))
+    if len(wrong):
+        wrong = wrong[np.argsort(outcomes.predictions[wrong], kind="stable")]
+        targets, runs = np.unique(outcomes.predictions[wrong], return_index=True)
+        columns = np.searchsorted(classes, targets)
+        predicted[:, columns] += np.add.reduceat(weights[:, wrong], runs, axis=1)
+    return present, correct, predicted

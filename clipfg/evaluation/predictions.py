@@ -1,0 +1,172 @@
+"""A row per item in Parquet, written as the rows come and named when they are complete."""
+
+import contextlib
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from clipfg.errors import DataError
+from clipfg.types import ClassList
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from clipfg.functional.similarity import Scoring
+
+SCHEMA = pa.schema(
+    [
+        ("id", pa.string()),
+        ("uri", pa.string()),
+        ("label", pa.string()),
+        ("correct", pa.bool_()),
+        ("prediction", pa.string()),
+        ("probability", pa.float32()),
+        ("names", pa.list_(pa.string())),
+        ("probabilities", pa.list_(pa.float32())),
+    ]
+)
+"""`label` and `correct` are null where the class is not known; `names` and `probabilities` are
+the top k, best first, and `prediction` and `probability` the first of them."""
+
+_ROWS_PER_GROUP = 8192
+
+
+class PredictionWriter:
+    """Writes `predictions.parquet` in bounded memory; use it as a context manager.
+
+    The rows go to a hidden file beside `path`, which takes its name when the block ends well.
+    An error inside the block removes it; a killed process leaves no file under the final name.
+
+    Parameters
+    ----------
+    path
+        The file to make.
+    classes
+        The classes that the logits' columns stand for.
+    top_k
+        How many classes to keep for each item; at most all of them.
+    scoring
+        How logits become the probabilities that are shown (`Encoder.scoring`).
+
+    Raises `DataError` when the file cannot be written.
+    """
+
+    def __init__(
+        self,
+        path: Path | str,
+        classes: ClassList,
+        top_k: int = 5,
+        scoring: "Scoring" = "softmax",
+    ) -> None:
+        self.path = Path(path)
+        self.classes = classes
+        self.top_k = min(top_k, len(classes))
+        self.scoring = scoring
+        self.rows = 0
+        self._partial = self.path.with_name(f".{self.path.name}.{os.getpid()}.partial")
+        self._waiting: list[pa.RecordBatch] = []
+        self._waiting_rows = 0
+        with self._reporting():
+            self._writer: Any = pq.ParquetWriter(self._partial, SCHEMA, compression="zstd")
+
+    def write(
+        self,
+        ids: Sequence[str],
+        uris: Sequence[str],
+        logits: "Tensor",
+        labels: Sequence[int] | NDArray[Any] | None = None,
+    ) -> list[dict[str, Any]]:
+        """Add a batch and return its rows, as `SCHEMA` has them, for who prints them.
+
+        `logits` is `[b, c]`; `labels` are class indices, -1 where unknown.
+        """
+        batch = pa.RecordBatch.from_pylist(self._rows(ids, uris, logits, labels), schema=SCHEMA)
+        self._waiting.append(batch)
+        self._waiting_rows += len(batch)
+        self.rows += len(batch)
+        if self._waiting_rows >= _ROWS_PER_GROUP:
+            self._flush()
+        return batch.to_pylist()
+
+    def _rows(
+        self,
+        ids: Sequence[str],
+        uris: Sequence[str],
+        logits: "Tensor",
+        labels: Sequence[int] | NDArray[Any] | None,
+    ) -> list[dict[str, Any]]:
+        from clipfg.functional.similarity import probabilities, top_classes
+
+        best = top_classes(logits, self.top_k)
+        shares = probabilities(logits, self.scoring).gather(1, best).tolist()
+        truth = [-1] * len(ids) if labels is None else [int(label) for label in labels]
+        rows = []
+        for id_, uri, label, indices, values in zip(
+            ids, uris, truth, best.tolist(), shares, strict=True
+        ):
+            known = label >= 0
+            names = [self.classes.names[i] for i in indices]
+            rows.append(
+                {
+                    "id": id_,
+                    "uri": uri,
+                    "label": self.classes.names[label] if known else None,
+                    "correct": indices[0] == label if known else None,
+                    "prediction": names[0],
+                    "probability": values[0],
+                    "names": names,
+                    "probabilities": values,
+                }
+            )
+        return rows
+
+    def _flush(self) -> None:
+        if self._waiting:
+            with self._reporting():
+                self._writer.write_table(pa.Table.from_batches(self._waiting, SCHEMA))
+        self._waiting, self._waiting_rows = [], 0
+
+    def close(self) -> None:
+        """Finish the file and give it its name."""
+        self._flush()
+        with self._reporting():
+            self._writer.close()
+            with self._partial.open("rb") as file:
+                os.fsync(file.fileno())
+            self._partial.replace(self.path)
+
+    def abandon(self) -> None:
+        """Remove what was written; nothing appears under the final name."""
+        with contextlib.suppress(Exception):
+            self._writer.close()
+        self._partial.unlink(missing_ok=True)
+
+    @contextlib.contextmanager
+    def _reporting(self) -> Any:
+        try:
+            yield
+        except OSError as error:
+            self._partial.unlink(missing_ok=True)
+            raise DataError(
+                f"Could not write {str(self.path)!r}: {error.strerror or error}."
+            ) from None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if kind is None:
+            self.close()
+        else:
+            self.abandon()
