@@ -1,0 +1,96 @@
+"""Oxford 102 Flowers in its official layout (Nilsback and Zisserman, ICVGIP 2008).
+
+jpg/image_00001.jpg ..., imagelabels.mat (class 1 to 102 per picture), setid.mat (numbers of the
+pictures in trnid, valid, tstid). The class names are this project's table, after the list that is
+used everywhere, with its slips mended ("barbeton daisy", "lotus lotus").
+"""
+
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from clipfg.data.catalogue import DatasetCard
+from clipfg.errors import DataError, MissingError
+from clipfg.types import ClassList, Manifest
+
+SPLITS = {"train": "trnid", "val": "valid", "test": "tstid"}
+
+
+def class_list() -> ClassList:
+    """The 102 names in the order of the data set's labels."""
+    text = (files("clipfg.data") / "names" / "flowers102.txt").read_text(encoding="utf-8")
+    return ClassList(tuple(text.splitlines()))
+
+
+def read(root: Path | None) -> Manifest:
+    """The pictures that are on disk; `expected` is how many the labels list.
+
+    Ids are paths below `root`. Raises `DataError` for label files that do not fit each other and
+    `MissingError` when no picture is there.
+    """
+    assert root is not None
+    labels = _read_mat(root / "imagelabels.mat", "labels")
+    split_of: dict[int, str] = {}
+    for split, key in SPLITS.items():
+        split_of.update(dict.fromkeys(_read_mat(root / "setid.mat", key), split))
+    classes = class_list()
+    if not labels or min(labels) < 1 or max(labels) > len(classes):
+        raise DataError(f"Expected labels from 1 to {len(classes)} in {root / 'imagelabels.mat'}.")
+    folder = root / "jpg"
+    present = {entry.name for entry in folder.iterdir()}
+    numbers = [n for n in range(1, len(labels) + 1) if _file(n) in present]
+    if not numbers:
+        raise MissingError(f"Expected pictures in {folder}, found none. {CARD.how_to_get}")
+    return Manifest.build(
+        "flowers102",
+        {
+            "id": [f"jpg/{_file(n)}" for n in numbers],
+            "uri": [str(folder / _file(n)) for n in numbers],
+            "split": [split_of.get(n) for n in numbers],
+            "label": [labels[n - 1] - 1 for n in numbers],
+        },
+        classes,
+        expected=len(labels),
+        prompts="flowers",
+    )
+
+
+def _file(number: int) -> str:
+    return f"image_{number:05d}.jpg"
+
+
+def _read_mat(path: Path, key: str) -> list[int]:
+    """One row of numbers from a MATLAB file."""
+    from scipy.io import loadmat
+
+    try:
+        content: dict[str, Any] = loadmat(str(path), variable_names=[key])
+        return [int(value) for value in content[key].ravel()]
+    except OSError as error:
+        raise DataError(
+            f"Expected a readable file, got {error.strerror or error}: {path}"
+        ) from None
+    except Exception as error:  # scipy raises several kinds on a damaged file
+        why = str(error) or type(error).__name__
+        raise DataError(f"Expected a MATLAB file with {key!r} in {path}, got: {why}") from None
+
+
+CARD = DatasetCard(
+    name="flowers102",
+    title="Oxford 102 Flowers",
+    domain="flowers",
+    classes=102,
+    splits={"train": 1020, "val": 1020, "test": 6149},
+    default_split="test",
+    url="https://www.robots.ox.ac.uk/~vgg/data/flowers/102/",
+    licence="for research; the pictures belong to their authors",
+    how_to_get=(
+        "Get 102flowers.tgz, imagelabels.mat and setid.mat from"
+        " https://www.robots.ox.ac.uk/~vgg/data/flowers/102/ and unpack them into one folder,"
+        " flowers-102, under --data-root."
+    ),
+    prompts="flowers",
+    read=read,
+    layout=("jpg", "imagelabels.mat", "setid.mat"),
+    folders=("flowers-102", "flowers102", "oxford-flowers", "oxford_flowers", "102flowers"),
+)

@@ -1,0 +1,152 @@
+"""From the labels that a source gives, names or numbers, to indices into a class list."""
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from clipfg.errors import DataError
+from clipfg.registry import closest
+from clipfg.types import ClassList, Manifest
+
+SPLITS = {
+    "train": "train",
+    "training": "train",
+    "val": "val",
+    "valid": "val",
+    "validation": "val",
+    "dev": "val",
+    "test": "test",
+    "testing": "test",
+}
+"""What splits are called in the wild, and here."""
+
+_DIGITS = re.compile(r"(\d+)")
+
+
+def natural(text: str) -> tuple[tuple[tuple[int, int, str], ...], str]:
+    """A sort key that puts `img2` before `img10`, the same on every machine."""
+    parts = _DIGITS.split(text.casefold())
+    key = tuple((1, int(p), "") if p.isdecimal() else (0, 0, p) for p in parts if p)
+    return key, text
+
+
+def plain(name: str) -> str:
+    """`name` without what spellings differ in: case, underscores, hyphens, apostrophes, spaces."""
+    return re.sub(r"[\s_\-]+", " ", name.casefold().replace("'", "").replace("’", "")).strip()
+
+
+class Lookup:
+    """Finds classes by name: exactly, or else by what is left without case and punctuation."""
+
+    def __init__(self, classes: ClassList) -> None:
+        self.classes = classes
+        self._plain: dict[str, int | None] = {}
+        for position, name in enumerate(classes.names):
+            key = plain(name)
+            self._plain[key] = None if key in self._plain else position  # None: two share it
+
+    def find(self, name: str) -> int | None:
+        """The label of `name`, or None when the list has no such class."""
+        if name in self.classes:
+            return self.classes.index(name)
+        return self._plain.get(plain(name))
+
+
+def index_labels(
+    values: pa.Array | pa.ChunkedArray,
+    classes: ClassList | None,
+    where: Callable[[int], str] = lambda row: f"row {row}",
+) -> tuple[pa.Array, ClassList | None]:
+    """Labels as indices, and the class list that they index.
+
+    Parameters
+    ----------
+    values
+        Names (text), or indices (integers) into `classes`; null or blank where unknown.
+    classes
+        The list to index; made of the names that occur, in natural order, where None.
+    where
+        Says in an error which row, counted from 0, is meant.
+
+    Raises `DataError` for a label outside the list.
+    """
+    if isinstance(values, pa.ChunkedArray):
+        values = values.combine_chunks()
+    if pa.types.is_integer(values.type) and classes is not None:
+        return _check_range(values, classes, where), classes
+    names = pc.utf8_trim_whitespace(values.cast(pa.string()))
+    names = pc.if_else(pc.equal(names, ""), pa.scalar(None, pa.string()), names)
+    coded = names.dictionary_encode()
+    distinct = coded.dictionary.to_pylist()
+    if classes is None:
+        if not distinct:
+            return pa.nulls(len(values), pa.int32()), None
+        classes = ClassList(tuple(sorted(distinct, key=natural)))
+    lookup = Lookup(classes)
+    found = [lookup.find(name) for name in distinct]
+    if None in found and all(_is_index(name) for name in distinct):
+        return _check_range(names.cast(pa.int64()), classes, where), classes
+    if None in found:
+        unknown = distinct[found.index(None)]
+        row = pc.index(names, unknown).as_py()
+        raise DataError(
+            f"Expected one of {len(classes)} classes, got {unknown!r} in {where(row)}."
+            f"{closest(unknown, classes.names)} Add it to the class list or correct the label."
+        )
+    return pa.array(found, pa.int32()).take(coded.indices), classes
+
+
+def _is_index(name: str) -> bool:
+    return name.isascii() and name.isdecimal() and len(name) < 10
+
+
+def _check_range(values: pa.Array, classes: ClassList, where: Callable[[int], str]) -> pa.Array:
+    outside = pc.or_(pc.less(values, 0), pc.greater_equal(values, len(classes)))
+    row = pc.index(outside, pa.scalar(True)).as_py()
+    if row >= 0:
+        raise DataError(
+            f"Expected a label from 0 to {len(classes) - 1} ({len(classes)} classes),"
+            f" got {values[row].as_py()} in {where(row)}."
+        )
+    return values.cast(pa.int32())
+
+
+def relabel(manifest: Manifest, classes: ClassList) -> Manifest:
+    """`manifest` with its labels as indices into `classes`, matched by name.
+
+    Raises `DataError` for an item whose class `classes` lacks.
+    """
+    if manifest.classes is None:
+        return replace(manifest, classes=classes)
+    names = pa.array(manifest.classes.names)
+    labels = names.take(manifest.table["label"].combine_chunks())
+    ids = manifest.table["id"]
+    indices, _ = index_labels(labels, classes, lambda row: f"{ids[row].as_py()!r}")
+    place = manifest.table.column_names.index("label")
+    table = manifest.table.set_column(place, "label", indices)
+    return replace(manifest, table=table, classes=classes)
+
+
+def readable_names(folders: Sequence[str]) -> list[str]:
+    """Class names from folder names: `003.Sea_holly` -> `Sea holly`.
+
+    A number in front goes when every folder has one; the names stay as they are where cleaning
+    would make two of them equal.
+    """
+    numbered = all(re.match(r"\d+[._\- ]+\S", folder) for folder in folders)
+    cleaned = [re.sub(r"^\d+[._\- ]+", "", f) if numbered else f for f in folders]
+    cleaned = [" ".join(name.replace("_", " ").split()) or name for name in cleaned]
+    return cleaned if len(set(cleaned)) == len(set(folders)) else list(folders)
+
+
+def split_name(text: str) -> str | None:
+    """`train`, `val` or `test` where `text` is one of their names, else None."""
+    return SPLITS.get(text.strip().lower())
+
+
+def named_splits(values: Iterable[str | None]) -> list[str | None]:
+    """Split names with the usual ones spelled in one way; blank ones become None."""
+    return [(split_name(v) or v.strip() or None) if v else None for v in values]
