@@ -9,14 +9,15 @@
 import logging
 import os
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
 from clipfg.data.labels import natural, readable_names, relabel, split_name
 from clipfg.data.sources import file_uri, shown
-from clipfg.errors import DataError
+from clipfg.errors import DataError, UsageError
+from clipfg.registry import closest
 from clipfg.types import ClassList, Manifest
 
 SUFFIXES = frozenset(
@@ -44,9 +45,44 @@ def read(path: Path, *, name: str | None = None, classes: ClassList | None = Non
     Raises `DataError` for a folder without pictures and a class outside `classes`.
     """
     path = path.absolute()
-    name = name or path.name
-    if path.is_file():
-        return _manifest(name, path.parent, [_Found((path.name,))], classes)
+    return _manifest(name or path.name, *_find(path), classes)
+
+
+def read_pictures(paths: Sequence[Path | str]) -> Manifest:
+    """Pictures and folders of them as they are named, with no labels, each picture once.
+
+    Ids are paths below the folder where one folder is given, else the paths as they were written
+    with what is below them. A file that is named outright is taken whatever its suffix.
+
+    Raises `UsageError` for a path that leads nowhere, `DataError` for a folder without pictures.
+    """
+    columns: dict[str, list[str]] = {"id": [], "uri": []}
+    known: set[str] = set()
+    for given in map(Path, paths):
+        root, found = _find(given.expanduser().absolute())
+        alone = len(paths) == 1 or given.is_file()
+        for item in found:
+            uri = file_uri(os.path.normpath(os.path.join(root, *item.parts)))  # noqa: PTH118
+            if uri in known:
+                continue
+            known.add(uri)
+            below = given if given.is_file() else Path(*item.parts)
+            columns["uri"].append(uri)
+            columns["id"].append(shown((below if alone else given / below).as_posix()))
+    name = Path(paths[0]).absolute().name if len(paths) == 1 else "pictures"
+    return Manifest.build(name, columns)
+
+
+def _find(path: Path) -> tuple[Path, list["_Found"]]:
+    """The root that ids are relative to, and the pictures below it: those of a folder, or one."""
+    if not path.exists() and not path.is_symlink():
+        siblings = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
+        raise UsageError(
+            f"Expected a picture or a folder of them, but there is nothing at"
+            f" {shown(str(path))}.{closest(path.name, siblings)}"
+        )
+    if not path.is_dir():
+        return path.parent, [_Found((path.name,))]
     found, others = _walk(path)
     if not found:
         raise DataError(
@@ -55,7 +91,7 @@ def read(path: Path, *, name: str | None = None, classes: ClassList | None = Non
         )
     if others:
         _log.info("%s: left out %d files that are no pictures", path, others)
-    return _manifest(name, path, found, classes)
+    return path, found
 
 
 @dataclass(frozen=True)
