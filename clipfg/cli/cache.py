@@ -20,15 +20,16 @@ def info(cache_dir: options.CacheDir = None, format: options.Format = None) -> N
 
     settings = options.resolve({"cache_dir": cache_dir})
     with open_cache(settings) as cache:
-        stderr().print(f"Cache: {cache.path}", soft_wrap=True)
-        print_rows(cache.info(), format)
+        found = cache.info()
+    stderr().print(f"{found.path}: {found.bytes / 2**20:,.1f} MiB", soft_wrap=True)
+    print_rows([vars(shelf) for shelf in found.shelves], format)
 
 
 @app.command("clear")
 def clear(
     cache_dir: options.CacheDir = None,
     encoder: Annotated[
-        str | None, typer.Option("--encoder", help="Only this fingerprint's (or its start).")
+        str | None, typer.Option("--encoder", metavar="FINGERPRINT", help="Only this encoder's, as `cache info` shows it.")
     ] = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
 ) -> None:

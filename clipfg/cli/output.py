@@ -5,25 +5,39 @@ from __future__ import annotations
 import csv
 import io
 import json
+import shutil
 import sys
 from collections.abc import Mapping, Sequence
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from clipfg.errors import UsageError
+
+if TYPE_CHECKING:
+    from clipfg.evaluation.report import Report
 
 Row = Mapping[str, Any]
 
+FORMATS = ("table", "json", "jsonl", "csv", "parquet")
+
 
 def chosen_format(asked: str | None) -> str:
-    """The format that was asked for; a table on a terminal, JSON lines in a pipe."""
+    """The format that was asked for; a table on a terminal, JSON lines in a pipe.
+
+    Raises `UsageError` for a format that there is not.
+    """
+    if asked is not None and asked not in FORMATS:
+        raise UsageError(f"Expected --format {', '.join(FORMATS)}, got {asked!r}.")
     return asked or ("table" if sys.stdout.isatty() else "jsonl")
 
 
 def print_rows(
-    rows: Sequence[Row], format: str | None, *, title: str | None = None, shown: int | None = None
+    rows: Sequence[Row], format: str | None, *, title: str | None = None, header: bool = True
 ) -> None:
-    """Print rows that share their keys; a table shows the first `shown` and says what it leaves out."""
+    """Print rows that share their keys; `header` is whether CSV begins with a line of names."""
     form = chosen_format(format)
     if form == "table":
-        _print_table(rows, title, shown)
+        _print_table(rows, title)
     elif form == "json":
         json.dump(list(rows), sys.stdout, indent=2, ensure_ascii=False, default=str)
         sys.stdout.write("\n")
@@ -33,7 +47,8 @@ def print_rows(
     elif form == "csv":
         if rows:
             writer = csv.DictWriter(sys.stdout, fieldnames=list(rows[0]), lineterminator="\n")
-            writer.writeheader()
+            if header:
+                writer.writeheader()
             writer.writerows({k: _cell(v) for k, v in row.items()} for row in rows)
     else:
         _print_parquet(rows)
@@ -45,7 +60,7 @@ def _cell(value: Any) -> Any:
     return value
 
 
-def _print_table(rows: Sequence[Row], title: str | None, shown: int | None) -> None:
+def _print_table(rows: Sequence[Row], title: str | None) -> None:
     from rich.table import Table
     from rich.text import Text
 
@@ -58,11 +73,16 @@ def _print_table(rows: Sequence[Row], title: str | None, shown: int | None) -> N
     for key, value in rows[0].items():
         right = isinstance(value, int | float) and not isinstance(value, bool)
         table.add_column(key.replace("_", " "), justify="right" if right else "left")
-    for row in rows[:shown]:
+    for row in rows:
         table.add_row(*(Text(_text(value)) for value in row.values()))
     stdout().print(table)
-    if shown is not None and len(rows) > shown:
-        stderr().print(f"… and {len(rows) - shown:,} more.")
+
+
+def _say_rest(left_out: int) -> None:
+    from clipfg.cli.console import stderr
+
+    if left_out > 0:
+        stderr().print(f"… and {left_out:,} more in predictions.parquet.")
 
 
 def _text(value: Any) -> str:
@@ -84,3 +104,50 @@ def _print_parquet(rows: Sequence[Row]) -> None:
     buffer = io.BytesIO()
     pq.write_table(pa.Table.from_pylist([dict(row) for row in rows]), buffer)
     sys.stdout.buffer.write(buffer.getvalue())
+
+
+def print_report(report: Report, format: str | None) -> None:
+    """A report for a person, or its figures as rows (`json`: the whole of it)."""
+    form = chosen_format(format)
+    if form == "table":
+        from clipfg.cli.console import stdout
+
+        stdout().print(report)
+    elif form == "json":
+        json.dump(report.to_json(), sys.stdout, indent=2, ensure_ascii=False)
+        sys.stdout.write("\n")
+    else:
+        rows = [
+            {"metric": name, "value": figure.value, "low": figure.low, "high": figure.high}
+            for name, figure in report.metrics.items()
+        ]
+        print_rows(rows, form)
+
+
+def print_predictions(path: Path, format: str | None, *, shown: int) -> None:
+    """Rows of a predictions file: the first `shown` in a table, all of them otherwise."""
+    import pyarrow.parquet as pq
+
+    form = chosen_format(format)
+    file = pq.ParquetFile(path)
+    if form == "table":
+        first = next(file.iter_batches(batch_size=shown), None)
+        rows = first.to_pylist() if first is not None else []
+        print_rows([_prediction_row(row) for row in rows], form)
+        _say_rest(file.metadata.num_rows - len(rows))
+    elif form == "parquet":
+        with path.open("rb") as source:
+            shutil.copyfileobj(source, sys.stdout.buffer)
+    elif form in ("csv", "jsonl"):
+        header = True
+        for batch in file.iter_batches(batch_size=4096):
+            print_rows(batch.to_pylist(), form, header=header)
+            header = False
+    else:
+        print_rows(file.read().to_pylist(), form)
+
+
+def _prediction_row(row: Row) -> Row:
+    answers = list(zip(row["names"], row["probabilities"], strict=True))
+    first, *others = [f"{name} {share:.0%}" for name, share in answers]
+    return {"picture": row["id"], "prediction": first, "next": ", ".join(others)}

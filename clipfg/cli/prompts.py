@@ -15,9 +15,10 @@ app = typer.Typer(help="Prompt sets.", no_args_is_help=True)
 def list_sets(format: options.Format = None) -> None:
     """Every set by name: how many templates, and where they come from."""
     from clipfg.cli.output import print_rows
-    from clipfg.prompting.library import prompt_rows
+    from clipfg.prompting import list_prompts
 
-    print_rows(prompt_rows(), format, title="Prompt sets (a YAML file works too)")
+    rows = [{"name": name, "what": about} for name, about in list_prompts().items()]
+    print_rows(rows, format, title="Prompt sets (a file of templates works too)")
 
 
 @app.command("show")
@@ -30,7 +31,7 @@ def show(
 ) -> None:
     """The texts that a set makes of one class name."""
     from clipfg.cli.output import print_rows
-    from clipfg.prompting.library import load_prompts
+    from clipfg.prompting import load_prompts
 
     texts = load_prompts(name).render(class_name)
     print_rows([{"text": text} for text in texts], format)

@@ -5,7 +5,6 @@ import os
 import platform
 import shutil
 import sqlite3
-import sys
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -56,8 +55,6 @@ def examine(settings: Settings) -> list[Finding]:
 
 def _python(_: Settings) -> Finding:
     detail = f"clipfg {__version__}, Python {platform.python_version()}, {platform.platform()}"
-    if sys.version_info < (3, 11):
-        return Finding("python", "missing", detail, "install Python 3.11 or newer")
     return Finding("python", "ok", detail)
 
 
@@ -128,9 +125,9 @@ def _faiss(_: Settings) -> Finding:
     index.add(np.eye(4, dtype=np.float32))
     if int(index.search(np.eye(4, dtype=np.float32)[2:3], 1)[1][0, 0]) != 2:
         return Finding("faiss", "missing", "gives wrong neighbours", "reinstall faiss")
-    build = f"{faiss.__version__}, {'with' if hasattr(faiss, 'StandardGpuResources') else 'no'} GPU half"
     if not hasattr(faiss, "StandardGpuResources"):
-        return Finding("faiss", "ok", build)
+        return Finding("faiss", "ok", f"{faiss.__version__}, without a GPU half")
+    build = f"{faiss.__version__}, with its GPU half"
     try:
         count = faiss.get_num_gpus()
     except Exception as error:

@@ -1,77 +1,145 @@
 """Opening what every job stands on: the cache, the data, the encoder, the class weights."""
 
 import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
 
+import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from clipfg.data.catalogue import DATASETS
 from clipfg.data.class_files import read_class_list
 from clipfg.data.loading import load_dataset
 from clipfg.embedding.cache import EmbeddingCache
+from clipfg.embedding.feature_files import read_features
+from clipfg.embedding.precision import settle_precision
 from clipfg.embedding.texts import embed_texts
 from clipfg.encoders import Encoder, load_encoder
 from clipfg.encoders.catalogue import DEFAULT_MODEL
-from clipfg.errors import UsageError
+from clipfg.errors import DataError, UsageError
 from clipfg.prompting import PromptSet, load_prompts, texts_for
 from clipfg.prompting.ensembling import ENSEMBLES
 from clipfg.settings import Settings
-from clipfg.types import ClassList, Manifest
+from clipfg.types import ClassList, Features, Manifest
 
 logger = logging.getLogger("clipfg")
 
 BUILTIN_DATA, BUILTIN_MODEL = "synthflora", "builtin:florette"
+FEATURES = "features:"
 
 
-@contextmanager
-def open_cache(settings: Settings) -> Iterator[EmbeddingCache]:
-    """The embedding cache of `--cache-dir`, closed at the end."""
-    with EmbeddingCache(settings.cache_dir) as cache:
-        yield cache
+def open_cache(settings: Settings) -> EmbeddingCache:
+    """The embedding cache of `--cache-dir`; close it, or use it as a context manager."""
+    return EmbeddingCache(settings.cache_dir)
 
 
-def open_manifest(settings: Settings) -> Manifest:
+@dataclass(frozen=True)
+class Data:
+    """What `--dataset` names: items, and their features where those are what it names."""
+
+    manifest: Manifest
+    features: Features | None = None
+
+    @property
+    def classes(self) -> ClassList:
+        """The class list. Raises `UsageError` where the data brings none."""
+        if self.manifest.classes is None:
+            raise UsageError(
+                f"Expected class names, and {self.manifest.name} brings none; give --classes FILE"
+                " with one name a line."
+            )
+        return self.manifest.classes
+
+
+def open_data(settings: Settings) -> Data:
     """The data of `--dataset`: its split and its limit, with a word on what is missing of it.
 
     Raises `UsageError` when no data is named.
     """
     if settings.dataset is None:
         raise UsageError(
-            "Expected --dataset NAME or PATH; try --dataset synthflora, which is built in."
+            "Expected --dataset NAME or PATH, got none; try --dataset synthflora, which is built in."
         )
     classes = read_class_list(settings.classes) if settings.classes else None
-    manifest = load_dataset(settings.dataset, data_root=settings.data_root, classes=classes)
+    features = None
+    if settings.dataset.startswith(FEATURES):
+        features = read_features(Path(settings.dataset.removeprefix(FEATURES)))
+        manifest = _manifest_of(features, settings.dataset, classes)
+    else:
+        manifest = load_dataset(settings.dataset, data_root=settings.data_root, classes=classes)
     if manifest.expected is not None and len(manifest) < manifest.expected:
         logger.warning(
-            "%s is partly here: %s of %s pictures (%.0f %%). Figures speak of those alone.",
-            manifest.name,
-            f"{len(manifest):,}",
-            f"{manifest.expected:,}",
-            100 * len(manifest) / manifest.expected,
+            f"{manifest.name} is partly here: {len(manifest):,} of {manifest.expected:,} pictures"
+            f" ({len(manifest) / manifest.expected:.0%}). Every figure speaks of those alone."
         )
-    split = settings.split or ("test" if "test" in manifest.splits else None)
+    split = settings.split or default_split(settings.dataset, manifest)
     chosen = manifest.select(None if split == "all" else split, settings.limit)
-    logger.info(
-        "%s%s: %s pictures%s",
-        manifest.name,
-        f", {split}" if split else "",
-        f"{len(chosen):,}",
-        f", {len(manifest.classes):,} classes" if manifest.classes else "",
-    )
-    return chosen
+    count = f", {len(chosen.classes):,} classes" if chosen.classes else ""
+    part = f" ({split})" if split else ""
+    logger.info(f"Data: {chosen.name}{part}, {len(chosen):,} pictures{count}")
+    return Data(chosen, features)
 
 
-def open_encoder(settings: Settings, cache: EmbeddingCache, data: str = "") -> Encoder:
-    """The encoder of `--model`; for the built-in data the built-in one, else the default."""
-    name = settings.model or (BUILTIN_MODEL if data == BUILTIN_DATA else DEFAULT_MODEL)
-    return load_encoder(
-        name,
+def default_split(dataset: str, manifest: Manifest) -> str | None:
+    """What is evaluated unless a split is named: the data set's own choice, else its test."""
+    if dataset in DATASETS:
+        return DATASETS.get(dataset).default_split
+    return "test" if "test" in manifest.splits else None
+
+
+def _manifest_of(features: Features, name: str, classes: ClassList | None) -> Manifest:
+    labels = [int(label) if label >= 0 else None for label in features.labels]
+    columns = {"id": features.ids, "uri": features.ids, "label": labels}
+    if features.splits:
+        columns["split"] = list(features.splits)
+    return Manifest.build(name, columns, classes or features.classes)
+
+
+def open_encoder(settings: Settings, cache: EmbeddingCache, data: Data) -> Encoder:
+    """The encoder of `--model`, in a precision that agrees with float32 on this very data.
+
+    Without `--model`, the built-in data gets the built-in model, and all else the default.
+    """
+    fallback = BUILTIN_MODEL if settings.dataset == BUILTIN_DATA else DEFAULT_MODEL
+    encoder = load_encoder(
+        settings.model or fallback,
         precision=settings.precision,
         device=settings.device,
         offline=settings.offline,
         digest=cache.digest,
     )
+    if settings.precision == "auto" and data.features is None:
+        encoder, agreement = settle_precision(encoder, data.manifest, cache)
+        if agreement is not None:
+            logger.info(str(agreement))
+    height, width = encoder.preprocessing.size
+    logger.info(
+        f"Model: {encoder.name}, {height} x {width} pixels, {encoder.dim} wide,"
+        f" {encoder.precision} on {encoder.device}"
+    )
+    return encoder
+
+
+def check_same_encoder(features: Features, encoder: Encoder) -> None:
+    """Raises `DataError` when features were made by another encoder than the one at hand."""
+    if features.dim != encoder.dim:
+        raise DataError(
+            f"Expected features {encoder.dim} wide, as {encoder.name} makes them, got"
+            f" {features.dim}; name the --model that made them."
+        )
+    if not features.fingerprint:
+        logger.warning(
+            f"The features do not say which encoder made them; if it was not {encoder.name}, the"
+            " figures mean nothing."
+        )
+    elif features.fingerprint != encoder.fingerprint:
+        raise DataError(
+            f"Expected features of {encoder.name} in {encoder.precision} (fingerprint"
+            f" {encoder.fingerprint[:12]}), got those of another encoder, precision or"
+            f" preprocessing ({features.fingerprint[:12]}); name the --model and --precision that"
+            " made them."
+        )
 
 
 def choose_prompts(settings: Settings, manifest: Manifest) -> PromptSet:
@@ -84,9 +152,6 @@ def class_weights(
 ) -> Float[Tensor, "c d"]:
     """One unit-norm text weight per class: the mean over its prompts, renormalised."""
     texts, owners = texts_for(prompts, classes)
-    logger.info(
-        "Prompts: %s, %s texts for %s classes", prompts.name, f"{len(texts):,}", f"{len(classes):,}"
-    )
-    import torch
-
-    return ENSEMBLES.get("mean")(embed_texts(texts, encoder, cache), torch.from_numpy(owners))
+    logger.info(f"Prompts: {prompts.name}, {len(texts):,} texts for {len(classes):,} classes")
+    features = embed_texts(texts, encoder, cache)
+    return ENSEMBLES.get("mean")(features, torch.from_numpy(owners))

@@ -27,9 +27,14 @@ def test_a_finished_run_has_whole_files_and_no_parts(tmp_path: Path) -> None:
 def test_a_run_that_dies_leaves_the_earlier_results_as_they_were(tmp_path: Path) -> None:
     with RunFolder(tmp_path, {}) as folder:
         folder.results = {"run": 1}
-    with pytest.raises(KeyboardInterrupt), RunFolder(tmp_path, {}) as folder:
-        folder.results = {"run": 2}
-        raise KeyboardInterrupt
+
+    def die() -> None:
+        with RunFolder(tmp_path, {}) as folder:
+            folder.results = {"run": 2}
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        die()
     assert json.loads((tmp_path / "results.json").read_text()) == {"run": 1}
     with RunFolder(tmp_path, {}) as folder:
         folder.results = {"run": 3}

@@ -1,0 +1,99 @@
+"""Predict: the likeliest classes for pictures that nobody has labelled."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from clipfg.data.class_files import read_class_list
+from clipfg.data.folder import SUFFIXES, read_pictures
+from clipfg.data.loading import load_dataset
+from clipfg.embedding.cache import EmbeddingCache
+from clipfg.encoders import Encoder
+from clipfg.errors import DataError, UsageError
+from clipfg.heads import Head
+from clipfg.heads.saving import load_head
+from clipfg.heads.zero_shot import ZeroShot
+from clipfg.settings import Settings
+from clipfg.types import ClassList, Manifest
+from clipfg.workflows.classify import Progress, Run, classify
+from clipfg.workflows.opening import Data, choose_prompts, class_weights, open_cache, open_encoder
+from clipfg.workflows.run_folder import RunFolder, default_folder
+
+logger = logging.getLogger("clipfg")
+
+
+@dataclass(frozen=True)
+class PredictRun(Run):
+    """A finished prediction: `predictions` is the Parquet file of its rows."""
+
+    predictions: Path
+
+
+def run_predict(
+    photos: Sequence[Path], settings: Settings, *, progress: Progress | None = None
+) -> PredictRun:
+    """Name what is on pictures and folders of pictures, by class names or by a saved head.
+
+    Raises `UsageError` when neither or both are given, and other `ClipfgError`s.
+    """
+    if (settings.classes is None) == (settings.head is None):
+        raise UsageError(
+            "Expected either --classes FILE (names, one a line) or --head FILE (saved earlier), got"
+            f" {'both' if settings.head else 'neither'}."
+        )
+    data = Data(_gather(photos).select(limit=settings.limit))
+    logger.info(f"Photos: {len(data.manifest):,}")
+    with open_cache(settings) as cache:
+        saved = load_head(settings.head) if settings.head else None
+        if saved and saved.model and settings.model is None:
+            settings = settings.model_copy(update={"model": saved.model})
+        encoder = open_encoder(settings, cache, data)
+        if saved is None:
+            assert settings.classes is not None
+            classes = read_class_list(settings.classes)
+        else:
+            saved.check_fingerprint(encoder.fingerprint)
+            if saved.classes is None:
+                raise DataError(f"Expected a head with class names, and {settings.head} has none.")
+            classes = saved.classes
+        resolved: dict[str, Any] = settings.model_dump(mode="json") | {
+            "command": "predict",
+            "photos": [str(photo) for photo in photos],
+            "model": encoder.name,
+            "precision": encoder.precision,
+            "fingerprint": encoder.fingerprint,
+        }
+        path = settings.output or default_folder("predict", data.manifest.name, encoder.name)
+        with RunFolder(path, resolved) as folder:
+            head = saved.head if saved else _head_from_names(settings, data, encoder, classes, cache)
+            tally = classify(
+                data,
+                encoder,
+                head,
+                classes,
+                folder,
+                settings,
+                cache,
+                scoring=encoder.scoring,
+                progress=progress,
+            )
+            folder.results = {"pictures": tally.done, "skipped": folder.failures}
+    return PredictRun(path, tally.done, folder.failures, path / "predictions.parquet")
+
+
+def _gather(photos: Sequence[Path]) -> Manifest:
+    """The pictures as a manifest without labels; one path may also be a table or a tar."""
+    if len(photos) == 1 and photos[0].is_file() and photos[0].suffix.lower() not in SUFFIXES:
+        found = load_dataset(str(photos[0]))
+        return Manifest.build(found.name, {"id": found.table["id"], "uri": found.table["uri"]})
+    return read_pictures(photos)
+
+
+def _head_from_names(
+    settings: Settings, data: Data, encoder: Encoder, classes: ClassList, cache: EmbeddingCache
+) -> Head:
+    prompts = choose_prompts(settings, data.manifest)
+    weights = class_weights(encoder, prompts, classes, cache)
+    return ZeroShot(encoder.logit_scale, encoder.logit_bias).fit(text_weights=weights)
