@@ -1,0 +1,108 @@
+"""Is the fast number format good enough? Measured on the run's own pictures, once per encoder."""
+
+import json
+from dataclasses import asdict, dataclass, replace
+
+import numpy as np
+
+from clipfg.embedding.cache import EmbeddingCache
+from clipfg.embedding.pipeline import collect
+from clipfg.encoders.base import Encoder
+from clipfg.types import Manifest
+
+PICTURES = 16
+"""Pictures that the formats are compared on."""
+
+LOWEST_COSINE = 0.995
+"""The least agreement of any one picture at which the fast format is kept."""
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """How well features in a fast number format agree with those in float32.
+
+    Attributes
+    ----------
+    precision
+        The fast format.
+    lowest, mean
+        Cosine similarity of the two features of a picture, over the pictures.
+    pictures
+        How many were compared.
+    """
+
+    precision: str
+    lowest: float
+    mean: float
+    pictures: int
+
+    @property
+    def accepted(self) -> bool:
+        """Whether every picture agrees to `LOWEST_COSINE`."""
+        return self.lowest >= LOWEST_COSINE
+
+    def __str__(self) -> str:
+        # Rounded down: 0.99996 is not said to be 1.
+        lowest = np.floor(self.lowest * 1e4) / 1e4
+        finding = f"cosine at least {lowest:.4f} on {self.pictures} pictures"
+        if self.accepted:
+            return f"{self.precision} agrees with float32: {finding}"
+        return f"{self.precision} strays from float32 ({finding}), so float32 is used"
+
+
+def settle_precision(
+    encoder: Encoder, manifest: Manifest, cache: EmbeddingCache | None, *, batch_size: int = 32
+) -> tuple[Encoder, Agreement | None]:
+    """The encoder to use, in its own format or in float32, and what was measured.
+
+    For an encoder whose precision was chosen for the person, not by them. The verdict is kept in
+    the cache under the encoder's fingerprint, and so are the embeddings that led to it. None is
+    returned in place of a finding for float32 itself and when none of the first pictures can be
+    read.
+    """
+    if encoder.precision == "fp32":
+        return encoder, None
+    key = f"precision/{encoder.fingerprint}"
+    kept = cache.fact(key) if cache is not None else None
+    agreement = _parse(kept) if kept else None
+    if agreement is None:
+        agreement = measure_agreement(encoder, manifest, cache, batch_size=batch_size)
+        if agreement is None:
+            return encoder, None
+        if cache is not None:
+            cache.put_fact(key, json.dumps(asdict(agreement)))
+    return (encoder if agreement.accepted else encoder.at("fp32")), agreement
+
+
+def measure_agreement(
+    encoder: Encoder, manifest: Manifest, cache: EmbeddingCache | None, *, batch_size: int = 32
+) -> Agreement | None:
+    """Compare the encoder with itself in float32 on the first pictures that can be read.
+
+    The fast features stay in the cache, so that the run does not compute them again. None when
+    there is no picture to compare.
+    """
+    first = replace(manifest, table=manifest.table.slice(0, PICTURES))
+    fast = collect(first, encoder, cache, batch_size=batch_size)
+    exact = collect(first, encoder.at("fp32"), cache, batch_size=batch_size)
+    places = {id: row for row, id in enumerate(exact.ids)}
+    common = [(row, places[id]) for row, id in enumerate(fast.ids) if id in places]
+    if not exact.ids:
+        return None
+    # A picture that only float32 can embed agrees not at all.
+    lost = len(exact.ids) - len(common)
+    left, right = np.array(common, dtype=np.int64).reshape(-1, 2).T
+    cosines = (
+        np.einsum("nd,nd->n", fast.pooled[left], exact.pooled[right], dtype=np.float64).tolist()
+        + [0.0] * lost
+    )
+    return Agreement(
+        encoder.precision, min(min(cosines), 1.0), float(np.mean(cosines)), len(cosines)
+    )
+
+
+def _parse(text: str) -> Agreement | None:
+    try:
+        return Agreement(**json.loads(text))
+    except (ValueError, TypeError):
+        return None  # written by another version: measured again

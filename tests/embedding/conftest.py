@@ -1,0 +1,28 @@
+from pathlib import Path
+
+import pytest
+from drawn_pictures import draw, refuse
+
+from clipfg.embedding.cache import EmbeddingCache
+from clipfg.types import ClassList, Manifest
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> list[str]:
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    return [draw(folder / f"{seed:03}.png", seed) for seed in range(50)]
+
+
+@pytest.fixture
+def manifest(pictures: list[str]) -> Manifest:
+    labels = [i % 3 for i in range(len(pictures))]
+    splits = ["train" if i % 2 else "test" for i in range(len(pictures))]
+    columns = {"uri": pictures, "label": labels, "split": splits}
+    return Manifest.build("pictures", columns, ClassList(("a", "b", "c")))
+
+
+@pytest.fixture
+def cache(tmp_path: Path):
+    with EmbeddingCache(tmp_path / "kept", warn=refuse) as cache:
+        yield cache
