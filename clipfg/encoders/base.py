@@ -1,9 +1,10 @@
 """The contract of an image-text encoder."""
 
+import copy
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Self
 
 import torch
 from jaxtyping import Float, UInt8
@@ -24,7 +25,11 @@ DTYPES: dict[str, torch.dtype] = {
 
 @dataclass(frozen=True)
 class ImageFeatures:
-    """What an image tower gives: float32 `[b, d]`, not normalised, and patch tokens or None."""
+    """What an image tower gives: float32, not normalised.
+
+    `patches` are the last layer's tokens in rows from the top left, in the space of `pooled` where
+    the architecture has a linear way there; None unless asked for, and for towers without tokens.
+    """
 
     pooled: Float[Tensor, "b d"]
     patches: Float[Tensor, "b p d"] | None = None
@@ -86,8 +91,10 @@ class Encoder(ABC):
         return 0.0
 
     @abstractmethod
-    def encode_images(self, pixels: UInt8[Tensor, "b 3 h w"]) -> ImageFeatures:
-        """Features of pictures that `preprocessing` has resized."""
+    def encode_images(
+        self, pixels: UInt8[Tensor, "b 3 h w"], *, patches: bool = False
+    ) -> ImageFeatures:
+        """Features of pictures that `preprocessing` has resized, with patch tokens on demand."""
 
     @abstractmethod
     def encode_texts(self, texts: Sequence[str]) -> Float[Tensor, "t d"]:
@@ -97,8 +104,23 @@ class Encoder(ABC):
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         """Tokens of each text, its special tokens included, before any cut."""
 
+    def at(self, precision: Precision) -> Self:
+        """The same encoder in another number format; it loads weights of its own when used."""
+        if precision == self.precision:
+            return self
+        twin = copy.copy(self)
+        twin.precision = precision
+        for computed in ("model", "fingerprint"):
+            twin.__dict__.pop(computed, None)
+        return twin
+
     def encode_regions(
-        self, pixels: UInt8[Tensor, "b 3 h w"], boxes: Sequence[Float[Tensor, "r 4"]]
+        self,
+        pixels: UInt8[Tensor, "b 3 h w"],  # noqa: ARG002 - for the towers that can
+        boxes: Sequence[Float[Tensor, "r 4"]],  # noqa: ARG002
     ) -> list[Float[Tensor, "r d"]]:
-        """Features of boxes (`x0, y0, x1, y1` in pixels of `pixels`), for towers with a dense map."""
+        """Features of boxes (`x0, y0, x1, y1` in pixels of `pixels`), for a tower with a dense map.
+
+        Raises `UsageError` for the others.
+        """
         raise UsageError(f"{self.name} has no region features; try an FG-CLIP model.")

@@ -29,13 +29,16 @@ class Preprocessing:
         `"crop"`: the shorter side to `shortest`, then the centre; `"squash"`: both sides to
         `size` whatever the shape; `"pad"`: the longer side to `size`, the rest `fill`.
     shortest
-        What `"crop"` brings the shorter side to, in pixels; the smaller of `size` where None.
+        What `"crop"` brings the shorter side to, in pixels, where that is not simply `size`.
     interpolation
         Pillow's name of the resampling filter (antialiased, as all of them are in Pillow).
     mean, std
         Per-channel statistics on the scale 0 to 1.
     fill
         The grey level, 0 to 255, that `"pad"` adds.
+    crop_rounding
+        Where half a pixel goes when the margin is odd: `"nearest"` (to the even one, as torchvision
+        does) or `"down"` (as transformers does).
     """
 
     size: tuple[int, int]
@@ -45,35 +48,43 @@ class Preprocessing:
     mean: tuple[float, float, float] = (0.48145466, 0.4578275, 0.40821073)
     std: tuple[float, float, float] = (0.26862954, 0.26130258, 0.27577711)
     fill: int = 0
+    crop_rounding: Literal["nearest", "down"] = "nearest"
 
     def target(self, width: int, height: int) -> tuple[int, int]:
         """The width and height that a picture of `width x height` is resized to, before a crop."""
         rows, columns = self.size
         if self.resize == "squash":
             return columns, rows
-        if self.resize == "crop":
+        if self.resize == "crop" and (self.shortest or rows == columns):
             # Rounded down on the longer side, as torchvision's Resize does.
-            short = self.shortest or min(rows, columns)
+            short = self.shortest or rows
             if width <= height:
                 return short, max(short, int(short * height / width))
             return max(short, int(short * width / height)), short
-        scale = min(rows / height, columns / width)
-        return max(1, round(width * scale)), max(1, round(height * scale))
+        # One side fits exactly: the one that leaves nothing uncovered, or nothing cut off.
+        fit = min if self.resize == "crop" else max
+        ratio = fit(height / rows, width / columns)
+        return max(1, round(width / ratio)), max(1, round(height / ratio))
+
+    def _margin(self, length: int, wanted: int) -> int:
+        """Where a crop of `wanted` pixels begins; negative where there are fewer."""
+        if length < wanted:
+            return -((wanted - length) // 2)
+        margin = (length - wanted) / 2
+        return round(margin) if self.crop_rounding == "nearest" else int(margin)
 
     def __call__(self, image: Image.Image) -> UInt8[Tensor, "3 h w"]:
         """The pixels of one RGB picture, resized and cropped but not yet normalised."""
         resized = image.resize(self.target(*image.size), RESAMPLING[self.interpolation])
         rows, columns = self.size
         if resized.size != (columns, rows):
-            # torchvision's centre crop rounds the half pixel; `crop` pads outside with zeros.
-            left = round((resized.width - columns) / 2)
-            top = round((resized.height - rows) / 2)
-            if self.resize == "pad":
-                canvas = Image.new("RGB", (columns, rows), (self.fill,) * 3)
-                canvas.paste(resized, (-left, -top))
-                resized = canvas
-            else:
-                resized = resized.crop((left, top, left + columns, top + rows))
+            left, top = self._margin(resized.width, columns), self._margin(resized.height, rows)
+            # Outside of the picture, a crop is black and padding has its own grey.
+            canvas = Image.new(
+                "RGB", (columns, rows), (self.fill if self.resize == "pad" else 0,) * 3
+            )
+            canvas.paste(resized, (-left, -top))
+            resized = canvas
         return torch.from_numpy(np.array(resized, dtype=np.uint8)).permute(2, 0, 1).contiguous()
 
     def normalise(self, pixels: UInt8[Tensor, "b 3 h w"]) -> Float[Tensor, "b 3 h w"]:

@@ -1,0 +1,124 @@
+"""Encoders by name."""
+
+from pathlib import Path
+from typing import Literal, Protocol
+
+import torch
+
+from clipfg.encoders.base import DTYPES, Encoder, Precision
+from clipfg.encoders.precision import best_device, fastest_precision
+from clipfg.encoders.weights import Digest, file_digest
+from clipfg.errors import MissingError, UsageError
+from clipfg.registry import Registry
+
+
+class Family(Protocol):
+    """Makes an encoder from what follows the colon of its name."""
+
+    def __call__(
+        self,
+        rest: str,
+        *,
+        precision: Precision,
+        device: torch.device,
+        offline: bool,
+        digest: Digest,
+    ) -> Encoder:
+        """Read configurations and find weights, downloading unless `offline`; load nothing."""
+        ...
+
+
+FAMILIES: Registry[Family] = Registry("encoder family", "clipfg.encoders")
+FAMILIES.register("open_clip", "clipfg.encoders.families:open_clip")
+FAMILIES.register("hf", "clipfg.encoders.families:hugging_face")
+FAMILIES.register("builtin", "clipfg.encoders.families:builtin")
+
+
+def load_encoder(
+    name: str,
+    *,
+    precision: Precision | Literal["auto"] = "auto",
+    device: str = "auto",
+    offline: bool = False,
+    digest: Digest = file_digest,
+) -> Encoder:
+    """An encoder by name; its weights are on disk afterwards, and in memory when first used.
+
+    Parameters
+    ----------
+    name
+        `open_clip:ARCH/TAG`, `open_clip:local-dir:PATH`, `hf:REPO-or-PATH`, `builtin:NAME`, a
+        plug-in's `PREFIX:...`; a bare `ARCH/TAG` is open_clip's, a bare path to a folder is read
+        for what it holds.
+    precision
+        The towers' number format; `"auto"` takes the fastest that the device has in hardware.
+    device
+        `"auto"`, `"cpu"`, `"cuda"`, `"cuda:1"`, `"mps"`.
+    offline
+        Touch no network. `HF_HUB_OFFLINE` does the same.
+    digest
+        Hashes one weights file; a caller that keeps digests saves reading gigabytes.
+
+    Raises `UsageError` for a name, precision or device that does not exist, `MissingError` when
+    weights are not on disk and cannot be fetched, `DataError` for a damaged checkpoint.
+    """
+    if precision != "auto" and precision not in DTYPES:
+        raise UsageError(f"Expected a precision of auto, {', '.join(DTYPES)}, got {precision!r}.")
+    place = _device(device)
+    prefix, rest = _split(name)
+    return FAMILIES.get(prefix)(
+        rest,
+        precision=fastest_precision(place) if precision == "auto" else precision,
+        device=place,
+        offline=offline,
+        digest=digest,
+    )
+
+
+def pull(name: str) -> str:
+    """Download what `name` needs, unless it is on disk already; the full name is returned.
+
+    Progress goes to stderr. Raises what `load_encoder` raises.
+    """
+    return load_encoder(name, precision="fp32", device="cpu").name
+
+
+def is_on_disk(name: str) -> bool:
+    """Whether `name` would load with no network. Raises `UsageError` for an unknown name."""
+    try:
+        load_encoder(name, precision="fp32", device="cpu", offline=True)
+    except MissingError:
+        return False
+    return True
+
+
+def _device(name: str) -> torch.device:
+    if name == "auto":
+        return best_device()
+    try:
+        device = torch.device(name)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise UsageError(
+            f"Expected a device of this machine (auto, cpu, cuda), got {name!r}: {reason}"
+        ) from None
+    return device
+
+
+def _split(name: str) -> tuple[str, str]:
+    folder = Path(name).expanduser()
+    if folder.is_dir():
+        if (folder / "open_clip_config.json").is_file():
+            return "open_clip", f"local-dir:{folder}"
+        if (folder / "config.json").is_file():
+            return "hf", str(folder)
+        raise MissingError(
+            f"Expected open_clip_config.json or config.json in the model's folder, got {name}."
+        )
+    prefix, colon, rest = name.partition(":")
+    if not colon:
+        return "open_clip", name
+    if not rest:
+        raise UsageError(f"Expected a model after the colon, got {name!r}.")
+    return prefix, rest

@@ -1,0 +1,101 @@
+"""Weights and configurations on disk: found, hashed and read without running anything in them."""
+
+import hashlib
+import json
+import pickle
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from clipfg.errors import DataError
+
+Digest = Callable[[Path], str]
+"""Hashes one file. Callers pass a memoised one, so that gigabytes are read once and not per run."""
+
+VOLATILE = frozenset({"_name_or_path", "transformers_version", "dtype", "torch_dtype"})
+"""Entries of a configuration that say nothing of what the weights compute."""
+
+
+def file_digest(path: Path) -> str:
+    """The BLAKE2b hash of a file's bytes, 32 hexadecimal digits."""
+    hasher = hashlib.blake2b(digest_size=16)
+    with path.open("rb") as stream:
+        while chunk := stream.read(1 << 22):
+            hasher.update(chunk)
+    return hasher.hexdigest()
+
+
+def fingerprint_of(facts: Mapping[str, Any], files: Iterable[Path], digest: Digest) -> str:
+    """One hash of what an encoder is: `facts` in canonical JSON, `files` by name and content.
+
+    Neither folders nor `VOLATILE` entries count, so a checkpoint that moves keeps its fingerprint.
+    """
+    hasher = hashlib.blake2b(digest_size=16)
+    hasher.update(json.dumps(_steady(facts), sort_keys=True, default=str).encode())
+    for path in sorted(files, key=lambda path: path.name):
+        hasher.update(f"\n{path.name} {digest(path)}".encode())
+    return hasher.hexdigest()
+
+
+def _steady(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _steady(item) for key, item in value.items() if key not in VOLATILE}
+    if isinstance(value, list | tuple):
+        return [_steady(item) for item in value]
+    return value
+
+
+def read_config(path: Path) -> dict[str, Any]:
+    """A JSON object from disk. Raises `DataError` when it is not one."""
+    try:
+        config = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise DataError(f"Expected a model configuration in JSON, got {path}: {error}.") from None
+    if not isinstance(config, dict):
+        raise DataError(f"Expected a JSON object in {path}, got a {type(config).__name__}.")
+    return config
+
+
+def read_scalars(path: Path, names: Iterable[str]) -> dict[str, float]:
+    """The one-number tensors of a safetensors file among `names`; no other is read.
+
+    Raises `DataError` for a damaged file.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="pt") as file:
+            present = set(file.keys())
+            return {name: file.get_tensor(name).float().item() for name in names if name in present}
+    except (SafetensorError, OSError, RuntimeError) as error:
+        raise damaged(path, error) from None
+
+
+def check_readable(path: Path) -> None:
+    """Refuse a weights file that is damaged or would run code when read.
+
+    A safetensors header gives away a truncated file. A pickle is read by torch's unpickler of
+    plain tensors, which executes nothing. Raises `DataError`.
+    """
+    if path.suffix == ".safetensors":
+        read_scalars(path, ())
+        return
+    import torch
+
+    try:
+        torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError:
+        raise DataError(
+            f"{path} holds more than plain tensors, which clipfg never executes;"
+            " use a checkpoint in safetensors."
+        ) from None
+    except (RuntimeError, EOFError, OSError, ValueError, KeyError) as error:
+        raise damaged(path, error) from None
+
+
+def damaged(path: Path, error: Exception) -> DataError:
+    """The sentence for a file that does not hold what it should."""
+    reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+    return DataError(
+        f"{path} is damaged, unfinished or of another model ({reason[:200]}); fetch it again."
+    )
