@@ -33,7 +33,7 @@ LARGEST_STRIP = 1 << 23
 """Pixels of a resized strip beyond which its ends are dropped."""
 
 FORMATS = (
-    *("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "MPO", "AVIF", "JPEG2000", "DIB"),
+    *("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "AVIF", "JPEG2000", "DIB"),
     *("ICO", "TGA", "PCX", "SGI", "QOI"),
 )
 """What is opened: raster formats only. PostScript and the like start programs, so they are not."""
