@@ -1,0 +1,177 @@
+"""synthflora: 200 species of drawn flowers, for trying every method with no download.
+
+The pictures are drawn on demand from numbers alone: seven attributes in a taxonomy, natural
+variation, light, blur, clutter and grass in front. Sixty species are "unseen": no model that is
+trained with `clipfg.workflows.florette` has met their combination of attributes.
+
+A class is named as in a field guide ("golden-eyed spotted coral starwort": the genus stands for
+number and shape of the petals, form of the centre and leaf) and carries texts that spell all
+attributes out; the prompt set `synthflora` reads those texts.
+"""
+
+import io
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+
+from clipfg.data.synthflora.captions import descriptions, hard_negatives, long_caption, phrase
+from clipfg.data.synthflora.drawing import draw
+from clipfg.data.synthflora.flower import SPLITS, Flower, flower_at, specimen
+from clipfg.data.synthflora.plant import grow
+from clipfg.data.synthflora.taxonomy import ATTRIBUTES, Species, Traits, class_list, species
+from clipfg.errors import DataError
+from clipfg.types import ClassList, Manifest
+
+__all__ = [
+    "ATTRIBUTES",
+    "GENERATOR_VERSION",
+    "PICTURE_SIZE",
+    "Flower",
+    "Species",
+    "Traits",
+    "classes",
+    "draw",
+    "export",
+    "flower_at",
+    "hard_negatives",
+    "load",
+    "load_free",
+    "locate",
+    "read",
+    "regions",
+    "species",
+    "specimen",
+]
+
+GENERATOR_VERSION = 1
+"""Grows whenever a change alters any picture; caches of features key on it."""
+
+PICTURE_SIZE = 96
+"""Side of the data set's pictures, in pixels."""
+
+_REACH = (-1.0, -1.0, 1.0, 1.0)  # pixels: outlines and the reduction reach over a part's polygon
+
+
+def classes() -> ClassList:
+    """The 200 species as a class list with genera, families and descriptive texts."""
+    return class_list({s.name: descriptions(s.traits) for s in species()})
+
+
+def regions(flower: Flower, size: int = PICTURE_SIZE) -> list[dict[str, object]]:
+    """The parts in a picture of `size` pixels: `{"box": [x0, y0, x1, y1], "phrase": str}` each.
+
+    In the order petals (the whole head), centre, leaves. Boxes are pixels, cut at the picture's
+    edge; a part that shows less than half of its box is left out.
+    """
+    found: list[dict[str, object]] = []
+    for part, boxes in grow(flower).boxes().items():
+        for box in boxes:
+            x0, y0, x1, y1 = (
+                v * size + reach for v, reach in zip(box.tolist(), _REACH, strict=True)
+            )
+            whole = (x1 - x0) * (y1 - y0)
+            x0, y0, x1, y1 = (min(max(v, 0.0), float(size)) for v in (x0, y0, x1, y1))
+            if (x1 - x0) * (y1 - y0) >= 0.5 * whole:
+                text = phrase(flower.traits, part).text
+                found.append({"box": [x0, y0, x1, y1], "phrase": text})
+    return found
+
+
+def load(root: Path | None = None, *, seed: int = 0) -> Manifest:  # noqa: ARG001
+    """The data set: 16 train, 4 val and 10 test pictures of each of the 200 species.
+
+    `domain` says "seen" or "unseen"; `caption` names every attribute; `regions` as in
+    `regions()`. `root` is not used: nothing is read from disk and no picture drawn.
+    """
+    return _manifest(seed)
+
+
+@lru_cache(maxsize=4)
+def _manifest(seed: int) -> Manifest:
+    columns: dict[str, list[object]] = {
+        name: [] for name in ("id", "uri", "split", "label", "caption", "regions", "domain")
+    }
+    for split, each in SPLITS.items():
+        for index in range(each * len(species())):
+            kind = species()[index // each]
+            columns["id"].append(f"{split}/{index:04d}")
+            columns["uri"].append(f"synthflora:{seed}/{split}/{index}")
+            columns["split"].append(split)
+            columns["label"].append(index // each)
+            columns["caption"].append(long_caption(kind.traits, index))
+            columns["regions"].append(regions(flower_at(seed, split, index)))
+            columns["domain"].append("seen" if kind.seen else "unseen")
+    return Manifest.build(
+        name="synthflora",
+        classes=classes(),
+        columns=columns,
+        expected=len(columns["id"]),
+        prompts="synthflora",
+    )
+
+
+def load_free(n: int = 1000, *, seed: int = 0) -> Manifest:
+    """`n` pictures of free combinations: captions and regions, but no species and so no labels.
+
+    All values of an attribute are equally frequent here, so a swapped caption is as likely a
+    sentence as the true one: the fair ground for retrieval and for hard negatives.
+    """
+    flowers = [flower_at(seed, "free", index) for index in range(n)]
+    return Manifest.build(
+        name="synthflora-free",
+        columns={
+            "id": [f"free/{index:04d}" for index in range(n)],
+            "uri": [f"synthflora:{seed}/free/{index}" for index in range(n)],
+            "split": ["test"] * n,
+            "caption": [long_caption(f.traits, index) for index, f in enumerate(flowers)],
+            "regions": [regions(f) for f in flowers],
+        },
+        expected=n,
+        prompts="synthflora",
+    )
+
+
+def locate(uri: str) -> Flower:
+    """The flower of a uri such as `synthflora:0/test/17` (seed, split, index).
+
+    Raises `DataError` for a uri that is none of the data set's.
+    """
+    scheme, _, path = uri.partition(":")
+    seed, split, index = ([*path.split("/"), "", ""])[:3]
+    digits = seed.isascii() and seed.isdigit() and index.isascii() and index.isdigit()
+    if scheme != "synthflora" or path.count("/") != 2 or not digits:
+        raise DataError(f"Expected a uri like synthflora:0/test/17, got {uri!r}.")
+    return flower_at(int(seed), split, int(index))
+
+
+def read(uri: str) -> bytes:
+    """Draw the picture of a uri: the bytes of an uncompressed PPM file (P6), which Pillow opens."""
+    buffer = io.BytesIO()
+    draw(locate(uri), PICTURE_SIZE).save(buffer, format="PPM")
+    return buffer.getvalue()
+
+
+def export(folder: str | Path, n: int = 12, size: int = 256, seed: int = 0) -> list[Path]:
+    """Draw `n` test pictures of different species into `folder` as PNG files.
+
+    Files are named after their species, such as `golden-eyed_spotted_coral_starwort.png`; seen
+    and unseen species take turns. Returns the files. Raises `DataError` for an `n` outside
+    1 to 200.
+    """
+    table = species()
+    if not 1 <= n <= len(table):
+        raise DataError(f"Expected 1 to {len(table)} pictures, got {n}.")
+    target = Path(folder)
+    target.mkdir(parents=True, exist_ok=True)
+    order = np.random.default_rng([seed, 20]).permutation(len(table)).tolist()
+    seen = [i for i in order if table[i].seen]
+    unseen = [i for i in order if not table[i].seen]
+    turns = [i for pair in zip(seen, unseen, strict=False) for i in pair]
+    chosen = (turns + seen[len(unseen) :])[:n]
+    written = []
+    for label in chosen:
+        path = target / f"{table[label].name.replace(' ', '_')}.png"
+        draw(flower_at(seed, "test", label * SPLITS["test"]), size).save(path)
+        written.append(path)
+    return written

@@ -1,0 +1,35 @@
+"""Polygons and lines in fractions of a picture's side."""
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+from clipfg.data.synthflora.palette import OUTLINE, Colour
+from clipfg.data.synthflora.shapes import Points
+
+
+class Brush:
+    """Polygons and lines in fractions of the picture's side on a Pillow image."""
+
+    def __init__(self, canvas: Image.Image) -> None:
+        self._draw = ImageDraw.Draw(canvas)
+        self._side = canvas.width
+
+    def fill(self, points: Points, colour: Colour) -> None:
+        """Fill a polygon `[m, 2]`."""
+        flat = (points * self._side).ravel().tolist()
+        self._draw.polygon(flat, fill=_integers(colour))
+
+    def line(self, points: Points, colour: Colour, width: float) -> None:
+        """Draw a line through points `[m, 2]`; `width` is a fraction of the side."""
+        flat = (points * self._side).ravel().tolist()
+        self._draw.line(
+            flat, fill=_integers(colour), width=max(1, round(width * self._side)), joint=None
+        )
+
+    def outline(self, points: Points, width: float = 0.0085, colour: Colour = OUTLINE) -> None:
+        """Draw a closed line around a polygon."""
+        self.line(np.concatenate([points, points[:2]]), colour, width)
+
+
+def _integers(colour: Colour) -> tuple[int, int, int]:
+    return (round(colour[0]), round(colour[1]), round(colour[2]))

@@ -1,0 +1,152 @@
+"""What can be said of a flower: names, captions long and short, part phrases, hard negatives.
+
+A caption carries the attributes that it states, so a trainer or a test can tell of which other
+pictures it is also true.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from types import MappingProxyType
+
+import numpy as np
+
+from clipfg.data.synthflora.taxonomy import ATTRIBUTES, Traits, genus_of, name_of
+
+_ALL = frozenset(ATTRIBUTES)
+
+
+@dataclass(frozen=True, slots=True)
+class Caption:
+    """A sentence and the names of the attributes that it states."""
+
+    text: str
+    states: frozenset[str] = _ALL
+
+
+LONG_STYLES: tuple[str, ...] = (
+    "a {count}-petalled {colour} flower with {shape}, {marking} petals,"
+    " a {eye} {centre} centre and {leaf} leaves",
+    "a flower with {count} {shape} {colour} petals that are {marking},"
+    " around a {centre} {eye} centre, and {leaf} leaves below",
+    "{leaf} leaves on the stem; above them {count} {marking} {colour} petals, {shape} in shape,"
+    " with a {eye} centre that is {centre}",
+    "{marking} {colour} petals, {count} of them and {shape}; the centre is {eye} and {centre},"
+    " the leaves are {leaf}",
+)
+"""Sentences that name every attribute."""
+
+_SHORT_STYLES: tuple[tuple[str, tuple[str, ...]], ...] = (
+    ("a {marking} {colour} flower with a {eye} centre", ("marking", "colour", "eye")),
+    ("a {count}-petalled {colour} flower", ("count", "colour")),
+    ("a flower with {shape} {colour} petals", ("shape", "colour")),
+    ("{count} {shape} petals and {leaf} leaves", ("count", "shape", "leaf")),
+    ("a {colour} flower with {leaf} leaves", ("colour", "leaf")),
+    ("a flower with a {centre} centre and {leaf} leaves", ("centre", "leaf")),
+    ("{marking} petals around a {eye} {centre} centre", ("marking", "eye", "centre")),
+    ("{count} {marking} petals", ("count", "marking")),
+    ("a {eye}-eyed {colour} flower", ("eye", "colour")),
+)
+
+_PHRASES: Mapping[str, tuple[tuple[str, tuple[str, ...]], ...]] = MappingProxyType(
+    {
+        "petals": (
+            ("{count} {shape} petals", ("count", "shape")),
+            ("{marking} {colour} petals", ("marking", "colour")),
+            (
+                "{count} {shape}, {marking} {colour} petals",
+                ("count", "shape", "marking", "colour"),
+            ),
+        ),
+        "eye": (("a {eye} {centre} centre", ("eye", "centre")),),
+        "leaf": (("a {leaf} leaf", ("leaf",)),),
+    }
+)
+
+_FRAMES = ("{}", "a photo of {}", "a picture of {}", "{} in a garden", "a close-up of {}")
+
+
+@lru_cache(maxsize=20_000)
+def _filled(pattern: str, traits: Traits) -> str:
+    values = {name: getattr(traits, name) for name in ATTRIBUTES}
+    sentence = pattern.format(**values)
+    for vowel in "aeiou":  # "a ivory centre" -> "an ivory centre"
+        sentence = sentence.replace(f" a {vowel}", f" an {vowel}")
+        if sentence.startswith(f"a {vowel}"):
+            sentence = f"an {sentence[2:]}"
+    return sentence
+
+
+def long_caption(traits: Traits, style: int = 0) -> str:
+    """A sentence that names every attribute; `style` counts round `LONG_STYLES`."""
+    return _filled(LONG_STYLES[style % len(LONG_STYLES)], traits)
+
+
+def descriptions(traits: Traits) -> tuple[str, ...]:
+    """A class's texts: one sentence of each long style."""
+    return tuple(long_caption(traits, style) for style in range(len(LONG_STYLES)))
+
+
+def short_caption(traits: Traits, rng: np.random.Generator) -> Caption:
+    """A sentence that names two or three attributes."""
+    pattern, states = _SHORT_STYLES[int(rng.integers(len(_SHORT_STYLES)))]
+    return Caption(_filled(pattern, traits), frozenset(states))
+
+
+def name_caption(traits: Traits) -> Caption:
+    """The field-guide name with its article; without a genus, the combination's plain words."""
+    genus = genus_of(traits) or "flower"
+    name = name_of(traits, genus)
+    article = "an" if name[0] in "aeiou" else "a"
+    if genus != "flower":
+        return Caption(f"{article} {name}")
+    # the name is silent about plain petals, so it is true of marked flowers too
+    states = {"eye", "colour"} | ({"marking"} if traits.marking != "plain" else set())
+    return Caption(f"{article} {name}", frozenset(states))
+
+
+def training_caption(traits: Traits, rng: np.random.Generator, long_share: float) -> Caption:
+    """A caption in a random style: long ones with the given share, else short ones and names."""
+    if rng.random() < long_share:
+        caption = Caption(long_caption(traits, int(rng.integers(len(LONG_STYLES)))))
+    elif rng.random() < 0.5:
+        caption = name_caption(traits)
+    else:
+        caption = short_caption(traits, rng)
+    frame = _FRAMES[int(rng.integers(len(_FRAMES)))] if rng.random() < 0.4 else "{}"
+    return replace(caption, text=frame.format(caption.text))
+
+
+def phrase(traits: Traits, part: str, style: int = -1) -> Caption:
+    """What is said of one part ("petals", "eye" or "leaf"); `style` picks among its phrasings."""
+    pattern, states = _PHRASES[part][style % len(_PHRASES[part]) if style >= 0 else -1]
+    return Caption(_filled(pattern, traits), frozenset(states))
+
+
+def hard_negatives(traits: Traits, rng: np.random.Generator, n: int, style: int = 0) -> list[str]:
+    """`n` different long captions that are each wrong in exactly one attribute.
+
+    Every swapped-in value occurs among the flowers, and in the splits of free combinations all
+    values are equally frequent: there no model can tell the true caption by the text alone.
+    Raises `ValueError` when there are fewer than `n` (some 36) such captions.
+    """
+    swaps = [
+        (name, value)
+        for name, values in ATTRIBUTES.items()
+        for value in values
+        if value != getattr(traits, name)
+    ]
+    if n > len(swaps):
+        raise ValueError(f"Expected at most {len(swaps)} hard negatives, got n = {n}")
+    chosen: list[str] = []
+    # attributes take turns, so that the colours, which are many, do not crowd out the rest
+    order = {name: rng.random() for name in ATTRIBUTES}
+    turn = dict.fromkeys(ATTRIBUTES, 0)
+    ranked: list[tuple[int, float, str, str]] = []
+    for index in rng.permutation(len(swaps)):
+        name, value = swaps[int(index)]
+        ranked.append((turn[name], order[name], name, value))
+        turn[name] += 1
+    for _, _, name, value in sorted(ranked)[:n]:
+        chosen.append(long_caption(replace(traits, **{name: value}), style))
+    return chosen

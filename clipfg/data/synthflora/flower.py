@@ -1,0 +1,139 @@
+"""One flower as numbers: its traits, its species' habit, its own pose; and where they come from.
+
+`flower_at(seed, split, index)` is the whole data set: every flower follows from these three,
+alike in every process. What no caption says is drawn here too. A species' `Habit` (petal width,
+exact hue, size of the eye, ...) is shared by all its pictures, as in nature: it is what a few
+labelled pictures teach beyond the words. `Pose` varies from picture to picture.
+"""
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+
+from clipfg.data.synthflora.taxonomy import ATTRIBUTES, Traits, species, unseen_traits
+from clipfg.errors import DataError
+
+SPLITS: dict[str, int] = {"train": 16, "val": 4, "test": 10}
+"""Pictures of each species in every split of the manifest."""
+
+FREE_SPLITS = ("free", "pretrain")
+"""Splits without end and without labels: free combinations; and those mixed with seen species."""
+
+_STREAMS = {name: code for code, name in enumerate((*SPLITS, *FREE_SPLITS))}
+_NAMED_SHARE = 0.5  # of the pretraining pictures; the rest are free combinations
+
+
+@dataclass(frozen=True, slots=True)
+class Habit:
+    """What all flowers of one combination share and no caption mentions (factors around 1)."""
+
+    petal_width: float
+    eye_size: float
+    leaf_length: float
+    leaf_width: float
+    mark_size: float
+    stem_width: float
+    tint: tuple[float, float, float]  # added to the petals' red, green, blue (0..255)
+
+
+@dataclass(frozen=True, slots=True)
+class Pose:
+    """Where one flower stands in its picture; lengths are fractions of the picture's side."""
+
+    head: tuple[float, float]
+    radius: float
+    spin: float  # radians, of the petals about the eye
+    tilt: float  # radians from facing the camera
+    tilt_axis: float  # radians
+    foot: float  # x where the stem leaves the picture
+    leaf_heights: tuple[float, float]  # along the stem, 0 at the head, 1 at the foot
+    leaf_angles: tuple[float, float]  # radians above the horizontal
+    leaf_length: float
+    jitter: float  # irregularity of the petals
+
+
+@dataclass(frozen=True, slots=True)
+class Flower:
+    """All that a picture shows. `scenery` seeds background, light, clutter and occluders."""
+
+    traits: Traits
+    habit: Habit
+    pose: Pose
+    scenery: tuple[int, ...]
+
+
+@lru_cache(maxsize=4096)
+def habit_of(traits: Traits) -> Habit:
+    """The habit of a combination: a fixed function of its traits."""
+    rng = np.random.default_rng([1778, *traits.codes()])
+    factors = 1.0 + rng.uniform(-1, 1, 6) * (0.16, 0.22, 0.15, 0.15, 0.25, 0.3)
+    petal_width, eye_size, leaf_length, leaf_width, mark_size, stem_width = factors.tolist()
+    red, green, blue = rng.uniform(-14, 14, 3).tolist()
+    return Habit(
+        petal_width=petal_width,
+        eye_size=eye_size,
+        leaf_length=leaf_length,
+        leaf_width=leaf_width,
+        mark_size=mark_size,
+        stem_width=stem_width,
+        tint=(red, green, blue),
+    )
+
+
+def _pose(rng: np.random.Generator) -> Pose:
+    side = rng.choice([-1.0, 1.0])
+    x, y = 0.5 + rng.uniform(-0.10, 0.10), 0.39 + rng.uniform(-0.07, 0.07)
+    heights = rng.uniform(0.42, 0.60), rng.uniform(0.62, 0.85)
+    angles = rng.uniform(-0.35, 0.55, 2)
+    return Pose(
+        head=(float(x), float(y)),
+        radius=float(rng.uniform(0.225, 0.345)),
+        spin=float(rng.uniform(0, 2 * np.pi)),
+        tilt=float(rng.uniform(0.0, 1.0)),
+        tilt_axis=float(rng.uniform(0, 2 * np.pi)),
+        foot=float(x + rng.uniform(-0.22, 0.22)),
+        leaf_heights=(float(side * heights[0]), float(-side * heights[1])),
+        leaf_angles=(float(angles[0]), float(angles[1])),
+        leaf_length=float(rng.uniform(0.27, 0.38)),
+        jitter=float(rng.uniform(0.3, 1.0)),
+    )
+
+
+def _free_traits(rng: np.random.Generator) -> Traits:
+    """A combination drawn evenly from all but the unseen species'."""
+    while True:
+        traits = Traits(*(str(rng.choice(values)) for values in ATTRIBUTES.values()))
+        if traits not in unseen_traits():
+            return traits
+
+
+def _traits_at(split: str, index: int, rng: np.random.Generator) -> Traits:
+    if split in SPLITS:
+        return species()[index // SPLITS[split]].traits
+    if split == "pretrain" and rng.random() < _NAMED_SHARE:
+        seen = [s.traits for s in species() if s.seen]
+        return seen[int(rng.integers(len(seen)))]
+    return _free_traits(rng)
+
+
+def flower_at(seed: int, split: str, index: int) -> Flower:
+    """The flower at this place; raises `DataError` where there is none."""
+    if split not in _STREAMS:
+        raise DataError(f"Expected a split among {', '.join(_STREAMS)}, got {split!r}.")
+    limit = SPLITS[split] * len(species()) if split in SPLITS else None
+    if index < 0 or seed < 0 or (limit is not None and index >= limit):
+        raise DataError(
+            f"Expected a seed from 0 and an index from 0{f' to {limit - 1}' if limit else ''}"
+            f" in split {split!r}, got seed {seed}, index {index}."
+        )
+    place = (seed, _STREAMS[split], index)
+    rng = np.random.default_rng(place)
+    traits = _traits_at(split, index, rng)
+    return Flower(traits, habit_of(traits), _pose(rng), scenery=(*place, 1))
+
+
+def specimen(traits: Traits, number: int = 0) -> Flower:
+    """A flower of any combination that is in no split, for galleries; `number` varies the pose."""
+    place = (len(_STREAMS), number, *traits.codes())
+    return Flower(traits, habit_of(traits), _pose(np.random.default_rng(place)), (*place, 1))

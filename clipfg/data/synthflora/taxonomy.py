@@ -1,0 +1,163 @@
+"""The botany of synthflora: seven visible attributes, and the species made of them.
+
+A species is one value of each attribute (`Traits`). Families share a leaf and the form of the
+centre, genera share also the number and the shape of the petals, and the ten species of a genus
+differ in colour, markings and eye alone, each one attribute away from some other. Seven of the
+ten are `seen` (a model may be trained on them) and three are `unseen`: new combinations of values
+that all occur among the seen, so naming them zero-shot is a question of composition.
+"""
+
+from collections.abc import Mapping
+from dataclasses import astuple, dataclass, fields, replace
+from functools import cache
+
+import numpy as np
+
+from clipfg.types import ClassList
+
+ATTRIBUTES: Mapping[str, tuple[str, ...]] = {
+    "count": ("three", "four", "five", "six", "eight", "many"),
+    "shape": ("rounded", "pointed", "notched", "spoon-shaped", "narrow", "fringed"),
+    "colour": (
+        "white", "cream", "yellow", "orange", "coral", "scarlet",
+        "pink", "magenta", "lilac", "violet", "blue", "sky-blue",
+    ),
+    "marking": ("plain", "spotted", "veined", "rimmed", "tipped", "blotched"),
+    "eye": ("golden", "brown", "green", "black", "ivory"),
+    "centre": ("domed", "tufted", "starry"),
+    "leaf": ("oval", "grassy", "toothed", "lobed", "heart-shaped"),
+}  # fmt: skip
+"""Every attribute with its values, in the order of `Traits`."""
+
+SPECIES_PER_GENUS, UNSEEN_PER_GENUS = 10, 3
+_VARIED = ("colour", "marking", "eye")  # what species of one genus differ in
+_TAXONOMY_SEED = 1753  # Linnaeus, Species Plantarum; the species never depend on a data seed
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Traits:
+    """One value of each attribute: what a caption can say of a flower."""
+
+    count: str
+    shape: str
+    colour: str
+    marking: str
+    eye: str
+    centre: str
+    leaf: str
+
+    def codes(self) -> tuple[int, ...]:
+        """The values' positions in `ATTRIBUTES`, in its order."""
+        return tuple(
+            values.index(value)
+            for values, value in zip(ATTRIBUTES.values(), astuple(self), strict=True)
+        )
+
+    def differences(self, other: "Traits") -> tuple[str, ...]:
+        """Names of the attributes in which the two differ."""
+        return tuple(
+            f.name for f in fields(self) if getattr(self, f.name) != getattr(other, f.name)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Species:
+    """A named combination of traits, and whether a model may be trained on its pictures."""
+
+    name: str
+    genus: str
+    family: str
+    traits: Traits
+    seen: bool
+
+
+# (count, shape) of each genus; a family's leaf and centre stand beside its name
+_FAMILIES: Mapping[tuple[str, str, str], Mapping[str, tuple[str, str]]] = {
+    ("Aurelliaceae", "toothed", "domed"): {
+        "starwort": ("five", "pointed"),
+        "pinwheel": ("eight", "pointed"),
+        "millrose": ("five", "rounded"),
+        "quillbloom": ("many", "narrow"),
+    },
+    ("Brooksiaceae", "grassy", "starry"): {
+        "flag-lily": ("three", "pointed"),
+        "brookstar": ("six", "pointed"),
+        "spearcup": ("six", "rounded"),
+        "ribbonflower": ("six", "narrow"),
+    },
+    ("Corvinaceae", "heart-shaped", "tufted"): {
+        "lantern": ("four", "rounded"),
+        "lovecup": ("four", "notched"),
+        "valentine": ("five", "notched"),
+        "paddlewort": ("five", "spoon-shaped"),
+    },
+    ("Daliaceae", "lobed", "domed"): {
+        "frillcap": ("six", "fringed"),
+        "fringe-rose": ("eight", "fringed"),
+        "oarflower": ("eight", "spoon-shaped"),
+        "pompon": ("many", "rounded"),
+    },
+    ("Elveraceae", "oval", "tufted"): {
+        "trinity": ("three", "rounded"),
+        "fringebell": ("three", "fringed"),
+        "cross-pink": ("four", "fringed"),
+        "windmill": ("four", "narrow"),
+    },
+}
+
+
+def _sprout(first: Traits, rng: np.random.Generator) -> list[Traits]:
+    """Grow ten species from one: each next changes one or two attributes of an earlier one."""
+    grown = [first]
+    while len(grown) < SPECIES_PER_GENUS:
+        child = grown[int(rng.integers(len(grown)))]
+        # two thirds are one attribute apart: near neighbours are what "fine-grained" means
+        for name in rng.permutation(_VARIED)[: 1 if rng.random() < 0.67 else 2]:
+            child = replace(child, **{str(name): str(rng.choice(ATTRIBUTES[str(name)]))})
+        if child not in grown:
+            grown.append(child)
+    return grown
+
+
+def name_of(traits: Traits, genus: str) -> str:
+    """Field-guide name, such as `golden-eyed spotted coral starwort`."""
+    marking = "" if traits.marking == "plain" else f"{traits.marking} "
+    return f"{traits.eye}-eyed {marking}{traits.colour} {genus}"
+
+
+@cache
+def species() -> tuple[Species, ...]:
+    """All 200 species, family by family, in the order of their class indices."""
+    rng = np.random.default_rng(_TAXONOMY_SEED)
+    table: list[Species] = []
+    for (family, leaf, centre), genera in _FAMILIES.items():
+        for genus, (count, shape) in genera.items():
+            varied = {name: str(rng.choice(ATTRIBUTES[name])) for name in _VARIED}
+            first = Traits(count=count, shape=shape, centre=centre, leaf=leaf, **varied)
+            unseen = {int(i) for i in rng.permutation(SPECIES_PER_GENUS)[:UNSEEN_PER_GENUS]}
+            table += [
+                Species(name_of(traits, genus), genus, family, traits, seen=i not in unseen)
+                for i, traits in enumerate(_sprout(first, rng))
+            ]
+    return tuple(table)
+
+
+@cache
+def unseen_traits() -> frozenset[Traits]:
+    """The combinations that no training picture may show."""
+    return frozenset(s.traits for s in species() if not s.seen)
+
+
+def genus_of(traits: Traits) -> str | None:
+    """The genus that these traits fit, or None: most combinations belong to none."""
+    for (_, leaf, centre), genera in _FAMILIES.items():
+        for genus, form in genera.items():
+            if (traits.leaf, traits.centre, traits.count, traits.shape) == (leaf, centre, *form):
+                return genus
+    return None
+
+
+def class_list(texts: Mapping[str, tuple[str, ...]]) -> ClassList:
+    """The species as classes, genera and families as their parents, with the given texts."""
+    parents = {s.name: s.genus for s in species()} | {s.genus: s.family for s in species()}
+    return ClassList(names=tuple(s.name for s in species()), parents=parents, texts=texts)
