@@ -29,7 +29,12 @@ def info(cache_dir: options.CacheDir = None, format: options.Format = None) -> N
 def clear(
     cache_dir: options.CacheDir = None,
     encoder: Annotated[
-        str | None, typer.Option("--encoder", metavar="FINGERPRINT", help="Only this encoder's, as `cache info` shows it.")
+        str | None,
+        typer.Option(
+            "--encoder",
+            metavar="FINGERPRINT",
+            help="Only this encoder's, as `cache info` shows it.",
+        ),
     ] = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
 ) -> None:

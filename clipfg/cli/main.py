@@ -14,7 +14,6 @@ import traceback
 from pathlib import Path
 from typing import Annotated
 
-import click
 import typer
 
 from clipfg import __version__
@@ -80,17 +79,25 @@ def main(arguments: list[str] | None = None) -> None:
 
 def run(arguments: list[str] | None = None) -> int:
     """Run a command line and return its exit code; no exception comes out."""
+    command = typer.main.get_command(app)
     try:
-        result = app(args=arguments, standalone_mode=False)
+        # Entered by hand: `app()` would turn interrupts and broken pipes into exits of its own.
+        with command.make_context(
+            "clipfg", list(sys.argv[1:] if arguments is None else arguments)
+        ) as context:
+            result = command.invoke(context)
+        sys.stdout.flush()
         return result if isinstance(result, int) else 0
-    except click.exceptions.Exit as leave:
+    except typer.Exit as leave:
         return leave.exit_code
-    except (KeyboardInterrupt, click.exceptions.Abort):
+    except typer.Abort:
+        _say("Left as it was.")
+        return 1
+    except KeyboardInterrupt:
         _say("Interrupted. What was embedded is kept: run the same command again to go on.")
         return 130
-    except click.ClickException as error:
-        error.show()
-        return error.exit_code
+    except typer.TyperException as error:
+        return _usage(error)
     except ClipfgError as error:
         _say(f"Error: {error}")
         return error.exit_code
@@ -99,11 +106,20 @@ def run(arguments: list[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except OSError as error:
-        _say(f"Error: {error.strerror or error}: {error.filename or 'no file named'}.")
+        _say(f"Error: {error.strerror or error}{f': {error.filename}' if error.filename else ''}.")
         return 1
     except Exception as error:
         _say(f"Error: an unexpected {type(error).__name__}: {error}. {_keep_trace()}")
         return 1
+
+
+def _usage(error: typer.TyperException) -> int:
+    show = getattr(error, "show", None)
+    if show is not None:
+        show()
+    else:
+        _say(f"Error: {error.format_message()}")
+    return error.exit_code
 
 
 def _say(message: str) -> None:

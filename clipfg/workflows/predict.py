@@ -31,6 +31,18 @@ class PredictRun(Run):
     predictions: Path
 
 
+def predict(*photos: str | Path, **options: Any) -> list[dict[str, Any]]:
+    """`clipfg predict` from Python: a row per picture, as `evaluation.predictions.SCHEMA` has it.
+
+    `options` are those of the command line. Raises `ClipfgError`s, as `run_predict` does.
+    """
+    import pyarrow.parquet as pq
+
+    run = run_predict([Path(photo) for photo in photos], Settings.resolve(**options))
+    rows: list[dict[str, Any]] = pq.read_table(run.predictions).to_pylist()
+    return rows
+
+
 def run_predict(
     photos: Sequence[Path], settings: Settings, *, progress: Progress | None = None
 ) -> PredictRun:

@@ -31,6 +31,14 @@ class ZeroshotRun(Run):
     report: Report
 
 
+def zeroshot(dataset: str, **options: Any) -> ZeroshotRun:
+    """`clipfg zeroshot` from Python; `options` are those of the command line.
+
+    Raises `ClipfgError`s, as `run_zeroshot` does.
+    """
+    return run_zeroshot(Settings.resolve(dataset=dataset, **options))
+
+
 def run_zeroshot(
     settings: Settings, *, progress: Progress | None = None, html: bool = False
 ) -> ZeroshotRun:
