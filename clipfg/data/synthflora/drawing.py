@@ -132,7 +132,8 @@ def _paint_green(brush: Brush, flower: Flower, plant: Plant, green: Colour) -> N
         brush.fill(frame(_shrunk(upper, 0.72, 0.45)), lighter(green, 0.16))
         brush.line(frame(np.array([[0.02, 0.0], [0.92, 0.0]])), darker(green, 0.5), 0.006)
         if flower.traits.leaf != "grassy":
-            for x in (0.25, 0.45, 0.65):
+            lobed = flower.traits.leaf == "lobed"  # veins must end inside the lobes
+            for x in (0.10, 0.49) if lobed else (0.25, 0.45, 0.65):
                 vein = np.array([[x + 0.12, 0.5], [x, 0.0], [x + 0.12, -0.5]])
                 brush.line(frame(vein), darker(green, 0.38), 0.004)
         brush.outline(frame(leaf))

@@ -1,0 +1,219 @@
+"""How hard synthflora is and what florette knows: `python benchmarks/synthflora.py`.
+
+For every `--model DIR` (default: the shipped one) a table: zero-shot and few-shot accuracy among
+200 species, for seen and unseen ones; each attribute by itself; pointing at parts with patch
+tokens; and controls that see less: the text alone, colour alone, the petals' true colour alone.
+"""
+
+import argparse
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from sklearn.linear_model import LogisticRegression
+from torch import Tensor
+from torch.nn import functional
+
+from clipfg.data import synthflora
+from clipfg.data.synthflora.captions import long_caption
+from clipfg.workflows.florette import load
+
+FLORETTE = Path(__file__).parents[1] / "clipfg" / "encoders" / "florette"
+SHOTS = (1, 2, 4, 8, 16)
+NEGATIVES = 10
+
+
+@dataclass
+class Drawn:
+    """Pictures at 96 pixels, and the manifest's columns of the same rows."""
+
+    pictures: NDArray[np.uint8]
+    labels: NDArray[np.int64]
+    unseen: NDArray[np.bool_]
+    flowers: list[synthflora.Flower]
+
+
+def drawn(split: str, count: int) -> Drawn:
+    each = synthflora.flower.SPLITS.get(split)
+    flowers = [synthflora.flower_at(0, split, index) for index in range(count)]
+    pictures = np.stack([np.asarray(synthflora.draw(f, synthflora.PICTURE_SIZE)) for f in flowers])
+    labels = np.arange(count) // each if each else np.full(count, -1)
+    table = synthflora.species()
+    unseen = np.array([label >= 0 and not table[label].seen for label in labels])
+    return Drawn(pictures, labels, unseen, flowers)
+
+
+class Model:
+    """Unit-norm features of one florette."""
+
+    def __init__(self, folder: Path) -> None:
+        self.net, self.tokenizer = load(folder)
+        self.side = self.net.visual.image_size[0]
+
+    @torch.inference_mode()
+    def images(self, pictures: NDArray[np.uint8]) -> tuple[Tensor, Tensor]:
+        """Pooled features `[n, d]` and projected patch tokens `[n, p, d]`."""
+        pooled, dense = [], []
+        for start in range(0, len(pictures), 250):
+            small = np.stack([
+                np.asarray(Image.fromarray(p).resize((self.side,) * 2, Image.Resampling.BICUBIC))
+                for p in pictures[start : start + 250]
+            ])  # fmt: skip
+            pixels = torch.from_numpy(small).permute(0, 3, 1, 2).float() / 127.5 - 1
+            features, tokens = self.net.visual(pixels)
+            pooled.append(functional.normalize(features, dim=-1))
+            dense.append(functional.normalize(tokens @ self.net.visual.proj, dim=-1))
+        return torch.cat(pooled), torch.cat(dense)
+
+    @torch.inference_mode()
+    def texts(self, texts: Sequence[str]) -> Tensor:
+        """Features `[t, d]`."""
+        starts = range(0, len(texts), 500)
+        parts = [self.net.text(self.tokenizer(list(texts[s : s + 500]))) for s in starts]
+        return functional.normalize(torch.cat(parts), dim=-1)
+
+
+def accuracy(scores: Tensor, data: Drawn) -> str:
+    right = scores.argmax(dim=1).numpy() == data.labels
+    seen, unseen = 100 * right[~data.unseen].mean(), 100 * right[data.unseen].mean()
+    return f"seen {seen:5.1f}  unseen {unseen:5.1f}"
+
+
+def class_means(features: Tensor, shots: int) -> Tensor:
+    """Unit-norm means `[c, d]` of the first `shots` pictures of each class."""
+    per_class = features.reshape(len(synthflora.species()), -1, features.shape[-1])[:, :shots]
+    return functional.normalize(per_class.mean(dim=1), dim=-1)
+
+
+def class_weights(model: Model) -> Tensor:
+    texts = [synthflora.classes().texts[s.name] for s in synthflora.species()]
+    flat = model.texts([t for each in texts for t in each])
+    return functional.normalize(flat.reshape(len(texts), -1, flat.shape[-1]).mean(dim=1), dim=-1)
+
+
+def attribute_rows(model: Model, pooled: Tensor, free: Drawn) -> list[str]:
+    """Accuracy on each attribute when a caption gives all the others away."""
+    rows = []
+    for name, values in synthflora.ATTRIBUTES.items():
+        texts = [long_caption(replace(f.traits, **{name: v})) for f in free.flowers for v in values]
+        features = model.texts(texts).reshape(len(free.flowers), len(values), -1)
+        guess = torch.einsum("nd,nvd->nv", pooled, features).argmax(dim=1).tolist()
+        right = [
+            values[g] == getattr(f.traits, name) for g, f in zip(guess, free.flowers, strict=True)
+        ]
+        rows.append(f"  {name:8} {100 * np.mean(right):5.1f}  (chance {100 / len(values):4.1f})")
+    return rows
+
+
+def hard_negative_rows(model: Model, pooled: Tensor, free: Drawn) -> list[str]:
+    """The true caption among 10 with one attribute swapped; by picture, and by text alone."""
+    rng = np.random.default_rng(0)
+    groups = []
+    for index, flower in enumerate(free.flowers):
+        wrong = synthflora.hard_negatives(flower.traits, rng, NEGATIVES, style=index)
+        groups += [long_caption(flower.traits, index), *wrong]
+    features = model.texts(groups).reshape(len(free.flowers), 1 + NEGATIVES, -1)
+    by_picture = torch.einsum("nd,nvd->nv", pooled, features).argmax(dim=1) == 0
+    half = len(features) // 2
+    flat = features[:half].flatten(0, 1).numpy()
+    target = np.tile([1] + [0] * NEGATIVES, half)
+    blind = LogisticRegression(max_iter=2000, class_weight="balanced").fit(flat, target)
+    guess = blind.decision_function(features[half:].flatten(0, 1).numpy()).reshape(
+        -1, 1 + NEGATIVES
+    )
+    chance = 100 / (1 + NEGATIVES)
+    return [
+        f"true caption among 11, picture and text {100 * by_picture.float().mean():5.1f}"
+        f"  (chance {chance:.1f})",
+        f"true caption among 11, text alone       {100 * (guess.argmax(axis=1) == 0).mean():5.1f}",
+    ]
+
+
+def pointing_rows(model: Model, dense: Tensor, free: Drawn) -> list[str]:
+    """How often the patch most similar to a part's phrase has its centre inside such a part."""
+    grid = round(dense.shape[1] ** 0.5)
+    centres = (np.arange(grid) + 0.5) * synthflora.PICTURE_SIZE / grid
+    hits: dict[str, list[bool]] = {}
+    chance: dict[str, list[float]] = {}
+    for flower, tokens in zip(free.flowers, dense, strict=True):
+        found: dict[str, NDArray[np.bool_]] = {}
+        for region in synthflora.regions(flower):
+            x0, y0, x1, y1 = region["box"]
+            inside = ((centres >= y0) & (centres <= y1))[:, None] & (
+                (centres >= x0) & (centres <= x1)
+            )
+            text = str(region["phrase"])
+            found[text] = found.get(text, np.zeros_like(inside)) | inside
+        best = (tokens @ model.texts(list(found)).T).argmax(dim=0).tolist()
+        for (text, inside), patch in zip(found.items(), best, strict=True):
+            part = text.rsplit(" ", 1)[-1]
+            hits.setdefault(part, []).append(bool(inside.flat[patch]))
+            chance.setdefault(part, []).append(float(inside.mean()))
+    return [
+        f"  {part:8} {100 * np.mean(h):5.1f}  (chance {100 * np.mean(chance[part]):4.1f})"
+        for part, h in hits.items()
+    ]
+
+
+def histograms(pictures: NDArray[np.uint8]) -> Tensor:
+    """Root of each picture's colour histogram, 8 by 8 by 8 cells: all colour and no form."""
+    cells = (pictures // 32).astype(np.int64) @ [64, 8, 1]
+    counts = np.stack([np.bincount(c.ravel(), minlength=512) for c in cells])
+    return functional.normalize(torch.from_numpy(np.sqrt(counts)).float(), dim=-1)
+
+
+def control_rows(train: Drawn, test: Drawn) -> list[str]:
+    means = class_means(histograms(train.pictures), 16)
+    by_colour = accuracy(histograms(test.pictures) @ means.T, test)
+    species = synthflora.species()
+    colours = Counter(s.traits.colour for s in species)
+    oracle = np.mean([1 / colours[s.traits.colour] for s in species])
+    return [
+        f"colour histogram, class-mean of 16      {by_colour}",
+        f"the petals' true colour and no more     {100 * oracle:.1f} at best",
+    ]
+
+
+def rows(folder: Path, train: Drawn, test: Drawn, free: Drawn) -> list[str]:
+    model = Model(folder)
+    support, _ = model.images(train.pictures)
+    pooled, _ = model.images(test.pictures)
+    free_pooled, free_dense = model.images(free.pictures)
+    weights = class_weights(model)
+    names = model.texts([f"a photo of {s.name}" for s in synthflora.species()])
+    table = [
+        f"zero-shot, the classes' texts           {accuracy(pooled @ weights.T, test)}",
+        f"zero-shot, names alone                  {accuracy(pooled @ names.T, test)}",
+    ]
+    for shots in SHOTS:
+        means = class_means(support, shots)
+        table.append(
+            f"class-mean, {shots:2} shots                    {accuracy(pooled @ means.T, test)}"
+        )
+    table += [*control_rows(train, test), *hard_negative_rows(model, free_pooled, free)]
+    table += ["one attribute, all others given:", *attribute_rows(model, free_pooled, free)]
+    return [*table, "pointing at parts by patch:", *pointing_rows(model, free_dense, free)]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="How hard synthflora is.")
+    parser.add_argument(
+        "--model", type=Path, action="append", help="a folder of florette's training"
+    )
+    parser.add_argument("--threads", type=int, default=1)
+    args = parser.parse_args()
+    torch.set_num_threads(args.threads)
+    train, test = drawn("train", 3200), drawn("test", 2000)
+    free = drawn("free", 1000)
+    for folder in args.model or [FLORETTE]:
+        print(f"{folder.name}: accuracy in %, joint label space of 200 species (chance 0.5)")
+        print("\n".join(rows(folder, train, test, free)), flush=True)
+
+
+if __name__ == "__main__":
+    main()

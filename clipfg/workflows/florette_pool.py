@@ -1,0 +1,87 @@
+"""Draw florette's training pictures once, with several processes, into plain arrays."""
+
+from collections.abc import Iterable
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from clipfg.data.synthflora import PICTURE_SIZE, draw, flower_at
+from clipfg.data.synthflora.plant import grow
+from clipfg.data.synthflora.taxonomy import ATTRIBUTES, Traits
+
+PARTS = ("petals", "eye", "leaf", "leaf")
+"""The parts in the order of the pool's boxes."""
+
+_CHUNK = 500  # pictures per task of a process
+
+
+@dataclass(frozen=True)
+class Pool:
+    """Training pictures `[n, s, s, 3]`, their traits' codes `[n, 7]`, part boxes `[n, 4, 4]`.
+
+    Boxes are `[x0, y0, x1, y1]` as fractions of the side, in the order of `PARTS`.
+    """
+
+    pictures: NDArray[np.uint8]
+    codes: NDArray[np.int8]
+    boxes: NDArray[np.float32]
+
+    def __len__(self) -> int:
+        return len(self.pictures)
+
+    def traits(self, index: int) -> Traits:
+        """The traits of one picture's flower."""
+        values = ATTRIBUTES.values()
+        return Traits(*(v[c] for v, c in zip(values, self.codes[index].tolist(), strict=True)))
+
+    def save(self, path: Path) -> None:
+        """Keep the pool for another run with the same seed."""
+        np.savez(path, pictures=self.pictures, codes=self.codes, boxes=self.boxes)
+
+    @classmethod
+    def load(cls, path: Path) -> "Pool":
+        """Read a saved pool."""
+        with np.load(path) as kept:
+            return cls(kept["pictures"], kept["codes"], kept["boxes"])
+
+
+def _draw_chunk(seed: int, start: int, stop: int, side: int) -> Pool:
+    pictures = np.empty((stop - start, side, side, 3), dtype=np.uint8)
+    codes = np.empty((stop - start, len(ATTRIBUTES)), dtype=np.int8)
+    boxes = np.empty((stop - start, len(PARTS), 4), dtype=np.float32)
+    for row, index in enumerate(range(start, stop)):
+        flower = flower_at(seed, "pretrain", index)
+        picture = draw(flower, PICTURE_SIZE)
+        # by way of the data set's size, so that training meets what the preprocessing makes
+        pictures[row] = np.asarray(picture.resize((side, side), Image.Resampling.BICUBIC))
+        codes[row] = flower.traits.codes()
+        found = grow(flower).boxes()
+        boxes[row] = [*found["petals"], *found["eye"], *found["leaf"]]
+    return Pool(pictures, codes, boxes.clip(0.0, 1.0))
+
+
+def draw_pool(seed: int, count: int, side: int, workers: int) -> Pool:
+    """Draw the first `count` pictures of the split `pretrain` at `side` pixels.
+
+    The result does not depend on `workers`.
+    """
+    bounds = [(start, min(start + _CHUNK, count)) for start in range(0, count, _CHUNK)]
+    if workers <= 1:
+        return _joined(_draw_chunk(seed, *bound, side) for bound in bounds)
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as processes:
+        tasks = [processes.submit(_draw_chunk, seed, *bound, side) for bound in bounds]
+        return _joined(task.result() for task in tasks)
+
+
+def _joined(chunks: Iterable[Pool]) -> Pool:
+    parts = list(chunks)
+    return Pool(
+        np.concatenate([p.pictures for p in parts]),
+        np.concatenate([p.codes for p in parts]),
+        np.concatenate([p.boxes for p in parts]),
+    )
