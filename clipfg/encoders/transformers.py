@@ -297,7 +297,7 @@ def _canonical(text: str) -> str:
 
 
 def _patches(model: Any, last: Tensor) -> Tensor | None:
-    """Patch tokens after the last norm, projected where the architecture projects the pooled one."""
+    """Patch tokens after the last norm, projected where the architecture projects its pool."""
     if last.ndim != 3:  # a map of a convolutional tower
         return None
     projection = getattr(model, "visual_projection", None)
