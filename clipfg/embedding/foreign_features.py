@@ -1,0 +1,188 @@
+"""Features that others wrote: which array is what, told by name and shape."""
+
+import logging
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from clipfg.errors import DataError
+from clipfg.types import UNLABELLED, ClassList, Features
+
+Arrays = dict[str, NDArray[Any]]
+
+FEATURES = (
+    *("features", "embeddings", "image_features", "image_embeds", "image_embeddings"),
+    *("embedding", "feature", "feats", "vectors", "vector", "emb", "x", "pooled"),
+)
+LABELS = (
+    *("labels", "label", "y", "targets", "target", "class_id", "class_ids"),
+    *("class", "class_name", "category", "species"),
+)
+IDS = (
+    *("ids", "id", "paths", "path", "uri", "filenames", "filename", "file_name", "files", "file"),
+    *("image_id", "image_ids", "images", "image", "names", "name", "keys", "key"),
+)
+CLASS_NAMES = ("classnames", "class_names", "classes", "categories", "label_names")
+SPLITS = ("splits", "split", "subset")
+
+# "test_f", "val_features", "features_train", "x_test", "keys_16" (a support set of 16 a class)
+_ENDS = r"f|features?|feats|embeddings?|emb|x|image_features|image_embeds"
+_SPLIT = re.compile(rf"(?:(?P<a>\w+?)_(?:{_ENDS})|(?:{_ENDS})_(?P<b>\w+))", re.IGNORECASE)
+_SUPPORT = re.compile(r"(?:keys|support|shots)_(\d+)", re.IGNORECASE)
+MOST_CLASSES = 1_000_000
+
+
+def assemble(arrays: Arrays) -> Features:
+    """Features from named arrays in whatever layout.
+
+    One matrix, or one for each split (`test_f`, `features_train`, ...). Of nested support sets
+    `keys_1 ... keys_16` the largest is taken, as split `train`. Raises `DataError` when no matrix
+    is found or it fits none.
+    """
+    matrices = {
+        name: array
+        for name, array in arrays.items()
+        if array.ndim == 2 and array.dtype.kind == "f" and not name.lower().startswith("text")
+    }
+    parts = _parts(matrices)
+    if not parts:
+        raise DataError(
+            "Expected a matrix of features, named such as 'features' or 'test_f', got"
+            f" {', '.join(f'{name} {array.shape}' for name, array in arrays.items()) or 'nothing'}."
+        )
+    widths = {matrices[name].shape[1] for name in parts.values()}
+    if len(widths) > 1:
+        raise DataError(f"Expected features of one width, got {sorted(widths)}.")
+    names = next((a for a in (_named(arrays, n) for n in CLASS_NAMES) if _is_text(a)), None)
+    pieces = [_piece(arrays, split, key, len(matrices[key])) for split, key in parts.items()]
+    rows = [len(words) for _, words, _ in pieces]
+    labels, classes = _classes([labels for labels, _, _ in pieces], rows, names)
+    splits = [split for _, _, part in pieces for split in part]
+    return Features(
+        ids=_unique([word for _, words, _ in pieces for word in words], splits),
+        pooled=np.concatenate([matrices[key].astype(np.float32) for key in parts.values()]),
+        labels=labels,
+        classes=classes,
+        splits=tuple(splits) if any(splits) else (),
+    )
+
+
+def log_refused(path: Path, names: Sequence[str]) -> None:
+    """Say which arrays were left out because reading them would run code."""
+    if names:
+        logging.getLogger("clipfg").warning(
+            f"Left out {', '.join(names)} of {path}: pickled objects are not read; save them as"
+            " arrays of strings or numbers."
+        )
+
+
+def _parts(matrices: Arrays) -> dict[str | None, str]:
+    """Split name to the matrix that holds it; None for a matrix of everything."""
+    for name in FEATURES:
+        for key in matrices:
+            if key.lower() == name:
+                return {None: key}
+    if len(matrices) == 1:
+        return {None: next(iter(matrices))}
+    parts: dict[str | None, str] = {}
+    largest = 0
+    for key in matrices:
+        support = _SUPPORT.fullmatch(key)
+        split = _SPLIT.fullmatch(key)
+        if support and int(support[1]) > largest:
+            largest = int(support[1])
+            parts["train"] = key
+        elif split and not support:
+            parts[split["a"] or split["b"]] = key
+    return parts
+
+
+def _piece(
+    arrays: Arrays, split: str | None, key: str, rows: int
+) -> tuple[NDArray[Any] | None, list[str], list[str | None]]:
+    """Labels, ids and splits of one matrix."""
+
+    def find(candidates: Sequence[str]) -> NDArray[Any] | None:
+        for name in candidates:
+            tries = [name] if split is None else [f"{split}_{name}", f"{name}_{split}"]
+            for attempt in tries:
+                array = _named(arrays, attempt)
+                if array is not None and array.ndim == 1 and len(array) == rows:
+                    return array
+        return None
+
+    labels = find(LABELS)
+    if labels is None:  # "keys_16" and "keys_16_l", "test_f" and "test_l"
+        for name in (f"{key}_l", f"{key}_labels", f"{split}_l"):
+            array = _named(arrays, name)
+            if array is not None and array.shape == (rows,):
+                labels = array
+                break
+    ids = find(IDS)
+    prefix = "" if split is None else f"{split}/"
+    words = [f"{prefix}{i}" for i in range(rows)] if ids is None else [str(i) for i in ids]
+    splits: list[str | None] = [split] * rows
+    column = find(SPLITS) if split is None else None
+    if column is not None:
+        splits = [str(name) or None for name in column]
+    return labels, words, splits
+
+
+def _named(arrays: Arrays, name: str) -> NDArray[Any] | None:
+    return next((array for key, array in arrays.items() if key.lower() == name.lower()), None)
+
+
+def _is_text(array: NDArray[Any] | None) -> bool:
+    return array is not None and array.ndim == 1 and array.dtype.kind in "UO"
+
+
+def _classes(
+    found: list[NDArray[Any] | None], rows: list[int], names: NDArray[Any] | None
+) -> tuple[NDArray[np.int64], ClassList | None]:
+    """Class indices of all pieces in turn, and the class list they point into."""
+    known = None if names is None else [str(name) for name in names]
+    texts = [labels for labels in found if labels is not None and _is_text(labels)]
+    words = {str(word) for labels in texts for word in labels} - {""}
+    if words and known is None:
+        known = sorted(words)
+    places = {name: place for place, name in enumerate(known or [])}
+    indices = []
+    for labels, count in zip(found, rows, strict=True):
+        if labels is None:
+            indices.append(np.full(count, UNLABELLED))
+        elif labels.dtype.kind in "UO":
+            indices.append(_places([str(word) for word in labels], places))
+        elif labels.dtype.kind in "iub" or np.array_equal(labels, np.floor(labels)):
+            indices.append(np.maximum(labels.astype(np.int64), UNLABELLED))
+        else:
+            raise DataError("Expected labels that are whole numbers or names, got fractions.")
+    joined = np.concatenate(indices).astype(np.int64)
+    top = int(joined.max(initial=UNLABELLED))
+    if known is None:
+        if top >= MOST_CLASSES:
+            raise DataError(f"Expected labels from 0 to the number of classes, got {top}.")
+        known = [str(number) for number in range(top + 1)]
+    elif top >= len(known):
+        raise DataError(f"Expected labels below {len(known)}, the class names, got {top}.")
+    return joined, ClassList(tuple(known)) if known else None
+
+
+def _places(words: list[str], places: dict[str, int]) -> NDArray[np.int64]:
+    unknown = next((word for word in words if word and word not in places), None)
+    if unknown is not None:
+        raise DataError(f"Expected labels among the {len(places)} class names, got {unknown!r}.")
+    return np.array([places.get(word, UNLABELLED) for word in words], dtype=np.int64)
+
+
+def _unique(ids: list[str], splits: list[str | None]) -> tuple[str, ...]:
+    """Ids told apart: by their split where that is enough, else by their row."""
+    if len(set(ids)) == len(ids):
+        return tuple(ids)
+    ids = [f"{split}/{id}" if split else id for id, split in zip(ids, splits, strict=True)]
+    if len(set(ids)) == len(ids):
+        return tuple(ids)
+    return tuple(f"{id}#{row}" for row, id in enumerate(ids))

@@ -1,0 +1,264 @@
+import logging
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from clipfg.embedding.feature_files import read_features, write_features
+from clipfg.embedding.parquet_features import FeatureWriter
+from clipfg.errors import DataError, UsageError
+from clipfg.types import ClassList, Features, unit_norm
+
+SUFFIXES = [".parquet", ".npz", ".safetensors"]
+
+
+def some(rows: int = 7, dim: int = 5) -> Features:
+    generator = np.random.default_rng(3)
+    return Features(
+        ids=tuple(f"pictures/ünï {row}, 'q'.jpg" for row in range(rows)),
+        pooled=generator.standard_normal((rows, dim)).astype(np.float32),
+        labels=np.array([row % 3 - 1 for row in range(rows)]),
+        classes=ClassList(("heath, wood", "Ö"), {"Ö": "umlauts"}, {"Ö": ("a text", "another")}),
+        fingerprint="abc",
+        manifest="def",
+        splits=tuple([None, "train", "test"][row % 3] for row in range(rows)),
+    )
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+@pytest.mark.parametrize("rows", [0, 1, 7, 20_000])
+def test_features_come_back_bit_for_bit(tmp_path: Path, suffix: str, rows: int) -> None:
+    features = some(rows)
+    write_features(features, tmp_path / f"f{suffix}")
+    back = read_features(tmp_path / f"f{suffix}")
+    np.testing.assert_array_equal(back.pooled.view(np.uint32), features.pooled.view(np.uint32))
+    np.testing.assert_array_equal(back.labels, features.labels)
+    assert (back.ids, back.splits, back.classes) == (
+        features.ids,
+        features.splits,
+        features.classes,
+    )
+    assert (back.fingerprint, back.manifest) == ("abc", "def")
+    assert [path.name for path in tmp_path.iterdir()] == [f"f{suffix}"]
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_features_without_labels_or_splits_come_back(tmp_path: Path, suffix: str) -> None:
+    features = Features(("a", "b"), np.eye(2, dtype=np.float32), np.array([-1, -1]))
+    write_features(features, tmp_path / f"f{suffix}")
+    back = read_features(tmp_path / f"f{suffix}")
+    assert set(back.splits) <= {None}
+    assert back.labels.tolist() == [-1, -1]
+    assert back.classes is None
+
+
+def test_others_can_read_what_is_written(tmp_path: Path) -> None:
+    features = some()
+    for suffix in SUFFIXES:
+        write_features(features, tmp_path / f"f{suffix}")
+    with np.load(tmp_path / "f.npz", allow_pickle=False) as arrays:
+        np.testing.assert_array_equal(arrays["features"], features.pooled)
+        assert arrays["ids"].tolist() == list(features.ids)
+    table = pq.read_table(tmp_path / "f.parquet")
+    np.testing.assert_array_equal(table["embedding"].to_pylist(), features.pooled)
+    assert table["label"].null_count == 3
+    from safetensors.numpy import load_file
+
+    np.testing.assert_array_equal(load_file(tmp_path / "f.safetensors")["labels"], features.labels)
+
+
+X = np.random.default_rng(0).standard_normal((6, 4)).astype(np.float32)
+
+
+def check(features: Features, labels: list[int] | None = None) -> None:
+    np.testing.assert_allclose(features.pooled, unit_norm(X), atol=1e-6)
+    assert features.labels.tolist() == (labels or [-1] * 6)
+    assert len(set(features.ids)) == 6
+
+
+@pytest.mark.parametrize("name", ["features", "embeddings", "x", "X", "image_features", "anything"])
+@pytest.mark.parametrize("labels", ["labels", "y", "targets", None])
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_one_matrix_by_any_name(tmp_path: Path, name: str, labels: str | None, suffix: str) -> None:
+    arrays = {name: X}
+    if labels:
+        arrays[labels] = np.array([2, 0, 1, 1, 0, 2])
+    path = tmp_path / f"theirs{suffix}"
+    if suffix == ".npz":
+        np.savez(path, **arrays)
+    elif suffix == ".parquet":
+        pq.write_table(pa.table({k: list(v) for k, v in arrays.items()}), path)
+    else:
+        from safetensors.numpy import save_file
+
+        save_file(arrays, path)
+    features = read_features(path)
+    check(features, [2, 0, 1, 1, 0, 2] if labels else None)
+    assert features.classes == (ClassList(("0", "1", "2")) if labels else None)
+
+
+def test_bfloat16_and_text_features_in_safetensors(tmp_path: Path) -> None:
+    import torch
+    from safetensors.torch import save_file
+
+    tensors = {"image_embeds": torch.from_numpy(X).bfloat16(), "text_embeds": torch.ones(2, 4)}
+    save_file(tensors, tmp_path / "t.safetensors")
+    features = read_features(tmp_path / "t.safetensors")
+    np.testing.assert_allclose(features.pooled, unit_norm(X), atol=0.01)
+
+
+@pytest.mark.parametrize("kind", ["list", "large", "fixed", "columns", "halves"])
+def test_parquet_of_others(tmp_path: Path, kind: str) -> None:
+    names = ["b", "a", "b", "", "a", "b"]
+    columns: dict[str, object] = {
+        "path": [f"{i}.jpg" for i in range(6)],
+        "label": pa.array(names).dictionary_encode(),
+        "split": ["train"] * 3 + ["test"] * 3,
+    }
+    rows = X.tolist()
+    if kind == "columns":
+        columns |= {f"f{i}": X[:, i] for i in range(4)}
+    elif kind == "halves":
+        columns["emb"] = pa.array(X.astype(np.float16).tolist(), pa.list_(pa.float16()))
+    else:
+        types = {"list": pa.list_(pa.float64()), "large": pa.large_list(pa.float32())}
+        columns["emb"] = pa.array(rows, types.get(kind, pa.list_(pa.float32(), 4)))
+    table = pa.table(columns)
+    pq.write_table(table, tmp_path / "t.parquet", row_group_size=4)
+    features = read_features(tmp_path / "t.parquet")
+    np.testing.assert_allclose(features.pooled, unit_norm(X), atol=2e-3)
+    assert features.labels.tolist() == [1, 0, 1, -1, 0, 1]
+    assert features.classes == ClassList(("a", "b"))
+    assert features.ids[5] == "5.jpg"
+    assert Counter(features.splits) == {"train": 3, "test": 3}
+
+
+def test_a_matrix_for_each_split(tmp_path: Path) -> None:
+    np.savez(
+        tmp_path / "t.npz",
+        X_train=X[:4],
+        y_train=np.array([0, 1, 0, 1]),
+        X_test=X[4:],
+        y_test=np.array([1.0, 0.0]),
+        class_names=np.array(["cat", "dog"]),
+    )
+    features = read_features(tmp_path / "t.npz")
+    check(features, [0, 1, 0, 1, 1, 0])
+    assert features.splits == ("train",) * 4 + ("test",) * 2
+    assert features.classes == ClassList(("cat", "dog"))
+
+
+@pytest.mark.shared
+@pytest.mark.parametrize(
+    ("name", "sizes", "first"),
+    [
+        ("fgvc", {"test": 3333, "val": 3333, "train": 1600}, "0"),
+        ("caltech101", {"test": 2465, "val": 1649, "train": 1600}, "face"),
+    ],
+)
+def test_published_clip_features(
+    shared: Path, name: str, sizes: dict[str, int], first: str
+) -> None:
+    path = shared / "data" / "clip-features" / f"{name}.npz"
+    if not path.exists():
+        pytest.skip(f"{path} is not there")
+    features = read_features(path)
+    assert Counter(features.splits) == sizes
+    assert features.classes is not None
+    assert (features.classes.names[0], len(features.classes)) == (first, 100)
+    with np.load(path, allow_pickle=False) as arrays:
+        train = np.array([split == "train" for split in features.splits])
+        np.testing.assert_array_equal(features.labels[train], arrays["keys_16_l"])
+        expected = arrays["test_f"].astype(np.float32)
+        test = np.array([split == "test" for split in features.splits])
+        np.testing.assert_allclose(features.pooled[test], expected, atol=1e-3)
+        np.testing.assert_array_equal(features.labels[test], arrays["test_l"])
+    # What DATA.md's figure for class means on the 16-shot set says: 32.0 and 91.4 per cent.
+    means = np.stack(
+        [features.pooled[train][features.labels[train] == c].mean(0) for c in range(100)]
+    )
+    scores = features.pooled[test] @ unit_norm(means).T
+    accuracy = (scores.argmax(1) == features.labels[test]).mean() * 100
+    assert accuracy == pytest.approx({"fgvc": 32.0, "caltech101": 91.4}[name], abs=0.1)
+
+
+class Bomb:
+    def __reduce__(self) -> tuple[object, ...]:
+        return (Path.touch, (Path("exploded"),))
+
+
+def test_nothing_is_unpickled(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    bombs = np.array([Bomb()] * 6, dtype=object)
+    np.savez(tmp_path / "t.npz", features=X, paths=bombs)
+    with caplog.at_level(logging.WARNING, "clipfg"):
+        check(read_features(tmp_path / "t.npz"))
+    assert "paths" in caplog.text
+    np.savez(tmp_path / "u.npz", features=bombs)
+    with pytest.raises(DataError, match="matrix of features"):
+        read_features(tmp_path / "u.npz")
+    assert not Path("exploded").exists()
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+@pytest.mark.parametrize("content", [b"", b"nonsense", b"PK\x03\x04 half a zip", b"PAR1"])
+def test_unreadable_files_end_in_a_sentence(tmp_path: Path, suffix: str, content: bytes) -> None:
+    path = tmp_path / f"bad{suffix}"
+    path.write_bytes(content)
+    with pytest.raises(DataError, match=r"Expected .*bad"):
+        read_features(path)
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_half_a_file_ends_in_a_sentence(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"half{suffix}"
+    write_features(some(100), path)
+    whole = path.read_bytes()
+    for length in range(0, len(whole), max(1, len(whole) // 23)):
+        path.write_bytes(whole[:length])
+        with pytest.raises(DataError, match=r"Expected .*half"):
+            read_features(path)
+
+
+def test_what_cannot_be_features_ends_in_a_sentence(tmp_path: Path) -> None:
+    cases = {
+        "zero": {"features": np.zeros((2, 3))},
+        "nan": {"features": np.full((2, 3), np.nan)},
+        "vector": {"features": np.ones(3)},
+        "labels": {"features": X, "labels": np.full(6, 7), "classnames": np.array(["a"])},
+        "fractions": {"features": X, "labels": np.full(6, 0.5)},
+        "stranger": {"features": X, "labels": np.array(["z"] * 6), "classnames": np.array(["a"])},
+        "widths": {"test_f": np.ones((2, 3)), "val_f": np.ones((2, 4))},
+        "huge": {"features": X, "labels": np.full(6, 2**40)},
+    }
+    for name, arrays in cases.items():
+        np.savez(tmp_path / f"{name}.npz", **arrays)
+        with pytest.raises(DataError, match=rf"(?s)Expected .*{name}\.npz"):
+            read_features(tmp_path / f"{name}.npz")
+    with pytest.raises(UsageError, match="parquet"):
+        read_features(tmp_path / "features.csv")
+    with pytest.raises(DataError, match="there is none"):
+        read_features(tmp_path / "absent.npz")
+    with pytest.raises(DataError, match="write"):
+        write_features(some(), Path("/proc/absent/f.npz"))
+
+
+def test_a_writer_that_fails_leaves_the_old_file(tmp_path: Path) -> None:
+    path = tmp_path / "f.parquet"
+    write_features(some(3), path)
+    before = path.read_bytes()
+
+    def fail() -> None:
+        with FeatureWriter(path, 5, "{}") as writer:
+            writer.write(("a",), np.ones((1, 5), dtype=np.float32), np.zeros(1, dtype=np.int64))
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fail()
+    assert path.read_bytes() == before
+    assert [p.name for p in tmp_path.iterdir()] == ["f.parquet"]
