@@ -13,7 +13,7 @@ from importlib.resources import files
 from clipfg.errors import DataError
 from clipfg.evaluation.intervals import ECE_BINS, RESAMPLES, Estimate
 from clipfg.evaluation.report import METRICS, ClassRow, Report
-from clipfg.evaluation.terminal import bounds, level_name, percent
+from clipfg.evaluation.terminal import bounds, level_name, notes, percent
 
 _MAGIC = {b"\xff\xd8\xff": "image/jpeg", b"\x89PNG\r\n": "image/png", b"RIFF": "image/webp"}
 CONFUSIONS_SHOWN = 20
@@ -95,7 +95,7 @@ def _headline(report: Report) -> str:
             )
         else:
             value, interval = percent(estimate.value), bounds(estimate)
-            plot = _interval_plot(estimate, None if key == "ece" else report.chance)
+            plot = _interval_plot(estimate, report.chance_of(key))
         rows.append(
             f'<th scope="row">{METRICS[key]}</th><td class="n strong">{value}</td>'
             f'<td class="n">{interval}</td><td class="plot">{plot}</td>'
@@ -123,8 +123,8 @@ def _groups(report: Report) -> str:
     ]
     if not rows:
         return ""
-    columns = ("where", "pictures", "classes", "top-1", "95 % interval", "chance marked")
-    return _section("Where", _table(columns, rows))
+    columns = ("", "pictures", "classes", "right", "95 % interval", "chance marked")
+    return _section("By domain and by group", _table(columns, rows))
 
 
 def _group(name: str, n: int, classes: int, estimate: Estimate, chance: float) -> str:
@@ -175,7 +175,7 @@ def _classes(report: Report) -> str:
         report.per_class,
         key=lambda row: (row.accuracy is None, row.accuracy or 0.0, -row.n, row.name),
     )
-    columns = ("class", "pictures", "right", "", "in top 5", "precision", "F1")
+    columns = ("class", "pictures", "right", "in top 5", "precision", "F1", "")
     table = _table(columns, map(_class_row, ranked))
     return _section(
         "Every class, the hardest first",
@@ -191,9 +191,9 @@ def _class_row(row: ClassRow) -> str:
         )
     return (
         f'<th scope="row">{escape(row.name)}</th><td class="n">{row.n:,}</td>'
-        f'<td class="n strong">{percent(row.accuracy)}</td><td class="plot">{bar}</td>'
-        f'<td class="n">{percent(row.top5)}</td><td class="n">{percent(row.precision)}</td>'
-        f'<td class="n">{percent(row.f1)}</td>'
+        f'<td class="n strong">{percent(row.accuracy)}</td><td class="n">{percent(row.top5)}</td>'
+        f'<td class="n">{percent(row.precision)}</td><td class="n">{percent(row.f1)}</td>'
+        f'<td class="plot">{bar}</td>'
     )
 
 
@@ -217,18 +217,14 @@ def _profile(ranked: Sequence[ClassRow]) -> str:
 
 
 def _footer(report: Report) -> str:
-    notes = [
+    remarks = [
         f"Intervals: percentiles of {RESAMPLES:,} bootstrap draws of the pictures, each shifted by"
         " its mean difference from the number reported.",
         f"NLL (in nats) and calibration error ({ECE_BINS} equal bins) are of the softmax over"
         " the classes.",
+        *(f"{note}." for note in notes(report, names=10)),
     ]
-    if report.absent:
-        names = ", ".join(report.absent[:10]) + (", ..." if len(report.absent) > 10 else "")
-        notes.append(f"Without pictures here, and in no mean ({len(report.absent):,}): {names}.")
-    if report.unlabelled:
-        notes.append(f"{report.unlabelled:,} pictures without a label are not counted.")
-    return f"<footer>{''.join(f'<p>{escape(note)}</p>' for note in notes)}</footer>\n"
+    return f"<footer>{''.join(f'<p>{escape(note)}</p>' for note in remarks)}</footer>\n"
 
 
 def _section(title: str, body: str) -> str:

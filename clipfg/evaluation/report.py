@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from clipfg.errors import DataError
 from clipfg.evaluation.intervals import Estimate
+from clipfg.evaluation.outcomes import TOP_K
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -130,8 +131,13 @@ class Report:
 
     @property
     def shown_metrics(self) -> tuple[str, ...]:
-        """The metrics worth showing: top-5 says nothing among five classes or fewer."""
-        return tuple(key for key in METRICS if key != "top5" or self.classes > 5)
+        """The metrics worth showing: top-5 says nothing among so few classes."""
+        return tuple(key for key in METRICS if key != "top5" or self.classes > TOP_K)
+
+    def chance_of(self, key: str) -> float | None:
+        """What guessing scores in a metric; None where that has no short answer."""
+        guesses = {"top1": 1, "mean_per_class": 1, "top5": min(TOP_K, self.classes)}
+        return guesses[key] / self.classes if key in guesses else None
 
     def worst(self, limit: int) -> list[ClassRow]:
         """The classes with the lowest accuracy, the larger class first among equals."""

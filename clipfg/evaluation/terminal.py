@@ -28,8 +28,8 @@ def _parts(report: Report, rows: int) -> Iterator[RenderableType]:
         yield _hardest(report, rows)
     if report.confusions:
         yield _confused(report, rows)
-    if notes := tuple(_notes(report)):
-        yield Text("\n".join(notes), style="dim")
+    if remarks := tuple(notes(report)):
+        yield Text("\n".join(remarks), style="dim")
 
 
 def _heading(report: Report) -> Text:
@@ -61,7 +61,7 @@ def _headline(report: Report) -> Table:
         if key == "nll":
             cells = (f"{estimate.value:.3f}", f"{estimate.low:.3f} – {estimate.high:.3f}", Text())
         else:
-            bar = Text() if key == "ece" else _bar(estimate, report.chance)
+            bar = Text() if key == "ece" else _bar(estimate, report.chance_of(key))
             cells = (percent(estimate.value), bounds(estimate), bar)
         style = "bold" if key == "top1" else ""
         table.add_row(Text(METRICS[key], style), Text(cells[0], style), *cells[1:])
@@ -70,11 +70,11 @@ def _headline(report: Report) -> Table:
     return table
 
 
-def _bar(estimate: Estimate, chance: float) -> Text:
+def _bar(estimate: Estimate, chance: float | None) -> Text:
     """0 to 100 %: filled to the lower bound, shaded over the interval, `|` at chance."""
     bar = Text()
     low, high = round(estimate.low * _BAR), max(1, round(estimate.high * _BAR))
-    mark = min(_BAR - 1, int(chance * _BAR))
+    mark = None if chance is None else min(_BAR - 1, int(chance * _BAR))
     for cell in range(_BAR):
         if cell == mark:
             bar.append("|", "yellow")
@@ -88,7 +88,7 @@ def _bar(estimate: Estimate, chance: float) -> Text:
 
 
 def _groups(report: Report) -> Table:
-    table = _table("where", "pictures", "classes", "top-1", "95 % interval", "chance")
+    table = _table("by domain and group", "pictures", "classes", "right", "95 % interval", "chance")
     for row in report.by_domain:
         table.add_row(
             Text(row.name),
@@ -134,18 +134,26 @@ def _confused(report: Report, rows: int) -> Table:
     return table
 
 
-def _notes(report: Report) -> Iterator[str]:
+def notes(report: Report, names: int = 3) -> Iterator[str]:
+    """What the numbers do not cover, in sentences; at most `names` absent classes are named."""
     if absent := report.absent:
-        names = ", ".join(absent[:3]) + (", ..." if len(absent) > 3 else "")
-        count = "1 class has" if len(absent) == 1 else f"{len(absent):,} classes have"
-        yield f"{count} no picture here and enter{'s' if len(absent) == 1 else ''} no mean: {names}"
-    if report.unlabelled:
-        yield f"{report.unlabelled:,} pictures without a label are not counted"
+        listed = ", ".join(absent[:names]) + (", ..." if len(absent) > names else "")
+        one = len(absent) == 1
+        yield (
+            f"{len(absent):,} {'class has' if one else 'classes have'} no picture here and"
+            f" {'enters' if one else 'enter'} no mean: {listed}"
+        )
+    if count := report.unlabelled:
+        one = count == 1
+        yield (
+            f"{count:,} {'picture' if one else 'pictures'} without a label"
+            f" {'is' if one else 'are'} not counted"
+        )
 
 
 def percent(value: float | None, digits: int = 1) -> str:
-    """A share as a percentage without its sign: the tables say so once; "–" for no value."""
-    return "–" if value is None else f"{100 * value:.{digits}f} %"
+    """A share as a percentage, with a space that does not break; "–" for no value."""
+    return "–" if value is None else f"{100 * value:.{digits}f}\N{NO-BREAK SPACE}%"
 
 
 def bounds(estimate: Estimate) -> str:

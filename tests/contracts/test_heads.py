@@ -1,0 +1,75 @@
+"""What every registered head keeps to."""
+
+from inspect import signature
+
+import pytest
+import torch
+
+from clipfg.errors import UsageError
+from clipfg.functional.similarity import unit_norm
+from clipfg.heads import HEADS, Head, load_head, save_head
+
+N, D, C = 24, 16, 4
+
+
+@pytest.fixture(params=list(HEADS))
+def name(request) -> str:
+    return request.param
+
+
+@pytest.fixture
+def support() -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    generator = torch.Generator().manual_seed(0)
+    centres = unit_norm(torch.randn(C, D, generator=generator))
+    labels = torch.arange(N) % C
+    features = unit_norm(centres[labels] + 0.1 * torch.randn(N, D, generator=generator))
+    return features, labels, centres
+
+
+def make(name: str) -> Head:
+    return HEADS.get(name)()
+
+
+def test_it_goes_by_its_registered_name(name) -> None:
+    assert HEADS.get(name).name == name
+    assert HEADS.get(name).__module__.endswith(name.replace("-", "_").replace("+", "p"))
+
+
+def test_init_only_keeps_its_arguments(name) -> None:
+    parameters = signature(HEADS.get(name)).parameters
+    assert all(p.default is not p.empty for p in parameters.values())
+    assert vars(make(name)) == {key: p.default for key, p in parameters.items()}
+
+
+def test_fit_returns_itself_and_logits_score_every_class(name, support) -> None:
+    features, labels, weights = support
+    head = make(name)
+    assert head.fit(features, labels, weights) is head
+    logits = head.logits(features)
+    assert logits.shape == (N, C)
+    assert logits.dtype == torch.float32
+    assert torch.isfinite(logits).all()
+    assert (logits.argmax(1) == labels).float().mean() > 0.9
+
+
+def test_the_same_support_gives_the_same_head(name, support) -> None:
+    first, second = (make(name).fit(*support).logits(support[0]) for _ in range(2))
+    assert torch.equal(first, second)
+
+
+def test_an_item_is_scored_the_same_alone_and_in_a_batch(name, support) -> None:
+    head = make(name).fit(*support)
+    alone = torch.cat([head.logits(row[None]) for row in support[0]])
+    torch.testing.assert_close(alone, head.logits(support[0]), atol=1e-4, rtol=1e-4)
+
+
+def test_logits_before_fit_are_an_error(name, support) -> None:
+    with pytest.raises(UsageError, match="fit"):
+        make(name).logits(support[0])
+
+
+def test_a_file_keeps_it(name, support, tmp_path) -> None:
+    head = make(name).fit(*support)
+    save_head(tmp_path / "head.safetensors", head)
+    loaded = load_head(tmp_path / "head.safetensors").head
+    assert torch.equal(loaded.logits(support[0]), head.logits(support[0]))

@@ -1,0 +1,85 @@
+import json
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from clipfg.errors import DataError, UsageError
+from clipfg.heads import load_head, save_head
+from clipfg.heads.zero_shot import ZeroShot
+from clipfg.types import ClassList
+
+
+@pytest.fixture
+def head() -> ZeroShot:
+    return ZeroShot(scale=42.0, bias=-1.5).fit(text_weights=torch.randn(3, 8))
+
+
+def test_everything_comes_back(tmp_path, head) -> None:
+    classes = ClassList(("a,b", "<c>", "é"), {"a,b": "letters"}, {"é": ("e", "acute")})
+    save_head(tmp_path / "head.safetensors", head, classes, fingerprint="abc", model="m")
+    saved = load_head(tmp_path / "head.safetensors")
+    assert isinstance(saved.head, ZeroShot)
+    assert saved.head.config == head.config
+    assert torch.equal(saved.head.weights_, head.weights_)
+    assert (saved.classes, saved.fingerprint, saved.model) == (classes, "abc", "m")
+    assert [p.name for p in tmp_path.iterdir()] == ["head.safetensors"]
+
+
+def test_another_encoders_features_are_refused(tmp_path, head) -> None:
+    save_head(tmp_path / "head", head, fingerprint="abc", model="m")
+    saved = load_head(tmp_path / "head")
+    saved.check_fingerprint("abc")
+    with pytest.raises(DataError, match=r"made with \(m\).*abc, got xyz"):
+        saved.check_fingerprint("xyz")
+
+
+def test_an_unfitted_head_is_not_saved(tmp_path) -> None:
+    with pytest.raises(UsageError, match=r"call fit\(\) first"):
+        save_head(tmp_path / "head", ZeroShot())
+
+
+def test_a_folder_that_is_not_there(tmp_path, head) -> None:
+    with pytest.raises(DataError, match="Could not write"):
+        save_head(tmp_path / "no" / "head", head)
+    with pytest.raises(DataError, match="Could not read"):
+        load_head(tmp_path / "head")
+
+
+def header(**changes) -> dict[str, str]:
+    content = {
+        "format": 1, "head": "zero-shot", "config": {"scale": 1.0}, "fitted": {},
+        "classes": None, "fingerprint": "", "model": "",
+    }  # fmt: skip
+    return {"clipfg": json.dumps(content | changes)}
+
+
+@pytest.mark.parametrize(
+    ("metadata", "message"),
+    [
+        (None, "none or is damaged"),
+        ({"clipfg": "{"}, "none or is damaged"),
+        ({"clipfg": "[]"}, "format 1"),
+        (header(format=99), "another version"),
+        (header(config={"scale": 1.0, "new": 2}), "none or is damaged"),
+        (header(fitted={"logits": 1}), "none or is damaged"),
+        (header(fitted={"__class__": 1}), "none or is damaged"),
+    ],
+)
+def test_other_files_are_refused(tmp_path, metadata, message) -> None:
+    save_file({"weights_": torch.eye(2)}, tmp_path / "head", metadata)
+    with pytest.raises(DataError, match=message):
+        load_head(tmp_path / "head")
+
+
+def test_a_head_unknown_here(tmp_path) -> None:
+    save_file({"weights_": torch.eye(2)}, tmp_path / "head", header(head="zero-shots"))
+    with pytest.raises(UsageError, match="Did you mean 'zero-shot'"):
+        load_head(tmp_path / "head")
+
+
+@pytest.mark.parametrize("content", [b"", b"not a head", b"\x80\x04pickle"])
+def test_bytes_that_are_no_safetensors(tmp_path, content) -> None:
+    (tmp_path / "head").write_bytes(content)
+    with pytest.raises(DataError, match="none or is damaged"):
+        load_head(tmp_path / "head")
