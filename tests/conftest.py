@@ -25,3 +25,11 @@ def shared() -> Path:
     if not (SHARED / "models").is_dir():
         pytest.skip("the real pictures and the real encoder are not there (../shared)")
     return SHARED
+
+
+@pytest.fixture
+def unchecked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Shape annotations are enforced in tests alone; with this a function's own checks must do."""
+    from jaxtyping import config
+
+    monkeypatch.setattr(config, "jaxtyping_disable", True)
