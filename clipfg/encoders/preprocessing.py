@@ -74,8 +74,13 @@ class Preprocessing:
         return round(margin) if self.crop_rounding == "nearest" else int(margin)
 
     def __call__(self, image: Image.Image) -> UInt8[Tensor, "3 h w"]:
-        """The pixels of one RGB picture, resized and cropped but not yet normalised."""
-        resized = image.resize(self.target(*image.size), RESAMPLING[self.interpolation])
+        """The pixels of one RGB picture, resized and cropped but not yet normalised.
+
+        Where `info["drafted"]` tells of a whole that the picture is a reduction of, the whole's
+        size decides, so that the crop sits where it would without the reduction.
+        """
+        size, box = image.info.get("drafted", (image.size, None))
+        resized = image.resize(self.target(*size), RESAMPLING[self.interpolation], box)
         rows, columns = self.size
         if resized.size != (columns, rows):
             left, top = self._margin(resized.width, columns), self._margin(resized.height, rows)
