@@ -1,6 +1,5 @@
 """A folder with every kind of bad picture that people have, and the odd ones that are good."""
 
-import os
 import struct
 import zlib
 from io import BytesIO
@@ -108,7 +107,7 @@ def make_hostile_folder(root: Path) -> dict[str, bool]:
     (root / "folder.jpg").mkdir(exist_ok=True)
     link = root / "broken_link.jpg"
     if not link.is_symlink():
-        os.symlink(root / "nowhere.jpg", link)
+        link.symlink_to(root / "nowhere.jpg")
     (root / ".hidden.jpg").write_bytes(b"left out")
     (root / "Thumbs.db").write_bytes(b"left out")
     (root / "notes.txt").write_text("left out")

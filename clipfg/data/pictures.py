@@ -17,6 +17,8 @@ from clipfg.errors import ItemError
 Target = Callable[[int, int], tuple[int, int]]
 """From a picture's width and height to the width and height that it will be resized to."""
 
+Box = tuple[float, float, float, float]
+
 GAP = 2
 """A reduced picture keeps at least this many times the target on both sides (docs/data.md)."""
 
@@ -68,6 +70,9 @@ def decode(data: bytes, target: Target | None = None) -> Image.Image:
         keeps `GAP` times the target on both sides, and the far ends of a strip that would be
         blown up to hundreds of megabytes, which a centre crop drops, are left out.
 
+    A reduced picture says in `info["drafted"]` what it stands for: the size of the whole, and the
+    box of its own pixels that the whole fills (a side of 999 pixels fills 124.875 of 125).
+
     Raises `ItemError` for what is empty, truncated, broken, no picture or too large. Safe to call
     from many threads; the decoding itself runs without Python's lock.
     """
@@ -93,19 +98,34 @@ def _decode_jpeg(data: bytes, target: Target | None) -> Image.Image:
     # and only the first picture of a multi-picture file is wanted.
     picture: Image.Image = JpegImagePlugin.JpegImageFile(BytesIO(data))
     turn = _orientation(picture)
-    full = picture.size
+    full, fills = picture.size, None
     if target is not None:
         swap = turn >= 5
         wanted = target(*(full[::-1] if swap else full))
         width, height = wanted[::-1] if swap else wanted
-        picture.draft(None, (max(1, GAP * width), max(1, GAP * height)))
+        draft = picture.draft(None, (max(1, GAP * width), max(1, GAP * height)))
+        fills = draft[1] if draft and picture.size != full else None
     # A progressive file keeps every coefficient in memory whatever size comes out.
     _check_size(full, LARGEST if "progressive" in picture.info else LARGEST_REDUCED)
     _check_size(picture.size)
     picture.load()
     if picture.mode == "CMYK" and "adobe" not in picture.info:
         picture = ImageChops.invert(picture)  # Pillow takes every CMYK JPEG as Adobe's, inverted
-    return _upright(_to_rgb(picture), turn)
+    upright = _upright(_to_rgb(picture), turn)
+    if fills:
+        stored = picture.size
+        upright.info["drafted"] = full[::-1] if turn >= 5 else full, _turn_box(fills, stored, turn)
+    return upright
+
+
+def _turn_box(box: Box, size: tuple[int, int], turn: int) -> Box:
+    """A box of a stored picture of `size` after the picture was set upright."""
+    left, top, right, bottom = box
+    if turn in {2, 3, 7, 8}:  # the stored columns run backwards
+        left, right = size[0] - right, size[0] - left
+    if turn in {3, 4, 6, 7}:  # the stored rows do
+        top, bottom = size[1] - bottom, size[1] - top
+    return (left, top, right, bottom) if turn < 5 else (top, left, bottom, right)
 
 
 def _decode_other(data: bytes) -> Image.Image:
