@@ -17,7 +17,7 @@ def test_every_set_is_listed_with_its_number_of_templates() -> None:
 
 def test_the_examples_of_files_read(tmp_path) -> None:
     lines, example = tmp_path / "my.txt", tmp_path / "my.yaml"
-    lines.write_text("\n".join(line[4:] for line in re.findall(r"^    .*$", TEXT, re.M)))
+    lines.write_text(re.search(r"```text\n(.*?)```", TEXT, re.S)[1])
     assert load_prompts(lines).render("ink cap")[0] == "a photo of an ink cap, a kind of mushroom."
     example.write_text(re.search(r"```yaml\n(.*?)```", TEXT, re.S)[1])
     assert load_prompts(example).render("Death Cap")[1:] == (
