@@ -166,7 +166,7 @@ def _confusions(report: Report) -> str:
         f"<td>{escape(pair.ancestor or '')}</td>"
         for pair in report.confusions[:CONFUSIONS_SHOWN]
     ]
-    columns = ["most confused", "taken for", "times", "of its pictures", "both belong to"]
+    columns = ["most confused", "taken for", "times", "share of its pictures", "both belong to"]
     return _section("What is mistaken for what", _table(columns, rows))
 
 

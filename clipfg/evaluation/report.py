@@ -1,6 +1,6 @@
 """The result of an evaluation: one object, shown in a terminal, as JSON or as a page."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Self
 
@@ -9,7 +9,7 @@ from clipfg.evaluation.intervals import Estimate
 from clipfg.evaluation.outcomes import TOP_K
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
+    from rich.console import Console, ConsoleOptions, RenderableType
 
     from clipfg.evaluation.page import Picture
 
@@ -179,10 +179,12 @@ class Report:
 
         return render_page(self, pictures)
 
-    def __rich__(self) -> "RenderableType":
+    def __rich_console__(
+        self, console: "Console", options: "ConsoleOptions"
+    ) -> Iterator["RenderableType"]:
         from clipfg.evaluation.terminal import render
 
-        return render(self)
+        yield render(self, options.max_width)
 
 
 def _domain(row: Mapping[str, Any]) -> DomainRow:

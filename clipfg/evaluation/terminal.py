@@ -12,20 +12,21 @@ from clipfg.evaluation.report import METRICS, Report
 
 ROWS = 8
 _BAR = 24  # cells of the bar that stands for 0 to 100 %
+_ROOMY = 76  # columns that everything fits in; a narrower terminal gets the names and numbers
 
 
-def render(report: Report, rows: int = ROWS) -> RenderableType:
+def render(report: Report, width: int = _ROOMY, rows: int = ROWS) -> RenderableType:
     """Headline numbers with intervals, the hardest classes and the most confused pairs."""
-    return Group(*(Padding(part, (0, 0, 1, 0)) for part in _parts(report, rows)))
+    return Group(*(Padding(part, (0, 0, 1, 0)) for part in _parts(report, width >= _ROOMY, rows)))
 
 
-def _parts(report: Report, rows: int) -> Iterator[RenderableType]:
+def _parts(report: Report, roomy: bool, rows: int) -> Iterator[RenderableType]:
     yield _heading(report)
-    yield _headline(report)
+    yield _headline(report, roomy)
     if report.by_domain or report.by_level:
-        yield _groups(report)
+        yield _groups(report, roomy)
     if any(row.accuracy is not None and row.accuracy < 1 for row in report.per_class):
-        yield _hardest(report, rows)
+        yield _hardest(report, roomy, rows)
     if report.confusions:
         yield _confused(report, rows)
     if remarks := tuple(notes(report)):
@@ -33,40 +34,38 @@ def _parts(report: Report, rows: int) -> Iterator[RenderableType]:
 
 
 def _heading(report: Report) -> Text:
-    size = f"{report.n:,} pictures, {report.classes:,} classes"
     what = "  ·  ".join(value for value in report.context.values() if value)
+    size = (
+        f"{report.n:,} pictures, {report.classes:,} classes; chance {percent(report.chance)},"
+        f" the commonest class {percent(report.majority)}"
+    )
     return Text.assemble((what + "\n" if what else "", "bold"), (size, "dim"))
 
 
-def _table(*columns: str, text_columns: int = 1, title: str = "") -> Table:
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), title=title or None)
-    table.title_justify = "left"
-    table.title_style = "bold"
+def _table(*columns: str, names: int = 1) -> Table:
+    """A table without lines; the first `names` columns hold text, which may wrap."""
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for position, column in enumerate(columns):
-        is_text = position < text_columns
-        table.add_column(
-            column,
-            justify="left" if is_text else "right",
-            no_wrap=not is_text,
-            header_style="dim",
-        )
+        if position < names:
+            table.add_column(column, header_style="dim", min_width=14)
+        else:
+            table.add_column(column, header_style="dim", justify="right", no_wrap=True)
     return table
 
 
-def _headline(report: Report) -> Table:
+def _headline(report: Report, roomy: bool) -> Table:
     table = _table("", "", "95 % interval")
-    table.add_column("", no_wrap=True)
+    if roomy:
+        table.add_column("| is chance", header_style="dim", no_wrap=True)
     for key in report.shown_metrics:
         estimate = report.metrics[key]
+        value, interval = percent(estimate.value), bounds(estimate)
         if key == "nll":
-            cells = (f"{estimate.value:.3f}", f"{estimate.low:.3f} – {estimate.high:.3f}", Text())
-        else:
-            bar = Text() if key == "ece" else _bar(estimate, report.chance_of(key))
-            cells = (percent(estimate.value), bounds(estimate), bar)
+            value, interval = f"{estimate.value:.3f}", f"{estimate.low:.3f} – {estimate.high:.3f}"
+        has_bar = roomy and key not in ("nll", "ece")
         style = "bold" if key == "top1" else ""
-        table.add_row(Text(METRICS[key], style), Text(cells[0], style), *cells[1:])
-    line = f"chance {percent(report.chance)}, commonest class {percent(report.majority)}"
-    table.add_row("", "", "", Text(line, style="dim"))
+        cells: list[RenderableType] = [Text(METRICS[key], style), Text(value, style), interval]
+        table.add_row(*cells, *([_bar(estimate, report.chance_of(key))] if has_bar else []))
     return table
 
 
@@ -87,46 +86,35 @@ def _bar(estimate: Estimate, chance: float | None) -> Text:
     return bar
 
 
-def _groups(report: Report) -> Table:
-    table = _table("by domain and group", "pictures", "classes", "right", "95 % interval", "chance")
-    for row in report.by_domain:
-        table.add_row(
-            Text(row.name),
-            f"{row.n:,}",
-            f"{row.classes:,}",
-            percent(row.top1.value),
-            bounds(row.top1),
-            percent(report.chance),
-        )
-    for level in report.by_level:
-        table.add_row(
-            Text(f"right {level_name(level.level)}"),
-            f"{level.n:,}",
-            f"{level.groups:,}",
-            percent(level.accuracy.value),
-            bounds(level.accuracy),
-            percent(level.chance),
-        )
+def _groups(report: Report, roomy: bool) -> Table:
+    counts = ("pictures", "classes") if roomy else ()
+    table = _table("by domain and group", *counts, "right", "95 % interval", "chance")
+    rows = [(row.name, row.n, row.classes, row.top1, report.chance) for row in report.by_domain] + [
+        (f"right {level_name(row.level)}", row.n, row.groups, row.accuracy, row.chance)
+        for row in report.by_level
+    ]
+    for name, n, classes, estimate, chance in rows:
+        sizes = (f"{n:,}", f"{classes:,}") if roomy else ()
+        share = percent(estimate.value)
+        table.add_row(Text(name), *sizes, share, bounds(estimate), percent(chance))
     return table
 
 
-def _hardest(report: Report, rows: int) -> Table:
-    table = _table("hardest classes", "pictures", "right", "in top 5", "precision")
+def _hardest(report: Report, roomy: bool, rows: int) -> Table:
+    top5 = roomy and "top5" in report.shown_metrics
+    more = (("in top 5",) if top5 else ()) + (("precision",) if roomy else ())
+    table = _table("hardest classes", "pictures", "right", *more)
     for row in report.worst(rows):
         if row.accuracy is None or row.accuracy == 1:
             continue
-        table.add_row(
-            Text(row.name),
-            f"{row.n:,}",
-            percent(row.accuracy),
-            percent(row.top5) if report.classes > 5 else "",
-            percent(row.precision),
-        )
+        near = (percent(row.top5),) if top5 else ()
+        precise = (percent(row.precision),) if roomy else ()
+        table.add_row(Text(row.name), f"{row.n:,}", percent(row.accuracy), *near, *precise)
     return table
 
 
 def _confused(report: Report, rows: int) -> Table:
-    table = _table("most confused", "taken for", "times", "of its pictures", text_columns=2)
+    table = _table("most confused", "taken for", "times", "share", names=2)
     for pair in report.confusions[:rows]:
         table.add_row(
             Text(pair.true), Text(pair.predicted), f"{pair.count:,}", percent(pair.share, 0)

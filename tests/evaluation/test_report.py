@@ -94,6 +94,14 @@ def test_terminal_takes_names_as_they_are(report) -> None:
     assert HOSTILE in shown(report, width=160)
 
 
+def test_a_narrow_terminal_keeps_names_and_numbers(report) -> None:
+    text = shown(report, width=46)
+    assert "top-1 accuracy" in text
+    assert f"{100 * report.metrics['top1'].value:.1f} %" in text
+    assert "unseen" in text
+    assert "flower 3" in text
+
+
 @pytest.mark.parametrize("width", [40, 80, 200])
 def test_no_line_is_wider_than_the_terminal(report, width) -> None:
     assert max(map(len, shown(report, width).splitlines())) <= width
