@@ -29,7 +29,7 @@ _DIGITS = re.compile(r"(\d+)")
 def natural(text: str) -> tuple[tuple[tuple[int, int, str], ...], str]:
     """A sort key that puts `img2` before `img10`, the same on every machine."""
     parts = _DIGITS.split(text.casefold())
-    key = tuple((1, int(p), "") if p.isdecimal() else (0, 0, p) for p in parts if p)
+    key = tuple((0, int(p), "") if p.isdecimal() else (1, 0, p) for p in parts if p)
     return key, text
 
 

@@ -124,7 +124,7 @@ def _reason(path: str | bytes, error: OSError | ValueError) -> str:
 
 def shown(path: str | bytes) -> str:
     """`path` as text that can be printed and kept, whatever bytes its name is made of."""
-    return os.fsdecode(path).encode(errors="backslashreplace").decode()
+    return os.fsencode(path).decode(errors="backslashreplace")
 
 
 def file_uri(path: str) -> str:

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from clipfg.errors import DataError
 from clipfg.registry import closest
@@ -93,7 +92,8 @@ def _read_csv(path: Path) -> pa.Table:
     options = csv.ConvertOptions(
         include_columns=list(dict.fromkeys(chosen.values())),
         column_types=dict.fromkeys(chosen.values(), pa.string()),
-        strings_can_be_null=False,
+        null_values=[""],
+        strings_can_be_null=True,
     )
     parse = csv.ParseOptions(delimiter=delimiter, newlines_in_values=True)
     columns = _unique(names)
@@ -161,12 +161,7 @@ def _join_corners(table: pa.Table) -> pa.Table:
     """Four columns of numbers as one of boxes; a row that lacks one of them has no box."""
     if not set(CORNERS) <= set(table.column_names):
         return table
-    columns = []
-    for corner in CORNERS:
-        values = table[corner]
-        if pa.types.is_string(values.type):
-            values = pc.if_else(pc.equal(values, ""), pa.scalar(None, pa.string()), values)
-        columns.append(values.cast(pa.float32()).to_pylist())
+    columns = [table[corner].cast(pa.float32()).to_pylist() for corner in CORNERS]
     boxes = [None if None in row else list(row) for row in zip(*columns, strict=True)]
     return table.drop_columns(list(CORNERS)).append_column("box", pa.array(boxes, BOX))
 

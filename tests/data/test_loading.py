@@ -1,0 +1,134 @@
+"""Names and paths to data, and the catalogue."""
+
+import shutil
+import tarfile
+from pathlib import Path
+
+import pytest
+
+from clipfg.data.catalogue import DATASETS, DatasetCard
+from clipfg.data.loading import load_dataset, overview
+from clipfg.errors import ClipfgError, DataError, MissingError, UsageError
+from clipfg.prompting import load_prompts
+from clipfg.types import ClassList
+from tests.data.test_cub200 import lay_out as lay_out_cub
+from tests.data.test_flowers102 import lay_out as lay_out_flowers
+from tests.hostile import encode, scene
+
+
+@pytest.mark.parametrize("name", list(DATASETS))
+def test_cards(name: str) -> None:
+    card = DATASETS.get(name)
+    assert card.name == name
+    assert card.default_split in card.splits
+    assert card.images > 0
+    load_prompts(card.prompts)
+
+
+@pytest.mark.parametrize("name", ["flowers102", "cub200"])
+def test_data_that_are_not_there(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for root in (tmp_path, None):
+        with pytest.raises(
+            MissingError, match=r"it is not there\. Get .*http.*--data-root"
+        ) as caught:
+            load_dataset(name, data_root=root)
+        assert caught.value.exit_code == 4
+
+
+@pytest.mark.parametrize("folder", ["flowers-102", "flowers102", "."])
+def test_places_of_a_data_set(folder: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    root = lay_out_flowers(tmp_path / "data" / folder, [1, 2])
+    manifest = load_dataset("flowers102", data_root=tmp_path / "data")
+    assert manifest.uris[0] == str(root / "jpg/image_00001.jpg")
+    assert manifest.ids == ["jpg/image_00001.jpg", "jpg/image_00002.jpg"]
+    monkeypatch.chdir(tmp_path)  # ./data is looked at when no root is given
+    assert load_dataset("flowers102").digest == manifest.digest
+    # The layout is known by its look, whatever the folder is called.
+    moved = shutil.move(root, tmp_path / "meadow")
+    again = load_dataset(str(moved))
+    assert (again.name, again.ids, again.expected) == ("flowers102", manifest.ids, 6)
+
+
+def test_classes_for_a_data_set(tmp_path: Path) -> None:
+    root = lay_out_cub(tmp_path / "CUB_200_2011")
+    names = ClassList(("an owl", "laysan albatross", "black footed albatross"))
+    for manifest in (
+        load_dataset("cub200", data_root=tmp_path, classes=names),
+        load_dataset(str(root), classes=names),
+    ):
+        assert manifest.classes == names
+        assert manifest.labels.tolist() == [2, 1]
+    with pytest.raises(DataError, match="got 'Laysan Albatross'"):
+        load_dataset(str(root), classes=ClassList(("black footed albatross",)))
+
+
+def test_paths_by_what_they_are(tmp_path: Path) -> None:
+    jpeg = encode(scene(), "JPEG")
+    tree = tmp_path / "tree"
+    for name in ("a/1.jpg", "b/1.jpg"):
+        (tree / name).parent.mkdir(parents=True)
+        (tree / name).write_bytes(jpeg)
+    assert load_dataset(str(tree)).classes == ClassList(("a", "b"))
+    assert load_dataset(str(tree / "a/1.jpg")).ids == ["1.jpg"]
+    table = tmp_path / "list.csv"
+    table.write_text("path,label\ntree/a/1.jpg,x\n")
+    assert load_dataset(str(table)).ids == ["tree/a/1.jpg"]
+    (tree / "manifest.csv").write_text("path,label,split\na/1.jpg,x,test\n")
+    listed = load_dataset(str(tree))
+    assert (listed.name, listed.ids, listed.splits) == ("tree", ["a/1.jpg"], {"test": 1})
+    shards = tmp_path / "shards" / "test"
+    shards.mkdir(parents=True)
+    with tarfile.open(shards / "0.tar", "w") as archive:
+        archive.add(tree / "a/1.jpg", "1.jpg")
+    for name in (shards / "0.tar", shards, shards.parent, f"{shards}/{{0..0}}.tar"):
+        assert len(load_dataset(str(name))) == 1
+
+
+def test_what_cannot_be_read(tmp_path: Path) -> None:
+    (tmp_path / "data.zip").write_bytes(b"PK")
+    (tmp_path / "notes.txt").write_text("x")
+    (tmp_path / "empty").mkdir()
+    cases = {
+        "flowers103": (UsageError, "Did you mean 'flowers102'"),
+        "hf:food101": (UsageError, "on this machine"),
+        f"{tmp_path}/emptyy": (UsageError, "Did you mean 'empty'"),
+        f"{tmp_path}/data.zip": (UsageError, "unzip it first"),
+        f"{tmp_path}/notes.txt": (DataError, "Expected a folder, a table"),
+        f"{tmp_path}/empty": (DataError, "found none"),
+    }
+    for name, (kind, words) in cases.items():
+        with pytest.raises(ClipfgError, match=words) as caught:
+            load_dataset(name)
+        assert type(caught.value) is kind
+        assert "\n" not in str(caught.value)
+
+
+def test_overview(tmp_path: Path) -> None:
+    manifest = load_dataset(str(lay_out_cub(tmp_path)))
+    facts = overview(manifest, tmp_path)
+    assert (facts.name, facts.classes, facts.present, facts.expected) == ("cub200", 2, 2, 4)
+    assert facts.splits == {"test": 1, "train": 1}
+    assert facts.where == tmp_path
+
+
+def test_the_built_in_data() -> None:
+    manifest = load_dataset("synthflora")
+    card: DatasetCard = DATASETS.get("synthflora")
+    assert manifest.splits == dict(card.splits)
+    assert len(manifest.classes or ()) == card.classes
+    assert card.locate() is None
+
+
+@pytest.mark.shared
+def test_real_data_by_name(shared: Path) -> None:
+    counts = {"flowers102": 1069, "cub200": 300}
+    for name, count in counts.items():
+        manifest = load_dataset(name, data_root=shared / "data")
+        assert len(manifest) == count
+        assert manifest.expected == DATASETS.get(name).images
+    table = load_dataset(str(shared / "data/cub100"))
+    assert table.splits == {"test": 1500, "train": 2999}
+    assert table.name == "cub100"
