@@ -183,21 +183,36 @@ def _read_parquet(path: Path) -> pa.Table:
 
 def _read_json_lines(path: Path) -> pa.Table:
     header: dict[str, None] = {}
-    rows = list(_json_rows(path))
-    for row in rows:
-        header.update(dict.fromkeys(row))
+    wanted = {*CORNERS, *(alias for aliases in ALIASES.values() for alias in aliases)}
+    values: dict[str, list[Any]] = {}
+    count = 0
+    for row in _json_rows(path):
+        for key, value in row.items():
+            if key not in header:
+                header[key] = None
+                if key.strip().lower() in wanted:
+                    values[key] = []
+            if key in values:
+                column = values[key]
+                column.extend([None] * (count - len(column)))
+                column.append(value)
+        count += 1
     columns: dict[str, pa.Array] = {}
     for ours, theirs in _choose(list(header), path).items():
-        values = [row.get(theirs) for row in rows]
-        if ours in STRUCTURED:
-            columns[ours] = _typed(values, ours, path)
-        elif ours in CORNERS:
-            columns[ours] = pa.array(values, pa.float32())
-        elif ours == "label" and all(value is None or type(value) is int for value in values):
-            columns[ours] = pa.array(values, pa.int64())
-        else:
-            columns[ours] = pa.array([_text(value) for value in values], pa.string())
+        column = values.pop(theirs)
+        column.extend([None] * (count - len(column)))
+        columns[ours] = _from_json(column, ours, path)
     return pa.table(columns)
+
+
+def _from_json(values: list[Any], column: str, path: Path) -> pa.Array:
+    if column in STRUCTURED:
+        return _typed(values, column, path)
+    if column in CORNERS:
+        return pa.array(values, pa.float32())
+    if column == "label" and all(value is None or type(value) is int for value in values):
+        return pa.array(values, pa.int64())
+    return pa.array([_text(value) for value in values], pa.string())
 
 
 def _text(value: Any) -> str | None:
