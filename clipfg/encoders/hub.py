@@ -53,7 +53,6 @@ def fetch(repo: str, filenames: Sequence[str], *, name: str, offline: bool) -> P
     from huggingface_hub.errors import (
         EntryNotFoundError,
         GatedRepoError,
-        HfHubHTTPError,
         HFValidationError,
         LocalEntryNotFoundError,
         OfflineModeIsEnabled,
@@ -78,8 +77,9 @@ def fetch(repo: str, filenames: Sequence[str], *, name: str, offline: bool) -> P
             raise UsageError(
                 f"Expected a model repository of the hub, got {repo!r}; or give a folder's path."
             ) from None
-        except (HfHubHTTPError, OSError):
-            raise _not_on_disk(name, repo, filenames, "and the download failed") from None
+        except Exception as error:  # a full disk, or whatever the client's transport raises
+            reason = f"and the download failed ({type(error).__name__}: {str(error)[:120]})"
+            raise _not_on_disk(name, repo, filenames, reason) from None
     return None
 
 

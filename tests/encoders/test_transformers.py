@@ -1,0 +1,220 @@
+import json
+import shutil
+
+import checkpoints
+import pytest
+import torch
+from PIL import Image
+
+from clipfg.encoders import load_encoder
+from clipfg.errors import DataError, MissingError, UsageError
+
+TEXTS = ["a photo of a red bird", "yellow flower with round petals .", "bird " * 40]
+
+
+def close(ours: torch.Tensor, theirs: torch.Tensor) -> None:
+    torch.testing.assert_close(ours, theirs, atol=2e-5, rtol=1e-4)
+
+
+@pytest.fixture(scope="module")
+def pictures(odd_pictures) -> dict[int, list[Image.Image]]:
+    """Of a size that needs no resize, so that both sides start from the same pixels."""
+    return {side: [image.resize((side, side)) for image in odd_pictures] for side in (32, 36)}
+
+
+def library_loop(folder, images, texts):
+    """transformers' own processor, tokenizer and model, by the rules of its documentation."""
+    from transformers import AutoImageProcessor, AutoModel, AutoTokenizer
+
+    model = AutoModel.from_pretrained(folder).eval()
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    sigmoid = "siglip" in model.config.model_type
+    length = 12 if model.config.model_type == "vision-text-dual-encoder" else 16
+    tokens = tokenizer(
+        texts,
+        padding="max_length" if sigmoid else True,
+        truncation=True,
+        max_length=length,
+        return_tensors="pt",
+    )
+    pixels = AutoImageProcessor.from_pretrained(folder)(images, return_tensors="pt")
+    if model.config.model_type == "siglip2":
+        pixels["spatial_shapes"] = torch.as_tensor(pixels["spatial_shapes"])
+    with torch.no_grad():
+        vision = model.get_image_features(**pixels)
+        text = model.get_text_features(**tokens)
+    return model, vision.pooler_output, text.pooler_output
+
+
+@pytest.mark.parametrize("kind", checkpoints.TRANSFORMERS)
+def test_the_librarys_own_loop_is_reproduced(folders, pictures, kind) -> None:
+    images = pictures[36 if kind == "clip" else 32]
+    model, pooled, text = library_loop(folders[kind], images, TEXTS)
+    encoder = load_encoder(f"hf:{folders[kind]}", precision="fp32", device="cpu")
+    pixels = torch.stack([encoder.preprocessing(image) for image in images])
+    close(encoder.encode_images(pixels).pooled, pooled)
+    close(encoder.encode_texts(TEXTS), text)
+    assert encoder.dim == pooled.shape[1]
+    assert encoder.logit_scale == pytest.approx(model.logit_scale.exp().item(), rel=1e-6)
+    if "siglip" in kind:
+        assert encoder.scoring == "sigmoid"
+        assert encoder.logit_bias == pytest.approx(model.logit_bias.item())
+    else:
+        assert (encoder.scoring, encoder.logit_bias) == ("softmax", 0.0)
+
+
+@pytest.mark.parametrize("kind", ["siglip", "siglip2-naflex"])
+def test_siglip_reads_lower_case_whatever_its_tokenizer_does(folders, kind) -> None:
+    encoder = load_encoder(str(folders[kind]), precision="fp32", device="cpu")
+    close(encoder.encode_texts(["A Red BIRD"]), encoder.encode_texts(["a red bird"]))
+    other = encoder.encode_texts(["a blue bird"])
+    assert (other - encoder.encode_texts(["a red bird"])).abs().max() > 1e-3
+
+
+def test_clip_keeps_the_case_that_its_tokenizer_keeps(folders) -> None:
+    encoder = load_encoder(str(folders["clip"]), precision="fp32", device="cpu")
+    upper, lower = encoder.encode_texts(["A Bird"]), encoder.encode_texts(["a bird"])
+    assert (upper - lower).abs().max() > 1e-3
+
+
+def test_siglips_first_tokenizer_drops_punctuation(folders, tmp_path) -> None:
+    folder = shutil.copytree(folders["siglip"], tmp_path / "model")
+    encoder = load_encoder(str(folder), precision="fp32", device="cpu")
+    assert encoder.count_tokens(["a bird, red!"]) == [6]
+    settings = json.loads((folder / "tokenizer_config.json").read_text())
+    encoder = load_encoder(str(folder), precision="fp32", device="cpu")
+    assert encoder._clean(["A bird, red!"]) == ["a bird, red!"]
+    settings["tokenizer_class"] = "SiglipTokenizer"
+    (folder / "tokenizer_config.json").write_text(json.dumps(settings))
+    encoder = load_encoder(str(folder), precision="fp32", device="cpu")
+    assert encoder._clean(["A  bird, red!"]) == ["a bird red"]
+
+
+def test_texts_beyond_the_context_are_cut_and_counted(folders) -> None:
+    encoder = load_encoder(str(folders["dual-encoder"]), precision="fp32", device="cpu")
+    assert encoder.context_length == 12  # the tokenizer's limit is below the tower's 16 positions
+    assert encoder.count_tokens(["bird " * 40, "bird"]) == [42, 3]
+    assert encoder.encode_texts(["bird " * 40]).shape == (1, 512)
+
+
+@pytest.mark.parametrize("kind", checkpoints.TRANSFORMERS)
+def test_patches_are_normed_and_projected_tokens(folders, pictures, kind) -> None:
+    encoder = load_encoder(str(folders[kind]), precision="fp32", device="cpu")
+    pixels = encoder.preprocessing(pictures[32][0])[None]
+    features = encoder.encode_images(pixels, patches=True)
+    assert features.patches is not None
+    assert features.patches.shape == (1, 16, encoder.dim)
+    model = encoder.model
+    with torch.no_grad():
+        inputs = encoder._vision_inputs(encoder.preprocessing.normalise(pixels))
+        states = model.vision_model(**inputs).last_hidden_state
+        if kind.startswith("siglip"):
+            close(features.patches, states)
+        elif kind == "dual-encoder":
+            close(features.patches, model.visual_projection(states[:, 1:]))
+        else:  # the class token takes the same road as the patches
+            normed = model.vision_model.post_layernorm(states)
+            close(features.patches, model.visual_projection(normed[:, 1:]))
+            close(features.pooled, model.visual_projection(normed[:, 0]))
+
+
+@pytest.fixture
+def copy(folders, tmp_path):
+    return shutil.copytree(folders["clip"], tmp_path / "model")
+
+
+def edit(folder, **changes) -> None:
+    config = json.loads((folder / "config.json").read_text()) | changes
+    (folder / "config.json").write_text(json.dumps(config))
+
+
+def test_code_of_a_checkpoint_is_never_executed(copy) -> None:
+    trap = copy.parent / "executed"
+    (copy / "evil.py").write_text(f"open({str(trap)!r}, 'w')\n")
+    edit(copy, auto_map={"AutoConfig": "evil.Config", "AutoModel": "evil.Model"})
+    with pytest.raises(DataError, match="never executes"):
+        load_encoder(str(copy))
+    assert not trap.exists()
+
+
+def test_code_of_a_tokenizer_is_never_executed(copy) -> None:
+    path = copy / "tokenizer_config.json"
+    settings = json.loads(path.read_text()) | {"auto_map": {"AutoTokenizer": [None, "evil.T"]}}
+    path.write_text(json.dumps(settings))
+    with pytest.raises(DataError, match="never executed"):
+        load_encoder(str(copy), device="cpu").encode_texts(["a"])
+
+
+def test_another_kind_of_model_is_refused(copy) -> None:
+    edit(copy, model_type="bert")
+    with pytest.raises(UsageError, match=r"dual encoder \(clip.*'bert'"):
+        load_encoder(str(copy))
+
+
+def test_missing_weights_within_a_file_are_noticed(copy) -> None:
+    from safetensors.torch import load_file, save_file
+
+    state = load_file(copy / "model.safetensors")
+    del state["visual_projection.weight"]
+    save_file(state, copy / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(DataError, match=r"lacks 1 of.*visual_projection"):
+        _ = load_encoder(str(copy), device="cpu").model
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "config.json", "tokenizer.json"])
+def test_a_missing_file_is_one_sentence(copy, name) -> None:
+    (copy / name).unlink()
+    with pytest.raises(MissingError, match="Expected"):
+        load_encoder(f"hf:{copy}")
+
+
+def test_missing_preprocessing_is_one_sentence(copy) -> None:
+    for path in copy.glob("*processor*"):
+        path.unlink()
+    with pytest.raises(MissingError, match="image processor"):
+        load_encoder(str(copy))
+
+
+def test_weights_in_shards(copy, folders, pictures) -> None:
+    from transformers import AutoModel
+
+    whole = load_encoder(str(folders["clip"]), precision="fp32", device="cpu")
+    (copy / "model.safetensors").unlink()
+    AutoModel.from_pretrained(folders["clip"]).save_pretrained(copy, max_shard_size="30KB")
+    shards = load_encoder(str(copy), precision="fp32", device="cpu")
+    assert len(shards.files.weights) > 2
+    assert shards.logit_scale == whole.logit_scale
+    pixels = whole.preprocessing(pictures[32][0])[None]
+    close(shards.encode_images(pixels).pooled, whole.encode_images(pixels).pooled)
+    shards.files.weights[-1].unlink()
+    with pytest.raises(MissingError, match="not in the folder"):
+        load_encoder(str(copy))
+
+
+@pytest.mark.shared
+def test_lit_birds_reproduces_a_plain_loop(shared) -> None:
+    from transformers import AutoModel, AutoProcessor
+
+    folder = shared / "models" / "lit-birds"
+    paths = sorted((shared / "data" / "cub100" / "images").glob("*/*.jpg"))
+    images = [Image.open(path).convert("RGB") for path in paths[:: len(paths) // 64][:64]]
+    assert len(images) == 64
+    names = ["red-winged blackbird", "blue jay", "mallard", "Brandt's cormorant"]
+    texts = [f"a photo of a {name}." for name in names]
+    model, processor = (
+        AutoModel.from_pretrained(folder).eval(),
+        AutoProcessor.from_pretrained(folder),
+    )
+    batch = processor(text=texts, images=images, return_tensors="pt", padding=True)
+    with torch.no_grad():
+        pooled = model.get_image_features(pixel_values=batch["pixel_values"]).pooler_output
+        words = {name: batch[name] for name in ("input_ids", "attention_mask")}
+        expected = model.get_text_features(**words).pooler_output
+
+    encoder = load_encoder(f"hf:{folder}", precision="fp32", device="cpu")
+    pixels = torch.stack([encoder.preprocessing(image) for image in images])
+    ours = encoder.encode_images(pixels, patches=True)
+    assert ours.patches is None  # a convolutional tower
+    assert torch.cosine_similarity(ours.pooled, pooled).min() > 0.9999
+    assert torch.equal(encoder.encode_texts(texts), expected)
+    assert encoder.logit_scale == pytest.approx(model.logit_scale.exp().item())
