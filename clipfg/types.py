@@ -176,8 +176,10 @@ class Manifest:
             values = given[column]
             if len(values) != rows:
                 raise DataError(f"Expected {rows} values of {column!r}, got {len(values)}.")
-            is_arrow = isinstance(values, pa.Array | pa.ChunkedArray)
-            arrays.append(values.cast(kind) if is_arrow else pa.array(values, type=kind))
+            if isinstance(values, pa.Array | pa.ChunkedArray):
+                arrays.append(values.cast(kind))
+            else:
+                arrays.append(pa.array(values, type=kind))
             names.append(column)
         manifest = cls(name, pa.table(arrays, names=names), classes, expected, prompts)
         manifest._check()
