@@ -1,5 +1,6 @@
 """A few steps of florette's training, and the parts that it rests on."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,16 @@ from clipfg.workflows import florette
 from clipfg.workflows.florette_pool import Pool, draw_pool
 from clipfg.workflows.florette_vocabulary import corpus, learn_merges
 
-TINY = FloretteRecipe(pictures=48, samples=96, batch_size=16, width=32, layers=1, text_layers=1)
+TINY = FloretteRecipe(pictures=48, samples=80, batch_size=16, width=32, layers=1, text_layers=1)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread() -> Iterator[None]:
+    """Models this small only wait for one another on more threads."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")

@@ -63,7 +63,18 @@ _PHRASES: Mapping[str, tuple[tuple[str, tuple[str, ...]], ...]] = MappingProxyTy
     }
 )
 
-_FRAMES = ("{}", "a photo of {}", "a picture of {}", "{} in a garden", "a close-up of {}")
+_FRAMES = (
+    "{}.",
+    "a photo of {}",
+    "a photo of {}.",
+    "a picture of {}.",
+    "a good photo of {}.",
+    "a blurry photo of {}.",
+    "{} in a garden.",
+    "a close-up photo of {}.",
+    "a photo of {}, a type of flower.",
+)
+"""What prompts put around a name or a sentence: a model must have met it to read past it."""
 
 
 @lru_cache(maxsize=20_000)
