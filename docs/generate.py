@@ -1,4 +1,4 @@
-"""Write the pages that come from the code: the command line, and the encoders.
+"""Write the pages that come from the code.
 
 `python -m docs.generate` writes them; `--check` fails when one is out of date.
 """
@@ -60,9 +60,7 @@ def _parameters(command: Any) -> Iterator[str]:
 
 def pages() -> dict[Path, str]:
     """Every generated page: its path and what it should say."""
-    from clipfg.encoders.catalogue import models_page
-
-    return {DOCS / "command-line.md": command_line_page(), DOCS / "models.md": models_page()}
+    return {DOCS / "command-line.md": command_line_page()}
 
 
 def main() -> int:

@@ -20,9 +20,9 @@ def info(cache_dir: options.CacheDir = None, format: options.Format = None) -> N
 
     settings = options.resolve({"cache_dir": cache_dir})
     with open_cache(settings) as cache:
-        found = cache.info()
-    stderr().print(f"{found.path}: {found.bytes / 2**20:,.1f} MiB", soft_wrap=True)
-    print_rows([vars(shelf) for shelf in found.shelves], format)
+        rows = cache.info()
+    stderr().print(f"{cache.path}: {cache.path.stat().st_size / 2**20:,.1f} MiB", soft_wrap=True)
+    print_rows(rows, format)
 
 
 @app.command("clear")

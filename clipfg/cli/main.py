@@ -6,6 +6,7 @@ Exit codes: 0 done; 1 failed; 2 usage; 3 done, some items skipped; 4 something n
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import sys
@@ -103,7 +104,8 @@ def run(arguments: list[str] | None = None) -> int:
         return error.exit_code
     except BrokenPipeError:
         # The reader of a pipe has left (`| head`); keep Python from complaining at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        with contextlib.suppress(OSError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except OSError as error:
         _say(f"Error: {error.strerror or error}{f': {error.filename}' if error.filename else ''}.")

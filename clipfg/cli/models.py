@@ -13,11 +13,24 @@ app = typer.Typer(help="Encoders to choose from.", no_args_is_help=True)
 
 @app.command("list")
 def list_models(format: options.Format = None) -> None:
-    """A curated dozen: size, licence, published zero-shot accuracy, and what is on disk."""
-    from clipfg.cli.output import print_rows
+    """A curated dozen: millions of parameters, pixels, licence, published zero-shot accuracy.
+
+    Any other name of open_clip's (ARCH/TAG) or of the hub (hf:REPO) works too, and so does a
+    folder.
+    """
+    from clipfg.cli.console import stderr
+    from clipfg.cli.output import chosen_format, print_rows
     from clipfg.workflows.models import model_rows
 
-    print_rows(model_rows(), format, title="Encoders (any open_clip or Hugging Face name works)")
+    rows = model_rows()
+    if chosen_format(format) == "table":
+        default = next(row["name"] for row in rows if row["default"])
+        hidden = {"default", "note"}
+        rows = [{k: v for k, v in row.items() if k not in hidden} for row in rows]
+        print_rows(rows, format)
+        stderr().print(f"Default for real images: {default}. Why: docs/models.md")
+    else:
+        print_rows(rows, format)
 
 
 @app.command("pull")

@@ -59,7 +59,7 @@ def open_data(settings: Settings) -> Data:
     """
     if settings.dataset is None:
         raise UsageError(
-            "Expected --dataset NAME or PATH, got none; try --dataset synthflora, which is built in."
+            "Expected --dataset NAME or PATH, got none; try --dataset synthflora, the built-in one."
         )
     classes = read_class_list(settings.classes) if settings.classes else None
     features = None

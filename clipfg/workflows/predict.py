@@ -79,7 +79,7 @@ def run_predict(
         }
         path = settings.output or default_folder("predict", data.manifest.name, encoder.name)
         with RunFolder(path, resolved) as folder:
-            head = saved.head if saved else _head_from_names(settings, data, encoder, classes, cache)
+            head = saved.head if saved else _named_head(settings, data, encoder, classes, cache)
             tally = classify(
                 data,
                 encoder,
@@ -103,7 +103,7 @@ def _gather(photos: Sequence[Path]) -> Manifest:
     return read_pictures(photos)
 
 
-def _head_from_names(
+def _named_head(
     settings: Settings, data: Data, encoder: Encoder, classes: ClassList, cache: EmbeddingCache
 ) -> Head:
     prompts = choose_prompts(settings, data.manifest)
