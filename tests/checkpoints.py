@@ -89,7 +89,7 @@ def open_clip_vit(folder: Path) -> Path:
 def open_clip_siglip(folder: Path) -> Path:
     """SigLIP's rules in open_clip: a timm tower, a logit bias, canonical texts, last-token pool."""
     folder.mkdir(parents=True, exist_ok=True)
-    word_tokenizer(bos=False, names=["input_ids"]).save_pretrained(folder)
+    t5_tokenizer().save_pretrained(folder)
     config = open_clip_config(custom_text=True, init_logit_bias=-10.0, embed_dim=192)
     config["vision_cfg"] = {
         "image_size": 224,
@@ -220,6 +220,15 @@ def siglip2_naflex(folder: Path) -> Path:
     return _save(folder, model, letter_tokenizer(), processor)
 
 
+def t5_tokenizer() -> Any:
+    """The class that open_clip's SigLIP checkpoints name, padding with the end of the text."""
+    from transformers import T5Tokenizer
+
+    pieces = [("<pad>", 0.0), ("</s>", 0.0), ("<unk>", 0.0)]
+    pieces += [(f"▁{word.lower()}", -1.0) for word in WORDS[:19]] + [("s", -2.0)]
+    return T5Tokenizer(vocab=pieces, extra_ids=0, pad_token="</s>", model_max_length=64)
+
+
 def letter_tokenizer() -> Any:
     """SigLIP 2's own tokenizer class with a vocabulary of letters."""
     from transformers import Siglip2Tokenizer
@@ -260,6 +269,18 @@ def chinese_clip(folder: Path) -> Path:
     return _save(folder, ChineseCLIPModel(config), tokenizer, processor)
 
 
+def altclip(folder: Path) -> Path:
+    """Chinese-English CLIP over XLM-R, whose positions begin after the padding's."""
+    from transformers import AltCLIPConfig, AltCLIPModel, CLIPImageProcessor
+
+    torch.manual_seed(7)
+    text = TEXT | {"max_position_embeddings": 18, "project_dim": 16, "pad_token_id": 1}
+    vision = VISION | {"projection_dim": 16}
+    config = AltCLIPConfig(text_config=text, vision_config=vision, projection_dim=16)
+    processor = CLIPImageProcessor(size={"shortest_edge": 32}, crop_size=32)
+    return _save(folder, AltCLIPModel(config), word_tokenizer(), processor)
+
+
 OPEN_CLIP: dict[str, Callable[[Path], Path]] = {
     "open-clip-vit": open_clip_vit,
     "open-clip-siglip": open_clip_siglip,
@@ -272,5 +293,6 @@ TRANSFORMERS: dict[str, Callable[[Path], Path]] = {
     "siglip2-naflex": siglip2_naflex,
     "dual-encoder": dual_encoder,
     "chinese-clip": chinese_clip,
+    "altclip": altclip,
 }
 EVERY = OPEN_CLIP | TRANSFORMERS

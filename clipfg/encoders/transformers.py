@@ -184,10 +184,10 @@ class TransformersEncoder(Encoder):
             return AutoTokenizer.from_pretrained(
                 self.files.folder, local_files_only=True, trust_remote_code=False
             )
-        except ImportError as error:
-            package = str(getattr(error, "name", None) or "sentencepiece")
+        except ImportError:
             raise MissingError(
-                f"The tokenizer of {self.name} needs {package}; run `pip install {package}`."
+                f"The tokenizer of {self.name} is kept in SentencePiece's form only; run"
+                " `pip install sentencepiece protobuf`."
             ) from None
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise damaged(self.files.tokenizer[0], error) from None

@@ -79,6 +79,8 @@ def test_texts_are_cleaned_as_the_tokenizer_says(folders) -> None:
     canonical = load_encoder(str(folders["open-clip-siglip"]), device="cpu", precision="fp32")
     close(canonical.encode_texts(["A red_bird!"]), canonical.encode_texts(["a red bird"]))
     assert canonical.count_tokens(["a red bird", "a"]) == [4, 2]
+    first = checkpoints.WORDS.index("red") + 3, checkpoints.WORDS.index("bird") + 3
+    assert canonical.tokenizer(["Red bird."]).tolist() == [[*first, *[1] * 14]]
     lower = load_encoder(str(folders["open-clip-vit"]), device="cpu", precision="fp32")
     close(lower.encode_texts(["Red  BIRD"]), lower.encode_texts(["red bird"]))
     assert lower.count_tokens(["bird", "red bird"]) == [3, 4]
