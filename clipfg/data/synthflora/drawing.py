@@ -74,9 +74,10 @@ def _paint_petals(brush: Brush, flower: Flower, plant: Plant, shade: float) -> N
     ink = INKS[flower.traits.colour]
     petal = plant.petal
     rimmed = flower.traits.marking == "rimmed"
-    for k, frame in enumerate(plant.petals):
+    frames = plant.petals
+    for k, frame in enumerate(frames):
         # petals turn in and out of the light; a back row lies in shadow
-        back = 0.10 if len(plant.petals) >= 8 and k < len(plant.petals) / 2 else 0.0
+        back = 0.10 if len(frames) >= 8 and k < len(frames) / 2 else 0.0
         own = darker(colour, back + shade * (0.5 + 0.5 * np.sin(2.4 * k + shade * 40)))
         brush.fill(frame(petal), ink if rimmed else darker(own, 0.16))
         start = (1.0 - 0.26 * flower.habit.mark_size) if rimmed else 0.88

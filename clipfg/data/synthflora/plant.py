@@ -42,7 +42,8 @@ class Frame:
 class Plant:
     """The frames and outlines of one flower's parts, back to front."""
 
-    petals: tuple[Frame, ...]
+    petal_matrices: Points  # [k, 2, 2] and
+    petal_origins: Points  # [k, 2]: the petals' frames as arrays
     petal: Points  # the outline that all petals share
     eye: Frame
     leaves: tuple[Frame, ...]
@@ -50,11 +51,16 @@ class Plant:
     stem: Points  # [m, 2] points of its middle line, head first
     stem_width: float
 
+    @property
+    def petals(self) -> tuple[Frame, ...]:
+        """One frame per petal."""
+        both = zip(self.petal_matrices, self.petal_origins, strict=True)
+        return tuple(Frame(matrix, origin) for matrix, origin in both)
+
     def boxes(self) -> dict[str, list[Points]]:
         """Boxes `[x0, y0, x1, y1]` of "petals" (the whole head), "eye" and each "leaf"."""
-        matrices = np.stack([frame.matrix for frame in self.petals])
-        origins = np.stack([frame.origin for frame in self.petals])
-        head = (self.petal @ matrices.transpose(0, 2, 1) + origins[:, None]).reshape(-1, 2)
+        turned = self.petal @ self.petal_matrices.transpose(0, 2, 1)
+        head = (turned + self.petal_origins[:, None]).reshape(-1, 2)
         return {
             "petals": [_bounds(head)],
             "eye": [_bounds(self.eye(CIRCLE))],
@@ -63,7 +69,10 @@ class Plant:
 
 
 def _bounds(points: Points) -> Points:
-    return np.concatenate([points.min(axis=0), points.max(axis=0)])
+    box = np.empty(4)
+    points.min(axis=0, out=box[:2])
+    points.max(axis=0, out=box[2:])
+    return box
 
 
 def _turn(angle: float) -> Points:
@@ -75,33 +84,37 @@ def _petal_half_width(flower: Flower, number: int) -> float:
     """Half-width over length: the shape's own, or what the neighbours leave it."""
     own = PETAL_ASPECT[flower.traits.shape]
     # petals are widest at some .6 of their length; a dense head overlaps a little more
-    room = 0.66 * np.tan(np.pi / number) * (1.12 if number < 8 else 1.3)
+    room = 0.66 * math.tan(math.pi / number) * (1.12 if number < 8 else 1.3)
     return float(min(own, room) * flower.habit.petal_width)
 
 
-def _petals(flower: Flower, tilt: Points, rng: np.random.Generator) -> tuple[Frame, ...]:
+def _petals(flower: Flower, tilt: Points, rng: np.random.Generator) -> tuple[Points, Points]:
+    """Matrices `[k, 2, 2]` and origins `[k, 2]` of the petals' frames."""
     pose, number = flower.pose, _COUNTS[flower.traits.count]
     width = _petal_half_width(flower, number)
     base = 0.10 * pose.radius  # petals start just under the eye
     wobble = pose.jitter * rng.normal(size=(3, number)) * [[0.16 / number**0.5], [0.04], [0.06]]
     angles = pose.spin + 2 * np.pi * np.arange(number) / number + wobble[0]
-    lengths = (pose.radius - base) * (1 + np.clip(wobble[1], -0.1, 0.1))
-    along = np.stack([np.cos(angles), np.sin(angles)], axis=1)
-    across = np.stack([-np.sin(angles), np.cos(angles)], axis=1)
+    lengths = (pose.radius - base) * (1 + np.maximum(np.minimum(wobble[1], 0.1), -0.1))
     half_widths = lengths * width * (1 + wobble[2])
-    axes = np.stack([along * lengths[:, None], across * half_widths[:, None]], axis=2)
-    matrices = tilt @ axes
-    origins = base * along @ tilt.T + pose.head
-    # every other petal lies behind in a crowded head
-    order = [*range(0, number, 2), *range(1, number, 2)] if number >= 8 else range(number)
-    return tuple(Frame(matrices[k], origins[k]) for k in order)
+    cosine, sine = np.cos(angles), np.sin(angles)
+    axes = np.empty((number, 2, 2))
+    axes[:, 0, 0], axes[:, 1, 0] = cosine * lengths, sine * lengths
+    axes[:, 0, 1], axes[:, 1, 1] = -sine * half_widths, cosine * half_widths
+    starts = np.empty((number, 2))
+    starts[:, 0], starts[:, 1] = base * cosine, base * sine
+    matrices, origins = tilt @ axes, starts @ tilt.T + pose.head
+    if number >= 8:  # every other petal lies behind in a crowded head
+        order = [*range(0, number, 2), *range(1, number, 2)]
+        return matrices[order], origins[order]
+    return matrices, origins
 
 
 def _stem(flower: Flower) -> Points:
     """A quadratic curve from the head to the lower edge."""
-    start, end = np.array(flower.pose.head), np.array([flower.pose.foot, 1.06])
-    bend = np.array([start[0], 0.7])  # straight down first, then towards the foot
-    return _CURVE @ np.stack([start, bend, end])
+    x, y = flower.pose.head
+    # straight down first, then towards the foot
+    return _CURVE @ np.array([[x, y], [x, 0.7], [flower.pose.foot, 1.06]])
 
 
 def _leaves(flower: Flower, stem: Points) -> tuple[Frame, ...]:
@@ -129,8 +142,10 @@ def grow(flower: Flower) -> Plant:
     rise = axis @ [0.0, 0.10 * pose.radius * math.sin(pose.tilt)]
     radius = pose.radius * _EYE_RADIUS[traits.centre] * habit.eye_size
     stem = _stem(flower)
+    matrices, origins = _petals(flower, tilt, rng)
     return Plant(
-        petals=_petals(flower, tilt, rng),
+        petal_matrices=matrices,
+        petal_origins=origins,
         petal=petal_outline(traits.shape),
         eye=Frame(tilt * radius, np.array(pose.head) + rise),
         leaves=_leaves(flower, stem),
