@@ -7,15 +7,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clipfg.errors import DataError
-from clipfg.evaluation.intervals import RESAMPLES, Estimate, intervals, proportion
+from clipfg.evaluation.intervals import RESAMPLES, Estimate, intervals
 from clipfg.evaluation.outcomes import TOP_K, Outcomes
-from clipfg.evaluation.report import ClassRow, Confusion, DomainRow, LevelRow, Report
+from clipfg.evaluation.report import DomainRow, Report
+from clipfg.evaluation.rows import class_rows, confusions, level_rows
 from clipfg.types import ClassList
 
 if TYPE_CHECKING:
     from torch import Tensor
-
-CONFUSIONS_KEPT = 50
 
 
 class Evaluator:
@@ -115,10 +114,10 @@ class Evaluator:
             metrics=self._bounded(outcomes),
             chance=1 / len(self.classes),
             majority=float(sizes.max() / len(outcomes)),
-            per_class=_class_rows(outcomes, self.classes),
-            confusions=_confusions(outcomes, self.classes),
+            per_class=class_rows(outcomes, self.classes),
+            confusions=confusions(outcomes, self.classes),
             by_domain=self._domain_rows(outcomes),
-            by_level=self._level_rows(outcomes),
+            by_level=level_rows(outcomes, self.classes, self.seed, self.resamples),
             unlabelled=self._unlabelled,
             context=dict(context or {}),
         )
@@ -145,29 +144,6 @@ class Evaluator:
             )
         return tuple(sorted(rows, key=lambda row: row.name))
 
-    def _level_rows(self, outcomes: Outcomes) -> tuple[LevelRow, ...]:
-        lineages = [self.classes.lineage(name) for name in self.classes.names]
-        rows = []
-        for level in range(1, max(map(len, lineages)) + 1):
-            names = [above[level - 1] if len(above) >= level else None for above in lineages]
-            nodes = {name: i for i, name in enumerate(dict.fromkeys(names)) if name is not None}
-            group = np.array([nodes.get(name, -1) for name in names], dtype=np.int32)  # type: ignore[arg-type]
-            part = outcomes.select(group[outcomes.labels] >= 0)
-            if not len(part) or len(nodes) < 2:
-                continue
-            right = int((group[part.labels] == group[part.predictions]).sum())
-            members = np.bincount(group[group >= 0], minlength=len(nodes)) / len(group)
-            rows.append(
-                LevelRow(
-                    level=level,
-                    groups=len(nodes),
-                    n=len(part),
-                    accuracy=proportion(right, len(part), self.seed, self.resamples),
-                    chance=float(members[group[part.labels]].mean()),
-                )
-            )
-        return tuple(rows)
-
 
 def point_estimates(outcomes: Outcomes, classes: int) -> dict[str, float]:
     """Every metric of `report.METRICS`, without intervals."""
@@ -188,53 +164,3 @@ def point_estimates(outcomes: Outcomes, classes: int) -> dict[str, float]:
         "nll": float(outcomes.nll.mean(dtype=np.float64)),
         "ece": float(ece),
     }
-
-
-def _class_rows(outcomes: Outcomes, classes: ClassList) -> tuple[ClassRow, ...]:
-    from torch import from_numpy
-
-    from clipfg.functional import metrics
-
-    counts = metrics.class_counts(
-        from_numpy(outcomes.predictions), from_numpy(outcomes.labels), len(classes)
-    )
-    sizes = counts[:, 0].numpy()
-    near = np.bincount(outcomes.labels, weights=outcomes.in_top_k, minlength=len(classes))
-    with np.errstate(invalid="ignore"):
-        columns = (
-            metrics.per_class_accuracy(counts).numpy(),
-            near / sizes,
-            metrics.per_class_precision(counts).numpy(),
-            metrics.per_class_f1(counts).numpy(),
-        )
-    return tuple(
-        ClassRow(name, int(sizes[i]), *(None if np.isnan(c[i]) else float(c[i]) for c in columns))
-        for i, name in enumerate(classes.names)
-    )
-
-
-def _confusions(outcomes: Outcomes, classes: ClassList) -> tuple[Confusion, ...]:
-    from torch import from_numpy
-
-    from clipfg.functional.metrics import confusion_counts
-
-    cells = confusion_counts(from_numpy(outcomes.predictions), from_numpy(outcomes.labels)).numpy()
-    mistakes = cells[cells[:, 0] != cells[:, 1]]
-    sizes = np.bincount(outcomes.labels, minlength=len(classes))
-    # most frequent first; among equals the larger share of its class, then index order
-    order = np.lexsort((mistakes[:, 1], mistakes[:, 0], sizes[mistakes[:, 0]], -mistakes[:, 2]))
-    return tuple(
-        Confusion(
-            true=classes.names[true],
-            predicted=classes.names[predicted],
-            count=int(count),
-            share=float(count / sizes[true]),
-            ancestor=_common_ancestor(classes, int(true), int(predicted)),
-        )
-        for true, predicted, count in mistakes[order[:CONFUSIONS_KEPT]]
-    )
-
-
-def _common_ancestor(classes: ClassList, one: int, other: int) -> str | None:
-    above = set(classes.lineage(classes.names[other]))
-    return next((node for node in classes.lineage(classes.names[one]) if node in above), None)

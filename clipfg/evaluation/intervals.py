@@ -27,6 +27,7 @@ import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from statistics import NormalDist
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,7 +37,7 @@ from clipfg.evaluation.outcomes import Outcomes
 RESAMPLES = 1000
 LEVEL = 0.95
 ECE_BINS = 15
-_CELLS = 2_000_000  # weights held at once: 16 MB of float64
+_CELLS = 1_000_000  # weights held at once: 8 MB of float64
 
 Floats = NDArray[np.float64]
 
@@ -53,7 +54,7 @@ class Estimate:
 def intervals(
     outcomes: Outcomes, estimates: Mapping[str, float], seed: int = 0, resamples: int = RESAMPLES
 ) -> dict[str, Estimate]:
-    """An interval around each estimate; the names are those of `weighted_metrics`."""
+    """An interval around each estimate; the names are those of `WeightedSums.metrics`."""
     hits = int(outcomes.hits.sum())
     draws = _draw(outcomes, seed, resamples)
     bounded: dict[str, Estimate] = {}
@@ -95,9 +96,8 @@ def wilson_interval(right: int, n: int, level: float = LEVEL) -> tuple[float, fl
 
 
 def _draw(outcomes: Outcomes, seed: int, resamples: int) -> dict[str, Floats]:
-    # sorted by label, a class is a contiguous run and its sums are one `reduceat`
-    ordered = outcomes.select(np.argsort(outcomes.labels, kind="stable"))
-    parts = [weighted_metrics(w, ordered) for w in draw_weights(len(outcomes), resamples, seed)]
+    sums = WeightedSums.of(outcomes)
+    parts = [sums.metrics(w) for w in draw_weights(len(outcomes), resamples, seed)]
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
@@ -107,35 +107,86 @@ def draw_weights(n: int, resamples: int, seed: int) -> Iterator[Floats]:
     rows = max(1, _CELLS // n)
     for start in range(0, resamples, rows):
         r = min(rows, resamples - start)
-        drawn = rng.integers(n, size=(r, n)) + n * np.arange(r)[:, None]
-        yield np.bincount(drawn.ravel(), minlength=r * n).reshape(r, n).astype(np.float64)
+        weights = np.empty((r, n))
+        for row in weights:
+            row[:] = np.bincount(rng.integers(n, size=n), minlength=n)
+        yield weights
 
 
-def weighted_metrics(weights: Floats, outcomes: Outcomes) -> dict[str, Floats]:
-    """Each metric for each row of `weights` `[r, n]`; `outcomes` are sorted by label."""
-    n = weights.sum(axis=1)
-    hits = outcomes.hits.astype(np.float64)
-    columns = np.column_stack(
-        [hits, outcomes.in_top_k, outcomes.nll, _calibration_columns(outcomes, hits)]
-    )
-    sums = weights @ columns
-    present, correct, predicted = _class_sums(weights, outcomes)
-    drawn = present > 0
-    with np.errstate(invalid="ignore"):
-        accuracy = np.where(drawn, correct / present, 0.0)
-        f1 = np.where(drawn, 2 * correct / (present + predicted), 0.0)
-    classes = drawn.sum(axis=1)
-    return {
-        "top1": sums[:, 0] / n,
-        "top5": sums[:, 1] / n,
-        "mean_per_class": accuracy.sum(axis=1) / classes,
-        "macro_f1": f1.sum(axis=1) / classes,
-        "nll": sums[:, 2] / n,
-        "ece": np.abs(sums[:, 3:]).sum(axis=1) / n,
-    }
+@dataclass(frozen=True)
+class WeightedSums:
+    """Items laid out so that every metric of a draw is a few sums over its weights.
+
+    The items are sorted by label: a class is a contiguous run, its sums one `reduceat`.
+
+    Attributes
+    ----------
+    columns
+        `[n, 3 + bins]`: hit, in the top k, NLL, and hit minus confidence in the item's own
+        calibration bin.
+    runs
+        The first item of each class that occurs, `[c]`.
+    wrong
+        The mistaken items whose prediction occurs as a label, sorted by prediction.
+    wrong_runs, wrong_classes
+        The first item in `wrong` of each prediction, and that prediction's place in `runs`.
+    """
+
+    columns: Floats
+    runs: NDArray[np.int64]
+    wrong: NDArray[np.int64]
+    wrong_runs: NDArray[np.int64]
+    wrong_classes: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, outcomes: Outcomes) -> Self:
+        """Lay out `outcomes`, given in any order."""
+        ordered = outcomes.select(np.argsort(outcomes.labels, kind="stable"))
+        hits = ordered.hits
+        classes, runs = np.unique(ordered.labels, return_index=True)
+        wrong = np.flatnonzero(~hits & np.isin(ordered.predictions, classes))
+        wrong = wrong[np.argsort(ordered.predictions[wrong], kind="stable")]
+        predicted, wrong_runs = np.unique(ordered.predictions[wrong], return_index=True)
+        columns = [hits, ordered.in_top_k, ordered.nll, _calibration_columns(ordered)]
+        return cls(
+            columns=np.column_stack(columns).astype(np.float64),
+            runs=runs,
+            wrong=wrong,
+            wrong_runs=wrong_runs,
+            wrong_classes=np.searchsorted(classes, predicted),
+        )
+
+    def metrics(self, weights: Floats) -> dict[str, Floats]:
+        """Each metric for each row of `weights` `[r, n]`."""
+        n = weights.sum(axis=1)
+        sums = weights @ self.columns
+        present, correct, predicted = self._class_sums(weights)
+        drawn = present > 0
+        with np.errstate(invalid="ignore"):
+            accuracy = np.where(drawn, correct / present, 0.0)
+            f1 = np.where(drawn, 2 * correct / (present + predicted), 0.0)
+        classes = drawn.sum(axis=1)
+        return {
+            "top1": sums[:, 0] / n,
+            "top5": sums[:, 1] / n,
+            "mean_per_class": accuracy.sum(axis=1) / classes,
+            "macro_f1": f1.sum(axis=1) / classes,
+            "nll": sums[:, 2] / n,
+            "ece": np.abs(sums[:, 3:]).sum(axis=1) / n,
+        }
+
+    def _class_sums(self, weights: Floats) -> tuple[Floats, Floats, Floats]:
+        """Weights `[r, c]` of each class's items, right items and predictions."""
+        present = np.add.reduceat(weights, self.runs, axis=1)
+        correct = np.add.reduceat(weights * self.columns[:, 0], self.runs, axis=1)
+        predicted = correct.copy()
+        if len(self.wrong):
+            mistaken = np.add.reduceat(weights[:, self.wrong], self.wrong_runs, axis=1)
+            predicted[:, self.wrong_classes] += mistaken
+        return present, correct, predicted
 
 
-def _calibration_columns(outcomes: Outcomes, hits: Floats) -> Floats:
+def _calibration_columns(outcomes: Outcomes) -> Floats:
     """`[n, bins]`: hit minus confidence in the item's own bin, 0 in the others."""
     from torch import from_numpy
 
@@ -143,20 +194,5 @@ def _calibration_columns(outcomes: Outcomes, hits: Floats) -> Floats:
 
     bins = calibration_bins(from_numpy(outcomes.confidence), ECE_BINS).numpy()
     columns = np.zeros((len(outcomes), ECE_BINS))
-    columns[np.arange(len(outcomes)), bins] = hits - outcomes.confidence
+    columns[np.arange(len(outcomes)), bins] = outcomes.hits - outcomes.confidence
     return columns
-
-
-def _class_sums(weights: Floats, outcomes: Outcomes) -> tuple[Floats, Floats, Floats]:
-    """Weights `[r, classes that occur]` of each class's items, right items and predictions."""
-    classes, starts = np.unique(outcomes.labels, return_index=True)
-    present = np.add.reduceat(weights, starts, axis=1)
-    correct = np.add.reduceat(weights * outcomes.hits, starts, axis=1)
-    predicted = correct.copy()
-    wrong = np.flatnonzero(~outcomes.hits & np.isin(outcomes.predictions, classes))
-    if len(wrong):
-        wrong = wrong[np.argsort(outcomes.predictions[wrong], kind="stable")]
-        targets, runs = np.unique(outcomes.predictions[wrong], return_index=True)
-        columns = np.searchsorted(classes, targets)
-        predicted[:, columns] += np.add.reduceat(weights[:, wrong], runs, axis=1)
-    return present, correct, predicted

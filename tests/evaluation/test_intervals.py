@@ -6,11 +6,11 @@ from scipy import stats
 
 from clipfg.evaluation.evaluator import point_estimates
 from clipfg.evaluation.intervals import (
+    WeightedSums,
     draw_weights,
     intervals,
     percentile_interval,
     proportion,
-    weighted_metrics,
     wilson_interval,
 )
 from clipfg.evaluation.outcomes import Outcomes
@@ -33,9 +33,9 @@ def make(seed: int = 0, n: int = 150, c: int = 10) -> Outcomes:
 
 
 def test_a_weighted_metric_is_the_metric_of_the_repeated_items() -> None:
-    outcomes = make()
+    outcomes = make()  # sorted by label already, so that the weights keep their items
     for weights in draw_weights(len(outcomes), 5, seed=1):
-        got = weighted_metrics(weights, outcomes)
+        got = WeightedSums.of(outcomes).metrics(weights)
         for row in range(5):
             repeated = outcomes.select(np.repeat(np.arange(150), weights[row].astype(int)))
             expected = point_estimates(repeated, 10)
