@@ -224,7 +224,7 @@ class Manifest:
         """The splits that occur and their sizes; items of no split are left out."""
         counts = pc.value_counts(self.table["split"].combine_chunks())
         pairs = ((row["values"].as_py(), row["counts"].as_py()) for row in counts)
-        return {name: count for name, count in sorted(p for p in pairs if p[0] is not None)}
+        return dict(sorted((name, count) for name, count in pairs if name is not None))
 
     def column(self, name: str) -> list[Any] | None:
         """An optional column as Python values, or None where the source has none."""

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 Row = Mapping[str, Any]
 
+NOTABLE = 0.05
+"""The probability from which a table mentions a class beside the likeliest."""
+
 FORMATS = ("table", "json", "jsonl", "csv", "parquet")
 
 
@@ -148,6 +151,12 @@ def print_predictions(path: Path, format: str | None, *, shown: int) -> None:
 
 
 def _prediction_row(row: Row) -> Row:
+    """The answer, and what else it might be: of the others, those worth a word."""
     answers = list(zip(row["names"], row["probabilities"], strict=True))
-    first, *others = [f"{name} {share:.0%}" for name, share in answers]
-    return {"picture": row["id"], "prediction": first, "next": ", ".join(others)}
+    others = [f"{name} {share:.0%}" for name, share in answers[1:] if share >= NOTABLE]
+    return {
+        "picture": row["id"],
+        "prediction": row["prediction"],
+        "sure": f"{row['probability']:.0%}",
+        "or_else": ", ".join(others),
+    }
