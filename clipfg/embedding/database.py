@@ -114,6 +114,13 @@ def _create(connection: sqlite3.Connection, file: Path) -> None:
 
 def _recognise(connection: sqlite3.Connection, file: Path) -> bool:
     """Whether the file is this cache (True) or still empty (False); raises for any other."""
+    if not connection.in_transaction:
+        # One view of the file: another run may be making its tables at this moment.
+        connection.execute("BEGIN")
+        try:
+            return _recognise(connection, file)
+        finally:
+            connection.execute("ROLLBACK")
     application = connection.execute("PRAGMA application_id").fetchone()[0]
     version = connection.execute("PRAGMA user_version").fetchone()[0]
     if application == APPLICATION and version == VERSION:

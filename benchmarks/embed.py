@@ -1,0 +1,138 @@
+"""How fast pictures become features, against what people use today, and what binds it.
+
+    python benchmarks/embed.py                     the comparison
+    python benchmarks/embed.py --sweep             threads against processes, torch's own threads
+    python benchmarks/embed.py --cached 5000       a second run over pictures already embedded
+    python benchmarks/embed.py --rows 100000       memory while many rows stream
+
+ViT-B-32 with random weights (speed does not depend on them) on real JPEGs: the pictures of
+`--pictures`, by default those of CUB-200-2011 beside the checkout. Each contender runs in a process
+of its own, in turns; the median of the rounds counts. Loading a model is not timed, starting the
+DataLoader's workers and writing the cache is.
+"""
+
+import argparse
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent))
+PICTURES = HERE.parents[1] / "shared" / "data" / "CUB_200_2011" / "images"
+SLOW = "transformers pipeline"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--pictures", type=Path, default=PICTURES, help="a folder of JPEGs")
+    parser.add_argument("--limit", type=int, default=300, help="pictures embedded in a round")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--only", nargs="*", help="names of contenders")
+    parser.add_argument("--sweep", action="store_true")
+    parser.add_argument("--cached", type=int, metavar="N")
+    parser.add_argument("--rows", type=int, metavar="N")
+    chosen = parser.parse_args()
+    print(machine())
+    with TemporaryDirectory() as folder:
+        if chosen.cached or chosen.rows:
+            from benchmarks import embed_scale
+
+            if chosen.cached:
+                embed_scale.cached(Path(folder), chosen.cached)
+            if chosen.rows:
+                embed_scale.stream(Path(folder), chosen.rows)
+            return
+        compare(Path(folder), chosen)
+
+
+def machine() -> str:
+    """What the figures belong to."""
+    import torch
+
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else float("nan")
+    flags = Path("/proc/cpuinfo").read_text() if Path("/proc/cpuinfo").exists() else ""
+    bf16 = next((flag for flag in ("amx_bf16", "avx512_bf16") if flag in flags), "no bf16 seen")
+    when = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
+    return (
+        f"{when}, {platform.machine()}, {cores} cores, {bf16}, torch {torch.__version__},"
+        f" Python {platform.python_version()}, load before {load:.1f}"
+    )
+
+
+def compare(folder: Path, chosen: argparse.Namespace) -> None:
+    """Every contender in turn, `rounds` times, and the table."""
+    from benchmarks.embed_contenders import CONTENDERS, SWEEP, make_model
+
+    model = folder / "model"
+    model.mkdir()
+    make_model(model)
+    pictures = sorted(chosen.pictures.rglob("*.jp*g"))[: chosen.limit] or drawings(folder)
+    listing = folder / "pictures.txt"
+    listing.write_text("\n".join(map(str, pictures)))
+    names = chosen.only or list(SWEEP if chosen.sweep else CONTENDERS)
+    runs: dict[str, list[dict[str, float]]] = {name: [] for name in names}
+    for turn in range(chosen.rounds):
+        for name in names:
+            if name == SLOW and turn:
+                continue
+            runs[name].append(run(name, model, listing))
+            print(".", end="", file=sys.stderr, flush=True)
+    print(file=sys.stderr)
+    print(f"{len(pictures)} pictures, median of {chosen.rounds} rounds in turns\n")
+    show(runs)
+
+
+def run(name: str, model: Path, listing: Path) -> dict[str, float]:
+    """One contender in a process of its own."""
+    done = subprocess.run(
+        [sys.executable, HERE / "embed_contenders.py", name, model, listing],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(HERE.parent), "HF_HUB_OFFLINE": "1"},
+    )
+    if done.returncode:
+        sys.exit(f"{name} failed:\n{done.stderr}")
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def show(runs: dict[str, list[dict[str, float]]]) -> None:
+    """The table, rates beside the open_clip loop's."""
+    rates = {
+        name: statistics.median(run["images"] / run["seconds"] for run in rounds)
+        for name, rounds in runs.items()
+    }
+    base = rates.get("open_clip loop")
+    width = max(map(len, rates))
+    print(f"{'':{width}}  images/s  of open_clip's  peak MiB")
+    for name, rate in rates.items():
+        peak = statistics.median(run["peak_mib"] for run in runs[name])
+        ratio = f"{rate / base:.2f} x" if base else ""
+        print(f"{name:{width}}  {rate:8.1f}  {ratio:>13}  {peak:8.0f}")
+
+
+def drawings(folder: Path) -> list[Path]:
+    """JPEGs of the built-in drawings, where there are no photographs."""
+    from PIL import Image, ImageDraw
+
+    print("No JPEGs there: drawn ones are used, 500 x 375 pixels as in CUB-200-2011.")
+    paths = []
+    for number in range(300):
+        image = Image.new("RGB", (500, 375), (number % 256, 120, 90))
+        pen = ImageDraw.Draw(image)
+        for ring in range(40, 4, -2):
+            box = (250 - 6 * ring, 180 - 4 * ring, 250 + 6 * ring, 180 + 4 * ring)
+            pen.ellipse(box, fill=(ring * 6, number % 200, (ring * number) % 256))
+        paths.append(folder / f"{number:03}.jpg")
+        image.save(paths[-1], quality=92)
+    return paths
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,216 @@
+"""What benchmarks/embed.py compares, each in a process of its own.
+
+    python benchmarks/embed_contenders.py NAME MODEL PICTURES
+
+prints one line of JSON. MODEL is a folder that `make_model` wrote, PICTURES a text file of paths.
+"""
+
+import json
+import resource
+import sys
+import time
+from collections.abc import Callable
+from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
+from itertools import islice
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import torch
+
+BATCH = 32
+LABELS = 100
+Result = dict[str, float]
+
+
+def make_model(folder: Path) -> None:
+    """ViT-B-32 with random weights, as open_clip keeps a model in a folder."""
+    import open_clip
+    from safetensors.torch import save_file
+
+    torch.manual_seed(0)
+    config = open_clip.get_model_config("ViT-B-32")
+    model = open_clip.CLIP(**config)
+    save_file(model.state_dict(), folder / "open_clip_model.safetensors")
+    mean, std = open_clip.OPENAI_DATASET_MEAN, open_clip.OPENAI_DATASET_STD
+    preprocessing = {"size": 224, "mode": "RGB", "interpolation": "bicubic"}
+    preprocessing |= {"resize_mode": "shortest", "mean": mean, "std": std}
+    described = {"model_cfg": config, "preprocess_cfg": preprocessing}
+    (folder / "open_clip_config.json").write_text(json.dumps(described))
+
+
+def _encoder(model: Path, precision: str = "auto") -> Any:
+    from clipfg.encoders import load_encoder
+
+    encoder = load_encoder(f"open_clip:local-dir:{model}", precision=precision)
+    side = encoder.preprocessing.size
+    encoder.encode_images(torch.zeros((BATCH, 3, *side), dtype=torch.uint8))  # loads, warms up
+    return encoder
+
+
+def _timed(images: int, work: Callable[[], object]) -> Result:
+    start = time.perf_counter()
+    work()
+    return {"images": images, "seconds": time.perf_counter() - start}
+
+
+def clipfg(model: Path, pictures: list[str], precision: str = "auto", **options: Any) -> Result:
+    """The pipeline with an empty cache, the vectors written to disk included."""
+    from clipfg.embedding.cache import EmbeddingCache
+    from clipfg.embedding.pipeline import collect
+    from clipfg.types import Manifest
+
+    encoder = _encoder(model, precision)
+    manifest = Manifest.build("pictures", {"uri": pictures})
+    with TemporaryDirectory() as folder, EmbeddingCache(folder) as cache:
+        return _timed(len(pictures), lambda: collect(manifest, encoder, cache, **options))
+
+
+def open_clip_loop(model: Path, pictures: list[str]) -> Result:
+    """What a person writes by hand: float32, a DataLoader with two workers."""
+    import open_clip
+    from PIL import Image
+    from torch.utils.data import DataLoader, Dataset
+
+    tower, _, preprocess = open_clip.create_model_and_transforms(f"local-dir:{model}")
+    tower.eval()
+
+    class Pictures(Dataset[torch.Tensor]):
+        def __len__(self) -> int:
+            return len(pictures)
+
+        def __getitem__(self, index: int) -> torch.Tensor:
+            return preprocess(Image.open(pictures[index]))
+
+    @torch.inference_mode()
+    def work() -> None:
+        for batch in DataLoader(Pictures(), batch_size=BATCH, num_workers=2):
+            tower.encode_image(batch, normalize=True)
+
+    with torch.inference_mode():
+        tower.encode_image(torch.zeros((BATCH, 3, 224, 224)))
+    return _timed(len(pictures), work)
+
+
+def transformers_pipeline(_: Path, pictures: list[str]) -> Result:
+    """`pipeline("zero-shot-image-classification")` at 100 labels, which it encodes per image."""
+    import open_clip
+    from transformers import CLIPConfig, CLIPImageProcessor, CLIPModel, CLIPTokenizer, pipeline
+
+    torch.manual_seed(0)
+    words = open_clip.SimpleTokenizer()
+    merges = sorted(words.bpe_ranks, key=lambda pair: words.bpe_ranks[pair])
+    ends = {"<start_of_text>": "<|startoftext|>", "<end_of_text>": "<|endoftext|>"}
+    vocabulary = {ends.get(word, word): number for word, number in words.encoder.items()}
+    tokenizer = CLIPTokenizer(vocab=vocabulary, merges=merges, model_max_length=77)
+    classify = pipeline(
+        "zero-shot-image-classification",
+        model=CLIPModel(CLIPConfig()).eval(),  # its defaults are ViT-B-32's
+        tokenizer=tokenizer,
+        image_processor=CLIPImageProcessor(),
+    )
+    few = pictures[:4]
+    labels = [f"bird number {number}" for number in range(LABELS)]
+    return _timed(len(few), lambda: [classify(path, candidate_labels=labels) for path in few])
+
+
+def _fetch(path: str) -> torch.Tensor:
+    from clipfg.data.pictures import decode
+    from clipfg.encoders.preprocessing import Preprocessing
+
+    preprocessing = Preprocessing((224, 224))
+    return preprocessing(decode(Path(path).read_bytes(), preprocessing.target))
+
+
+def decode_only(_: Path, pictures: list[str], workers: int = 2) -> Result:
+    """Read, decode and resize in threads; no encoder."""
+    torch.set_num_threads(1)
+    _fetch(pictures[0])
+    with ThreadPoolExecutor(workers) as pool:
+        return _timed(len(pictures), lambda: list(pool.map(_fetch, pictures)))
+
+
+def encode_only(model: Path, pictures: list[str], precision: str = "auto") -> Result:
+    """The image tower alone, in batches of 32."""
+    encoder = _encoder(model, precision)
+    batch = torch.randint(0, 256, (BATCH, 3, *encoder.preprocessing.size), dtype=torch.uint8)
+    rounds = max(1, len(pictures) // BATCH)
+    with torch.inference_mode():
+        return _timed(rounds * BATCH, lambda: [encoder.encode_images(batch) for _ in range(rounds)])
+
+
+def products_only(_: Path, __: list[str], precision: str = "bf16") -> Result:
+    """The matrix products of ViT-B-32 at its own shapes and nothing else: a ceiling."""
+    kind = {"bf16": torch.bfloat16, "fp32": torch.float32}[precision]
+    tokens, width = BATCH * 50, 768
+    shapes = [(BATCH * 49, 3072, width, 1), (BATCH, width, 512, 1)]
+    shapes += [(tokens, width, 3 * width, 12), (tokens, width, width, 12)]
+    shapes += [(tokens, width, 4 * width, 12), (tokens, 4 * width, width, 12)]
+    seconds = 0.0
+    with torch.inference_mode():
+        for rows, inner, columns, times in shapes:
+            left, right = (
+                torch.randn(rows, inner, dtype=kind),
+                torch.randn(columns, inner, dtype=kind),
+            )
+            torch.nn.functional.linear(left, right)
+            best = min(
+                _timed(1, lambda a=left, b=right: torch.nn.functional.linear(a, b))["seconds"]
+                for _ in range(20)
+            )
+            seconds += best * times
+    return {"images": BATCH, "seconds": seconds}
+
+
+def by_hand(
+    model: Path, pictures: list[str], workers: int, processes: bool, threads: int
+) -> Result:
+    """Workers decode beside the encoder in a loop without cache: threads against processes."""
+    kind: type[Executor] = ProcessPoolExecutor if processes else ThreadPoolExecutor
+    encoder = _encoder(model)
+    torch.set_num_threads(threads)
+    with kind(workers) as pool:
+        list(pool.map(_fetch, pictures[: 2 * workers]))  # processes started, modules imported
+
+        def work() -> None:
+            paths = iter(pictures)
+            queue: list[Future[torch.Tensor]] = [
+                pool.submit(_fetch, path) for path in islice(paths, 3 * BATCH)
+            ]
+            while queue:
+                batch = torch.stack([future.result() for future in queue[:BATCH]])
+                queue = queue[BATCH:] + [pool.submit(_fetch, p) for p in islice(paths, BATCH)]
+                with torch.inference_mode():
+                    encoder.encode_images(batch)
+
+        return _timed(len(pictures), work)
+
+
+CONTENDERS: dict[str, Callable[..., Result]] = {
+    "clipfg": clipfg,
+    "clipfg fp32": lambda m, p: clipfg(m, p, precision="fp32"),
+    "open_clip loop": open_clip_loop,
+    "transformers pipeline": transformers_pipeline,
+    "decode only, 1 thread": lambda m, p: decode_only(m, p, workers=1),
+    "decode only, 2 threads": lambda m, p: decode_only(m, p, workers=2),
+    "encode only": encode_only,
+    "encode only fp32": lambda m, p: encode_only(m, p, precision="fp32"),
+    "products only bf16": products_only,
+    "products only fp32": lambda m, p: products_only(m, p, precision="fp32"),
+}
+SWEEP: dict[str, Callable[..., Result]] = {
+    f"{workers} {'processes' if processes else 'threads'}, torch {threads}": (
+        lambda m, p, w=workers, q=processes, t=threads: by_hand(m, p, w, q, t)
+    )
+    for threads in (2, 1)
+    for processes in (False, True)
+    for workers in (1, 2, 3)
+}
+
+if __name__ == "__main__":
+    name, model, pictures = sys.argv[1:4]
+    chosen = (CONTENDERS | SWEEP)[name]
+    found = chosen(Path(model), Path(pictures).read_text().splitlines())
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    peak += resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss  # the largest worker's
+    print(json.dumps(found | {"peak_mib": peak / 1024}))

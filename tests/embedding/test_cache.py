@@ -1,0 +1,324 @@
+import os
+import shutil
+import sqlite3
+import threading
+import time
+from hashlib import blake2b
+from pathlib import Path
+
+import numpy as np
+import pytest
+from drawn_pictures import age, refuse
+
+from clipfg.embedding.cache import FILE, EmbeddingCache, remove_cache
+from clipfg.embedding.database import SCHEMA, VERSION
+from clipfg.errors import StoreError
+
+
+def keys(count: int, start: int = 0) -> list[bytes]:
+    return [blake2b(str(i).encode(), digest_size=16).digest() for i in range(start, start + count)]
+
+
+def vectors(count: int, dim: int = 8) -> dict[bytes, np.ndarray]:
+    rows = np.random.default_rng(count).standard_normal((count, dim)).astype(np.float32)
+    return dict(zip(keys(count), rows, strict=True))
+
+
+def test_vectors_come_back_bit_for_bit_and_apart(cache: EmbeddingCache) -> None:
+    kept = vectors(1234)
+    cache.put("images", "one", "model", kept)
+    found = cache.get("images", "one", keys(2000))
+    assert found.keys() == kept.keys()
+    assert all(np.array_equal(found[key], kept[key]) for key in kept)
+    assert cache.get("images", "two", keys(10)) == {}
+    assert cache.get("texts", "one", keys(10)) == {}
+
+
+def test_what_is_there_stays(cache: EmbeddingCache) -> None:
+    first, second = vectors(3), {key: row + 1 for key, row in vectors(3).items()}
+    cache.put("images", "one", "model", first)
+    cache.put("images", "one", "model", second)
+    found = cache.get("images", "one", keys(3))
+    assert all(np.array_equal(found[key], first[key]) for key in first)
+
+
+def test_it_outlives_the_process(tmp_path: Path) -> None:
+    with EmbeddingCache(tmp_path) as cache:
+        cache.put("texts", "one", "model", vectors(3))
+        cache.put_fact("precision/x", "good")
+        cache.put_fact("precision/x", "better")
+    with EmbeddingCache(tmp_path, warn=refuse) as cache:
+        assert len(cache.get("texts", "one", keys(3))) == 3
+        assert cache.fact("precision/x") == "better"
+        assert cache.fact("precision/y") is None
+
+
+def test_files_are_known_by_size_and_time(cache: EmbeddingCache, tmp_path: Path) -> None:
+    here = str(tmp_path / "a.jpg")
+    cache.remember([(here, (5, 10), b"x" * 16), ("tar:a.tar!b", (6, 11), b"y" * 16)])
+    assert cache.contents({here: (5, 10), "tar:a.tar!b": (6, 11)}) == {
+        here: b"x" * 16,
+        "tar:a.tar!b": b"y" * 16,
+    }
+    assert cache.contents({here: (5, 11)}) == {}
+    assert cache.contents({here: (4, 10)}) == {}
+
+
+def test_a_relative_path_is_the_same_file(
+    cache: EmbeddingCache, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache.remember([(str(tmp_path / "a.jpg"), (5, 10), b"x" * 16)])
+    monkeypatch.chdir(tmp_path)
+    assert cache.contents({"a.jpg": (5, 10)}) == {"a.jpg": b"x" * 16}
+    monkeypatch.chdir("/")
+    assert cache.contents({"a.jpg": (5, 10)}) == {}
+
+
+def test_digest_is_the_hash_and_is_remembered_once_settled(
+    cache: EmbeddingCache, tmp_path: Path
+) -> None:
+    path = tmp_path / "weights.bin"
+    path.write_bytes(b"first")
+    assert cache.digest(path) == blake2b(b"first", digest_size=16).hexdigest()
+    stamp = path.stat().st_mtime
+    path.write_bytes(b"other")  # same size, and the same time to the clock's tick
+    os.utime(path, (stamp, stamp))
+    assert cache.digest(path) == blake2b(b"other", digest_size=16).hexdigest()
+    age(path)
+    known = cache.digest(path)
+    settled = path.stat().st_mtime
+    path.write_bytes(b"third")
+    os.utime(path, (settled, settled))  # nobody does this by accident: it shows what is trusted
+    assert cache.digest(path) == known
+    with pytest.raises(OSError, match="absent"):
+        cache.digest(tmp_path / "absent")
+
+
+def test_info_and_clear(cache: EmbeddingCache) -> None:
+    cache.put("images", "abc1", "one", vectors(5, dim=4))
+    cache.put("texts", "abc1", "one", vectors(2, dim=4))
+    cache.put("images", "abd2", "two", vectors(3, dim=100))
+    rows = cache.info()
+    assert [(r["encoder"], r["images"], r["texts"], r["bytes"]) for r in rows] == [
+        ("two", 3, 0, 1200),
+        ("one", 5, 2, 112),
+    ]
+    assert cache.size > 1312
+    assert cache.clear("abd") == 3
+    assert [row["encoder"] for row in cache.info()] == ["one"]
+    cache.remember([("/a", (1, 1), b"x" * 16)])
+    assert cache.clear() == 7
+    assert cache.info() == []
+    assert cache.contents({"/a": (1, 1)}) == {}
+    cache.put("images", "abc1", "one", vectors(5, dim=4))
+    assert len(cache.get("images", "abc1", keys(5))) == 5
+
+
+def test_clearing_gives_the_space_back(cache: EmbeddingCache) -> None:
+    cache.put("images", "one", "one", vectors(2000, dim=512))
+    before = cache.size
+    cache.clear()
+    assert cache.size < before / 10
+
+
+def test_five_thousand_look_ups_are_quick(cache: EmbeddingCache) -> None:
+    many = keys(5000)
+    rows = np.random.default_rng(0).standard_normal((5000, 512)).astype(np.float32)
+    files = [(f"/pictures/{i:05}.jpg", (i, i), key) for i, key in enumerate(many)]
+    cache.put("images", "one", "one", dict(zip(many, rows, strict=True)), files)
+    signatures = {uri: signature for uri, signature, _ in files}
+    best = 1.0
+    for _ in range(5):
+        start = time.perf_counter()
+        found = cache.get("images", "one", list(cache.contents(signatures).values()))
+        best = min(best, time.perf_counter() - start)
+    assert len(found) == 5000
+    assert best < 0.15
+
+
+def test_threads_share_a_cache(cache: EmbeddingCache) -> None:
+    problems: list[BaseException] = []
+
+    def work(number: int) -> None:
+        try:
+            for start in range(0, 200, 10):
+                part = dict.fromkeys(keys(10, number * 1000 + start), np.ones(4, np.float32))
+                cache.put("images", "one", "one", part)
+                assert len(cache.get("images", "one", list(part))) == 10
+        except BaseException as error:
+            problems.append(error)
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not problems
+    assert cache.info()[0]["images"] == 800
+
+
+def test_a_failed_write_leaves_nothing_half_done(cache: EmbeddingCache) -> None:
+    class StopError(Exception):
+        pass
+
+    def rows():
+        yield ("/a", (1, 1), b"x" * 16)
+        raise StopError
+
+    with pytest.raises(StopError):
+        cache.put("images", "one", "one", vectors(3), rows())
+    assert cache.get("images", "one", keys(3)) == {}
+    assert cache.contents({"/a": (1, 1)}) == {}
+    cache.put("images", "one", "one", vectors(3))
+    assert len(cache.get("images", "one", keys(3))) == 3
+
+
+@pytest.mark.parametrize("content", [b"This is a text file, not a database.\n" * 30, b"\0" * 5000])
+def test_a_damaged_file_ends_in_a_sentence(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / FILE).write_bytes(content)
+    with pytest.raises(StoreError, match="clipfg cache clear"):
+        EmbeddingCache(tmp_path)
+    assert remove_cache(tmp_path) == len(content)
+    with EmbeddingCache(tmp_path, warn=refuse) as cache:
+        assert cache.info() == []
+
+
+def test_damage_found_on_the_way_costs_the_cache_and_not_the_run(tmp_path: Path) -> None:
+    with EmbeddingCache(tmp_path) as cache:
+        cache.put("images", "one", "one", vectors(3000, dim=64))
+    file = tmp_path / FILE
+    whole = file.read_bytes()
+    file.write_bytes(whole[: 16384 * 2] + b"\xa5" * (len(whole) - 16384 * 2))
+    said: list[str] = []
+    with EmbeddingCache(tmp_path, warn=said.append) as cache:
+        assert cache.get("images", "one", keys(3000)) == {}
+        cache.put("images", "one", "one", vectors(3))
+        assert cache.contents({"/a": (1, 1)}) == {}
+    assert len(said) == 1
+    assert "damaged" in said[0]
+
+
+def test_another_programs_database_is_left_alone(tmp_path: Path) -> None:
+    with sqlite3.connect(tmp_path / FILE) as other:
+        other.execute("CREATE TABLE theirs (x)")
+    other.close()
+    before = (tmp_path / FILE).read_bytes()
+    with pytest.raises(StoreError, match="another program"):
+        EmbeddingCache(tmp_path)
+    assert (tmp_path / FILE).read_bytes() == before
+
+
+def test_a_newer_cache_is_left_alone(tmp_path: Path) -> None:
+    EmbeddingCache(tmp_path).close()
+    with sqlite3.connect(tmp_path / FILE) as newer:
+        newer.execute(f"PRAGMA user_version={VERSION + 1}")
+    newer.close()
+    with pytest.raises(StoreError, match="update clipfg"):
+        EmbeddingCache(tmp_path)
+
+
+def test_an_empty_file_becomes_a_cache(tmp_path: Path) -> None:
+    (tmp_path / FILE).touch()
+    with EmbeddingCache(tmp_path, warn=refuse) as cache:
+        cache.put_fact("a", "b")
+        assert cache.fact("a") == "b"
+
+
+@pytest.mark.parametrize("place", ["/proc/absent", "a file/folder"])
+def test_a_folder_that_cannot_be_made_costs_a_warning(tmp_path: Path, place: str) -> None:
+    (tmp_path / "a file").touch()
+    said: list[str] = []
+    with EmbeddingCache(tmp_path / place, warn=said.append) as cache:
+        cache.put("images", "one", "one", vectors(3))
+        assert cache.get("images", "one", keys(3)) == {}
+        assert (cache.info(), cache.clear(), cache.size) == ([], 0, 0)
+        cache.put_fact("a", "b")
+        assert cache.fact("a") is None
+    assert len(said) == 1
+    assert "nothing is kept" in said[0]
+
+
+def test_a_read_only_cache_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with EmbeddingCache(tmp_path) as cache:
+        cache.put("images", "one", "one", vectors(3))
+    connect = sqlite3.connect
+
+    def read_only(target: str, **options: object) -> sqlite3.Connection:
+        # What SQLite does in a folder that may not be written; root may write everywhere.
+        if "immutable" not in target:
+            error = sqlite3.OperationalError("unable to open database file")
+            error.sqlite_errorcode = sqlite3.SQLITE_CANTOPEN
+            raise error
+        return connect(target, **options)
+
+    monkeypatch.setattr(sqlite3, "connect", read_only)
+    said: list[str] = []
+    with EmbeddingCache(tmp_path, warn=said.append) as cache:
+        assert len(cache.get("images", "one", keys(3))) == 3
+        cache.put("images", "one", "one", vectors(9))
+        assert len(cache.get("images", "one", keys(9))) == 3
+    assert len(said) == 1
+    assert "read-only" in said[0]
+
+
+@pytest.mark.skipif(os.getuid() == 0, reason="root may write into read-only folders")
+def test_a_truly_read_only_folder(tmp_path: Path) -> None:
+    folder = tmp_path / "kept"
+    with EmbeddingCache(folder) as cache:
+        cache.put("images", "one", "one", vectors(3))
+    folder.chmod(0o500)
+    (folder / FILE).chmod(0o400)
+    try:
+        with EmbeddingCache(folder, warn=lambda _: None) as cache:
+            assert len(cache.get("images", "one", keys(3))) == 3
+    finally:
+        folder.chmod(0o700)
+
+
+def test_a_lock_that_is_never_let_go_costs_a_warning(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("clipfg.embedding.database.PATIENCE", 0.1)
+    said: list[str] = []
+    with EmbeddingCache(tmp_path, warn=said.append) as cache:
+        other = sqlite3.connect(tmp_path / FILE, isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        cache.put("images", "one", "one", vectors(3))
+        cache.put("images", "one", "one", vectors(3))
+        other.close()
+    assert len(said) == 1
+    assert "locked" in said[0]
+
+
+def test_many_processes_may_make_it_at_once(tmp_path: Path) -> None:
+    problems: list[BaseException] = []
+    gate = threading.Barrier(6)
+
+    def work(number: int) -> None:
+        try:
+            gate.wait()
+            with EmbeddingCache(tmp_path, warn=refuse) as cache:
+                cache.put("images", "one", "one", {bytes([number]) * 16: np.ones(4, np.float32)})
+        except BaseException as error:
+            problems.append(error)
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not problems
+    with EmbeddingCache(tmp_path, warn=refuse) as cache:
+        assert cache.info()[0]["images"] == 6
+
+
+def test_a_copy_of_the_file_is_a_cache(cache: EmbeddingCache, tmp_path: Path) -> None:
+    """One file is all there is: the log beside it is empty once the cache is closed."""
+    cache.put("images", "one", "one", vectors(3))
+    file = cache.path
+    cache.close()
+    (tmp_path / "copy").mkdir()
+    shutil.copy(file, tmp_path / "copy" / FILE)
+    with EmbeddingCache(tmp_path / "copy", warn=refuse) as copy:
+        assert len(copy.get("images", "one", keys(3))) == 3
+    assert "CREATE TABLE" in SCHEMA
