@@ -8,11 +8,13 @@ from clipfg.prompting import list_prompts, load_prompts
 TEXT = (Path(__file__).parents[2] / "docs" / "prompts.md").read_text(encoding="utf-8")
 
 
-def test_every_set_is_listed_with_its_number_of_templates() -> None:
-    listed = {
-        name: int(count) for name, count in re.findall(r"^\| `(\w+)` \| (\d+) \|", TEXT, re.M)
-    }
-    assert listed == {name: len(load_prompts(name).templates) for name in list_prompts()}
+def test_every_set_is_listed_as_it_describes_itself() -> None:
+    rows = re.findall(r"^\| `([\w-]+)` \| (\d+) \| (.*) \|$", TEXT, re.M)
+    expected = [
+        (name, str(len(load_prompts(name).templates)), about)
+        for name, about in list_prompts().items()
+    ]
+    assert rows == expected
 
 
 def test_the_examples_of_files_read(tmp_path) -> None:
