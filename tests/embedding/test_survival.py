@@ -62,6 +62,7 @@ def unbroken(tmp_path_factory: pytest.TempPathFactory) -> np.ndarray:
     return Run(folder, "unbroken").finish()
 
 
+@pytest.mark.usefixtures("pictures")
 def test_kill_9_costs_the_pictures_in_flight_and_no_bit(
     tmp_path: Path, unbroken: np.ndarray
 ) -> None:
@@ -84,6 +85,7 @@ def test_kill_9_costs_the_pictures_in_flight_and_no_bit(
     np.testing.assert_array_equal(features, unbroken)
 
 
+@pytest.mark.usefixtures("pictures")
 def test_ctrl_c_keeps_all_but_the_batch_in_flight(tmp_path: Path, unbroken: np.ndarray) -> None:
     run = Run(tmp_path, "interrupted", delay=0.1)
     run.wait_for(17)
@@ -96,6 +98,7 @@ def test_ctrl_c_keeps_all_but_the_batch_in_flight(tmp_path: Path, unbroken: np.n
     np.testing.assert_array_equal(features, unbroken)
 
 
+@pytest.mark.usefixtures("pictures")
 def test_two_runs_at_once_share_the_work(tmp_path: Path, unbroken: np.ndarray) -> None:
     runs = [Run(tmp_path, f"twin{i}", delay=0.1) for i in range(2)]
     first, second = (run.finish() for run in runs)
