@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from clipfg.encoders.base import DTYPES, Encoder, ImageFeatures, Precision
 from clipfg.encoders.open_clip_files import OpenClipFiles
+from clipfg.encoders.precision import settle
 from clipfg.encoders.preprocessing import Interpolation, Preprocessing
 from clipfg.encoders.weights import (
     Digest,
@@ -98,7 +99,7 @@ class OpenClipEncoder(Encoder):
             library.load_checkpoint(model, str(self.files.weights), weights_only=True)
         except (RuntimeError, TypeError, ValueError, KeyError, AttributeError, OSError) as error:
             raise damaged(self.files.weights, error) from None
-        return model.to(self.device, DTYPES[self.precision]).eval().requires_grad_(False)
+        return settle(model, self.device, self.precision)
 
     @cached_property
     def tokenizer(self) -> Any:

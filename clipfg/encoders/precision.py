@@ -1,11 +1,12 @@
-"""The fastest number format that a machine computes in without software emulation."""
+"""The fastest number format that a machine has in hardware, and a model brought into it."""
 
 import platform
 from pathlib import Path
 
 import torch
+from torch import nn
 
-from clipfg.encoders.base import Precision
+from clipfg.encoders.base import DTYPES, Precision
 
 
 def fastest_precision(device: torch.device) -> Precision:
@@ -19,6 +20,19 @@ def fastest_precision(device: torch.device) -> Precision:
     if device.type == "mps":
         return "fp16"
     return "bf16" if cpu_flags() & {"amx_bf16", "avx512_bf16", "bf16"} else "fp32"
+
+
+def settle(model: nn.Module, device: torch.device, precision: Precision) -> nn.Module:
+    """The towers on `device`, in evaluation mode, with no gradients, their weights cast once.
+
+    A convolutional tower keeps its maps with the channels last, which on two cores with AMX made a
+    MobileNetV2 1.3 times as fast in fp32 and 2.3 times in bf16; a ViT, with its one convolution,
+    gains nothing and is left as it is.
+    """
+    model = model.to(device, DTYPES[precision]).eval().requires_grad_(False)
+    if sum(isinstance(part, nn.Conv2d) for part in model.modules()) > 1:
+        model = model.to(memory_format=torch.channels_last)
+    return model
 
 
 def cpu_flags() -> set[str]:

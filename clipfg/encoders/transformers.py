@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from clipfg.encoders.base import DTYPES, Encoder, ImageFeatures, Precision, Scoring
 from clipfg.encoders.image_processors import preprocessing_of
+from clipfg.encoders.precision import settle
 from clipfg.encoders.preprocessing import Preprocessing
 from clipfg.encoders.transformers_files import TransformersFiles
 from clipfg.encoders.weights import (
@@ -169,7 +170,7 @@ class TransformersEncoder(Encoder):
                 f"{self.files.weights[0]} lacks {len(missing)} of the model's weights (first:"
                 f" {missing[0]}); fetch the checkpoint again."
             )
-        return model.to(self.device, DTYPES[self.precision]).eval().requires_grad_(False)
+        return settle(model, self.device, self.precision)
 
     @cached_property
     def tokenizer(self) -> Any:

@@ -145,6 +145,17 @@ def test_code_of_a_tokenizer_is_never_executed(copy) -> None:
         load_encoder(str(copy), device="cpu").encode_texts(["a"])
 
 
+def test_a_sentencepiece_tokenizer_says_what_it_needs(copy, monkeypatch) -> None:
+    import transformers
+
+    def unavailable(*_: object, **__: object) -> None:
+        raise ImportError("requires the SentencePiece library")
+
+    monkeypatch.setattr(transformers.AutoTokenizer, "from_pretrained", unavailable)
+    with pytest.raises(MissingError, match="pip install sentencepiece protobuf"):
+        load_encoder(str(copy), device="cpu").count_tokens(["a"])
+
+
 def test_another_kind_of_model_is_refused(copy) -> None:
     edit(copy, model_type="bert")
     with pytest.raises(UsageError, match=r"dual encoder \(clip.*'bert'"):
