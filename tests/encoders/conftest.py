@@ -2,10 +2,11 @@
 
 from pathlib import Path
 
-import checkpoints
 import numpy as np
 import pytest
 from PIL import Image
+
+from tests import checkpoints
 
 
 @pytest.fixture(scope="session")

@@ -1,11 +1,11 @@
 from pathlib import Path
 
-import checkpoints
 import pytest
 import torch
 
 from clipfg.encoders.catalogue import CATALOGUE, DATASETS, DEFAULT_MODEL, table
 from clipfg.encoders.open_clip_files import pretrained_tables
+from tests import checkpoints
 
 DOCS = Path(__file__).parents[2] / "docs" / "models.md"
 

@@ -1,13 +1,13 @@
 import json
 import shutil
 
-import checkpoints
 import pytest
 import torch
 
 from clipfg.encoders import load_encoder
 from clipfg.encoders.open_clip_files import WEIGHTS, files_in_folder
 from clipfg.errors import DataError, MissingError
+from tests import checkpoints
 
 TEXTS = ["a photo of a red bird.", "A Bird!", "flower with round petals " * 8, ""]
 

@@ -26,17 +26,12 @@ def test_gpus_by_their_generation(monkeypatch, capability, expected) -> None:
     assert precision.fastest_precision(torch.device("cuda")) == expected
 
 
-def test_convolutional_towers_keep_their_channels_last() -> None:
-    tower = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.Conv2d(4, 5, 3))
-    pixels = torch.rand(2, 3, 9, 9)
-    expected = tower.eval()(pixels).detach()
-    settled = precision.settle(tower, torch.device("cpu"), "fp32")
-    assert settled[0].weight.is_contiguous(memory_format=torch.channels_last)
-    assert not settled[0].weight.requires_grad
-    torch.testing.assert_close(settled(pixels), expected)
-    vit = nn.Sequential(nn.Conv2d(3, 4, 3), nn.Flatten(), nn.Linear(196, 2))
-    assert precision.settle(vit, torch.device("cpu"), "bf16")[0].weight.is_contiguous()
-    assert vit[2].weight.dtype == torch.bfloat16
+def test_settled_towers_are_cast_frozen_and_in_evaluation() -> None:
+    tower = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.Dropout())
+    settled = precision.settle(tower, torch.device("cpu"), "bf16")
+    assert {parameter.dtype for parameter in settled.parameters()} == {torch.bfloat16}
+    assert not any(parameter.requires_grad for parameter in settled.parameters())
+    assert not any(part.training for part in settled.modules())
 
 
 def test_the_flags_agree_with_torchs_own_detection() -> None:

@@ -19,7 +19,7 @@ def grey_levels(values: torch.Tensor, mean=MEAN, std=STD) -> torch.Tensor:
 @pytest.mark.parametrize("mode", ["shortest", "longest", "squash"])
 @pytest.mark.parametrize("interpolation", ["bicubic", "bilinear"])
 def test_open_clips_transform_is_met_exactly(odd_pictures, size, mode, interpolation) -> None:
-    from checkpoints import open_clip_library
+    from tests.checkpoints import open_clip_library
 
     given = {"mean": MEAN, "std": STD, "resize_mode": mode, "interpolation": interpolation}
     ours = open_clip.preprocessing_of({"image_size": size}, given | {"fill_color": 127})

@@ -1,13 +1,13 @@
 import json
 import shutil
 
-import checkpoints
 import pytest
 import torch
 from PIL import Image
 
 from clipfg.encoders import load_encoder
 from clipfg.errors import DataError, MissingError, UsageError
+from tests import checkpoints
 
 TEXTS = ["a photo of a red bird", "yellow flower with round petals .", "bird " * 40]
 
