@@ -4,8 +4,13 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 os.environ["HF_HUB_OFFLINE"] = "1"  # before any hub library is imported
+
+# A busy machine is slow, not wrong.
+settings.register_profile("clipfg", deadline=None)
+settings.load_profile("clipfg")
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 

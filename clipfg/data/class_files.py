@@ -260,7 +260,7 @@ def _all_names(values: list[Any]) -> bool:
 
 def _name(value: Any) -> str:
     if isinstance(value, str):
-        return value.strip()
+        return unicodedata.normalize("NFC", value).strip()  # JSON may spell letters in escapes
     if isinstance(value, int | float) and not isinstance(value, bool):
         return str(value)
     raise DataError(f"Expected a class name, got {value!r}; put quotes around it if it is one.")

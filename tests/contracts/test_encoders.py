@@ -4,11 +4,11 @@ import json
 import shutil
 from pathlib import Path
 
-import checkpoints
 import pytest
 import torch
 
 from clipfg.encoders import Encoder, load_encoder
+from tests import checkpoints
 
 
 @pytest.fixture(scope="module")

@@ -1,10 +1,10 @@
 from pathlib import Path
 
 import pytest
-from drawn_pictures import draw, refuse
 
 from clipfg.embedding.cache import EmbeddingCache
 from clipfg.types import ClassList, Manifest
+from tests.embedding.drawn_pictures import draw, refuse
 
 
 @pytest.fixture

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from counting_encoder import CountingEncoder
 
 from clipfg.embedding.cache import EmbeddingCache
 from clipfg.embedding.pipeline import collect
 from clipfg.types import Manifest
+from tests.embedding.counting_encoder import CountingEncoder
 
 
 def main(pictures: str, kept: str, log: str, delay: str, output: str) -> None:

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from drawn_pictures import age, refuse
 
 from clipfg.embedding.cache import FILE, EmbeddingCache, remove_cache
 from clipfg.embedding.database import SCHEMA, VERSION
 from clipfg.errors import StoreError
+from tests.embedding.drawn_pictures import age, refuse
 
 
 def keys(count: int, start: int = 0) -> list[bytes]:

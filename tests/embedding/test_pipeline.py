@@ -8,8 +8,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from counting_encoder import CountingEncoder
-from drawn_pictures import draw
 from PIL import Image
 
 from clipfg.embedding.batches import FeatureBatch
@@ -18,6 +16,8 @@ from clipfg.embedding.encoding import batch_shape
 from clipfg.embedding.pipeline import collect, embed
 from clipfg.errors import ItemError
 from clipfg.types import Failure, Manifest
+from tests.embedding.counting_encoder import CountingEncoder
+from tests.embedding.drawn_pictures import draw
 
 
 def lines(log: Path) -> list[str]:

@@ -3,12 +3,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from counting_encoder import CountingEncoder
 
 from clipfg.embedding.cache import EmbeddingCache
 from clipfg.embedding.pipeline import collect
 from clipfg.embedding.precision import LOWEST_COSINE, Agreement, settle_precision
 from clipfg.types import Manifest
+from tests.embedding.counting_encoder import CountingEncoder
 
 
 def test_float32_needs_no_verdict(manifest: Manifest, cache: EmbeddingCache) -> None:

@@ -1,6 +1,5 @@
 """What is left of a run that is killed, interrupted or doubled."""
 
-import os
 import signal
 import subprocess
 import sys
@@ -10,11 +9,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from drawn_pictures import draw
 
-import clipfg
+from tests.embedding.drawn_pictures import draw
 
-SCRIPT = Path(__file__).with_name("embed_in_a_process.py")
+ROOT = Path(__file__).parents[2]
 
 
 class Run:
@@ -24,11 +22,14 @@ class Run:
         self.log, self.output = folder / f"{name}.log", folder / f"{name}.npy"
         places = [folder / "pictures", folder / kept, self.log]
         self.process = subprocess.Popen(
-            [sys.executable, SCRIPT, *places, str(delay), self.output],
+            [
+                *(sys.executable, "-m", "tests.embedding.embed_in_a_process"),
+                *(*places, str(delay), self.output),
+            ],
+            cwd=ROOT,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-            env={**os.environ, "PYTHONPATH": str(Path(clipfg.__file__).parents[1])},
         )
 
     def encoded(self) -> Counter[str]:

@@ -3,11 +3,11 @@ from pathlib import Path
 
 import pytest
 import torch
-from counting_encoder import CountingEncoder
 
 from clipfg.embedding.cache import EmbeddingCache
 from clipfg.embedding.texts import embed_texts
 from clipfg.errors import DataError
+from tests.embedding.counting_encoder import CountingEncoder
 
 TEXTS = [f"a photo of {'very ' * (i % 5)}much {i % 40}" for i in range(100)]
 
