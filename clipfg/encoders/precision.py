@@ -25,8 +25,8 @@ def fastest_precision(device: torch.device) -> Precision:
 def settle(model: nn.Module, device: torch.device, precision: Precision) -> nn.Module:
     """The towers on `device`, in evaluation mode, with no gradients, their weights cast once.
 
-    Channels-last weights were measured and left out: 2 to 10 % of CPU time on a MobileNetV2, which is
-    within the noise, and nothing on a ViT.
+    Channels-last weights were measured and left out: 2 to 10 % of CPU time on a MobileNetV2, which
+    is within the noise, and nothing on a ViT.
     """
     return model.to(device, DTYPES[precision]).eval().requires_grad_(False)
 

@@ -72,7 +72,7 @@ import sys
 from clipfg.encoders import load_encoder
 for name in sys.argv[1:]:
     encoder = load_encoder(name, precision="bf16", device="cpu", digest=lambda path: "known")
-    print(encoder.fingerprint, encoder.logit_scale, encoder.logit_bias, encoder.scoring, encoder.dim)
+    print(encoder.fingerprint, encoder.logit_scale, encoder.logit_bias, encoder.scoring)
     assert "model" not in vars(encoder)
 heavy = {"open_clip", "timm", "torchvision", "sklearn", "transformers.models.auto.modeling_auto"}
 assert not heavy & set(sys.modules), heavy & set(sys.modules)
