@@ -122,6 +122,11 @@ def _header_cells(header: str, delimiter: str) -> list[str]:
     return [cell.strip().lower() for cell in row]
 
 
+def _numbered(header: list[str]) -> list[str]:
+    """The cells of a header, told apart where a name is repeated: `text,text` -> `text,text2`."""
+    return [f"{c}{n}" if (n := header[: i + 1].count(c)) > 1 else c for i, c in enumerate(header)]
+
+
 def _from_csv(text: str, delimiter: str) -> ClassList:
     reader = csv.reader(io.StringIO(text), delimiter=delimiter)
     header: list[str] | None = None
@@ -132,7 +137,7 @@ def _from_csv(text: str, delimiter: str) -> ClassList:
             if not any(cells):
                 continue
             if header is None:
-                header = [cell.lower() for cell in cells]
+                header = _numbered([cell.lower() for cell in cells])
                 continue
             if len(header) == 1:
                 cells = [delimiter.join(row).strip()]  # nothing else can be meant by the comma

@@ -173,3 +173,8 @@ def test_real_files(shared: Path) -> None:
     assert isinstance(descriptors, ClassList)
     assert descriptors.texts["Black-footed Albatross"][0] == "a seabird"
     assert read_class_list(data / "flowers-102/cat_to_name.json").names[0] == "pink primrose"
+
+
+def test_a_column_of_texts_may_be_repeated(tmp_path: Path) -> None:
+    path = write(tmp_path, "name,text,text,text\nrose,red,thorny,\n", "n.csv")
+    assert read_class_list(path).texts == {"rose": ("red", "thorny")}
