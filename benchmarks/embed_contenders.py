@@ -11,7 +11,9 @@ import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
+from functools import partial
 from itertools import islice
+from multiprocessing import get_context
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -166,11 +168,13 @@ def by_hand(
     model: Path, pictures: list[str], workers: int, processes: bool, threads: int
 ) -> Result:
     """Workers decode beside the encoder in a loop without cache: threads against processes."""
-    kind: type[Executor] = ProcessPoolExecutor if processes else ThreadPoolExecutor
+    # Spawned: a fork of a process whose OpenMP threads have run may hang.
+    pool_of_processes = partial(ProcessPoolExecutor, mp_context=get_context("spawn"))
+    kind: Callable[[int], Executor] = pool_of_processes if processes else ThreadPoolExecutor
     encoder = _encoder(model)
     torch.set_num_threads(threads)
     with kind(workers) as pool:
-        list(pool.map(_fetch, pictures[: 2 * workers]))  # processes started, modules imported
+        list(pool.map(_fetch, pictures[: 8 * workers]))  # processes started, modules imported
 
         def work() -> None:
             paths = iter(pictures)

@@ -60,8 +60,7 @@ def embed(
     batch_size
         The most pictures encoded at once.
     workers
-        Threads that read and decode; by default one fewer than the processor's cores, at least
-        one and at most eight.
+        Threads that read and decode; by default one for each core, at most eight.
     progress
         Called as batches are done, failures counted.
     on_failure
@@ -131,12 +130,17 @@ def collect(
 
 
 def default_workers() -> int:
-    """One thread fewer than the cores that this process may use: the encoder needs them too."""
+    """A thread for each core that this process may use, eight at most.
+
+    Pillow lets go of Python's lock, so threads do here. On two cores beside a bf16 ViT-B-32, which
+    wants both, two threads gave 97 images/s, one 87, two processes 57, one process 68 (the tower
+    alone 121); giving torch a single thread gave 70. See benchmarks/embed.py --sweep.
+    """
     if hasattr(os, "sched_getaffinity"):
         cores = len(os.sched_getaffinity(0))
     else:
         cores = os.cpu_count() or 1
-    return min(8, max(1, cores - 1))
+    return min(8, cores)
 
 
 def _batch(rows: list[Row]) -> FeatureBatch | None:
