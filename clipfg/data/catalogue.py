@@ -9,7 +9,33 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from clipfg.registry import Registry
-from clipfg.types import Manifest
+from clipfg.types import ClassList, Manifest
+
+
+@dataclass(frozen=True)
+class Download:
+    """A file that the publisher serves.
+
+    Parameters
+    ----------
+    url, size
+        Where it is, and its length in bytes where that is published (0: not known).
+    digest
+        `md5:...` or `sha256:...` as published with it, or recorded by torchvision or TensorFlow
+        Datasets; a download that differs is never unpacked.
+    inner
+        Archives inside it that are unpacked too, each where it lies.
+    """
+
+    url: str
+    digest: str
+    size: int = 0
+    inner: tuple[str, ...] = ()
+
+    @property
+    def file(self) -> str:
+        """The file's name."""
+        return self.url.rpartition("/")[2].partition("?")[0]
 
 
 @dataclass(frozen=True)
@@ -32,9 +58,18 @@ class DatasetCard:
         Root folder of the official layout to manifest; the folder is None for data that needs
         none.
     layout
-        Paths below the root, all of which an official layout has; none for data that needs none.
+        Paths below the root, all of which an official layout has (`a|b`: either); none for data
+        that needs none.
     folders
-        What the root folder is usually called.
+        What the root folder is usually called; the first is where a download is put.
+    class_list
+        The classes, where they are known without the data at hand.
+    taxonomy
+        The levels above the classes, outermost first ("order > family > species"), or nothing.
+    notes
+        What a reader of figures must know: a split that is not the publisher's, a mended name.
+    downloads
+        What `clipfg datasets pull` fetches; none where the files need consent or a browser.
     """
 
     name: str
@@ -50,6 +85,10 @@ class DatasetCard:
     read: Callable[[Path | None], Manifest]
     layout: tuple[str, ...] = ()
     folders: tuple[str, ...] = field(default=())
+    class_list: Callable[[], ClassList] | None = None
+    taxonomy: str = ""
+    notes: str = ""
+    downloads: tuple[Download, ...] = ()
 
     @property
     def images(self) -> int:
@@ -58,7 +97,9 @@ class DatasetCard:
 
     def holds(self, folder: Path) -> bool:
         """Whether `folder` has this data set's official layout."""
-        return bool(self.layout) and all((folder / part).exists() for part in self.layout)
+        return bool(self.layout) and all(
+            any((folder / either).exists() for either in part.split("|")) for part in self.layout
+        )
 
     def locate(self, data_root: Path | None = None) -> Path | None:
         """The root folder on disk, or None: under `data_root`, else `data/` and here."""
@@ -77,3 +118,28 @@ DATASETS: Registry[DatasetCard] = Registry("data set", "clipfg.datasets")
 DATASETS.register("synthflora", "clipfg.data.drawn_set:CARD")
 DATASETS.register("flowers102", "clipfg.data.flowers102:CARD")
 DATASETS.register("cub200", "clipfg.data.cub200:CARD")
+DATASETS.register("oxford-pets", "clipfg.data.oxford_pets:CARD")
+DATASETS.register("stanford-cars", "clipfg.data.stanford_cars:CARD")
+DATASETS.register("fgvc-aircraft", "clipfg.data.fgvc_aircraft:CARD")
+DATASETS.register("food101", "clipfg.data.food101:CARD")
+DATASETS.register("stanford-dogs", "clipfg.data.stanford_dogs:CARD")
+DATASETS.register("dtd", "clipfg.data.dtd:CARD")
+DATASETS.register("eurosat", "clipfg.data.eurosat:CARD")
+DATASETS.register("caltech101", "clipfg.data.caltech101:CARD")
+DATASETS.register("sun397", "clipfg.data.sun397:CARD")
+DATASETS.register("ucf101", "clipfg.data.ucf101:CARD")
+DATASETS.register("nabirds", "clipfg.data.nabirds:CARD")
+DATASETS.register("inaturalist", "clipfg.data.inaturalist:CARD")
+DATASETS.register("imagenet", "clipfg.data.imagenet:CARD")
+DATASETS.register("imagenet-v2", "clipfg.data.imagenet_v2:CARD")
+DATASETS.register("grocery", "clipfg.data.grocery:CARD")
+DATASETS.register("plantnet300k", "clipfg.data.plantnet300k:CARD")
+DATASETS.register("resisc45", "clipfg.data.resisc45:CARD")
+DATASETS.register("country211", "clipfg.data.country211:CARD")
+
+
+def recognise(folder: Path) -> DatasetCard | None:
+    """The data set whose official layout `folder` has, whatever it is called; else None."""
+    cards = [card for name in DATASETS if (card := DATASETS.get(name)).holds(folder)]
+    # CUB's lists are among NABirds': where two fit, the one that asks for more is meant.
+    return max(cards, key=lambda card: len(card.layout), default=None)

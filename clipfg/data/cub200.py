@@ -10,7 +10,7 @@ import csv
 from importlib.resources import files
 from pathlib import Path
 
-from clipfg.data.catalogue import DatasetCard
+from clipfg.data.catalogue import DatasetCard, Download
 from clipfg.data.labels import readable_names
 from clipfg.errors import DataError, MissingError
 from clipfg.types import ClassList, Manifest
@@ -127,11 +127,20 @@ CARD = DatasetCard(
     url="https://www.vision.caltech.edu/datasets/cub_200_2011/",
     licence="non-commercial research and education",
     how_to_get=(
-        "Get CUB_200_2011.tgz from https://data.caltech.edu/records/65de6-vp158 and unpack it"
-        " under --data-root."
+        "Run `clipfg datasets pull cub200`, or get CUB_200_2011.tgz from"
+        " https://data.caltech.edu/records/65de6-vp158 and unpack it under --data-root."
     ),
     prompts="birds",
     read=read,
     layout=("images", "images.txt", "classes.txt", "image_class_labels.txt"),
+    class_list=class_list,
+    taxonomy="order > family > species",
+    downloads=(
+        Download(
+            "https://data.caltech.edu/records/65de6-vp158/files/CUB_200_2011.tgz",
+            "md5:97eceeb196236b17998738112f37df78",
+            1_150_585_339,
+        ),
+    ),
     folders=("CUB_200_2011", "cub200", "CUB_200_2011/CUB_200_2011", "cub"),
 )

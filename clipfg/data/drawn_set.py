@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from clipfg.data.catalogue import DatasetCard
-from clipfg.types import Manifest
+from clipfg.types import ClassList, Manifest
 
 
 def read(root: Path | None) -> Manifest:
@@ -11,6 +11,13 @@ def read(root: Path | None) -> Manifest:
     from clipfg.data import synthflora
 
     return synthflora.load(root)
+
+
+def class_list() -> ClassList:
+    """The 200 species, with genera and families."""
+    from clipfg.data import synthflora
+
+    return synthflora.classes()
 
 
 CARD = DatasetCard(
@@ -25,4 +32,6 @@ CARD = DatasetCard(
     how_to_get="It is built in.",
     prompts="synthflora",
     read=read,
+    class_list=class_list,
+    taxonomy="family > genus > species",
 )

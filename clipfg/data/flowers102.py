@@ -7,9 +7,9 @@ used everywhere, with its slips mended ("barbeton daisy", "lotus lotus").
 
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
 
-from clipfg.data.catalogue import DatasetCard
+from clipfg.data.catalogue import DatasetCard, Download
+from clipfg.data.layouts import read_mat
 from clipfg.errors import DataError, MissingError
 from clipfg.types import ClassList, Manifest
 
@@ -29,10 +29,10 @@ def read(root: Path | None) -> Manifest:
     `MissingError` when no picture is there.
     """
     assert root is not None
-    labels = _read_mat(root / "imagelabels.mat", "labels")
+    labels = [int(label) for label in read_mat(root / "imagelabels.mat", "labels")]
     split_of: dict[int, str] = {}
     for split, key in SPLITS.items():
-        split_of.update(dict.fromkeys(_read_mat(root / "setid.mat", key), split))
+        split_of.update((int(n), split) for n in read_mat(root / "setid.mat", key))
     classes = class_list()
     if not labels or min(labels) < 1 or max(labels) > len(classes):
         raise DataError(f"Expected labels from 1 to {len(classes)} in {root / 'imagelabels.mat'}.")
@@ -59,22 +59,6 @@ def _file(number: int) -> str:
     return f"image_{number:05d}.jpg"
 
 
-def _read_mat(path: Path, key: str) -> list[int]:
-    """One row of numbers from a MATLAB file."""
-    from scipy.io import loadmat
-
-    try:
-        content: dict[str, Any] = loadmat(str(path), variable_names=[key])
-        return [int(value) for value in content[key].ravel()]
-    except OSError as error:
-        raise DataError(
-            f"Expected a readable file, got {error.strerror or error}: {path}"
-        ) from None
-    except Exception as error:  # scipy raises several kinds on a damaged file
-        why = str(error) or type(error).__name__
-        raise DataError(f"Expected a MATLAB file with {key!r} in {path}, got: {why}") from None
-
-
 CARD = DatasetCard(
     name="flowers102",
     title="Oxford 102 Flowers",
@@ -85,12 +69,30 @@ CARD = DatasetCard(
     url="https://www.robots.ox.ac.uk/~vgg/data/flowers/102/",
     licence="for research; the pictures belong to their authors",
     how_to_get=(
-        "Get 102flowers.tgz, imagelabels.mat and setid.mat from"
-        " https://www.robots.ox.ac.uk/~vgg/data/flowers/102/ and unpack them into one folder,"
-        " flowers-102, under --data-root."
+        "Run `clipfg datasets pull flowers102`, or get 102flowers.tgz, imagelabels.mat and"
+        " setid.mat from https://www.robots.ox.ac.uk/~vgg/data/flowers/102/ and unpack them into"
+        " one folder, flowers-102, under --data-root."
     ),
     prompts="flowers",
     read=read,
     layout=("jpg", "imagelabels.mat", "setid.mat"),
+    class_list=class_list,
+    downloads=(
+        Download(
+            "https://www.robots.ox.ac.uk/~vgg/data/flowers/102/102flowers.tgz",
+            "md5:52808999861908f626f3c1f4e79d11fa",
+            344_862_509,
+        ),
+        Download(
+            "https://www.robots.ox.ac.uk/~vgg/data/flowers/102/imagelabels.mat",
+            "md5:e0620be6f572b9609742df49c70aed4d",
+            502,
+        ),
+        Download(
+            "https://www.robots.ox.ac.uk/~vgg/data/flowers/102/setid.mat",
+            "md5:a5357ecc9cb78c4bef273ce3793fc85c",
+            14_989,
+        ),
+    ),
     folders=("flowers-102", "flowers102", "oxford-flowers", "oxford_flowers", "102flowers"),
 )

@@ -4,8 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from clipfg.data import folder, table, table_files, webdataset
-from clipfg.data.catalogue import DATASETS, DatasetCard
+from clipfg.data import coop, folder, table, table_files, webdataset
+from clipfg.data.catalogue import DATASETS, DatasetCard, recognise
 from clipfg.data.labels import relabel
 from clipfg.errors import DataError, MissingError, UsageError
 from clipfg.registry import closest
@@ -18,6 +18,8 @@ MANIFESTS = tuple(
 )
 """Tables that, lying in a folder, say what the folder holds."""
 
+COOP = "coop"
+
 
 def load_dataset(
     name: str, *, data_root: Path | None = None, classes: ClassList | None = None
@@ -27,8 +29,9 @@ def load_dataset(
     Parameters
     ----------
     name
-        A name of the catalogue (`flowers102`), or a path: a folder in an official layout, with a
-        `manifest.csv`, of WebDataset shards, a folder per class or a heap of pictures; a table; a
+        A name of the catalogue (`flowers102`), with `@coop` behind it for CoOp's split file beside
+        the data or `@FILE.json` for one elsewhere; or a path: a folder in an official layout, with
+        a `manifest.csv`, of WebDataset shards, a folder per class or a heap of pictures; a table; a
         tar, or several as `x-{000..009}.tar`; one picture.
     data_root
         The folder that holds the catalogue's data sets; `data/` and the working folder where None.
@@ -38,8 +41,9 @@ def load_dataset(
     Raises `MissingError` for a data set of the catalogue that is not on disk, `UsageError` for an
     unknown name, and `DataError` for data that are not what they seem.
     """
-    if name in DATASETS:
-        manifest = _read_card(DATASETS.get(name), data_root)
+    base, at, split_file = name.partition("@")
+    if base in DATASETS:
+        manifest = _read_card(DATASETS.get(base), data_root, split_file if at else None)
         return relabel(manifest, classes) if classes else manifest
     if webdataset.is_pattern(name):
         return webdataset.read(name, classes=classes)
@@ -49,17 +53,24 @@ def load_dataset(
     return _read_folder(path, classes) if path.is_dir() else _read_file(path, classes)
 
 
-def _read_card(card: DatasetCard, data_root: Path | None) -> Manifest:
+def _read_card(card: DatasetCard, data_root: Path | None, split_file: str | None) -> Manifest:
+    """The data set by its own split, or by CoOp's ("coop", or the file's path)."""
     if not card.layout:
+        if split_file is not None:
+            raise UsageError(f"{card.name} has one split, its own; leave the @... away.")
         return card.read(None)
     root = card.locate(data_root)
     if root is None:
         where = data_root or Path("data")
+        parts = ", ".join(part.partition("|")[0] for part in card.layout)
         raise MissingError(
-            f"Expected {card.title} ({', '.join(card.layout)}) in {where / card.folders[0]},"
+            f"Expected {card.title} ({parts}) in {where / card.folders[0]},"
             f" but it is not there. {card.how_to_get}"
         )
-    return card.read(root)
+    if split_file is None:
+        return card.read(root)
+    file = None if split_file == COOP else Path(split_file).expanduser()
+    return coop.read(card, root, file, name=f"{card.name}@{COOP}")
 
 
 def _unknown(name: str, path: Path) -> str:
@@ -75,11 +86,9 @@ def _unknown(name: str, path: Path) -> str:
 
 
 def _read_folder(path: Path, classes: ClassList | None) -> Manifest:
-    for known in DATASETS:
-        card = DATASETS.get(known)
-        if card.holds(path):
-            manifest = card.read(path.absolute())
-            return relabel(manifest, classes) if classes else manifest
+    if card := recognise(path):
+        manifest = card.read(path.absolute())
+        return relabel(manifest, classes) if classes else manifest
     for file in MANIFESTS:
         if (path / file).is_file():
             return replace(table.read(path / file, classes=classes), name=path.absolute().name)

@@ -1,5 +1,6 @@
 """Flowers-102: the official layout in miniature, and the real one."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ from clipfg.data.flowers102 import CARD, class_list, read
 from clipfg.errors import DataError, MissingError
 
 
-def lay_out(root: Path, present: list[int]) -> Path:
+def lay_out(root: Path, present: Sequence[int] = range(1, 7)) -> Path:
     """Six pictures of classes 77, 1, 102, 2, 2, 77; of which some are there."""
     (root / "jpg").mkdir(parents=True)
     labels = np.array([[77, 1, 102, 2, 2, 77]], np.uint8)

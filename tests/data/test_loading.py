@@ -32,7 +32,7 @@ def test_data_that_are_not_there(
     monkeypatch.chdir(tmp_path)
     for root in (tmp_path, None):
         with pytest.raises(
-            MissingError, match=r"it is not there\. Get .*http.*--data-root"
+            MissingError, match=r"it is not there\. Run .*, or get .*http.*--data-root"
         ) as caught:
             load_dataset(name, data_root=root)
         assert caught.value.exit_code == 4

@@ -1,0 +1,134 @@
+"""What every data set of the catalogue keeps to."""
+
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+import yaml
+
+from clipfg.data.catalogue import DATASETS, DatasetCard, recognise
+from clipfg.data.coop import PUBLISHED
+from clipfg.data.loading import load_dataset
+from clipfg.errors import MissingError
+from clipfg.prompting import load_prompts
+from clipfg.prompting.loading import library_folder
+
+NAMES = list(DATASETS)
+ON_DISK = [name for name in NAMES if DATASETS.get(name).layout]
+KNOWN = [name for name in NAMES if DATASETS.get(name).class_list]
+
+
+def stem(name: str) -> str:
+    return name.replace("-", "_")
+
+
+def lay_out(name: str) -> Callable[[Path], Path]:
+    """The miniature that the reader's own test makes."""
+    return import_module(f"tests.data.test_{stem(name)}").lay_out
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_card_is_filled_in(name: str) -> None:
+    card: DatasetCard = DATASETS.get(name)
+    assert card.name == name
+    assert card.default_split in card.splits
+    assert all(size > 0 for size in card.splits.values())
+    assert card.title
+    assert card.domain
+    assert card.licence
+    assert card.how_to_get.endswith(".")
+    load_prompts(card.prompts)
+    if card.layout:
+        assert card.url.startswith(("http://", "https://"))
+        assert card.url.split("/")[2] in card.how_to_get or "http" in card.how_to_get
+        assert "--data-root" in card.how_to_get
+        assert card.folders
+        assert (f"clipfg datasets pull {name}`" in card.how_to_get) == bool(card.downloads)
+
+
+@pytest.mark.parametrize("name", ON_DISK)
+def test_its_file_has_its_name(name: str) -> None:
+    assert DATASETS.get(name).read.__module__ == f"clipfg.data.{stem(name)}"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_downloads_can_be_checked(name: str) -> None:
+    for download in DATASETS.get(name).downloads:
+        kind, _, digest = download.digest.partition(":")
+        assert len(digest) == {"md5": 32, "sha256": 64}[kind]
+        int(digest, 16)
+        assert download.file
+        assert "/" not in download.file
+
+
+@pytest.mark.parametrize("name", KNOWN)
+def test_class_names(name: str) -> None:
+    card: DatasetCard = DATASETS.get(name)
+    assert card.class_list is not None
+    classes = card.class_list()
+    assert len(classes) == card.classes
+    for class_name in classes.names:
+        assert class_name == " ".join(class_name.split())
+        assert "_" not in class_name
+        assert len({n.casefold() for n in classes.names}) == len(classes)
+
+
+@pytest.mark.parametrize("name", KNOWN)
+def test_descriptions_speak_of_these_classes(name: str) -> None:
+    file = library_folder() / "descriptions" / f"{name}.yaml"
+    if not file.is_file():
+        pytest.skip(f"no descriptions of {name} yet")
+    described = yaml.safe_load(file.read_text(encoding="utf-8"))["classes"]
+    assert tuple(described) == DATASETS.get(name).class_list().names
+
+
+@pytest.mark.parametrize("name", ON_DISK)
+def test_a_miniature_in_the_official_layout(name: str, tmp_path: Path) -> None:
+    card: DatasetCard = DATASETS.get(name)
+    root = lay_out(name)(tmp_path / card.folders[0])
+    assert card.locate(tmp_path) == root
+    manifest = load_dataset(name, data_root=tmp_path)
+    assert manifest.name == name
+    assert len(manifest) > 0
+    assert manifest.expected is not None
+    assert manifest.expected >= len(manifest)
+    assert set(manifest.splits) <= set(card.splits)
+    assert manifest.prompts == card.prompts
+    assert all(Path(uri).is_file() for uri in manifest.uris)
+    assert manifest.uris == [str(root / id_) for id_ in manifest.ids]
+    assert manifest.classes is not None
+    assert len(manifest.classes) <= card.classes
+    assert all("_" not in class_name for class_name in manifest.classes.names)
+    assert bool(card.taxonomy) == bool(manifest.classes.parents)
+    # Known by its look wherever it lies, and never taken for another.
+    assert recognise(root) is card
+    assert load_dataset(str(root)).digest == manifest.digest
+
+
+@pytest.mark.parametrize("name", ON_DISK)
+def test_data_that_are_not_there(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(MissingError, match=r"it is not there\. ") as caught:
+        load_dataset(name)
+    assert caught.value.exit_code == 4
+    assert DATASETS.get(name).how_to_get in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ON_DISK)
+def test_lists_without_pictures(name: str, tmp_path: Path) -> None:
+    """Nothing but a sentence comes out when the pictures were never unpacked."""
+    card: DatasetCard = DATASETS.get(name)
+    root = lay_out(name)(tmp_path / card.folders[0])
+    for path in root.rglob("*.*"):
+        if path.suffix.lower() in {".jpg", ".jpeg"}:
+            path.unlink()
+    with pytest.raises(MissingError, match=r"Expected (the )?pictures") as caught:
+        load_dataset(name, data_root=tmp_path)
+    assert "\n" not in str(caught.value)
+
+
+def test_coop_names_data_sets_of_the_catalogue() -> None:
+    assert set(PUBLISHED) <= set(NAMES)
