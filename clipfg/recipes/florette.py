@@ -16,7 +16,7 @@ class FloretteRecipe:
 
     pictures: int = 60_000
     """Different training pictures; each is met `samples / pictures` times, half mirrored."""
-    samples: int = 150_000
+    samples: int = 115_000
     batch_size: int = 256
     learning_rate: float = 1.5e-3
     warmup: float = 0.06
