@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from clipfg.data import coop, folder, table, table_files, webdataset
+from clipfg.data import coop, folder, hub, table, table_files, webdataset
 from clipfg.data.catalogue import DATASETS, DatasetCard, recognise
 from clipfg.data.labels import relabel
 from clipfg.errors import DataError, MissingError, UsageError
@@ -22,7 +22,11 @@ COOP = "coop"
 
 
 def load_dataset(
-    name: str, *, data_root: Path | None = None, classes: ClassList | None = None
+    name: str,
+    *,
+    data_root: Path | None = None,
+    classes: ClassList | None = None,
+    offline: bool = False,
 ) -> Manifest:
     """The data called `name`.
 
@@ -32,11 +36,13 @@ def load_dataset(
         A name of the catalogue (`flowers102`), with `@coop` behind it for CoOp's split file beside
         the data or `@FILE.json` for one elsewhere; or a path: a folder in an official layout, with
         a `manifest.csv`, of WebDataset shards, a folder per class or a heap of pictures; a table; a
-        tar, or several as `x-{000..009}.tar`; one picture.
+        tar, or several as `x-{000..009}.tar`; one picture. `hf:REPO` is a data set of the hub.
     data_root
         The folder that holds the catalogue's data sets; `data/` and the working folder where None.
     classes
         A class list to label by. Every item's class must be in it; it may hold more.
+    offline
+        Never touch the network; only `hf:` ever does.
 
     Raises `MissingError` for a data set of the catalogue that is not on disk, `UsageError` for an
     unknown name, and `DataError` for data that are not what they seem.
@@ -45,6 +51,8 @@ def load_dataset(
     if base in DATASETS:
         manifest = _read_card(DATASETS.get(base), data_root, split_file if at else None)
         return relabel(manifest, classes) if classes else manifest
+    if name.startswith(hub.PREFIX):
+        return hub.read(name, classes=classes, offline=offline)
     if webdataset.is_pattern(name):
         return webdataset.read(name, classes=classes)
     path = Path(name).expanduser()
@@ -76,7 +84,7 @@ def _read_card(card: DatasetCard, data_root: Path | None, split_file: str | None
 def _unknown(name: str, path: Path) -> str:
     siblings = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
     scheme = name.partition(":")[0]
-    if scheme in {"hf", "http", "https", "s3", "gs"} and ":" in name:
+    if scheme in {"http", "https", "s3", "gs"} and ":" in name:
         return f"Expected data on this machine, got {name!r}; fetch it and give its path."
     hint = closest(name, DATASETS) or closest(path.name, siblings)
     return (
@@ -89,6 +97,8 @@ def _read_folder(path: Path, classes: ClassList | None) -> Manifest:
     if card := recognise(path):
         manifest = card.read(path.absolute())
         return relabel(manifest, classes) if classes else manifest
+    if hub.is_saved(path):
+        return hub.read(str(path.absolute()), classes=classes)
     for file in MANIFESTS:
         if (path / file).is_file():
             return replace(table.read(path / file, classes=classes), name=path.absolute().name)

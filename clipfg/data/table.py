@@ -4,6 +4,7 @@ A column for the path is needed; label, split and the rest are taken where they 
 names that people give them (`table_files.ALIASES`). Paths are relative to the table's folder.
 """
 
+import json
 import os
 from pathlib import Path
 from typing import Any
@@ -11,9 +12,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from clipfg.data.labels import index_labels, named_splits
+from clipfg.data.labels import index_labels, named_splits, readable_names, relabel
 from clipfg.data.sources import file_uri, scheme_of
-from clipfg.data.table_files import read_columns
+from clipfg.data.table_files import CLASSES, read_columns
 from clipfg.errors import DataError
 from clipfg.types import ClassList, Manifest
 
@@ -46,13 +47,16 @@ def read(path: Path, *, name: str | None = None, classes: ClassList | None = Non
     if "split" in table.column_names:
         columns["split"] = _splits(table["split"])
     own = classes
+    carried = (table.schema.metadata or {}).get(CLASSES)
+    inside = ClassList(tuple(readable_names(json.loads(carried)))) if carried else classes
     if "label" in table.column_names:
         columns["label"], own = index_labels(
-            table["label"], classes, lambda row: f"row {row + 1} of {path}"
+            table["label"], inside, lambda row: f"row {row + 1} of {path}"
         )
         if classes is None and own is not None and "parent" in columns:
             own = _with_parents(own, columns["label"], columns["parent"])
-    return Manifest.build(name or path.stem, columns, own)
+    manifest = Manifest.build(name or path.stem, columns, own)
+    return relabel(manifest, classes) if classes and inside is not classes else manifest
 
 
 def _resolve(given: pa.Array, folder: Path) -> pa.Array:

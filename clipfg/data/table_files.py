@@ -7,6 +7,8 @@ from typing import Any
 
 import pyarrow as pa
 
+from clipfg.data.embedded import parquet_uri
+from clipfg.data.hub_features import LABELS, label_column, picture_column
 from clipfg.errors import DataError
 from clipfg.registry import closest
 from clipfg.types import BOX, REGION
@@ -18,7 +20,7 @@ ALIASES: dict[str, tuple[str, ...]] = {
         *("path", "uri", "image", "file", "filename", "filepath", "file_name", "file_path"),
         *("image_path", "img_path", "image_file"),
     ),
-    "label": ("label", "class", "species", "category", "class_name", "label_name", "target"),
+    "label": LABELS,
     "split": ("split", "set", "subset"),
     "id": ("id",),
     "caption": ("caption", "text"),
@@ -33,6 +35,9 @@ ALIASES: dict[str, tuple[str, ...]] = {
 
 CORNERS = ("x0", "y0", "x1", "y1")
 """Columns that make a box together, in pixels of the full picture."""
+
+CLASSES = b"clipfg.classes"
+"""Metadata of a table: the class names that its integer labels index, as JSON."""
 
 STRUCTURED = {"box": BOX, "regions": pa.list_(REGION)}
 
@@ -58,15 +63,15 @@ def read_columns(path: Path) -> pa.Table:
         raise DataError(f"Expected {kind} in {path}, got: {reason}") from None
 
 
-def _choose(header: list[str], path: Path) -> dict[str, str]:
-    """The table's column for each of ours. Raises `DataError` when none holds the path."""
+def _choose(header: list[str], path: Path, needed: bool = True) -> dict[str, str]:
+    """The table's column for each of ours. Raises `DataError` when a needed path has none."""
     at = {column.strip().lower(): column for column in reversed(header)}
     chosen = {}
     for column, aliases in ALIASES.items():
         found = next((at[alias] for alias in aliases if alias in at), None)
         if found is not None:
             chosen[column] = found
-    if "uri" not in chosen:
+    if "uri" not in chosen and needed:
         shown = ", ".join(repr(column) for column in header[:12])
         near = next((hint for c in at if (hint := closest(c, ALIASES["uri"]))), "")
         raise DataError(
@@ -169,16 +174,53 @@ def _join_corners(table: pa.Table) -> pa.Table:
 def _read_parquet(path: Path) -> pa.Table:
     from pyarrow import parquet
 
-    file = parquet.ParquetFile(path)
-    chosen = _choose(file.schema_arrow.names, path)
-    kind = file.schema_arrow.field(chosen["uri"]).type
-    if not (pa.types.is_string(kind) or pa.types.is_large_string(kind)):
-        raise DataError(
-            f"Expected paths in column {chosen['uri']!r} of {path}, got {kind};"
-            " write the pictures that are stored inside out to files first."
-        )
-    table = file.read(columns=list(dict.fromkeys(chosen.values())))
+    with parquet.ParquetFile(path) as file:
+        schema = file.schema_arrow
+        picture = picture_column(schema, typed=True)
+        chosen = {} if picture else _choose(schema.names, path, needed=False)
+        if "uri" not in chosen or not _is_text(schema.field(chosen["uri"]).type):
+            if picture := picture or picture_column(schema):
+                return _read_pictures(file, path, picture)
+            kind = schema.field(chosen["uri"]).type if "uri" in chosen else "no such column"
+            raise DataError(f"Expected paths or pictures in a column of {path}, got {kind}.")
+        table = file.read(columns=list(dict.fromkeys(chosen.values())))
     return pa.table({ours: table[theirs] for ours, theirs in chosen.items()})
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
+
+
+def _read_pictures(file: Any, path: Path, picture: str) -> pa.Table:
+    """The columns of a table that holds the pictures themselves, as the hub writes them.
+
+    Class names that the file carries go into the result's metadata, under `CLASSES`.
+    """
+    others = [name for name in file.schema_arrow.names if name != picture]
+    chosen = _choose(others, path, needed=False)
+    chosen.pop("uri", None)
+    label, names = label_column(file.schema_arrow)
+    if label:
+        chosen["label"] = label
+    groups = [file.metadata.row_group(k).num_rows for k in range(file.metadata.num_row_groups)]
+    uris = [parquet_uri(path, k, r, picture) for k, rows in enumerate(groups) for r in range(rows)]
+    columns: dict[str, Any] = {"uri": pa.array(uris, pa.string())}
+    if chosen:
+        table = file.read(columns=list(dict.fromkeys(chosen.values())))
+        columns |= {ours: table[theirs] for ours, theirs in chosen.items()}
+    columns.setdefault("id", _ids_inside(file, picture, len(uris)))
+    metadata = {CLASSES: json.dumps(names)} if names else None
+    return pa.table(columns).replace_schema_metadata(metadata)
+
+
+def _ids_inside(file: Any, picture: str, rows: int) -> pa.Array:
+    """The paths that the pictures had, where each has its own; else their rows."""
+    if pa.types.is_struct(file.schema_arrow.field(picture).type):
+        cells = file.read(columns=[f"{picture}.path"]).column(0).to_pylist() if rows else []
+        paths = [cell.get("path") if cell else None for cell in cells]
+        if all(paths) and len(set(paths)) == rows:
+            return pa.array(paths, pa.string())
+    return pa.array([str(row) for row in range(rows)], pa.string())
 
 
 def _read_json_lines(path: Path) -> pa.Table:

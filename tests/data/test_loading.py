@@ -93,7 +93,7 @@ def test_what_cannot_be_read(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     cases = {
         "flowers103": (UsageError, "Did you mean 'flowers102'"),
-        "hf:food101": (UsageError, "on this machine"),
+        "s3:food101": (UsageError, "on this machine"),
         f"{tmp_path}/emptyy": (UsageError, "Did you mean 'empty'"),
         f"{tmp_path}/data.zip": (UsageError, "unzip it first"),
         f"{tmp_path}/notes.txt": (DataError, "Expected a folder, a table"),

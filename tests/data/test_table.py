@@ -181,13 +181,6 @@ def test_refusals(tmp_path: Path, name: str, content: str | bytes, words: str) -
     assert str(tmp_path) in str(caught.value)
 
 
-def test_pictures_inside_a_parquet_are_refused(tmp_path: Path) -> None:
-    rows = [{"image": {"bytes": b"x", "path": "a.jpg"}, "label": 0}]
-    parquet.write_table(pa.Table.from_pylist(rows), tmp_path / "t.parquet")
-    with pytest.raises(DataError, match="stored inside"):
-        read(tmp_path / "t.parquet")
-
-
 def test_a_column_twice_and_one_without_a_name(tmp_path: Path) -> None:
     manifest = read(write(tmp_path, ",path,label,path\n0,a.jpg,jay,z\n"))
     assert manifest.ids == ["a.jpg"]

@@ -1,0 +1,127 @@
+"""Pictures inside tables, `parquet:/data/x.parquet?group=0&row=17&column=image` and `arrow:...`.
+
+This is how the Hugging Face hub keeps pictures: a column of `{bytes, path}`, or of plain bytes. One
+picture is read at a time, so that one bad picture is one failure. A Parquet row group is the least
+that can be read, so the last few are kept; an Arrow file is mapped, and only what is asked for is
+touched.
+"""
+
+import os
+import re
+import threading
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, unquote
+
+import pyarrow as pa
+
+from clipfg.data.sources import Signature, Source, read_file, shown, stat_file
+from clipfg.errors import ItemError
+
+GROUPS = 4
+"""Parquet row groups that are kept in memory."""
+
+_ARROW = re.compile(r"arrow:([^?#]+)\?row=(\d{1,18})&column=([^&#]+)", re.IGNORECASE)
+_PARQUET = re.compile(
+    r"parquet:([^?#]+)\?group=(\d{1,9})&row=(\d{1,18})&column=([^&#]+)", re.IGNORECASE
+)
+_LOCK = threading.Lock()
+
+
+def arrow_uri(file: Path | str, row: int, column: str) -> str:
+    """The URI of a picture in a row of an Arrow file."""
+    return f"arrow:{quote(os.fsencode(file))}?row={row}&column={quote(column)}"
+
+
+def parquet_uri(file: Path | str, group: int, row: int, column: str) -> str:
+    """The URI of a picture in a row, counted within its row group, of a Parquet file."""
+    return f"parquet:{quote(os.fsencode(file))}?group={group}&row={row}&column={quote(column)}"
+
+
+def holds_pictures(kind: pa.DataType) -> bool:
+    """Whether a column of this type may hold pictures: bytes, or a struct with `bytes` in it."""
+    if pa.types.is_struct(kind):
+        return kind.get_field_index("bytes") >= 0 and _is_bytes(kind.field("bytes").type)
+    return _is_bytes(kind)
+
+
+def _is_bytes(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_binary(kind) or pa.types.is_large_binary(kind))
+
+
+def open_arrow(path: str) -> pa.Table:
+    """An Arrow file, stream or random access, mapped into memory. Raises `pa.ArrowException`."""
+    mapped = pa.memory_map(path)
+    try:
+        return pa.ipc.open_stream(mapped).read_all()
+    except pa.ArrowInvalid:
+        return pa.ipc.open_file(mapped).read_all()
+
+
+@lru_cache(maxsize=64)
+def _arrow(path: str, _: Signature) -> pa.Table:
+    return open_arrow(path)
+
+
+@lru_cache(maxsize=GROUPS)
+def _group(path: str, _: Signature, group: int, column: str) -> pa.Table:
+    from pyarrow import parquet
+
+    with parquet.ParquetFile(path) as file:
+        return file.read_row_group(group, columns=[column])
+
+
+def _read_arrow(uri: str) -> bytes:
+    match = _ARROW.match(uri)
+    if match is None:
+        raise ItemError(f"Expected arrow:PATH?row=N&column=NAME, got {uri!r}.")
+    path, row, column = unquote(match[1], errors="surrogateescape"), int(match[2]), match[3]
+    return _cell(path, lambda stamp: _arrow(path, stamp), row, unquote(column))
+
+
+def _read_parquet(uri: str) -> bytes:
+    match = _PARQUET.match(uri)
+    if match is None:
+        raise ItemError(f"Expected parquet:PATH?group=N&row=N&column=NAME, got {uri!r}.")
+    path, column = unquote(match[1], errors="surrogateescape"), unquote(match[4])
+    group, row = int(match[2]), int(match[3])
+    return _cell(path, lambda stamp: _group(path, stamp, group, column), row, column)
+
+
+def _cell(path: str, table: Any, row: int, column: str) -> bytes:
+    stamp = _stamp(path)
+    try:
+        with _LOCK:  # neighbours in a row group wait for the one that reads it
+            values = table(stamp).column(column)
+        cell: Any = values[row].as_py()
+    except (pa.ArrowException, OSError, KeyError, IndexError) as error:
+        why = " ".join(str(error).split())
+        raise ItemError(f"Expected row {row} of {column!r} in {shown(path)}, got: {why}") from None
+    inside = isinstance(cell, dict)
+    value, where = (cell.get("bytes"), cell.get("path")) if inside else (cell, None)
+    if value is None and where:  # only a path was kept: relative to the table's folder
+        return read_file(os.path.join(os.path.dirname(path), where))  # noqa: PTH118, PTH120
+    if not isinstance(value, bytes):
+        raise ItemError(f"Expected a picture in row {row} of {shown(path)}, got none.")
+    return value
+
+
+def _stamp(path: str) -> Signature:
+    """Size and time of the table, which may be as long as it likes."""
+    try:
+        found = os.stat(path)  # noqa: PTH116
+    except (OSError, ValueError):
+        return stat_file(path)  # says what is wrong
+    return found.st_size, found.st_mtime_ns
+
+
+def _signature(uri: str) -> Signature:
+    match = _ARROW.match(uri) or _PARQUET.match(uri)
+    if match is None:
+        raise ItemError(f"Expected a place in an Arrow or Parquet file, got {uri!r}.")
+    return _stamp(unquote(match[1], errors="surrogateescape"))
+
+
+ARROW = Source(read=_read_arrow, signature=_signature)
+PARQUET = Source(read=_read_parquet, signature=_signature)

@@ -1,0 +1,138 @@
+"""Archives of others: their files land in one folder and nowhere else.
+
+Only plain files and folders are made. A name that leads out of the folder ends the unpacking; links
+and devices are left out; modes and owners are not taken over; and what unfolds to many times its
+size is refused.
+"""
+
+import logging
+import shutil
+import stat
+import tarfile
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from lzma import LZMAError
+from pathlib import Path, PurePosixPath
+from typing import IO
+
+from clipfg.errors import DataError
+
+SUFFIXES = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".zip")
+
+RATIO = 20
+"""What an archive may unfold to, as a multiple of its size; pictures are hardly compressed."""
+
+FLOOR = 64 << 20
+"""Bytes that even a small archive may unfold to."""
+
+MEMBERS = 5_000_000
+"""Members that an archive may have; the largest known here has 2.7 million pictures."""
+
+MARGIN = 256 << 20
+"""Bytes that stay free on the disk."""
+
+_CHUNK = 1 << 20
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class _Member:
+    name: str
+    kind: str
+    """"file", "folder" or what else it is."""
+    open: Callable[[], IO[bytes] | None]
+
+
+def is_archive(path: Path) -> bool:
+    """Whether a file is called like an archive that we unpack."""
+    return path.name.lower().endswith(SUFFIXES)
+
+
+def unpack(archive: Path, folder: Path) -> None:
+    """Unpack a tar (plain, gzip, bzip2, xz) or zip into `folder`, which is made.
+
+    Raises `DataError` for a damaged archive, for a member that would leave the folder, for one that
+    unfolds to more than `RATIO` times its size, and for a full disk. What was unpacked until then
+    stays: give a folder that can be thrown away.
+    """
+    try:
+        members = _zip_members if archive.name.lower().endswith(".zip") else _tar_members
+        _unpack(members(archive), archive, folder)
+    except (tarfile.TarError, zipfile.BadZipFile, zlib.error, LZMAError, EOFError) as error:
+        why = str(error).rstrip(".") or type(error).__name__
+        raise DataError(f"Expected a whole archive, got a damaged one ({why}): {archive}") from None
+    except (NotImplementedError, RuntimeError) as error:  # zipfile's: method unknown, encrypted
+        raise DataError(f"Expected an archive that Python reads, got {error}: {archive}") from None
+    except OSError as error:
+        # gzip raises it too, for what is no gzip
+        raise DataError(f"Could not unpack {archive}: {error.strerror or error}.") from None
+
+
+def _unpack(members: Iterator[_Member], archive: Path, folder: Path) -> None:
+    left = max(FLOOR, RATIO * archive.stat().st_size)
+    folder.mkdir(parents=True, exist_ok=True)
+    others = 0
+    for count, member in enumerate(members, 1):
+        target = folder.joinpath(*_inside(member.name, archive))
+        if count > MEMBERS:
+            raise DataError(f"Expected at most {MEMBERS:,} files, got more: {archive}")
+        if count % 1000 == 1 and shutil.disk_usage(folder).free < MARGIN:
+            raise DataError(f"The disk is full: {archive.name} could not be unpacked in {folder}.")
+        if member.kind == "folder":
+            target.mkdir(parents=True, exist_ok=True)
+        elif member.kind == "file":
+            target.parent.mkdir(parents=True, exist_ok=True)
+            left = _write(member, target, left, archive)
+        else:
+            others += 1
+    if others:
+        _log.warning(f"{archive.name}: {others:,} links or devices were left out.")
+
+
+def _write(member: _Member, target: Path, left: int, archive: Path) -> int:
+    source = member.open()
+    if source is None:
+        return left
+    with source, target.open("wb") as file:
+        while chunk := source.read(_CHUNK):
+            left -= len(chunk)
+            if left < 0:
+                raise DataError(
+                    f"Expected an archive of at most {RATIO} times its size, got one that unfolds"
+                    f" to more: {archive}"
+                )
+            file.write(chunk)
+    return left
+
+
+def _inside(name: str, archive: Path) -> tuple[str, ...]:
+    """The parts of a member's name below the folder. Raises `DataError` when it leads elsewhere."""
+    parts = PurePosixPath(name.replace("\\", "/")).parts
+    if not parts:
+        return ()
+    if parts[0].startswith("/") or ".." in parts or ":" in parts[0] or "\0" in name:
+        raise DataError(
+            f"Expected files inside the archive's own folder, got {name!r:.80} in {archive};"
+            " nothing of it is used."
+        )
+    return tuple(part for part in parts if part != ".")
+
+
+def _tar_members(archive: Path) -> Iterator[_Member]:
+    with tarfile.open(archive, "r:*") as tar:
+        while (info := tar.next()) is not None:
+            kind = "file" if info.isreg() else "folder" if info.isdir() else "other"
+            yield _Member(info.name, kind, partial(tar.extractfile, info))
+            tar.members.clear()  # type: ignore[attr-defined]  # it would keep millions of them
+
+
+def _zip_members(archive: Path) -> Iterator[_Member]:
+    with zipfile.ZipFile(archive) as file:
+        for info in file.infolist():
+            mode = info.external_attr >> 16
+            plain = not stat.S_IFMT(mode) or stat.S_ISREG(mode)
+            kind = "folder" if info.is_dir() else "file" if plain else "other"
+            yield _Member(info.filename, kind, partial(file.open, info))
