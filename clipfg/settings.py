@@ -37,6 +37,8 @@ class Settings(BaseSettings):
     classes: Path | None = Field(None, description="class names: a text file or a CSV")
     model: str | None = Field(None, description="an encoder's name or folder")
     prompts: str | None = Field(None, description="a prompt set's name or file")
+    ensemble: str = Field("mean", description="how a class's sentences become one weight")
+    transductive: str | None = Field(None, description="a refinement on the unlabelled pool")
     head: Path | None = Field(None, description="a saved head")
     seed: int = Field(0, ge=0, description="of everything random")
     batch_size: Annotated[int, Field(ge=1, le=65536)] = 32

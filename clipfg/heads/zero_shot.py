@@ -19,11 +19,14 @@ class ZeroShot(Head):
         The encoder's trained factor on cosines (CLIP: about 100).
     bias
         What the encoder adds to them; 0 except for sigmoid models.
+    normalise
+        Whether text weights are scaled to unit norm. Without, a weight that is a plain mean of
+        unit-norm text features gives the mean of the cosines with each of them.
 
     Attributes
     ----------
     weights_
-        Unit-norm class weights `[c, d]`, float32.
+        Class weights `[c, d]`, float32, of unit norm where `normalise` says so.
 
     Source: Radford et al. 2021, arXiv:2103.00020.
     """
@@ -31,9 +34,10 @@ class ZeroShot(Head):
     name: ClassVar[str] = "zero-shot"
     weights_: Tensor
 
-    def __init__(self, scale: float = 100.0, bias: float = 0.0) -> None:
+    def __init__(self, scale: float = 100.0, bias: float = 0.0, normalise: bool = True) -> None:
         self.scale = scale
         self.bias = bias
+        self.normalise = normalise
 
     def fit(
         self,
@@ -44,7 +48,7 @@ class ZeroShot(Head):
         """Keep the text weights. Raises `UsageError` when there are none."""
         if text_weights is None:
             raise UsageError("Expected text weights for a zero-shot head, got none.")
-        self.weights_ = unit_norm(text_weights)
+        self.weights_ = unit_norm(text_weights) if self.normalise else text_weights.float()
         return self
 
     def logits(self, features: Float[Tensor, "n d"]) -> Float[Tensor, "n c"]:

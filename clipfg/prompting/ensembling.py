@@ -1,21 +1,129 @@
-"""From the features of many sentences to one weight vector per class."""
+"""From many sentences to one weight vector per class, in a way that has a name.
+
+A class weight is `w_c = sum_t a_t unit(f_t)` over the class's sentences, with `sum_t a_t = 1`. An
+ensemble says which sentences there are, how large each `a_t` is, and whether `w_c` is scaled to
+unit norm in the end. Each of the three is a part with a name, and names join: `waffle+weighted`.
+"""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TypeAlias
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from clipfg.errors import DataError
+from clipfg.errors import DataError, UsageError
 from clipfg.functional.similarity import unit_norm
+from clipfg.prompting.prompt_set import PromptSet
+from clipfg.prompting.rendering import Sentences, sentences_for
 from clipfg.registry import Registry
+from clipfg.types import ClassList
 
-Ensemble: TypeAlias = Callable[[Tensor, Tensor], Tensor]
-"""Text features `[t, d]` and owners `[t]` to class weights `[c, d]`."""
+Maker: TypeAlias = Callable[[PromptSet, ClassList, int], Sentences]
+"""Prompt set, classes and seed to sentences."""
 
-ENSEMBLES: Registry[Ensemble] = Registry("prompt ensemble", "clipfg.ensembles")
-ENSEMBLES.register("mean", "clipfg.prompting.ensembling:ensemble_mean")
+Weigher: TypeAlias = Callable[[Tensor, Sentences, Tensor, float], Tensor]
+"""Text features `[t, d]`, their sentences, unlabelled pictures `[n, d]` and the scale of logits to
+weights `[t]`, positive and of any sum. No label can reach it."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """What one name of an ensemble stands for; what it leaves out stays as in `mean`."""
+
+    make: Maker | None = None
+    weigh: Weigher | None = None
+    renormalise: bool = True
+
+
+ENSEMBLES: Registry[Part] = Registry("prompt ensemble", "clipfg.ensembles")
+ENSEMBLES.register("mean", "clipfg.prompting.ensembling:MEAN")
+ENSEMBLES.register("score-mean", "clipfg.prompting.score_mean:PART")
+ENSEMBLES.register("sentences", "clipfg.prompting.sentences:PART")
+ENSEMBLES.register("product", "clipfg.prompting.product:PART")
+ENSEMBLES.register("waffle", "clipfg.prompting.waffle:PART")
+ENSEMBLES.register("weighted", "clipfg.prompting.weighted:PART")
+
+MEAN = Part()
+
+
+@dataclass(frozen=True)
+class Ensemble:
+    """Parts that were joined by name.
+
+    Parameters
+    ----------
+    name
+        "mean", "waffle+weighted".
+    makers
+        Their sentences are all used; with none, those of the prompt set as it stands.
+    weigh
+        How much each sentence counts; None: each the same.
+    renormalise
+        Whether class weights end at unit norm. Where they do not, a dot product with one is the
+        mean of the cosines with its sentences.
+    """
+
+    name: str
+    makers: tuple[Maker, ...] = ()
+    weigh: Weigher | None = None
+    renormalise: bool = True
+
+    @property
+    def needs_pictures(self) -> bool:
+        """Whether the unlabelled pictures that will be classified have a say in the weights."""
+        return self.weigh is not None
+
+    def sentences(self, prompts: PromptSet, classes: ClassList, seed: int = 0) -> Sentences:
+        """The sentences of every class; equal seeds make equal ones. Raises `DataError`s."""
+        if not self.makers:
+            return sentences_for(prompts, classes)
+        return Sentences.join(make(prompts, classes, seed) for make in self.makers)
+
+    def weights(
+        self,
+        features: Float[Tensor, "t d"],
+        sentences: Sentences,
+        pictures: Float[Tensor, "n d"] | None = None,
+        scale: float = 100.0,
+    ) -> Float[Tensor, "c d"]:
+        """The class weights, from features of the sentences.
+
+        `pictures` are unit-norm features of unlabelled pictures. Raises `UsageError` where they
+        are needed and None, `DataError` as `ensemble_mean` does.
+        """
+        owners = torch.from_numpy(sentences.owners)
+        counts = None
+        if self.weigh is not None:
+            if pictures is None or not len(pictures):
+                raise UsageError(
+                    f"Expected unlabelled pictures for the ensemble {self.name!r}, got none;"
+                    " try another ensemble, such as 'mean'."
+                )
+            counts = self.weigh(unit_norm(features), sentences, pictures, scale)
+        return combine(features, owners, counts, renormalise=self.renormalise)
+
+
+def make_ensemble(name: str) -> Ensemble:
+    """The ensemble of one name, or of several joined by `+`.
+
+    Raises `UsageError` for an unknown name, one that occurs twice, and two that both say how much
+    sentences count.
+    """
+    names = [part.strip() for part in name.split("+")]
+    parts = [ENSEMBLES.get(part) for part in names]
+    weighers = [part.weigh for part in parts if part.weigh is not None]
+    if len(set(names)) < len(names) or len(weighers) > 1:
+        raise UsageError(
+            f"Expected different prompt ensembles, at most one of which weighs, got {name!r}."
+        )
+    return Ensemble(
+        name="+".join(names),
+        makers=tuple(part.make for part in parts if part.make is not None),
+        weigh=weighers[0] if weighers else None,
+        renormalise=all(part.renormalise for part in parts),
+    )
 
 
 def ensemble_mean(
@@ -39,6 +147,21 @@ def ensemble_mean(
 
     Source: Radford et al. 2021, arXiv:2103.00020, section 3.1.4.
     """
+    return combine(text_features, owners)
+
+
+def combine(
+    text_features: Float[Tensor, "t d"],
+    owners: Int[Tensor, " t"],
+    counts: Float[Tensor, " t"] | None = None,
+    *,
+    renormalise: bool = True,
+) -> Float[Tensor, "c d"]:
+    """Weighted means of each class's unit-norm text features, at unit norm or as they come out.
+
+    `counts` say how much each sentence counts among those of its class; None: each the same.
+    Raises `DataError` as `ensemble_mean` does, and for counts that are not positive.
+    """
     if len(text_features) != len(owners) or not len(owners):
         raise DataError(
             f"Expected as many owners as text features and at least one,"
@@ -46,10 +169,15 @@ def ensemble_mean(
         )
     if int(owners.min()) < 0:
         raise DataError(f"Expected class indices from 0 up as owners, got {int(owners.min())}.")
-    counts = torch.bincount(owners.long())
-    empty = (counts == 0).nonzero()
+    owners = owners.long()
+    empty = (torch.bincount(owners) == 0).nonzero()
     if len(empty):
         raise DataError(f"Expected a sentence for every class, got none for {int(empty[0])}.")
     unit = unit_norm(text_features)
-    sums = unit.new_zeros(len(counts), unit.shape[1]).index_add_(0, owners.long(), unit)
-    return unit_norm(sums / counts[:, None])
+    given = unit.new_ones(len(owners)) if counts is None else counts.float()
+    if not (given > 0).all():
+        raise DataError("Expected every sentence to count for something, got one that does not.")
+    totals = unit.new_zeros(int(owners.max()) + 1).index_add_(0, owners, given)
+    sums = unit.new_zeros(len(totals), unit.shape[1])
+    sums = sums.index_add_(0, owners, unit * given[:, None]) / totals[:, None]
+    return unit_norm(sums) if renormalise else sums

@@ -1,15 +1,18 @@
 """Prompt sets by name or from a file."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from clipfg.errors import DataError, UsageError
+from clipfg.prompting.descriptions import Descriptions, read_descriptions
 from clipfg.prompting.prompt_set import PromptSet
 from clipfg.registry import closest
 
 OPENAI = "openai"
 _OPENAI_ABOUT = "The 80 ImageNet templates published with CLIP, as open_clip has them."
+DESCRIPTIONS = "descriptions"
 SUFFIXES = (".yaml", ".yml", ".json", ".txt")
 
 
@@ -21,34 +24,63 @@ def library_folder() -> Path:
 
 def list_prompts() -> dict[str, str]:
     """Every set of the library: its name, and one line on what it is for."""
-    listed = {path.stem: _read(path).about for path in library_folder().glob("*.yaml")}
+    listed = {path.stem: _read(path).about for path in _files().values()}
     return dict(sorted((listed | {OPENAI: _OPENAI_ABOUT}).items()))
 
 
 def load_prompts(name_or_file: str | Path) -> PromptSet:
-    """A set of the library by its name, or one's own from a file.
+    """A set of the library by its name, or one's own from a file; `+` joins several.
 
-    A file is YAML or JSON (`templates`, and optionally `name`, `about`, `source` and
-    `descriptions`; or a plain list of templates; or class names to sentences), or text with one
-    template a line, where blank lines and those that begin with `#` are skipped.
+    A file is YAML or JSON (`templates`, and optionally `name`, `about`, `source`, `note` and
+    `descriptions`; or a plain list of templates; or class names to sentences; or structured
+    descriptions, `classes` to parts to phrases), or text with one template a line, where blank
+    lines and those that begin with `#` are skipped.
 
     Raises `UsageError` for a name that is neither, `DataError` for a file that cannot be read
     as a prompt set.
     """
     given = str(name_or_file)
-    names = [path.stem for path in library_folder().glob("*.yaml")]
+    names = [part.strip() for part in given.split("+")]
+    if len(names) > 1 and not Path(given).expanduser().exists():
+        first, *others = map(load_prompts, names)
+        return replace(first, name="+".join(names), also=(*first.also, *others))
     if given == OPENAI:
         return _openai()
-    if given in names:
-        return _read(library_folder() / f"{given}.yaml")
+    if given in _files():
+        return _read(_files()[given])
     path = Path(given).expanduser()
     if path.suffix.lower() in SUFFIXES:
         return _read(path)
-    known = sorted([*names, OPENAI])
+    known = sorted([*_files(), OPENAI])
     raise UsageError(
         f"Expected a prompt set or a file that ends in {', '.join(SUFFIXES)}, got {given!r}."
         f"{closest(given, known)} Known: {', '.join(known)}."
     )
+
+
+def load_descriptions(name_or_file: str | Path) -> Descriptions:
+    """Structured descriptions by the name of their data set, or from a file.
+
+    Raises `UsageError` for a name that is neither, `DataError` for a file that is something else.
+    """
+    known = sorted(path.stem for path in _files().values() if path.parent.name == DESCRIPTIONS)
+    path = _files()[str(name_or_file)] if str(name_or_file) in known else Path(name_or_file)
+    if path.suffix.lower() not in SUFFIXES:
+        raise UsageError(
+            f"Expected descriptions or their file, got {str(name_or_file)!r}."
+            f"{closest(str(name_or_file), known)} Known: {', '.join(known)}."
+        )
+    content = _content(path)
+    if not isinstance(content, dict) or "classes" not in content:
+        raise DataError(f"Expected `classes: {{name: {{part: phrase}}}}` in {str(path)!r}.")
+    return read_descriptions(content, path.stem)
+
+
+def _files() -> dict[str, Path]:
+    """Every YAML file of the library by its stem: templates, and descriptions in their folder."""
+    folder = library_folder()
+    found = [*folder.glob("*.yaml"), *(folder / DESCRIPTIONS).glob("*.yaml")]
+    return {path.stem: path for path in sorted(found)}
 
 
 def _openai() -> PromptSet:
@@ -64,6 +96,12 @@ def _openai() -> PromptSet:
 
 
 def _read(path: Path) -> PromptSet:
+    content = _content(path)
+    return content if isinstance(content, PromptSet) else _build(content, path)
+
+
+def _content(path: Path) -> Any:
+    """What a file holds, parsed; a text file is a prompt set already."""
     try:
         text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
@@ -77,7 +115,7 @@ def _read(path: Path) -> PromptSet:
     if path.suffix.lower() == ".txt":
         lines = (line.strip() for line in text.splitlines())
         return PromptSet(path.stem, tuple(x for x in lines if x and not x.startswith("#")))
-    return _build(_parse(text, path), path)
+    return _parse(text, path)
 
 
 def _parse(text: str, path: Path) -> Any:
@@ -91,8 +129,10 @@ def _parse(text: str, path: Path) -> Any:
     else:
         import yaml
 
+        # libyaml where PyYAML has it: ten times as fast, and as safe
+        loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
         try:
-            return yaml.safe_load(text)
+            return yaml.load(text, Loader=loader)
         except yaml.YAMLError as error:
             mark = getattr(error, "problem_mark", None)
             problem = getattr(error, "problem", None) or "not YAML"
@@ -104,6 +144,8 @@ def _parse(text: str, path: Path) -> Any:
 def _build(content: Any, path: Path) -> PromptSet:
     if isinstance(content, list):
         content = {"templates": content}
+    elif isinstance(content, dict) and isinstance(content.get("classes"), dict):
+        return read_descriptions(content, path.stem).as_prompts()
     elif isinstance(content, dict) and content and "templates" not in content:
         content = {"templates": ["{text}"], "descriptions": content}
     if not isinstance(content, dict) or not content:
@@ -111,10 +153,10 @@ def _build(content: Any, path: Path) -> PromptSet:
             f"Expected {str(path)!r} to hold `templates: [...]`, a list of templates, or class"
             f" names with sentences, got {type(content).__name__}."
         )
-    unknown = set(content) - {"name", "about", "source", "templates", "descriptions"}
+    unknown = set(content) - {"name", "about", "source", "note", "templates", "descriptions"}
     if unknown:
         raise DataError(
-            f"Expected name, about, source, templates and descriptions in {str(path)!r},"
+            f"Expected name, about, source, note, templates and descriptions in {str(path)!r},"
             f" got {', '.join(sorted(map(str, unknown)))} too."
         )
     descriptions = content.get("descriptions") or {}
@@ -131,6 +173,7 @@ def _build(content: Any, path: Path) -> PromptSet:
         },
         source=str(content.get("source") or ""),
         about=str(content.get("about") or ""),
+        note=str(content.get("note") or ""),
     )
 
 

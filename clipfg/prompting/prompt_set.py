@@ -5,16 +5,13 @@ Three placeholders: `{}` is the class name, `{a}` the name with its article ("an
 """
 
 import re
+import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
-import numpy as np
-from numpy.typing import NDArray
-
 from clipfg.errors import DataError
 from clipfg.prompting.articles import with_article
-from clipfg.types import ClassList
 
 PLACEHOLDERS = ("", "a", "text")
 _FIELD = re.compile(r"\{\{|\}\}|\{([^{}]*)\}")
@@ -37,6 +34,10 @@ class PromptSet:
         Who wrote it.
     about
         One line on what it is for.
+    note
+        What a reader of figures that were made with it must know, or nothing.
+    also
+        Sets whose sentences follow its own: `birds+cub200` is `birds`, and also `cub200`.
 
     Raises `DataError` for no templates, one without a placeholder or with an unknown one, and
     descriptions that no template uses.
@@ -47,6 +48,8 @@ class PromptSet:
     descriptions: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     source: str = ""
     about: str = ""
+    note: str = ""
+    also: tuple["PromptSet", ...] = ()
 
     def __post_init__(self) -> None:
         if not self.templates:
@@ -78,14 +81,50 @@ class PromptSet:
     @property
     def uses_texts(self) -> bool:
         """Whether some template asks for the class's texts."""
-        return any("text" in _fields(template) for template in self.templates)
+        return any(map(asks_for_text, self.templates)) or any(s.uses_texts for s in self.also)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """The notes of this set and of those that it is joined with."""
+        own = (self.note,) if self.note else ()
+        return own + tuple(note for other in self.also for note in other.notes)
 
     @cached_property
     def _described(self) -> dict[str, tuple[str, ...]]:
         joined: dict[str, tuple[str, ...]] = {}
         for name, sentences in self.descriptions.items():
-            joined[_key(name)] = joined.get(_key(name), ()) + tuple(sentences)
+            joined[loose(name)] = joined.get(loose(name), ()) + tuple(sentences)
         return joined
+
+    def texts_of(self, class_name: str, texts: Sequence[str] = ()) -> tuple[str, ...]:
+        """All that is known of a class: its own `texts`, then every joined set's descriptions."""
+        found = [*texts, *self._described.get(loose(class_name), ())]
+        for other in self.also:
+            found += other.texts_of(class_name)
+        return tuple(dict.fromkeys(found))
+
+    def numbered(self, class_name: str, texts: Sequence[str] = ()) -> list[tuple[int, str]]:
+        """The sentences for one class, each with the position of its template.
+
+        Positions run on through the joined sets. The list is empty where every template asks for
+        a text and the class has none.
+        """
+        name = readable(class_name)
+        known = (*texts, *self._described.get(loose(class_name), ()))
+        sentences: list[tuple[int, str]] = []
+        for position, template in enumerate(self.templates):
+            fill = known if asks_for_text(template) else ("",)
+            sentences += ((position, _fill(template, name, text)) for text in fill)
+        offset = len(self.templates)
+        for other in self.also:
+            sentences += ((offset + p, s) for p, s in other.numbered(class_name, texts))
+            offset += other.size
+        return sentences
+
+    @property
+    def size(self) -> int:
+        """How many templates there are, joined sets included."""
+        return len(self.templates) + sum(other.size for other in self.also)
 
     def render(self, class_name: str, texts: Sequence[str] = ()) -> tuple[str, ...]:
         """The sentences for one class, template by template.
@@ -94,33 +133,13 @@ class PromptSet:
         Underscores in the name read as spaces. Raises `DataError` when every template asks for
         a text and the class has none.
         """
-        name = readable(class_name)
-        known = (*texts, *self._described.get(_key(class_name), ()))
-        sentences: list[str] = []
-        for template in self.templates:
-            asks = "text" in _fields(template)
-            sentences += (_fill(template, name, text) for text in (known if asks else ("",)))
+        sentences = self.numbered(class_name, texts)
         if not sentences:
             raise DataError(
                 f"Prompt set {self.name!r} is made of the classes' texts alone, and {class_name!r}"
                 " has none; give it one or choose another set, such as 'general'."
             )
-        return tuple(sentences)
-
-
-def texts_for(prompts: PromptSet, classes: ClassList) -> tuple[list[str], NDArray[np.int64]]:
-    """Every sentence for every class `[t]`, and the class index that each belongs to `[t]`.
-
-    Classes come in order and each has at least one sentence. Raises `DataError` as
-    `PromptSet.render` does.
-    """
-    texts: list[str] = []
-    owners: list[int] = []
-    for owner, name in enumerate(classes.names):
-        sentences = prompts.render(name, classes.texts.get(name, ()))
-        texts += sentences
-        owners += [owner] * len(sentences)
-    return texts, np.asarray(owners, dtype=np.int64)
+        return tuple(sentence for _, sentence in sentences)
 
 
 def readable(class_name: str) -> str:
@@ -128,9 +147,21 @@ def readable(class_name: str) -> str:
     return " ".join(class_name.replace("_", " ").split()) or class_name
 
 
-def _key(class_name: str) -> str:
-    # "Red-winged_Blackbird" and "red winged blackbird" are one class to a description file.
-    return readable(class_name.replace("-", " ")).casefold()
+def loose(class_name: str) -> str:
+    """A class name as descriptions are looked up: no case, accents, punctuation or possessive.
+
+    "Red-winged_Blackbird" is "red winged blackbird", and "Brewer's Sparrow" "brewer sparrow".
+    A name of punctuation alone stays as it is.
+    """
+    plain = unicodedata.normalize("NFKD", readable(class_name)).casefold().replace("’", "'")
+    plain = "".join(c for c in plain if not unicodedata.combining(c))
+    plain = re.sub(r"'s\b", "", plain).replace("'", "").replace("&", " and ")
+    return " ".join(re.findall(r"[^\W_]+", plain)) or class_name
+
+
+def asks_for_text(template: str) -> bool:
+    """Whether a template has `{text}` in it."""
+    return "text" in _fields(template)
 
 
 def _fields(template: str) -> list[str]:

@@ -4,7 +4,6 @@ import logging
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
 from jaxtyping import Float
 from torch import Tensor
 
@@ -18,8 +17,8 @@ from clipfg.embedding.texts import embed_texts
 from clipfg.encoders import Encoder, load_encoder
 from clipfg.encoders.catalogue import DEFAULT_MODEL
 from clipfg.errors import DataError, UsageError
-from clipfg.prompting import PromptSet, load_prompts, texts_for
-from clipfg.prompting.ensembling import ENSEMBLES
+from clipfg.prompting import PromptSet, load_prompts
+from clipfg.prompting.ensembling import Ensemble, make_ensemble
 from clipfg.settings import Settings
 from clipfg.types import ClassList, Features, Manifest
 
@@ -148,15 +147,50 @@ def check_same_encoder(features: Features, encoder: Encoder) -> None:
 
 
 def choose_prompts(settings: Settings, manifest: Manifest) -> PromptSet:
-    """The prompt set of `--prompts`, or the one that suits the data."""
+    """The one prompt set of `--prompts`, or that which suits the data.
+
+    Raises `UsageError` for `auto` and for several, which `clipfg zeroshot` alone can tell apart.
+    """
+    if settings.prompts and (settings.prompts == "auto" or "," in settings.prompts):
+        raise UsageError(
+            f"Expected one prompt set, got {settings.prompts!r}; `clipfg zeroshot` chooses among"
+            " several and compares them."
+        )
     return load_prompts(settings.prompts or manifest.prompts)
 
 
+def choose_ensemble(settings: Settings) -> Ensemble:
+    """The ensemble of `--ensemble`. Raises `UsageError` for one that needs the pictures first."""
+    ensemble = make_ensemble(settings.ensemble)
+    if ensemble.needs_pictures:
+        raise UsageError(
+            f"Expected an ensemble that needs no pictures, got {settings.ensemble!r}; it works with"
+            " `clipfg zeroshot`, others are 'mean' and 'score-mean'."
+        )
+    return ensemble
+
+
 def class_weights(
-    encoder: Encoder, prompts: PromptSet, classes: ClassList, cache: EmbeddingCache | None
+    encoder: Encoder,
+    prompts: PromptSet,
+    classes: ClassList,
+    cache: EmbeddingCache | None,
+    ensemble: Ensemble | None = None,
+    *,
+    pictures: Float[Tensor, "n d"] | None = None,
+    seed: int = 0,
 ) -> Float[Tensor, "c d"]:
-    """One unit-norm text weight per class: the mean over its prompts, renormalised."""
-    texts, owners = texts_for(prompts, classes)
-    logger.info(f"Prompts: {prompts.name}, {len(texts):,} texts for {len(classes):,} classes")
-    features = embed_texts(texts, encoder, cache)
-    return ENSEMBLES.get("mean")(features, torch.from_numpy(owners))
+    """A text weight per class: the renormalised mean over its prompts, or another ensemble.
+
+    `pictures` are unlabelled features, for ensembles that need them.
+    """
+    ensemble = ensemble or make_ensemble("mean")
+    sentences = ensemble.sentences(prompts, classes, seed)
+    logger.info(
+        f"Prompts: {prompts.name}, {len(sentences):,} texts for {len(classes):,} classes"
+        + ("" if ensemble.name == "mean" else f", ensemble {ensemble.name}")
+    )
+    for note in prompts.notes:
+        logger.warning(f"Note on prompts: {note}")
+    features = embed_texts(sentences.texts, encoder, cache)
+    return ensemble.weights(features, sentences, pictures, encoder.logit_scale)

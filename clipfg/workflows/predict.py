@@ -18,7 +18,14 @@ from clipfg.heads.zero_shot import ZeroShot
 from clipfg.settings import Settings
 from clipfg.types import ClassList, Manifest
 from clipfg.workflows.classify import Progress, Run, classify
-from clipfg.workflows.opening import Data, choose_prompts, class_weights, open_cache, open_encoder
+from clipfg.workflows.opening import (
+    Data,
+    choose_ensemble,
+    choose_prompts,
+    class_weights,
+    open_cache,
+    open_encoder,
+)
 from clipfg.workflows.run_folder import RunFolder, default_folder
 
 logger = logging.getLogger("clipfg")
@@ -107,5 +114,7 @@ def _named_head(
     settings: Settings, data: Data, encoder: Encoder, classes: ClassList, cache: EmbeddingCache
 ) -> Head:
     prompts = choose_prompts(settings, data.manifest)
-    weights = class_weights(encoder, prompts, classes, cache)
-    return ZeroShot(encoder.logit_scale, encoder.logit_bias).fit(text_weights=weights)
+    ensemble = choose_ensemble(settings)
+    weights = class_weights(encoder, prompts, classes, cache, ensemble, seed=settings.seed)
+    head = ZeroShot(encoder.logit_scale, encoder.logit_bias, ensemble.renormalise)
+    return head.fit(text_weights=weights)

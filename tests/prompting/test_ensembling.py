@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 
 from clipfg.errors import DataError
 from clipfg.functional.similarity import unit_norm
-from clipfg.prompting.ensembling import ENSEMBLES, ensemble_mean
+from clipfg.prompting import Sentences
+from clipfg.prompting.ensembling import ENSEMBLES, MEAN, ensemble_mean, make_ensemble
 
 
 def features(seed: int, t: int, d: int = 9) -> torch.Tensor:
@@ -45,7 +46,11 @@ def test_the_length_of_a_feature_does_not_weigh() -> None:
 
 
 def test_the_registry_knows_it() -> None:
-    assert ENSEMBLES.get("mean") is ensemble_mean
+    assert ENSEMBLES.get("mean") is MEAN
+    sentences = Sentences.of([(0, 0, "a"), (1, 0, "b"), (1, 1, "c")])
+    texts = features(4, 3)
+    expected = ensemble_mean(texts, torch.tensor([0, 1, 1]))
+    assert torch.equal(make_ensemble("mean").weights(texts, sentences), expected)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,39 @@
+"""Refinements that look at all pictures to be classified, without labels, before naming any.
+
+Each takes unit-norm features `[n, d]` of the pool and its text logits `[n, c]`, and gives logits of
+the same shape. What comes out depends on the other pictures of the pool, and on `tda`'s order of
+them: figures made so are marked as transductive wherever they are shown.
+"""
+
+from typing import Protocol
+
+from jaxtyping import Float
+from torch import Tensor
+
+from clipfg.errors import DataError
+from clipfg.registry import Registry
+
+
+class Transduction(Protocol):
+    """Pool features and text logits to refined logits. No label can reach it."""
+
+    def __call__(
+        self, features: Float[Tensor, "n d"], logits: Float[Tensor, "n c"]
+    ) -> Float[Tensor, "n c"]:
+        """The refined logits; their softmax is the probability of each class."""
+        ...
+
+
+TRANSDUCTIONS: Registry[Transduction] = Registry("transductive method", "clipfg.transductions")
+TRANSDUCTIONS.register("transclip", "clipfg.heads.transclip:transclip")
+TRANSDUCTIONS.register("label-propagation", "clipfg.heads.label_propagation:label_propagation")
+TRANSDUCTIONS.register("tda", "clipfg.heads.tda:tda")
+
+
+def check_pool(features: Tensor, logits: Tensor) -> None:
+    """Raises `DataError` unless there are as many features as logits, and at least two."""
+    if len(features) != len(logits) or len(features) < 2:
+        raise DataError(
+            "Expected a pool of two pictures or more, with features and logits of each, got"
+            f" {len(features)} and {len(logits)}."
+        )

@@ -1,0 +1,86 @@
+"""A prompt set and a class list, rendered: every sentence, its class and its template."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from clipfg.errors import DataError
+from clipfg.prompting.prompt_set import PromptSet
+from clipfg.types import ClassList
+
+
+@dataclass(frozen=True)
+class Sentences:
+    """Sentences `[t]` about classes `0..c-1`, class by class.
+
+    Attributes
+    ----------
+    texts
+        The sentences.
+    owners
+        The class index of each, ascending; every class has at least one.
+    templates
+        The position of the template that each was made by. Sentences of several classes with
+        one position say the same of different things, and can be weighed together.
+    """
+
+    texts: tuple[str, ...]
+    owners: NDArray[np.int64]
+    templates: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.texts)
+
+    @classmethod
+    def of(cls, rows: Iterable[tuple[int, int, str]]) -> Self:
+        """From rows of class, template and sentence; they are put in the classes' order."""
+        ordered = sorted(rows, key=lambda row: row[0])
+        owners, templates, texts = zip(*ordered, strict=True)
+        return cls(tuple(texts), np.array(owners, np.int64), np.array(templates, np.int64))
+
+    @classmethod
+    def join(cls, parts: Iterable[Self]) -> Self:
+        """The sentences of all parts; each part's templates are numbered after the last one's."""
+        rows: list[tuple[int, int, str]] = []
+        offset = 0
+        for part in parts:
+            shifted = (part.templates + offset).tolist()
+            rows += zip(part.owners.tolist(), shifted, part.texts, strict=True)
+            offset += int(part.templates.max()) + 1
+        return cls.of(rows)
+
+
+def sentences_for(prompts: PromptSet, classes: ClassList) -> Sentences:
+    """Every sentence that the set makes of every class.
+
+    Raises `DataError` as `PromptSet.render` does.
+    """
+    rows: list[tuple[int, int, str]] = []
+    for owner, name in enumerate(classes.names):
+        made = prompts.numbered(name, classes.texts.get(name, ()))
+        if not made:
+            prompts.render(name, classes.texts.get(name, ()))  # says what is missing
+        rows += ((owner, position, text) for position, text in made)
+    return Sentences.of(rows)
+
+
+def texts_for(prompts: PromptSet, classes: ClassList) -> tuple[list[str], NDArray[np.int64]]:
+    """Every sentence for every class `[t]`, and the class index that each belongs to `[t]`.
+
+    Classes come in order and each has at least one sentence. Raises `DataError` as
+    `PromptSet.render` does.
+    """
+    sentences = sentences_for(prompts, classes)
+    return list(sentences.texts), sentences.owners
+
+
+def check_texts(prompts: PromptSet, classes: ClassList, what: str) -> None:
+    """Raises `DataError` when no class has a text that `what` could be made of."""
+    if not any(prompts.texts_of(name, classes.texts.get(name, ())) for name in classes.names):
+        raise DataError(
+            f"Expected classes with texts for {what}, and none has any with prompt set"
+            f" {prompts.name!r}; join it with descriptions, such as {prompts.name}+cub200."
+        )

@@ -1,0 +1,67 @@
+"""Weighted: templates count by how surely they place the unlabelled pictures.
+
+A template `p` scores `s_p = mean_n max_c scale * (x_n - mean(x)) . z_pc`, where `z_pc` is the
+unit-norm mean of its sentences for class `c`: the largest logit of each picture, after each class's
+mean logit over the pictures is taken off. Without that, templates and class names that suit any
+picture at all would win. Sentences then count by `softmax(s)` of their template.
+
+The paper takes off half of the mean over these pictures and half of that over pictures of the
+encoder's training data, which are not at hand here: all of it is taken from these.
+
+Source: Allingham et al. 2023, arXiv:2302.06235, sections 3.1 to 3.3.
+"""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from clipfg.prompting.ensembling import Part, combine
+from clipfg.prompting.rendering import Sentences
+
+_BLOCK = 4096  # pictures scored at once
+
+
+def template_scores(
+    features: Float[Tensor, "t d"],
+    sentences: Sentences,
+    pictures: Float[Tensor, "n d"],
+    scale: float,
+) -> Float[Tensor, " p"]:
+    """`s_p` of each template; minus infinity for one that not every class has a sentence of.
+
+    The largest logit among fewer classes is smaller, so such a template cannot be compared.
+    """
+    owners, templates = torch.from_numpy(sentences.owners), torch.from_numpy(sentences.templates)
+    classes = int(owners.max()) + 1
+    centred = pictures.float() - pictures.float().mean(dim=0)
+    scores = torch.full((int(templates.max()) + 1,), -torch.inf)
+    for template in templates.unique().tolist():
+        own = templates == template
+        if len(owners[own].unique()) < classes:
+            continue
+        weights = combine(features[own], owners[own])
+        best = [(block @ weights.T).amax(dim=1) for block in centred.split(_BLOCK)]
+        scores[template] = scale * torch.cat(best).mean()
+    return scores
+
+
+def template_weights(
+    features: Float[Tensor, "t d"],
+    sentences: Sentences,
+    pictures: Float[Tensor, "n d"],
+    scale: float,
+) -> Float[Tensor, " t"]:
+    """How much each sentence counts; those of a template with no score count as its average does.
+
+    Equal scores make it `mean`: every sentence counts the same, however many its template makes.
+    """
+    scores = template_scores(features, sentences, pictures, scale)
+    scored = torch.isfinite(scores)
+    shares = torch.ones_like(scores)
+    if scored.any():
+        shares[scored] = scores[scored].softmax(dim=0) * int(scored.sum())
+    # A weight of exactly zero would leave a class whose only sentence it is with nothing.
+    return shares.clamp_min(1e-6)[torch.from_numpy(sentences.templates)]
+
+
+PART = Part(weigh=template_weights)
