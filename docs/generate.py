@@ -11,6 +11,7 @@ from typing import Any
 import typer
 
 from clipfg.cli.main import app
+from clipfg.workflows.datasets import dataset_notes, dataset_table
 
 DOCS = Path(__file__).parent
 
@@ -58,9 +59,19 @@ def _parameters(command: Any) -> Iterator[str]:
         yield f"| `{names}` | {' '.join((parameter.help or '').split())} |\n"
 
 
+def data_page() -> str:
+    """`docs/data.md`, its two lists of data sets written from the catalogue."""
+    text = (DOCS / "data.md").read_text(encoding="utf-8")
+    for mark, content in (("table", dataset_table()), ("notes", dataset_notes())):
+        begin, end = f"<!-- {mark} of data sets -->\n", f"<!-- end of the {mark} -->"
+        before, _, rest = text.partition(begin)
+        text = f"{before}{begin}\n{content}\n{end}{rest.partition(end)[2]}"
+    return text
+
+
 def pages() -> dict[Path, str]:
     """Every generated page: its path and what it should say."""
-    return {DOCS / "command-line.md": command_line_page()}
+    return {DOCS / "command-line.md": command_line_page(), DOCS / "data.md": data_page()}
 
 
 def main() -> int:

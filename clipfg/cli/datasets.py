@@ -20,7 +20,9 @@ def list_datasets(data_root: options.DataRoot = None, format: options.Format = N
 
     settings = options.resolve({"data_root": data_root})
     print_rows(
-        dataset_rows(settings), format, title="Data sets (any folder, table or tar works too)"
+        dataset_rows(settings),
+        format,
+        title="Data sets (any folder, table or tar works too, and hf:REPO)",
     )
 
 
@@ -36,6 +38,31 @@ def show(
 
     settings = options.resolve({"data_root": data_root, "dataset": name})
     print_rows(dataset_facts(settings), format)
+
+
+@app.command("pull")
+def pull(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A data name of the registry.")],
+    data_root: options.DataRoot = None,
+    offline: options.Offline = None,
+) -> None:
+    """Download a data set from its publisher, check it and unpack it.
+
+    It goes to --data-root (data/ where none is given). Interrupted, it goes on from there at
+    the next call. What cannot be downloaded plainly ends with how to get it.
+    """
+    from clipfg.cli.console import progress_bar
+    from clipfg.workflows.datasets import pull_dataset
+
+    settings = options.resolve({"data_root": data_root, "offline": offline})
+    with progress_bar("Downloading (MiB)") as report:
+
+        def show(done: int, total: int) -> None:
+            assert report is not None
+            report(done >> 20, total >> 20)
+
+        path = pull_dataset(name, settings, lambda _: show if report else None)
+    typer.echo(path)
 
 
 @app.command("draw")

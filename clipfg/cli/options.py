@@ -22,7 +22,8 @@ Dataset = Annotated[
         "--dataset",
         "-d",
         metavar="NAME|PATH",
-        help="A registry name, a folder, a CSV/JSONL/Parquet manifest, a tar, or features:FILE.",
+        help="A registry name, a folder, a CSV/JSONL/Parquet manifest, a tar, hf:REPO, or"
+        " features:FILE.",
         rich_help_panel=DATA,
     ),
 ]

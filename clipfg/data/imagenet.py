@@ -79,7 +79,7 @@ CARD = DatasetCard(
     licence="non-commercial research, by ImageNet's terms",
     how_to_get=(
         "Agree to the terms at https://image-net.org/download.php, get ILSVRC2012_img_val.tar (and"
-        " _train.tar), and sort the pictures into val/<synset>/ (and train/<synset>/) of a folder,"
+        " _train.tar), and sort the pictures into val/SYNSET/ (and train/SYNSET/) of a folder,"
         " imagenet, under --data-root."
     ),
     prompts="openai",
