@@ -6,7 +6,6 @@ prints one line of JSON. MODEL is a folder that `make_model` wrote, PICTURES a t
 """
 
 import json
-import resource
 import sys
 import time
 from collections.abc import Callable
@@ -19,6 +18,8 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
+
+from benchmarks.embed_scale import peak
 
 BATCH = 32
 LABELS = 100
@@ -45,6 +46,7 @@ def _encoder(model: Path, precision: str = "auto") -> Any:
     from clipfg.encoders import load_encoder
 
     encoder = load_encoder(f"open_clip:local-dir:{model}", precision=precision)
+    assert encoder.fingerprint  # reads the weights once; a run remembers that between times
     side = encoder.preprocessing.size
     encoder.encode_images(torch.zeros((BATCH, 3, *side), dtype=torch.uint8))  # loads, warms up
     return encoder
@@ -215,6 +217,4 @@ if __name__ == "__main__":
     name, model, pictures = sys.argv[1:4]
     chosen = (CONTENDERS | SWEEP)[name]
     found = chosen(Path(model), Path(pictures).read_text().splitlines())
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    peak += resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss  # the largest worker's
-    print(json.dumps(found | {"peak_mib": peak / 1024}))
+    print(json.dumps(found | {"peak_mib": peak()}))
