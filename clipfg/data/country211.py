@@ -49,7 +49,7 @@ CARD = DatasetCard(
         " https://github.com/openai/CLIP/blob/main/data/country211.md and unpack it under"
         " --data-root."
     ),
-    prompts="photo",
+    prompts="name",
     read=read,
     layout=("train/AD|test/AD", "valid|test", "test/ZW|train/ZW"),
     folders=("country211",),

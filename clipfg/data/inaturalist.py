@@ -85,7 +85,7 @@ CARD = DatasetCard(
         " https://github.com/visipedia/inat_comp/tree/master/2021 and unpack them into one folder,"
         " inat2021, under --data-root."
     ),
-    prompts="plants",
+    prompts="general",
     read=read,
     layout=("|".join(f"{place}/{FIRST}" for place in ("val", "train", "train_mini")),),
     folders=("inat2021", "inaturalist", "inat_2021", "iNat2021"),

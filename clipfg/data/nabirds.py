@@ -60,7 +60,7 @@ def _classes(root: Path, used: list[str]) -> ClassList:
         chains.append(chain)
     depth = max(map(len, chains), default=0)
     # Counted from the root, so that one node is on one level for all its descendants.
-    levels = ["order", "family", "species", *(f"level {n}" for n in range(4, depth + 1))][:depth]
+    levels = [f"level {n}" for n in range(1, depth + 1)]
     lineages = {
         names[number]: [""] * (depth - len(chain)) + [names.get(node, "") for node in chain]
         for number, chain in zip(used, chains, strict=True)
@@ -87,5 +87,5 @@ CARD = DatasetCard(
     read=read,
     layout=("images", "images.txt", "classes.txt", "hierarchy.txt", "image_class_labels.txt"),
     folders=("nabirds", "NABirds"),
-    taxonomy="order > family > species > plumage",
+    taxonomy="groups > species > plumage",
 )

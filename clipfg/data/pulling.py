@@ -51,6 +51,9 @@ def pull(card: DatasetCard, data_root: Path, *, bar: Bar | None = None) -> Path:
             _log.info(f"Unpacking {file.name}")
             _place(download, file, unpacked)
         root = _find(card, unpacked)
+        for file in files if root != unpacked else ():
+            if not is_archive(file):  # lists that are served beside the archive
+                (unpacked / file.name).replace(root / file.name)
         target.parent.mkdir(parents=True, exist_ok=True)
         if target.exists():
             target.rmdir()  # empty: seen above

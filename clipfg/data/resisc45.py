@@ -9,7 +9,7 @@ sizes (60, 20 and 20 per cent) is drawn by the hash of the pictures' names.
 from pathlib import Path
 
 from clipfg.data import class_tables
-from clipfg.data.catalogue import DatasetCard
+from clipfg.data.catalogue import DatasetCard, Download
 from clipfg.data.layouts import (
     Item,
     build,
@@ -23,6 +23,10 @@ from clipfg.errors import DataError
 from clipfg.types import ClassList, Manifest
 
 SPLITS = ("train", "val", "test")
+MIRROR = (
+    "https://huggingface.co/datasets/torchgeo/resisc45/resolve/"
+    "a826b44d938a883185f11ebe3d512d38b464312f"
+)
 
 
 def class_list() -> ClassList:
@@ -72,14 +76,23 @@ CARD = DatasetCard(
     url="https://gcheng-nwpu.github.io/",
     licence="for research",
     how_to_get=(
-        "Get NWPU-RESISC45.rar by the link at https://gcheng-nwpu.github.io/ (or the zip at"
-        " https://huggingface.co/datasets/torchgeo/resisc45, with the lists of the split) and"
-        " unpack it under --data-root."
+        "Run `clipfg datasets pull resisc45` (torchgeo's copy, with the lists of the split), or get"
+        " NWPU-RESISC45.rar by the link at https://gcheng-nwpu.github.io/ and unpack it under"
+        " --data-root."
     ),
     prompts="satellite",
     read=read,
     layout=("airplane", "circular_farmland", "ground_track_field", "thermal_power_station"),
     folders=("NWPU-RESISC45", "resisc45/NWPU-RESISC45", "resisc45"),
     class_list=class_list,
+    downloads=tuple(
+        Download(f"{MIRROR}/{file}", f"md5:{md5}")
+        for file, md5 in {
+            "NWPU-RESISC45.zip": "75206b2e16446591afa88e2628744886",
+            "resisc45-train.txt": "b5a4c05a37de15e4ca886696a85c403e",
+            "resisc45-val.txt": "a0770cee4c5ca20b8c32bbd61e114805",
+            "resisc45-test.txt": "3dda9e4988b47eb1de9f07993653eb08",
+        }.items()
+    ),
     notes="No official split: Neumann et al.'s where its lists are there, else drawn by hash.",
 )

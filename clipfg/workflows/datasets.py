@@ -34,7 +34,7 @@ def dataset_rows(settings: Settings) -> list[dict[str, Any]]:
                 "what": card.domain,
                 "classes": card.classes,
                 "pictures": card.images,
-                "on_disk": short_path(where) if where else _how(card),
+                "on_disk": short_path(where, settings.data_root) if where else _how(card),
                 "licence": card.licence,
             }
         )
@@ -47,8 +47,10 @@ def _how(card: DatasetCard) -> str:
     return "no (can be pulled)" if card.downloads else "no"
 
 
-def short_path(path: Path) -> str:
-    """`path` from the working folder where it lies below or near it, else from the home folder."""
+def short_path(path: Path, root: Path | None = None) -> str:
+    """`path` as seen from `root`, from the working folder if that is near, or from home."""
+    if root is not None and path.is_relative_to(root.absolute()):
+        return path.relative_to(root.absolute()).as_posix()
     try:
         relative = os.path.relpath(path)
     except ValueError:  # another drive
@@ -115,7 +117,7 @@ def pull_dataset(
     if name not in DATASETS and name.startswith("hf:"):
         raise UsageError(f"{name} is fetched when it is first used: --dataset {name}.")
     card = DATASETS.get(name)
-    if settings.offline and card.layout and card.locate(settings.data_root) is None:
+    if settings.offline and card.downloads and card.locate(settings.data_root) is None:
         raise MissingError(f"Expected the network to get {card.title}, but this run is offline.")
     path = pull(card, settings.data_root or DATA_ROOT, bar=bar)
     logger.info(f"{card.title} is in {short_path(path)}. Licence: {card.licence}.")

@@ -19,6 +19,7 @@ from tests.data.serving import Publisher, serve
 from tests.data.test_caltech101 import lay_out as lay_out_caltech
 from tests.data.test_dtd import lay_out as lay_out_dtd
 from tests.data.test_flowers102 import lay_out as lay_out_flowers
+from tests.data.test_resisc45 import lay_out as lay_out_resisc
 
 
 def packed(folder: Path, name: str = ".", *, only: str = "") -> bytes:
@@ -62,6 +63,21 @@ def test_several_files_and_plain_ones(tmp_path: Path) -> None:
         card = served(DATASETS.get("flowers102"), publisher, **bodies)
         assert pull(card, tmp_path / "data") == tmp_path / "data/flowers-102"
     assert len(load_dataset("flowers102", data_root=tmp_path / "data")) == 6
+
+
+def test_lists_beside_an_archive(tmp_path: Path) -> None:
+    made = lay_out_resisc(tmp_path / "made")
+    lists = {
+        "resisc45-train.txt": b"airplane_001.jpg\n",
+        "resisc45-val.txt": b"airplane_003.jpg\n",
+        "resisc45-test.txt": b"airplane_002.jpg\n",
+    }
+    with serve() as publisher:
+        body = packed(made, "NWPU-RESISC45")
+        card = served(DATASETS.get("resisc45"), publisher, **{"NWPU.tgz": body}, **lists)
+        pull(card, tmp_path / "data")
+    splits = load_dataset("resisc45", data_root=tmp_path / "data").splits
+    assert splits == {"test": 1, "train": 1, "val": 1}
 
 
 def test_an_archive_in_an_archive(tmp_path: Path) -> None:

@@ -74,11 +74,14 @@ def test_short_paths(working_folder: Path) -> None:
     assert short_path(working_folder.parent / "b") == "../b"
     assert short_path(Path.home() / "far/away") == "~/far/away"
     assert short_path(Path("/elsewhere/x")) == "/elsewhere/x"
+    assert short_path(Path("/elsewhere/x"), Path("/elsewhere")) == "x"
 
 
 def test_pull(working_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     body = packed(lay_out_dtd(working_folder / "made"), "dtd")
     settings = Settings()
+    with pytest.raises(MissingError, match="Agree to the terms"):
+        pull_dataset("nabirds", Settings(offline=True), lambda _: None)
     with pytest.raises(MissingError, match="offline"):
         pull_dataset("dtd", Settings(offline=True), lambda _: None)
     with pytest.raises(UsageError, match="Did you mean 'dtd'"):
