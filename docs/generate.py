@@ -1,9 +1,12 @@
-"""Write the pages that come from the code.
+"""Write the pages and the pictures that come from the code.
 
-`python -m docs.generate` writes them; `--check` fails when one is out of date.
+`python -m docs.generate` writes the pages; `--check` fails when one is out of date; `--pictures`
+draws the README's pictures again (it runs `clipfg zeroshot` on the built-in data).
 """
 
+import os
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +17,7 @@ from clipfg.cli.main import app
 from clipfg.workflows.datasets import dataset_notes, dataset_table
 
 DOCS = Path(__file__).parent
+SIDE, GAP = 200, 8  # pixels: of a flower in the README's strip, and between two
 
 COMMAND_LINE = """# The command line
 
@@ -74,8 +78,34 @@ def pages() -> dict[Path, str]:
     return {DOCS / "command-line.md": command_line_page(), DOCS / "data.md": data_page()}
 
 
+def draw_pictures(folder: Path) -> None:
+    """`synthflora.jpg`, six drawn flowers, and `zeroshot.svg`, what the main job prints."""
+    from PIL import Image
+    from rich.console import Console
+
+    from clipfg.data import synthflora
+    from clipfg.workflows.zeroshot import zeroshot
+
+    folder.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory() as place:
+        pictures = synthflora.export(Path(place) / "flowers", n=6, size=SIDE)
+        strip = Image.new("RGB", (len(pictures) * (SIDE + GAP) - GAP, SIDE), "white")
+        for column, path in enumerate(pictures):
+            strip.paste(Image.open(path), (column * (SIDE + GAP), 0))
+        strip.save(folder / "synthflora.jpg", quality=88)
+        run = zeroshot("synthflora", output=Path(place) / "run", precision="fp32")
+    with Path(os.devnull).open("w", encoding="utf-8") as nowhere:
+        console = Console(record=True, width=88, file=nowhere)
+        console.print(run.report)
+    console.save_svg(
+        str(folder / "zeroshot.svg"), title="clipfg zeroshot --dataset synthflora --precision fp32"
+    )
+
+
 def main() -> int:
     """Write the pages, or with `--check` name those that are out of date."""
+    if "--pictures" in sys.argv:
+        draw_pictures(DOCS / "images")
     stale = [
         path for path, text in pages().items() if not path.exists() or path.read_text() != text
     ]

@@ -1,0 +1,55 @@
+"""Documentation is run: links lead somewhere, commands parse, the Python in the README works."""
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+import typer
+
+from clipfg.cli.main import app
+from docs import generate
+
+ROOT = Path(__file__).parents[1]
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
+LINK = re.compile(r"\]\(([^)#\s]+)(#[^)\s]*)?\)")
+COMMAND = re.compile(r"^ {4}(clipfg .*)$", re.MULTILINE)
+
+
+def commands() -> list[str]:
+    return [line for page in PAGES for line in COMMAND.findall(page.read_text(encoding="utf-8"))]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_to_files(page: Path) -> None:
+    for target, _ in LINK.findall(page.read_text(encoding="utf-8")):
+        if not target.startswith(("http://", "https://")):
+            assert (page.parent / target).exists(), f"{page.name} links to {target}"
+
+
+@pytest.mark.parametrize("line", sorted(set(commands())))
+def test_commands_in_the_docs_parse(line: str) -> None:
+    arguments = shlex.split(line, comments=True)[1:]
+    command = typer.main.get_command(app)
+    while arguments and arguments[0] in getattr(command, "commands", {}):
+        command = command.commands[arguments.pop(0)]  # type: ignore[attr-defined]
+    assert not hasattr(command, "commands"), f"{line} names no command"
+    with command.make_context("clipfg", arguments, resilient_parsing=False):
+        pass
+
+
+def test_generated_pages_are_up_to_date() -> None:
+    for path, text in generate.pages().items():
+        assert path.read_text(encoding="utf-8") == text, (
+            f"run: python -m docs.generate ({path.name})"
+        )
+
+
+def test_the_python_of_the_readme_works(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    (block,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    exec(compile(block, "README.md", "exec"), {})
+    assert "Estimate(value=" in capsys.readouterr().out
