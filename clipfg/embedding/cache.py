@@ -7,21 +7,18 @@ leaves whole. Keep it on a local disk: SQLite's locks do not hold on most networ
 """
 
 import hashlib
-import logging
 import os
 import sqlite3
-import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, Self, TypeVar
+from typing import Literal, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from clipfg.data.sources import Signature, scheme_of
-from clipfg.embedding.database import damaged, open_database, primary_code
+from clipfg.embedding.kept_file import KeptFile
 
 T = TypeVar("T")
 Vectors = dict[bytes, NDArray[np.float32]]
@@ -32,8 +29,6 @@ FILE = "embeddings.sqlite"
 SETTLED_NS = 2_000_000_000
 """A file changed less than this before it was looked at may change again within one tick of the
 file system's clock (2 s on FAT) and keep its size and time: such a one is hashed each time."""
-
-_LOOK_UP = 500
 
 
 class EmbeddingCache:
@@ -53,24 +48,18 @@ class EmbeddingCache:
     """
 
     def __init__(self, folder: Path | str, warn: Callable[[str], None] | None = None) -> None:
-        self.path = Path(folder) / FILE
-        self.writable = False
-        self._warn = warn or logging.getLogger("clipfg").warning
-        self._lock = threading.RLock()
+        self._file = KeptFile(Path(folder) / FILE, warn)
         self._encoders: dict[str, int] = {}
-        self._connection: sqlite3.Connection | None = None
-        try:
-            self._connection, self.writable = open_database(self.path)
-        except (sqlite3.Error, OSError) as error:
-            self._warn(
-                f"The embedding cache {self.path} cannot be opened ({error}); nothing is kept."
-            )
-        else:
-            if not self.writable:
-                self._warn(
-                    f"The embedding cache {self.path} is read-only: what it holds is used,"
-                    " and nothing is added."
-                )
+
+    @property
+    def path(self) -> Path:
+        """The cache's file."""
+        return self._file.path
+
+    @property
+    def writable(self) -> bool:
+        """Whether what is put in stays."""
+        return self._file.writable
 
     # -- files ---------------------------------------------------------------------------------
 
@@ -78,7 +67,7 @@ class EmbeddingCache:
         """Hashes of the files that were seen before with the same size and time of change."""
         by_key = {_place(uri): uri for uri in signatures}
         found = {}
-        for key, size, mtime_ns, content in self._select(
+        for key, size, mtime_ns, content in self._file.select(
             "SELECT uri, size, mtime_ns, content FROM memo WHERE uri IN ({})", list(by_key)
         ):
             uri = by_key[key]
@@ -108,7 +97,7 @@ class EmbeddingCache:
 
         Only for files that were settled (`is_settled`) when their signature was taken.
         """
-        self._write(lambda connection: _insert_files(connection, files))
+        self._file.write(lambda connection: _insert_files(connection, files))
 
     # -- embeddings ----------------------------------------------------------------------------
 
@@ -117,7 +106,7 @@ class EmbeddingCache:
         encoder = self._encoder(fingerprint)
         if encoder is None:
             return {}
-        rows = self._select(
+        rows = self._file.select(
             f"SELECT content, vector FROM {kind} WHERE encoder = {encoder} AND content IN ({{}})",
             contents,
         )
@@ -151,11 +140,11 @@ class EmbeddingCache:
             )
             _insert_files(connection, files)
 
-        self._write(insert)
+        self._file.write(insert)
 
     def _encoder(self, fingerprint: str) -> int | None:
         if fingerprint not in self._encoders:
-            for (number,) in self._select(
+            for (number,) in self._file.select(
                 "SELECT id FROM encoders WHERE fingerprint IN ({})", [fingerprint]
             ):
                 self._encoders[fingerprint] = number
@@ -165,12 +154,14 @@ class EmbeddingCache:
 
     def fact(self, key: str) -> str | None:
         """A remembered finding, such as how well a precision agrees; None where there is none."""
-        found = self._select("SELECT value FROM facts WHERE key IN ({})", [key])
+        found = self._file.select("SELECT value FROM facts WHERE key IN ({})", [key])
         return next((value for (value,) in found), None)
 
     def put_fact(self, key: str, value: str) -> None:
         """Remember a finding under `key`, in place of an older one."""
-        self._write(lambda c: c.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (key, value)))
+        self._file.write(
+            lambda c: c.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (key, value))
+        )
 
     # -- upkeep --------------------------------------------------------------------------------
 
@@ -184,11 +175,11 @@ class EmbeddingCache:
         held: dict[int, dict[str, tuple[int, int]]] = {}
         for kind in KINDS:
             query = f"SELECT encoder, count(*), sum(length(vector)) FROM {kind} GROUP BY encoder"
-            for encoder, count, size in self._select(query):
+            for encoder, count, size in self._file.select(query):
                 held.setdefault(encoder, {})[kind] = (count, size)
         rows: list[dict[str, str | int]] = []
         query = "SELECT id, name, fingerprint, dim FROM encoders"
-        for number, name, fingerprint, dim in self._select(query):
+        for number, name, fingerprint, dim in self._file.select(query):
             if number in held:
                 (images, image_bytes), (texts, text_bytes) = (
                     held[number].get(kind, (0, 0)) for kind in KINDS
@@ -213,7 +204,7 @@ class EmbeddingCache:
         gone = 0
         numbers = [
             number
-            for number, known in self._select("SELECT id, fingerprint FROM encoders")
+            for number, known in self._file.select("SELECT id, fingerprint FROM encoders")
             if fingerprint is None or known.startswith(fingerprint)
         ]
 
@@ -228,68 +219,19 @@ class EmbeddingCache:
                 connection.execute("DELETE FROM memo")
                 connection.execute("DELETE FROM facts")
 
-        if self._write(delete) and self._connection is not None:
-            with self._lock, suppress(sqlite3.OperationalError):
-                self._connection.execute("VACUUM")
-                self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        if self._file.write(delete):
+            self._file.give_space_back()
         return gone
 
     def close(self) -> None:
         """Let go of the file; the cache answers nothing afterwards."""
-        with self._lock:
-            if self._connection is not None:
-                self._connection.close()
-            self._connection, self.writable = None, False
+        self._file.close()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-    # -- the file ------------------------------------------------------------------------------
-
-    def _select(self, query: str, keys: Sequence[Any] | None = None) -> Iterator[tuple[Any, ...]]:
-        """Rows of a query, whose `{}` stands for as many keys as one statement takes."""
-        for start in [0] if keys is None else range(0, len(keys), _LOOK_UP):
-            chunk = () if keys is None else keys[start : start + _LOOK_UP]
-            with self._lock:
-                if self._connection is None:
-                    return
-                try:
-                    marks = ",".join("?" * len(chunk))
-                    rows = self._connection.execute(query.format(marks), tuple(chunk)).fetchall()
-                except sqlite3.Error as error:
-                    self._give_up(error, "read")
-                    return
-            yield from rows
-
-    def _write(self, work: Callable[[sqlite3.Connection], object]) -> bool:
-        """Do `work` in one transaction; False when the cache cannot be written."""
-        with self._lock:
-            if self._connection is None or not self.writable:
-                return False
-            try:
-                self._connection.execute("BEGIN IMMEDIATE")
-                work(self._connection)
-                self._connection.execute("COMMIT")
-                return True
-            except BaseException as error:
-                if self._connection.in_transaction:
-                    self._connection.execute("ROLLBACK")
-                if not isinstance(error, sqlite3.Error):
-                    raise
-                self._give_up(error, "written")
-                return False
-
-    def _give_up(self, error: sqlite3.Error, what: str) -> None:
-        self.writable = False
-        if what == "read" and self._connection is not None:
-            self._connection.close()
-            self._connection = None
-        hurt = primary_code(error) in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
-        reason = str(damaged(self.path)) if hurt else f"{self.path} cannot be {what} ({error})."
-        self._warn(f"The run goes on without keeping its embeddings. {reason}")
 
 
 def is_settled(signature: Signature, seen_ns: int) -> bool:

@@ -14,7 +14,13 @@ PICTURES = 16
 """Pictures that the formats are compared on."""
 
 LOWEST_COSINE = 0.995
-"""The least agreement of any one picture at which the fast format is kept."""
+"""The least agreement of any one picture at which the fast format is kept.
+
+Measured in bf16: 0.99994 for a ViT-B-32, 0.9984 for a MobileNetV2 (450 bird pictures; its nearest
+other picture lies at 0.68 on average, and stays the nearest for 98.7 % of them). A format that
+overflows or is emulated badly falls far below; three times the error of the worst healthy one is
+where doubt begins.
+"""
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,96 @@
+"""One SQLite file that a run may lose and go on: reads and writes that never cost it."""
+
+import logging
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from clipfg.embedding.database import damaged, open_database, primary_code
+
+_LOOK_UP = 500
+
+
+class KeptFile:
+    """Queries and transactions on the cache's file, from any thread.
+
+    When the file cannot be read or written (read-only folder, full disk, a lock held too long),
+    `warn` is called with one sentence, once, and from then on nothing is found or kept.
+
+    Raises `StoreError` for a file that is damaged, another program's, or of a newer clipfg.
+    """
+
+    def __init__(self, path: Path, warn: Callable[[str], None] | None = None) -> None:
+        self.path = path
+        self.writable = False
+        self._warn = warn or logging.getLogger("clipfg").warning
+        self._lock = threading.RLock()
+        self._connection: sqlite3.Connection | None = None
+        try:
+            self._connection, self.writable = open_database(path)
+        except (sqlite3.Error, OSError) as error:
+            self._warn(f"The embedding cache {path} cannot be opened ({error}); nothing is kept.")
+        else:
+            if not self.writable:
+                self._warn(
+                    f"The embedding cache {path} is read-only: what it holds is used,"
+                    " and nothing is added."
+                )
+
+    def close(self) -> None:
+        """Let go of the file; nothing is found or kept afterwards."""
+        with self._lock:
+            if self._connection is not None:
+                self._connection.close()
+            self._connection, self.writable = None, False
+
+    def give_space_back(self) -> None:
+        """Shrink the file to what it holds, unless another run is reading it."""
+        with self._lock, suppress(sqlite3.OperationalError):
+            if self._connection is not None:
+                self._connection.execute("VACUUM")
+                self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    def select(self, query: str, keys: Sequence[Any] | None = None) -> Iterator[tuple[Any, ...]]:
+        """Rows of a query, whose `{}` stands for as many keys as one statement takes."""
+        for start in [0] if keys is None else range(0, len(keys), _LOOK_UP):
+            chunk = () if keys is None else keys[start : start + _LOOK_UP]
+            with self._lock:
+                if self._connection is None:
+                    return
+                try:
+                    marks = ",".join("?" * len(chunk))
+                    rows = self._connection.execute(query.format(marks), tuple(chunk)).fetchall()
+                except sqlite3.Error as error:
+                    self._give_up(error, "read")
+                    return
+            yield from rows
+
+    def write(self, work: Callable[[sqlite3.Connection], object]) -> bool:
+        """Do `work` in one transaction; False when the cache cannot be written."""
+        with self._lock:
+            if self._connection is None or not self.writable:
+                return False
+            try:
+                self._connection.execute("BEGIN IMMEDIATE")
+                work(self._connection)
+                self._connection.execute("COMMIT")
+                return True
+            except BaseException as error:
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
+                if not isinstance(error, sqlite3.Error):
+                    raise
+                self._give_up(error, "written")
+                return False
+
+    def _give_up(self, error: sqlite3.Error, what: str) -> None:
+        self.writable = False
+        if what == "read" and self._connection is not None:
+            self._connection.close()
+            self._connection = None
+        hurt = primary_code(error) in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+        reason = str(damaged(self.path)) if hurt else f"{self.path} cannot be {what} ({error})."
+        self._warn(f"The run goes on without keeping its embeddings. {reason}")
