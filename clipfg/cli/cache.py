@@ -38,11 +38,10 @@ def clear(
     ] = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
 ) -> None:
-    """Forget kept embeddings: all, or one encoder's."""
-    from clipfg.workflows.opening import open_cache
+    """Forget kept embeddings: all, or one encoder's; a damaged cache is deleted."""
+    from clipfg.workflows.opening import clear_cache
 
     settings = options.resolve({"cache_dir": cache_dir})
-    with open_cache(settings) as cache:
-        if not yes:
-            typer.confirm(f"Forget the embeddings in {cache.path}?", abort=True, err=True)
-        typer.echo(f"Forgot {cache.clear(encoder):,} embeddings.", err=True)
+    if not yes:
+        typer.confirm(f"Forget the embeddings in {settings.cache_dir}?", abort=True, err=True)
+    typer.echo(clear_cache(settings, encoder), err=True)

@@ -10,13 +10,13 @@ from torch import Tensor
 from clipfg.data.catalogue import DATASETS
 from clipfg.data.class_files import read_class_list
 from clipfg.data.loading import load_dataset
-from clipfg.embedding.cache import EmbeddingCache
+from clipfg.embedding.cache import EmbeddingCache, remove_cache
 from clipfg.embedding.feature_files import read_features
 from clipfg.embedding.precision import settle_precision
 from clipfg.embedding.texts import embed_texts
 from clipfg.encoders import Encoder, load_encoder
 from clipfg.encoders.catalogue import DEFAULT_MODEL
-from clipfg.errors import DataError, UsageError
+from clipfg.errors import DataError, StoreError, UsageError
 from clipfg.prompting import PromptSet, load_prompts
 from clipfg.prompting.ensembling import Ensemble, make_ensemble
 from clipfg.settings import Settings
@@ -31,6 +31,15 @@ FEATURES = "features:"
 def open_cache(settings: Settings) -> EmbeddingCache:
     """The embedding cache of `--cache-dir`; close it, or use it as a context manager."""
     return EmbeddingCache(settings.cache_dir)
+
+
+def clear_cache(settings: Settings, encoder: str | None) -> str:
+    """Forget one encoder's embeddings, or all; says what went. A damaged file is deleted."""
+    try:
+        with open_cache(settings) as cache:
+            return f"Forgot {cache.clear(encoder):,} embeddings."
+    except StoreError:
+        return f"The cache was damaged: deleted it, {remove_cache(settings.cache_dir):,} bytes."
 
 
 @dataclass(frozen=True)

@@ -119,7 +119,9 @@ def test_features_go_out_and_come_back(suffix: str, capsys: pytest.CaptureFixtur
     assert main.run(["embed", "synthflora", "-o", file, *data]) == 0
     capsys.readouterr()
     scored = ["--prompts", "synthflora", "--format", "csv"]
-    assert main.run(["zeroshot", "--dataset", "synthflora", "--limit", "40", *FLORETTE, *scored]) == 0
+    assert (
+        main.run(["zeroshot", "--dataset", "synthflora", "--limit", "40", *FLORETTE, *scored]) == 0
+    )
     direct = capsys.readouterr().out
     classes = ["--classes", "photos/classes.csv"]
     assert main.run(["datasets", "draw", "photos", "-n", "1", "--size", "32"]) == 0
@@ -184,6 +186,19 @@ def test_the_cache_shows_and_forgets(capsys: pytest.CaptureFixture[str]) -> None
     capsys.readouterr()
     assert main.run(["cache", "info"]) == 0
     assert capsys.readouterr().out == ""
+
+
+def test_a_damaged_cache_is_a_sentence_and_can_be_cleared(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "kept").mkdir()
+    (tmp_path / "kept" / "embeddings.sqlite").write_bytes(b"not a database at all" * 400)
+    place = ["--cache-dir", "kept"]
+    assert main.run(["zeroshot", "--dataset", "synthflora", "--limit", "5", *FLORETTE, *place]) == 1
+    assert "Traceback" not in capsys.readouterr().err
+    assert main.run(["cache", "clear", "--yes", *place]) == 0
+    assert "damaged" in capsys.readouterr().err
+    assert main.run(["zeroshot", "--dataset", "synthflora", "--limit", "5", *FLORETTE, *place]) == 0
 
 
 @pytest.mark.shared
