@@ -53,3 +53,12 @@ class Head(ABC):
 
 HEADS: Registry[type[Head]] = Registry("head", "clipfg.heads")
 HEADS.register("zero-shot", "clipfg.heads.zero_shot:ZeroShot")
+HEADS.register("class-mean", "clipfg.heads.class_mean:ClassMean")
+HEADS.register("knn", "clipfg.heads.knn:KNN")
+HEADS.register("whitened-mean", "clipfg.heads.whitened_mean:WhitenedMean")
+HEADS.register("gda", "clipfg.heads.gda:GDA")
+HEADS.register("linear-probe", "clipfg.heads.linear_probe:LinearProbe")
+HEADS.register(
+    "cross-modal-linear-probe",
+    "clipfg.heads.cross_modal_linear_probe:CrossModalLinearProbe",
+)

@@ -1,0 +1,117 @@
+"""The labelled support set of a few-shot head, checked once, and its seeded folds."""
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Self
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from clipfg.errors import DataError, UsageError
+from clipfg.functional.similarity import unit_norm
+
+FOLDS = 5
+
+
+@dataclass(frozen=True)
+class Support:
+    """Unit-norm features `[n, d]` with labels from 0 to `classes - 1`, and class texts or None."""
+
+    features: Float[Tensor, "n d"]
+    labels: Int[Tensor, " n"]
+    classes: int
+    texts: Float[Tensor, "c d"] | None = None
+
+    @classmethod
+    def of(
+        cls,
+        head: str,
+        features: Tensor | None,
+        labels: Tensor | None,
+        text_weights: Tensor | None,
+        needs_texts: bool = False,
+    ) -> Self:
+        """Check what `fit` was given. There are as many classes as texts, or as labels go up to.
+
+        Raises `UsageError` where the head learns from something that is missing; `DataError` for
+        unequal lengths or widths, labels out of range and classes without a picture.
+        """
+        if features is None or labels is None:
+            raise UsageError(f"Expected labelled features for the {head} head, got none.")
+        if needs_texts and text_weights is None:
+            raise UsageError(
+                f"Expected text weights for the {head} head, got none; give class names, or take"
+                " a head that learns from pictures alone, such as gda."
+            )
+        if len(features) != len(labels) or not len(labels):
+            raise DataError(
+                "Expected as many labels as features and at least one, got"
+                f" {len(features)} features and {len(labels)} labels."
+            )
+        texts = None if text_weights is None else unit_norm(text_weights).to(features.device)
+        if texts is not None and texts.shape[1] != features.shape[1]:
+            raise DataError(
+                f"Expected text weights of width {features.shape[1]}, as the features have, got"
+                f" width {texts.shape[1]}; both must come from the same encoder."
+            )
+        highest = int(labels.max())
+        classes = len(texts) if texts is not None else highest + 1
+        if int(labels.min()) < 0 or highest >= classes:
+            raise DataError(
+                f"Expected labels from 0 to {classes - 1}, got {int(labels.min())} to {highest}."
+            )
+        support = cls(unit_norm(features), labels.long().to(features.device), classes, texts)
+        empty = (support.counts == 0).nonzero().flatten().tolist()
+        if empty:
+            raise DataError(
+                f"Expected at least one picture of each of {classes} classes, got none of class"
+                f" {empty[0]} ({len(empty)} such in all); add a picture or leave the class out."
+            )
+        return support
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    @cached_property
+    def counts(self) -> Int[Tensor, " c"]:
+        """Pictures of each class."""
+        return torch.bincount(self.labels, minlength=self.classes)
+
+    @cached_property
+    def means(self) -> Float[Tensor, "c d"]:
+        """The plain mean of each class's features."""
+        sums = torch.zeros(self.classes, self.features.shape[1], device=self.features.device)
+        return sums.index_add(0, self.labels, self.features) / self.counts[:, None]
+
+    def rows(self, which: Tensor) -> "Support":
+        """The support that an index array or a mask picks, of the same classes and texts."""
+        return replace(self, features=self.features[which], labels=self.labels[which])
+
+    def folds(self, seed: int, most: int = FOLDS) -> Int[Tensor, " n"]:
+        """The fold that each picture is held out in; -1 where it is the only one of its class.
+
+        Stratified: each class is spread over the folds as evenly as it goes. There are as many
+        folds as the largest class has pictures, and at most `most`.
+        """
+        generator = torch.Generator().manual_seed(seed)
+        shuffled = torch.randperm(len(self), generator=generator).to(self.labels.device)
+        order = shuffled[torch.sort(self.labels[shuffled], stable=True).indices]
+        first = self.counts.cumsum(0) - self.counts
+        place = torch.empty_like(self.labels)
+        place[order] = torch.arange(len(self), device=place.device) - first[self.labels[order]]
+        # Classes smaller than the folds begin at different ones, or the last would stay empty.
+        place = place + self.labels * (self.counts[self.labels] < most)
+        folds = place % min(most, max(int(self.counts.max()), 1))
+        return torch.where(self.counts[self.labels] > 1, folds, -1)
+
+    def splits(self, seed: int, most: int = FOLDS) -> list[tuple["Support", Tensor]]:
+        """What to train on and the positions held out, fold by fold; none with one shot."""
+        folds = self.folds(seed, most)
+        parts = [(folds == fold).nonzero().flatten() for fold in range(int(folds.max()) + 1)]
+        return [(self.rows(folds != fold), held) for fold, held in enumerate(parts) if len(held)]
+
+
+def accuracy(logits: Float[Tensor, "n c"], labels: Int[Tensor, " n"]) -> float:
+    """The share of rows whose best class is the labelled one."""
+    return float((logits.argmax(dim=1) == labels).double().mean())
