@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from clipfg.encoders.base import DTYPES, Encoder, ImageFeatures, Precision
 from clipfg.encoders.open_clip_files import OpenClipFiles
+from clipfg.encoders.open_clip_texts import encode_tokens
 from clipfg.encoders.precision import settle
 from clipfg.encoders.preprocessing import Interpolation, Preprocessing
 from clipfg.encoders.weights import (
@@ -162,9 +163,8 @@ class OpenClipEncoder(Encoder):
     def encode_texts(self, texts: Sequence[str]) -> Float[Tensor, "t d"]:
         """Features of texts, cleaned and cut as the model's own tokenizer does it."""
         tokens = self.tokenizer(list(texts)).to(self.device)
-        towers: Any = self.model
         with torch.inference_mode():
-            features = towers.encode_text(tokens)
+            features = encode_tokens(self.model, tokens)
         return features.float().clone()
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:

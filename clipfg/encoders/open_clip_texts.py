@@ -1,0 +1,59 @@
+"""open_clip's text towers on no more positions than the texts of a batch fill.
+
+The library pads every text to the context length, 77 for CLIP, and computes all of it; a class name
+in a template fills a dozen positions. Where no later position can reach the one that is read, the
+rest can be left out: causal attention that is pooled at the end of the text, and towers of
+transformers, which mask padding. All others run as the library runs them.
+"""
+
+from typing import Any
+
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+
+def encode_tokens(model: Any, tokens: Int[Tensor, "t l"]) -> Float[Tensor, "t d"]:
+    """Text features of token ids as the tokenizer pads them, equal to `model.encode_text` but for
+    rounding.
+    """
+    tower = getattr(model, "text", model)
+    if _is_causal(tower):
+        ends = _ends(tower, tokens)
+        return _causal_features(tower, tokens[:, : int(ends.max()) + 1], ends)
+    if type(tower).__name__ == "HFTextEncoder":
+        filled = (tokens != tower.config.pad_token_id).any(dim=0).nonzero()
+        if len(filled):
+            tokens = tokens[:, : int(filled[-1]) + 1]
+    return model.encode_text(tokens)
+
+
+def _is_causal(tower: Any) -> bool:
+    pool = getattr(tower, "text_pool_type", getattr(tower, "pool_type", None))
+    return (
+        pool in ("argmax", "eos")
+        and getattr(tower, "attn_mask", None) is not None
+        and getattr(tower, "cls_emb", None) is None
+        and not getattr(tower, "use_pad_mask", False)
+        and not getattr(tower, "output_tokens", False)
+    )
+
+
+def _ends(tower: Any, tokens: Tensor) -> Tensor:
+    """The position that is read for each text: of its largest id, or of the end's own id."""
+    pool = getattr(tower, "text_pool_type", getattr(tower, "pool_type", None))
+    if pool == "argmax":
+        return tokens.argmax(dim=1)
+    end = getattr(tower, "text_eos_id", getattr(tower, "eos_id", None))
+    return (tokens == end).int().argmax(dim=1)
+
+
+def _causal_features(tower: Any, tokens: Tensor, ends: Tensor) -> Tensor:
+    length = tokens.shape[1]
+    kind = tower.transformer.get_cast_dtype()
+    x = tower.token_embedding(tokens).to(kind) + tower.positional_embedding[:length].to(kind)
+    x = tower.transformer(x, attn_mask=tower.attn_mask[:length, :length])
+    pooled = tower.ln_final(x[range(len(x)), ends])
+    projection = tower.text_projection
+    if projection is None:
+        return pooled
+    return projection(pooled) if isinstance(projection, nn.Module) else pooled @ projection
