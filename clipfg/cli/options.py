@@ -64,7 +64,36 @@ Prompts = Annotated[
     typer.Option(
         "--prompts",
         metavar="NAME|FILE",
-        help="A prompt set; `clipfg prompts list` shows them.",
+        help="A prompt set (`clipfg prompts list`); `a+b` joins two.",
+        rich_help_panel=ENCODER,
+    ),
+]
+PromptSets = Annotated[
+    str | None,
+    typer.Option(
+        "--prompts",
+        metavar="NAME|FILE",
+        help="A prompt set (`clipfg prompts list`); `a+b` joins two, `a,b` compares them, `auto`"
+        " chooses without labels.",
+        rich_help_panel=ENCODER,
+    ),
+]
+Ensemble = Annotated[
+    str | None,
+    typer.Option(
+        "--ensemble",
+        metavar="NAME",
+        help="How sentences become one weight per class: mean, score-mean, sentences, product,"
+        " waffle, weighted, or several joined by +.",
+        rich_help_panel=ENCODER,
+    ),
+]
+Transductive = Annotated[
+    str | None,
+    typer.Option(
+        "--transductive",
+        metavar="NAME",
+        help="Refine on the unlabelled pool: transclip, label-propagation, tda.",
         rich_help_panel=ENCODER,
     ),
 ]

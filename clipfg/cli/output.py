@@ -122,6 +122,7 @@ def print_report(report: Report, format: str | None) -> None:
     else:
         rows = [
             {"metric": name, "value": figure.value, "low": figure.low, "high": figure.high}
+            | ({"transductive": report.transductive} if report.transductive else {})
             for name, figure in report.metrics.items()
         ]
         print_rows(rows, form)

@@ -25,6 +25,7 @@ def predict(
     limit: options.Limit = None,
     model: options.Model = None,
     prompts: options.Prompts = None,
+    ensemble: options.Ensemble = None,
     device: options.Device = None,
     precision: options.Precision = None,
     batch_size: options.BatchSize = None,

@@ -23,15 +23,44 @@ def list_sets(format: options.Format = None) -> None:
 
 @app.command("show")
 def show(
-    name: Annotated[str, typer.Argument(metavar="NAME|FILE", help="A prompt set or its file.")],
+    name: Annotated[
+        str, typer.Argument(metavar="NAME|FILE", help="A prompt set or its file; `a+b` joins two.")
+    ],
     class_name: Annotated[
-        str, typer.Option("--class", help="The class name to put in.")
-    ] = "red-winged blackbird",
+        str | None, typer.Option("--class", help="The class name to put in.")
+    ] = None,
     format: options.Format = None,
 ) -> None:
-    """The texts that a set makes of one class name."""
+    """The texts that a set makes of one class name; by default of the first that it describes."""
     from clipfg.cli.output import print_rows
     from clipfg.prompting import load_prompts
+    from clipfg.prompting.linting import EXAMPLE
 
-    texts = load_prompts(name).render(class_name)
+    prompts = load_prompts(name)
+    described = next((x for p in (prompts, *prompts.also) for x in p.descriptions), EXAMPLE)
+    texts = prompts.render(class_name or described)
     print_rows([{"text": text} for text in texts], format)
+
+
+@app.command("lint")
+def lint_file(
+    name: Annotated[str, typer.Argument(metavar="NAME|FILE", help="A prompt set or its file.")],
+    classes: options.Classes = None,
+    model: options.Model = None,
+    format: options.Format = None,
+) -> int:
+    """What is likely wrong with a set: articles, duplicates, unknown classes, texts cut off.
+
+    Tokens are estimated; with --model they are counted by its tokenizer. Exit code 1 when there
+    are errors, 0 for warnings alone.
+    """
+    from clipfg.cli.console import stderr
+    from clipfg.cli.output import print_rows
+    from clipfg.workflows.prompts import lint_prompts
+
+    found = lint_prompts(name, classes, model)
+    if found:
+        print_rows([vars(finding) for finding in found], format)
+    else:
+        stderr().print("Nothing to complain of.")
+    return int(any(finding.level == "error" for finding in found))

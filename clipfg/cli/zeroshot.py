@@ -16,7 +16,9 @@ def zeroshot(
     classes: options.Classes = None,
     limit: options.Limit = None,
     model: options.Model = None,
-    prompts: options.Prompts = None,
+    prompts: options.PromptSets = None,
+    ensemble: options.Ensemble = None,
+    transductive: options.Transductive = None,
     device: options.Device = None,
     precision: options.Precision = None,
     batch_size: options.BatchSize = None,
@@ -39,18 +41,23 @@ def zeroshot(
     """Classify labelled pictures by their class names alone, and say how well that went.
 
     Pictures are embedded once and kept; a second run takes seconds. The run folder gets a row
-    per picture (predictions.parquet) and the figures (results.json).
+    per picture (predictions.parquet) and the figures (results.json). Several prompt sets are
+    compared on the same features, each with the first, item by item.
     """
     given = dict(locals())
     html = given.pop("html")
     settings = options.resolve(given)
 
     from clipfg.cli.console import progress_bar, stderr
-    from clipfg.cli.output import chosen_format, print_report
+    from clipfg.cli.output import chosen_format, print_report, print_rows
     from clipfg.workflows.zeroshot import run_zeroshot
 
     with progress_bar("Embedding") as progress:
         run = run_zeroshot(settings, progress=progress, html=html)
-    print_report(run.report, chosen_format(settings.format))
+    if run.comparison is None:
+        print_report(run.report, chosen_format(settings.format))
+    else:
+        title = "Prompt sets on the same pictures, each against the first"
+        print_rows(run.comparison.rows(), settings.format, title=title)
     stderr().print(f"Run folder: {run.folder}", soft_wrap=True)
     return run.exit_code

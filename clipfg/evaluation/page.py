@@ -12,7 +12,7 @@ from importlib.resources import files
 
 from clipfg.errors import DataError
 from clipfg.evaluation.intervals import ECE_BINS, RESAMPLES, Estimate
-from clipfg.evaluation.report import METRICS, ClassRow, Report
+from clipfg.evaluation.report import ClassRow, Report
 from clipfg.evaluation.terminal import bounds, level_name, notes, percent
 
 _MAGIC = {b"\xff\xd8\xff": "image/jpeg", b"\x89PNG\r\n": "image/png", b"RIFF": "image/webp"}
@@ -71,9 +71,13 @@ def _header(report: Report) -> str:
         if value
     )
     top1 = report.metrics["top1"]
+    caveat = (
+        f'<p class="lead"><strong>{escape(report.caveat)}</strong></p>' if report.caveat else ""
+    )
+    mark = " (transductive)" if report.transductive else ""
     return f"""<header>
 <p class="kicker">clipfg report</p>
-<h1>{percent(top1.value)} <small>right at the first guess</small></h1>
+{caveat}<h1>{percent(top1.value)} <small>right at the first guess{mark}</small></h1>
 <p class="lead">95 % interval {bounds(top1)} %, on {report.n:,} pictures of
 {report.classes - len(report.absent):,} classes, told apart among {report.classes:,}.
 Guessing scores {percent(report.chance)}; always naming the commonest class
@@ -97,7 +101,7 @@ def _headline(report: Report) -> str:
             value, interval = percent(estimate.value), bounds(estimate)
             plot = _interval_plot(estimate, report.chance_of(key))
         rows.append(
-            f'<th scope="row">{METRICS[key]}</th><td class="n strong">{value}</td>'
+            f'<th scope="row">{report.title_of(key)}</th><td class="n strong">{value}</td>'
             f'<td class="n">{interval}</td><td class="plot">{plot}</td>'
         )
     return _section("The numbers", _table(("", "", "95 % interval", "0 to 100 %"), rows))
@@ -115,10 +119,12 @@ def _interval_plot(estimate: Estimate, chance: float | None) -> str:
 
 
 def _groups(report: Report) -> str:
+    mark = " (transductive)" if report.transductive else ""
     rows = [
-        _group(row.name, row.n, row.classes, row.top1, report.chance) for row in report.by_domain
+        _group(row.name + mark, row.n, row.classes, row.top1, report.chance)
+        for row in report.by_domain
     ] + [
-        _group(f"right {level_name(row.level)}", row.n, row.groups, row.accuracy, row.chance)
+        _group(f"right {level_name(row.level)}{mark}", row.n, row.groups, row.accuracy, row.chance)
         for row in report.by_level
     ]
     if not rows:
@@ -222,7 +228,7 @@ def _footer(report: Report) -> str:
         " its mean difference from the number reported.",
         f"NLL (in nats) and calibration error ({ECE_BINS} equal bins) are of the softmax over"
         " the classes.",
-        *(f"{note}." for note in notes(report, names=10)),
+        *(f"{note.rstrip('.')}." for note in notes(report, names=10)),
     ]
     return f"<footer>{''.join(f'<p>{escape(note)}</p>' for note in remarks)}</footer>\n"
 

@@ -110,6 +110,11 @@ class Report:
         Items that were scored but have no label to compare with.
     context
         What was run (model, data, prompts ...), shown above the numbers.
+    transductive
+        What has looked at all unlabelled pictures of the test pool before naming any, or nothing.
+        Every number is then marked so, wherever it is shown.
+    remarks
+        What a reader must know besides, a sentence each.
     """
 
     n: int
@@ -123,6 +128,8 @@ class Report:
     by_level: Sequence[LevelRow] = ()
     unlabelled: int = 0
     context: Mapping[str, str] = field(default_factory=dict)
+    transductive: str = ""
+    remarks: Sequence[str] = ()
 
     @property
     def absent(self) -> tuple[str, ...]:
@@ -133,6 +140,17 @@ class Report:
     def shown_metrics(self) -> tuple[str, ...]:
         """The metrics worth showing: top-5 says nothing among so few classes."""
         return tuple(key for key in METRICS if key != "top5" or self.classes > TOP_K)
+
+    @property
+    def caveat(self) -> str:
+        """How transductive numbers were obtained, in a line; empty for the others."""
+        if not self.transductive:
+            return ""
+        return f"transductive: used the unlabelled test pool ({self.transductive})"
+
+    def title_of(self, key: str) -> str:
+        """What a metric is called here, its mark included."""
+        return METRICS[key] + (" (transductive)" if self.transductive else "")
 
     def chance_of(self, key: str) -> float | None:
         """What guessing scores in a metric; None where that has no short answer."""
@@ -169,6 +187,8 @@ class Report:
                 by_level=tuple(_level(row) for row in content["by_level"]),
                 unlabelled=content["unlabelled"],
                 context=dict(content["context"]),
+                transductive=content.get("transductive", ""),
+                remarks=tuple(content.get("remarks", ())),
             )
         except (KeyError, TypeError, ValueError) as error:
             raise DataError(f"The report is damaged: {error} is missing or wrong.") from None

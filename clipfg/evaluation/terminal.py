@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from clipfg.evaluation.intervals import Estimate
-from clipfg.evaluation.report import METRICS, Report
+from clipfg.evaluation.report import Report
 
 ROWS = 8
 _BAR = 24  # cells of the bar that stands for 0 to 100 %
@@ -39,7 +39,8 @@ def _heading(report: Report) -> Text:
         f"{report.n:,} pictures, {report.classes:,} classes; chance {percent(report.chance)},"
         f" the commonest class {percent(report.majority)}"
     )
-    return Text.assemble((what + "\n" if what else "", "bold"), (size, "dim"))
+    caveat = f"{report.caveat}\n" if report.caveat else ""
+    return Text.assemble((what + "\n" if what else "", "bold"), (caveat, "yellow"), (size, "dim"))
 
 
 def _table(*columns: str, names: int = 1) -> Table:
@@ -64,7 +65,11 @@ def _headline(report: Report, roomy: bool) -> Table:
             value, interval = f"{estimate.value:.3f}", f"{estimate.low:.3f} – {estimate.high:.3f}"
         has_bar = roomy and key not in ("nll", "ece")
         style = "bold" if key == "top1" else ""
-        cells: list[RenderableType] = [Text(METRICS[key], style), Text(value, style), interval]
+        cells: list[RenderableType] = [
+            Text(report.title_of(key), style),
+            Text(value, style),
+            interval,
+        ]
         table.add_row(*cells, *([_bar(estimate, report.chance_of(key))] if has_bar else []))
     return table
 
@@ -96,6 +101,7 @@ def _groups(report: Report, roomy: bool) -> Table:
     for name, n, classes, estimate, chance in rows:
         sizes = (f"{n:,}", f"{classes:,}") if roomy else ()
         share = percent(estimate.value)
+        name = f"{name} (transductive)" if report.transductive else name
         table.add_row(Text(name), *sizes, share, bounds(estimate), percent(chance))
     return table
 
@@ -131,6 +137,7 @@ def notes(report: Report, names: int = 3) -> Iterator[str]:
             f"{len(absent):,} {'class has' if one else 'classes have'} no picture here and"
             f" {'enters' if one else 'enter'} no mean: {listed}"
         )
+    yield from report.remarks
     if count := report.unlabelled:
         one = count == 1
         yield (

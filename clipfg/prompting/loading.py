@@ -1,13 +1,13 @@
 """Prompt sets by name or from a file."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from clipfg.errors import DataError, UsageError
 from clipfg.prompting.descriptions import Descriptions, read_descriptions
-from clipfg.prompting.prompt_set import PromptSet
+from clipfg.prompting.prompt_set import PromptSet, loose
 from clipfg.registry import closest
 
 OPENAI = "openai"
@@ -74,6 +74,17 @@ def load_descriptions(name_or_file: str | Path) -> Descriptions:
     if not isinstance(content, dict) or "classes" not in content:
         raise DataError(f"Expected `classes: {{name: {{part: phrase}}}}` in {str(path)!r}.")
     return read_descriptions(content, path.stem)
+
+
+def covering_descriptions(class_names: Iterable[str]) -> list[str]:
+    """The description files of the library that know every one of these classes, by name."""
+    wanted = {loose(name) for name in class_names}
+    return [
+        name
+        for name, path in _files().items()
+        if path.parent.name == DESCRIPTIONS
+        and wanted <= {loose(known) for known in load_descriptions(name).parts}
+    ]
 
 
 def _files() -> dict[str, Path]:

@@ -44,7 +44,7 @@ def test_json_keys_are_stable(report) -> None:
     content = report.to_json()
     assert list(content) == [
         "schema", "n", "classes", "metrics", "chance", "majority", "per_class", "confusions",
-        "by_domain", "by_level", "unlabelled", "context", "absent",
+        "by_domain", "by_level", "unlabelled", "context", "transductive", "remarks", "absent",
     ]  # fmt: skip
     metrics = ["top1", "top5", "mean_per_class", "macro_f1", "nll", "ece"]
     assert list(content["metrics"]) == metrics
