@@ -255,3 +255,14 @@ def test_export_writes_readable_pictures_named_after_their_species(tmp_path: Pat
     assert sum(names[f.stem].seen for f in files) == 3
     with pytest.raises(DataError, match="1 to 200"):
         synthflora.export(tmp_path, n=0)
+
+
+def test_regions_are_added_to_what_was_selected() -> None:
+    chosen = synthflora.load().select("val", limit=3)
+    told = synthflora.with_regions(chosen).column("regions")
+    assert told is not None
+    assert len(told) == 3
+    assert [[region["phrase"] for region in row] for row in told] == [
+        [region["phrase"] for region in synthflora.regions(synthflora.locate(uri))]
+        for uri in chosen.uris
+    ]
