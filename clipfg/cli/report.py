@@ -19,14 +19,14 @@ def report(
 ) -> int:
     """Show a finished run again; several runs side by side."""
     from clipfg.cli.output import chosen_format, print_report, print_rows
-    from clipfg.workflows.report import compare, read_report, write_html
+    from clipfg.workflows.report import compare, read_reports, write_html
 
-    reports = [read_report(run) for run in runs]
+    reports = [report for run in runs for report in read_reports(run)]
     if html:
-        for run in runs:
-            typer.echo(write_html(run), err=True)
+        for page in (page for run in runs for page in write_html(run)):
+            typer.echo(page, err=True)
     if len(reports) == 1:
-        print_report(reports[0], chosen_format(format))
+        print_report(reports[0][1], chosen_format(format))
     else:
-        print_rows(compare(runs, reports), format)
+        print_rows(compare(reports), format)
     return 0

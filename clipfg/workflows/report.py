@@ -7,15 +7,19 @@ from typing import Any
 
 from clipfg.errors import DataError
 from clipfg.evaluation.report import Report
+from clipfg.workflows.run_folder import file_name
 
 COMPARED = ("top1", "top5", "mean_per_class", "macro_f1", "nll", "ece")
 
 
-def read_report(run: Path) -> Report:
-    """The report of a run folder. Raises `DataError` when there is none or it is damaged."""
+def read_reports(run: Path) -> list[tuple[str, Report]]:
+    """The report of a run folder under its name, or one for each prompt set that was compared.
+
+    Raises `DataError` when there is none or it is damaged.
+    """
     path = run / "results.json" if run.is_dir() else run
     try:
-        return Report.from_json(json.loads(path.read_text(encoding="utf-8")))
+        content = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise DataError(
             f"Expected a finished run with results.json in {run}, got none; a run that was"
@@ -23,23 +27,35 @@ def read_report(run: Path) -> Report:
         ) from None
     except (json.JSONDecodeError, UnicodeDecodeError):
         raise DataError(f"Expected JSON in {path}, got something else.") from None
+    several = content.get("reports") if isinstance(content, dict) else None
+    if isinstance(several, dict):
+        return [(f"{run.name} {name}", Report.from_json(own)) for name, own in several.items()]
+    return [(run.name, Report.from_json(content if isinstance(content, dict) else {}))]
 
 
-def write_html(run: Path) -> Path:
-    """Write `report.html` into a run folder and return its path."""
-    page = run / "report.html"
-    part = run / "report.html.part"
-    part.write_text(read_report(run).to_html(), encoding="utf-8")
-    return part.replace(page)
+def write_html(run: Path) -> list[Path]:
+    """Write `report.html` into a run folder, or one for each prompt set; the paths are returned."""
+    reports = read_reports(run)
+    pages = []
+    for name, report in reports:
+        suffix = f"-{file_name(name.removeprefix(f'{run.name} '))}" if len(reports) > 1 else ""
+        part = run / f"report{suffix}.html.part"
+        part.write_text(report.to_html(), encoding="utf-8")
+        pages.append(part.replace(run / f"report{suffix}.html"))
+    return pages
 
 
-def compare(runs: Sequence[Path], reports: Sequence[Report]) -> list[dict[str, Any]]:
-    """A row per run: what it was, and its figures in per cent."""
+def compare(reports: Sequence[tuple[str, Report]]) -> list[dict[str, Any]]:
+    """A row per report: what it was, and its figures."""
     rows = []
-    for run, report in zip(runs, reports, strict=True):
-        row: dict[str, Any] = {"run": run.name, "n": report.n, **report.context}
-        for name in COMPARED:
-            if (estimate := report.metrics.get(name)) is not None:
-                row[name] = estimate.value
+    for name, report in reports:
+        row: dict[str, Any] = {"run": name, "n": report.n, **report.context}
+        if report.transductive:
+            row["transductive"] = report.transductive
+        for metric in COMPARED:
+            if (estimate := report.metrics.get(metric)) is not None:
+                row[metric] = estimate.value
         rows.append(row)
-    return rows
+    # Runs may differ in what they say of themselves; a table has one set of columns.
+    columns = list(dict.fromkeys(key for row in rows for key in row))
+    return [{key: row.get(key, "") for key in columns} for row in rows]

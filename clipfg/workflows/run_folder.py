@@ -36,6 +36,11 @@ def default_folder(command: str, data: str, model: str) -> Path:
     return path
 
 
+def file_name(name: str) -> str:
+    """A prompt set's name as a part of file names: letters, digits, `+`, `.`, `_` and hyphens."""
+    return re.sub(r"[^\w+.]+", "-", name).strip("-.") or "prompts"
+
+
 class RunFolder:
     """An open run folder; use it as a context manager.
 

@@ -1,7 +1,6 @@
 """Zero-shot: how well class names alone tell labelled pictures apart."""
 
 import logging
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -34,7 +33,7 @@ from clipfg.workflows.opening import (
 )
 from clipfg.workflows.pooling import Pool, gather, in_blocks, score
 from clipfg.workflows.prompt_choice import Asked, asked_prompts, choose_by_pictures
-from clipfg.workflows.run_folder import RunFolder, default_folder
+from clipfg.workflows.run_folder import RunFolder, default_folder, file_name
 
 logger = logging.getLogger("clipfg")
 
@@ -237,7 +236,7 @@ def _file_names(names: Sequence[str]) -> list[str]:
     """What is put into the names of each set's files; nothing where there is one set."""
     if len(names) == 1:
         return [""]
-    slugs = ["-" + re.sub(r"[^\w+]+", "-", name).strip("-") for name in names]
+    slugs = [f"-{file_name(name)}" for name in names]
     if len(set(slugs)) < len(slugs):
         raise UsageError(f"Expected prompt sets with different names, got {', '.join(names)}.")
     return slugs

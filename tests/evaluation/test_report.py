@@ -2,6 +2,7 @@ import html
 import io
 import json
 import re
+from dataclasses import replace
 
 import pytest
 import torch
@@ -11,6 +12,7 @@ from rich.console import Console
 from clipfg.errors import DataError
 from clipfg.evaluation import Evaluator, Report
 from clipfg.evaluation.page import Picture
+from clipfg.evaluation.report import METRICS
 from clipfg.types import ClassList
 
 HOSTILE = "<script>alert('x')</script> & [red]co\"[/red] :smile:"
@@ -178,3 +180,31 @@ def test_worst_classes_come_first(report) -> None:
     worst = report.worst(3)
     accuracies = sorted(row.accuracy for row in report.per_class if row.accuracy is not None)
     assert [row.accuracy for row in worst] == accuracies[:3]
+
+
+def test_transductive_numbers_are_marked_wherever_they_are_shown(report) -> None:
+    marked = replace(report, transductive="<tda>", remarks=("Mind this.",))
+    caveat = "transductive: used the unlabelled test pool"
+    text = shown(marked, width=120)
+    assert f"{caveat} (<tda>)" in text
+    assert "Mind this." in text
+    for title in (*METRICS.values(), "unseen", "right parent"):
+        assert f"{title} (transductive)" in text
+    page = marked.to_html()
+    assert f"{caveat} (&lt;tda&gt;)" in page
+    for title in (*METRICS.values(), "unseen", "right parent", "first guess"):
+        assert f"{title} (transductive)" in page
+    assert "<tda>" not in page
+    assert marked.to_json()["transductive"] == "<tda>"
+    assert Report.from_json(json.loads(json.dumps(marked.to_json()))) == marked
+
+
+def test_other_numbers_are_not(report) -> None:
+    assert "transductive" not in shown(report) + report.to_html()
+    assert report.to_json()["transductive"] == ""
+
+
+def test_reports_written_before_there_was_a_mark_are_read(report) -> None:
+    content = report.to_json()
+    del content["transductive"], content["remarks"]
+    assert Report.from_json(content) == report

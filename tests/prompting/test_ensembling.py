@@ -4,10 +4,10 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clipfg.errors import DataError
+from clipfg.errors import DataError, UsageError
 from clipfg.functional.similarity import unit_norm
 from clipfg.prompting import Sentences
-from clipfg.prompting.ensembling import ENSEMBLES, MEAN, ensemble_mean, make_ensemble
+from clipfg.prompting.ensembling import ENSEMBLES, MEAN, combine, ensemble_mean, make_ensemble
 
 
 def features(seed: int, t: int, d: int = 9) -> torch.Tensor:
@@ -65,3 +65,40 @@ def test_owners_that_do_not_fit(owners, message) -> None:
 def test_texts_that_cancel_are_an_error() -> None:
     with pytest.raises(DataError, match="non-zero"):
         ensemble_mean(torch.tensor([[1.0, 0.0], [-1.0, 0.0]]), torch.tensor([0, 0]))
+
+
+def rendered(counts: list[int]) -> Sentences:
+    return Sentences.of([(c, i, f"{c}-{i}") for c, n in enumerate(counts) for i in range(n)])
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [("means", "Did you mean 'mean'"), ("mean+mean", "different"), ("", "Expected the name")],
+)
+def test_names_that_do_not_join(name, message) -> None:
+    with pytest.raises(UsageError, match=message):
+        make_ensemble(name)
+
+
+def test_every_name_and_some_combinations_make_plain_clip_of_one_sentence() -> None:
+    texts, sentences, pictures = features(5, 3), rendered([1, 1, 1]), unit_norm(features(6, 4))
+    for name in [*ENSEMBLES, "weighted+score-mean", "waffle+sentences+weighted"]:
+        weights = make_ensemble(name).weights(texts, sentences, pictures)
+        torch.testing.assert_close(weights, unit_norm(texts), atol=1e-6, rtol=0)
+
+
+def test_pictures_are_asked_for_where_they_are_needed() -> None:
+    assert make_ensemble("waffle+weighted").needs_pictures
+    assert not make_ensemble("waffle+score-mean").needs_pictures
+    with pytest.raises(UsageError, match="unlabelled pictures"):
+        make_ensemble("weighted").weights(features(0, 2), rendered([1, 1]))
+
+
+def test_counts_weigh_sentences_within_their_class() -> None:
+    texts, owners = features(7, 4), torch.tensor([0, 0, 1, 1])
+    got = combine(texts, owners, torch.tensor([3.0, 1.0, 10.0, 10.0]), renormalise=False)
+    unit = (texts / texts.norm(dim=1, keepdim=True)).numpy()
+    np.testing.assert_allclose(got[0], 0.75 * unit[0] + 0.25 * unit[1], atol=1e-6)
+    np.testing.assert_allclose(got[1], 0.5 * unit[2] + 0.5 * unit[3], atol=1e-6)
+    with pytest.raises(DataError, match="count for something"):
+        combine(texts, owners, torch.tensor([1.0, 0.0, 1.0, 1.0]))

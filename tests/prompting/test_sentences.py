@@ -1,0 +1,30 @@
+import pytest
+
+from clipfg.errors import DataError
+from clipfg.prompting import PromptSet
+from clipfg.prompting.ensembling import make_ensemble
+from clipfg.types import ClassList
+
+CLASSES = ClassList(("rose", "iris", "aster"), texts={"iris": ("blue",)})
+SET = PromptSet("x", ("{a}", "{}: {text}"), {"rose": ("red", "thorny")})
+
+
+def made(prompts: PromptSet, classes: ClassList = CLASSES) -> list[tuple[int, str]]:
+    sentences = make_ensemble("sentences").sentences(prompts, classes)
+    return list(zip(sentences.owners.tolist(), sentences.texts, strict=True))
+
+
+def test_texts_alone_and_templates_for_a_class_without() -> None:
+    assert made(SET) == [(0, "rose: red"), (0, "rose: thorny"), (1, "iris: blue"), (2, "an aster")]
+
+
+def test_sets_that_are_joined() -> None:
+    joined = PromptSet("y", ("<{}>",), also=(SET,))
+    assert made(joined)[:2] == [(0, "rose: red"), (0, "rose: thorny")]
+
+
+def test_without_any_text_there_is_nothing_to_make() -> None:
+    with pytest.raises(DataError, match=r"none has any.*join it"):
+        made(PromptSet("x", ("{}", "{text}")), ClassList(("rose",)))
+    with pytest.raises(DataError, match="a template with"):
+        made(PromptSet("x", ("{}",)))
