@@ -44,7 +44,7 @@ def _ends(tower: Any, tokens: Tensor) -> Tensor:
     if pool == "argmax":
         return tokens.argmax(dim=1)
     end = getattr(tower, "text_eos_id", getattr(tower, "eos_id", None))
-    return (tokens == end).int().argmax(dim=1)
+    return tokens.eq(end).int().argmax(dim=1)
 
 
 def _causal_features(tower: Any, tokens: Tensor, ends: Tensor) -> Tensor:
