@@ -7,6 +7,8 @@ import pytest
 from hypothesis import settings
 
 os.environ["HF_HUB_OFFLINE"] = "1"  # before any hub library is imported
+# Tests run side by side, and small models on a busy machine stall with a thread pool each.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 # A busy machine is slow, not wrong.
 settings.register_profile("clipfg", deadline=None)
