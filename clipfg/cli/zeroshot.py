@@ -57,7 +57,9 @@ def zeroshot(
     if run.comparison is None:
         print_report(run.report, chosen_format(settings.format))
     else:
+        form = chosen_format(settings.format)
         title = "Prompt sets on the same pictures, each against the first"
-        print_rows(run.comparison.rows(), settings.format, title=title)
+        rows = run.comparison.shown() if form == "table" else run.comparison.rows()
+        print_rows(rows, form, title=title)
     stderr().print(f"Run folder: {run.folder}", soft_wrap=True)
     return run.exit_code

@@ -43,7 +43,7 @@ def _ends(tower: Any, tokens: Tensor) -> Tensor:
     pool = getattr(tower, "text_pool_type", getattr(tower, "pool_type", None))
     if pool == "argmax":
         return tokens.argmax(dim=1)
-    end = getattr(tower, "text_eos_id", getattr(tower, "eos_id", None))
+    end: Any = getattr(tower, "text_eos_id", getattr(tower, "eos_id", None))
     return tokens.eq(end).int().argmax(dim=1)
 
 

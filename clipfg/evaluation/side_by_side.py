@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from clipfg.evaluation.paired import Comparison, compare
 from clipfg.evaluation.report import SCHEMA, Report
+from clipfg.evaluation.terminal import bounds, percent
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,23 @@ class SideBySide:
             if report.transductive:
                 row["transductive"] = report.transductive
             rows.append(row)
+        return rows
+
+    def shown(self) -> list[dict[str, str]]:
+        """The rows as a person reads them, in per cent and points."""
+        rows = []
+        for name, report in self.reports.items():
+            paired = self.against_first.get(name)
+            top1 = report.metrics["top1"]
+            mark = " (transductive)" if report.transductive else ""
+            rows.append(
+                {
+                    "prompts": name,
+                    f"top-1{mark}": f"{percent(top1.value)} ({bounds(top1)})",
+                    "against the first": _points(paired) if paired else "",
+                    "p": f"{paired.p_value:.2g}" if paired else "",
+                }
+            )
         return rows
 
     def to_json(self) -> dict[str, Any]:
@@ -69,9 +87,12 @@ def side_by_side(
 
 
 def _remark(first: str, paired: Comparison) -> str:
-    gain = paired.difference
     return (
-        f"Top-1 against {first} on the same pictures: {100 * gain.value:+.1f} points"
-        f" ({100 * gain.low:+.1f} to {100 * gain.high:+.1f}), McNemar's exact p ="
+        f"Top-1 against {first} on the same pictures: {_points(paired)}, McNemar's exact p ="
         f" {paired.p_value:.2g}"
     )
+
+
+def _points(paired: Comparison) -> str:
+    gain = paired.difference
+    return f"{100 * gain.value:+.1f} points ({100 * gain.low:+.1f} to {100 * gain.high:+.1f})"

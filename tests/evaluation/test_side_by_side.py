@@ -31,5 +31,8 @@ def test_each_is_compared_with_the_first_item_by_item() -> None:
     gain = reports["z"].metrics["top1"].value - reports["x"].metrics["top1"].value
     assert rows[2]["difference"] == pytest.approx(gain)
     assert "against x on the same pictures" in both.reports["y"].remarks[0]
+    shown = both.shown()
+    assert shown[0]["against the first"] == shown[0]["p"] == ""
+    assert shown[2]["against the first"].startswith(f"{100 * gain:+.1f} points (")
     content = json.loads(json.dumps(both.to_json(), allow_nan=False))
     assert Report.from_json(content["reports"]["y"]) == both.reports["y"]
