@@ -84,8 +84,8 @@ def _minimise(
         optimiser.zero_grad()
         full = inner * scale
         value = cross_entropy(x @ full.T + shift, labels) + 0.5 * penalty * full.square().sum()
-        value.backward()  # type: ignore[no-untyped-call]
+        value.backward()
         return value
 
-    optimiser.step(loss)  # type: ignore[no-untyped-call]
+    optimiser.step(loss)
     return (inner * scale).detach(), shift.detach()

@@ -53,10 +53,16 @@ class Head(ABC):
 
 HEADS: Registry[type[Head]] = Registry("head", "clipfg.heads")
 HEADS.register("zero-shot", "clipfg.heads.zero_shot:ZeroShot")
+HEADS.register("auto", "clipfg.heads.auto:Auto")
 HEADS.register("class-mean", "clipfg.heads.class_mean:ClassMean")
 HEADS.register("knn", "clipfg.heads.knn:KNN")
 HEADS.register("whitened-mean", "clipfg.heads.whitened_mean:WhitenedMean")
 HEADS.register("gda", "clipfg.heads.gda:GDA")
+HEADS.register("tip-adapter", "clipfg.heads.tip_adapter:TipAdapter")
+HEADS.register("tip-adapter-f", "clipfg.heads.tip_adapter_f:TipAdapterF")
+HEADS.register("ape", "clipfg.heads.ape:APE")
+HEADS.register("lp++", "clipfg.heads.lppp:LPPlusPlus")
+HEADS.register("prolip", "clipfg.heads.prolip:ProLIP")
 HEADS.register("linear-probe", "clipfg.heads.linear_probe:LinearProbe")
 HEADS.register(
     "cross-modal-linear-probe",

@@ -16,7 +16,8 @@ ONE_SHOT = 0.9
 it, which is mostly spread between classes, and is therefore trusted little."""
 TEXT_SHARES = (1.0, 0.0, 0.1, 0.3, 3.0, 10.0, 30.0, 100.0)
 """Factors on what pictures say beside texts."""
-_GROUPS = 5
+_GROUPS = 20
+"""Few, and the covariance that is judged comes from markedly fewer pictures than the one used."""
 
 Score = Callable[[Support, Spectrum, float, Tensor], Tensor]
 
@@ -40,8 +41,8 @@ def choose(
 
     `score(train, spectrum, shrinkage, features)` gives logits of held-out features; class means
     come from the other folds of all classes. The covariance comes from all pictures of *other
-    classes* (a fifth of the classes is set aside in turn): two shots leave one to train on, of
-    which no class could tell its spread. Texts add `scale * cos`.
+    classes* (a twentieth of the classes is set aside in turn): two shots leave one
+    to train on, of which no class could tell its spread. Texts add `scale * cos`.
 
     With one shot or one class nothing can be held out: `ONE_SHOT` (or the only value) and 1.
     """

@@ -5,7 +5,7 @@ from inspect import signature
 import pytest
 import torch
 
-from clipfg.errors import UsageError
+from clipfg.errors import DataError, UsageError
 from clipfg.functional.similarity import unit_norm
 from clipfg.heads import HEADS, Head, load_head, save_head
 
@@ -73,3 +73,24 @@ def test_a_file_keeps_it(name, support, tmp_path) -> None:
     save_head(tmp_path / "head.safetensors", head)
     loaded = load_head(tmp_path / "head.safetensors").head
     assert torch.equal(loaded.logits(support[0]), head.logits(support[0]))
+
+
+def test_features_of_another_width_are_refused(name, support, unchecked) -> None:
+    head = make(name).fit(*support)
+    with pytest.raises(DataError, match=f"{D}.*{D + 1}"):
+        head.logits(torch.ones(2, D + 1))
+
+
+def test_one_picture_of_a_class_is_enough(name, support) -> None:
+    features, labels, weights = support
+    rows = (labels > 0) | (torch.arange(N) == 0)
+    logits = make(name).fit(features[rows], labels[rows], weights).logits(features)
+    assert torch.isfinite(logits).all()
+
+
+def test_a_class_without_a_picture_is_one_sentence(name, support) -> None:
+    if name == "zero-shot":
+        pytest.skip("learns from no picture")
+    features, labels, weights = support
+    with pytest.raises(DataError, match="got none of class 2"):
+        make(name).fit(features[labels != 2], labels[labels != 2], weights)

@@ -1,0 +1,125 @@
+"""ProLIP: the last projection is tuned and held to where it began."""
+
+from typing import ClassVar, Self
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+from torch.nn.functional import cross_entropy, normalize
+
+from clipfg.errors import DataError
+from clipfg.heads.base import Head
+from clipfg.heads.support import Support
+
+
+class ProLIP(Head):
+    """`logits = scale * cos(x P, t_k)`, minimising cross-entropy `+ lambda |P - I|^2`.
+
+    The paper tunes the encoder's own projection. On features that are embedded once, `P` is a
+    square matrix after it that begins as the identity: the same map where the encoder's has full
+    rank. `lambda = 1/N` at `N` shots, as in the paper.
+
+    Without texts, `t_k = m_k P` with `m_k` the class mean; in training a picture's own class is
+    represented by the mean of its other pictures. With neither texts nor a second picture of any
+    class there is nothing to learn from, and `P` stays the identity.
+
+    Parameters
+    ----------
+    scale
+        The factor on cosines.
+    penalty
+        `lambda`; None for 1/N.
+    steps, batch_size, learning_rate
+        Of Adam; the rate falls to 0 along a cosine.
+    seed
+        Of the order of batches.
+
+    Attributes
+    ----------
+    projection_, weights_
+        `P` of shape `[d, d]` and the unit-norm class weights `[c, d]`, projected.
+
+    Source: Fahes et al. 2024, arXiv:2410.05270, equations 5 and 6.
+    """
+
+    name: ClassVar[str] = "prolip"
+    projection_: Tensor
+    weights_: Tensor
+
+    def __init__(
+        self,
+        scale: float = 100.0,
+        penalty: float | None = None,
+        steps: int = 100,
+        batch_size: int = 512,
+        learning_rate: float = 1e-3,
+        seed: int = 0,
+    ) -> None:
+        self.scale = scale
+        self.penalty = penalty
+        self.steps = steps
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.seed = seed
+
+    def fit(
+        self,
+        features: Float[Tensor, "n d"] | None = None,
+        labels: Int[Tensor, " n"] | None = None,
+        text_weights: Float[Tensor, "c d"] | None = None,
+    ) -> Self:
+        """Tune the projection. Raises as `Support.of` does."""
+        support = Support.of(self.name, features, labels, text_weights)
+        projection = torch.eye(support.features.shape[1], device=support.features.device)
+        if support.texts is not None or int(support.counts.max()) > 1:
+            projection = self._tune(support, projection)
+        self.projection_ = projection
+        self.weights_ = _targets(support, projection)
+        return self
+
+    def _tune(self, support: Support, identity: Tensor) -> Tensor:
+        projection = identity.clone().requires_grad_()
+        optimiser = torch.optim.Adam([projection], lr=self.learning_rate)
+        schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, max(self.steps, 1))
+        shots = len(support) / support.classes
+        penalty = 1 / shots if self.penalty is None else self.penalty
+        generator = torch.Generator().manual_seed(self.seed)
+        for _ in range(self.steps):
+            rows = torch.randperm(len(support), generator=generator)[: self.batch_size]
+            logits, labels = self._training_logits(support, projection, rows)
+            away = (projection - identity).square().sum()
+            optimiser.zero_grad()
+            (cross_entropy(logits, labels) + penalty * away).backward()
+            optimiser.step()
+            schedule.step()
+        return projection.detach()
+
+    def _training_logits(
+        self, support: Support, projection: Tensor, rows: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        rows = rows.to(support.labels.device)
+        x, labels = support.features[rows], support.labels[rows]
+        turned = normalize(x @ projection, dim=1)
+        logits = turned @ _targets(support, projection).T
+        if support.texts is None:
+            counts = support.counts[labels][:, None]
+            others = (support.means[labels] * counts - x) / (counts - 1).clamp_min(1)
+            others = torch.where(counts > 1, others, x)
+            own = (turned * normalize(others @ projection, dim=1)).sum(dim=1, keepdim=True)
+            logits = logits.scatter(1, labels[:, None], own)
+        return self.scale * logits, labels
+
+    def logits(self, features: Float[Tensor, "n d"]) -> Float[Tensor, "n c"]:
+        """Scaled cosines. Raises `UsageError` before `fit`, `DataError` for another width."""
+        self.check_fitted()
+        width = len(self.projection_)
+        if features.shape[1] != width:
+            raise DataError(f"Expected features of width {width}, got width {features.shape[1]}.")
+        turned = normalize(features.float() @ self.projection_, dim=1)
+        return self.scale * turned @ self.weights_.T
+
+
+def _targets(support: Support, projection: Tensor) -> Tensor:
+    if support.texts is not None:
+        return support.texts
+    return normalize(support.means @ projection, dim=1)

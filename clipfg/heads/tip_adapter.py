@@ -1,0 +1,141 @@
+"""Tip-Adapter: texts, and a cache of the support's pictures that speak for their classes."""
+
+from typing import ClassVar, Self
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from clipfg.functional.similarity import cosine_logits
+from clipfg.heads.base import Head
+from clipfg.heads.support import Support, accuracy
+
+BETAS = (5.5, 1.0, 2.0, 10.0, 20.0, 40.0, 80.0)
+ALPHAS = (1.0, 0.0, 0.3, 3.0, 10.0, 30.0, 100.0)
+_JUDGED = 4096
+"""Pictures that are left out in turn to choose by; more would decide the same, later."""
+
+
+class TipAdapter(Head):
+    """`logits = scale * cos(x, text) + alpha * sum_i exp(-beta (1 - cos(x, x_i))) onehot(y_i)`.
+
+    Without texts the second term stands alone. At alpha 0 it is zero-shot; without texts and the
+    larger beta, the more the nearest picture decides.
+
+    Parameters
+    ----------
+    alpha, beta
+        None chooses them by leaving each picture of the support out in turn. With one shot, where
+        nothing is left to answer with, they are 1 and 5.5, the paper's; alpha is 1 without texts.
+    scale
+        The factor on cosines with texts.
+
+    Attributes
+    ----------
+    keys_, labels_
+        The support `[n, d]` and its classes.
+    texts_
+        `[c, d]`, zeros without texts.
+    alpha_, beta_
+        Those in use.
+
+    Source: Zhang et al. 2022, arXiv:2207.09519, equations 4 to 6.
+    """
+
+    name: ClassVar[str] = "tip-adapter"
+    keys_: Tensor
+    labels_: Tensor
+    texts_: Tensor
+    alpha_: float
+    beta_: float
+
+    def __init__(
+        self, alpha: float | None = None, beta: float | None = None, scale: float = 100.0
+    ) -> None:
+        self.alpha = alpha
+        self.beta = beta
+        self.scale = scale
+
+    def fit(
+        self,
+        features: Float[Tensor, "n d"] | None = None,
+        labels: Int[Tensor, " n"] | None = None,
+        text_weights: Float[Tensor, "c d"] | None = None,
+    ) -> Self:
+        """Keep the support and choose alpha and beta. Raises as `Support.of` does."""
+        self._keep(Support.of(self.name, features, labels, text_weights))
+        return self
+
+    def _keep(self, support: Support) -> None:
+        self.alpha_, self.beta_ = choose_strengths(support, self.alpha, self.beta, self.scale)
+        self.keys_, self.labels_ = support.features, support.labels
+        texts = support.texts
+        if texts is None:
+            texts = support.features.new_zeros(support.classes, support.features.shape[1])
+        self.texts_ = texts
+
+    def logits(self, features: Float[Tensor, "n d"]) -> Float[Tensor, "n c"]:
+        """Texts and cache. Raises `UsageError` before `fit`, `DataError` for another width."""
+        self.check_fitted()
+        x = features.float()
+        texts = cosine_logits(x, self.texts_, self.scale)
+        return texts + self.alpha_ * cache(x @ self.keys_.T, self.labels_, self.beta_, texts)
+
+
+def cache(
+    similar: Tensor, labels: Tensor, beta: float, like: Tensor, strengths: Tensor | None = None
+) -> Tensor:
+    """`sum_i r_i exp(-beta (1 - cos_i)) onehot(y_i)`, in the shape of the logits `like`.
+
+    `strengths` are `r`, 1 where there are none.
+    """
+    near = torch.exp(-beta * (1 - similar))
+    near = near if strengths is None else near * strengths
+    return torch.zeros_like(like).index_add(1, labels, near)
+
+
+def leave_out(similar: Tensor, rows: Tensor, counts: Tensor, labels: Tensor) -> Tensor:
+    """Similarities in which no picture is its own neighbour, unless its class has no other."""
+    alone = counts[labels[rows]] == 1
+    own = torch.arange(len(rows), device=rows.device)
+    similar = similar.clone()
+    similar[own, rows] = torch.where(alone, similar[own, rows], -torch.inf)
+    return similar
+
+
+def judged(support: Support) -> Tensor:
+    """Positions of pictures whose class has another, evenly thinned out to `_JUDGED`."""
+    rows = (support.counts[support.labels] > 1).nonzero().flatten()
+    return rows[:: -(-len(rows) // _JUDGED)] if len(rows) else rows
+
+
+def choose_strengths(
+    support: Support,
+    alpha: float | None,
+    beta: float | None,
+    scale: float,
+    strengths: Tensor | None = None,
+    keys: Tensor | None = None,
+) -> tuple[float, float]:
+    """The alpha and beta that name most left-out pictures rightly; what is given is kept.
+
+    `strengths` weigh the keys, which are the support's features unless others are given.
+    """
+    betas = BETAS if beta is None else (beta,)
+    alphas = (1.0,) if support.texts is None else ALPHAS
+    alphas = alphas if alpha is None else (alpha,)
+    rows = judged(support)
+    if not len(rows) or len(betas) * len(alphas) == 1:
+        return alphas[0], betas[0]
+    x, labels = support.features[rows], support.labels[rows]
+    keys = support.features if keys is None else keys
+    similar = leave_out(keys[rows] @ keys.T, rows, support.counts, support.labels)
+    texts = x.new_zeros(len(rows), support.classes)
+    if support.texts is not None:
+        texts = scale * x @ support.texts.T
+    right: dict[tuple[float, float], float] = {}
+    for one_beta in betas:
+        sums = cache(similar, support.labels, one_beta, texts, strengths)
+        for one_alpha in alphas:
+            right[one_alpha, one_beta] = accuracy(texts + one_alpha * sums, labels)
+    return max(right, key=lambda option: right[option])
