@@ -16,8 +16,11 @@ ONE_SHOT = 0.9
 it, which is mostly spread between classes, and is therefore trusted little."""
 TEXT_SHARES = (1.0, 0.0, 0.1, 0.3, 3.0, 10.0, 30.0, 100.0)
 """Factors on what pictures say beside texts."""
-_GROUPS = 20
-"""Few, and the covariance that is judged comes from markedly fewer pictures than the one used."""
+_GROUPS = (20, 5)
+"""Of classes set aside in turn. With few pictures many groups, or the covariance that is judged
+would come from markedly fewer than the one used; with more than `_PLENTY` a channel it is the same,
+and few are quicker."""
+_PLENTY = 8
 
 Score = Callable[[Support, Spectrum, float, Tensor], Tensor]
 
@@ -41,7 +44,7 @@ def choose(
 
     `score(train, spectrum, shrinkage, features)` gives logits of held-out features; class means
     come from the other folds of all classes. The covariance comes from all pictures of *other
-    classes* (a twentieth of the classes is set aside in turn): two shots leave one
+    classes* (a group of classes is set aside in turn): two shots leave one
     to train on, of which no class could tell its spread. Texts add `scale * cos`.
 
     With one shot or one class nothing can be held out: `ONE_SHOT` (or the only value) and 1.
@@ -52,9 +55,10 @@ def choose(
         return options[0]
     if not splits or support.classes < 2:
         return (shrinkages[0] if len(shrinkages) == 1 else ONE_SHOT), shares[0]
-    groups = torch.arange(support.classes, device=support.labels.device) % _GROUPS
+    count = _GROUPS[len(support) > _PLENTY * support.features.shape[1]]
+    groups = torch.arange(support.classes, device=support.labels.device) % count
     right = dict.fromkeys(options, 0.0)
-    for group in range(min(_GROUPS, support.classes)):
+    for group in range(min(count, support.classes)):
         others = groups[support.labels] != group
         spectrum = _spectrum_without(support, others)
         for train, held in splits:
