@@ -9,6 +9,7 @@ import copy
 import warnings
 from collections.abc import Mapping, Sequence
 from functools import cached_property
+from pathlib import Path
 from types import ModuleType
 from typing import Any, final
 
@@ -16,7 +17,8 @@ import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 
-from clipfg.encoders.base import DTYPES, Encoder, ImageFeatures, Precision
+from clipfg.encoders.base import DTYPES, ImageFeatures, Precision
+from clipfg.encoders.checkpoint import CheckpointEncoder
 from clipfg.encoders.open_clip_files import OpenClipFiles
 from clipfg.encoders.open_clip_texts import encode_tokens
 from clipfg.encoders.precision import settle
@@ -27,7 +29,6 @@ from clipfg.encoders.weights import (
     damaged,
     file_digest,
     fingerprint_of,
-    read_scalars,
 )
 from clipfg.errors import DataError
 
@@ -35,7 +36,7 @@ RESIZING = {"shortest": "crop", "longest": "pad", "squash": "squash"}
 
 
 @final
-class OpenClipEncoder(Encoder):
+class OpenClipEncoder(CheckpointEncoder):
     """An open_clip model with its own tokenizer, text cleaning and preprocessing.
 
     Scoring is `"sigmoid"` where the model was trained with a logit bias (SigLIP). Raises
@@ -123,26 +124,10 @@ class OpenClipEncoder(Encoder):
                 )
             return library.SimpleTokenizer(context_length=self.context_length, **settings)
 
-    @cached_property
-    def _scalars(self) -> Mapping[str, float]:
-        names = ("logit_scale", "logit_bias")
-        found: Mapping[str, float] = {}
-        if self.files.weights.suffix == ".safetensors":
-            found = read_scalars(self.files.weights, names)
-        if "logit_scale" not in found:
-            parts = ((name, getattr(self.model, name, None)) for name in names)
-            found = {name: part.float().item() for name, part in parts if part is not None}
-        return found
-
     @property
-    def logit_scale(self) -> float:
-        """The factor on cosines, read from the weights file alone where it is safetensors."""
-        return torch.tensor(self._scalars["logit_scale"]).exp().item()
-
-    @property
-    def logit_bias(self) -> float:
-        """What is added to scaled cosines; 0 for a softmax model."""
-        return self._scalars.get("logit_bias", 0.0)
+    def weight_files(self) -> tuple[Path, ...]:
+        """The one file of the checkpoint."""
+        return (self.files.weights,)
 
     def encode_images(
         self, pixels: UInt8[Tensor, "b 3 h w"], *, patches: bool = False

@@ -5,13 +5,15 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any, final
 
 import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 
-from clipfg.encoders.base import DTYPES, Encoder, ImageFeatures, Precision, Scoring
+from clipfg.encoders.base import DTYPES, ImageFeatures, Precision, Scoring
+from clipfg.encoders.checkpoint import CheckpointEncoder
 from clipfg.encoders.image_processors import preprocessing_of
 from clipfg.encoders.precision import settle
 from clipfg.encoders.preprocessing import Preprocessing
@@ -22,7 +24,6 @@ from clipfg.encoders.weights import (
     damaged,
     file_digest,
     fingerprint_of,
-    read_scalars,
 )
 from clipfg.errors import DataError, MissingError, UsageError
 from clipfg.registry import closest
@@ -64,7 +65,7 @@ ARCHITECTURES: dict[str, Architecture] = {
 
 
 @final
-class TransformersEncoder(Encoder):
+class TransformersEncoder(CheckpointEncoder):
     """A dual encoder that transformers knows, with the text rules of its architecture.
 
     Remote code is never executed. Raises `UsageError` for a model type that is no dual encoder.
@@ -193,27 +194,10 @@ class TransformersEncoder(Encoder):
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise damaged(self.files.tokenizer[0], error) from None
 
-    @cached_property
-    def _scalars(self) -> dict[str, float]:
-        names = ("logit_scale", "logit_bias")
-        found: dict[str, float] = {}
-        for path in self.files.weights:
-            if path.suffix == ".safetensors":
-                found |= read_scalars(path, names)
-        if "logit_scale" not in found:
-            parts = ((name, getattr(self.model, name, None)) for name in names)
-            found = {name: part.float().item() for name, part in parts if part is not None}
-        return found
-
     @property
-    def logit_scale(self) -> float:
-        """The factor on cosines, read from the weights file alone where it is safetensors."""
-        return torch.tensor(self._scalars["logit_scale"]).exp().item()
-
-    @property
-    def logit_bias(self) -> float:
-        """What is added to scaled cosines; 0 for a softmax model."""
-        return self._scalars.get("logit_bias", 0.0)
+    def weight_files(self) -> tuple[Path, ...]:
+        """The shards of the checkpoint."""
+        return tuple(self.files.weights)
 
     def encode_images(
         self, pixels: UInt8[Tensor, "b 3 h w"], *, patches: bool = False
