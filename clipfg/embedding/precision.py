@@ -71,7 +71,9 @@ def settle_precision(
     key = f"precision/{encoder.fingerprint}"
     kept = cache.fact(key) if cache is not None else None
     agreement = _parse(kept) if kept else None
-    if agreement is None:
+    # A verdict on fewer pictures than there are now is no verdict on these; what was embedded for
+    # it is in the cache.
+    if agreement is None or agreement.pictures < min(PICTURES, len(manifest)):
         agreement = measure_agreement(encoder, manifest, cache, batch_size=batch_size)
         if agreement is None:
             return encoder, None

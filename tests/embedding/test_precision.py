@@ -50,6 +50,16 @@ def test_the_verdict_is_kept_and_no_weights_are_loaded_for_it(
     assert len(log.read_text().split()) == 2 * 16 + 34
 
 
+def test_a_verdict_on_a_few_pictures_is_not_enough_for_more(
+    manifest: Manifest, cache: EmbeddingCache
+) -> None:
+    _, few = settle_precision(CountingEncoder(precision="bf16"), manifest.select(limit=4), cache)
+    _, all_of_them = settle_precision(CountingEncoder(precision="bf16"), manifest, cache)
+    assert few is not None
+    assert all_of_them is not None
+    assert (few.pictures, all_of_them.pictures) == (4, 16)
+
+
 def test_a_format_that_strays_is_not_used(manifest: Manifest, cache: EmbeddingCache) -> None:
     for _ in range(2):  # measured, then from the cache
         used, agreement = settle_precision(
