@@ -110,7 +110,9 @@ class Chart:
         axes.plot(
             curve.x, values, style, color=colour, marker=marker, markersize=5, label=curve.name
         )
-        axes.fill_between(curve.x, low, high, color=colour, alpha=0.12, linewidth=0)
+        # Bands of many curves lie over each other and would hide them.
+        alpha = 0.12 if len(self.curves) <= 6 else 0.04
+        axes.fill_between(curve.x, low, high, color=colour, alpha=alpha, linewidth=0)
 
     def _dress(self, axes: "Axes") -> None:
         axes.set_title(self.title, loc="left", fontsize=12, color=INK)
