@@ -29,7 +29,7 @@ def map_keys(path: Path, state: State) -> NDArray[np.float32]:
     try:
         # An empty file cannot be mapped.
         keys = np.load(place, mmap_mode="r" if state.rows else None, allow_pickle=False)
-    except (ValueError, EOFError) as error:
+    except (ValueError, EOFError, OverflowError) as error:
         raise _damaged(place, error) from None
     if keys.dtype != np.float32 or keys.shape != (state.rows, state.dim):
         raise _damaged(place, f"{keys.dtype} of shape {keys.shape}")
@@ -72,6 +72,8 @@ def open_index(path: Path, state: State) -> Index:
     place = checked(path, state.index)
     index = Index(state.factory, recall=state.recall, effort=state.effort, file=place)
     index.open()
+    if index.rows != state.rows:
+        raise _damaged(place, f"{index.rows:,} keys where there are {state.rows:,}")
     return index
 
 

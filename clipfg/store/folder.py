@@ -202,7 +202,7 @@ def _sync(path: Path) -> None:
     """Have the system put a file, or a folder's names, on the disk."""
     if path.is_dir() and os.name == "nt":
         return
-    handle = os.open(path, os.O_RDONLY)
+    handle = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
     try:
         os.fsync(handle)
     finally:

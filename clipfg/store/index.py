@@ -15,7 +15,16 @@ import numpy as np
 from clipfg.errors import StoreError, UsageError
 from clipfg.store.folder import Writer
 from clipfg.store.gpu import MOST_WIDTH, on_gpu
-from clipfg.store.searching import BLOCK, Hits, Matrix, Names, Positions, search_all, settle
+from clipfg.store.searching import (
+    BLOCK,
+    NOTHING,
+    Hits,
+    Matrix,
+    Names,
+    Positions,
+    search_all,
+    settle,
+)
 from clipfg.store.state import Stored
 
 logger = logging.getLogger("clipfg")
@@ -60,7 +69,9 @@ class Index:
             gpu = self._on_gpu(keys)
             return search_all(queries, keys, k, names, propose=gpu.search if gpu else None)
         index = (self._on_gpu(keys) if width <= MOST_WIDTH else None) or self._filled(keys)
-        return settle(queries, keys, index.search(queries, width)[1], k, names)
+        _, found = index.search(queries, width)
+        found[found >= len(keys)] = NOTHING  # what a damaged file might say
+        return settle(queries, keys, found, k, names)
 
     def extended(self) -> None:
         """Keys were appended; they are added when they are first searched or saved."""
@@ -138,14 +149,18 @@ class Index:
         _add(index, keys, np.sort(held))
         self._index = index
 
-    def _on_gpu(self, keys: Matrix) -> Any:
+    def _on_gpu(self, keys: Matrix) -> Any | None:
         if self.device == "cpu":
             return None
         if self._gpu is None:
-            flat = self.factory == FLAT
-            source = faiss.IndexFlatIP(keys.shape[1]) if flat else None
-            self._gpu = on_gpu(lambda: source or self._filled(keys).index, keys) or False
+            self._gpu = on_gpu(lambda: self._trained(keys), keys) or False
         return self._gpu or None
+
+    def _trained(self, keys: Matrix) -> Any:
+        """What is copied to a GPU and filled there."""
+        if self.factory == FLAT:
+            return faiss.IndexFlatIP(keys.shape[1])
+        return self._filled(keys).index
 
 
 def _make(factory: str, dim: int) -> Any:

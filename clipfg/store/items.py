@@ -54,6 +54,33 @@ def rows_of(table: pa.Table, ids: list[str]) -> NDArray[np.int64]:
     return pc.fill_null(found, -1).to_numpy(zero_copy_only=False).astype(np.int64)
 
 
+def appended(
+    items: pa.Table, ours: ClassList | None, new: pa.Table, theirs: ClassList | None
+) -> tuple[pa.Table, ClassList | None]:
+    """Items with new ones behind them, and the class list that all their labels index.
+
+    The labels of the new index `theirs`, or `ours` where that is None. Raises as `as_items`.
+    """
+    new, merged = known_labels(as_items(new, len(new), theirs or ours), theirs, ours)
+    together = pa.concat_tables([items, new], promote_options="default")
+    return as_items(together, len(together), merged), merged
+
+
+def replaced(
+    items: pa.Table,
+    ours: ClassList | None,
+    rows: NDArray[np.int64],
+    new: pa.Table,
+    theirs: ClassList | None,
+) -> tuple[pa.Table, ClassList | None]:
+    """Items with new ones in the place of those that stand at `rows`; see `appended`."""
+    new, merged = known_labels(as_items(new, len(rows), theirs or ours), theirs, ours)
+    together = pa.concat_tables([items, new], promote_options="default")
+    source = np.arange(len(items))
+    source[rows] = len(items) + np.arange(len(rows))
+    return as_items(together.take(pa.array(source)), len(items), merged), merged
+
+
 def known_labels(
     items: pa.Table, theirs: ClassList | None, ours: ClassList | None
 ) -> tuple[pa.Table, ClassList | None]:

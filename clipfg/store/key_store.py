@@ -14,7 +14,7 @@ from clipfg.errors import StoreError
 from clipfg.registry import closest
 from clipfg.store import files, folder
 from clipfg.store.index import FLAT, Index
-from clipfg.store.items import as_items, known_labels, rows_of
+from clipfg.store.items import appended, as_items, replaced, rows_of
 from clipfg.store.searching import Hits, search_all
 from clipfg.store.state import METRIC, State, class_fields
 from clipfg.types import UNLABELLED, ClassList, unit_norm
@@ -152,10 +152,9 @@ class KeyStore:
         are appended to its list. Raises `StoreError` for an id that is here already.
         """
         keys = self._checked(keys)
-        new = as_items(items, len(keys), classes or self.classes)
-        new, merged = known_labels(new, classes, self.classes)
-        together = pa.concat_tables([self.items, new], promote_options="default")
-        self.items, self.classes = as_items(together, len(together), merged), merged
+        if len(items) != len(keys):
+            raise StoreError(f"Expected a key for each of {len(items)} items, got {len(keys)}.")
+        self.items, self.classes = appended(self.items, self.classes, items, classes)
         self.keys = np.concatenate([self.keys, keys]) if len(self) else keys
         self._index.extended()
 
@@ -178,7 +177,7 @@ class KeyStore:
         if not len(rows):
             return
         if items is not None:
-            self._describe(rows, as_items(items, len(keys), classes or self.classes), classes)
+            self.items, self.classes = replaced(self.items, self.classes, rows, items, classes)
         changed = np.array(self.keys)  # what is mapped from a file stays as it is
         changed[rows] = keys
         self.keys = changed
@@ -295,17 +294,6 @@ class KeyStore:
                 f" ({self.encoder}), got {matrix.shape}."
             )
         return unit_norm(matrix)
-
-    def _describe(
-        self, rows: NDArray[np.int64], items: pa.Table, classes: ClassList | None
-    ) -> None:
-        """Put `items` in the place of those that stand at `rows`."""
-        items, merged = known_labels(items, classes, self.classes)
-        together = pa.concat_tables([self.items, items], promote_options="default")
-        source = np.arange(len(self))
-        source[rows] = len(self) + np.arange(len(rows))
-        self.items = as_items(together.take(pa.array(source)), len(self), merged)
-        self.classes = merged
 
     def _rows(self, ids: list[str]) -> NDArray[np.int64]:
         rows = self.rows(ids)

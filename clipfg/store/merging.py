@@ -15,20 +15,17 @@ from clipfg.types import ClassList, unit_norm
 
 @dataclass(frozen=True)
 class Changes:
-    """How many items a merge added, updated, and found as they were."""
+    """Rows of some items: those that a store does not have, has otherwise, and has as they are."""
 
-    added: int
-    updated: int
-    unchanged: int
+    new: NDArray[np.int64]
+    changed: NDArray[np.int64]
+    unchanged: NDArray[np.int64]
 
 
-def merge(
+def compare(
     store: KeyStore, items: pa.Table, keys: NDArray[np.float32], classes: ClassList | None
 ) -> Changes:
-    """Add items whose ids are new, and update those whose key or columns differ.
-
-    Labels of `items` index `classes`. Raises what `KeyStore.add` and `KeyStore.update` raise.
-    """
+    """How items, whose labels index `classes`, and their keys differ from what a store holds."""
     keys = unit_norm(keys)
     named, _ = known_labels(as_items(items, len(keys), classes), classes, store.classes)
     rows = store.rows(items["id"].to_pylist())
@@ -39,16 +36,22 @@ def merge(
         differ[start : start + BLOCK] = (store.keys[rows[part]] != keys[part]).any(axis=1)
     for name in named.column_names:
         differ |= _differ(store.items, name, rows[known], named[name].take(pa.array(known)))
-    changed, new = known[differ], np.flatnonzero(rows < 0)
-    store.update(
-        items["id"].take(pa.array(changed)).to_pylist(),
-        keys[changed],
-        items.take(pa.array(changed)),
-        classes=classes,
-    )
+    return Changes(np.flatnonzero(rows < 0), known[differ], known[~differ])
+
+
+def merge(
+    store: KeyStore, items: pa.Table, keys: NDArray[np.float32], classes: ClassList | None
+) -> Changes:
+    """Add items whose ids are new, and update those whose key or columns differ.
+
+    Raises what `KeyStore.add` and `KeyStore.update` raise.
+    """
+    changes = compare(store, items, keys, classes)
+    changed, new = (items.take(pa.array(rows)) for rows in (changes.changed, changes.new))
+    store.update(changed["id"].to_pylist(), keys[changes.changed], changed, classes=classes)
     if len(new):
-        store.add(items.take(pa.array(new)), keys[new], classes=classes)
-    return Changes(len(new), len(changed), len(known) - len(changed))
+        store.add(new, keys[changes.new], classes=classes)
+    return changes
 
 
 def _differ(

@@ -25,6 +25,10 @@ Names = Callable[[Positions], list[str]]
 NOTHING = -1
 SPARE = 8
 """Candidates looked at beyond k, so that a tie at the k-th place is seen."""
+FEW = 1024
+"""Scoring fewer pairs than this costs less than waking the other cores does."""
+MOST_QUERIES = 2048
+"""Queries searched at once; more of them would only take more memory."""
 BLOCK = 16_384
 """Keys copied together at once where some of them are to be left out: 32 MiB at width 512."""
 
@@ -60,6 +64,14 @@ def search_all(
 
     `propose` finds candidates among all keys by brute force elsewhere, such as on a GPU.
     """
+    if len(queries) > MOST_QUERIES:
+        starts = range(0, len(queries), MOST_QUERIES)
+        parts = [queries[start : start + MOST_QUERIES] for start in starts]
+        each = [search_all(part, keys, k, names, rows, propose) for part in parts]
+        return Hits(
+            np.concatenate([hits.positions for hits in each]),
+            np.concatenate([hits.scores for hits in each]),
+        )
     count = len(keys) if rows is None else len(rows)
     most = min(k, count)
     if most == 0 or len(queries) == 0:
@@ -91,14 +103,7 @@ def slack(dim: int) -> float:
 
 def settle(queries: Matrix, keys: Matrix, found: Positions, k: int, names: Names) -> Hits:
     """Candidates `[q, m]` scored pair by pair and put in order; the best k, padded with -1."""
-    scores = np.empty(found.shape, dtype=np.float32)
-    found = np.ascontiguousarray(found)
-    if found.size:
-        faiss.fvec_inner_products_by_idx(  # type: ignore[attr-defined]
-            *(faiss.swig_ptr(array) for array in (scores, queries, keys, found)),
-            keys.shape[1],
-            *found.shape,
-        )
+    scores = _pairwise(queries, keys, found)
     order = np.argsort(-scores, axis=1, kind="stable")
     scores = np.take_along_axis(scores, order, axis=1)
     found = np.take_along_axis(found, order, axis=1)
@@ -113,6 +118,24 @@ def settle(queries: Matrix, keys: Matrix, found: Positions, k: int, names: Names
     kept = min(k, found.shape[1])
     positions[:, :kept], best[:, :kept] = found[:, :kept], scores[:, :kept]
     return Hits(positions, best)
+
+
+def _pairwise(queries: Matrix, keys: Matrix, found: Positions) -> Matrix:
+    """The inner product of each query and each of its candidates; minus infinity for -1."""
+    scores = np.empty(found.shape, dtype=np.float32)
+    found = np.ascontiguousarray(found)
+    threads = faiss.omp_get_max_threads()
+    if found.size < FEW:
+        faiss.omp_set_num_threads(1)  # of this thread alone
+    try:
+        faiss.fvec_inner_products_by_idx(  # type: ignore[attr-defined]
+            *(faiss.swig_ptr(array) for array in (scores, queries, keys, found)),
+            keys.shape[1],
+            *found.shape,
+        )
+    finally:
+        faiss.omp_set_num_threads(threads)
+    return scores
 
 
 def _propose(queries: Matrix, keys: Matrix, width: int, rows: Positions | None) -> Proposals:
@@ -130,8 +153,7 @@ def _propose(queries: Matrix, keys: Matrix, width: int, rows: Positions | None) 
 
 
 def _knn(queries: Matrix, keys: Matrix, k: int) -> Proposals:
-    rough, found = faiss.knn(queries, keys, k, metric=faiss.METRIC_INNER_PRODUCT)
-    return rough, found
+    return faiss.knn(queries, keys, k, metric=faiss.METRIC_INNER_PRODUCT)
 
 
 def _rescan(

@@ -1,5 +1,6 @@
 """Whether a store is what its JSON says: every byte is read."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -30,6 +31,7 @@ def verify(path: Path) -> list[str]:
 
 def _faults(path: Path, state: State) -> list[str]:
     faults = []
+    check: Callable[[Path, State], object]
     for file in state.files():
         try:
             found = digest(checked(path, file))
@@ -43,7 +45,7 @@ def _faults(path: Path, state: State) -> list[str]:
             )
     if faults:
         return faults  # what is in damaged files is not looked at
-    for check in (_items, _keys, _index):
+    for check in (_items, _keys, files.open_index):
         try:
             check(path, state)
         except ClipfgError as error:
@@ -71,12 +73,3 @@ def _keys(path: Path, state: State) -> None:
                 f"Expected keys of unit norm, got {norms[off[0]]:.4g} in row {start + off[0]}"
                 f" of {path / state.keys.name}."
             )
-
-
-def _index(path: Path, state: State) -> None:
-    index = files.open_index(path, state)
-    if state.index is not None and index.rows != state.rows:
-        raise StoreError(
-            f"Expected {state.rows:,} keys in the index {path / state.index.name}, got"
-            f" {index.rows:,}; build the store again."
-        )

@@ -19,7 +19,16 @@ from clipfg.embedding.cache import EmbeddingCache
 from clipfg.encoders import Encoder
 from clipfg.errors import DataError, StoreError, UsageError
 from clipfg.settings import Settings
-from clipfg.store import KeyStore, has_store, merge, parse_where, verify, writing
+from clipfg.store import (
+    KeyStore,
+    compare,
+    has_store,
+    merge,
+    parse_where,
+    read_state,
+    verify,
+    writing,
+)
 from clipfg.types import ClassList, Manifest
 from clipfg.workflows.classify import Progress, feature_batches
 from clipfg.workflows.failures import Failures
@@ -87,10 +96,9 @@ def run_build(
     """
     path = store_path(settings)
     failures = Failures()
-    before = KeyStore.load(path) if has_store(path) else None
-    new = _embedded(settings, before, failures, prefix, progress)
+    new = _embedded(settings, _held(path), failures, prefix, progress)
     with writing(path) as writer:
-        held = KeyStore.load(path) if has_store(path) else None
+        held = _held(path)
         if held is not None:
             held.check_encoder(new.fingerprint, new.model, new.precision)
         store = KeyStore.of(
@@ -106,8 +114,18 @@ def run_build(
         store.device = settings.device
         store.commit(writer)
         failures.write(path / "failures.jsonl")
-    gone = int((store.rows(held.ids) < 0).sum()) if held else 0
-    return IndexRun(path, len(store), len(store), removed=gone, skipped=len(failures))
+    if held is None:
+        return IndexRun(path, len(store), len(store), skipped=len(failures))
+    changes = compare(held, new.items, new.keys, new.classes)
+    return IndexRun(
+        path,
+        len(store),
+        added=len(changes.new),
+        updated=len(changes.changed),
+        unchanged=len(changes.unchanged),
+        removed=int((store.rows(held.ids) < 0).sum()),
+        skipped=len(failures),
+    )
 
 
 def run_add(
@@ -135,15 +153,15 @@ def run_add(
         if prune:
             store.remove(vanished)
         pruned = len(vanished) if prune else 0
-        if changes.added or changes.updated or pruned:
+        if len(changes.new) or len(changes.changed) or pruned:
             store.commit(writer)
         failures.write(path / "failures.jsonl")
     return IndexRun(
         path,
         len(store),
-        changes.added,
-        changes.updated,
-        changes.unchanged,
+        added=len(changes.new),
+        updated=len(changes.changed),
+        unchanged=len(changes.unchanged),
         removed=pruned,
         vanished=() if prune else tuple(vanished),
         skipped=len(failures),
@@ -158,6 +176,7 @@ def run_remove(settings: Settings, ids: Sequence[str], where: Sequence[str]) -> 
     path = store_path(settings)
     if bool(ids) == bool(where):
         raise UsageError("Expected ids, or --where CONDITION, to say which items to remove.")
+    read_state(path)  # where there is no store, no folder is made
     with writing(path) as writer:
         store = KeyStore.load(path)
         store.device = settings.device
@@ -179,7 +198,7 @@ def store_info(settings: Settings) -> dict[str, Any]:
         "store": str(path),
         "keys": len(store),
         "width": store.dim,
-        "mib": sum(file.stat().st_size for file in path.iterdir() if file.is_file()) / 2**20,
+        "mib": sum(file.size for file in read_state(path).files()) / 2**20,
         "model": store.model or None,
         "precision": store.precision or None,
         "fingerprint": store.fingerprint[:12] or None,
@@ -202,6 +221,18 @@ def store_path(settings: Settings) -> Path:
     if settings.store is None:
         raise UsageError("Expected --store DIR, the folder of a key store, got none.")
     return settings.store
+
+
+def _held(path: Path) -> KeyStore | None:
+    """The store that a build replaces; None where there is none, or none that can be used."""
+    if not has_store(path):
+        return None
+    read_state(path)  # what another version of clipfg wrote is not replaced
+    try:
+        return KeyStore.load(path)
+    except StoreError as error:
+        logger.warning(f"The store is replaced without a look at it: {error}")
+        return None
 
 
 def _embedded(

@@ -11,7 +11,7 @@ from clipfg.store import KeyStore, verify
 from clipfg.store import index as indexes
 from tests.store.stores import brute_force, clustered, found_ids, make, store_of, table
 
-FACTORIES = ["IVF16,Flat", "HNSW16", "IVF16,PQ8x4", "OPQ8,PQ8x4", "SQ8", "IVF8,SQ8,RFlat"]
+FACTORIES = ["IVF16,Flat", "HNSW16", "IVF8,PQ8x4", "PQ8x4", "SQ8", "IVF8,SQ8,RFlat"]
 
 
 def recall(store: KeyStore, queries: np.ndarray, k: int = 10) -> float:

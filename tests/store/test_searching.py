@@ -36,6 +36,7 @@ def test_search_is_brute_force_with_ties_by_id(n, dim, k, queries, share, block,
     where = None if share is None else np.random.default_rng(seed).random(n) < share
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(searching, "BLOCK", block)
+        patch.setattr(searching, "MOST_QUERIES", 12)
         check(store, lattice(queries, dim, seed + 1), k, where)
 
 

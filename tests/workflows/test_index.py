@@ -2,9 +2,11 @@
 
 import json
 import logging
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from clipfg.cli import main
@@ -93,7 +95,9 @@ def test_a_folder_of_pictures_over_its_life(photos, tmp_path, capsys, monkeypatc
     assert index("add", photos, "--prune", store=store) == 0
     assert "b/2.png" not in KeyStore.load(store).ids
 
+    capsys.readouterr()
     assert index("build", photos, *MODEL, store=store) == 0
+    assert "6 keys (6 unchanged)" in capsys.readouterr().err
     assert index("build", photos, *MODEL, store=tmp_path / "fresh") == 0
     again, fresh = KeyStore.load(store), KeyStore.load(tmp_path / "fresh")
     assert again.items.equals(fresh.items)
@@ -221,6 +225,48 @@ def test_an_index_is_kept_through_a_rebuild(tmp_path, capsys) -> None:
     [facts] = json.loads(capsys.readouterr().out)
     assert facts["index"] == "IVF4,Flat"
     assert facts["recall_at_10"] >= 0.9
+
+
+def test_a_damaged_store_can_be_built_again(tmp_path, capsys) -> None:
+    store, data = tmp_path / "store", features(tmp_path / "a.npz")
+    assert index("build", data, store=store) == 0
+    next(store.glob("keys-*")).unlink()
+    assert index("add", data, store=store) == 1
+    assert "build the store again" in capsys.readouterr().err
+    assert index("build", data, store=store) == 0
+    assert "12 added" in capsys.readouterr().err
+    assert verify(store) == []
+    newer = (store / "store.json").read_text().replace('"format": 1', '"format": 2')
+    (store / "store.json").write_text(newer)
+    assert index("build", data, store=store) == 1  # not clipfg's of today to replace
+    assert "another version of clipfg" in capsys.readouterr().err
+    assert (store / "store.json").read_text() == newer
+
+
+def test_no_folder_is_made_where_nothing_is_kept(tmp_path) -> None:
+    for command in (["remove", "x"], ["info"], ["verify"], ["add", features(tmp_path / "a.npz")]):
+        assert index(*command, store=tmp_path / "none") == 1
+    assert not (tmp_path / "none").exists()
+
+
+def test_torch_and_faiss_share_a_process(tmp_path) -> None:
+    """Each brings an OpenMP of its own; neither answers otherwise after the other, or beside it."""
+    import torch
+
+    rng = np.random.default_rng(0)
+    keys = Features(("",) * 800, rng.standard_normal((800, 32)), np.zeros(800)).pooled
+    items = pa.table({"id": list(map(str, range(800))), "uri": [""] * 800})
+    stores = [KeyStore.of(items, keys, factory=factory) for factory in ("Flat", "IVF8,Flat")]
+    matrix = torch.from_numpy(keys)
+    alone = [store.search(keys[:200], 5) for store in stores]
+    product = matrix @ matrix.T
+    with ThreadPoolExecutor(3) as pool:
+        works = [lambda s=store: s.search(keys[:200], 5) for store in stores]
+        done = [pool.submit(work) for _ in range(5) for work in works]
+        products = [pool.submit(lambda: matrix @ matrix.T) for _ in range(5)]
+    for number, future in enumerate(done):
+        np.testing.assert_array_equal(future.result().positions, alone[number % 2].positions)
+    assert all(torch.equal(future.result(), product) for future in products)
 
 
 def test_no_store_is_named(capsys) -> None:
