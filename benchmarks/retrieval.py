@@ -1,10 +1,11 @@
 """Retrieval by class names, beside a plain loop; then composed and negated queries.
 
-    python -m benchmarks.retrieval --dataset ../shared/data/cub100 --model ../shared/models/lit-birds
+    python -m benchmarks.retrieval --dataset PHOTOS --model MODEL
 
-The loop is what people write: transformers, NumPy, one text at a time, every picture embedded. Its
-model has to be one that `transformers.AutoModel` loads. `--plain 0` leaves it out, a smaller number
-embeds so many pictures and scales the time.
+Photos lie in a folder per class, or a manifest labels them. The loop is what people write:
+transformers, NumPy, one text at a time, every picture embedded; its model has to be one that
+`transformers.AutoModel` loads. `--plain 0` leaves it out, any other number embeds so many pictures
+and scales the time. With `--cache-dir` the first run may find embeddings there already.
 """
 
 import argparse
@@ -26,7 +27,8 @@ from clipfg.settings import Settings
 from clipfg.types import Manifest
 from clipfg.workflows.failures import Failures
 from clipfg.workflows.index import store_in_memory
-from clipfg.workflows.retrieve import RetrieveRun, Wish, run_retrieve
+from clipfg.workflows.retrieve import RetrieveRun, run_retrieve
+from clipfg.workflows.searching import Wish
 
 Ranking = list[NDArray[np.bool_]]
 
@@ -85,7 +87,7 @@ def names_table(given: argparse.Namespace, settings: Settings) -> None:
     manifest = load_dataset(given.dataset)
     names = manifest.classes.names if manifest.classes else ()
     whole = settings.model_copy(update={"top_k": len(manifest)})
-    first, seconds = by_clipfg(whole, names, raw=True)
+    _, seconds = by_clipfg(whole, names, raw=True)
     again, warm = by_clipfg(whole, names, raw=True)
     print(f"{given.dataset}: {len(names)} class names over {len(manifest):,} pictures\n")
     print(f"{'clipfg, names as they are':28} {figures(rankings(again))}   {seconds:7.1f} s")

@@ -121,13 +121,13 @@ def retrieve(
     sentences are used as they are. Without --store, --dataset is embedded, or read from the cache.
     """
     settings = options.resolve(dict(locals()))
-    if dataset is not None and store is None:  # a flag wins over a configured store
-        settings = settings.model_copy(update={"store": None})
 
     from clipfg.cli.console import progress_bar, stderr
     from clipfg.workflows.retrieval_page import page_path, write_page
-    from clipfg.workflows.retrieve import DUPLICATE, Wish, run_retrieve
+    from clipfg.workflows.retrieve import run_retrieve, searched_in
+    from clipfg.workflows.searching import DUPLICATE, Wish
 
+    settings = searched_in(settings, store, dataset)
     wish = Wish(
         weight=weight,
         negated=tuple(negated or ()),

@@ -9,8 +9,9 @@ from clipfg.data.thumbnails import thumbnail
 from clipfg.errors import ItemError
 from clipfg.evaluation.gallery import Group, Tile, render_gallery
 from clipfg.prompting.prompt_set import loose
-from clipfg.workflows.retrieve import Found, RetrieveRun, Wish
+from clipfg.workflows.retrieve import Found, RetrieveRun
 from clipfg.workflows.run_folder import default_folder
+from clipfg.workflows.searching import Wish
 
 MOST_TILES = 1000
 """Pictures on a page, at most: some 8 KB each."""

@@ -1,6 +1,5 @@
 """Retrieve: the pictures of a store or a data set that are nearest to texts and photos."""
 
-import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,10 +14,9 @@ from clipfg.embedding.cache import EmbeddingCache
 from clipfg.encoders import Encoder, load_encoder
 from clipfg.errors import DataError, UsageError
 from clipfg.functional.composing import compose
-from clipfg.functional.picking import pick
 from clipfg.prompting import load_prompts
 from clipfg.settings import Settings
-from clipfg.store import Hits, KeyStore, parse_where
+from clipfg.store import KeyStore, parse_where
 from clipfg.types import UNLABELLED
 from clipfg.workflows.classify import Progress
 from clipfg.workflows.failures import Failures
@@ -31,61 +29,12 @@ from clipfg.workflows.querying import (
     embed_phrases,
     read_queries,
 )
-
-logger = logging.getLogger("clipfg")
+from clipfg.workflows.searching import Wish, search
 
 K = 10
 """Hits of a query unless --top-k says otherwise."""
-DUPLICATE = 0.98
-"""Cosine from which two pictures count as one.
-
-Re-saved copies of bird photos lie above it, different photos below (lit-birds: 4,499 of 4,499 have
-no neighbour there; CLIP ViT-B/32 on aircraft: 99.7 %). Crops and mirrored copies lie below it too:
-where they lie depends on the encoder, so a lower limit is for whoever knows theirs.
-"""
 SAMPLE = 16_384
 """Keys from which the spread of a query's cosines is taken, at most."""
-DEEPER = 4
-"""How many times more candidates are looked at when too few pass."""
-
-
-@dataclass(frozen=True)
-class Wish:
-    """How queries are put together, and which hits are kept.
-
-    Parameters
-    ----------
-    weight
-        The share of texts against photos, where a query has both.
-    negated
-        Phrases that must not be true of a hit.
-    raw
-        Texts are used as they are, with no prompts around them.
-    where
-        Conditions on items, as `parse_where` takes them.
-    duplicate
-        Leave out hits whose cosine with an earlier one, or with a photo of the query, is so high.
-    per_class
-        The most hits of one label.
-    """
-
-    weight: float = 0.5
-    negated: tuple[str, ...] = ()
-    raw: bool = False
-    where: tuple[str, ...] = ()
-    duplicate: float | None = None
-    per_class: int | None = None
-
-    def check(self) -> None:
-        """Raises `UsageError` for a number out of range or a blank phrase, before any work."""
-        if not 0 <= self.weight <= 1:
-            raise UsageError(f"Expected a --weight from 0 to 1, got {self.weight:g}.")
-        if self.duplicate is not None and not 0 < self.duplicate <= 1:
-            raise UsageError(f"Expected a --duplicate above 0, to 1, got {self.duplicate:g}.")
-        if self.per_class is not None and self.per_class < 1:
-            raise UsageError(f"Expected --per-class from 1 up, got {self.per_class}.")
-        if not all(phrase.strip() for phrase in self.negated):
-            raise UsageError("Expected a phrase after --not, got nothing.")
 
 
 @dataclass(frozen=True)
@@ -121,6 +70,8 @@ class RetrieveRun:
 
 def retrieve(
     *query: str | Path,
+    store: str | Path | None = None,
+    dataset: str | Path | None = None,
     weight: float = 0.5,
     negated: Iterable[str] = (),
     raw: bool = False,
@@ -131,14 +82,20 @@ def retrieve(
 ) -> list[dict[str, Any]]:
     """`clipfg retrieve` from Python: texts and photos make one query; a row for each hit.
 
-    `options` are those of the command line (`store`, `dataset`, `top_k`, ...). Raises
-    `ClipfgError`s, as `run_retrieve` does.
+    `options` are those of the command line (`top_k`, `model`, ...). Raises `ClipfgError`s, as
+    `run_retrieve` does.
     """
     wish = Wish(weight, tuple(negated), raw, tuple(where), duplicate, per_class)
-    settings = Settings.resolve(**options)
-    if options.get("dataset") and not options.get("store"):
-        settings = settings.model_copy(update={"store": None})
+    data = None if dataset is None else str(dataset)
+    settings = searched_in(Settings.resolve(store=store, dataset=data, **options), store, data)
     return run_retrieve([str(part) for part in query], settings, wish).rows
+
+
+def searched_in(settings: Settings, store: object, dataset: object) -> Settings:
+    """A data set that was asked for wins over a store that is merely configured."""
+    if dataset is None or store is not None:
+        return settings
+    return settings.model_copy(update={"store": None})
 
 
 def run_retrieve(
@@ -170,7 +127,7 @@ def run_retrieve(
         )
     mask = parse_where(wish.where, store) if wish.where else None
     k = settings.top_k if "top_k" in settings.model_fields_set else K
-    ranked = _search(store, vectors, k, mask, wish, above)
+    ranked = search(store, vectors, k, mask, wish, above)
     found = [
         Found(query, tuple(_rows(store, query, positions, scores)))
         for query, (positions, scores) in zip(usable, ranked, strict=True)
@@ -244,45 +201,6 @@ def _vectors(
         for query, seen in zip(usable, above, strict=True)
     ]
     return usable, torch.stack(vectors).numpy(), above
-
-
-def _search(
-    store: KeyStore,
-    vectors: NDArray[np.float32],
-    k: int,
-    mask: NDArray[np.bool_] | None,
-    wish: Wish,
-    above: Sequence[Tensor],
-) -> list[tuple[NDArray[np.int64], NDArray[np.float32]]]:
-    """Positions and scores of each query's hits; it looks deeper where too few pass."""
-    if wish.duplicate is None and wish.per_class is None:
-        return _trimmed(store.search(vectors, k, mask))
-    most = int(mask.sum()) if mask is not None else len(store)
-    found: dict[int, tuple[NDArray[np.int64], NDArray[np.float32]]] = {}
-    pending, depth = list(range(len(vectors))), DEEPER * k
-    while pending:
-        hits = _trimmed(store.search(vectors[pending], min(depth, max(most, 1)), mask))
-        for query, (positions, scores) in zip(pending, hits, strict=True):
-            kept = pick(
-                torch.from_numpy(store.keys[positions]),
-                torch.from_numpy(store.labels[positions]),
-                k,
-                per_class=wish.per_class,
-                duplicate=wish.duplicate,
-                above=above[query],
-            ).numpy()
-            found[query] = positions[kept], scores[kept]
-        pending = [q for q in pending if len(found[q][0]) < k] if depth < most else []
-        depth *= DEEPER
-    return [found[query] for query in range(len(vectors))]
-
-
-def _trimmed(hits: Hits) -> list[tuple[NDArray[np.int64], NDArray[np.float32]]]:
-    """Each query's hits without the places that nothing filled."""
-    return [
-        (positions[positions >= 0], scores[positions >= 0])
-        for positions, scores in zip(hits.positions, hits.scores, strict=True)
-    ]
 
 
 def _rows(
