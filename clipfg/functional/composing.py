@@ -6,10 +6,11 @@ sum is ruled by the photos. Each side is therefore divided by the standard devia
 with the keys: the composed score is a sum of standard scores, less their means, which are the same
 for every key. A sum of cosines is the cosine of a sum, so one vector does it all:
 
-    q = w mean(texts) / s_t + (1 - w) mean(photos) / s_p - a sum_j n_j / s_nj
+    q = w mean(texts) / s_t + (1 - w) mean(photos) / s_p - a sum_j n_j / max(s_nj, s_t)
 
-Texts among themselves are not standardised: one that the encoder barely sees has a small spread,
-and dividing by it would blow up its noise (`python -m benchmarks.retrieval` measures both).
+Texts are not standardised among themselves, and a negated phrase is not blown up to more than the
+texts beside it: one that the encoder barely sees has a small spread, and dividing by that would
+make its noise as loud as what the others see. `python -m benchmarks.retrieval` measures both.
 """
 
 import torch
@@ -19,7 +20,7 @@ from torch import Tensor
 from clipfg.errors import DataError
 from clipfg.functional.similarity import unit_norm
 
-AVERSION = 0.4
+AVERSION = 0.5
 """How much a negated phrase counts against the rest, in standard scores."""
 
 
@@ -51,19 +52,17 @@ def compose(
         raise DataError(f"Expected argument `weight` from 0 to 1, got {weight}.")
     if not len(texts) and not len(photos):
         raise DataError("Expected a text or a photo to look for, got neither.")
-    sides = [
-        (share, unit_norm(side.mean(dim=0, keepdim=True))[0])
-        for share, side in ((weight, texts), (1 - weight, photos))
-        if len(side)
-    ]
+    sides = [unit_norm(side.mean(dim=0, keepdim=True)) for side in (texts, photos) if len(side)]
     if len(sides) == 1 and not len(negated):
-        return sides[0][1]
-    if len(sides) == 1:
-        sides = [(1.0, sides[0][1])]
-    sides += [(-aversion, phrase) for phrase in negated]
-    shares = torch.tensor([share for share, _ in sides])
-    rows = torch.stack([row for _, row in sides])
-    return unit_norm(((shares / spread(rows, keys)) @ rows)[None])[0]
+        return sides[0][0]
+    shares = texts.new_tensor([weight, 1 - weight] if len(sides) == 2 else [1.0])
+    wanted = torch.cat(sides)
+    scales = spread(wanted, keys)
+    least = float(scales[0]) if len(texts) else 0.0
+    query = (shares / scales) @ wanted
+    if len(negated):
+        query -= (aversion / spread(negated, keys).clamp_min(least)) @ negated
+    return unit_norm(query[None])[0]
 
 
 def spread(queries: Float[Tensor, "q d"], keys: Float[Tensor, "n d"]) -> Float[Tensor, " q"]:

@@ -47,6 +47,11 @@ class Query:
             tuple(dict.fromkeys(photos.values())),
         )
 
+    @property
+    def title(self) -> str:
+        """The query for a heading: of photos the file's name alone."""
+        return " + ".join((*(Path(uri).name for uri in self.photos), *self.texts))
+
 
 def photo_uri(part: str) -> str | None:
     """The URI of a part of a query that is a photo, or None: it is a text.

@@ -22,7 +22,7 @@ def page_path(asked: str, run: RetrieveRun) -> Path:
     """Where the page goes: the file that was asked for, or a new one under `runs/`."""
     if asked != AUTO:
         return Path(asked).expanduser()
-    folder = default_folder("retrieve", run.found[0].query.name, "")
+    folder = default_folder("retrieve", run.found[0].query.title, "")
     return folder.with_name(f"{folder.name}.html")
 
 
@@ -46,7 +46,7 @@ def write_page(run: RetrieveRun, wish: Wish, path: Path) -> int:
         notes.append(f"{missing:,} of the pictures could not be read: moved or deleted since.")
     if left_out:
         notes.append(f"{left_out:,} more hits are not shown.")
-    title = run.found[0].query.name if len(run.found) == 1 else f"{len(run.found):,} queries"
+    title = run.found[0].query.title if len(run.found) == 1 else f"{len(run.found):,} queries"
     page = render_gallery(title, "", groups, facts=_facts(run, wish), notes=notes)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(page, encoding="utf-8")
@@ -72,7 +72,7 @@ def _group(found: Found, images: dict[str, bytes | None], names: dict[str, str])
     wanted = names.get(loose(texts[0])) if len(texts) == 1 and not photos else None
     tiles = [Tile(images[uri], "the photo asked with", (Path(uri).name,)) for uri in photos]
     tiles += [_tile(row, images[row["path"]], wanted) for row in found.rows]
-    return Group(found.query.name, tuple(tiles), "" if found.rows else "Nothing was found.")
+    return Group(found.query.title, tuple(tiles), "" if found.rows else "Nothing was found.")
 
 
 def _tile(row: dict[str, Any], image: bytes | None, wanted: str | None) -> Tile:
@@ -91,6 +91,6 @@ def _facts(run: RetrieveRun, wish: Wish) -> list[tuple[str, str]]:
         ("model", run.store.model),
         ("not", ", ".join(wish.negated)),
         ("where", ", ".join(wish.where)),
-        ("near-duplicates", f"left out from {wish.duplicate:g}" if wish.duplicate else ""),
+        ("near-duplicates", f"left out from cosine {wish.duplicate:g}" if wish.duplicate else ""),
         ("of each label", f"at most {wish.per_class}" if wish.per_class else ""),
     ]

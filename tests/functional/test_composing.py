@@ -35,9 +35,14 @@ def test_composing_by_hand() -> None:
     query = compose(X, Y, NONE, KEYS, weight=0.25)
     expected = np.array([0.25 / s_x, 0.75 / s_y, 0])
     assert query.numpy() == pytest.approx(expected / np.linalg.norm(expected), abs=1e-6)
-    less = compose(X, NONE, Y, KEYS, aversion=0.5)
-    expected = np.array([1 / s_x, -0.5 / s_y, 0])
-    assert less.numpy() == pytest.approx(expected / np.linalg.norm(expected), abs=1e-6)
+    for wanted, negated, expected in (
+        ((X, NONE), Y, [1 / s_x, -0.5 / s_y, 0]),
+        ((Y, NONE), X, [-0.5 / s_y, 1 / s_y, 0]),  # X spreads less than Y: not blown up
+        ((NONE, Y), X, [-0.5 / s_x, 1 / s_y, 0]),  # a photo's spread is no measure of a text's
+    ):
+        less = compose(*wanted, negated, KEYS, aversion=0.5)
+        length = np.linalg.norm(expected)
+        assert less.numpy() == pytest.approx(np.array(expected) / length, abs=1e-6)
 
 
 def test_texts_among_themselves_are_a_plain_mean() -> None:
@@ -71,7 +76,8 @@ def test_one_vector_ranks_as_a_sum_of_standard_scores(
     loop = weight * standard(normalize(t.mean(0), dim=0))
     loop += (1 - weight) * standard(normalize(p.mean(0), dim=0))
     for row in n:
-        loop -= 0.4 * standard(row)
+        ratio = (keys @ row).std() / (keys @ normalize(t.mean(0), dim=0)).std()
+        loop -= 0.5 * standard(row) * min(1.0, float(ratio))
     fast = keys @ query
     fast = (fast - fast.mean()) / fast.std(correction=0)
     torch.testing.assert_close(fast, loop / loop.std(correction=0), atol=1e-4, rtol=1e-4)
