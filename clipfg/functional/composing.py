@@ -67,5 +67,7 @@ def compose(
 
 def spread(queries: Float[Tensor, "q d"], keys: Float[Tensor, "n d"]) -> Float[Tensor, " q"]:
     """The standard deviation of each query's cosines with the keys; 1 where all are equal."""
+    if not len(keys):
+        return queries.new_ones(len(queries))
     deviations = (queries @ keys.T).std(dim=1, correction=0)
     return torch.where(deviations > 1e-6, deviations, torch.ones_like(deviations))

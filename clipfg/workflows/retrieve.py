@@ -116,8 +116,11 @@ def run_retrieve(
     if queries is not None and parts:
         raise UsageError("Expected either queries on the command line or --queries FILE, got both.")
     asked = read_queries(queries) if queries is not None else [Query.of(parts)]
+    if settings.prompts is not None:
+        load_prompts(settings.prompts)  # a misspelt name costs no embedding
     failures = Failures()
     store, suited = _open(settings, failures, progress)
+    mask = parse_where(wish.where, store) if wish.where else None
     with open_cache(settings) as cache:
         encoder = _query_encoder(settings, store, cache)
         prompts = None if wish.raw else load_prompts(settings.prompts or suited)
@@ -125,7 +128,6 @@ def run_retrieve(
         usable, vectors, above = _vectors(
             asked, wish, wording, store, encoder, cache, settings, failures
         )
-    mask = parse_where(wish.where, store) if wish.where else None
     k = settings.top_k if "top_k" in settings.model_fields_set else K
     ranked = search(store, vectors, k, mask, wish, above)
     found = [

@@ -28,6 +28,7 @@ def test_the_spread_by_hand() -> None:
 
 def test_a_query_that_tells_no_keys_apart_is_not_blown_up() -> None:
     assert spread(X, KEYS[:1]).tolist() == [1.0]
+    assert spread(X, KEYS[:0]).tolist() == [1.0]
 
 
 def test_composing_by_hand() -> None:
