@@ -25,6 +25,7 @@ _PUBLIC = {
     "load_encoder": "clipfg.encoders",
     "load_prompts": "clipfg.prompting",
     "predict": "clipfg.workflows.predict",
+    "retrieve": "clipfg.workflows.retrieve",
     "zeroshot": "clipfg.workflows.zeroshot",
 }
 

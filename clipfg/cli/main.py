@@ -29,6 +29,7 @@ from clipfg.cli import (
     predict,
     prompts,
     report,
+    retrieve,
     zeroshot,
 )
 from clipfg.errors import ClipfgError
@@ -65,6 +66,7 @@ def root(
 app.command("zeroshot")(zeroshot.zeroshot)
 app.command("predict")(predict.predict)
 app.command("embed")(embed.embed)
+app.command("retrieve")(retrieve.retrieve)
 app.command("report")(report.report)
 app.add_typer(index.app, name="index")
 app.add_typer(models.app, name="models")

@@ -79,6 +79,7 @@ class _Embedded:
     model: str
     precision: str
     origin: str
+    prompts: str
     listed: frozenset[str]  # all ids of the data, those that could not be used too
 
 
@@ -126,6 +127,22 @@ def run_build(
         removed=int((store.rows(held.ids) < 0).sum()),
         skipped=len(failures),
     )
+
+
+def store_in_memory(
+    settings: Settings, failures: Failures, progress: Progress | None = None
+) -> tuple[KeyStore, str]:
+    """The store that `run_build` would write, kept nowhere, and the prompt set that suits it."""
+    new = _embedded(settings, None, failures, "", progress)
+    store = KeyStore.of(
+        new.items,
+        new.keys,
+        classes=new.classes,
+        model=new.model,
+        precision=new.precision,
+        fingerprint=new.fingerprint,
+    )
+    return store, new.prompts
 
 
 def run_add(
@@ -254,7 +271,15 @@ def _embedded(
         kept, keys = _keys(settings, data, encoder, cache, dim, failures, progress)
     items = _items(data.manifest, kept, prefix, origin := _origin(settings, data.manifest))
     listed = frozenset(prefix + identity for identity in data.manifest.ids)
-    return _Embedded(items, keys, data.manifest.classes, *made_by, origin=origin, listed=listed)
+    return _Embedded(
+        items,
+        keys,
+        data.manifest.classes,
+        *made_by,
+        origin=origin,
+        prompts=data.manifest.prompts,
+        listed=listed,
+    )
 
 
 def _encoder(
