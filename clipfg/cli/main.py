@@ -21,9 +21,11 @@ from clipfg import __version__
 from clipfg.cli import (
     cache,
     datasets,
+    demos,
     doctor,
     embed,
     heads,
+    icl,
     models,
     predict,
     prompts,
@@ -64,6 +66,8 @@ def root(
 app.command("zeroshot")(zeroshot.zeroshot)
 app.command("predict")(predict.predict)
 app.command("embed")(embed.embed)
+app.command("demos")(demos.demos)
+app.command("icl")(icl.icl)
 app.command("report")(report.report)
 app.add_typer(models.app, name="models")
 app.add_typer(datasets.app, name="datasets")

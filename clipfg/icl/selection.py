@@ -3,15 +3,15 @@
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Literal, get_args
+from typing import ClassVar, Literal, TypeVar
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from clipfg.errors import UsageError
 from clipfg.registry import Registry
 
+T = TypeVar("T")
 Order = Literal["first", "last"]
 """Where the most similar demonstration stands: first, or last and so next to the question."""
 
@@ -66,14 +66,9 @@ DEMONSTRATIONS.register("diverse", "clipfg.icl.diverse:Diverse")
 DEMONSTRATIONS.register("image-then-text", "clipfg.icl.image_then_text:ImageThenText")
 
 
-def in_order(chosen: Int[Tensor, " k"], order: str) -> Int[Tensor, " k"]:
-    """Positions chosen best first, in the order in which they are shown.
-
-    Raises `UsageError` for an order that there is not.
-    """
-    if order not in get_args(Order):
-        raise UsageError(f"Expected --order {' or '.join(get_args(Order))}, got {order!r}.")
-    return chosen if order == "first" else chosen.flip(0)
+def in_order(chosen: Sequence[T], order: Order) -> list[T]:
+    """What was chosen best first, in the order in which it is shown."""
+    return list(chosen) if order == "first" else list(reversed(chosen))
 
 
 def vote(labels: Sequence[int], classes: int) -> Float[Tensor, " c"]:
