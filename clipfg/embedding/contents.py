@@ -25,12 +25,13 @@ def contents_of(uris: Iterable[str], cache: EmbeddingCache) -> dict[str, bytes]:
         if is_settled(signatures[uri], seen_ns):
             settled.add(uri)
     contents = cache.contents(signatures)
+    new = []
     for uri in [uri for uri in signatures if uri not in contents]:
         try:
             contents[uri] = hashlib.blake2b(read(uri), digest_size=16).digest()
         except ItemError:
-            settled.discard(uri)
-        else:
-            if uri in settled:
-                cache.remember([(uri, signatures[uri], contents[uri])])
+            continue
+        if uri in settled:
+            new.append((uri, signatures[uri], contents[uri]))
+    cache.remember(new)
     return contents

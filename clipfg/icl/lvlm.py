@@ -1,5 +1,6 @@
 """Language models that see (LVLMs), of transformers: asked by scoring what they might answer."""
 
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,6 +24,9 @@ ROUGH = 0.1
 """Nats a token by which cached scores may miss plain ones, by number format; else `ROUGH`."""
 
 PROBE = "x"
+"""Stands for an answer where only the template around it matters."""
+
+logger = logging.getLogger("clipfg")
 
 
 @dataclass(frozen=True)
@@ -85,7 +89,7 @@ class LVLM:
         """
         from transformers import AutoProcessor
 
-        with self._reading():
+        with self._within(f"Reading the processor of {self.name}"):
             processor = AutoProcessor.from_pretrained(
                 self.folder, local_files_only=True, trust_remote_code=False
             )
@@ -103,7 +107,7 @@ class LVLM:
         """The model; in evaluation mode, no gradients. Raises as `processor` does."""
         from transformers import AutoModelForImageTextToText
 
-        with self._reading():
+        with self._within(f"Reading {self.name} as a language model that sees"):
             model, report = AutoModelForImageTextToText.from_pretrained(
                 self.folder,
                 local_files_only=True,
@@ -120,13 +124,13 @@ class LVLM:
         return model.to(self.device).eval().requires_grad_(False)
 
     @contextmanager
-    def _reading(self) -> Iterator[None]:
-        """Transformers' own remarks hushed, and its errors made one sentence."""
-        from transformers.utils import logging
+    def _within(self, doing: str) -> Iterator[None]:
+        """Transformers' own remarks hushed, and its errors made one sentence: what `doing` met."""
+        from transformers.utils import logging as remarks
 
-        verbosity, bar = logging.get_verbosity(), logging.is_progress_bar_enabled()
-        logging.set_verbosity_error()
-        logging.disable_progress_bar()
+        verbosity, bar = remarks.get_verbosity(), remarks.is_progress_bar_enabled()
+        remarks.set_verbosity_error()
+        remarks.disable_progress_bar()
         try:
             yield
         except ImportError as error:
@@ -134,14 +138,11 @@ class LVLM:
             raise MissingError(f"{self.name} needs a package that is not here: {reason}") from None
         except Exception as error:  # parsers of foreign files raise what they like
             reason = " ".join(str(error).split())[:200] or type(error).__name__
-            raise DataError(
-                f"Expected a language model that sees in {self.folder}, got one that transformers"
-                f" cannot load ({reason})."
-            ) from None
+            raise DataError(f"{doing} failed: {reason}.") from None
         finally:
-            logging.set_verbosity(verbosity)
+            remarks.set_verbosity(verbosity)
             if bar:
-                logging.enable_progress_bar()
+                remarks.enable_progress_bar()
 
     def text_of(self, turns: Sequence[Turn]) -> tuple[str, str]:
         """The prompt as the chat template writes it, and what it puts before an answer.
@@ -149,7 +150,7 @@ class LVLM:
         The second is what stands between "Assistant:" and the answer in a conversation that has
         one: a space with some templates, nothing with others.
         """
-        with self._reading():
+        with self._within(f"The chat template of {self.name}"):
             prompt = self._render(turns, open_end=True)
             whole = self._render([*turns, Turn("assistant", (PROBE,))], open_end=False)
         rest = whole.removeprefix(prompt)
@@ -174,9 +175,9 @@ class LVLM:
     ) -> Scores:
         """How likely each answer is after the turns.
 
-        The prompt passes through the model once. With the first prompt, the shortest answer is
-        also scored by a plain pass; where the two differ, as they may with a family whose layers
-        keep other things than keys and values, all further scores are plain ones.
+        The prompt passes through the model once. With the first prompt, one answer is also scored
+        by a plain pass; where the two differ, as they may with a family whose layers keep other
+        things than keys and values, all scores are plain ones.
 
         Parameters
         ----------
@@ -191,10 +192,18 @@ class LVLM:
         reads.
         """
         inputs, split = self._encode(turns, pictures, answers)
-        if self._agrees is None:
-            self._agrees = self._check(inputs, split)
-        compute = cached_scores if self._agrees else plain_scores
-        totals = compute(self.model, inputs, split)
+        try:
+            longer = [row for row, tail in enumerate(split.tails) if len(tail) > 1]
+            if self._agrees is None and longer:  # of one token there is nothing to go on with
+                self._agrees = self._check(inputs, split, longer[0])
+            compute = plain_scores if self._agrees is False else cached_scores
+            totals = compute(self.model, inputs, split)
+        except torch.OutOfMemoryError:
+            tokens = inputs["input_ids"].shape[1]
+            raise DataError(
+                f"Expected room on {self.device} for {self.name} and a prompt of {tokens:,} tokens,"
+                " got too little memory; try fewer --shots, or --precision bf16."
+            ) from None
         if not torch.isfinite(totals).all():
             raise DataError(
                 f"Expected finite log-probabilities from {self.name}, got others in {self.dtype};"
@@ -209,7 +218,7 @@ class LVLM:
         tokenizer = self.processor.tokenizer
         # Templates that write the first special token themselves must not be given it twice.
         special = not (tokenizer.bos_token and prompt.startswith(tokenizer.bos_token))
-        with self._reading():
+        with self._within(f"Making a prompt for {self.name}"):
             batch = self.processor(
                 text=[prompt],
                 images=[list(pictures)],
@@ -240,15 +249,22 @@ class LVLM:
                 f" {tokens:,}; take fewer --shots or smaller pictures."
             )
 
-    def _check(self, inputs: dict[str, Tensor], answers: Answers) -> bool:
-        """Whether cached and plain scores agree on one answer of this very prompt."""
-        row = min(range(len(answers.tails)), key=lambda row: (answers.lengths[row] < 2, row))
+    def _check(self, inputs: dict[str, Tensor], answers: Answers, row: int) -> bool:
+        """Whether cached and plain scores agree on one of the answers to this very prompt."""
         one = Answers(answers.dropped, [answers.tails[row]], [answers.starts[row]])
         twice = Answers(answers.dropped, one.tails * 2, one.starts * 2)
         try:
             cached = cached_scores(self.model, inputs, twice)
+        except torch.OutOfMemoryError:
+            raise
         except (TypeError, AttributeError, KeyError, IndexError, RuntimeError):
-            return False
+            cached = torch.tensor([torch.nan])
         plain = plain_scores(self.model, inputs, one)
         allowed = AGREEMENT.get(self.dtype, ROUGH) * one.lengths[0]
-        return bool((cached - plain).abs().max() <= allowed)
+        agrees = bool((cached - plain).abs().max() <= allowed)
+        if not agrees:
+            logger.warning(
+                f"{self.name} does not go on from a prompt that it has read, so each answer is"
+                " scored with a pass of its own: right, and slow."
+            )
+        return agrees

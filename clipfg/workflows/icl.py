@@ -145,9 +145,9 @@ class _Job:
 
 def _evaluate(job: _Job, progress: Progress | None) -> IclRun:
     pool = gather(job.data, job.encoder, job.settings, job.cache, job.folder.fail, progress)
-    usable = ~_in_store(job, pool) & (pool.labels != UNLABELLED)
-    excluded = int(_in_store(job, pool).sum())
-    if excluded:
+    stored = _in_store(job, pool)
+    usable = ~stored & (pool.labels != UNLABELLED)
+    if excluded := int(stored.sum()):
         logger.warning(
             f"{excluded:,} of {len(pool):,} pictures are in the store, by id or by content; they"
             " take no part."

@@ -111,7 +111,7 @@ def test_an_answer_that_merges_with_the_prompt(lvlm, pictures) -> None:
         lvlm.processor.chat_template = template
 
 
-def test_a_cache_of_another_kind_is_found_out(qwen, pictures, monkeypatch) -> None:
+def test_a_cache_of_another_kind_is_found_out(qwen, pictures, monkeypatch, caplog) -> None:
     """Where cached scores are wrong, plain ones are used: here the rotary shift gets lost."""
     model = LVLM("qwen", qwen)
     honest = LVLM("qwen", qwen).score(QUESTION.turns, pictures, NAMES).totals
@@ -125,6 +125,7 @@ def test_a_cache_of_another_kind_is_found_out(qwen, pictures, monkeypatch) -> No
     monkeypatch.setattr(type(model.model.model), "compute_3d_position_ids", forgetful)
     totals = model.score(QUESTION.turns, pictures, NAMES).totals
     assert model._agrees is False
+    assert "a pass of its own" in caplog.text
     np.testing.assert_allclose(totals, honest, atol=1e-4)
 
 
@@ -137,8 +138,18 @@ def test_a_prompt_that_is_too_long_says_so(qwen, pictures) -> None:
 
 def test_names_that_are_pictures_to_the_tokenizer_are_an_error(qwen, pictures) -> None:
     model = LVLM("qwen", qwen)
-    with pytest.raises(DataError):
+    with pytest.raises(DataError, match="Making a prompt"):
         model.score(turns([], "a", "<|image_pad|>?", "Name it."), pictures[:1], NAMES)
+
+
+def test_too_little_memory_says_what_to_take_less_of(qwen, pictures, monkeypatch) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    model = LVLM("qwen", qwen)
+    monkeypatch.setattr(type(model.model), "forward", fail)
+    with pytest.raises(DataError, match=r"fewer --shots"):
+        model.score(QUESTION.turns, pictures, NAMES)
 
 
 @pytest.fixture
