@@ -49,6 +49,7 @@ class Settings(BaseSettings):
     instruction: str | None = Field(None, description="what is said before the first picture")
     question: str = Field("What is shown in this picture?", min_length=1)
     lvlm: str | None = Field(None, description="a language model that sees")
+    store: Path | None = Field(None, description="the folder of a key store")
     seed: int = Field(0, ge=0, description="of everything random")
     batch_size: Annotated[int, Field(ge=1, le=65536)] = 32
     device: str = Field("auto", description="auto, cpu, cuda, cuda:1, mps")
