@@ -40,7 +40,6 @@ class Settings(BaseSettings):
     ensemble: str = Field("mean", description="how a class's sentences become one weight")
     transductive: str | None = Field(None, description="a refinement on the unlabelled pool")
     head: Path | None = Field(None, description="a saved head")
-    store: Path | None = Field(None, description="a key store's folder")
     shots: str | None = Field(None, description="pictures to learn from, or to show")
     strategy: str | None = Field(None, description="how pictures are selected")
     order: Literal["first", "last"] = Field("first", description="where the most similar stands")

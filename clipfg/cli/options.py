@@ -177,10 +177,6 @@ TopK = Annotated[
     int | None,
     typer.Option("--top-k", "-k", help="Answers kept per picture.", rich_help_panel=OUTPUT),
 ]
-Store = Annotated[
-    Path | None,
-    typer.Option("--store", metavar="DIR", help="A key store.", rich_help_panel=DATA),
-]
 ShownShots = Annotated[
     str | None,
     typer.Option(

@@ -191,14 +191,20 @@ def _evaluate(job: _Job, progress: Progress | None) -> IclRun:
 
 
 def _in_store(job: _Job, pool: Pool) -> NDArray[np.bool_]:
-    """Which pictures the store holds: one that shows itself answers itself."""
-    stored = set(job.store.items["id"].to_pylist())
-    contents = contents_of(job.store.items["uri"].to_pylist(), job.cache)
-    known = set(contents.values())
+    """Which pictures the store holds: one that shows itself answers itself.
+
+    Pictures are the same by their content; by their id where the content of one cannot be read.
+    Folders number their pictures alike, so equal ids alone mean nothing.
+    """
+    ids, uris = (job.store.items[name].to_pylist() for name in ("id", "uri"))
+    stored = contents_of(uris, job.cache)
+    contents = set(stored.values())
+    named = set(ids)
+    unread = {identity for identity, uri in zip(ids, uris, strict=True) if uri not in stored}
     own = contents_of(pool.uris, job.cache)
     return np.array(
         [
-            identity in stored or own.get(uri) in known
+            own[uri] in contents or identity in unread if uri in own else identity in named
             for identity, uri in zip(pool.ids, pool.uris, strict=True)
         ]
     )

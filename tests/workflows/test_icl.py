@@ -1,6 +1,7 @@
 """In-context evaluation on drawn flowers and a tiny language model with random weights."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from clipfg.data.loading import load_dataset
+from clipfg.embedding.feature_files import write_features
 from clipfg.embedding.pipeline import collect
 from clipfg.encoders import load_encoder
 from clipfg.errors import DataError, ItemError, StoreError, UsageError
@@ -52,21 +54,23 @@ def test_the_vote_is_that_of_the_nearest_by_brute_force(home, options, shots) ->
     manifest, store = load_dataset(str(home / "photos")), KeyStore.load(home / "store")
     encoder = load_encoder("builtin:florette", precision="fp32", device="cpu")
     queries = collect(manifest, encoder, None)
+    assert manifest.classes is not None
+    assert store.classes is not None
+    named = [store.classes.names[label] for label in store.labels]
     hits = 0
     for row, query, label in zip(rows_of(run.folder), queries.pooled, queries.labels, strict=True):
-        best = np.argsort(-(np.asarray(store.keys) @ query), kind="stable")[:shots]
+        order = np.argsort(-(np.asarray(store.keys) @ query), kind="stable")
+        best = [i for i in order if named[i] in manifest.classes][:shots]
         assert row["demonstrations"] == [store.ids[i] for i in best]
-        assert store.classes is not None
-        names = [store.classes.names[store.labels[i]] for i in best]
+        names = [named[i] for i in best]
         assert row["shown"] == names
         winner = max(names, key=lambda name: (names.count(name), -names.index(name)))
         assert row["vote"] == winner
-        assert manifest.classes is not None
         hits += winner == manifest.classes.names[label]
     reports = run.comparison.reports
     assert list(reports) == ["zero-shot", f"vote of {shots} shown"]
     assert reports[f"vote of {shots} shown"].metrics["top1"].value == pytest.approx(hits / N)
-    assert hits > N / 2
+    assert hits > N / 3
     assert (run.done, run.excluded, run.exit_code) == (N, 0, 0)
 
 
@@ -165,8 +169,27 @@ def test_pictures_of_the_store_take_no_part(home, options, tmp_path, caplog) -> 
     run = run_icl(options(dataset=str(tmp_path / "mixed")))
     assert (run.done, run.excluded) == (4, 8)
     assert "8 of 12 pictures are in the store" in caplog.text
+    photos_of(train, tmp_path / "same")
     with pytest.raises(DataError, match="another split"):
-        run_icl(options(dataset="synthflora", split="train", limit=10))
+        run_icl(options(dataset=str(tmp_path / "same")))
+
+
+def test_where_contents_cannot_be_read_ids_count(home, options, tmp_path) -> None:
+    """Features have no content; here those of four pictures of the store and of four others."""
+    encoder = load_encoder("builtin:florette", precision="fp32", device="cpu")
+    parts = [collect(drawn(split, 4, 1), encoder, None) for split in ("train", "test")]
+    both = replace(
+        parts[0],
+        ids=(*parts[0].ids, *parts[1].ids),
+        pooled=np.concatenate([part.pooled for part in parts]),
+        labels=np.concatenate([part.labels for part in parts]),
+        splits=(),
+    )
+    write_features(both, tmp_path / "both.npz")
+    run = run_icl(options(dataset=f"features:{tmp_path / 'both.npz'}"))
+    assert (run.done, run.excluded) == (4, 4)
+    with pytest.raises(UsageError, match="got features"):
+        run_icl(options(dataset=f"features:{tmp_path / 'both.npz'}", lvlm=str(home / "tiny")))
 
 
 def test_a_store_of_another_encoder_is_refused(home, options, tmp_path) -> None:
@@ -185,7 +208,7 @@ def test_a_store_of_another_encoder_is_refused(home, options, tmp_path) -> None:
 
 def test_demonstrations_that_are_gone_cost_their_items(home, options, tmp_path) -> None:
     train = drawn("train", 4, 3)
-    paths = photos_of(train, tmp_path / "shown")
+    paths = photos_of(train, tmp_path / "shown" / "train")
     store = store_of(load_dataset(str(tmp_path / "shown")), tmp_path / "moved")
     assert len(store) == len(paths)
     for path in paths[:6]:
