@@ -56,6 +56,6 @@ def icl(
     title = "On the same pictures, each against the first"
     print_rows(run.shown() if form == "table" else run.rows(), form, title=title)
     for remark in run.remarks:
-        stderr().print(remark, markup=False)
+        stderr().print(remark, markup=False, soft_wrap=True)
     stderr().print(f"Run folder: {run.folder}", soft_wrap=True)
     return run.exit_code

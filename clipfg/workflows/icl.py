@@ -185,7 +185,7 @@ def _evaluate(job: _Job, progress: Progress | None) -> IclRun:
     methods = scores_by_method(
         answered, zero_shot, job.plan.shots, job.answerer.lvlm.name if job.answerer else None
     )
-    comparison = measure.compare(methods, answered)
+    comparison = measure.compare(methods, answered, job.plan.choices)
     job.folder.results = comparison.to_json() | {"excluded": excluded}
     return IclRun(job.folder.path, len(pool), job.folder.failures, comparison, excluded)
 
@@ -198,16 +198,16 @@ def _in_store(job: _Job, pool: Pool) -> NDArray[np.bool_]:
     """
     ids, uris = (job.store.items[name].to_pylist() for name in ("id", "uri"))
     stored = contents_of(uris, job.cache)
-    contents = set(stored.values())
-    named = set(ids)
+    contents, named = set(stored.values()), set(ids)
     unread = {identity for identity, uri in zip(ids, uris, strict=True) if uri not in stored}
     own = contents_of(pool.uris, job.cache)
-    return np.array(
-        [
-            own[uri] in contents or identity in unread if uri in own else identity in named
-            for identity, uri in zip(pool.ids, pool.uris, strict=True)
-        ]
-    )
+
+    def holds(identity: str, uri: str) -> bool:
+        if uri not in own:
+            return identity in named
+        return own[uri] in contents or identity in unread
+
+    return np.array([holds(*item) for item in zip(pool.ids, pool.uris, strict=True)])
 
 
 def _rows(pool: Pool, which: NDArray[np.int64]) -> Pool:
@@ -237,13 +237,13 @@ def _answer(
         for i, (identity, uri) in enumerate(zip(pool.ids, pool.uris, strict=True)):
             query = pool.features[i]
             shown = demonstrator.select(query)
-            said, choices = None, None
+            said, among = None, None
             try:
                 if job.answerer is not None or job.plan.choices is not None:
                     question = asker.ask(
                         identity, uri, query, shown, zero_shot[i], int(pool.labels[i])
                     )
-                    choices = question.labels if job.plan.choices is not None else None
+                    among = question.labels
                 if job.answerer is not None:
                     scores, kept = job.answerer.scores(question)
                     said = over_classes(scores, question.labels, len(classes))
@@ -253,7 +253,7 @@ def _answer(
                     raise
                 job.folder.fail(Failure(identity, uri, "answer", str(error)))
                 continue
-            items[i] = Outcome(vote([one.label for one in shown], len(classes)), said, choices)
+            items[i] = Outcome(vote([one.label for one in shown], len(classes)), said, among)
             _write(file, _row(pool, i, shown, items[i], zero_shot[i], classes))
             if progress is not None:
                 progress(i + 1, len(pool))
@@ -276,6 +276,9 @@ def _row(
     def best(scores: Tensor | None) -> str | None:
         return None if scores is None else classes.names[int(scores.argmax())]
 
+    among = None
+    if item.among is not None and len(item.among) < len(classes):
+        among = [classes.names[label] for label in item.among]
     return {
         "id": pool.ids[i],
         "uri": pool.uris[i],
@@ -283,7 +286,7 @@ def _row(
         "answer": best(item.said),
         "vote": best(item.vote) if shown else None,
         "zero_shot": best(zero_shot),
-        "choices": [classes.names[label] for label in item.choices] if item.choices else None,
+        "among": among,
         "demonstrations": [one.id for one in shown],
         "shown": [classes.names[one.label] for one in shown],
         "similarities": [round(one.similarity, 6) for one in shown],

@@ -27,13 +27,13 @@ class Outcome:
         Of the labels shown, a score for every class.
     said
         The language model's score of every class; None where there is no such model.
-    choices
-        The classes that the question was among, where it was a choice.
+    among
+        The classes that were asked about; None where nothing was asked.
     """
 
     vote: Float[Tensor, " c"]
     said: Float[Tensor, " c"] | None
-    choices: tuple[int, ...] | None
+    among: tuple[int, ...] | None
 
 
 def scores_by_method(
@@ -58,28 +58,42 @@ class Measure:
     context: Mapping[str, str]
 
     def compare(
-        self, methods: Mapping[str, Float[Tensor, "n c"]], outcomes: Sequence[Outcome]
+        self,
+        methods: Mapping[str, Float[Tensor, "n c"]],
+        outcomes: Sequence[Outcome],
+        choices: int | None,
     ) -> SideBySide:
         """All methods against the first, picture by picture.
 
         Where the question was a choice, that is what they are compared on. What the encoder alone
         makes of all classes follows; it answers another question and is compared with nothing.
         """
-        choices = [one.choices for one in outcomes if one.choices is not None]
-        if not choices:
-            return self._side_by_side(methods)
-        count = len(choices[0])
+        among = [one.among for one in outcomes if one.among is not None]
+        if choices is None:
+            return self._with_candidates(self._side_by_side(methods), among)
         narrow = self._side_by_side(
-            {f"{name}, one of {count}": _among(own, choices) for name, own in methods.items()},
-            count,
+            {f"{name}, one of {choices}": _among(own, among) for name, own in methods.items()},
+            choices,
         )
         # The language model, which comes first where there is one, was asked to choose only.
         others = list(methods)[outcomes[0].said is not None :]
-        wide = {name: self._report(name, methods[name]) for name in others}
-        return SideBySide(
-            {**narrow.reports, **{name: report for name, (report, _) in wide.items()}},
-            narrow.against_first,
+        wide = {name: self._report(name, methods[name])[0] for name in others}
+        return SideBySide({**narrow.reports, **wide}, narrow.against_first)
+
+    def _with_candidates(self, compared: SideBySide, among: Sequence[Sequence[int]]) -> SideBySide:
+        """What guessing scores where the first method had to answer with one of fewer names."""
+        if not among or len(among[0]) == len(self.classes):
+            return compared
+        labels = self.pool.labels.tolist()
+        there = [label in own for label, own in zip(labels, among, strict=True)]
+        first, report = next(iter(compared.reports.items()))
+        remark = (
+            f"{first} could answer with {len(among[0])} names; the right one was among them for"
+            f" {sum(there) / len(there):.1%} of the pictures"
         )
+        guess = sum(t / len(own) for t, own in zip(there, among, strict=True)) / len(there)
+        report = replace(report, chance=guess, remarks=(remark, *report.remarks))
+        return SideBySide({**compared.reports, first: report}, compared.against_first)
 
     def _side_by_side(
         self, methods: Mapping[str, Float[Tensor, "n c"]], choices: int | None = None

@@ -104,9 +104,9 @@ def test_a_choice_says_what_chance_is(home, options) -> None:
     }
     assert "guessing scores 50%" in run.remarks[0]
     for row in rows_of(run.folder):
-        assert len(set(row["choices"])) == 2
-        assert row["label"] in row["choices"]
-        assert row["answer"] in row["choices"]
+        assert len(set(row["among"])) == 2
+        assert row["label"] in row["among"]
+        assert row["answer"] in row["among"]
     assert set(run.comparison.against_first) == set(list(chances)[1:3])
 
 
@@ -124,11 +124,13 @@ def test_answers_are_among_the_candidates(home, options, which, monkeypatch) -> 
     rows = rows_of(run.folder)
     assert all(len(names) == 2 for names in asked)
     assert all(row["answer"] in names for row, names in zip(rows, asked, strict=True))
-    other = "zero_shot" if which.startswith("zero") else "shown"
-    assert all(
-        (row["zero_shot"] if other == "zero_shot" else row["shown"][0]) in names
-        for row, names in zip(rows, asked, strict=True)
-    )
+    for row, names in zip(rows, asked, strict=True):
+        assert set(row["among"]) == names
+        assert (row["zero_shot"] if which.startswith("zero") else row["shown"][0]) in names
+    there = [row["label"] in row["among"] for row in rows]
+    assert run.rows()[0]["chance"] == pytest.approx(sum(there) / N / 2)
+    assert f"for {sum(there) / N:.1%} of the pictures" in run.remarks[0]
+    assert run.rows()[1]["chance"] == 0.25
 
 
 def test_what_was_answered_survives_an_interruption(home, options, monkeypatch, tmp_path) -> None:
