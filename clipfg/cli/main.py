@@ -26,6 +26,7 @@ from clipfg.cli import (
     embed,
     heads,
     icl,
+    index,
     models,
     predict,
     prompts,
@@ -69,6 +70,7 @@ app.command("embed")(embed.embed)
 app.command("demos")(demos.demos)
 app.command("icl")(icl.icl)
 app.command("report")(report.report)
+app.add_typer(index.app, name="index")
 app.add_typer(models.app, name="models")
 app.add_typer(datasets.app, name="datasets")
 app.add_typer(prompts.app, name="prompts")
