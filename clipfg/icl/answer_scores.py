@@ -53,10 +53,10 @@ def plain_scores(model: nn.Module, inputs: Inputs, answers: Answers) -> Float[Te
     `inputs` end where the answers' tails begin. Slow, and right for every model; `cached_scores`
     has to agree with it.
     """
-    start = inputs["input_ids"].shape[1]
     sums = []
     for tail, skip in zip(answers.tails, answers.starts, strict=True):
-        logits = model(**with_end(inputs, tail), use_cache=False).logits[0, start - 1 : -1]
+        output = model(**with_end(inputs, tail), use_cache=False, logits_to_keep=len(tail) + 1)
+        logits = output.logits[0, :-1]
         sums.append(_of_tokens(logits, torch.tensor(tail, device=logits.device))[skip:].sum())
     return torch.stack(sums).cpu()
 

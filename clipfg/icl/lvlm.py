@@ -23,7 +23,7 @@ AGREEMENT: Mapping[torch.dtype, float] = {torch.float32: 1e-3}
 ROUGH = 0.1
 """Nats a token by which cached scores may miss plain ones, by number format; else `ROUGH`."""
 
-PROBE = "x"
+PROBE = "clipfgprobe"
 """Stands for an answer where only the template around it matters."""
 
 logger = logging.getLogger("clipfg")

@@ -148,10 +148,7 @@ def _evaluate(job: _Job, progress: Progress | None) -> IclRun:
     stored = _in_store(job, pool)
     usable = ~stored & (pool.labels != UNLABELLED)
     if excluded := int(stored.sum()):
-        logger.warning(
-            f"{excluded:,} of {len(pool):,} pictures are in the store, by id or by content; they"
-            " take no part."
-        )
+        logger.warning(f"{excluded:,} of {len(pool):,} pictures are in the store and take no part.")
     if not usable.any():
         raise DataError(
             "Expected labelled pictures that are not in the store, got none; evaluate on another"

@@ -177,3 +177,8 @@ def test_icl_end_to_end_with_a_broken_picture(home, tmp_path, capsys) -> None:
 def test_icl_without_a_store_says_how_to_make_one(capsys) -> None:
     assert main.run(["icl", "-d", "synthflora"]) == 2
     assert "clipfg index build" in capsys.readouterr().err
+
+
+def test_a_store_that_is_not_there_is_one_sentence(demos, tmp_path) -> None:
+    _, err = demos("--store", str(tmp_path / "nowhere"), exit_code=1)
+    assert "nowhere" in err.splitlines()[-1]

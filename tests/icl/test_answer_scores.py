@@ -23,8 +23,8 @@ SHORT, LONG = [3], [1, 2, 3]
 class Bigram(torch.nn.Module):
     """The next token depends on the last one alone."""
 
-    def forward(self, input_ids, attention_mask, use_cache):
-        return SimpleNamespace(logits=NEXT.clamp_min(1e-9).log()[input_ids])
+    def forward(self, input_ids, attention_mask, use_cache, logits_to_keep):
+        return SimpleNamespace(logits=NEXT.clamp_min(1e-9).log()[input_ids[:, -logits_to_keep:]])
 
 
 def test_without_normalisation_the_short_name_would_win() -> None:
