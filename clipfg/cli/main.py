@@ -21,9 +21,11 @@ from clipfg import __version__
 from clipfg.cli import (
     cache,
     datasets,
+    demos,
     doctor,
     embed,
     heads,
+    icl,
     index,
     models,
     predict,
@@ -67,6 +69,8 @@ app.command("zeroshot")(zeroshot.zeroshot)
 app.command("predict")(predict.predict)
 app.command("embed")(embed.embed)
 app.command("retrieve")(retrieve.retrieve)
+app.command("demos")(demos.demos)
+app.command("icl")(icl.icl)
 app.command("report")(report.report)
 app.add_typer(index.app, name="index")
 app.add_typer(models.app, name="models")
