@@ -133,6 +133,12 @@ def nearest_distinct(rows: Float[Tensor, "n d"], keys: Float[Tensor, "m d"]) -> 
 CORESETS: Registry[type[Coreset]] = Registry("coreset strategy", "clipfg.coresets")
 CORESETS.register("random", "clipfg.coresets.random:Random")
 CORESETS.register("k-center", "clipfg.coresets.k_center:KCenter")
+CORESETS.register("herding", "clipfg.coresets.herding:Herding")
+CORESETS.register("k-means", "clipfg.coresets.k_means:KMeans")
+CORESETS.register("class-mean", "clipfg.coresets.class_mean:ClassMean")
+CORESETS.register("infoscore", "clipfg.coresets.infoscore:InfoScore")
+CORESETS.register("keco-online", "clipfg.coresets.keco_online:KeCOOnline")
+CORESETS.register("keco-offline", "clipfg.coresets.keco_offline:KeCOOffline")
 
 
 def make_coreset(spec: str, seed: int = 0) -> Coreset:

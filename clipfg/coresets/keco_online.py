@@ -1,0 +1,108 @@
+"""KeCO online: one pass, each sample moves one key of its class when it comes."""
+
+from typing import ClassVar
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from clipfg.coresets.keco import KeCO, Slots, Target, check_update, choose_targets, draw_targets
+
+
+class KeCOOnline(KeCO):
+    """A random start, then `k <- (1 - a) k + a x` for each untapped item in a seeded order.
+
+    Parameters
+    ----------
+    target, rate, seed
+        As of `KeCO`.
+
+    Source: Chen et al. 2025, arXiv:2504.14200.
+    """
+
+    name: ClassVar[str] = "keco-online"
+
+    def update(
+        self,
+        keys: Float[Tensor, "m d"],
+        key_labels: Int[Tensor, " m"],
+        features: Float[Tensor, "n d"],
+        labels: Int[Tensor, " n"],
+        generator: torch.Generator,
+    ) -> Float[Tensor, "m d"]:
+        """One pass over the samples in their order."""
+        return update_online(
+            keys,
+            key_labels,
+            features,
+            labels,
+            rate=self.rate,
+            target=self.target,
+            generator=generator,
+        )
+
+
+def update_online(
+    keys: Float[Tensor, "m d"],
+    key_labels: Int[Tensor, " m"],
+    features: Float[Tensor, "n d"],
+    labels: Int[Tensor, " n"],
+    *,
+    rate: float = 0.2,
+    target: Target = "least",
+    generator: torch.Generator | None = None,
+) -> Float[Tensor, "m d"]:
+    """`k <- (1 - a) k + a x` for each sample `x` in turn, `k` its target; new keys come back.
+
+    A sample moves a key of its own class alone, so classes do not wait for each other: the first
+    samples of all classes are taken together, then the second ones. The result is that of the
+    loop over single samples. As many rounds are needed as the largest class has samples.
+
+    Parameters
+    ----------
+    keys, key_labels
+        Of any norm, in any order; they are not changed.
+    features, labels
+        The samples in the order in which they come.
+    rate
+        `a`, from 0 to 1.
+    target
+        Which key of its class a sample moves.
+    generator
+        Of random targets, drawn in the order of the samples.
+
+    Raises `UsageError` and `DataError` for what does not fit, and for a class without a key.
+
+    Source: Chen et al. 2025, arXiv:2504.14200.
+    """
+    check_update(keys, key_labels, features, labels, rate, target)
+    slots = Slots.of(key_labels)
+    draws = draw_targets(len(features), target, generator)
+    owners = slots.rows_of(labels)
+    # The classes with the most samples first: those that still have one are then a prefix.
+    by_size = torch.bincount(owners, minlength=len(slots.index)).argsort(descending=True)
+    index, filled = slots.index[by_size], slots.filled[by_size]
+    moved = keys[index]
+    start = 0
+    order, sizes = _rounds(by_size.argsort()[owners])
+    for size in sizes:
+        samples = order[start : start + size]
+        x, part = features[samples].to(keys.dtype), moved[:size]
+        place = choose_targets(part, filled[:size], x, draws[samples.cpu()], target)
+        rows = torch.arange(size, device=keys.device)
+        part[rows, place] = torch.lerp(part[rows, place], x, rate)
+        start += size
+    updated = keys.clone()
+    updated[index[filled]] = moved[filled]
+    return updated
+
+
+def _rounds(owners: Int[Tensor, " n"]) -> tuple[Int[Tensor, " n"], list[int]]:
+    """Positions of the samples, round by round and in a round by owner; the rounds' sizes."""
+    counts = torch.bincount(owners)
+    by_owner = torch.sort(owners, stable=True).indices
+    places = torch.arange(len(owners), device=owners.device)
+    turns = torch.empty_like(owners)
+    turns[by_owner] = places - (counts.cumsum(0) - counts)[owners[by_owner]]
+    order = by_owner[torch.sort(turns[by_owner], stable=True).indices]
+    return order, torch.bincount(turns).tolist()
