@@ -47,6 +47,8 @@ class Coreset(ABC):
 
     name: ClassVar[str]
     """As it is registered in `CORESETS`."""
+    targets: ClassVar[tuple[str, ...]] = ()
+    """What its argument `target` may be, where it has one."""
 
     def condense(
         self, features: Float[Tensor, "n d"], labels: Int[Tensor, " n"], per_class: int
@@ -136,6 +138,7 @@ CORESETS.register("k-center", "clipfg.coresets.k_center:KCenter")
 CORESETS.register("herding", "clipfg.coresets.herding:Herding")
 CORESETS.register("k-means", "clipfg.coresets.k_means:KMeans")
 CORESETS.register("class-mean", "clipfg.coresets.class_mean:ClassMean")
+CORESETS.register("discriminant", "clipfg.coresets.discriminant:Discriminant")
 CORESETS.register("infoscore", "clipfg.coresets.infoscore:InfoScore")
 CORESETS.register("keco-online", "clipfg.coresets.keco_online:KeCOOnline")
 CORESETS.register("keco-offline", "clipfg.coresets.keco_offline:KeCOOffline")
@@ -150,8 +153,9 @@ def make_coreset(spec: str, seed: int = 0) -> Coreset:
     strategy = CORESETS.get(name)
     parameters = signature(strategy).parameters
     given: dict[str, Any] = {"seed": seed} if "seed" in parameters else {}
+    if target and target not in strategy.targets:
+        choice = f"one of the targets {', '.join(strategy.targets)}" if strategy.targets else "none"
+        raise UsageError(f"Expected {choice} after {name!r}, got {spec!r}.")
     if target:
-        if "target" not in parameters:
-            raise UsageError(f"Expected {name!r} alone, which has no targets, got {spec!r}.")
         given["target"] = target
     return strategy(**given)

@@ -5,7 +5,7 @@ What the online and the offline form share: which key of its own class a sample 
 
 from abc import abstractmethod
 from dataclasses import dataclass
-from typing import Literal, Self, get_args
+from typing import ClassVar, Literal, Self, get_args
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -19,6 +19,8 @@ from clipfg.functional.similarity import unit_norm
 Target = Literal["least", "most", "random", "prototype"]
 """Of the keys of a sample's class the least or the most similar to the sample by cosine, any, or
 the one most similar to the mean of them all."""
+
+_ROUNDING = 1e-5  # of cosines in float32
 
 
 class KeCO(Coreset):
@@ -37,6 +39,8 @@ class KeCO(Coreset):
 
     Source: Chen et al. 2025, arXiv:2504.14200.
     """
+
+    targets: ClassVar[tuple[str, ...]] = get_args(Target)
 
     def __init__(self, target: Target = "least", rate: float = 0.2, seed: int = 0) -> None:
         self.target = target
@@ -133,7 +137,13 @@ def choose_targets(
     cosines = cosines / torch.linalg.vector_norm(keys, dim=2)
     if target == "least":
         return cosines.masked_fill(~filled, torch.inf).argmin(dim=1)
-    return cosines.masked_fill(~filled, -torch.inf).argmax(dim=1)
+    cosines = cosines.masked_fill(~filled, -torch.inf)
+    if target == "prototype":
+        # Two keys are equally near to their mean, but for rounding.
+        slack = _ROUNDING * torch.linalg.vector_norm(features, dim=1, keepdim=True)
+        near = cosines >= cosines.amax(dim=1, keepdim=True) - slack
+        return near.int().argmax(dim=1)
+    return cosines.argmax(dim=1)
 
 
 def check_update(
