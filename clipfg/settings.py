@@ -40,6 +40,7 @@ class Settings(BaseSettings):
     ensemble: str = Field("mean", description="how a class's sentences become one weight")
     transductive: str | None = Field(None, description="a refinement on the unlabelled pool")
     head: Path | None = Field(None, description="a saved head")
+    store: Path | None = Field(None, description="the folder of a key store")
     seed: int = Field(0, ge=0, description="of everything random")
     batch_size: Annotated[int, Field(ge=1, le=65536)] = 32
     device: str = Field("auto", description="auto, cpu, cuda, cuda:1, mps")

@@ -97,6 +97,10 @@ Transductive = Annotated[
         rich_help_panel=ENCODER,
     ),
 ]
+Store = Annotated[
+    Path | None,
+    typer.Option("--store", metavar="DIR", help="The folder of a key store.", rich_help_panel=DATA),
+]
 Device = Annotated[
     str | None,
     typer.Option("--device", help="auto, cpu, cuda, cuda:1, mps.", rich_help_panel=ENCODER),
