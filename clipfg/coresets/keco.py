@@ -117,33 +117,44 @@ def draw_targets(n: int, target: Target, generator: torch.Generator | None) -> F
     return torch.rand(n, generator=generator)
 
 
-def choose_targets(
-    keys: Float[Tensor, "b m d"],
-    filled: Bool[Tensor, "b m"],
-    features: Float[Tensor, "b d"],
-    draws: Float[Tensor, " b"],
-    target: Target,
-) -> Int[Tensor, " b"]:
-    """For each sample the place of the key that it moves, among those of its class.
+def places_within(owners: Int[Tensor, " n"]) -> Int[Tensor, " n"]:
+    """How many samples of the same class come before each."""
+    counts = torch.bincount(owners)
+    order = torch.sort(owners, stable=True).indices
+    places = torch.empty_like(owners)
+    first = (counts.cumsum(0) - counts)[owners[order]]
+    places[order] = torch.arange(len(owners), device=owners.device) - first
+    return places
 
-    `keys` are of any norm, similarity is their cosine; of equally similar keys the first.
+
+def choose_places(
+    products: Float[Tensor, "a q m"],
+    norms: Float[Tensor, "a m"],
+    filled: Bool[Tensor, "a m"],
+    draws: Float[Tensor, "a q"],
+    target: Target,
+    keys: Float[Tensor, "a m d"],
+) -> Int[Tensor, "a q"]:
+    """For `q` samples of each of `a` classes the places of the keys that they move.
+
+    `products` are of samples with keys of any norm. Of equally similar keys it is the first.
     """
     if target == "random":
-        return (draws.to(keys.device) * filled.sum(dim=1)).long()
+        return (draws * filled.sum(dim=1, keepdim=True)).long()
     if target == "prototype":
-        units = torch.nn.functional.normalize(keys, dim=2) * filled[:, :, None]
-        features = units.sum(dim=1)
-    cosines = torch.bmm(keys, features[:, :, None])[:, :, 0]
-    cosines = cosines / torch.linalg.vector_norm(keys, dim=2)
+        return _prototypes(keys, filled)[:, None].expand(draws.shape)
+    cosines = products / norms[:, None]
     if target == "least":
-        return cosines.masked_fill(~filled, torch.inf).argmin(dim=1)
-    cosines = cosines.masked_fill(~filled, -torch.inf)
-    if target == "prototype":
-        # Two keys are equally near to their mean, but for rounding.
-        slack = _ROUNDING * torch.linalg.vector_norm(features, dim=1, keepdim=True)
-        near = cosines >= cosines.amax(dim=1, keepdim=True) - slack
-        return near.int().argmax(dim=1)
-    return cosines.argmax(dim=1)
+        return cosines.masked_fill(~filled[:, None], torch.inf).argmin(dim=2)
+    return cosines.masked_fill(~filled[:, None], -torch.inf).argmax(dim=2)
+
+
+def _prototypes(keys: Tensor, filled: Tensor) -> Tensor:
+    units = torch.nn.functional.normalize(keys, dim=2) * filled[:, :, None]
+    mean = torch.nn.functional.normalize(units.sum(dim=1), dim=1)
+    cosines = (units * mean[:, None]).sum(dim=2).masked_fill(~filled, -torch.inf)
+    # Two keys are equally near to their mean, but for rounding.
+    return (cosines >= cosines.amax(dim=1, keepdim=True) - _ROUNDING).int().argmax(dim=1)
 
 
 def check_update(

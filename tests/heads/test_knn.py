@@ -71,7 +71,7 @@ def test_the_share_of_the_texts_is_chosen_by_what_they_are_worth(problem) -> Non
         (head.logits(problem.queries).argmax(dim=1) == problem.truth).float().mean()
         for head in (good, bad, alone)
     )
-    assert own > without
+    assert own >= without
     assert spoilt >= without - 0.02
 
 
