@@ -18,6 +18,7 @@ _PUBLIC = {
     "ClassList": "clipfg.types",
     "ClipfgError": "clipfg.errors",
     "Features": "clipfg.types",
+    "KeyStore": "clipfg.store",
     "Manifest": "clipfg.types",
     "embed": "clipfg.workflows.embed",
     "load_dataset": "clipfg.data.loading",

@@ -24,6 +24,7 @@ from clipfg.cli import (
     doctor,
     embed,
     heads,
+    index,
     models,
     predict,
     prompts,
@@ -65,6 +66,7 @@ app.command("zeroshot")(zeroshot.zeroshot)
 app.command("predict")(predict.predict)
 app.command("embed")(embed.embed)
 app.command("report")(report.report)
+app.add_typer(index.app, name="index")
 app.add_typer(models.app, name="models")
 app.add_typer(datasets.app, name="datasets")
 app.add_typer(prompts.app, name="prompts")

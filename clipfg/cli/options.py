@@ -101,6 +101,15 @@ Store = Annotated[
     Path | None,
     typer.Option("--store", metavar="DIR", help="The folder of a key store.", rich_help_panel=DATA),
 ]
+Where = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--where",
+        metavar="CONDITION",
+        help="label=NAME, label!=NAME, split=NAME or id=GLOB; may be given several times.",
+        rich_help_panel=DATA,
+    ),
+]
 Device = Annotated[
     str | None,
     typer.Option("--device", help="auto, cpu, cuda, cuda:1, mps.", rich_help_panel=ENCODER),

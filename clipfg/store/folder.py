@@ -146,11 +146,12 @@ class Writer:
             _sync(partial)
             _sync(self.path)
             partial.replace(self.path / STATE)
-            _sync(self.path)
         except OSError as error:
             with suppress(OSError):
                 partial.unlink()
             raise self._unwritten(error) from None
+        with suppress(OSError):  # it counts already
+            _sync(self.path)
 
     def sweep(self) -> None:
         """Remove files that no state names: replaced ones, and those of a writer that died."""

@@ -39,6 +39,8 @@ def _check(table: pa.Table, classes: ClassList | None) -> None:
         twice = counts.filter(pc.greater(counts.field("counts"), 1))[0].as_py()["values"]
         raise StoreError(f"Expected each id once, got {twice!r} more than once.")
     bounds = pc.min_max(table["label"]).as_py()
+    if classes is None and bounds["max"] is not None:
+        raise StoreError("Expected the class names that the labels index, got labels alone.")
     count = len(classes) if classes else 0
     if bounds["max"] is not None and not 0 <= bounds["min"] <= bounds["max"] < count:
         raise StoreError(

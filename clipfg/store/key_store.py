@@ -100,6 +100,15 @@ class KeyStore:
         return self._index.factory
 
     @property
+    def device(self) -> str:
+        """Where keys are searched: "cpu", or anything else for GPUs where FAISS finds any."""
+        return self._index.device
+
+    @device.setter
+    def device(self, name: str) -> None:
+        self._index.device = name
+
+    @property
     def recall(self) -> float | None:
         """The share of the true 10 nearest that the index finds, measured when it was built."""
         return self._index.recall
@@ -142,23 +151,34 @@ class KeyStore:
         Their labels index `classes`, by default the store's own; names that the store does not know
         are appended to its list. Raises `StoreError` for an id that is here already.
         """
+        keys = self._checked(keys)
         new = as_items(items, len(keys), classes or self.classes)
         new, merged = known_labels(new, classes, self.classes)
-        keys = self._checked(keys)
         together = pa.concat_tables([self.items, new], promote_options="default")
-        self.items = as_items(together, len(together), merged)
-        self.classes = merged
+        self.items, self.classes = as_items(together, len(together), merged), merged
         self.keys = np.concatenate([self.keys, keys]) if len(self) else keys
         self._index.extended()
 
-    def update(self, ids: list[str], keys: NDArray[np.float32]) -> None:
-        """Replace the keys of items that are here. Raises `StoreError` for an unknown id."""
+    def update(
+        self,
+        ids: list[str],
+        keys: NDArray[np.float32],
+        items: pa.Table | None = None,
+        *,
+        classes: ClassList | None = None,
+    ) -> None:
+        """Replace the keys of items that are here and, with `items`, what is known of them.
+
+        Labels of `items` index `classes`, as in `add`. Raises `StoreError` for an unknown id.
+        """
         rows = self._rows(ids)
         keys = self._checked(keys)
         if len(ids) != len(keys):
             raise StoreError(f"Expected a key for each of {len(ids)} ids, got {len(keys)} keys.")
         if not len(rows):
             return
+        if items is not None:
+            self._describe(rows, as_items(items, len(keys), classes or self.classes), classes)
         changed = np.array(self.keys)  # what is mapped from a file stays as it is
         changed[rows] = keys
         self.keys = changed
@@ -275,6 +295,17 @@ class KeyStore:
                 f" ({self.encoder}), got {matrix.shape}."
             )
         return unit_norm(matrix)
+
+    def _describe(
+        self, rows: NDArray[np.int64], items: pa.Table, classes: ClassList | None
+    ) -> None:
+        """Put `items` in the place of those that stand at `rows`."""
+        items, merged = known_labels(items, classes, self.classes)
+        together = pa.concat_tables([self.items, items], promote_options="default")
+        source = np.arange(len(self))
+        source[rows] = len(self) + np.arange(len(rows))
+        self.items = as_items(together.take(pa.array(source)), len(self), merged)
+        self.classes = merged
 
     def _rows(self, ids: list[str]) -> NDArray[np.int64]:
         rows = self.rows(ids)
