@@ -1,21 +1,15 @@
-"""A report as one HTML page: no script, no server, nothing loaded from anywhere.
+"""A report as one HTML page."""
 
-All text goes through `escape`, and a content security policy forbids the rest, so that a class
-called `<script>` is a class called `<script>`.
-"""
-
-from base64 import b64encode
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
-from importlib.resources import files
 
-from clipfg.errors import DataError
+from clipfg.evaluation import html
+from clipfg.evaluation.html import image_source, section, table
 from clipfg.evaluation.intervals import ECE_BINS, RESAMPLES, Estimate
 from clipfg.evaluation.report import ClassRow, Report
 from clipfg.evaluation.terminal import bounds, level_name, notes, percent
 
-_MAGIC = {b"\xff\xd8\xff": "image/jpeg", b"\x89PNG\r\n": "image/png", b"RIFF": "image/webp"}
 CONFUSIONS_SHOWN = 20
 
 
@@ -44,24 +38,7 @@ def render_page(report: Report, pictures: Sequence[Picture] = ()) -> str:
         _classes(report),
         _footer(report),
     ]
-    style = files("clipfg.evaluation").joinpath("page.css").read_text(encoding="utf-8")
-    policy = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
-    return f"""<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy" content="{policy}">
-<title>{escape(title)}</title>
-<style>
-{style}</style>
-</head>
-<body>
-<main>
-{"".join(sections)}</main>
-</body>
-</html>
-"""
+    return html.page(title, sections)
 
 
 def _header(report: Report) -> str:
@@ -104,7 +81,7 @@ def _headline(report: Report) -> str:
             f'<th scope="row">{report.title_of(key)}</th><td class="n strong">{value}</td>'
             f'<td class="n">{interval}</td><td class="plot">{plot}</td>'
         )
-    return _section("The numbers", _table(("", "", "95 % interval", "0 to 100 %"), rows))
+    return section("The numbers", table(("", "", "95 % interval", "0 to 100 %"), rows))
 
 
 def _interval_plot(estimate: Estimate, chance: float | None) -> str:
@@ -130,7 +107,7 @@ def _groups(report: Report) -> str:
     if not rows:
         return ""
     columns = ("", "pictures", "classes", "right", "95 % interval", "chance marked")
-    return _section("By domain and by group", _table(columns, rows))
+    return section("By domain and by group", table(columns, rows))
 
 
 def _group(name: str, n: int, classes: int, estimate: Estimate, chance: float) -> str:
@@ -144,14 +121,11 @@ def _group(name: str, n: int, classes: int, estimate: Estimate, chance: float) -
 def _pictures(pictures: Sequence[Picture]) -> str:
     if not pictures:
         return ""
-    return _section("Pictures", f'<div class="grid">{"".join(map(_figure, pictures))}</div>')
+    return section("Pictures", f'<div class="grid">{"".join(map(_figure, pictures))}</div>')
 
 
 def _figure(picture: Picture) -> str:
-    kind = next((mime for magic, mime in _MAGIC.items() if picture.data.startswith(magic)), None)
-    if kind is None:
-        raise DataError("Expected a thumbnail as JPEG, PNG or WebP, got another format.")
-    source = f"data:{kind};base64,{b64encode(picture.data).decode()}"
+    source = image_source(picture.data)
     verdict = "unknown" if picture.label is None else "wrong"
     if picture.label == picture.prediction:
         verdict = "right"
@@ -173,7 +147,7 @@ def _confusions(report: Report) -> str:
         for pair in report.confusions[:CONFUSIONS_SHOWN]
     ]
     columns = ["most confused", "taken for", "times", "share of its pictures", "both belong to"]
-    return _section("What is mistaken for what", _table(columns, rows))
+    return section("What is mistaken for what", table(columns, rows))
 
 
 def _classes(report: Report) -> str:
@@ -182,10 +156,10 @@ def _classes(report: Report) -> str:
         key=lambda row: (row.accuracy is None, row.accuracy or 0.0, -row.n, row.name),
     )
     columns = ("class", "pictures", "right", "in top 5", "precision", "F1", "")
-    table = _table(columns, map(_class_row, ranked))
-    return _section(
+    listed = table(columns, map(_class_row, ranked))
+    return section(
         "Every class, the hardest first",
-        f"{_profile(ranked)}<details><summary>{len(ranked):,} classes</summary>{table}</details>",
+        f"{_profile(ranked)}<details><summary>{len(ranked):,} classes</summary>{listed}</details>",
     )
 
 
@@ -230,18 +204,4 @@ def _footer(report: Report) -> str:
         " the classes.",
         *(f"{note.rstrip('.')}." for note in notes(report, names=10)),
     ]
-    return f"<footer>{''.join(f'<p>{escape(note)}</p>' for note in remarks)}</footer>\n"
-
-
-def _section(title: str, body: str) -> str:
-    return f"<section>\n<h2>{escape(title)}</h2>\n{body}\n</section>\n"
-
-
-def _table(columns: Sequence[str], rows: Iterable[str]) -> str:
-    """Rows of ready cells under escaped headings."""
-    head = "".join(f'<th scope="col">{escape(column)}</th>' for column in columns)
-    body = "\n".join(f"<tr>{row}</tr>" for row in rows)
-    return (
-        f'<div class="scroll"><table><thead><tr>{head}</tr></thead>'
-        f"<tbody>\n{body}\n</tbody></table></div>"
-    )
+    return html.footer(remarks)
