@@ -23,6 +23,7 @@ from clipfg.cli import (
     datasets,
     doctor,
     embed,
+    fewshot,
     heads,
     index,
     models,
@@ -64,6 +65,7 @@ def root(
 
 app.command("zeroshot")(zeroshot.zeroshot)
 app.command("predict")(predict.predict)
+app.command("fewshot")(fewshot.fewshot)
 app.command("embed")(embed.embed)
 app.command("report")(report.report)
 app.add_typer(index.app, name="index")
