@@ -43,6 +43,9 @@ class Settings(BaseSettings):
     store: Path | None = Field(None, description="the folder of a key store")
     shots: str | None = Field(None, description="pictures of each class to learn from")
     heads: str | None = Field(None, description="few-shot heads, commas between")
+    strategy: str | None = Field(None, description="how pictures are selected")
+    per_class: str | None = Field(None, description="keys of each class, commas between")
+    total: Annotated[int, Field(ge=1)] | None = None
     seeds: int = Field(3, ge=1, le=100, description="draws of the support set")
     support: Path | None = Field(None, description="a file of ids to learn from")
     own_labels: str | None = Field(None, description="a person's own labelled pictures")

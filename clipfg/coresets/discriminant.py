@@ -20,7 +20,7 @@ FOLDS = 5
 
 
 class Discriminant(Coreset):
-    """Unit-norm keys whose cosines come nearest to a shrunk subclass discriminant's scores.
+    """Keys whose cosines come nearest to the scores of a shrunk subclass discriminant.
 
     A class is described by `c_j = (1 - r) mu + r nu_j`: its mean `mu`, and the centres `nu_j` of
     its k-means clusters. A picture `x` is scored by the cosine between `P (x - g)` and

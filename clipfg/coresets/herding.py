@@ -10,9 +10,10 @@ from clipfg.coresets.base import Selection
 
 
 class Herding(Selection):
-    """`s_j = argmin_i |mu - (x_i + sum_{l < j} s_l) / j|`, over the items not chosen yet.
+    """Items whose running mean stays nearest to the mean of their class.
 
-    `mu` is the plain mean of the class. What is chosen first is what is typical.
+    `s_j = argmin_i |mu - (x_i + sum_{l < j} s_l) / j|`, over the items not chosen yet; `mu` is the
+    plain mean of the class. What is chosen first is what is typical.
 
     Source: Welling 2009, doi:10.1145/1553374.1553517; as exemplars of a class in Rebuffi et al.
     2017 (iCaRL), arXiv:1611.07725, algorithm 4.

@@ -10,9 +10,9 @@ from clipfg.coresets.base import Condensed, Coreset, rows_by_class
 
 
 class InfoScore(Coreset):
-    """The items of each class with the largest `I(e) = sum_x p(y_x | e, x) - p(y_x | x)`.
+    """The items of each class that help others most to be answered right.
 
-    In the paper `p` is a language model's probability of the right answer to `x`, with `e` as its
+    `I(e) = sum_x p(y_x | e, x) - p(y_x | x)`, the largest are taken. In the paper `p` is a language model's probability of the right answer to `x`, with `e` as its
     one demonstration and without any. Here, in feature space, the class means answer:
 
         p(y | x)    = exp(cos(x, mu_y) / t) / sum_c exp(cos(x, mu_c) / t)

@@ -20,7 +20,9 @@ from clipfg.errors import UsageError
 
 
 class KeCOOffline(KeCO):
-    """A random start, then `k <- k - a mean(k - x)` over batches of the untapped items.
+    """Random items, their keys moved by all others of the class in several passes.
+
+    `k <- k - a mean(k - x)` over batches of the untapped items; see `update_offline`.
 
     Parameters
     ----------

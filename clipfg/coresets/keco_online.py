@@ -18,7 +18,9 @@ from clipfg.coresets.keco import (
 
 
 class KeCOOnline(KeCO):
-    """A random start, then `k <- (1 - a) k + a x` for each untapped item in a seeded order.
+    """Random items, their keys moved by each other item of the class in one pass.
+
+    `k <- (1 - a) k + a x` for each untapped item in a seeded order; see `update_online`.
 
     Parameters
     ----------
