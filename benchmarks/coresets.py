@@ -9,10 +9,10 @@ are and by their genus: 20 classes of several species each. Support: 16 labelled
 class (of each species); test pictures have no say in any key. KeCO starts from a random m of each
 class and moves them by all others.
 
-Cells: per cent right by the nearest key, half the width of its 95 % interval over test pictures and
-seeds, and after the slash by the softmax-weighted vote of the five nearest (the head `knn`). A star:
-paired difference from class-mean at the same budget, p < 0.05. Seconds are of processor time, for
-one run at 10 keys a class.
+Cells: per cent right by the nearest key, half the width of its 95 % interval over test pictures
+and seeds, and after the slash by the softmax-weighted vote of the five nearest (the head `knn`). A
+star: paired difference from class-mean at the same budget, p < 0.05. Seconds are of processor time,
+for one run at 10 keys a class.
 """
 
 import argparse

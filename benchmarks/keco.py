@@ -2,7 +2,8 @@
 
     python -m benchmarks.keco
 
-Random unit-norm features, 512 wide, 5 keys for each of 200 classes. The loop is what the method's
+Random unit-norm features, 512 wide, 5 keys for each of 200 classes, as many samples of each (4,000:
+the 5 + 20 of the method's CUB). The loop is what the method's
 reference code does: the class's keys are stacked, `cosine_similarity` finds the target, the key is
 moved; offline the samples of a batch are gathered by key first. The update's result is checked
 against the loop's on the same input in float64, where no rounding decides between two keys.
@@ -36,7 +37,8 @@ def draw(n: int, dtype: torch.dtype = torch.float32) -> Samples:
         return normalize(centres[labels] + noise, dim=1).to(dtype)
 
     key_labels = torch.arange(CLASSES).repeat_interleave(PER_CLASS)
-    labels = torch.randint(CLASSES, (n,), generator=generator)
+    labels = torch.arange(n) % CLASSES
+    labels = labels[torch.randperm(n, generator=generator)]
     return rows(key_labels), key_labels, rows(labels), labels
 
 

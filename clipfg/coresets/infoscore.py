@@ -12,8 +12,9 @@ from clipfg.coresets.base import Condensed, Coreset, rows_by_class
 class InfoScore(Coreset):
     """The items of each class that help others most to be answered right.
 
-    `I(e) = sum_x p(y_x | e, x) - p(y_x | x)`, the largest are taken. In the paper `p` is a language model's probability of the right answer to `x`, with `e` as its
-    one demonstration and without any. Here, in feature space, the class means answer:
+    `I(e) = sum_x p(y_x | e, x) - p(y_x | x)`; the largest are taken. In the paper `p` is a language
+    model's probability of the right answer to `x`, with `e` as its one demonstration and without
+    any. Here, in feature space, the class means answer:
 
         p(y | x)    = exp(cos(x, mu_y) / t) / sum_c exp(cos(x, mu_c) / t)
         p(y | e, x) = the same with one more term exp(cos(x, e) / t) for the class of `e`

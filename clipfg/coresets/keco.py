@@ -98,6 +98,18 @@ class Slots:
         rows[classes] = torch.arange(len(classes), device=order.device)
         return cls(index, filled, rows)
 
+    def laid_out(self, keys: Float[Tensor, "m d"]) -> Float[Tensor, "c m d"]:
+        """The keys of each class side by side, a copy."""
+        return keys.index_select(0, self.index.flatten()).view(*self.index.shape, -1)
+
+    def put_back(
+        self, keys: Float[Tensor, "m d"], moved: Float[Tensor, "c m d"]
+    ) -> Float[Tensor, "m d"]:
+        """The keys in their own order, as they are in `moved`."""
+        places = self.filled.flatten().nonzero().flatten()
+        rows = moved.flatten(0, 1).index_select(0, places)
+        return keys.index_copy(0, self.index.flatten()[places], rows)
+
     def rows_of(self, labels: Int[Tensor, " n"]) -> Int[Tensor, " n"]:
         """The row of each sample's class. Raises `DataError` where a class has no key."""
         rows = self.rows[labels.clamp(0, len(self.rows) - 1)]

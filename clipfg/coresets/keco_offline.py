@@ -104,7 +104,7 @@ def update_offline(
     if epochs < 1 or batch_size < 1:
         raise UsageError(f"Expected epochs and a batch size from 1, got {epochs} and {batch_size}.")
     slots = Slots.of(key_labels)
-    owners, moved = slots.rows_of(labels), keys[slots.index]
+    owners, moved = slots.rows_of(labels), slots.laid_out(keys)
     for _ in range(epochs if len(features) else 0):
         order = torch.randperm(len(features), generator=generator).to(keys.device)
         draws = draw_targets(len(features), target, generator).to(keys.device)
@@ -112,9 +112,7 @@ def update_offline(
             sums, counts = _aims(moved, slots, features, batch, owners[batch], drawn, target)
             means = sums / counts.clamp_min(1)[:, :, None]
             moved = torch.lerp(moved, means, rate * (counts > 0)[:, :, None].to(keys.dtype))
-    updated = keys.clone()
-    updated[slots.index[slots.filled]] = moved[slots.filled]
-    return updated
+    return slots.put_back(keys, moved)
 
 
 def _aims(
@@ -132,7 +130,7 @@ def _aims(
     for classes, index, real in _side_by_side(owners):
         x = features.index_select(0, batch[index].flatten()).to(keys.dtype)
         x = x.view(*index.shape, -1)
-        own = keys[classes]
+        own = keys.index_select(0, classes)
         products = torch.bmm(x, own.transpose(1, 2))
         filled = slots.filled[classes]
         places = choose_places(products, norms[classes], filled, draws[index], target, own)

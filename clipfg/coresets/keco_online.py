@@ -91,27 +91,23 @@ def update_online(
     owners = slots.rows_of(labels)
     # The classes with the most samples first: those that still have one are then a prefix.
     by_size = torch.bincount(owners, minlength=len(slots.index)).argsort(descending=True)
-    index, filled = slots.index[by_size], slots.filled[by_size]
-    moved = keys[index]
-    norms = torch.linalg.vector_norm(moved, dim=2)
+    slots = Slots(slots.index[by_size], slots.filled[by_size], slots.rows)
+    moved, filled = slots.laid_out(keys), slots.filled
+    flat, norms = moved.flatten(0, 1), torch.linalg.vector_norm(moved, dim=2)
     order, sizes = _rounds(by_size.argsort()[owners])
-    rounds = features[order].to(keys.dtype).split(sizes)
-    first = torch.arange(len(index), device=keys.device) * index.shape[1]
-    flat = moved.view(-1, moved.shape[2])
-    for x, drawn in zip(rounds, draws[order].split(sizes), strict=True):
-        n = len(x)
+    first = torch.arange(len(filled), device=keys.device) * filled.shape[1]
+    for samples in order.split(sizes):
+        n, x = len(samples), features.index_select(0, samples).to(keys.dtype)
+        part = moved[:n]
         # One row times many columns: the other way round takes twenty times as long.
-        products = torch.bmm(x[:, None], moved[:n].transpose(1, 2))
-        places = choose_places(
-            products, norms[:n], filled[:n], drawn[:, None], target, moved[:n]
-        ).flatten()
-        positions = first[:n] + places
+        products = torch.bmm(x[:, None], part.transpose(1, 2))
+        drawn = draws[samples][:, None]
+        places = choose_places(products, norms[:n], filled[:n], drawn, target, part)
+        positions = first[:n] + places[:, 0]
         after = torch.lerp(flat.index_select(0, positions), x, rate)
         flat.index_copy_(0, positions, after)
-        norms.view(-1)[positions] = torch.linalg.vector_norm(after, dim=1)
-    updated = keys.clone()
-    updated[index[filled]] = moved[filled]
-    return updated
+        norms.view(-1).index_copy_(0, positions, torch.linalg.vector_norm(after, dim=1))
+    return slots.put_back(keys, moved)
 
 
 def _rounds(owners: Int[Tensor, " n"]) -> tuple[Int[Tensor, " n"], list[int]]:
