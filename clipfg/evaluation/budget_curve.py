@@ -3,8 +3,9 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from html import escape
-from typing import Any
+from typing import Any, Self
 
+from clipfg.errors import DataError
 from clipfg.evaluation import html
 from clipfg.evaluation.curves import Chart, Curve
 from clipfg.evaluation.intervals import Estimate
@@ -125,6 +126,21 @@ class BudgetCurve:
         """Plain values under stable keys."""
         return {"kind": KIND, "schema": SCHEMA, **asdict(self)}
 
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any]) -> Self:
+        """What `to_json` wrote. Raises `DataError` for anything else."""
+        if content.get("kind") != KIND or content.get("schema") != SCHEMA:
+            raise DataError(
+                f"Expected a {KIND} of schema {SCHEMA}, got {content.get('kind')!r} of"
+                f" {content.get('schema')!r}; another version of clipfg may have written it."
+            )
+        try:
+            own = {key: content[key] for key in cls.__dataclass_fields__}
+            cells = tuple(_cell(cell) for cell in own.pop("cells"))
+            return cls(cells=cells, **own | {"remarks": tuple(own["remarks"])})
+        except (KeyError, TypeError) as error:
+            raise DataError(f"Expected a whole {KIND}, got one that lacks {error}.") from None
+
     def to_html(self) -> str:
         """The whole page: the figure, a table of every number, and what they mean."""
         budgeted = [cell for cell in self.cells if cell.per_class is not None]
@@ -133,9 +149,11 @@ class BudgetCurve:
             f"{self.n:,} test pictures of {self.classes:,} classes; guessing scores"
             f" {percent(1 / self.classes)}. No test picture has a say in any key."
         )
+        many = len({cell.strategy for cell in budgeted})
         keys = "key" if best.per_class == 1 else "keys"
         headline = (
-            f"{percent(best.top1.value)} with {best.strategy}, {best.per_class} {keys} a class"
+            f"{percent(best.top1.value)} with {best.strategy}, {best.per_class} {keys} a class: the"
+            f" best of {many} strategies"
         )
         columns = ("strategy", "keys a class", "keys", "right", "95 % interval")
         against = (f"points against {self.first}", "p", "seconds")
@@ -147,6 +165,18 @@ class BudgetCurve:
             html.footer((*NOTES, *self.remarks)),
         ]
         return html.page(f"{self.context.get('data', '')} coresets".strip(), parts)
+
+
+def _cell(content: Mapping[str, Any]) -> BudgetCell:
+    against = content["against"]
+    return BudgetCell(
+        **{
+            **content,
+            "top1": Estimate(**content["top1"]),
+            "by_draw": tuple(content["by_draw"]),
+            "against": against and Difference(Estimate(**against["estimate"]), against["p_value"]),
+        }
+    )
 
 
 def _row(cell: BudgetCell) -> str:

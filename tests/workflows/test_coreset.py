@@ -168,6 +168,10 @@ def test_strategies_are_compared_on_pictures_that_no_key_is_made_of(home, capsys
     assert cells["full support", None]["keys"] == TRAIN - 1
     assert cells["class-mean", 1]["top1"]["value"] == cells["class-mean", 3]["top1"]["value"]
     assert (home / "run" / "curve.png").read_bytes().startswith(b"\x89PNG")
+    assert main.run(["report", "run", "--format", "json"]) == 0
+    assert json.loads(capsys.readouterr().out) == content
+    assert main.run(["report", "run", "run", "--format", "csv"]) == 0
+    assert len(capsys.readouterr().out.splitlines()) == 1 + 2 * len(cells)
     page = (home / "run" / "report.html").read_text()
     assert "<svg" in page
     assert "discriminant" in page
