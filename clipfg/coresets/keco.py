@@ -145,15 +145,17 @@ def choose_places(
     filled: Bool[Tensor, "a m"],
     draws: Float[Tensor, "a q"],
     target: Target,
-    keys: Float[Tensor, "a m d"],
+    keys: Float[Tensor, "a m d"] | None,
 ) -> Int[Tensor, "a q"]:
     """For `q` samples of each of `a` classes the places of the keys that they move.
 
-    `products` are of samples with keys of any norm. Of equally similar keys it is the first.
+    `products` are of samples with keys of any norm; the keys themselves are looked at for
+    prototypes alone. Of equally similar keys it is the first.
     """
     if target == "random":
         return (draws * filled.sum(dim=1, keepdim=True)).long()
     if target == "prototype":
+        assert keys is not None
         return _prototypes(keys, filled)[:, None].expand(draws.shape)
     cosines = products / norms[:, None]
     if target == "least":

@@ -16,6 +16,7 @@ from clipfg.coresets.keco import (
     draw_targets,
     places_within,
 )
+from clipfg.coresets.keco_gram import Products
 from clipfg.errors import UsageError
 
 
@@ -105,14 +106,20 @@ def update_offline(
         raise UsageError(f"Expected epochs and a batch size from 1, got {epochs} and {batch_size}.")
     slots = Slots.of(key_labels)
     owners, moved = slots.rows_of(labels), slots.laid_out(keys)
+    known = None
+    if len(features) and target != "prototype" and Products.fits(slots, owners):
+        known = Products(moved, features, owners)
     for _ in range(epochs if len(features) else 0):
         order = torch.randperm(len(features), generator=generator).to(keys.device)
         draws = draw_targets(len(features), target, generator).to(keys.device)
         for batch, drawn in zip(order.split(batch_size), draws.split(batch_size), strict=True):
+            if known is not None:
+                known.move(batch, known.choose(batch, slots, drawn, target), rate)
+                continue
             sums, counts = _aims(moved, slots, features, batch, owners[batch], drawn, target)
             means = sums / counts.clamp_min(1)[:, :, None]
             moved = torch.lerp(moved, means, rate * (counts > 0)[:, :, None].to(keys.dtype))
-    return slots.put_back(keys, moved)
+    return slots.put_back(keys, moved if known is None else known.keys())
 
 
 def _aims(
