@@ -98,6 +98,11 @@ class Slots:
         rows[classes] = torch.arange(len(classes), device=order.device)
         return cls(index, filled, rows)
 
+    def reordered(self, order: Int[Tensor, " c"]) -> "Slots":
+        """The same with its rows in another order."""
+        rows = torch.where(self.rows >= 0, order.argsort()[self.rows], -1)
+        return Slots(self.index[order], self.filled[order], rows)
+
     def laid_out(self, keys: Float[Tensor, "m d"]) -> Float[Tensor, "c m d"]:
         """The keys of each class side by side, a copy."""
         return keys.index_select(0, self.index.flatten()).view(*self.index.shape, -1)

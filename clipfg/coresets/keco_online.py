@@ -88,15 +88,14 @@ def update_online(
     check_update(keys, key_labels, features, labels, rate, target)
     slots = Slots.of(key_labels)
     draws = draw_targets(len(features), target, generator).to(keys.device)
-    owners = slots.rows_of(labels)
     # The classes with the most samples first: those that still have one are then a prefix.
-    by_size = torch.bincount(owners, minlength=len(slots.index)).argsort(descending=True)
-    slots = Slots(slots.index[by_size], slots.filled[by_size], slots.rows)
+    sizes = torch.bincount(slots.rows_of(labels), minlength=len(slots.index))
+    slots = slots.reordered(sizes.argsort(descending=True))
     moved, filled = slots.laid_out(keys), slots.filled
     flat, norms = moved.flatten(0, 1), torch.linalg.vector_norm(moved, dim=2)
-    order, sizes = _rounds(by_size.argsort()[owners])
+    order, rounds = _rounds(slots.rows_of(labels))
     first = torch.arange(len(filled), device=keys.device) * filled.shape[1]
-    for samples in order.split(sizes):
+    for samples in order.split(rounds):
         n, x = len(samples), features.index_select(0, samples).to(keys.dtype)
         part = moved[:n]
         # One row times many columns: the other way round takes twenty times as long.
