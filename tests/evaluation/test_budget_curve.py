@@ -47,6 +47,6 @@ def test_the_full_support_is_a_level_line(curve) -> None:
 
 def test_the_page_escapes_names_and_says_the_best(curve) -> None:
     page = curve.to_html()
-    assert "60.0 % with &lt;k-means&gt;, 5 keys a class: the best of 2 strategies" in page
+    assert "with &lt;k-means&gt;, 5 keys a class: the best of 2 strategies" in page
     assert "<k-means>" not in page
     assert "One was left out" in page
