@@ -18,11 +18,11 @@ from clipfg.evaluation.repeated import accuracy_over, difference_over
 from clipfg.settings import Settings
 from clipfg.workflows.classify import ROWS, Progress, Run
 from clipfg.workflows.coreset import budgets
-from clipfg.workflows.coreset_material import open_encoder_for
+from clipfg.workflows.coreset_material import open_encoder_for, stored_data
 from clipfg.workflows.leaks import without_leaks
 from clipfg.workflows.opening import open_cache
 from clipfg.workflows.pooling import Pool, gather
-from clipfg.workflows.roles import open_roles
+from clipfg.workflows.roles import Roles, by_split, open_roles
 from clipfg.workflows.run_folder import RunFolder, default_folder
 
 logger = logging.getLogger("clipfg")
@@ -49,14 +49,12 @@ def run_comparison(
     are not counted. Raises `ClipfgError`s, as `open_roles` does for data without such splits.
     """
     names = _names(settings)
-    if settings.total is not None or settings.store is not None:
-        raise UsageError(
-            "Expected --dataset and --per-class with --compare, not --store or --total."
-        )
+    if settings.total is not None:
+        raise UsageError("Expected --per-class with --compare, got --total; give it as a list.")
     asked = budgets(settings.model_copy(update={"per_class": settings.per_class or BUDGETS}))
     seeds = range(settings.seed, settings.seed + settings.seeds)
     with open_cache(settings) as cache:
-        roles = open_roles(settings)
+        roles = _roles(settings)
         assert roles.test is not None
         parts = (roles.support, roles.test)
         encoder = open_encoder_for(roles.test, settings, cache)
@@ -89,6 +87,16 @@ def run_comparison(
             if html:
                 folder.part("report.html").write_text(curve.to_html(), encoding="utf-8")
     return ComparisonRun(path, len(support) + len(test), folder.failures, curve)
+
+
+def _roles(settings: Settings) -> Roles:
+    """What is condensed and what is tested on, of `--dataset` or `--store`."""
+    if settings.store is None:
+        return open_roles(settings)
+    if settings.dataset is not None:
+        raise UsageError("Expected --dataset DATA or --store DIR, got both; leave one away.")
+    named = settings.model_copy(update={"dataset": str(settings.store)})
+    return by_split(named, stored_data(settings.store))
 
 
 def compare(

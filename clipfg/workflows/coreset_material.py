@@ -17,7 +17,7 @@ from clipfg.encoders import Encoder
 from clipfg.errors import DataError, UsageError
 from clipfg.settings import Settings
 from clipfg.store import KeyStore
-from clipfg.types import UNLABELLED, ClassList
+from clipfg.types import REQUIRED, UNLABELLED, ClassList, Features, Manifest
 from clipfg.workflows.classify import ROWS, Progress, feature_batches
 from clipfg.workflows.failures import Failures
 from clipfg.workflows.opening import Data, check_same_encoder, open_data, open_encoder
@@ -103,6 +103,23 @@ def _of_store(settings: Settings, path: Path) -> Source:
     batches = ((rows, np.array(store.keys[rows])) for rows in parts)
     made_by = (store.fingerprint, store.model, store.precision)
     return Source(path.name, store.items, labels, store.classes, batches, *made_by)
+
+
+def stored_data(path: Path) -> Data:
+    """The items of a store as data whose features are known."""
+    store = KeyStore.load(path)
+    columns = {name: store.items[name] for name in REQUIRED}
+    manifest = Manifest.build(path.name, columns, store.classes)
+    splits = tuple(store.items["split"].to_pylist())
+    features = Features(
+        ids=tuple(store.ids),
+        pooled=np.array(store.keys),
+        labels=store.labels,
+        classes=store.classes,
+        fingerprint=store.fingerprint,
+        splits=splits,
+    )
+    return Data(manifest, features)
 
 
 def _of_data(

@@ -69,7 +69,7 @@ def open_roles(settings: Settings) -> Roles:
         taken = np.zeros(len(whole.manifest), dtype=bool)
         taken[chosen] = True
         return _with_test(settings, whole, support, settings.support.name, taken)
-    return _by_split(settings, whole)
+    return by_split(settings, whole)
 
 
 def _whole(settings: Settings, name: str | None, **changed: None) -> Settings:
@@ -78,7 +78,11 @@ def _whole(settings: Settings, name: str | None, **changed: None) -> Settings:
     )
 
 
-def _by_split(settings: Settings, whole: Data) -> Roles:
+def by_split(settings: Settings, whole: Data) -> Roles:
+    """The train split to learn from, and `--split` or the data's own to evaluate on.
+
+    Data without splits are halved. Raises as `open_roles` does.
+    """
     splits = whole.manifest.splits
     if not splits:
         labelled = _labelled(whole)

@@ -189,6 +189,18 @@ def test_a_comparison_is_the_accuracy_of_the_nearest_key(home) -> None:
     assert cell.top1.value == pytest.approx(share)
 
 
+def test_a_store_is_compared_as_the_data_are(home) -> None:
+    store = ["--store", "whole"]
+    assert main.run(["index", "build", "features:f.parquet", *store]) == 0
+    asked = {"strategy": "k-means,random", "per_class": "2", "output": None}
+    first = run_comparison(settings(home, **asked))
+    second = run_comparison(settings(home, **asked, dataset=None, store=home / "whole"))
+    tops = [[cell.top1 for cell in run.curve.cells] for run in (first, second)]
+    assert tops[0] == tops[1]
+    with pytest.raises(UsageError, match="got both"):
+        run_comparison(settings(home, **asked, store=home / "whole"))
+
+
 def test_test_labels_have_no_say_in_any_key(home) -> None:
     """Accuracy of permuted labels is chance, and what was chosen does not change."""
     first = run_comparison(settings(home, strategy="discriminant", per_class="2"))
