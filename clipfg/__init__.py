@@ -21,6 +21,7 @@ _PUBLIC = {
     "KeyStore": "clipfg.store",
     "Manifest": "clipfg.types",
     "embed": "clipfg.workflows.embed",
+    "fewshot": "clipfg.workflows.fewshot",
     "load_dataset": "clipfg.data.loading",
     "load_encoder": "clipfg.encoders",
     "load_prompts": "clipfg.prompting",

@@ -49,6 +49,15 @@ class Settings(BaseSettings):
     question: str = Field("What is shown in this picture?", min_length=1)
     lvlm: str | None = Field(None, description="a language model that sees")
     store: Path | None = Field(None, description="the folder of a key store")
+    shots: str | None = Field(None, description="pictures of each class to learn from")
+    heads: str | None = Field(None, description="few-shot heads, commas between")
+    strategy: str | None = Field(None, description="how pictures are selected")
+    per_class: str | None = Field(None, description="keys of each class, commas between")
+    total: Annotated[int, Field(ge=1)] | None = None
+    seeds: int = Field(3, ge=1, le=100, description="draws of the support set")
+    support: Path | None = Field(None, description="a file of ids to learn from")
+    own_labels: str | None = Field(None, description="a person's own labelled pictures")
+    save: Path | None = Field(None, description="where a fitted head goes")
     seed: int = Field(0, ge=0, description="of everything random")
     batch_size: Annotated[int, Field(ge=1, le=65536)] = 32
     device: str = Field("auto", description="auto, cpu, cuda, cuda:1, mps")

@@ -20,10 +20,13 @@ import typer
 from clipfg import __version__
 from clipfg.cli import (
     cache,
+    coreset,
+    coresets,
     datasets,
     demos,
     doctor,
     embed,
+    fewshot,
     heads,
     icl,
     index,
@@ -67,16 +70,19 @@ def root(
 
 app.command("zeroshot")(zeroshot.zeroshot)
 app.command("predict")(predict.predict)
+app.command("fewshot")(fewshot.fewshot)
 app.command("embed")(embed.embed)
 app.command("retrieve")(retrieve.retrieve)
 app.command("demos")(demos.demos)
 app.command("icl")(icl.icl)
 app.command("report")(report.report)
 app.add_typer(index.app, name="index")
+app.command("coreset")(coreset.coreset)
 app.add_typer(models.app, name="models")
 app.add_typer(datasets.app, name="datasets")
 app.add_typer(prompts.app, name="prompts")
 app.add_typer(heads.app, name="heads")
+app.add_typer(coresets.app, name="coresets")
 app.add_typer(cache.app, name="cache")
 app.command("doctor")(doctor.doctor)
 

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 from clipfg.errors import UsageError
 
 if TYPE_CHECKING:
+    from clipfg.evaluation.budget_curve import BudgetCurve
+    from clipfg.evaluation.learning_curve import LearningCurve
     from clipfg.evaluation.report import Report
 
 Row = Mapping[str, Any]
@@ -131,6 +133,33 @@ def print_report(report: Report, format: str | None) -> None:
             for name, figure in report.metrics.items()
         ]
         print_rows(rows, form)
+
+
+def print_curve(curve: LearningCurve, format: str | None) -> None:
+    """A learning curve for a person, or a row per head and number of shots (`json`: all of it)."""
+    form = chosen_format(format)
+    if form == "table":
+        from clipfg.cli.console import stdout
+
+        stdout().print(curve)
+    elif form == "json":
+        json.dump(curve.to_json(), sys.stdout, indent=2, ensure_ascii=False)
+        sys.stdout.write("\n")
+    else:
+        print_rows(curve.rows(), form)
+
+
+def print_budgets(curve: BudgetCurve, format: str | None) -> None:
+    """Coresets for a person, or a row per strategy and budget (`json`: all of it)."""
+    form = chosen_format(format)
+    if form == "table":
+        title = f"right by the nearest key, % (* differs from {curve.first}, p < 0.05)"
+        print_rows(curve.shown(), form, title=title)
+    elif form == "json":
+        json.dump(curve.to_json(), sys.stdout, indent=2, ensure_ascii=False)
+        sys.stdout.write("\n")
+    else:
+        print_rows(curve.rows(), form)
 
 
 def print_predictions(path: Path, format: str | None, *, shown: int) -> None:

@@ -1,5 +1,6 @@
-"""Nearest neighbours: the support's closest pictures vote."""
+"""Nearest neighbours: the support's closest pictures vote, beside the texts."""
 
+from itertools import product
 from typing import ClassVar, Literal, Self
 
 import torch
@@ -12,49 +13,72 @@ from clipfg.heads.base import Head
 from clipfg.heads.support import Support, accuracy
 
 KS = (1, 3, 5, 9, 15)
+SHARES = (0.3, 0.5, 0.1, 0.7, 0.0, 0.9, 1.0)
+"""Shares of the texts tried; of equals the earlier is taken."""
+ONE_SHOT = 0.7
+"""The share where no class has two pictures: up to 0.5 a single vote cannot be overruled."""
 _FLOOR = 1e-6  # the share of votes of a class that has none
 
 
 class KNN(Head):
-    """`logits = log(share of the k nearest pictures' votes)`; texts teach it nothing.
+    """`logits = log((1 - alpha) votes + alpha softmax(scale cos(x, text)))`.
 
-    Of equally similar pictures the earlier of the support is the nearer one, of equal votes the
-    class of lower index wins.
+    `votes` are shares of the k nearest pictures; without texts `alpha` is 0. The pictures may as
+    well be the keys of a store or a coreset. Of equally similar pictures the earlier of the support
+    is the nearer one, of equal votes the class of lower index wins.
 
     Parameters
     ----------
     k
         Neighbours that vote. None chooses among 1, 3, 5, 9 and 15 by seeded folds of the support
         (the smallest of equals), and takes 1 where no class has two pictures.
+    alpha
+        The share of the texts, from 0 to 1. None chooses it with `k`, and takes 0.7 where no class
+        has two pictures.
     weights
         `"vote"`: each counts one. `"softmax"`: each counts `exp(cos / temperature)`.
     temperature
-        Of the softmax.
+        Of that softmax.
+    scale
+        The factor on cosines with texts.
     seed
         Of the folds.
 
     Attributes
     ----------
-    keys_, labels_, classes_, k_
-        The support, the number of classes, and the neighbours in use.
+    keys_, labels_, classes_
+        The support, and the number of classes.
+    texts_
+        Unit-norm `[c, d]`; zeros without texts.
+    k_, alpha_
+        Those in use.
+
+    Source: the mixture of neighbours' votes with a model's own probabilities is that of Khandelwal
+    et al. 2020, arXiv:1911.00172, equation 3.
     """
 
     name: ClassVar[str] = "knn"
     keys_: Tensor
     labels_: Tensor
+    texts_: Tensor
     classes_: int
     k_: int
+    alpha_: float
 
     def __init__(
         self,
         k: int | None = None,
+        alpha: float | None = None,
         weights: Literal["vote", "softmax"] = "softmax",
         temperature: float = 0.02,
+        scale: float = 100.0,
         seed: int = 0,
     ) -> None:
         self.k = k
+        self.alpha = alpha
         self.weights = weights
         self.temperature = temperature
+        self.scale = scale
         self.seed = seed
 
     def fit(
@@ -63,30 +87,49 @@ class KNN(Head):
         labels: Int[Tensor, " n"] | None = None,
         text_weights: Float[Tensor, "c d"] | None = None,
     ) -> Self:
-        """Keep the support and choose `k`.
+        """Keep the support and choose `k` and `alpha`.
 
-        Raises `UsageError` for a `k` below 1 or unknown `weights`, and as `Support.of` does.
+        Raises `UsageError` for a `k` below 1, an `alpha` outside 0 to 1 or unknown `weights`, and
+        as `Support.of` does.
         """
         if (self.k is not None and self.k < 1) or self.weights not in ("vote", "softmax"):
             raise UsageError(
                 "Expected a k from 1 and weights 'vote' or 'softmax', got"
                 f" {self.k} and {self.weights!r}."
             )
+        if self.alpha is not None and not 0 <= self.alpha <= 1:
+            raise UsageError(f"Expected an alpha from 0 to 1, got {self.alpha}.")
         support = Support.of(self.name, features, labels, text_weights)
-        k = self._choose(support) if self.k is None else self.k
+        k, self.alpha_ = self._choose(support)
         self.keys_, self.labels_ = support.features, support.labels
         self.classes_, self.k_ = support.classes, min(k, len(support))
+        blank = torch.zeros(support.classes, support.features.shape[1], device=self.keys_.device)
+        self.texts_ = blank if support.texts is None else support.texts
         return self
 
-    def _choose(self, support: Support) -> int:
-        right = dict.fromkeys(KS, 0.0)
-        for train, held in support.splits(self.seed):
-            similar = support.features[held] @ train.features.T
-            nearest = top_classes(similar, min(KS[-1], len(train)))
-            for k in KS:
-                logits = self._vote(similar, nearest[:, :k], train.labels, support.classes)
-                right[k] += accuracy(logits, support.labels[held]) * len(held)
-        return max(KS, key=lambda k: right[k])
+    def _choose(self, support: Support) -> tuple[int, float]:
+        ks = KS if self.k is None else (self.k,)
+        shares = SHARES if self.alpha is None else (self.alpha,)
+        if support.texts is None:
+            shares = (0.0,)
+        splits = support.splits(self.seed)
+        if not splits:
+            return ks[0], shares[0] if len(shares) == 1 else ONE_SHOT
+        right = dict.fromkeys(product(ks, shares), 0.0)
+        for train, held in splits if len(right) > 1 else ():
+            x, truth = support.features[held], support.labels[held]
+            similar = x @ train.features.T
+            nearest = top_classes(similar, min(ks[-1], len(train)))
+            for k in ks:
+                votes = self._vote(similar, nearest[:, :k], train.labels, support.classes)
+                named = votes if support.texts is None else self._named(x, support.texts)
+                for alpha in shares:
+                    mixed = torch.lerp(votes, named, alpha)
+                    right[k, alpha] += accuracy(mixed, truth) * len(held)
+        return max(right, key=lambda option: right[option])
+
+    def _named(self, x: Tensor, texts: Tensor) -> Tensor:
+        return cosine_logits(x, texts, self.scale).softmax(dim=1)
 
     def _vote(self, similar: Tensor, nearest: Tensor, labels: Tensor, classes: int) -> Tensor:
         cosines = similar.gather(1, nearest)
@@ -95,14 +138,17 @@ class KNN(Head):
         else:
             votes = (cosines / self.temperature).softmax(dim=1)
         shares = similar.new_zeros(len(similar), classes)
-        return shares.scatter_add(1, labels[nearest], votes).add(_FLOOR).log()
+        return shares.scatter_add(1, labels[nearest], votes)
 
     def logits(self, features: Float[Tensor, "n d"]) -> Float[Tensor, "n c"]:
-        """Logarithms of the shares of votes; classes without one have all the same.
+        """Logarithms of the mixed shares; classes without any have all the same.
 
         Raises `UsageError` before `fit`, `DataError` for features of another width.
         """
         self.check_fitted()
-        similar = cosine_logits(features.float(), self.keys_)
-        nearest = top_classes(similar, self.k_)
-        return self._vote(similar, nearest, self.labels_, self.classes_)
+        x = features.float()
+        similar = cosine_logits(x, self.keys_)
+        shares = self._vote(similar, top_classes(similar, self.k_), self.labels_, self.classes_)
+        if self.alpha_ > 0:
+            shares = torch.lerp(shares, self._named(x, self.texts_), self.alpha_)
+        return shares.add(_FLOOR).log()

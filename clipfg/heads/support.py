@@ -9,6 +9,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from clipfg.errors import DataError, UsageError
+from clipfg.functional.folds import stratified_folds
 from clipfg.functional.similarity import unit_norm
 
 FOLDS = 5
@@ -94,16 +95,7 @@ class Support:
         Stratified: each class is spread over the folds as evenly as it goes. There are as many
         folds as the largest class has pictures, and at most `most`.
         """
-        generator = torch.Generator().manual_seed(seed)
-        shuffled = torch.randperm(len(self), generator=generator).to(self.labels.device)
-        order = shuffled[torch.sort(self.labels[shuffled], stable=True).indices]
-        first = self.counts.cumsum(0) - self.counts
-        place = torch.empty_like(self.labels)
-        place[order] = torch.arange(len(self), device=place.device) - first[self.labels[order]]
-        # Classes smaller than the folds begin at different ones, or the last would stay empty.
-        place = place + self.labels * (self.counts[self.labels] < most)
-        folds = place % min(most, max(int(self.counts.max()), 1))
-        return torch.where(self.counts[self.labels] > 1, folds, -1)
+        return stratified_folds(self.labels, seed, most)
 
     def splits(self, seed: int, most: int = FOLDS) -> list[tuple["Support", Tensor]]:
         """What to train on and the positions held out, fold by fold; none with one shot."""

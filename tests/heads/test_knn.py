@@ -1,10 +1,14 @@
 import numpy as np
+import pyarrow as pa
 import pytest
 import torch
+from scipy.special import softmax
 from sklearn.neighbors import KNeighborsClassifier
 
 from clipfg.errors import UsageError
 from clipfg.heads.knn import KNN, KS
+from clipfg.store import KeyStore
+from clipfg.types import ClassList
 from tests.heads.conftest import make_problem
 
 
@@ -44,6 +48,51 @@ def test_one_shot_is_one_neighbour(one_shot) -> None:
     assert KNN().fit(one_shot.x, one_shot.labels).k_ == 1
 
 
+@pytest.mark.parametrize("alpha", [0.0, 0.3, 1.0])
+def test_texts_are_mixed_in_as_probabilities(problem, alpha) -> None:
+    x, texts, queries, labels = problem.arrays
+    votes = KNeighborsClassifier(5, metric="cosine", algorithm="brute").fit(x, labels)
+    named = softmax(20 * queries @ texts.T, axis=1)
+    head = KNN(k=5, alpha=alpha, weights="vote", scale=20.0)
+    got = head.fit(problem.x, problem.labels, problem.texts).logits(problem.queries)
+    expected = (1 - alpha) * votes.predict_proba(queries) + alpha * named
+    np.testing.assert_allclose(got.exp(), expected, atol=4e-6)
+
+
+def test_the_share_of_the_texts_is_chosen_by_what_they_are_worth(problem) -> None:
+    means = torch.stack([problem.queries[problem.truth == c].mean(dim=0) for c in range(6)])
+    good = KNN(k=1).fit(problem.x, problem.labels, means)
+    bad = KNN(k=1).fit(problem.x, problem.labels, means.roll(1, 0))
+    assert good.alpha_ >= 0.3
+    assert bad.alpha_ <= 0.5
+    alone = KNN(k=1).fit(problem.x, problem.labels)
+    assert alone.alpha_ == 0
+    own, spoilt, without = (
+        (head.logits(problem.queries).argmax(dim=1) == problem.truth).float().mean()
+        for head in (good, bad, alone)
+    )
+    assert own >= without
+    assert spoilt >= without - 0.02
+
+
+def test_one_shot_beside_texts_lets_texts_overrule_a_vote(one_shot) -> None:
+    assert KNN().fit(one_shot.x, one_shot.labels, one_shot.texts).alpha_ > 0.5
+
+
 def test_arguments_are_checked(problem) -> None:
     with pytest.raises(UsageError, match="k from 1"):
         KNN(k=0).fit(problem.x, problem.labels)
+    with pytest.raises(UsageError, match="alpha from 0 to 1"):
+        KNN(alpha=1.5).fit(problem.x, problem.labels)
+
+
+def test_the_keys_of_a_store_will_do(problem) -> None:
+    items = pa.table(
+        {"id": [str(i) for i in range(len(problem.x))], "label": problem.labels.numpy()}
+    )
+    items = items.append_column("uri", items["id"])
+    classes = ClassList(tuple("abcdef"))
+    store = KeyStore.of(items, problem.x.numpy(), classes=classes)
+    head = KNN().fit(torch.from_numpy(store.keys), torch.from_numpy(store.labels), problem.texts)
+    direct = KNN().fit(problem.x, problem.labels, problem.texts)
+    assert torch.equal(head.logits(problem.queries), direct.logits(problem.queries))

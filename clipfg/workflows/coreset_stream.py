@@ -1,0 +1,66 @@
+"""KeCO as pictures arrive: no more is held than the keys and the batch at hand."""
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from clipfg.coresets.keco import places_within
+from clipfg.coresets.keco_online import KeCOOnline, update_online
+
+
+class Stream:
+    """The first items of each class become its keys; each later one moves a key of its class.
+
+    What comes out does not depend on the batches, but for random targets, which are drawn batch by
+    batch.
+
+    Parameters
+    ----------
+    strategy
+        Target, rate and seed.
+    per_class
+        Keys of each class.
+
+    Attributes
+    ----------
+    peak
+        The most feature rows held at once, keys and the batch at hand.
+    """
+
+    def __init__(self, strategy: KeCOOnline, per_class: int) -> None:
+        self.strategy = strategy
+        self.per_class = per_class
+        self.peak = 0
+        self._generator = torch.Generator().manual_seed(strategy.seed)
+        self._keys: torch.Tensor | None = None
+        self._labels = torch.zeros(0, dtype=torch.long)
+        self._positions = torch.zeros(0, dtype=torch.long)
+
+    def take(
+        self, positions: NDArray[np.int64], vectors: NDArray[np.float32], labels: NDArray[np.int64]
+    ) -> None:
+        """Seed keys with what a class still lacks, and update with the rest."""
+        x, y = torch.from_numpy(vectors), torch.from_numpy(labels)
+        held = torch.bincount(self._labels, minlength=int(y.max()) + 1)
+        seeds = held[y] + places_within(y) < self.per_class
+        before = x[:0] if self._keys is None else self._keys
+        keys = torch.cat((before, x[seeds]))
+        self._labels = torch.cat((self._labels, y[seeds]))
+        self._positions = torch.cat((self._positions, torch.from_numpy(positions)[seeds]))
+        self.peak = max(self.peak, len(keys) + len(x))
+        self._keys = update_online(
+            keys,
+            self._labels,
+            x[~seeds],
+            y[~seeds],
+            rate=self.strategy.rate,
+            target=self.strategy.target,
+            generator=self._generator,
+        )
+
+    def finish(self) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """Positions of the exemplars and their keys, in order of classes; none without items."""
+        order = torch.sort(self._labels, stable=True).indices
+        if self._keys is None:
+            return self._positions.numpy(), np.zeros((0, 0), dtype=np.float32)
+        return self._positions[order].numpy(), self._keys[order].numpy()

@@ -1,0 +1,53 @@
+import numpy as np
+import pytest
+import torch
+from sklearn.cluster import KMeans
+
+from clipfg.errors import DataError
+from clipfg.functional.kmeans import _spread, kmeans
+
+
+def rows(n: int = 60, d: int = 5) -> torch.Tensor:
+    generator = torch.Generator().manual_seed(0)
+    return torch.randn(n, d, generator=generator) + 4 * torch.eye(d)[torch.arange(n) % 3]
+
+
+def seeded() -> torch.Generator:
+    return torch.Generator().manual_seed(4)
+
+
+@pytest.mark.parametrize("k", [2, 3, 7, 20])
+def test_from_the_same_start_it_ends_as_scikit_learn(k) -> None:
+    x = rows()
+    start = x[_spread(x, k, seeded())].numpy()
+    reference = KMeans(k, init=start, n_init=1, tol=0, algorithm="lloyd").fit(x.numpy())
+    got = kmeans(x, k, seeded())
+    np.testing.assert_allclose(got.centres, reference.cluster_centers_, atol=1e-5)
+    assert got.members.tolist() == reference.labels_.tolist()
+
+
+def test_the_start_is_spread_over_distant_groups() -> None:
+    x = 0.01 * rows() + 10 * torch.eye(5)[torch.arange(60) % 3]
+    for seed in range(20):
+        start = _spread(x, 3, torch.Generator().manual_seed(seed))
+        assert len(set((start % 3).tolist())) == 3
+
+
+def test_one_centre_is_the_mean_and_one_for_each_row_are_the_rows() -> None:
+    x = rows(6)
+    torch.testing.assert_close(kmeans(x, 1, seeded()).centres, x.mean(dim=0, keepdim=True))
+    got = kmeans(x, 6, seeded())
+    torch.testing.assert_close(got.centres[got.members], x)
+
+
+def test_no_centre_stays_empty() -> None:
+    x = torch.cat((torch.zeros(5, 2), torch.ones(1, 2)))
+    got = kmeans(x, 4, seeded())
+    assert torch.bincount(got.members, minlength=4).min() >= 1
+    assert torch.isfinite(got.centres).all()
+
+
+@pytest.mark.parametrize("k", [0, 7])
+def test_a_k_that_is_none_is_refused(k) -> None:
+    with pytest.raises(DataError, match="from 1 to 6"):
+        kmeans(rows(6), k, seeded())
