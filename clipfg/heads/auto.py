@@ -10,7 +10,7 @@ from torch.nn.functional import cross_entropy, softplus
 
 from clipfg.functional.similarity import cosine_logits
 from clipfg.heads.base import HEADS, Head
-from clipfg.heads.support import FOLDS, Support, accuracy
+from clipfg.heads.support import FOLDS, Support
 
 MEMBERS = ("whitened-mean", "gda", "linear-probe")
 FEW = 4
@@ -42,7 +42,8 @@ class Auto(Head):
 
     Each member first chooses its own settings on the support, from pictures alone. With those
     fixed, every subset of members is judged by how many pictures its blend names rightly, each
-    picture held out in its fold; of equals the smaller, then the earlier wins. Where
+    picture held out in its fold. Of those within one standard error of the best, paired picture by
+    picture, the smallest is taken, then the earliest in the order of `MEMBERS`. Where
     the largest class has fewer than four pictures the whitened mean is taken as it is.
 
     The factors are those at which the held-out pictures are likeliest, so that texts which say
@@ -71,8 +72,8 @@ class Auto(Head):
 
     What the members have learnt follows under `m0_`, `m1_`, ...
 
-    Source: this project's; blends chosen by held-out accuracy as in Caruana et al. 2004, factors
-    as in Platt 1999 and Wolpert's stacking.
+    Source: this project's; blends by held-out accuracy as in Caruana et al. 2004, the rule of one
+    standard error as in Breiman et al. 1984, factors as in Platt 1999.
     """
 
     name: ClassVar[str] = "auto"
@@ -130,13 +131,15 @@ class Auto(Head):
 
 
 def _best_blend(scores: dict[str, Tensor], labels: Tensor) -> tuple[tuple[str, ...], float]:
-    """The subset whose mean names most held-out pictures rightly, and their share."""
+    """The first subset about as good as the best, and the share that it names rightly."""
     if not len(labels):
         return tuple(scores)[:1], -1.0
     subsets = [c for size in range(1, len(scores) + 1) for c in combinations(scores, size)]
-    right = {subset: accuracy(_blend(scores, subset), labels) for subset in subsets}
-    best = max(subsets, key=lambda subset: right[subset])
-    return best, right[best]
+    hits = torch.stack([_blend(scores, c).argmax(dim=1) == labels for c in subsets]).double()
+    lost = hits[hits.mean(dim=1).argmax()] - hits  # on each picture, by not taking the best
+    errors = (lost.var(dim=1, correction=0) / len(labels)).sqrt()
+    chosen = int((lost.mean(dim=1) <= errors).double().argmax())
+    return subsets[chosen], float(hits[chosen].mean())
 
 
 def _blend(scores: dict[str, Tensor], subset: tuple[str, ...]) -> Tensor:

@@ -21,7 +21,7 @@ def right(head, problem) -> float:
 
 
 @pytest.mark.parametrize("with_texts", [False, True])
-def test_the_blend_is_the_best_of_a_plain_search(problem, with_texts) -> None:
+def test_the_blend_is_the_first_about_as_good_as_the_best(problem, with_texts) -> None:
     head = Auto().fit(problem.x, problem.labels, problem.texts if with_texts else None)
     support = Support.of("auto", problem.x, problem.labels, None)
     rows = support.judged(0)
@@ -29,15 +29,19 @@ def test_the_blend_is_the_best_of_a_plain_search(problem, with_texts) -> None:
     for name in MEMBERS:
         alone = HEADS.get(name)().fit(problem.x, problem.labels)
         scores[name] = standardised(alone.held_out(support, rows))
-    shares = {
-        subset: float(
-            (sum(scores[n] for n in subset).argmax(1) == problem.labels[rows]).double().mean()
-        )
+    hits = {
+        subset: (sum(scores[n] for n in subset).argmax(1) == problem.labels[rows]).double().numpy()
         for size in (1, 2, 3)
         for subset in combinations(MEMBERS, size)
     }
-    assert head.held_out_ == pytest.approx(max(shares.values()))
-    assert shares[tuple(head.members_)] == max(shares.values())
+    best = max(hits.values(), key=lambda own: own.mean())
+    expected = next(
+        subset
+        for subset, own in hits.items()
+        if (best - own).mean() <= (best - own).std() / len(rows) ** 0.5
+    )
+    assert tuple(head.members_) == expected
+    assert head.held_out_ == pytest.approx(hits[expected].mean())
 
 
 def test_logits_are_texts_and_members_by_their_factors(problem) -> None:
