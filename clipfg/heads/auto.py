@@ -18,6 +18,8 @@ FEW = 4
 ONE_SHOT = 1.5
 """The factor on pictures with one shot, where nothing is held out to measure it on."""
 _PRIOR = 10.0
+_LARGE = 2e6
+"""Pictures times classes from which a linear probe takes minutes, and in the end all memory."""
 
 
 class Member(Protocol):
@@ -44,7 +46,8 @@ class Auto(Head):
     fixed, every subset of members is judged by how many pictures its blend names rightly, each
     picture held out in its fold. Of those within one standard error of the best, paired picture by
     picture, the smallest is taken, then the earliest in the order of `MEMBERS`. Where
-    the largest class has fewer than four pictures the whitened mean is taken as it is.
+    the largest class has fewer than four pictures the whitened mean is taken as it is; with very
+    many pictures and classes the linear probe is left out.
 
     The factors are those at which the held-out pictures are likeliest, so that texts which say
     nothing of the pictures fall silent and texts which say all are not drowned by a few shots.
@@ -95,7 +98,8 @@ class Auto(Head):
         """Choose heads and fit them on the whole support. Raises as `Support.of` does."""
         support = Support.of(self.name, features, labels, text_weights)
         few = int(support.counts.max()) < FEW
-        names = MEMBERS[: 1 if few else None]
+        large = len(support) * support.classes > _LARGE
+        names = MEMBERS[: 1 if few else 2 if large else None]
         heads = {name: cast(Member, HEADS.get(name)(**{"seed": self.seed})) for name in names}
         for head in heads.values():
             head.fit(support.features, support.labels)
