@@ -18,6 +18,7 @@ _PUBLIC = {
     "ClassList": "clipfg.types",
     "ClipfgError": "clipfg.errors",
     "Features": "clipfg.types",
+    "KeyStore": "clipfg.store",
     "Manifest": "clipfg.types",
     "embed": "clipfg.workflows.embed",
     "fewshot": "clipfg.workflows.fewshot",
@@ -25,6 +26,7 @@ _PUBLIC = {
     "load_encoder": "clipfg.encoders",
     "load_prompts": "clipfg.prompting",
     "predict": "clipfg.workflows.predict",
+    "retrieve": "clipfg.workflows.retrieve",
     "zeroshot": "clipfg.workflows.zeroshot",
 }
 

@@ -46,6 +46,15 @@ class Settings(BaseSettings):
     support: Path | None = Field(None, description="a file of ids to learn from")
     own_labels: str | None = Field(None, description="a person's own labelled pictures")
     save: Path | None = Field(None, description="where a fitted head goes")
+    shots: str | None = Field(None, description="pictures to learn from, or to show")
+    strategy: str | None = Field(None, description="how pictures are selected")
+    order: Literal["first", "last"] = Field("first", description="where the most similar stands")
+    candidates: str = Field("all", description="all, zero-shot:M or retrieved:M")
+    choices: Annotated[int, Field(ge=2, le=26)] | None = None
+    instruction: str | None = Field(None, description="what is said before the first picture")
+    question: str = Field("What is shown in this picture?", min_length=1)
+    lvlm: str | None = Field(None, description="a language model that sees")
+    store: Path | None = Field(None, description="the folder of a key store")
     seed: int = Field(0, ge=0, description="of everything random")
     batch_size: Annotated[int, Field(ge=1, le=65536)] = 32
     device: str = Field("auto", description="auto, cpu, cuda, cuda:1, mps")

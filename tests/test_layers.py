@@ -15,7 +15,7 @@ LAYERS: list[set[str]] = [  # top to bottom; siblings on one line never import e
     {"workflows"},
     {"recipes"},
     {"embedding", "tasks", "evaluation", "explaining"},
-    {"data", "encoders", "prompting", "heads", "losses", "mining", "coresets", "store"},
+    {"data", "encoders", "prompting", "heads", "losses", "mining", "coresets", "store", "icl"},
     {"nets"},
     {"functional"},
     {"types", "settings"},

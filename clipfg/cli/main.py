@@ -21,14 +21,18 @@ from clipfg import __version__
 from clipfg.cli import (
     cache,
     datasets,
+    demos,
     doctor,
     embed,
     fewshot,
     heads,
+    icl,
+    index,
     models,
     predict,
     prompts,
     report,
+    retrieve,
     zeroshot,
 )
 from clipfg.errors import ClipfgError
@@ -66,7 +70,11 @@ app.command("zeroshot")(zeroshot.zeroshot)
 app.command("predict")(predict.predict)
 app.command("fewshot")(fewshot.fewshot)
 app.command("embed")(embed.embed)
+app.command("retrieve")(retrieve.retrieve)
+app.command("demos")(demos.demos)
+app.command("icl")(icl.icl)
 app.command("report")(report.report)
+app.add_typer(index.app, name="index")
 app.add_typer(models.app, name="models")
 app.add_typer(datasets.app, name="datasets")
 app.add_typer(prompts.app, name="prompts")

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from clipfg.settings import Settings
 
 DATA, ENCODER, RUN, OUTPUT = "Data", "Encoder", "Run", "Output"
+DEMONSTRATIONS = "Demonstrations"
 
 Dataset = Annotated[
     str | None,
@@ -97,6 +98,19 @@ Transductive = Annotated[
         rich_help_panel=ENCODER,
     ),
 ]
+Store = Annotated[
+    Path | None,
+    typer.Option("--store", metavar="DIR", help="The folder of a key store.", rich_help_panel=DATA),
+]
+Where = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--where",
+        metavar="CONDITION",
+        help="label=NAME, label!=NAME, split=NAME or id=GLOB; may be given several times.",
+        rich_help_panel=DATA,
+    ),
+]
 Device = Annotated[
     str | None,
     typer.Option("--device", help="auto, cpu, cuda, cuda:1, mps.", rich_help_panel=ENCODER),
@@ -171,6 +185,74 @@ Format = Annotated[
 TopK = Annotated[
     int | None,
     typer.Option("--top-k", "-k", help="Answers kept per picture.", rich_help_panel=OUTPUT),
+]
+ShownShots = Annotated[
+    str | None,
+    typer.Option(
+        "--shots", metavar="K", help="Demonstrations shown (4).", rich_help_panel=DEMONSTRATIONS
+    ),
+]
+DemoStrategy = Annotated[
+    str | None,
+    typer.Option(
+        "--strategy",
+        metavar="NAME",
+        help="How they are selected: nearest, per-class, diverse, image-then-text.",
+        rich_help_panel=DEMONSTRATIONS,
+    ),
+]
+Order = Annotated[
+    str | None,
+    typer.Option(
+        "--order",
+        help="Where the most similar one stands: first or last.",
+        rich_help_panel=DEMONSTRATIONS,
+    ),
+]
+Candidates = Annotated[
+    str | None,
+    typer.Option(
+        "--candidates",
+        metavar="WHICH",
+        help="Names that may be answered: all, zero-shot:M or retrieved:M.",
+        rich_help_panel=DEMONSTRATIONS,
+    ),
+]
+Choices = Annotated[
+    int | None,
+    typer.Option(
+        "--choices",
+        metavar="N",
+        help="Ask for the letter of one of N names instead.",
+        rich_help_panel=DEMONSTRATIONS,
+    ),
+]
+Instruction = Annotated[
+    str | None,
+    typer.Option(
+        "--instruction",
+        metavar="TEXT",
+        help="Said first; {names} stands for the candidates.",
+        rich_help_panel=DEMONSTRATIONS,
+    ),
+]
+Question = Annotated[
+    str | None,
+    typer.Option(
+        "--question",
+        metavar="TEXT",
+        help="Said after each picture.",
+        rich_help_panel=DEMONSTRATIONS,
+    ),
+]
+Lvlm = Annotated[
+    str | None,
+    typer.Option(
+        "--lvlm",
+        metavar="NAME|PATH",
+        help="An image-text-to-text model of transformers that answers.",
+        rich_help_panel=DEMONSTRATIONS,
+    ),
 ]
 Quiet = Annotated[
     bool, typer.Option("--quiet", "-q", help="Errors only on stderr.", rich_help_panel=OUTPUT)

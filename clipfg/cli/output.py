@@ -76,7 +76,12 @@ def _print_table(rows: Sequence[Row], title: str | None) -> None:
     table = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
     for key, value in rows[0].items():
         right = isinstance(value, int | float) and not isinstance(value, bool)
-        table.add_column(key.replace("_", " "), justify="right" if right else "left", no_wrap=right)
+        table.add_column(
+            key.replace("_", " "),
+            justify="right" if right else "left",
+            no_wrap=right,
+            overflow="fold",  # a path that is cut is a path that cannot be copied
+        )
     for row in rows:
         table.add_row(*(Text(_text(value)) for value in row.values()))
     stdout().print(table)

@@ -15,6 +15,13 @@ def thumbnail(uri: str, side: int = SIDE) -> bytes:
 
     Raises `ItemError` when it cannot be read.
     """
+    buffer = io.BytesIO()
+    shrunk(uri, side).save(buffer, format="JPEG", quality=85)
+    return buffer.getvalue()
+
+
+def shrunk(uri: str, side: int) -> Image.Image:
+    """The picture at `uri` at no more than `side` x `side` pixels. Raises as `thumbnail` does."""
 
     def target(width: int, height: int) -> tuple[int, int]:
         scale = min(1.0, side / max(width, height))
@@ -23,7 +30,4 @@ def thumbnail(uri: str, side: int = SIDE) -> bytes:
     picture = decode(read(uri), target)
     # A reduced picture says what it stands for: its own sides may be a pixel off in proportion.
     whole = picture.info.get("drafted", (picture.size,))[0]
-    small = picture.resize(target(*whole), Image.Resampling.LANCZOS)
-    buffer = io.BytesIO()
-    small.save(buffer, format="JPEG", quality=85)
-    return buffer.getvalue()
+    return picture.resize(target(*whole), Image.Resampling.LANCZOS)

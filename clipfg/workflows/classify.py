@@ -92,7 +92,10 @@ def feature_batches(
     on_failure: Callable[[Failure], None],
     progress: Progress | None,
 ) -> Iterator[FeatureBatch]:
-    """The items' features in order: embedded or from the cache, or from a features file."""
+    """The items' features in order: embedded or from the cache, or from a features file.
+
+    The encoder may be None for features from a file.
+    """
     if data.features is None:
         assert encoder is not None
         yield from embed(

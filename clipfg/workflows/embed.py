@@ -1,7 +1,5 @@
 """Embed: the features themselves, in a file that any tool reads."""
 
-import json
-import logging
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,11 +8,10 @@ from clipfg.embedding.feature_files import check_path, write_features
 from clipfg.embedding.pipeline import collect
 from clipfg.errors import UsageError
 from clipfg.settings import Settings
-from clipfg.types import Failure, Features
+from clipfg.types import Features
 from clipfg.workflows.classify import Progress
+from clipfg.workflows.failures import Failures
 from clipfg.workflows.opening import open_cache, open_data, open_encoder
-
-logger = logging.getLogger("clipfg")
 
 
 @dataclass(frozen=True)
@@ -37,7 +34,7 @@ def embed(data: str | Path, **options: Any) -> Features:
 
     Pictures that cannot be read are logged and left out. Raises `ClipfgError`s.
     """
-    return _features(Settings.resolve(dataset=str(data), **options), _Failures(), None)
+    return _features(Settings.resolve(dataset=str(data), **options), Failures(), None)
 
 
 def run_embed(settings: Settings, *, progress: Progress | None = None) -> EmbedRun:
@@ -50,30 +47,14 @@ def run_embed(settings: Settings, *, progress: Progress | None = None) -> EmbedR
     if settings.output is None:
         raise UsageError("Expected --output FILE.parquet, .npz or .safetensors, got none.")
     check_path(settings.output)
-    failures = _Failures()
+    failures = Failures()
     features = _features(settings, failures, progress)
     failures.write(settings.output.with_name(f"{settings.output.name}.failures.jsonl"))
     write_features(features, settings.output)
     return EmbedRun(settings.output, len(features), features.dim, len(failures))
 
 
-class _Failures(list[Failure]):
-    """Pictures that could not be used, logged as they come."""
-
-    def add(self, failure: Failure) -> None:
-        self.append(failure)
-        logger.warning(f"Skipped {failure.id}: {failure.reason}")
-
-    def write(self, path: Path) -> None:
-        """List them in a file; no failures, no file."""
-        if not self:
-            path.unlink(missing_ok=True)
-            return
-        lines = (json.dumps(vars(failure), ensure_ascii=False) + "\n" for failure in self)
-        path.write_text("".join(lines), encoding="utf-8")
-
-
-def _features(settings: Settings, failures: _Failures, progress: Progress | None) -> Features:
+def _features(settings: Settings, failures: Failures, progress: Progress | None) -> Features:
     data = open_data(settings.model_copy(update={"split": settings.split or "all"}))
     if data.features is not None:
         return data.features

@@ -1,0 +1,131 @@
+"""Log-probabilities of many answers to one prompt, the prompt computed once."""
+
+import copy
+from collections.abc import Iterator, Mapping, Sequence
+from inspect import signature
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from clipfg.icl.boundary import Answers
+
+Inputs = Mapping[str, Tensor]
+"""What a processor makes of one prompt: `input_ids` `[1, l]`, pixels, and more by family."""
+
+BUDGET = 1 << 30
+"""Bytes that keys, values and logits of one batch of answers may take."""
+
+
+def without_end(inputs: Inputs, dropped: int) -> dict[str, Tensor]:
+    """The inputs without the last `dropped` tokens, in everything that has a value a token."""
+    length = inputs["input_ids"].shape[1]
+    return {
+        name: value[:, : length - dropped] if _per_token(value, length) else value
+        for name, value in inputs.items()
+    }
+
+
+def with_end(inputs: Inputs, tail: Sequence[int]) -> dict[str, Tensor]:
+    """The inputs with more text tokens at the end."""
+    length = inputs["input_ids"].shape[1]
+    longer = dict(inputs)
+    for name, value in inputs.items():
+        if not _per_token(value, length):
+            continue
+        if name == "input_ids":
+            more = value.new_tensor([list(tail)])
+        else:  # the mask is 1 for tokens that are there; token types are 0 for text
+            more = value.new_full((1, len(tail)), int(name == "attention_mask"))
+        longer[name] = torch.cat([value, more], dim=1)
+    return longer
+
+
+def _per_token(value: Tensor, length: int) -> bool:
+    return value.shape == (1, length)
+
+
+@torch.inference_mode()
+def plain_scores(model: nn.Module, inputs: Inputs, answers: Answers) -> Float[Tensor, " c"]:
+    """`sum_i log p(answer_i | prompt, answer_<i)` by a full pass for each answer.
+
+    `inputs` end where the answers' tails begin. Slow, and right for every model; `cached_scores`
+    has to agree with it.
+    """
+    sums = []
+    for tail, skip in zip(answers.tails, answers.starts, strict=True):
+        output = model(**with_end(inputs, tail), use_cache=False, logits_to_keep=len(tail) + 1)
+        logits = output.logits[0, :-1]
+        sums.append(_of_tokens(logits, torch.tensor(tail, device=logits.device))[skip:].sum())
+    return torch.stack(sums).cpu()
+
+
+@torch.inference_mode()
+def cached_scores(
+    model: nn.Module, inputs: Inputs, answers: Answers, budget: int = BUDGET
+) -> Float[Tensor, " c"]:
+    """The same sums; the prompt passes once, and the answers in batches on its keys and values.
+
+    Answers are padded on the right, where causal attention keeps padding from being seen. Positions
+    are the model's own: it goes on counting from what it has cached (with Qwen's M-RoPE, from
+    the shift that the pictures left behind).
+    """
+    prefix = model(**inputs, use_cache=True, logits_to_keep=1)
+    name = _cache_name(model)
+    cache, first = prefix[name], torch.log_softmax(prefix.logits[0, -1].float(), dim=-1)
+    sums = torch.empty(len(answers.tails))
+    row_bytes = _bytes(cache) + 8 * len(first) * max(map(len, answers.tails))
+    for rows in _batches(answers.tails, max(1, budget // row_bytes)):
+        tails = [answers.tails[row] for row in rows]
+        ids = _padded(tails).to(first.device)
+        scores = first[ids[:, :1]]
+        if ids.shape[1] > 1:
+            past: dict[str, Any] = {name: _shared(cache, len(rows))}
+            logits = model(input_ids=ids[:, :-1], use_cache=True, **past).logits
+            scores = torch.cat([scores, _of_tokens(logits, ids[:, 1:])], dim=1)
+        for row, own in zip(rows, scores.cpu(), strict=True):
+            sums[row] = own[answers.starts[row] : len(answers.tails[row])].sum()
+    return sums
+
+
+def _of_tokens(logits: Tensor, ids: Tensor) -> Tensor:
+    """Log-probabilities of `ids` `[..., t]` under `logits` `[..., t, v]`."""
+    return torch.log_softmax(logits.float(), dim=-1).gather(-1, ids[..., None])[..., 0]
+
+
+def _cache_name(model: nn.Module) -> str:
+    """What the model calls its keys and values: transformers changed the word within version 5."""
+    return "cache" if "cache" in signature(model.forward).parameters else "past_key_values"
+
+
+def _batches(tails: Sequence[Sequence[int]], size: int) -> Iterator[list[int]]:
+    """Rows in batches of similar length, so that little is padding."""
+    order = sorted(range(len(tails)), key=lambda row: len(tails[row]))
+    return (order[start : start + size] for start in range(0, len(order), size))
+
+
+def _padded(tails: Sequence[Sequence[int]]) -> Tensor:
+    length = max(map(len, tails))
+    return torch.tensor([[*tail, *[0] * (length - len(tail))] for tail in tails])
+
+
+def _bytes(cache: Any) -> int:
+    return sum(
+        part.numel() * part.element_size()
+        for layer in cache.layers
+        for part in (layer.keys, layer.values)
+    )
+
+
+def _shared(cache: Any, rows: int) -> Any:
+    """A cache of `rows` answers that begin with the same prompt, itself left as it was.
+
+    The prompt's keys are one tensor seen `rows` times; what a layer appends makes a new one.
+    """
+    wide = copy.copy(cache)
+    wide.layers = [copy.copy(layer) for layer in cache.layers]
+    for layer in wide.layers:
+        layer.keys = layer.keys.expand(rows, -1, -1, -1)
+        layer.values = layer.values.expand(rows, -1, -1, -1)
+    return wide

@@ -1,0 +1,68 @@
+"""Where a prompt ends and an answer begins, in tokens."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from clipfg.errors import DataError
+
+
+@dataclass(frozen=True)
+class Answers:
+    """Answers as tokens after the part of the prompt that all of them share.
+
+    Parameters
+    ----------
+    dropped
+        How many of the prompt's last tokens are not shared and stand in `tails` instead.
+    tails
+        For each answer the tokens after the shared part.
+    starts
+        For each answer where in its tail the answer itself begins.
+    """
+
+    dropped: int
+    tails: list[list[int]]
+    starts: list[int]
+
+    @property
+    def lengths(self) -> list[int]:
+        """Tokens of each answer alone."""
+        return [len(t) - start for t, start in zip(self.tails, self.starts, strict=True)]
+
+
+def split_answers(prompt: Sequence[int], joined: Sequence[Sequence[int]]) -> Answers:
+    """Split each prompt-with-answer where it parts from the prompt alone.
+
+    A tokenizer may merge an answer's first letters with the prompt's last ones (`" "` and `"Owl"`
+    become one token), so the two cannot be tokenised apart. A merged token counts as the answer's:
+    it is the first that the prompt does not already fix.
+
+    Parameters
+    ----------
+    prompt
+        Tokens of the prompt alone.
+    joined
+        Tokens of prompt and answer together, for each answer.
+
+    Raises `DataError` for an answer that adds no token.
+    """
+    common = [_common(prompt, tokens) for tokens in joined]
+    shared = min(common)
+    for tokens, own in zip(joined, common, strict=True):
+        if len(tokens) <= own:
+            raise DataError("Expected answers of at least one token, got one that makes none.")
+    return Answers(
+        dropped=len(prompt) - shared,
+        tails=[list(tokens[shared:]) for tokens in joined],
+        starts=[own - shared for own in common],
+    )
+
+
+def _common(one: Sequence[int], other: Sequence[int]) -> int:
+    """The length of the longest common beginning."""
+    length = 0
+    for a, b in zip(one, other, strict=False):
+        if a != b:
+            break
+        length += 1
+    return length

@@ -1,0 +1,51 @@
+"""Diverse: similar to the picture in question, and not to each other."""
+
+from typing import ClassVar
+
+import torch
+from jaxtyping import Int
+from torch import Tensor
+
+from clipfg.icl.selection import Neighbours, Selection
+
+
+class Diverse(Selection):
+    """Maximal marginal relevance on cosines.
+
+    The first is the nearest; then, one by one,
+    `argmax_i  w cos(q, k_i) - (1 - w) max_{j chosen} cos(k_i, k_j)`.
+
+    Parameters
+    ----------
+    relevance
+        The weight `w`: 1 is `nearest`, 0 looks at differences alone.
+    breadth
+        How many of the nearest are considered for each shot.
+
+    Source: Carbonell and Goldstein 1998, doi:10.1145/290941.291025; for demonstrations Ye et al.
+    2023, arXiv:2211.13892.
+    """
+
+    name: ClassVar[str] = "diverse"
+
+    def __init__(self, relevance: float = 0.5, breadth: int = 10) -> None:
+        self.relevance = relevance
+        self.breadth = breadth
+
+    def reach(self, shots: int) -> int | None:
+        """`breadth` for each shot."""
+        return self.breadth * shots
+
+    def choose(self, neighbours: Neighbours, shots: int) -> Int[Tensor, " k"]:
+        """Greedily; of equals the more similar wins."""
+        keys, relevant = neighbours.keys, self.relevance * neighbours.similarities
+        closest = torch.zeros(len(neighbours))  # to any that is chosen; none is at first
+        chosen: list[int] = []
+        for _ in range(min(shots, len(neighbours))):
+            gain = relevant - (1 - self.relevance) * closest
+            gain[chosen] = -torch.inf
+            best = int(gain.argmax())
+            own = keys @ keys[best]
+            closest = torch.maximum(closest, own) if chosen else own
+            chosen.append(best)
+        return torch.tensor(chosen, dtype=torch.long)

@@ -1,0 +1,270 @@
+"""Language models that see (LVLMs), of transformers: asked by scoring what they might answer."""
+
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, final
+
+import torch
+from jaxtyping import Float, Int
+from PIL.Image import Image
+from torch import Tensor, nn
+
+from clipfg.errors import DataError, MissingError
+from clipfg.icl.answer_scores import cached_scores, plain_scores, without_end
+from clipfg.icl.boundary import Answers, split_answers
+from clipfg.icl.chats import transformers
+from clipfg.icl.prompts import Turn
+
+AGREEMENT: Mapping[torch.dtype, float] = {torch.float32: 1e-3}
+ROUGH = 0.1
+"""Nats a token by which cached scores may miss plain ones, by number format; else `ROUGH`."""
+
+PROBE = "clipfgprobe"
+"""Stands for an answer where only the template around it matters."""
+
+logger = logging.getLogger("clipfg")
+
+
+@dataclass(frozen=True)
+class Scores:
+    """How likely each answer is after a prompt.
+
+    Parameters
+    ----------
+    totals
+        Log-probabilities of whole answers `[c]`, in nats.
+    tokens
+        Tokens of each `[c]`.
+    """
+
+    totals: Float[Tensor, " c"]
+    tokens: Int[Tensor, " c"]
+
+    @property
+    def normalised(self) -> Float[Tensor, " c"]:
+        """`log p(answer) / tokens`: the mean over its tokens, so that length decides nothing."""
+        return self.totals / self.tokens
+
+
+@final
+class LVLM:
+    """An image-text-to-text model and its processor from a folder; loaded when first used.
+
+    Remote code is never executed, and weights are read from safetensors alone.
+
+    Parameters
+    ----------
+    name
+        What the person called it.
+    folder
+        Configuration, weights, tokenizer, processor and chat template, as published.
+    device, dtype
+        Where and in which number format it computes.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        folder: Path,
+        *,
+        device: torch.device | None = None,
+        dtype: torch.dtype = torch.float32,
+    ) -> None:
+        self.name = name
+        self.folder = folder
+        self.device = device or torch.device("cpu")
+        self.dtype = dtype
+        self._agrees: bool | None = None
+
+    @cached_property
+    def processor(self) -> Any:
+        """The model's own processor.
+
+        Raises `DataError` where it cannot be read or has no chat template, `MissingError` where it
+        needs a package that is not installed.
+        """
+        from transformers import AutoProcessor
+
+        with self._within(f"Reading the processor of {self.name}"):
+            processor = AutoProcessor.from_pretrained(
+                self.folder, local_files_only=True, trust_remote_code=False
+            )
+        if getattr(processor, "image_processor", None) is None:
+            raise DataError(f"Expected a model that takes pictures, {self.name} takes none.")
+        if not (processor.chat_template or processor.tokenizer.chat_template):
+            raise DataError(
+                f"Expected a model with a chat template, {self.name} has none; take the one tuned"
+                " for chat (its name often ends in -Instruct)."
+            )
+        return processor
+
+    @cached_property
+    def model(self) -> nn.Module:
+        """The model; in evaluation mode, no gradients. Raises as `processor` does."""
+        from transformers import AutoModelForImageTextToText
+
+        with self._within(f"Reading {self.name} as a language model that sees"):
+            model, report = AutoModelForImageTextToText.from_pretrained(
+                self.folder,
+                local_files_only=True,
+                trust_remote_code=False,
+                use_safetensors=True,
+                dtype=self.dtype,
+                output_loading_info=True,
+            )
+        if missing := sorted(report["missing_keys"]):
+            raise DataError(
+                f"{self.name} lacks {len(missing)} of its weights (first: {missing[0]}); fetch it"
+                " again."
+            )
+        return model.to(self.device).eval().requires_grad_(False)
+
+    @contextmanager
+    def _within(self, doing: str) -> Iterator[None]:
+        """Transformers' own remarks hushed, and its errors made one sentence: what `doing` met."""
+        from transformers.utils import logging as remarks
+
+        verbosity, bar = remarks.get_verbosity(), remarks.is_progress_bar_enabled()
+        remarks.set_verbosity_error()
+        remarks.disable_progress_bar()
+        try:
+            yield
+        except ImportError as error:
+            reason = " ".join(str(error).split())[:200]
+            raise MissingError(f"{self.name} needs a package that is not here: {reason}") from None
+        except Exception as error:  # parsers of foreign files raise what they like
+            reason = " ".join(str(error).split())[:200] or type(error).__name__
+            raise DataError(f"{doing} failed: {reason}.") from None
+        finally:
+            remarks.set_verbosity(verbosity)
+            if bar:
+                remarks.enable_progress_bar()
+
+    def text_of(self, turns: Sequence[Turn]) -> tuple[str, str]:
+        """The prompt as the chat template writes it, and what it puts before an answer.
+
+        The second is what stands between "Assistant:" and the answer in a conversation that has
+        one: a space with some templates, nothing with others.
+        """
+        with self._within(f"The chat template of {self.name}"):
+            prompt = self._render(turns, open_end=True)
+            whole = self._render([*turns, Turn("assistant", (PROBE,))], open_end=False)
+        rest = whole.removeprefix(prompt)
+        lead = rest[: rest.find(PROBE)] if rest != whole and PROBE in rest else ""
+        return prompt, lead
+
+    def _render(self, turns: Sequence[Turn], *, open_end: bool) -> str:
+        messages = transformers(turns)
+        for message in messages:  # the template writes a place for each picture, not the picture
+            message["content"] = [
+                {"type": "image"} if part["type"] == "image" else part
+                for part in message["content"]
+            ]
+        return str(
+            self.processor.apply_chat_template(
+                messages, tokenize=False, add_generation_prompt=open_end
+            )
+        )
+
+    def score(
+        self, turns: Sequence[Turn], pictures: Sequence[Image], answers: Sequence[str]
+    ) -> Scores:
+        """How likely each answer is after the turns.
+
+        The prompt passes through the model once. With the first prompt, one answer is also scored
+        by a plain pass; where the two differ, as they may with a family whose layers keep other
+        things than keys and values, all scores are plain ones.
+
+        Parameters
+        ----------
+        turns
+            A conversation that ends with a question.
+        pictures
+            RGB pictures, one for each in the turns, in order.
+        answers
+            What may be said next.
+
+        Raises `DataError` for a prompt that the model cannot take, such as a longer one than it
+        reads.
+        """
+        inputs, split = self._encode(turns, pictures, answers)
+        try:
+            longer = [row for row, tail in enumerate(split.tails) if len(tail) > 1]
+            if self._agrees is None and longer:  # of one token there is nothing to go on with
+                self._agrees = self._check(inputs, split, longer[0])
+            compute = plain_scores if self._agrees is False else cached_scores
+            totals = compute(self.model, inputs, split)
+        except torch.OutOfMemoryError:
+            tokens = inputs["input_ids"].shape[1]
+            raise DataError(
+                f"Expected room on {self.device} for {self.name} and a prompt of {tokens:,} tokens,"
+                " got too little memory; try fewer --shots, or --precision bf16."
+            ) from None
+        if not torch.isfinite(totals).all():
+            raise DataError(
+                f"Expected finite log-probabilities from {self.name}, got others in {self.dtype};"
+                " try --precision fp32."
+            )
+        return Scores(totals, torch.tensor(split.lengths))
+
+    def _encode(
+        self, turns: Sequence[Turn], pictures: Sequence[Image], answers: Sequence[str]
+    ) -> tuple[dict[str, Tensor], Answers]:
+        prompt, lead = self.text_of(turns)
+        tokenizer = self.processor.tokenizer
+        # Templates that write the first special token themselves must not be given it twice.
+        special = not (tokenizer.bos_token and prompt.startswith(tokenizer.bos_token))
+        with self._within(f"Making a prompt for {self.name}"):
+            batch = self.processor(
+                text=[prompt],
+                images=[list(pictures)],
+                return_tensors="pt",
+                add_special_tokens=special,
+            )
+            texts = [prompt, *(prompt + lead + answer for answer in answers)]
+            ids = tokenizer(texts, add_special_tokens=special, verbose=False)["input_ids"]
+        split = split_answers(ids[0], ids[1:])
+        # The processor puts many tokens for each picture; the words after the last are the same.
+        end = split.dropped + 1
+        if batch["input_ids"][0, -end:].tolist() != ids[0][-end:]:
+            raise DataError(f"The processor of {self.name} ends prompts otherwise than its text.")
+        self._check_length(batch["input_ids"].shape[1] + max(map(len, split.tails)))
+        inputs = {
+            name: value.to(self.device, self.dtype if value.is_floating_point() else None)
+            for name, value in batch.items()
+            if isinstance(value, Tensor)
+        }
+        return without_end(inputs, split.dropped), split
+
+    def _check_length(self, tokens: int) -> None:
+        config: Any = self.model.config
+        most = getattr(config.get_text_config(), "max_position_embeddings", None)
+        if most is not None and tokens > most:
+            raise DataError(
+                f"Expected a prompt of at most {most:,} tokens, as {self.name} reads, got"
+                f" {tokens:,}; take fewer --shots or smaller pictures."
+            )
+
+    def _check(self, inputs: dict[str, Tensor], answers: Answers, row: int) -> bool:
+        """Whether cached and plain scores agree on one of the answers to this very prompt."""
+        one = Answers(answers.dropped, [answers.tails[row]], [answers.starts[row]])
+        twice = Answers(answers.dropped, one.tails * 2, one.starts * 2)
+        try:
+            cached = cached_scores(self.model, inputs, twice)
+        except torch.OutOfMemoryError:
+            raise
+        except (TypeError, AttributeError, KeyError, IndexError, RuntimeError):
+            cached = torch.tensor([torch.nan])
+        plain = plain_scores(self.model, inputs, one)
+        allowed = AGREEMENT.get(self.dtype, ROUGH) * one.lengths[0]
+        agrees = bool((cached - plain).abs().max() <= allowed)
+        if not agrees:
+            logger.warning(
+                f"{self.name} does not go on from a prompt that it has read, so each answer is"
+                " scored with a pass of its own: right, and slow."
+            )
+        return agrees

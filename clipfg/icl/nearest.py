@@ -1,0 +1,23 @@
+"""Nearest: the pictures most similar to the one in question."""
+
+from typing import ClassVar
+
+import torch
+from jaxtyping import Int
+from torch import Tensor
+
+from clipfg.icl.selection import Neighbours, Selection
+
+
+class Nearest(Selection):
+    """The `shots` largest cosines of all, whatever their classes.
+
+    Source: Liu et al. 2022, "What Makes Good In-Context Examples for GPT-3?", arXiv:2101.06804;
+    for pictures Zhang et al. 2023, arXiv:2301.13670.
+    """
+
+    name: ClassVar[str] = "nearest"
+
+    def choose(self, neighbours: Neighbours, shots: int) -> Int[Tensor, " k"]:
+        """The first ones."""
+        return torch.arange(min(shots, len(neighbours)))

@@ -1,0 +1,69 @@
+"""The question that is put to a language model: turns of pictures and words."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+NAME = "Name what each picture shows. Answer with the name alone."
+AMONG = "Name what each picture shows. Answer with one of these names alone: {names}."
+CHOOSE = "Each question has one right answer among those listed. Answer with its letter alone."
+QUESTION = "What is shown in this picture?"
+
+LISTED = 50
+"""Up to so many candidates are named in the instruction, unless it is given."""
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture within a turn; `source` is a path, a URL or a data URL."""
+
+    source: str
+
+
+@dataclass(frozen=True)
+class Turn:
+    """What one side says: pictures and words in order."""
+
+    role: Literal["user", "assistant"]
+    parts: tuple[Picture | str, ...]
+
+
+@dataclass(frozen=True)
+class Example:
+    """A picture, what is asked of it, and the answer."""
+
+    source: str
+    question: str
+    answer: str
+
+
+def turns(
+    examples: Sequence[Example], source: str, question: str, instruction: str
+) -> tuple[Turn, ...]:
+    """The conversation: a question and its answer for each example, then the question.
+
+    The instruction opens the first turn of the user, since not every model takes a system turn.
+    """
+    said: list[Turn] = []
+    for example in examples:
+        said.append(Turn("user", (Picture(example.source), example.question)))
+        said.append(Turn("assistant", (example.answer,)))
+    said.append(Turn("user", (Picture(source), question)))
+    said[0] = Turn("user", (instruction, *said[0].parts))
+    return tuple(said)
+
+
+def sources(said: Sequence[Turn]) -> list[str]:
+    """Where the pictures of a conversation come from, in order."""
+    return [part.source for turn in said for part in turn.parts if isinstance(part, Picture)]
+
+
+def with_sources(said: Sequence[Turn], new: Callable[[str], str]) -> tuple[Turn, ...]:
+    """The same conversation with its pictures taken from elsewhere."""
+    return tuple(
+        Turn(
+            turn.role,
+            tuple(Picture(new(p.source)) if isinstance(p, Picture) else p for p in turn.parts),
+        )
+        for turn in said
+    )

@@ -1,0 +1,128 @@
+"""Questions about one picture: by name among candidates, or by a letter among a few choices."""
+
+import string
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from clipfg.errors import UsageError
+from clipfg.icl.prompts import AMONG, CHOOSE, LISTED, NAME, QUESTION, Example, Turn, turns
+
+LETTERS = string.ascii_uppercase
+
+
+@dataclass(frozen=True)
+class Wording:
+    """What is said around the pictures; what is None depends on the kind of question.
+
+    Parameters
+    ----------
+    instruction
+        Said once, before the first picture; `{names}` in it stands for the candidates.
+    question
+        Said after each picture.
+    """
+
+    instruction: str | None = None
+    question: str = QUESTION
+
+    def instruct(self, default: str, names: Sequence[str]) -> str:
+        """The instruction, or the default, with the candidates filled in."""
+        given = default if self.instruction is None else self.instruction
+        return given.replace("{names}", "; ".join(names))
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A demonstration as a question needs it: where its picture is, and its class index."""
+
+    source: str
+    label: int
+
+
+@dataclass(frozen=True)
+class Question:
+    """A conversation that ends with a question, the answers it may have, and what they mean.
+
+    `labels` are class indices, one for each of `answers`.
+    """
+
+    turns: tuple[Turn, ...]
+    answers: tuple[str, ...]
+    labels: tuple[int, ...]
+
+
+def ask_name(
+    shown: Sequence[Shown],
+    source: str,
+    names: Sequence[str],
+    candidates: Sequence[int],
+    wording: Wording,
+) -> Question:
+    """Ask for a name. Up to `LISTED` candidates are named in the instruction.
+
+    `names` are those of all classes; `candidates` are indices of those that may be the answer.
+    """
+    among = [names[label] for label in candidates]
+    instruction = wording.instruct(AMONG if len(among) <= LISTED else NAME, among)
+    examples = [Example(one.source, wording.question, names[one.label]) for one in shown]
+    said = turns(examples, source, wording.question, instruction)
+    return Question(said, tuple(among), tuple(candidates))
+
+
+def ask_choice(
+    shown: Sequence[Shown],
+    source: str,
+    names: Sequence[str],
+    choices: Sequence[int],
+    wording: Wording,
+    seed: Sequence[int],
+) -> Question:
+    """Ask for the letter of one of the choices.
+
+    Each demonstration reads as the question does: it lists the same choices in an order of its own,
+    with its own name in the place of another where it is missing. The letter that is right for one
+    so says nothing of the next.
+    """
+    examples = []
+    for place, one in enumerate(shown):
+        own = _choices_with(one.label, choices, [*seed, place])
+        asked = _lettered(wording.question, [names[label] for label in own])
+        examples.append(Example(one.source, asked, LETTERS[own.index(one.label)]))
+    among = [names[label] for label in choices]
+    said = turns(
+        examples, source, _lettered(wording.question, among), wording.instruct(CHOOSE, among)
+    )
+    return Question(said, tuple(LETTERS[: len(choices)]), tuple(choices))
+
+
+def check_choices(count: int, classes: int) -> None:
+    """Raises `UsageError` unless there can be `count` different choices with a letter each."""
+    most = min(len(LETTERS), classes)
+    if not 2 <= count <= most:
+        raise UsageError(f"Expected 2 to {most} --choices among {classes} classes, got {count}.")
+
+
+def draw_choices(truth: int, classes: int, count: int, seed: Sequence[int]) -> list[int]:
+    """The true class and `count - 1` others, each equally likely, in a random order.
+
+    Guessing is right once in `count` times. Equal seeds draw equally.
+    """
+    generator = np.random.default_rng(list(seed))
+    others = generator.choice(classes - 1, count - 1, replace=False)
+    others += others >= truth  # from the classes without the true one to all
+    return generator.permutation([truth, *others]).tolist()
+
+
+def _choices_with(label: int, choices: Sequence[int], seed: Sequence[int]) -> list[int]:
+    generator = np.random.default_rng(list(seed))
+    own = list(choices)
+    if label not in own:
+        own[int(generator.integers(len(own)))] = label
+    return generator.permutation(own).tolist()
+
+
+def _lettered(question: str, names: Sequence[str]) -> str:
+    lines = [f"{letter}. {name}" for letter, name in zip(LETTERS, names, strict=False)]
+    return "\n".join([question, *lines])

@@ -1,0 +1,210 @@
+"""Indexes: FAISS finds candidates faster than a look at every key would, and less surely.
+
+An index is trained on a seeded sample of the keys, and what it costs in recall is measured when it
+is built: the queries are keys that it was not trained on and does not hold yet.
+"""
+
+import logging
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import faiss
+import numpy as np
+
+from clipfg.errors import StoreError, UsageError
+from clipfg.store.folder import Writer
+from clipfg.store.gpu import MOST_WIDTH, on_gpu
+from clipfg.store.searching import (
+    BLOCK,
+    NOTHING,
+    Hits,
+    Matrix,
+    Names,
+    Positions,
+    search_all,
+    settle,
+)
+from clipfg.store.state import Stored
+
+logger = logging.getLogger("clipfg")
+
+FLAT = "Flat"
+OVERSAMPLE = 4
+"""Candidates asked of an index for each of the k: its scores are rough, and the keys decide."""
+HELD_OUT = 1000
+"""Keys on which recall is measured; of a small store, a tenth."""
+AT = 10
+"""Recall is that of the 10 nearest."""
+ENOUGH = 0.95
+"""Search effort (nprobe, efSearch) is doubled until recall is this high, or no longer rises."""
+EFFORTS = {"IVF": ("nprobe", 1), "HNSW": ("efSearch", 16)}
+MOST_EFFORT = 1024
+MOST_TRAINING = 262_144
+"""Keys that an index is trained on, at most."""
+
+
+@dataclass
+class Index:
+    """How keys are searched: "Flat", which is exact and needs no file, or a FAISS factory.
+
+    The FAISS index is built when it is first needed. Keys that were appended are added to
+    it then; after any other change all are added again to what was trained. On GPUs, whose indexes
+    know no removal either, it is filled from the keys in the same way.
+    """
+
+    factory: str = FLAT
+    seed: int = 0
+    recall: float | None = None
+    effort: str = ""
+    file: Path | None = None
+    device: str = "auto"
+    _index: Any = field(default=None, repr=False)
+    _gpu: Any = field(default=None, repr=False)
+
+    def search(self, queries: Matrix, keys: Matrix, k: int, names: Names) -> Hits:
+        """The k nearest of all keys, as far as the index finds them."""
+        width = min(OVERSAMPLE * k, len(keys))
+        if self.factory == FLAT or width == 0:
+            gpu = self._on_gpu(keys)
+            return search_all(queries, keys, k, names, propose=gpu.search if gpu else None)
+        index = (self._on_gpu(keys) if width <= MOST_WIDTH else None) or self._filled(keys)
+        _, found = index.search(queries, width)
+        found[found >= len(keys)] = NOTHING  # what a damaged file might say
+        return settle(queries, keys, found, k, names)
+
+    def extended(self) -> None:
+        """Keys were appended; they are added when they are first searched or saved."""
+        self._gpu = None
+
+    def reset(self) -> None:
+        """Keys were changed or removed; what was trained is kept."""
+        self._gpu = None
+        self._own()
+        if self._index is not None:
+            self._index.reset()
+
+    def write(self, writer: Writer, keys: Matrix) -> Stored | None:
+        """The index in a file of its own; none for Flat. Raises `StoreError`, as `Writer.add`."""
+        if self.factory == FLAT:
+            return None
+        index = self._filled(keys)
+        return writer.add("index", "faiss", lambda path: faiss.write_index(index, str(path)))
+
+    @property
+    def rows(self) -> int:
+        """How many keys the FAISS index holds so far."""
+        return 0 if self._index is None else int(self._index.ntotal)
+
+    def open(self) -> None:
+        """Map the file: little of it is read before it is searched, and nothing can be changed.
+
+        Raises `FileNotFoundError` when it has just gone, `StoreError` when it is damaged.
+        """
+        assert self.file is not None
+        try:
+            self._index = faiss.read_index(str(self.file), faiss.IO_FLAG_MMAP_IFC)
+        except RuntimeError as error:
+            if not self.file.exists():
+                raise FileNotFoundError(2, "no such file", str(self.file)) from None
+            raise StoreError(
+                f"Expected a FAISS index in {self.file}, got: {_reason(error)}; build the store"
+                " again."
+            ) from None
+
+    def _filled(self, keys: Matrix) -> Any:
+        if self._index is None:
+            self._build(keys)
+        if self._index.ntotal < len(keys):
+            self._own()
+        if self._index is None:
+            self._build(keys)
+        _add(self._index, keys, np.arange(self._index.ntotal, len(keys)))
+        return self._index
+
+    def _own(self) -> None:
+        """Read the mapped file into memory, where it can be changed; build anew if it has gone."""
+        if self.file is not None:
+            place, self.file = self.file, None
+            self._index = faiss.read_index(str(place)) if place.exists() else None
+
+    def _build(self, keys: Matrix) -> None:
+        index = faiss.IndexIDMap2(_make(self.factory, keys.shape[1]))
+        order = np.random.default_rng(self.seed).permutation(len(keys))
+        held, rest = np.split(order, [min(HELD_OUT, len(keys) // 10)])
+        try:
+            index.train(keys[np.sort(rest[:MOST_TRAINING])])
+        except RuntimeError as error:
+            raise UsageError(
+                f"Expected enough keys to train the index {self.factory!r}, got {len(rest):,}:"
+                f" {_reason(error)}; use Flat, or a smaller index."
+            ) from None
+        _add(index, keys, np.sort(rest))
+        if len(held):
+            self.recall, self.effort = _tune(index, self.factory, keys, held, np.sort(rest))
+            logger.info(
+                f"Index {self.factory}{f' ({self.effort})' if self.effort else ''}:"
+                f" recall@{AT} {self.recall:.3f} on {len(held):,} held-out keys"
+            )
+        _add(index, keys, np.sort(held))
+        self._index = index
+
+    def _on_gpu(self, keys: Matrix) -> Any | None:
+        if self.device == "cpu":
+            return None
+        if self._gpu is None:
+            self._gpu = on_gpu(lambda: self._trained(keys), keys) or False
+        return self._gpu or None
+
+    def _trained(self, keys: Matrix) -> Any:
+        """What is copied to a GPU and filled there."""
+        if self.factory == FLAT:
+            return faiss.IndexFlatIP(keys.shape[1])
+        return self._filled(keys).index
+
+
+def _make(factory: str, dim: int) -> Any:
+    try:
+        return faiss.index_factory(dim, factory, faiss.METRIC_INNER_PRODUCT)
+    except RuntimeError as error:
+        raise UsageError(
+            f"Expected a FAISS factory such as Flat, IVF1024,Flat, HNSW32 or OPQ64,IVF1024,PQ64 for"
+            f" keys {dim} wide, got {factory!r}: {_reason(error)}."
+        ) from None
+
+
+def _add(index: Any, keys: Matrix, rows: Positions) -> None:
+    for start in range(0, len(rows), BLOCK):
+        part = rows[start : start + BLOCK]
+        index.add_with_ids(keys[part], part)
+
+
+def _tune(
+    index: Any, factory: str, keys: Matrix, held: Positions, rest: Positions
+) -> tuple[float, str]:
+    """The least search effort whose recall is enough: that recall, and the effort in words."""
+    queries = np.ascontiguousarray(keys[held])
+    k = min(AT, len(rest))
+    exact = search_all(queries, keys, k, _no_names, rest)
+    name, value = next((v for kind, v in EFFORTS.items() if kind in factory), ("", MOST_EFFORT))
+    best = -1.0
+    while True:
+        if name:
+            faiss.ParameterSpace().set_index_parameter(index, name, value)
+        _, found = index.search(queries, min(OVERSAMPLE * k, len(rest)))
+        # By score: of keys that tie for the last place, any will do.
+        scores = settle(queries, keys, found, k, _no_names).scores
+        recall = float((scores >= exact.scores[:, -1:]).mean())
+        risen, best = recall - best, recall
+        if recall >= ENOUGH or value >= MOST_EFFORT or risen < 0.001:
+            return recall, f"{name}={value}" if name else ""
+        value *= 2
+
+
+def _no_names(positions: Positions) -> list[str]:
+    return [""] * len(positions)
+
+
+def _reason(error: RuntimeError) -> str:
+    """FAISS's own words, without where in its code they were said."""
+    return str(error).rsplit(": ", 1)[-1].strip().splitlines()[0]

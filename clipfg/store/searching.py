@@ -1,0 +1,185 @@
+"""Nearest keys: FAISS proposes candidates in bulk, and each candidate is then scored for itself.
+
+A matrix product rounds a score by where its key stands in the matrix, so equal keys may come out
+unequal and a tie may fall either way. Here the few candidates of each query are scored again, pair
+by pair in one fixed order: equal keys score equal, and ties go by id.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import faiss
+import numpy as np
+from numpy.typing import NDArray
+
+from clipfg.store.gpu import MOST_WIDTH
+
+Matrix = NDArray[np.float32]
+Positions = NDArray[np.int64]
+Proposals = tuple[Matrix, Positions]
+Propose = Callable[[Matrix, int], Proposals]
+Names = Callable[[Positions], list[str]]
+"""The ids of the keys at some positions."""
+
+NOTHING = -1
+SPARE = 8
+"""Candidates looked at beyond k, so that a tie at the k-th place is seen."""
+FEW = 1024
+"""Scoring fewer pairs than this costs less than waking the other cores does."""
+MOST_QUERIES = 2048
+"""Queries searched at once; more of them would only take more memory."""
+BLOCK = 16_384
+"""Keys copied together at once where some of them are to be left out: 32 MiB at width 512."""
+
+
+@dataclass(frozen=True)
+class Hits:
+    """The nearest keys of each query, best first; ties stand in the order of their ids.
+
+    Attributes
+    ----------
+    positions
+        Rows of the store `[q, k]`, -1 where there are fewer than k keys.
+    scores
+        Their cosines `[q, k]`, minus infinity where there is none.
+    """
+
+    positions: Positions
+    scores: Matrix
+
+    def __len__(self) -> int:
+        return len(self.positions)
+
+
+def search_all(
+    queries: Matrix,
+    keys: Matrix,
+    k: int,
+    names: Names,
+    rows: Positions | None = None,
+    propose: Propose | None = None,
+) -> Hits:
+    """The k nearest of all keys, or of some `rows`: exact, ties at the k-th place included.
+
+    `propose` finds candidates among all keys by brute force elsewhere, such as on a GPU.
+    """
+    if len(queries) > MOST_QUERIES:
+        starts = range(0, len(queries), MOST_QUERIES)
+        parts = [queries[start : start + MOST_QUERIES] for start in starts]
+        each = [search_all(part, keys, k, names, rows, propose) for part in parts]
+        return Hits(
+            np.concatenate([hits.positions for hits in each]),
+            np.concatenate([hits.scores for hits in each]),
+        )
+    count = len(keys) if rows is None else len(rows)
+    most = min(k, count)
+    if most == 0 or len(queries) == 0:
+        return settle(queries, keys, np.empty((len(queries), 0), np.int64), k, names)
+    width = min(most + SPARE, count)
+    if propose is not None and width <= MOST_WIDTH:
+        rough, found = propose(queries, width)
+    else:
+        rough, found = _propose(queries, keys, width, rows)
+    hits = settle(queries, keys, found, k, names)
+    if width < count:
+        # Beyond the candidates may lie a key that scores as much as the k-th.
+        least = hits.scores[:, most - 1] - slack(keys.shape[1])
+        unsure = np.flatnonzero(rough[:, -1] >= least)
+        if unsure.size:
+            again = _rescan(queries[unsure], keys, k, names, least[unsure], rows)
+            hits.positions[unsure], hits.scores[unsure] = again.positions, again.scores
+    return hits
+
+
+def slack(dim: int) -> float:
+    """How far two float32 inner products of the same unit vectors may be apart.
+
+    Rounding errors of a sum of d products add up as a random walk, to a few sqrt(d) units in the
+    last place; four of them on either side are as good as never passed.
+    """
+    return float(2 * 4 * np.sqrt(dim) * 2**-24)
+
+
+def settle(queries: Matrix, keys: Matrix, found: Positions, k: int, names: Names) -> Hits:
+    """Candidates `[q, m]` scored pair by pair and put in order; the best k, padded with -1."""
+    scores = _pairwise(queries, keys, found)
+    order = np.argsort(-scores, axis=1, kind="stable")
+    scores = np.take_along_axis(scores, order, axis=1)
+    found = np.take_along_axis(found, order, axis=1)
+    equal = (scores[:, 1:] == scores[:, :-1]) & (found[:, 1:] != NOTHING)
+    for row in np.flatnonzero(equal.any(axis=1)):
+        real = int((found[row] != NOTHING).sum())
+        ids = names(found[row, :real])
+        ranked = sorted(range(real), key=lambda i: (-scores[row, i], ids[i]))
+        found[row, :real] = found[row, ranked]
+    positions = np.full((len(queries), k), NOTHING, dtype=np.int64)
+    best = np.full((len(queries), k), -np.inf, dtype=np.float32)
+    kept = min(k, found.shape[1])
+    positions[:, :kept], best[:, :kept] = found[:, :kept], scores[:, :kept]
+    return Hits(positions, best)
+
+
+def _pairwise(queries: Matrix, keys: Matrix, found: Positions) -> Matrix:
+    """The inner product of each query and each of its candidates; minus infinity for -1."""
+    scores = np.empty(found.shape, dtype=np.float32)
+    found = np.ascontiguousarray(found)
+    threads = faiss.omp_get_max_threads()
+    if found.size < FEW:
+        faiss.omp_set_num_threads(1)  # of this thread alone
+    try:
+        faiss.fvec_inner_products_by_idx(  # type: ignore[attr-defined]
+            *(faiss.swig_ptr(array) for array in (scores, queries, keys, found)),
+            keys.shape[1],
+            *found.shape,
+        )
+    finally:
+        faiss.omp_set_num_threads(threads)
+    return scores
+
+
+def _propose(queries: Matrix, keys: Matrix, width: int, rows: Positions | None) -> Proposals:
+    """The `width` nearest keys of each query, scores as a matrix product rounds them."""
+    if rows is None:
+        return _knn(queries, keys, width)  # no copy: FAISS reads the keys where they are
+    parts = []
+    for start, block in _blocks(keys, rows):
+        rough, found = _knn(queries, block, min(width, len(block)))
+        parts.append((rough, rows[start + found]))
+    rough = np.concatenate([part[0] for part in parts], axis=1)
+    found = np.concatenate([part[1] for part in parts], axis=1)
+    best = np.argsort(-rough, axis=1, kind="stable")[:, :width]
+    return np.take_along_axis(rough, best, axis=1), np.take_along_axis(found, best, axis=1)
+
+
+def _knn(queries: Matrix, keys: Matrix, k: int) -> Proposals:
+    return faiss.knn(queries, keys, k, metric=faiss.METRIC_INNER_PRODUCT)
+
+
+def _rescan(
+    queries: Matrix, keys: Matrix, k: int, names: Names, least: Matrix, rows: Positions | None
+) -> Hits:
+    """Once more over all keys, with every one that may score as much as the k-th as candidate."""
+    candidates: list[list[Positions]] = [[] for _ in queries]
+    for start, block in _blocks(keys, rows):
+        for row, column in _above(queries @ block.T, least):
+            place = start + column
+            candidates[row].append(place if rows is None else rows[place])
+    positions = np.empty((len(queries), k), dtype=np.int64)
+    scores = np.empty((len(queries), k), dtype=np.float32)
+    for row, parts in enumerate(candidates):
+        one = settle(queries[row : row + 1], keys, np.concatenate(parts)[None], k, names)
+        positions[row], scores[row] = one.positions[0], one.scores[0]
+    return Hits(positions, scores)
+
+
+def _above(scores: Matrix, least: Matrix) -> Iterator[tuple[int, Positions]]:
+    for row in np.flatnonzero((scores >= least[:, None]).any(axis=1)):
+        yield int(row), np.flatnonzero(scores[row] >= least[row])
+
+
+def _blocks(keys: Matrix, rows: Positions | None) -> Iterator[tuple[int, Any]]:
+    """The keys, or those of `rows`, some at a time: where each block begins, and the block."""
+    for start in range(0, len(keys) if rows is None else len(rows), BLOCK):
+        part = slice(start, start + BLOCK)
+        yield start, keys[part] if rows is None else keys[rows[part]]

@@ -1,0 +1,216 @@
+"""Demonstrations from a store: which labelled pictures are shown with one in question."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from numpy.typing import NDArray
+from torch import Tensor
+
+from clipfg.errors import DataError, UsageError
+from clipfg.icl import DEMONSTRATIONS, Neighbours, Selection
+from clipfg.icl.questions import check_choices
+from clipfg.settings import Settings
+from clipfg.store import KeyStore
+from clipfg.types import ClassList
+
+logger = logging.getLogger("clipfg")
+
+SHOTS, MOST_SHOTS = 4, 64
+
+
+@dataclass(frozen=True)
+class Demonstration:
+    """A picture of the store that is shown: `label` is an index into the run's classes."""
+
+    id: str
+    uri: str
+    label: int
+    similarity: float
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """The names that may be answered: all, or the `count` that come first by a criterion."""
+
+    by: str
+    count: int = 0
+
+    @classmethod
+    def parse(cls, text: str) -> "Candidates":
+        """Read `all`, `zero-shot:M` or `retrieved:M`. Raises `UsageError` for anything else."""
+        by, colon, count = text.partition(":")
+        if by == "all" and not colon:
+            return cls(by)
+        if by in ("zero-shot", "retrieved") and count.isdecimal() and int(count) > 0:
+            return cls(by, int(count))
+        raise UsageError(
+            f"Expected --candidates all, zero-shot:M or retrieved:M (such as zero-shot:10), got"
+            f" {text!r}."
+        )
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How demonstrations are selected and what is asked, checked before anything is embedded."""
+
+    selection: Selection
+    shots: int
+    candidates: Candidates
+    choices: int | None
+
+    @classmethod
+    def of(cls, settings: Settings) -> "Plan":
+        """The plan of the options. Raises `UsageError`s for what cannot be done."""
+        text = SHOTS if settings.shots is None else settings.shots
+        if not str(text).isdecimal() or int(text) > MOST_SHOTS:
+            raise UsageError(f"Expected 0 to {MOST_SHOTS} --shots, got {text!r}.")
+        selection = DEMONSTRATIONS.get(settings.strategy or "nearest")()
+        candidates = Candidates.parse(settings.candidates)
+        if settings.choices is not None and candidates.by != "all":
+            raise UsageError("Expected --choices or --candidates, got both.")
+        return cls(selection, int(text), candidates, settings.choices)
+
+    def check(self, classes: ClassList) -> None:
+        """Raises `UsageError` for more choices than there are classes."""
+        if self.choices is not None:
+            check_choices(self.choices, len(classes))
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What a run's configuration says of it."""
+        return {"strategy": self.selection.name, "shots": str(self.shots)}
+
+
+def open_store(settings: Settings) -> KeyStore:
+    """The store of `--store`. Raises `UsageError` when none is named, `StoreError`s of its own."""
+    if settings.store is None:
+        raise UsageError(
+            "Expected --store DIR, got none; `clipfg index build DATA --store DIR` makes one."
+        )
+    return KeyStore.load(settings.store)
+
+
+def as_the_store(settings: Settings, store: KeyStore) -> Settings:
+    """Options with the store's own encoder and precision, where no others are asked for."""
+    update: dict[str, Any] = {}
+    if settings.model is None and store.model:
+        update["model"] = store.model
+    if settings.precision == "auto" and store.precision:
+        update["precision"] = store.precision
+    return settings.model_copy(update=update)
+
+
+class Demonstrator:
+    """Selects demonstrations from a store, of classes that the run knows.
+
+    Parameters
+    ----------
+    store
+        Keys with labels.
+    plan
+        How many, and by which strategy.
+    classes
+        The run's classes, which the store's are matched with by name.
+    fingerprint
+        Of the encoder that makes the queries.
+    texts
+        A unit-norm text weight for each of the classes, for strategies that look at them.
+
+    Raises `DataError` when no key of the store is labelled with one of the classes.
+    """
+
+    def __init__(
+        self,
+        store: KeyStore,
+        plan: Plan,
+        classes: ClassList,
+        fingerprint: str,
+        texts: Float[Tensor, "c d"] | None = None,
+    ) -> None:
+        self.store = store
+        self.plan = plan
+        self.fingerprint = fingerprint
+        self.texts = texts
+        self.labels = _labels_among(store, classes)
+        self.usable: NDArray[np.bool_] = self.labels >= 0
+        if not self.usable.any():
+            raise DataError(
+                f"Expected labelled keys of the {len(classes):,} classes in the store, got none;"
+                " build it from labelled pictures of the same classes."
+            )
+        if left_out := int((~self.usable).sum()):
+            logger.warning(
+                f"{left_out:,} of {len(store):,} keys of the store have no label among the"
+                f" {len(classes):,} classes; they are not shown."
+            )
+
+    def select(self, query: Float[Tensor, " d"], hidden: Sequence[int] = ()) -> list[Demonstration]:
+        """The demonstrations of a query, the best first; `hidden` positions are left out."""
+        if not self.plan.shots:
+            return []
+        allowed = self.usable.copy()
+        allowed[list(hidden)] = False
+        most = int(allowed.sum())
+        reach = self.plan.selection.reach(self.plan.shots)
+        positions, scores = self._nearest(query, most if reach is None else reach, allowed)
+        neighbours = Neighbours(
+            similarities=torch.from_numpy(scores),
+            keys=torch.from_numpy(np.asarray(self.store.keys[positions])),
+            labels=torch.from_numpy(self.labels[positions]),
+            text_similarities=self._text_similarities(query, positions),
+        )
+        chosen = self.plan.selection.choose(neighbours, self.plan.shots).tolist()
+        ids, uris = self.store.items["id"], self.store.items["uri"]
+        return [
+            Demonstration(
+                id=ids[int(positions[i])].as_py(),
+                uri=uris[int(positions[i])].as_py(),
+                label=int(self.labels[positions[i]]),
+                similarity=float(scores[i]),
+            )
+            for i in chosen
+        ]
+
+    def nearest_classes(self, query: Float[Tensor, " d"], count: int) -> list[int]:
+        """The classes of the nearest keys, nearest first: `count`, or as many as there are."""
+        most, reach = int(self.usable.sum()), 4 * count
+        while True:
+            positions, _ = self._nearest(query, reach, self.usable)
+            found = list(dict.fromkeys(self.labels[positions].tolist()))
+            if len(found) >= count or reach >= most:
+                return found[:count]
+            reach *= 4
+
+    def _nearest(
+        self, query: Float[Tensor, " d"], reach: int, allowed: NDArray[np.bool_]
+    ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        where = None if allowed.all() else allowed
+        reach = min(reach, int(allowed.sum()))
+        if not reach:
+            return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.float32)
+        hits = self.store.search(
+            query[None].numpy(), reach, where=where, fingerprint=self.fingerprint
+        )
+        found = hits.positions[0] >= 0
+        return hits.positions[0][found], hits.scores[0][found]
+
+    def _text_similarities(
+        self, query: Float[Tensor, " d"], positions: NDArray[np.int64]
+    ) -> Float[Tensor, " m"] | None:
+        if self.texts is None:
+            return None
+        return (self.texts @ query)[torch.from_numpy(self.labels[positions])]
+
+
+def _labels_among(store: KeyStore, classes: ClassList) -> NDArray[np.int64]:
+    """The class index of each key in `classes`; -1 where it has none."""
+    if store.classes is None:
+        return np.full(len(store), -1, dtype=np.int64)
+    known = {name: index for index, name in enumerate(classes.names)}
+    table = np.array([known.get(name, -1) for name in store.classes.names] + [-1], dtype=np.int64)
+    return table[store.labels]  # an unknown label, -1, meets the last entry

@@ -1,0 +1,394 @@
+"""The key store over any data: built, brought up to date, thinned out, looked at.
+
+Pictures are embedded before the store is locked, and the embedding cache keeps what is done, so a
+second writer waits for a commit and never for an encoder.
+"""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from clipfg.embedding.cache import EmbeddingCache
+from clipfg.encoders import Encoder
+from clipfg.errors import DataError, StoreError, UsageError
+from clipfg.settings import Settings
+from clipfg.store import (
+    KeyStore,
+    compare,
+    has_store,
+    merge,
+    parse_where,
+    read_state,
+    verify,
+    writing,
+)
+from clipfg.types import ClassList, Manifest
+from clipfg.workflows.classify import Progress, feature_batches
+from clipfg.workflows.failures import Failures
+from clipfg.workflows.opening import (
+    FEATURES,
+    Data,
+    check_same_encoder,
+    open_cache,
+    open_data,
+    open_encoder,
+)
+
+logger = logging.getLogger("clipfg")
+
+ORIGIN = "data"
+"""The column that says which data an item came from."""
+SHOWN = 10
+"""How many ids that have vanished are named."""
+
+
+@dataclass(frozen=True)
+class IndexRun:
+    """What a build or an update did to a store."""
+
+    path: Path
+    rows: int
+    added: int
+    updated: int = 0
+    unchanged: int = 0
+    removed: int = 0
+    vanished: tuple[str, ...] = ()
+    skipped: int = 0
+
+    @property
+    def exit_code(self) -> int:
+        """0 when every picture was used, 3 when some were skipped."""
+        return 3 if self.skipped else 0
+
+
+@dataclass(frozen=True)
+class _Embedded:
+    """Items of one data name with their keys, and who made those."""
+
+    items: pa.Table
+    keys: NDArray[np.float32]
+    classes: ClassList | None
+    fingerprint: str
+    model: str
+    precision: str
+    origin: str
+    prompts: str
+    listed: frozenset[str]  # all ids of the data, those that could not be used too
+
+
+def run_build(
+    settings: Settings,
+    *,
+    factory: str | None = None,
+    prefix: str = "",
+    progress: Progress | None = None,
+) -> IndexRun:
+    """Make the store `settings.store` hold `settings.dataset`, and nothing else.
+
+    A store of the same encoder is replaced in one step, its pictures not embedded again. Raises
+    `StoreError` where one of another encoder is: that is refused, both encoders named.
+    """
+    path = store_path(settings)
+    failures = Failures()
+    new = _embedded(settings, _held(path), failures, prefix, progress)
+    with writing(path) as writer:
+        held = _held(path)
+        if held is not None:
+            held.check_encoder(new.fingerprint, new.model, new.precision)
+        store = KeyStore.of(
+            new.items,
+            new.keys,
+            classes=new.classes,
+            model=new.model,
+            precision=new.precision,
+            fingerprint=new.fingerprint,
+            factory=factory or (held.factory if held else "Flat"),
+            seed=settings.seed,
+        )
+        store.device = settings.device
+        store.commit(writer)
+        failures.write(path / "failures.jsonl")
+    if held is None:
+        return IndexRun(path, len(store), len(store), skipped=len(failures))
+    changes = compare(held, new.items, new.keys, new.classes)
+    return IndexRun(
+        path,
+        len(store),
+        added=len(changes.new),
+        updated=len(changes.changed),
+        unchanged=len(changes.unchanged),
+        removed=int((store.rows(held.ids) < 0).sum()),
+        skipped=len(failures),
+    )
+
+
+def store_in_memory(
+    settings: Settings, failures: Failures, progress: Progress | None = None
+) -> tuple[KeyStore, str]:
+    """The store that `run_build` would write, kept nowhere, and the prompt set that suits it."""
+    new = _embedded(settings, None, failures, "", progress)
+    store = KeyStore.of(
+        new.items,
+        new.keys,
+        classes=new.classes,
+        model=new.model,
+        precision=new.precision,
+        fingerprint=new.fingerprint,
+    )
+    return store, new.prompts
+
+
+def run_add(
+    settings: Settings,
+    *,
+    prune: bool = False,
+    prefix: str = "",
+    progress: Progress | None = None,
+) -> IndexRun:
+    """Bring the store up to date with `settings.dataset`: new items, changed ones, vanished ones.
+
+    Ids that the store has from the same data (and split) and that the data no longer lists are
+    reported, and removed with `prune`. Without `--model` the store's own encoder is used.
+    """
+    path = store_path(settings)
+    failures = Failures()
+    new = _embedded(settings, KeyStore.load(path), failures, prefix, progress)
+    with writing(path) as writer:
+        store = KeyStore.load(path)
+        store.check_encoder(new.fingerprint, new.model, new.precision)
+        store.device = settings.device
+        _check_origin(store, new)
+        changes = merge(store, new.items, new.keys, new.classes)
+        vanished = _vanished(store, new, settings)
+        if prune:
+            store.remove(vanished)
+        pruned = len(vanished) if prune else 0
+        if len(changes.new) or len(changes.changed) or pruned:
+            store.commit(writer)
+        failures.write(path / "failures.jsonl")
+    return IndexRun(
+        path,
+        len(store),
+        added=len(changes.new),
+        updated=len(changes.changed),
+        unchanged=len(changes.unchanged),
+        removed=pruned,
+        vanished=() if prune else tuple(vanished),
+        skipped=len(failures),
+    )
+
+
+def run_remove(settings: Settings, ids: Sequence[str], where: Sequence[str]) -> IndexRun:
+    """Remove items by id, or all that meet the conditions of `where`.
+
+    Raises `UsageError` when neither or both are given, `StoreError` for an unknown id.
+    """
+    path = store_path(settings)
+    if bool(ids) == bool(where):
+        raise UsageError("Expected ids, or --where CONDITION, to say which items to remove.")
+    read_state(path)  # where there is no store, no folder is made
+    with writing(path) as writer:
+        store = KeyStore.load(path)
+        store.device = settings.device
+        chosen = list(dict.fromkeys(ids))
+        if where:
+            chosen = store.items["id"].filter(pa.array(parse_where(where, store))).to_pylist()
+        store.remove(chosen)
+        if chosen:
+            store.commit(writer)
+    return IndexRun(path, len(store), added=0, removed=len(chosen))
+
+
+def store_info(settings: Settings) -> dict[str, Any]:
+    """What a store holds: rows, bytes, encoder, classes, index, splits."""
+    path = store_path(settings)
+    store = KeyStore.load(path)
+    splits = pc.value_counts(store.items["split"].combine_chunks()).to_pylist()
+    return {
+        "store": str(path),
+        "keys": len(store),
+        "width": store.dim,
+        "mib": sum(file.size for file in read_state(path).files()) / 2**20,
+        "model": store.model or None,
+        "precision": store.precision or None,
+        "fingerprint": store.fingerprint[:12] or None,
+        "classes": len(store.classes) if store.classes else 0,
+        "labelled": int((store.labels >= 0).sum()),
+        "splits": {row["values"] or "none": row["counts"] for row in splits},
+        "index": store.factory,
+        "effort": store.effort or None,
+        "recall_at_10": store.recall,
+    }
+
+
+def verify_store(settings: Settings) -> list[str]:
+    """What is wrong with a store, a sentence each."""
+    return verify(store_path(settings))
+
+
+def store_path(settings: Settings) -> Path:
+    """The folder of `--store`. Raises `UsageError` when none is named."""
+    if settings.store is None:
+        raise UsageError("Expected --store DIR, the folder of a key store, got none.")
+    return settings.store
+
+
+def _held(path: Path) -> KeyStore | None:
+    """The store that a build replaces; None where there is none, or none that can be used."""
+    if not has_store(path):
+        return None
+    read_state(path)  # what another version of clipfg wrote is not replaced
+    try:
+        return KeyStore.load(path)
+    except StoreError as error:
+        logger.warning(f"The store is replaced without a look at it: {error}")
+        return None
+
+
+def _embedded(
+    settings: Settings,
+    store: KeyStore | None,
+    failures: Failures,
+    prefix: str,
+    progress: Progress | None,
+) -> _Embedded:
+    """The data's items and keys; another encoder than the store's is refused before any work."""
+    settings = settings.model_copy(update={"split": settings.split or "all"})
+    data = open_data(settings)
+    with open_cache(settings) as cache:
+        encoder = _encoder(settings, store, data, cache)
+        made_by = _made_by(encoder, data, store)
+        dim = encoder.dim if encoder is not None else data.features.dim  # type: ignore[union-attr]
+        if store is not None:
+            _check_store(store, *made_by, dim)
+        kept, keys = _keys(settings, data, encoder, cache, dim, failures, progress)
+    items = _items(data.manifest, kept, prefix, origin := _origin(settings, data.manifest))
+    listed = frozenset(prefix + identity for identity in data.manifest.ids)
+    return _Embedded(
+        items,
+        keys,
+        data.manifest.classes,
+        *made_by,
+        origin=origin,
+        prompts=data.manifest.prompts,
+        listed=listed,
+    )
+
+
+def _encoder(
+    settings: Settings, store: KeyStore | None, data: Data, cache: EmbeddingCache
+) -> Encoder | None:
+    """The encoder of `--model`, else the store's; None for features, which need none."""
+    if data.features is not None and settings.model is None:
+        return None
+    if settings.model is None and store is not None and store.model:
+        settings = settings.model_copy(update={"model": store.model})
+    if settings.precision == "auto" and store is not None and store.precision:
+        settings = settings.model_copy(update={"precision": store.precision})
+    encoder = open_encoder(settings, cache, data)
+    if data.features is not None:
+        check_same_encoder(data.features, encoder)
+    return encoder
+
+
+def _made_by(encoder: Encoder | None, data: Data, store: KeyStore | None) -> tuple[str, str, str]:
+    """Fingerprint, model and precision; a file of features knows the first at most."""
+    if encoder is not None:
+        return encoder.fingerprint, encoder.name, encoder.precision
+    fingerprint = data.features.fingerprint if data.features is not None else ""
+    if store is not None and fingerprint and fingerprint == store.fingerprint:
+        return fingerprint, store.model, store.precision
+    return fingerprint, "", ""
+
+
+def _check_store(store: KeyStore, fingerprint: str, model: str, precision: str, dim: int) -> None:
+    store.check_encoder(fingerprint, model, precision)
+    if dim != store.dim:
+        raise StoreError(
+            f"Expected features {store.dim} wide, as the store's keys are ({store.encoder}), got"
+            f" {dim}; build another store."
+        )
+    if bool(fingerprint) != bool(store.fingerprint):
+        logger.warning(
+            "Either the store or the data does not say which encoder made its features; if it was"
+            " not the same, their cosines mean nothing."
+        )
+
+
+def _keys(
+    settings: Settings,
+    data: Data,
+    encoder: Encoder | None,
+    cache: EmbeddingCache,
+    dim: int,
+    failures: Failures,
+    progress: Progress | None,
+) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """Rows of the manifest that could be used `[n]`, and their features `[n, d]`."""
+    keys = np.empty((len(data.manifest), dim), dtype=np.float32)
+    kept: list[NDArray[np.int64]] = []
+    rows = 0
+    for batch in feature_batches(data, encoder, settings, cache, failures.add, progress):
+        keys[rows : rows + len(batch)] = batch.vectors
+        kept.append(batch.positions)
+        rows += len(batch)
+    if not rows:
+        raise DataError(f"Expected pictures that can be used, {data.manifest.name} has none.")
+    return np.concatenate(kept), keys[:rows]
+
+
+def _items(manifest: Manifest, kept: NDArray[np.int64], prefix: str, origin: str) -> pa.Table:
+    table = manifest.table.take(pa.array(kept))
+    if prefix:
+        ids = pc.binary_join_element_wise(prefix, table["id"], "")
+        table = table.set_column(table.column_names.index("id"), "id", ids)
+    return table.append_column(ORIGIN, pa.array([origin] * len(table), type=pa.string()))
+
+
+def _origin(settings: Settings, manifest: Manifest) -> str:
+    """The data's name; of a folder or file, its full path, since many are called "photos"."""
+    name = settings.dataset or manifest.name
+    scheme = FEATURES if name.startswith(FEATURES) else ""
+    path = Path(name.removeprefix(scheme)).expanduser()
+    return f"{scheme}{path.absolute()}" if path.exists() else manifest.name
+
+
+def _check_origin(store: KeyStore, new: _Embedded) -> None:
+    """Raises `StoreError` where an id of these data is that of another picture in the store."""
+    if ORIGIN not in store.items.column_names:
+        return
+    rows = store.rows(new.items["id"].to_pylist())
+    known = np.flatnonzero(rows >= 0)
+    theirs = store.items.take(pa.array(rows[known]))
+    ours = new.items.take(pa.array(known))
+    for place, (identity, mine, there, origin) in enumerate(
+        zip(
+            *(ours[name].to_pylist() for name in ("id", "uri")),
+            *(theirs[name].to_pylist() for name in ("uri", ORIGIN)),
+            strict=True,
+        )
+    ):
+        if origin in (None, new.origin) or (mine == there and mine != identity):
+            continue
+        if (store.keys[rows[known[place]]] != new.keys[known[place]]).any():
+            raise StoreError(
+                f"Expected ids that other data in the store do not use, got {identity!r}, which is"
+                f" there from {origin}; tell them apart with --prefix."
+            )
+
+
+def _vanished(store: KeyStore, new: _Embedded, settings: Settings) -> list[str]:
+    """Ids that came from the same data, and that it no longer lists."""
+    if settings.limit is not None or ORIGIN not in store.items.column_names:
+        return []
+    items = store.items.filter(pc.equal(store.items[ORIGIN], new.origin))
+    if settings.split not in (None, "all"):
+        items = items.filter(pc.equal(items["split"], settings.split))
+    return [identity for identity in items["id"].to_pylist() if identity not in new.listed]

@@ -1,0 +1,132 @@
+"""Kills writers of a store with SIGKILL at random moments, and looks at what they leave.
+
+Usage: python -m tests.store.kill_writers [--kills 100] [--seed 0]
+
+What is imported is imported once: each writer is a fork of this process. An operation takes a
+folder; what it does to the store must depend on nothing but what the store holds. To have another
+one tried, add it to `OPERATIONS`.
+"""
+
+import argparse
+import os
+import random
+import signal
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+from clipfg.store import KeyStore, has_store, merge, verify, writing
+from tests.store.stores import CLASSES, clustered, make, same, table
+
+Operation = Callable[[Path], None]
+
+
+def build(path: Path) -> None:
+    """Replace what there is, or make a first store, with an index of its own."""
+    make(2000, 64, seed=1, factory="IVF8,Flat").save(path)
+
+
+def add(path: Path) -> None:
+    """As `clipfg index add`: load, merge and commit under the lock."""
+    with writing(path) as writer:
+        store = KeyStore.load(path)
+        start = 10_000 + len(store)
+        merge(store, table(100, start=start), clustered(100, store.dim, start), CLASSES)
+        store.commit(writer)
+
+
+def remove(path: Path) -> None:
+    """A tenth of the store."""
+    with writing(path) as writer:
+        store = KeyStore.load(path)
+        store.remove(store.ids[::10])
+        store.commit(writer)
+
+
+OPERATIONS: dict[str, Operation] = {"build": build, "add": add, "remove": remove}
+
+
+def run(kills: int, seed: int, folder: Path) -> Counter[tuple[str, str]]:
+    """How often each operation left the old state, and how often the new one.
+
+    Raises `AssertionError` when a store is neither, or has a fault, or cannot be written again.
+    """
+    chance = random.Random(seed)
+    outcomes: Counter[tuple[str, str]] = Counter()
+    names = list(OPERATIONS)
+    for kill in range(kills):
+        name, path = names[kill % len(names)], folder / f"store{kill}"
+        first = name == "build" and chance.random() < 0.5
+        if not first:
+            make(1500, 64, seed=2).save(path)
+        old = KeyStore.load(path) if has_store(path) else None
+        seconds, new = finished(OPERATIONS[name], path, folder / "finished")
+        killed(OPERATIONS[name], path, chance.uniform(0, 2 * seconds))
+        outcomes[name, looked_at(path, old, new)] += 1
+        OPERATIONS[name](path)  # what a dead writer leaves is in nobody's way
+        assert verify(path) == []
+        files = [x for x in path.iterdir() if x.suffix in (".npy", ".arrow", ".faiss")]
+        assert len(files) == 2 + (name == "build")
+    return outcomes
+
+
+def looked_at(path: Path, old: KeyStore | None, new: KeyStore) -> str:
+    """Which of the two states a store is in, without a fault."""
+    if old is None and not has_store(path):
+        return "old"
+    faults = verify(path)
+    assert faults == [], faults
+    store = KeyStore.load(path)
+    if same(store, new):
+        return "new"
+    assert old is not None
+    assert same(store, old)
+    return "old"
+
+
+def finished(operation: Operation, path: Path, copy: Path) -> tuple[float, KeyStore]:
+    """How long an operation takes that nothing happens to, and what it ends with."""
+    if has_store(path):
+        KeyStore.load(path).save(copy)
+    elif has_store(copy):
+        copy.joinpath("store.json").unlink()
+    started = time.perf_counter()
+    operation(copy)
+    return time.perf_counter() - started, KeyStore.load(copy)
+
+
+def killed(operation: Operation, path: Path, delay: float) -> None:
+    """A process that does `operation`, killed after `delay` seconds unless it is done by then."""
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            os.write(writer, b"x")
+            operation(path)
+        finally:
+            os._exit(0)
+    os.read(reader, 1)
+    time.sleep(delay)
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    os.close(reader)
+    os.close(writer)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--kills", type=int, default=100)
+    parser.add_argument("--seed", type=int, default=0)
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        outcomes = run(given.kills, given.seed, Path(folder))
+    for name in OPERATIONS:
+        counts = {state: outcomes[name, state] for state in ("old", "new")}
+        print(f"{name}: killed {sum(counts.values())} times, left {counts}")
+    print(f"{sum(outcomes.values())} kills: each store opened as it was or as it was to be")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,247 @@
+"""The folder: what is written, what is refused, and what two at once may do."""
+
+import errno
+import json
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from clipfg.errors import StoreError
+from clipfg.store import KeyStore, folder, verify, writing
+from tests.store.stores import clustered, make, same, table
+
+
+@pytest.fixture
+def path(tmp_path) -> Path:
+    make(30, factory="IVF2,Flat").save(tmp_path / "store")
+    return tmp_path / "store"
+
+
+def test_a_commit_leaves_what_it_names_and_nothing_else(path) -> None:
+    (path / "keys-0123456789abcdef.npy").write_bytes(b"of a writer that died")
+    (path / "notes.txt").write_text("a person's own")
+    make(20).save(path)
+    state = json.loads((path / "store.json").read_text())
+    own = {"store.json", "lock", "notes.txt"}
+    assert {x.name for x in path.iterdir()} == own | {
+        state[kind]["name"] for kind in ("keys", "items")
+    }
+    assert verify(path) == []
+
+
+@pytest.mark.parametrize("kind", ["keys", "items", "index"])
+@pytest.mark.parametrize("damage", ["cut", "gone", "link", "flipped"])
+def test_a_damaged_file_is_one_sentence(path, kind, damage) -> None:
+    file = next(path.glob(f"{kind}-*"))
+    data = file.read_bytes()
+    if damage == "cut":
+        file.write_bytes(data[: len(data) // 2])
+    elif damage == "flipped":
+        middle = len(data) // 2
+        file.write_bytes(data[:middle] + bytes([data[middle] ^ 1]) + data[middle + 1 :])
+    else:
+        file.unlink()
+    if damage == "link":
+        elsewhere = path.parent / "elsewhere"
+        elsewhere.write_bytes(data)
+        file.symlink_to(elsewhere)
+    [fault] = verify(path)
+    assert file.name in fault
+    assert "build the store again" in fault
+    if damage != "flipped":  # opening reads no more than sizes and headers
+        with pytest.raises(StoreError, match=file.name):
+            KeyStore.load(path)
+
+
+def test_faults_of_the_content_are_found(path) -> None:
+    def tamper(kind, write) -> None:
+        """Change a file and its checksum too."""
+        state = json.loads((path / "store.json").read_text())
+        file = path / state[kind]["name"]
+        file.unlink()
+        write(file)
+        state[kind] |= {"size": file.stat().st_size, "digest": folder.digest(file)}
+        (path / "store.json").write_text(json.dumps(state))
+
+    store = KeyStore.load(path)
+    tamper("keys", lambda file: np.save(file, 2 * store.keys))
+    assert "unit norm, got 2" in verify(path)[0]
+    tamper("keys", lambda file: np.save(file, store.keys[:-1]))
+    assert "(29, 16)" in verify(path)[0]
+    tamper("keys", lambda file: np.save(file, store.keys.astype(np.float64)))
+    assert "float64" in verify(path)[0]
+    tamper("keys", lambda file: np.save(file, np.array([object()]), allow_pickle=True))
+    assert "keys" in verify(path)[0]
+    tamper("keys", lambda file: np.save(file, store.keys))
+    assert verify(path) == []
+
+
+HOSTILE = [
+    ("keys", {"name": "../../etc/passwd"}, "keys.name"),
+    ("keys", {"name": "/etc/passwd"}, "keys.name"),
+    ("keys", {"name": "keys-0123456789abcdef.npy\n"}, "keys.name"),
+    ("keys", {"name": "sub/keys-0123456789abcdef.npy"}, "keys.name"),
+    ("keys", {"size": -1}, "keys.size"),
+    ("keys", {"size": "10"}, "keys.size"),
+    ("keys", {"digest": "x"}, "keys.digest"),
+    (None, {"rows": 10**30}, None),
+    (None, {"rows": 31}, None),
+    (None, {"rows": -1}, "rows"),
+    (None, {"rows": True}, "rows"),
+    (None, {"dim": 0}, "dim"),
+    (None, {"format": 2}, "format 1, got 2"),
+    (None, {"metric": "l2"}, "by cosine, got 'l2'"),
+    (None, {"model": None}, "model"),
+    (None, {"keys": []}, "keys"),
+    (None, {"more": 1}, "more"),
+    (None, {"classes": {"names": [], "parents": {}, "texts": {}}}, "class name"),
+    (None, {"classes": {"names": [1], "parents": {}, "texts": {}}}, "class names"),
+    (None, {"classes": {"names": ["a"], "parents": []}}, "class names"),
+    (None, {"classes": {"names": ["a"], "parents": {"a": "a"}, "texts": {}}}, "circle"),
+]
+
+
+@pytest.mark.parametrize(("kind", "change", "message"), HOSTILE)
+def test_a_hostile_state_is_one_sentence(path, kind, change, message) -> None:
+    state = json.loads((path / "store.json").read_text())
+    if kind:
+        state[kind] |= change
+    else:
+        state |= change
+    (path / "store.json").write_text(json.dumps(state))
+    with pytest.raises(StoreError, match=message):
+        KeyStore.load(path)
+    assert len(verify(path)) >= 1
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "1", "\0", "[" * 100_000, '{"format": 1}'])
+def test_a_state_that_is_no_state(path, text) -> None:
+    (path / "store.json").write_text(text)
+    with pytest.raises(StoreError, match=r"store\.json"):
+        KeyStore.load(path)
+
+
+def test_no_store_and_a_folder_of_other_things(tmp_path) -> None:
+    with pytest.raises(StoreError, match="clipfg index build"):
+        KeyStore.load(tmp_path / "none")
+    (tmp_path / "photo.jpg").write_bytes(b"x")
+    with pytest.raises(StoreError, match="holds other things"):
+        make(3).save(tmp_path)
+    with pytest.raises(StoreError, match="Could not write"):
+        make(3).save(tmp_path / "photo.jpg")
+    assert [x.name for x in tmp_path.iterdir()] == ["photo.jpg"]
+
+
+def test_a_second_writer_waits_and_then_is_told(path, monkeypatch) -> None:
+    monkeypatch.setattr(folder, "WAIT", 0.2)
+    with (
+        writing(path),
+        pytest.raises(StoreError, match="Another run is writing"),
+    ):
+        make(5).save(path)
+    monkeypatch.setattr(folder, "WAIT", 30)
+    done = threading.Thread(target=make(5).save, args=[path])
+    with writing(path):
+        done.start()
+        done.join(0.3)
+        assert done.is_alive()
+    done.join()
+    assert len(KeyStore.load(path)) == 5
+
+
+def test_two_writers_lose_nothing_of_each_other(path) -> None:
+    def add(start: int) -> None:
+        for number in range(5):
+            with writing(path) as writer:
+                store = KeyStore.load(path)
+                store.add(table(2, start=start + 10 * number), clustered(2, 16, start + number))
+                store.commit(writer)
+
+    threads = [threading.Thread(target=add, args=[1000 * i]) for i in (1, 2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(KeyStore.load(path)) == 30 + 2 * 5 * 2
+    assert verify(path) == []
+
+
+def test_readers_see_the_old_or_the_new_while_it_is_written(path) -> None:
+    stores = [make(30, seed=1), make(31, seed=2)]
+    stores[0].save(path)
+    stop = threading.Event()
+
+    def rewrite() -> None:
+        while not stop.is_set():
+            for store in reversed(stores):
+                store.save(path)
+
+    writer = threading.Thread(target=rewrite)
+    writer.start()
+    try:
+        seen = set()
+        for _ in range(200):
+            store = KeyStore.load(path)
+            assert same(store, stores[len(store) - 30])
+            seen.add(len(store))
+            assert verify(path) == []
+    finally:
+        stop.set()
+        writer.join()
+    assert seen == {30, 31}
+
+
+def test_a_reader_keeps_what_it_has_opened(path) -> None:
+    store = KeyStore.load(path)
+    before = store.keys.copy()
+    make(5).save(path)
+    np.testing.assert_array_equal(store.keys, before)
+    assert len(store.ids) == 30
+
+
+@pytest.mark.parametrize("room", [0, 1000, 3000])
+def test_a_full_disk_costs_nothing_that_was_there(path, room) -> None:
+    """In a process that may write no more than `room` bytes a file."""
+    before = KeyStore.load(path)
+    code = (
+        "import resource, sys; from pathlib import Path; from tests.store.stores import make\n"
+        "store = make(200, 16, factory='IVF2,Flat'); store.search(store.keys[:1], 1)\n"
+        f"resource.setrlimit(resource.RLIMIT_FSIZE, ({room}, {room}))\n"
+        f"store.save(Path({str(path)!r}))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=Path.cwd(), check=False
+    )
+    assert done.returncode == 1
+    last = done.stderr.strip().splitlines()[-1]
+    assert "Could not write to" in last
+    assert "is as it was" in last
+    assert same(KeyStore.load(path), before)
+    assert verify(path) == []
+    assert len(list(path.iterdir())) == 5  # nothing half-written stays either
+
+
+def test_a_disk_that_fills_up_at_any_step(path, monkeypatch) -> None:
+    before = KeyStore.load(path)
+    real = folder._sync
+    for last in range(8):
+        steps = iter(range(100))
+
+        def sync(place: Path, last=last, steps=steps) -> None:
+            if next(steps) == last:
+                raise OSError(errno.ENOSPC, "No space left on device")
+            real(place)
+
+        monkeypatch.setattr(folder, "_sync", sync)
+        if last < 5:
+            with pytest.raises(StoreError, match="No space left on device"):
+                make(20, factory="IVF2,Flat").save(path)
+            assert same(KeyStore.load(path), before)
+        else:  # the new state counts already
+            make(20, factory="IVF2,Flat").save(path)
+            assert len(KeyStore.load(path)) == 20
+        assert verify(path) == []
