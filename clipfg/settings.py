@@ -40,7 +40,6 @@ class Settings(BaseSettings):
     ensemble: str = Field("mean", description="how a class's sentences become one weight")
     transductive: str | None = Field(None, description="a refinement on the unlabelled pool")
     head: Path | None = Field(None, description="a saved head")
-    shots: str | None = Field(None, description="pictures of each class to learn from")
     heads: str | None = Field(None, description="few-shot heads, commas between")
     seeds: int = Field(3, ge=1, le=100, description="draws of the support set")
     support: Path | None = Field(None, description="a file of ids to learn from")
