@@ -8,6 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from clipfg.evaluation.learning_curve import Cell, LearningCurve
+from clipfg.evaluation.terminal import bounds
 
 ACCURACY = "right at the first guess, %"
 
@@ -20,9 +21,10 @@ def render(curve: LearningCurve) -> Iterator[RenderableType]:
 
 def _parts(curve: LearningCurve) -> Iterator[RenderableType]:
     what = "  ·  ".join(value for value in curve.context.values() if value)
-    size = f"{curve.n:,} test pictures, {curve.classes:,} classes; chance {100 / curve.classes:.1f}"
+    kind = "pictures" if curve.estimated else "test pictures"
+    size = f"{curve.n:,} {kind}, {curve.classes:,} classes; chance {100 / curve.classes:.1f}"
     yield Text.assemble((f"{what}\n", "bold"), (size, "dim"))
-    yield _table(curve, ACCURACY, accuracy)
+    yield _table(curve, ACCURACY, accuracy if len(curve.shots) > 1 else bounded)
     if any(cell.against for cell in curve.cells):
         yield _table(curve, f"points against {curve.first} (* p < 0.05)", difference)
     yield _table(curve, "seconds to fit", seconds)
@@ -48,6 +50,11 @@ def accuracy(cell: Cell) -> str:
     """In per cent, with half the width of its interval."""
     half = 50 * (cell.top1.high - cell.top1.low)
     return f"{100 * cell.top1.value:.1f} ±{half:.1f}"
+
+
+def bounded(cell: Cell) -> str:
+    """In per cent, with its interval, where there is room for it."""
+    return f"{100 * cell.top1.value:.1f} ({bounds(cell.top1)})"
 
 
 def difference(cell: Cell) -> str:

@@ -123,8 +123,8 @@ def run_fewshot(
             folder.part("curve.png").write_bytes(curve.chart().to_png())
             if html:
                 folder.part("report.html").write_text(curve.to_html(), encoding="utf-8")
-            if settings.save is not None:
-                _save(job, pictures, learners, head, settings.save)
+    if settings.save is not None:  # a full disk here costs no result
+        _save(job, pictures, learners, head, settings.save)
     done = len(pictures.support) + (len(pictures.test) if pictures.test else 0)
     return FewshotRun(path, done, folder.failures, curve, settings.save)
 
