@@ -25,10 +25,12 @@ from clipfg.cli import (
     embed,
     fewshot,
     heads,
+    lint,
     models,
     predict,
     prompts,
     report,
+    suggest,
     zeroshot,
 )
 from clipfg.errors import ClipfgError
@@ -66,6 +68,8 @@ app.command("zeroshot")(zeroshot.zeroshot)
 app.command("predict")(predict.predict)
 app.command("fewshot")(fewshot.fewshot)
 app.command("embed")(embed.embed)
+app.command("lint")(lint.lint)
+app.command("suggest")(suggest.suggest)
 app.command("report")(report.report)
 app.add_typer(models.app, name="models")
 app.add_typer(datasets.app, name="datasets")

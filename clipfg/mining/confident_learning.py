@@ -65,7 +65,9 @@ def confident_learning(probabilities: Float[Tensor, "n c"], labels: Int[Tensor, 
     return Doubts(suspects, own, suggested, float(wrong.sum()) / max(n, 1))
 
 
-def _shares_off_diagonal(probabilities: Tensor, labels: Tensor, own: Tensor, counts: Tensor) -> Tensor:
+def _shares_off_diagonal(
+    probabilities: Tensor, labels: Tensor, own: Tensor, counts: Tensor
+) -> Tensor:
     """`1 - C[i, i] / sum_j C[i, j]` of each class, 0 where nothing is confident."""
     c = len(counts)
     thresholds = torch.zeros(c).index_add_(0, labels, own) / counts  # no item: NaN, never reached
