@@ -1,5 +1,6 @@
 """What may be wrong with pictures and their labels, told from their features."""
 
+import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 from hashlib import blake2b
@@ -17,15 +18,19 @@ from clipfg.heads import HEADS
 from clipfg.heads.held_out import held_out_logits
 from clipfg.heads.support import Support
 from clipfg.mining.confident_learning import confident_learning
-from clipfg.mining.near_copies import equal_rows, near_pairs
+from clipfg.mining.near_copies import equal_rows
 from clipfg.mining.outliers import outliers
 from clipfg.types import UNLABELLED, ClassList
+from clipfg.workflows.near_copies import find_near_copies
 from clipfg.workflows.pooling import Pool
 
+logger = logging.getLogger("clipfg")
+
+Level = Literal["error", "warning"]
+
 NEIGHBOURS = 10
-NEAR = 0.95
-"""The cosine from which two pictures count as near copies: see docs/lint.md."""
 HEAD = "whitened-mean"
+LIKELY = 0.5
 IMBALANCE = 10
 """How many times the median class's pictures are many, and what share of it is few."""
 
@@ -55,7 +60,7 @@ class LintFinding:
     """
 
     kind: str
-    level: Literal["error", "warning"]
+    level: Level
     id: str
     what: str
     other: str | None = None
@@ -113,9 +118,9 @@ def copies(data: Gathered, first: Tensor) -> Iterator[LintFinding]:
         content = _content(data.pool.uris[anchor])
         for row in members:
             if row != anchor:
-                yield from _pair(
-                    data, row, anchor, 1.0, near=_content(data.pool.uris[row]) != content
-                )
+                near = _content(data.pool.uris[row]) != content
+                told = "the same to the encoder" if near else "the same content"
+                yield from _pair(data, row, anchor, 1.0, told, near)
 
 
 def _content(uri: str) -> bytes | None:
@@ -129,25 +134,28 @@ def _content(uri: str) -> bytes | None:
 def near_copies(
     data: Gathered, rows: Tensor, cosines: Tensor, neighbours: Tensor
 ) -> Iterator[LintFinding]:
-    """Pairs at a cosine of `NEAR` or more."""
-    pairs = near_pairs(cosines, neighbours, NEAR)
-    for a, b, cosine in zip(*(part.tolist() for part in pairs), strict=True):
-        yield from _pair(data, int(rows[b]), int(rows[a]), min(cosine, 1.0), near=True)
+    """Pairs that are one picture, cropped, resized, mirrored or saved anew."""
+    uris = [data.pool.uris[row] for row in rows.tolist()]
+    for a, b, score, measure in find_near_copies(uris, cosines, neighbours):
+        told = f"{measure} {score:.3f}"
+        yield from _pair(data, int(rows[b]), int(rows[a]), score, told, near=True)
 
 
-def _pair(data: Gathered, a: int, b: int, cosine: float, near: bool) -> Iterator[LintFinding]:
+def _pair(
+    data: Gathered, a: int, b: int, score: float, told: str, near: bool
+) -> Iterator[LintFinding]:
     splits, labels = data.differ(a, b)
-    prefix, level = ("near-", "warning") if near else ("", "error")
-    told = f"cosine {cosine:.3f}" if near else "the same content"
-    ids = data.pool.ids[a], data.pool.ids[b]
+    prefix = "near-" if near else ""
+    level: Level = "warning" if near else "error"
+    one, other = data.pool.ids[a], data.pool.ids[b]
     if splits:
         what = f"{data.splits[a]} and {data.splits[b]}, {told}"
-        yield LintFinding(f"{prefix}leak", level, ids[0], what, ids[1], cosine)  # type: ignore[arg-type]
+        yield LintFinding(f"{prefix}leak", level, one, what, other, score)
     if labels:
         what = f"{data.label(a)!r} and {data.label(b)!r}, {told}"
-        yield LintFinding(f"{prefix}contradiction", level, ids[0], what, ids[1], cosine)  # type: ignore[arg-type]
+        yield LintFinding(f"{prefix}contradiction", level, one, what, other, score)
     if not splits and not labels:
-        yield LintFinding(f"{prefix}copy", "warning", ids[0], told, ids[1], cosine)
+        yield LintFinding(f"{prefix}copy", "warning", one, told, other, score)
 
 
 def far_pictures(data: Gathered, rows: Tensor, cosines: Tensor) -> Iterator[LintFinding]:
@@ -162,7 +170,9 @@ def far_pictures(data: Gathered, rows: Tensor, cosines: Tensor) -> Iterator[Lint
 def doubtful_labels(data: Gathered, rows: Tensor, seed: int) -> Iterator[LintFinding]:
     """Labels that a head fitted on the other folds speaks against.
 
-    Needs two classes with two pictures each; a class's only picture cannot be judged.
+    Needs two classes with two pictures each; a class's only picture cannot be judged. A head that
+    does not know what else a picture might be says nothing about its label: only where one other
+    class is likelier than all the rest together is the label doubted.
     """
     labels = torch.from_numpy(data.pool.labels)[rows]
     rows, labels = rows[labels != UNLABELLED], labels[labels != UNLABELLED]
@@ -174,10 +184,17 @@ def doubtful_labels(data: Gathered, rows: Tensor, seed: int) -> Iterator[LintFin
     logits, labels, rows = logits[judged], labels[judged], rows[judged]
     probabilities = (logits / temperature(logits, labels)).softmax(dim=1)
     doubts = confident_learning(probabilities, labels)
+    agreed = float((doubts.suggested == labels).double().mean())
+    logger.info(
+        f"Labels: a head that has not seen them names {agreed:.0%} of {len(labels):,} pictures as"
+        " labelled; the lower that is, the more doubts are the head's own mistakes"
+    )
     for i in doubts.suspects.nonzero().flatten().tolist():
         row, own = int(rows[i]), float(doubts.confidence[i])
         other = data.classes.names[int(present[doubts.suggested[i]])]
         share = float(probabilities[i, doubts.suggested[i]])
+        if share < LIKELY:
+            continue
         what = f"labelled {data.label(row)!r} ({own:.1%}), more like {other!r} ({share:.0%})"
         yield LintFinding("label", "warning", data.pool.ids[row], what, other, 1 - own)
 
