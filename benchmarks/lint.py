@@ -1,10 +1,9 @@
 """What `clipfg lint` finds of faults planted in real data, and what simpler checks find of them.
 
     python -m benchmarks.lint labels --features ../shared/data/clip-features/caltech101.npz
-    python -m benchmarks.lint labels --dataset ../shared/data/cub100 --model ../shared/models/lit-birds
-    python -m benchmarks.lint copies --dataset ../shared/data/cub100 --model ../shared/models/lit-birds
-    python -m benchmarks.lint outliers --dataset ../shared/data/cub100 \
-        --others ../shared/data/flowers-102 --model ../shared/models/lit-birds
+    python -m benchmarks.lint labels --dataset DATA --model MODEL
+    python -m benchmarks.lint copies --dataset DATA --model MODEL
+    python -m benchmarks.lint outliers --dataset DATA --others OTHER --model MODEL
 
 `labels`: 5 % of the labels are replaced, by any other class or by one of the three whose means are
 nearest. `copies`: edited copies of 100 pictures. `outliers`: 1 % pictures of another data set.
@@ -98,9 +97,11 @@ def checks(x: Tensor, given: Tensor) -> dict[str, tuple[Tensor, Tensor]]:
     likeliest = odds.masked_fill(~confident, -1).argmax(dim=1)
     off = confident.any(dim=1) & (likeliest != given)
     margin = odds.gather(1, likeliest[:, None]).flatten() - doubts.confidence
+    by_class = _worst_of_each_class(doubts.suggested != given, doubt, given, off)
     found = {
         "clipfg lint": (doubts.suspects & (odds.amax(dim=1) >= LIKELY), doubt),
-        "confident learning, by class": (doubts.suspects, doubt),
+        "the same, however unsure": (doubts.suspects, doubt),
+        "confident learning, by class": (by_class, doubt),
         "confident learning, off-diagonals": (off, margin + off.float() * 2),
         "lowest 5 % of self-confidence": (lowest, doubt),
         "prediction is not the label": (doubts.suggested != given, doubt),
@@ -112,6 +113,16 @@ def checks(x: Tensor, given: Tensor) -> dict[str, tuple[Tensor, Tensor]]:
     return found
 
 
+def _worst_of_each_class(doubted: Tensor, doubt: Tensor, given: Tensor, off: Tensor) -> Tensor:
+    """As many of each class as lie off the diagonal, those of the least self-confidence."""
+    flags = torch.zeros(len(given), dtype=torch.bool)
+    for label in given.unique():
+        rows = ((given == label) & doubted).nonzero().flatten()
+        count = int((off & (given == label)).sum())
+        flags[rows[doubt[rows].argsort(descending=True)[:count]]] = True
+    return flags
+
+
 def copies(given: argparse.Namespace) -> None:
     data = features_of(given)
     manifest = load_dataset(given.dataset)
@@ -120,7 +131,7 @@ def copies(given: argparse.Namespace) -> None:
     chosen = np.random.default_rng(0).choice(len(x), 100, replace=False)
     pictures = {int(i): decode(read(uris[data.ids[i]])) for i in chosen}
     sketches = {i: sketch(picture) for i, picture in pictures.items()}
-    cosines, neighbours = nearest_neighbours(x, NEIGHBOURS)
+    cosines, _ = nearest_neighbours(x, NEIGHBOURS)
     values = torch.unique(cosines.flatten()).flip(0)
     gate = float(values[min(PAIRS + len(x) // 10, len(values) - 1)])
     print(f"{len(x):,} pictures; the pairs looked at have a cosine of {gate:.3f} or more\n")

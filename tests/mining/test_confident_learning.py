@@ -7,7 +7,7 @@ from clipfg.mining.confident_learning import confident_learning
 
 
 def by_hand(odds: np.ndarray, labels: np.ndarray) -> tuple[set[int], float]:
-    """Northcutt et al. 2021: thresholds, confident joint, prune by class."""
+    """Northcutt et al. 2021: thresholds, confident joint, least confident."""
     n, c = odds.shape
     own = {j: [i for i in range(n) if labels[i] == j] for j in range(c)}
     thresholds = {j: np.mean([odds[i, j] for i in rows]) for j, rows in own.items() if rows}
@@ -16,15 +16,14 @@ def by_hand(odds: np.ndarray, labels: np.ndarray) -> tuple[set[int], float]:
         above = [j for j in thresholds if odds[i, j] >= thresholds[j]]
         if above:
             joint[labels[i], max(above, key=lambda j: odds[i, j])] += 1
-    suspects, wrong = set(), 0.0
+    wrong = 0.0
     for j, rows in own.items():
         if not rows or not joint[j].sum():
             continue
-        expected = len(rows) * (1 - joint[j, j] / joint[j].sum())
-        wrong += expected
-        doubted = sorted((i for i in rows if odds[i].argmax() != j), key=lambda i: odds[i, j])
-        suspects |= set(doubted[: round(expected)])
-    return suspects, wrong / n
+        wrong += len(rows) * (1 - joint[j, j] / joint[j].sum())
+    doubted = [i for i in range(n) if odds[i].argmax() != labels[i]]
+    doubted.sort(key=lambda i: odds[i, labels[i]])
+    return set(doubted[: round(wrong)]), wrong / n
 
 
 @pytest.mark.parametrize("seed", range(5))
