@@ -44,7 +44,7 @@ from clipfg.workflows.run_folder import RunFolder, default_folder
 logger = logging.getLogger("clipfg")
 
 DEFAULT = "uherding"
-"""What did best in the replays of benchmarks/suggest.py."""
+"""What did best in the replays of docs/suggest.md."""
 
 
 @dataclass(frozen=True)
@@ -231,7 +231,7 @@ def _suggest(job: _Job, strategy: str, pool: Pool, labelled: Pool | None) -> lis
     found = []
     for rank, (row, share) in enumerate(zip(chosen.tolist(), shares.tolist(), strict=True), 1):
         likely = probability = unsure = None
-        why = f"nearest to {share:,} without a label" if share > 1 else "unlike all others"
+        why = f"nearest to {share:,} pictures" if share > 1 else "unlike all others"
         if odds is not None:
             best = odds[row].topk(min(2, len(names)))
             likely, probability = names[int(best.indices[0])], float(best.values[0])
