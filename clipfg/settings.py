@@ -62,6 +62,8 @@ class Settings(BaseSettings):
     seeds: int = Field(3, ge=1, le=100, description="draws of the support set")
     support: Path | None = Field(None, description="a file of ids to learn from")
     own_labels: str | None = Field(None, description="a person's own labelled pictures")
+    budget: int = Field(20, ge=1, description="pictures to label next")
+    strategy: str | None = Field(None, description="how pictures to label are chosen")
     save: Path | None = Field(None, description="where a fitted head goes")
     seed: int = Field(0, ge=0, description="of everything random")
     batch_size: Annotated[int, Field(ge=1, le=65536)] = 32

@@ -30,11 +30,13 @@ from clipfg.cli import (
     heads,
     icl,
     index,
+    lint,
     models,
     predict,
     prompts,
     report,
     retrieve,
+    suggest,
     zeroshot,
 )
 from clipfg.errors import ClipfgError
@@ -75,6 +77,8 @@ app.command("embed")(embed.embed)
 app.command("retrieve")(retrieve.retrieve)
 app.command("demos")(demos.demos)
 app.command("icl")(icl.icl)
+app.command("lint")(lint.lint)
+app.command("suggest")(suggest.suggest)
 app.command("report")(report.report)
 app.add_typer(index.app, name="index")
 app.command("coreset")(coreset.coreset)

@@ -1,0 +1,1 @@
+"""Finding what deserves a person's look: pictures worth a label, labels worth a doubt."""

@@ -1,0 +1,69 @@
+"""How much of the data lies near what is labelled, and the pictures that add most to it."""
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from clipfg.functional.neighbours import nearest_neighbours
+
+SAMPLE = 3_000
+"""Pictures from which the radius is told."""
+SHARE = 0.7
+MOST = 10_000
+"""Pictures that stand for the pool, as what is covered and as what may be chosen: beyond, a random
+part of it. A matrix of so many squared takes 400 MB."""
+
+
+def greedy_coverage(
+    x: Float[Tensor, "n d"],
+    labelled: Float[Tensor, "m d"],
+    weights: Float[Tensor, " n"],
+    budget: int,
+    radius: float,
+    generator: torch.Generator,
+) -> Int[Tensor, " b"]:
+    """Rows that one after another add most to `sum_i w_i max_s k(x_i, x_s)`.
+
+    `s` runs over labelled and chosen rows and `k(a, b) = exp(-|a - b|^2 / r^2)`. The sum is
+    submodular: greedy choice reaches 63 % of the best possible or more.
+
+    Source: Bae et al. 2024, arXiv:2407.12212, section 4 (all weights 1); Bae et al. 2025,
+    arXiv:2412.20644, section 3 (weights the uncertainty).
+    """
+    rows = torch.arange(len(x))
+    if len(x) > max(MOST, budget):
+        rows = torch.randperm(len(x), generator=generator)[: max(MOST, budget)]
+        x, weights = x[rows], weights[rows]
+    covered = torch.zeros(len(x), device=x.device)
+    for block in labelled.split(1024) if len(labelled) else ():
+        covered = torch.maximum(covered, kernel(x, block, radius).amax(dim=1))
+    near = kernel(x, x, radius)
+    chosen = torch.empty(budget, dtype=torch.long)
+    taken = torch.zeros(len(x), dtype=torch.bool, device=x.device)
+    for i in range(budget):
+        gains = torch.cat([(part - covered).clamp_min(0) @ weights for part in near.split(1024)])
+        best = gains.masked_fill(taken, -torch.inf).argmax()
+        taken[best] = True
+        covered = torch.maximum(covered, near[best])
+        chosen[i] = rows[best]
+    return chosen
+
+
+def cell_radius(x: Float[Tensor, "n d"], labels: int, generator: torch.Generator) -> float:
+    """0.7 of the median distance to the farthest of the `n / labels` pictures nearest to one.
+
+    So many does a label stand for; as labels grow in number the radius shrinks. The factor was
+    chosen on Caltech101's pool, where 0.5 to 1 differ little.
+    """
+    if len(x) < 2:
+        return 1.0
+    sample = x[torch.randperm(len(x), generator=generator)[:SAMPLE]]
+    k = max(1, round(len(sample) / max(labels, 1)))
+    farthest = nearest_neighbours(sample, k)[0][:, -1]
+    distance = float((2 - 2 * farthest).clamp_min(0).sqrt().median())
+    return max(SHARE * distance, 1e-3)
+
+
+def kernel(a: Float[Tensor, "n d"], b: Float[Tensor, "m d"], radius: float) -> Float[Tensor, "n m"]:
+    """`exp(-|a - b|^2 / r^2)` of unit-norm rows."""
+    return ((a @ b.T - 1).clamp_max(0) * (2 / radius**2)).exp()

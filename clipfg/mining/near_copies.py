@@ -1,0 +1,41 @@
+"""Copies: rows that are the same, and pairs that are nearly so."""
+
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+
+class Pairs(NamedTuple):
+    """Two positions, the lower first, and the cosine of each pair; the most similar pairs first."""
+
+    first: Int[Tensor, " m"]
+    second: Int[Tensor, " m"]
+    cosines: Float[Tensor, " m"]
+
+
+def equal_rows(rows: Float[Tensor, "n d"]) -> Int[Tensor, " n"]:
+    """For each row the position of the first that equals it, bit for bit: its own where none."""
+    contiguous = np.ascontiguousarray(rows.numpy())
+    keys = contiguous.view(np.dtype((np.void, contiguous.dtype.itemsize * rows.shape[1]))).ravel()
+    _, first, inverse = np.unique(keys, return_index=True, return_inverse=True)
+    return torch.from_numpy(first[inverse.ravel()])
+
+
+def near_pairs(
+    cosines: Float[Tensor, "n k"], neighbours: Int[Tensor, "n k"], least: float
+) -> Pairs:
+    """Pairs of rows at a cosine of `least` or more, each once, from every row's nearest others.
+
+    Of more than `k` rows that are all alike, some pairs are left out, and no row.
+    """
+    rows, columns = (cosines >= least).nonzero(as_tuple=True)
+    others = neighbours[rows, columns]
+    ends = torch.stack([torch.minimum(rows, others), torch.maximum(rows, others)], dim=1)
+    values = cosines[rows, columns]
+    order = torch.argsort(values, descending=True, stable=True)
+    _, first = np.unique(ends[order].numpy(), axis=0, return_index=True)
+    kept = order[torch.from_numpy(np.sort(first))]
+    return Pairs(ends[kept, 0], ends[kept, 1], values[kept])

@@ -1,0 +1,58 @@
+"""Calibrated class probabilities from whatever is known: texts, some labels, or both."""
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from clipfg.functional.calibration import temperature
+from clipfg.functional.similarity import cosine_logits
+from clipfg.heads import HEADS, Head
+from clipfg.heads.held_out import held_out_logits
+from clipfg.heads.support import Support
+
+HEAD = "whitened-mean"
+
+
+@dataclass(frozen=True)
+class Odds:
+    """A fitted head, its temperature, and the classes that its columns stand for."""
+
+    head: Head
+    temperature: float
+    classes: Int[Tensor, " c"]
+
+    @classmethod
+    def of(
+        cls,
+        features: Float[Tensor, "m d"],
+        labels: Int[Tensor, " m"],
+        texts: Float[Tensor, "c d"] | None = None,
+        seed: int = 0,
+    ) -> "Odds":
+        """Fit the head on the classes that have a label, and its temperature on held-out folds."""
+        present, own = torch.unique(labels, return_inverse=True)
+        support = Support.of(HEAD, features, own, None if texts is None else texts[present])
+
+        def make() -> Head:
+            return HEADS.get(HEAD)(**{"seed": seed})
+
+        logits, judged = held_out_logits(make, support, seed)
+        scale = temperature(logits[judged], own[judged])
+        return cls(make().fit(support.features, own, support.texts), scale, present)
+
+    def predict(self, features: Float[Tensor, "n d"]) -> Int[Tensor, " n"]:
+        """The likeliest class of each row, as in the labels that it was fitted on."""
+        return self.classes[self.head.logits(features).argmax(dim=1)]
+
+    def probabilities(self, features: Float[Tensor, "n d"]) -> Float[Tensor, "n c"]:
+        """Of the classes that have a label."""
+        return (self.head.logits(features) / self.temperature).softmax(dim=1)
+
+
+def text_odds(
+    features: Float[Tensor, "n d"], texts: Float[Tensor, "c d"], scale: float
+) -> Float[Tensor, "n c"]:
+    """Zero-shot probabilities, at the temperature that the encoder was trained with."""
+    return cosine_logits(features, texts, scale).softmax(dim=1)
