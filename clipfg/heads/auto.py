@@ -71,9 +71,26 @@ class Auto(Head):
         chosen, self.held_out_ = names, -1.0
         if len(names) > 1:
             chosen, self.held_out_ = self._choose(support, heads)
-        self.members_, self.classes_ = list(chosen), support.classes
-        for position, name in enumerate(chosen):
-            for key, value in heads[name].fitted.items():
+        self.classes_ = support.classes
+        return self._keep(list(chosen), [heads[name] for name in chosen])
+
+    def refit(
+        self,
+        features: Float[Tensor, "n d"] | None = None,
+        labels: Int[Tensor, " n"] | None = None,
+        text_weights: Float[Tensor, "c d"] | None = None,
+    ) -> "Auto":
+        """The same blend of heads, with their settings, fitted elsewhere."""
+        support = Support.of(self.name, features, labels, text_weights)
+        other = type(self)(**self.config)
+        other.held_out_, other.classes_ = self.held_out_, support.classes
+        members = [self._member(position) for position in range(len(self.members_))]
+        return other._keep(self.members_, [member.refit(*_given(support)) for member in members])
+
+    def _keep(self, names: list[str], heads: list[Head]) -> Self:
+        self.members_ = names
+        for position, head in enumerate(heads):
+            for key, value in head.fitted.items():
                 setattr(self, f"m{position}_{key}", value)
         return self
 
@@ -84,7 +101,7 @@ class Auto(Head):
         for train, held in support.splits(self.seed):
             x, labels = support.features[held], support.labels[held]
             scores = {
-                name: _standardised(_with_settings(head).fit(*_given(train)).logits(x))
+                name: _standardised(head.refit(*_given(train)).logits(x))
                 for name, head in heads.items()
             }
             for subset in subsets:
@@ -112,12 +129,6 @@ class Auto(Head):
 
 def _given(support: Support) -> tuple[Tensor, Tensor, Tensor | None]:
     return support.features, support.labels, support.texts
-
-
-def _with_settings(head: Head) -> Head:
-    """A new head of the same kind that takes as given what `head` chose."""
-    chosen = {name: getattr(head, f"{name}_", value) for name, value in head.config.items()}
-    return type(head)(**chosen)
 
 
 def _standardised(logits: Tensor) -> Tensor:
