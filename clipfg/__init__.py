@@ -20,6 +20,7 @@ _PUBLIC = {
     "Features": "clipfg.types",
     "Manifest": "clipfg.types",
     "embed": "clipfg.workflows.embed",
+    "fewshot": "clipfg.workflows.fewshot",
     "load_dataset": "clipfg.data.loading",
     "load_encoder": "clipfg.encoders",
     "load_prompts": "clipfg.prompting",

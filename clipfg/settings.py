@@ -40,6 +40,12 @@ class Settings(BaseSettings):
     ensemble: str = Field("mean", description="how a class's sentences become one weight")
     transductive: str | None = Field(None, description="a refinement on the unlabelled pool")
     head: Path | None = Field(None, description="a saved head")
+    shots: str | None = Field(None, description="pictures of each class to learn from")
+    heads: str | None = Field(None, description="few-shot heads, commas between")
+    seeds: int = Field(3, ge=1, le=100, description="draws of the support set")
+    support: Path | None = Field(None, description="a file of ids to learn from")
+    own_labels: str | None = Field(None, description="a person's own labelled pictures")
+    save: Path | None = Field(None, description="where a fitted head goes")
     seed: int = Field(0, ge=0, description="of everything random")
     batch_size: Annotated[int, Field(ge=1, le=65536)] = 32
     device: str = Field("auto", description="auto, cpu, cuda, cuda:1, mps")

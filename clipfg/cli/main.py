@@ -23,6 +23,7 @@ from clipfg.cli import (
     datasets,
     doctor,
     embed,
+    fewshot,
     heads,
     models,
     predict,
@@ -63,6 +64,7 @@ def root(
 
 app.command("zeroshot")(zeroshot.zeroshot)
 app.command("predict")(predict.predict)
+app.command("fewshot")(fewshot.fewshot)
 app.command("embed")(embed.embed)
 app.command("report")(report.report)
 app.add_typer(models.app, name="models")

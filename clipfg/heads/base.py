@@ -21,6 +21,8 @@ class Head(ABC):
 
     name: ClassVar[str]
     """As it is registered in `HEADS`."""
+    needs_texts: ClassVar[bool] = False
+    """Whether it can learn nothing without class texts."""
 
     @abstractmethod
     def fit(

@@ -21,14 +21,15 @@ _KEY = "clipfg"  # safetensors' metadata holds strings only: all of ours is one 
 class SavedHead:
     """A head from a file, the classes that its logits stand for, and the encoder it needs.
 
-    `fingerprint` is that of the encoder whose features the head was fitted on, and `model` the
-    name it was loaded by; both are empty when the writer did not know them.
+    `fingerprint` is that of the encoder whose features the head was fitted on, `model` and
+    `precision` what it was loaded by; they are empty when the writer did not know them.
     """
 
     head: Head
     classes: ClassList | None = None
     fingerprint: str = ""
     model: str = ""
+    precision: str = ""
 
     def check_fingerprint(self, fingerprint: str) -> None:
         """Raises `DataError` when features of another encoder are about to be scored."""
@@ -46,6 +47,7 @@ def save_head(
     classes: ClassList | None = None,
     fingerprint: str = "",
     model: str = "",
+    precision: str = "",
 ) -> None:
     """Write a fitted head; the file appears under its name only when it is complete.
 
@@ -64,6 +66,7 @@ def save_head(
         "classes": _class_fields(classes),
         "fingerprint": fingerprint,
         "model": model,
+        "precision": precision,
     }
     data = save(tensors, metadata={_KEY: json.dumps(header, sort_keys=True)})
     path = Path(path)
@@ -113,7 +116,8 @@ def _rebuild(header: dict[str, Any], tensors: dict[str, Tensor]) -> SavedHead:
         setattr(head, name, value)
     head.check_fitted()
     classes = _class_list(header["classes"])
-    return SavedHead(head, classes, header["fingerprint"], header["model"])
+    precision = header.get("precision", "")
+    return SavedHead(head, classes, header["fingerprint"], header["model"], precision)
 
 
 def _not_a_head(path: Path | str) -> DataError:

@@ -32,6 +32,7 @@ class ZeroShot(Head):
     """
 
     name: ClassVar[str] = "zero-shot"
+    needs_texts: ClassVar[bool] = True
     weights_: Tensor
 
     def __init__(self, scale: float = 100.0, bias: float = 0.0, normalise: bool = True) -> None:

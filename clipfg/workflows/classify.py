@@ -86,7 +86,7 @@ def classify(
 
 def feature_batches(
     data: Data,
-    encoder: Encoder,
+    encoder: Encoder | None,
     settings: Settings,
     cache: EmbeddingCache,
     on_failure: Callable[[Failure], None],
@@ -94,6 +94,7 @@ def feature_batches(
 ) -> Iterator[FeatureBatch]:
     """The items' features in order: embedded or from the cache, or from a features file."""
     if data.features is None:
+        assert encoder is not None
         yield from embed(
             data.manifest,
             encoder,

@@ -45,13 +45,15 @@ class Pool:
 
 def gather(
     data: Data,
-    encoder: Encoder,
+    encoder: Encoder | None,
     settings: Settings,
     cache: EmbeddingCache,
     on_failure: Callable[[Failure], None],
     progress: Progress | None,
 ) -> Pool:
     """Embed everything, or take it from the cache: 4 bytes times the width for each picture.
+
+    Features from a file need no encoder.
 
     Raises `DataError` when no picture could be used.
     """

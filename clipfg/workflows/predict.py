@@ -13,7 +13,7 @@ from clipfg.embedding.cache import EmbeddingCache
 from clipfg.encoders import Encoder
 from clipfg.errors import DataError, UsageError
 from clipfg.heads import Head
-from clipfg.heads.saving import load_head
+from clipfg.heads.saving import SavedHead, load_head
 from clipfg.heads.zero_shot import ZeroShot
 from clipfg.settings import Settings
 from clipfg.types import ClassList, Manifest
@@ -66,8 +66,8 @@ def run_predict(
     logger.info(f"Photos: {len(data.manifest):,}")
     with open_cache(settings) as cache:
         saved = load_head(settings.head) if settings.head else None
-        if saved and saved.model and settings.model is None:
-            settings = settings.model_copy(update={"model": saved.model})
+        if saved:
+            settings = _as_saved(settings, saved)
         encoder = open_encoder(settings, cache, data)
         if saved is None:
             assert settings.classes is not None
@@ -95,11 +95,21 @@ def run_predict(
                 folder,
                 settings,
                 cache,
-                scoring=encoder.scoring,
+                scoring=encoder.scoring if isinstance(head, ZeroShot) else "softmax",
                 progress=progress,
             )
             folder.results = {"pictures": tally.done, "skipped": folder.failures}
     return PredictRun(path, tally.done, folder.failures, path / "predictions.parquet")
+
+
+def _as_saved(settings: Settings, saved: SavedHead) -> Settings:
+    """The settings with the encoder and the precision that the head was made with, unless named."""
+    changed = {}
+    if saved.model and settings.model is None:
+        changed["model"] = saved.model
+    if saved.precision and settings.precision == "auto":
+        changed["precision"] = saved.precision
+    return settings.model_copy(update=changed)
 
 
 def _gather(photos: Sequence[Path]) -> Manifest:

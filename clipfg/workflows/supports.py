@@ -1,0 +1,89 @@
+"""Support sets: which labelled pictures each number of shots may learn from, drawn by seeds."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from clipfg.errors import UsageError
+
+ALL = "all"
+
+
+@dataclass(frozen=True, order=True)
+class Shots:
+    """Pictures of each class to learn from: `most`, or all there are (infinity)."""
+
+    most: float
+
+    def __str__(self) -> str:
+        return ALL if np.isinf(self.most) else f"{self.most:.0f}"
+
+
+def parse_shots(text: str) -> tuple[Shots, ...]:
+    """`"1,2,4,all"` in ascending order, each once. Raises `UsageError` for anything else."""
+    found = set()
+    for part in text.split(","):
+        word = part.strip().lower()
+        if word == ALL:
+            found.add(Shots(np.inf))
+        elif word.isascii() and word.isdecimal() and 0 < int(word) < 10**9:
+            found.add(Shots(int(word)))
+        else:
+            raise UsageError(
+                f"Expected --shots as numbers from 1 with commas between, or 'all', got {part!r};"
+                " try 1,2,4,8,16."
+            )
+    return tuple(sorted(found))
+
+
+@dataclass(frozen=True)
+class Draws:
+    """For each seed, the place `[s, n]` of every picture in its class's random order.
+
+    The support at `K` shots is what has a place below `K`: nested over shots, balanced over
+    classes, and decided by seed and order of the pictures alone.
+    """
+
+    labels: NDArray[np.int64]
+    places: NDArray[np.int64]
+
+    def rows(self, seed: int, shots: Shots) -> NDArray[np.intp]:
+        """Positions of the support of the `seed`-th draw, in the pictures' order."""
+        return np.flatnonzero(self.places[seed] < shots.most)
+
+    def ever(self, shots: Sequence[Shots]) -> NDArray[np.intp]:
+        """Positions that any draw needs at any of the shots."""
+        return np.flatnonzero((self.places < max(shots).most).any(axis=0))
+
+    def keep(self, which: NDArray[Any]) -> "Draws":
+        """The draws without the pictures that `which` leaves out: later ones move up."""
+        return Draws(self.labels[which], _places(self.places[:, which], self.labels[which]))
+
+    def seeds_that_differ(self, shots: Shots) -> int:
+        """How many draws to run: one where every class gives all it has, else all."""
+        return 1 if bool((self.places[0] < shots.most).all()) else len(self.places)
+
+
+def draw_supports(labels: NDArray[np.int64], seeds: Sequence[int]) -> Draws:
+    """A random order within each class for every seed."""
+    ranks = np.stack([np.random.default_rng(seed).permutation(len(labels)) for seed in seeds])
+    return Draws(labels, _places(ranks, labels))
+
+
+def _places(ranks: NDArray[np.int64], labels: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Of each picture among those of its class, where `ranks` `[s, n]` order them."""
+    order = np.lexsort((ranks, np.broadcast_to(labels, ranks.shape)))
+    grouped = labels[order[0]]  # classes lie in the same runs whatever the order within them
+    starts = np.searchsorted(grouped, grouped)
+    places = np.empty_like(ranks)
+    np.put_along_axis(places, order, np.arange(len(labels)) - starts[None], axis=1)
+    return places
+
+
+def hold_out(labels: NDArray[np.int64], seed: int) -> NDArray[np.bool_]:
+    """Half of each class, rounded down, to evaluate on where data has no split."""
+    places = draw_supports(labels, [seed]).places[0]
+    return places < np.bincount(labels)[labels] // 2
