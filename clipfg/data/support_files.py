@@ -31,7 +31,9 @@ def read_support_file(path: Path) -> tuple[list[str], list[str | None]]:
     except OSError as error:
         raise UsageError(f"Expected a file of ids at {path}: {error.strerror}.") from None
     except (ValueError, csv.Error) as error:
-        raise DataError(f"Expected {suffix[1:].upper() or 'text'} in {path}, got {error}.") from None
+        raise DataError(
+            f"Expected {suffix[1:].upper() or 'text'} in {path}, got {error}."
+        ) from None
     if not found:
         raise DataError(f"Expected the ids of a support set in {path}, got none.")
     ids = [identity for identity, _ in found]

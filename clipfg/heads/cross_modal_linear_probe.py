@@ -28,5 +28,7 @@ class CrossModalLinearProbe(LinearProbe):
         text_weights: Float[Tensor, "c d"] | None = None,
     ) -> Self:
         """Choose `C` and fit. Raises `UsageError` without texts, and as `Support.of` does."""
-        support = Support.of(self.name, features, labels, text_weights, needs_texts=self.needs_texts)
+        support = Support.of(
+            self.name, features, labels, text_weights, needs_texts=self.needs_texts
+        )
         return self._learn(support, texts=True)
