@@ -91,6 +91,11 @@ class ClassList:
             name = parent
         return tuple(above)
 
+    def only(self, names: Sequence[str]) -> "ClassList":
+        """These classes, with what is known of them."""
+        texts = {name: self.texts[name] for name in names if name in self.texts}
+        return ClassList(tuple(names), self.parents, texts)
+
     def __len__(self) -> int:
         return len(self.names)
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from clipfg.errors import UsageError
 
 if TYPE_CHECKING:
+    from clipfg.evaluation.learning_curve import LearningCurve
     from clipfg.evaluation.report import Report
 
 Row = Mapping[str, Any]
@@ -126,6 +127,17 @@ def print_report(report: Report, format: str | None) -> None:
             for name, figure in report.metrics.items()
         ]
         print_rows(rows, form)
+
+
+def print_curve(curve: LearningCurve, format: str | None) -> None:
+    """A learning curve for a person, or a row per head and number of shots."""
+    form = chosen_format(format)
+    if form == "table":
+        from clipfg.cli.console import stdout
+
+        stdout().print(curve)
+    else:
+        print_rows(curve.rows(), form)
 
 
 def print_predictions(path: Path, format: str | None, *, shown: int) -> None:

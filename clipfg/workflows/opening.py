@@ -1,10 +1,12 @@
 """Opening what every job stands on: the cache, the data, the encoder, the class weights."""
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
 from jaxtyping import Float
+from numpy.typing import NDArray
 from torch import Tensor
 
 from clipfg.data.catalogue import DATASETS
@@ -58,6 +60,11 @@ class Data:
                 " with one name a line."
             )
         return self.manifest.classes
+
+    def rows(self, which: NDArray[np.intp]) -> "Data":
+        """The items at some positions."""
+        table = self.manifest.table.take(which)
+        return replace(self, manifest=replace(self.manifest, table=table))
 
 
 def open_data(settings: Settings) -> Data:

@@ -2,10 +2,11 @@
 
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from jaxtyping import Float
 from numpy.typing import NDArray
@@ -41,6 +42,17 @@ class Pool:
 
     def __len__(self) -> int:
         return len(self.ids)
+
+    def rows(self, which: NDArray[np.intp]) -> "Pool":
+        """The pictures at some positions."""
+        return replace(
+            self,
+            features=self.features[torch.from_numpy(which)],
+            ids=[self.ids[i] for i in which],
+            uris=[self.uris[i] for i in which],
+            labels=self.labels[which],
+            domains=[self.domains[i] for i in which] if self.domains else None,
+        )
 
 
 def gather(
@@ -82,16 +94,17 @@ def score(
     *,
     top_k: int,
     scoring: Scoring,
-    evaluator: Evaluator,
+    evaluator: Evaluator | None = None,
 ) -> None:
-    """Write the predictions and feed the evaluator; `blocks` are logits in the pool's order."""
+    """Write the predictions, and feed the evaluator; `blocks` are logits in the pool's order."""
     start = 0
     with PredictionWriter(path, classes, top_k, scoring) as writer:
         for logits in blocks:
             part = slice(start, start + len(logits))
             writer.write(pool.ids[part], pool.uris[part], logits, pool.labels[part])
-            domains = pool.domains[part] if pool.domains else None
-            evaluator.update(logits, pool.labels[part], domains)
+            if evaluator is not None:
+                domains = pool.domains[part] if pool.domains else None
+                evaluator.update(logits, pool.labels[part], domains)
             start = part.stop
 
 

@@ -65,7 +65,7 @@ def open_roles(settings: Settings) -> Roles:
         return _with_test(settings, whole, support, "own labels", np.zeros(0, dtype=bool))
     if settings.support is not None:
         chosen, labels = _listed(settings.support, whole)
-        support = _labelled(_take(whole, chosen, labels))
+        support = _labelled(_relabelled(whole.rows(chosen), labels))
         taken = np.zeros(len(whole.manifest), dtype=bool)
         taken[chosen] = True
         return _with_test(settings, whole, support, settings.support.name, taken)
@@ -93,7 +93,7 @@ def _by_split(settings: Settings, whole: Data) -> Roles:
             f" {settings.seed}, is held out to evaluate on. Pictures of one object or moment in"
             " both halves would flatter every figure; give a manifest with a column `split` then."
         )
-        support, test = (_take(labelled, np.flatnonzero(w)) for w in (~held, held))
+        support, test = (labelled.rows(np.flatnonzero(part)) for part in (~held, held))
         return Roles(support, _limited(test, settings), "the other half", "a held-out half")
     if TRAIN not in splits:
         raise UsageError(
@@ -150,16 +150,15 @@ def _labelled(data: Data) -> Data:
             f"Expected labelled pictures, and {data.manifest.name} has none of them; a folder per"
             " class or a manifest with a column `label` would say what is what."
         )
-    return data if known.size == len(data.manifest) else _take(data, known)
+    return data if known.size == len(data.manifest) else data.rows(known)
 
 
-def _take(data: Data, rows: NDArray[np.intp], labels: NDArray[np.int64] | None = None) -> Data:
-    """Some of the pictures, with other labels where given."""
-    table = data.manifest.table.take(pa.array(rows))
-    if labels is not None:
-        place = table.column_names.index("label")
-        table = table.set_column(place, "label", pa.array(labels, pa.int32()))
-    return replace(data, manifest=replace(data.manifest, table=table))
+def _relabelled(data: Data, labels: NDArray[np.int64]) -> Data:
+    table = data.manifest.table
+    place = table.column_names.index("label")
+    known = pa.array(labels, pa.int32(), mask=labels == UNLABELLED)
+    manifest = replace(data.manifest, table=table.set_column(place, "label", known))
+    return replace(data, manifest=manifest)
 
 
 def _listed(file: Path, data: Data) -> tuple[NDArray[np.intp], NDArray[np.int64]]:

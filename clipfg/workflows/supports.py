@@ -62,7 +62,7 @@ class Draws:
         """The draws without the pictures that `which` leaves out: later ones move up."""
         return Draws(self.labels[which], _places(self.places[:, which], self.labels[which]))
 
-    def seeds_that_differ(self, shots: Shots) -> int:
+    def that_differ(self, shots: Shots) -> int:
         """How many draws to run: one where every class gives all it has, else all."""
         return 1 if bool((self.places[0] < shots.most).all()) else len(self.places)
 
