@@ -46,6 +46,13 @@ class Settings(BaseSettings):
     support: Path | None = Field(None, description="a file of ids to learn from")
     own_labels: str | None = Field(None, description="a person's own labelled pictures")
     save: Path | None = Field(None, description="where a fitted head goes")
+    within: str | None = Field(None, description="candidates: these classes, or those below a node")
+    target_error: float | None = Field(None, description="the share of answers that may be wrong")
+    prediction_set: float | None = Field(None, description="how often a set holds the true class")
+    each_class: bool = Field(False, description="sets hold it that often within every class")
+    unknown: bool = Field(False, description="tell pictures of no known class")
+    roll_up: float | None = Field(None, description="the probability an answer must have")
+    calibration: str = Field("folds", description="what confidence is learnt from")
     seed: int = Field(0, ge=0, description="of everything random")
     batch_size: Annotated[int, Field(ge=1, le=65536)] = 32
     device: str = Field("auto", description="auto, cpu, cuda, cuda:1, mps")

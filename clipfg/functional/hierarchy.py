@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 from torch import Tensor
 
 
@@ -20,14 +20,14 @@ class Tree:
     ----------
     nodes
         Names, classes first, then groups in the order of their first class.
-    members
-        `[m, c]`: whether a class belongs to a node.
+    paths
+        `[c, l]`: the nodes that hold a class, from itself upwards; -1 beyond the last.
     heights
-        Of each node: 0 for a class, else the longest way down to a class.
+        Of each node `[m]`: 0 for a class, else the longest way down to a class.
     """
 
     nodes: tuple[str, ...]
-    members: Bool[Tensor, "m c"]
+    paths: Int[Tensor, "c l"]
     heights: Int[Tensor, " m"]
 
     @classmethod
@@ -35,24 +35,37 @@ class Tree:
         """The tree that the lineages of `names` tell."""
         groups = dict.fromkeys(group for lineage in lineages for group in lineage)
         place = {group: len(names) + i for i, group in enumerate(groups)}
-        members = torch.eye(len(names) + len(groups), len(names), dtype=torch.bool)
-        heights = [0] * len(members)
+        heights = [0] * (len(names) + len(groups))
+        paths = []
         for label, (name, lineage) in enumerate(zip(names, lineages, strict=True)):
-            if name in place:  # a class that is a group of others too belongs to it
-                members[place[name], label] = True
-            for height, group in enumerate(lineage, start=1):
-                members[place[group], label] = True
-                heights[place[group]] = max(heights[place[group]], height)
-        return cls((*names, *groups), members, torch.tensor(heights))
+            # A class that is a group of others too belongs to that group.
+            above = [place[group] for group in ([name] if name in place else []) + list(lineage)]
+            for height, node in enumerate(above, start=1):
+                heights[node] = max(heights[node], height)
+            paths.append([label, *above])
+        longest = max(map(len, paths))
+        padded = [path + [-1] * (longest - len(path)) for path in paths]
+        return cls((*names, *groups), torch.tensor(padded), torch.tensor(heights))
 
     @cached_property
     def sizes(self) -> Int[Tensor, " m"]:
         """Classes of each node."""
-        return self.members.sum(dim=1)
+        return torch.bincount(self.paths[self.paths >= 0], minlength=len(self.nodes))
+
+    @cached_property
+    def groups(self) -> "Tree":
+        """The nodes above the classes alone."""
+        above = len(self.paths)
+        paths = (self.paths[:, 1:] - above).clamp_min(-1)
+        return Tree(self.nodes[above:], paths, self.heights[above:])
 
     def shares(self, probabilities: Float[Tensor, "n c"]) -> Float[Tensor, "n m"]:
         """The probability of every node: the sum over its classes."""
-        return probabilities.double() @ self.members.T.double()
+        sums = torch.zeros(len(probabilities), len(self.nodes), dtype=torch.double)
+        for level in self.paths.T:
+            inside = level >= 0
+            sums.index_add_(1, level[inside], probabilities.double()[:, inside])
+        return sums
 
     def roll_up(
         self, probabilities: Float[Tensor, "n c"], level: float
@@ -80,6 +93,8 @@ class Tree:
 
         Source: Deng et al. 2010; Bertinetto et al. 2020, arXiv:1912.09393.
         """
+        mine, others = self.paths[one][:, :, None], self.paths[other][:, None, :]
         top = int(self.heights.max()) + 1
-        both = self.members.T[one] & self.members.T[other]
-        return torch.where(both, self.heights, top).amin(dim=1)
+        shared = (mine == others) & (mine >= 0)
+        heights = torch.where(shared, self.heights[mine.clamp_min(0)], top)
+        return heights.flatten(start_dim=1).amin(dim=1)

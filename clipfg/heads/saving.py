@@ -166,11 +166,17 @@ def _is_tensor(value: Any) -> bool:
 def _class_fields(classes: ClassList | None) -> dict[str, Any] | None:
     if classes is None:
         return None
-    return {"names": classes.names, "parents": dict(classes.parents), "texts": dict(classes.texts)}
+    return {
+        "names": classes.names,
+        "parents": dict(classes.parents),
+        "texts": dict(classes.texts),
+        "levels": classes.levels,
+    }
 
 
 def _class_list(fields: dict[str, Any] | None) -> ClassList | None:
     if fields is None:
         return None
     texts = {name: tuple(sentences) for name, sentences in fields["texts"].items()}
-    return ClassList(tuple(fields["names"]), fields["parents"], texts)
+    levels = tuple(fields.get("levels", ()))
+    return ClassList(tuple(fields["names"]), fields["parents"], texts, levels)

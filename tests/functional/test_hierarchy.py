@@ -38,7 +38,18 @@ def test_at_a_low_level_the_likeliest_class_is_taken() -> None:
 
 def test_a_class_that_is_a_group_too_belongs_to_itself() -> None:
     tree = Tree.of(("bird", "wren"), ((), ("bird",)))
-    assert tree.members.tolist() == [[1, 0], [0, 1], [1, 1]]
+    assert tree.paths.tolist() == [[0, 2], [1, 2]]
+    assert tree.shares(torch.tensor([[0.25, 0.75]])).tolist() == [[0.25, 0.75, 1.0]]
+
+
+def test_groups_alone() -> None:
+    assert TREE.groups.nodes == ("Rosa", "Rosaceae", "Rubus", "Iridaceae")
+    assert TREE.groups.sizes.tolist() == [1, 2, 1, 2]
+    shares = TREE.shares(torch.tensor([[0.1, 0.2, 0.3, 0.3, 0.1]]))
+    np.testing.assert_allclose(
+        TREE.groups.shares(torch.tensor([[0.1, 0.2, 0.3, 0.3, 0.1]])), shares[:, 5:]
+    )
+    np.testing.assert_allclose(shares[0, 5:], [0.1, 0.3, 0.2, 0.6], atol=1e-6)
 
 
 def lca_height(a: int, b: int) -> int:
@@ -62,7 +73,7 @@ def test_above_one_half_the_narrowest_sure_node_is_unique(seed, level) -> None:
     got, share = rolled(p.tolist(), level)
     sure = {}
     for i, name in enumerate(TREE.nodes):
-        total = sum(p[k] for k in range(5) if TREE.members[i, k])
+        total = sum(p[k] for k in range(5) if name in (NAMES[k], *LINEAGES[k]))
         if total >= level:
             sure[name] = int(TREE.sizes[i])
     assert got is None if not sure else sure[got] == min(sure.values())
