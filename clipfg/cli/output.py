@@ -133,12 +133,15 @@ def print_report(report: Report, format: str | None) -> None:
 
 
 def print_curve(curve: LearningCurve, format: str | None) -> None:
-    """A learning curve for a person, or a row per head and number of shots."""
+    """A learning curve for a person, or a row per head and number of shots (`json`: all of it)."""
     form = chosen_format(format)
     if form == "table":
         from clipfg.cli.console import stdout
 
         stdout().print(curve)
+    elif form == "json":
+        json.dump(curve.to_json(), sys.stdout, indent=2, ensure_ascii=False)
+        sys.stdout.write("\n")
     else:
         print_rows(curve.rows(), form)
 

@@ -18,15 +18,19 @@ def report(
     format: options.Format = None,
 ) -> int:
     """Show a finished run again; several runs side by side."""
-    from clipfg.cli.output import chosen_format, print_report, print_rows
+    from clipfg.cli.output import chosen_format, print_curve, print_report, print_rows
+    from clipfg.evaluation.report import Report
     from clipfg.workflows.report import compare, read_reports, write_html
 
     reports = [report for run in runs for report in read_reports(run)]
     if html:
         for page in (page for run in runs for page in write_html(run)):
             typer.echo(page, err=True)
-    if len(reports) == 1:
-        print_report(reports[0][1], chosen_format(format))
+    alone = reports[0][1] if len(reports) == 1 else None
+    if isinstance(alone, Report):
+        print_report(alone, chosen_format(format))
+    elif alone is not None:
+        print_curve(alone, chosen_format(format))
     else:
         print_rows(compare(reports), format)
     return 0

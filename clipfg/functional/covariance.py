@@ -6,6 +6,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+_ROWS = 1024  # multiplied at once: sums over more rows are taken in float64
+
 
 class Spectrum(NamedTuple):
     """A covariance as eigenvalues, ascending, and eigenvectors in columns; float64."""
@@ -19,18 +21,28 @@ class Spectrum(NamedTuple):
         return ((1 - shrinkage) * self.values + shrinkage * mean).clamp_min(1e-12)
 
 
+def scatter(residuals: Float[Tensor, "n d"]) -> Float[Tensor, "d d"]:
+    """`sum_i r_i r_i^T` in float64."""
+    width = residuals.shape[1]
+    total = torch.zeros(width, width, dtype=torch.float64, device=residuals.device)
+    for block in residuals.split(_ROWS):
+        total += block.T @ block
+    return total
+
+
+def spectrum(covariance: Float[Tensor, "d d"]) -> Spectrum:
+    """The eigenvalues and eigenvectors of a covariance."""
+    values, vectors = torch.linalg.eigh(covariance)
+    return Spectrum(values.clamp_min(0), vectors)
+
+
 def within_spectrum(
     x: Float[Tensor, "n d"], labels: Int[Tensor, " n"], means: Float[Tensor, "c d"]
 ) -> Spectrum:
     """Of `1/n sum_i (x_i - mean of its class)(x_i - mean of its class)^T`."""
-    return _spectrum(x.double() - means.double()[labels])
+    return spectrum(scatter(x - means[labels]) / len(x))
 
 
 def total_spectrum(x: Float[Tensor, "n d"]) -> Spectrum:
     """Of `1/n sum_i (x_i - mean)(x_i - mean)^T`."""
-    return _spectrum(x.double() - x.double().mean(dim=0))
-
-
-def _spectrum(residuals: Tensor) -> Spectrum:
-    values, vectors = torch.linalg.eigh(residuals.T @ residuals / len(residuals))
-    return Spectrum(values.clamp_min(0), vectors)
+    return spectrum(scatter(x - x.mean(dim=0)) / len(x))

@@ -45,9 +45,11 @@ def logistic_path(
     n = len(x)
     centre = x.mean(dim=0)
     values, vectors = torch.linalg.eigh((x - centre).double().T @ (x - centre).double() / n)
+    spanned = values > values.max() * 1e-9  # of fewer rows than columns, all that W can lie in
+    values, vectors = values[spanned], vectors[:, spanned]
     basis = (x - centre) @ vectors.to(x.dtype)
-    spectrum = values.clamp_min(0).to(x.dtype)
-    weights, bias = x.new_zeros(classes, x.shape[1]), x.new_zeros(classes)
+    spectrum = values.to(x.dtype)
+    weights, bias = x.new_zeros(classes, basis.shape[1]), x.new_zeros(classes)
     path = []
     for cost in costs:
         scale = (spectrum / classes + 1 / (cost * n)).rsqrt()

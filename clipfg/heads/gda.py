@@ -69,10 +69,11 @@ class GDA(Head):
         shrinkages = SHRINKAGES if self.shrinkage is None else (self.shrinkage,)
         shares = (1.0,) if support.texts is None else TEXT_SHARES
         shares = shares if self.alpha is None else (self.alpha,)
+        spectrum = spectrum_of(support)
         self.shrinkage_, self.alpha_ = choose(
-            support, _logits, shrinkages, shares, self.scale, self.seed
+            support, spectrum, _logits, shrinkages, shares, self.scale, self.seed
         )
-        weights, bias = _discriminant(support, spectrum_of(support), self.shrinkage_)
+        weights, bias = _discriminant(support, spectrum, self.shrinkage_)
         weights, bias = self.alpha_ * weights.float(), self.alpha_ * bias.float()
         if support.texts is not None:
             weights = weights + self.scale * support.texts
@@ -92,6 +93,5 @@ def _discriminant(support: Support, spectrum: Spectrum, shrinkage: float) -> tup
     return weights, shares.log() - 0.5 * (means * weights).sum(dim=1)
 
 
-def _logits(train: Support, spectrum: Spectrum, shrinkage: float, x: Tensor) -> Tensor:
-    weights, bias = _discriminant(train, spectrum, shrinkage)
-    return (x.double() @ weights.T + bias).float()
+def _logits(products: Tensor, _: Tensor, squares: Tensor, log_shares: Tensor) -> Tensor:
+    return products + log_shares - 0.5 * squares

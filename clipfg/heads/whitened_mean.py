@@ -71,8 +71,10 @@ class WhitenedMean(Head):
         shrinkages = SHRINKAGES if self.shrinkage is None else (self.shrinkage,)
         shares = (1.0,) if support.texts is None else (1.0, 0.0, 0.03, 0.1, 0.3, 3.0)
         shares = shares if self.alpha is None else (self.alpha,)
-        self.shrinkage_, self.alpha_ = choose(support, _cosines, shrinkages, shares, 1.0, self.seed)
         spectrum = spectrum_of(support)
+        self.shrinkage_, self.alpha_ = choose(
+            support, spectrum, _cosines, shrinkages, shares, 1.0, self.seed
+        )
         self.projection_ = _projection(spectrum, self.shrinkage_).float()
         self.centre_ = support.features.mean(dim=0)
         self.weights_ = normalize((support.means - self.centre_) @ self.projection_, dim=1)
@@ -93,8 +95,5 @@ def _projection(spectrum: Spectrum, shrinkage: float) -> Tensor:
     return spectrum.vectors / spectrum.shrunk(shrinkage).sqrt()
 
 
-def _cosines(train: Support, spectrum: Spectrum, shrinkage: float, x: Tensor) -> Tensor:
-    projection = _projection(spectrum, shrinkage).float()
-    centre = train.features.mean(dim=0)
-    weights = normalize((train.means - centre) @ projection, dim=1)
-    return normalize((x - centre) @ projection, dim=1) @ weights.T
+def _cosines(products: Tensor, of_x: Tensor, of_means: Tensor, _: Tensor) -> Tensor:
+    return products / (of_x * of_means).clamp_min(1e-12).sqrt()

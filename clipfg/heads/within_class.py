@@ -1,13 +1,20 @@
 """The covariance that all classes share, and how its shrinkage is judged with few pictures."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from itertools import product
 
 import torch
 from torch import Tensor
 
-from clipfg.functional.covariance import Spectrum, total_spectrum, within_spectrum
-from clipfg.heads.support import Support, accuracy
+from clipfg.functional.covariance import (
+    Spectrum,
+    scatter,
+    spectrum,
+    total_spectrum,
+    within_spectrum,
+)
+from clipfg.heads.support import Support
 
 SHRINKAGES = (0.5, 0.3, 0.7, 0.2, 0.1, 0.05, 0.9, 0.02)
 """Those tried, of equals the earlier is taken."""
@@ -21,8 +28,15 @@ _GROUPS = (20, 5)
 would come from markedly fewer than the one used; with more than `_PLENTY` a channel it is the same,
 and few are quicker."""
 _PLENTY = 8
+_JUDGED = 4096
+"""Held-out pictures to choose by, a seeded sample of more: they would decide the same, later."""
 
-Score = Callable[[Support, Spectrum, float, Tensor], Tensor]
+Score = Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]
+"""From products `x.m` `[n, c]` and squares `x.x` `[n, 1]` and `m.m` `[c]` under the inverse
+covariance, of pictures and class means less their common mean, and the logarithms of the classes'
+shares `[c]`, to logits `[n, c]`."""
+Root = Callable[[Tensor], Tensor]
+"""A map after which plain products are those under an inverse covariance."""
 
 
 def spectrum_of(support: Support) -> Spectrum:
@@ -34,6 +48,7 @@ def spectrum_of(support: Support) -> Spectrum:
 
 def choose(
     support: Support,
+    whole: Spectrum,
     score: Score,
     shrinkages: Sequence[float],
     shares: Sequence[float],
@@ -42,41 +57,139 @@ def choose(
 ) -> tuple[float, float]:
     """Shrinkage and factor beside the texts that name most held-out pictures rightly.
 
-    `score(train, spectrum, shrinkage, features)` gives logits of held-out features; class means
-    come from the other folds of all classes. The covariance comes from all pictures of *other
-    classes* (a group of classes is set aside in turn): two shots leave one
-    to train on, of which no class could tell its spread. Texts add `scale * cos`.
+    `whole` is `spectrum_of(support)`. Class means come from the other folds of all classes. The
+    covariance comes from all pictures of *other classes* (a group of classes is set aside in turn):
+    two shots leave one to train on, of which no class could tell its spread. Texts add
+    `scale * cos`.
 
     With one shot or one class nothing can be held out: `ONE_SHOT` (or the only value) and 1.
     """
     options = list(product(shrinkages, shares))
-    splits = support.splits(seed)
+    folds = support.folds(seed)
     if len(options) == 1:
         return options[0]
-    if not splits or support.classes < 2:
+    if int(folds.max()) < 0 or support.classes < 2:
         return (shrinkages[0] if len(shrinkages) == 1 else ONE_SHOT), shares[0]
-    count = _GROUPS[len(support) > _PLENTY * support.features.shape[1]]
-    groups = torch.arange(support.classes, device=support.labels.device) % count
-    right = dict.fromkeys(options, 0.0)
+    turned = support.features @ whole.vectors.to(support.features.dtype)
+    basis = Support(turned, support.labels, support.classes)
+    trains = [_Train.of(basis.rows(folds != fold)) for fold in range(int(folds.max()) + 1)]
+    count = _GROUPS[len(support) > _PLENTY * turned.shape[1]]
+    judged = _judged(folds, seed)
+    right = torch.zeros(len(shrinkages), len(shares), dtype=torch.float64)
     for group in range(min(count, support.classes)):
-        others = groups[support.labels] != group
-        spectrum = _spectrum_without(support, others)
-        for train, held in splits:
-            rows = held[~others[held]]
-            if not len(rows):
-                continue
-            x, labels = support.features[rows], support.labels[rows]
-            texts = 0 if support.texts is None else scale * x @ support.texts.T
-            for shrinkage in shrinkages:
-                logits = score(train, spectrum, shrinkage, x)
-                for share in shares:
-                    hits = accuracy(texts + share * logits, labels) * len(rows)
-                    right[shrinkage, share] += hits
-    return max(options, key=lambda option: right[option])
+        rows = judged[support.labels[judged] % count == group]
+        if not len(rows):
+            continue
+        covariance = _Covariance.without(basis, whole, support.labels % count == group)
+        parts = []
+        for fold, train in enumerate(trains):
+            held = rows[folds[rows] == fold]
+            texts = 0 if support.texts is None else scale * support.features[held] @ support.texts.T
+            x, means = (covariance.turn(t - train.centre) for t in (turned[held], train.means))
+            parts.append(_Part(x, support.labels[held], texts, means, train.log_shares))
+        for i, shrinkage in enumerate(shrinkages):
+            root = covariance.inverse_root(shrinkage)
+            for part in parts:
+                right[i] += part.hits(score, root, shares)
+    return options[int(right.flatten().argmax())]
 
 
-def _spectrum_without(support: Support, others: Tensor) -> Spectrum:
-    x, labels = support.features[others], support.labels[others]
-    if bool((support.counts[labels] > 1).any()):
-        return within_spectrum(x, labels, support.means)
-    return total_spectrum(support.features)  # only the classes set aside have two pictures
+@dataclass(frozen=True)
+class _Train:
+    """What the other folds say: class means `[c, d]`, their common mean, the classes' shares."""
+
+    means: Tensor
+    centre: Tensor
+    log_shares: Tensor
+
+    @classmethod
+    def of(cls, part: Support) -> "_Train":
+        shares = (part.counts / len(part)).log()
+        return cls(part.means, part.features.mean(dim=0), shares)
+
+
+@dataclass(frozen=True)
+class _Part:
+    """Held-out pictures of a group in one fold, and the class means of the other folds.
+
+    Both are less the common mean and turned as the group's covariance needs them.
+    """
+
+    x: Tensor
+    labels: Tensor
+    texts: Tensor | int
+    means: Tensor
+    log_shares: Tensor
+
+    def hits(self, score: Score, root: Root, shares: Sequence[float]) -> Tensor:
+        """How many are named rightly at each factor beside the texts."""
+        x, means = root(self.x), root(self.means)
+        squares = x.square().sum(dim=1, keepdim=True), means.square().sum(dim=1)
+        logits = score(x @ means.T, *squares, self.log_shares)
+        named = [(self.texts + share * logits).argmax(dim=1) for share in shares]
+        return torch.stack([(answer == self.labels).sum() for answer in named]).cpu()
+
+
+def _judged(folds: Tensor, seed: int) -> Tensor:
+    held = (folds >= 0).nonzero().flatten()
+    generator = torch.Generator().manual_seed(seed)
+    chosen = torch.randperm(len(held), generator=generator)[:_JUDGED].sort().values
+    return held[chosen.to(held.device)]
+
+
+@dataclass(frozen=True)
+class _Covariance:
+    """`diag(values) - R^T R / count`, after rows are turned by `vectors` where there are any.
+
+    Leaving few pictures out takes their residuals `R` `[r, d]` away from a covariance whose
+    eigenvectors are known, and costs no decomposition of its own.
+    """
+
+    values: Tensor
+    count: int
+    residuals: Tensor
+    vectors: Tensor | None = None
+
+    @classmethod
+    def without(cls, basis: Support, whole: Spectrum, aside: Tensor) -> "_Covariance":
+        """Of all classes but those set aside; `basis` is the support turned by `whole`."""
+        x, labels = basis.features, basis.labels
+        if not bool((basis.counts[labels[~aside]] > 1).any()):
+            # only the classes set aside have two pictures
+            return cls._decomposed(total_spectrum(x), x)
+        pairs = aside & (basis.counts[labels] > 1)
+        residuals = x[pairs] - basis.means[labels[pairs]]
+        count = int((~aside).sum())
+        if len(residuals) < x.shape[1] // 2:
+            return cls(whole.values * (len(x) / count), count, residuals.double())
+        left = torch.diag(whole.values * len(x)) - scatter(residuals)
+        return cls._decomposed(spectrum(left / count), x)
+
+    @classmethod
+    def _decomposed(cls, own: Spectrum, x: Tensor) -> "_Covariance":
+        return cls(own.values, 1, x.new_zeros(0, x.shape[1]).double(), own.vectors.to(x.dtype))
+
+    def turn(self, rows: Tensor) -> Tensor:
+        return rows if self.vectors is None else rows @ self.vectors
+
+    def inverse_root(self, shrinkage: float) -> Root:
+        """Of the shrunk covariance.
+
+        With `D` the shrunk diagonal and `A = R D^(-1/2) ((1 - s) / count)^(1/2)`, Woodbury's
+        identity has `(D - A'A')^-1 = D^-1 + D^(-1/2) A^T (I - A A^T)^-1 A D^(-1/2)`: rows times
+        `D^(-1/2)`, and beside them times `A^T L^-T` with `L L^T = I - A A^T`.
+        """
+        residuals, width = self.residuals, len(self.values)
+        trace = self.values.sum() - residuals.square().sum() / self.count
+        diagonal = (1 - shrinkage) * self.values + shrinkage * trace / width
+        scale = diagonal.clamp_min(1e-12).rsqrt()
+        a = residuals * scale * ((1 - shrinkage) / self.count) ** 0.5
+        identity = torch.eye(len(a), dtype=a.dtype, device=a.device)
+        lower = torch.linalg.cholesky((1 + 1e-9) * identity - a @ a.T)
+        more = torch.linalg.solve_triangular(lower, a, upper=False).T.float()
+
+        def root(rows: Tensor) -> Tensor:
+            scaled = rows * scale.to(rows.dtype)
+            return torch.cat((scaled, scaled @ more), dim=1) if len(a) else scaled
+
+        return root

@@ -245,7 +245,7 @@ def _curve(
         "data": job.roles.name,
         "learnt from": job.roles.source,
         "tested on": job.roles.tested,
-        "draws": draws,
+        "supports": draws,
         "model": job.encoder.name if job.encoder else "",
         "precision": job.encoder.precision if job.encoder else "",
     }

@@ -6,16 +6,18 @@ from pathlib import Path
 from typing import Any
 
 from clipfg.errors import DataError
+from clipfg.evaluation.learning_curve import KIND, LearningCurve
 from clipfg.evaluation.report import Report
 from clipfg.workflows.run_folder import file_name
 
 COMPARED = ("top1", "top5", "mean_per_class", "macro_f1", "nll", "ece")
 
 
-def read_reports(run: Path) -> list[tuple[str, Report]]:
+def read_reports(run: Path) -> list[tuple[str, Report | LearningCurve]]:
     """The report of a run folder under its name, or one for each prompt set that was compared.
 
-    Raises `DataError` when there is none or it is damaged.
+    A few-shot run has a learning curve in its place. Raises `DataError` when there is none or it is
+    damaged.
     """
     path = run / "results.json" if run.is_dir() else run
     try:
@@ -27,6 +29,8 @@ def read_reports(run: Path) -> list[tuple[str, Report]]:
         ) from None
     except (json.JSONDecodeError, UnicodeDecodeError):
         raise DataError(f"Expected JSON in {path}, got something else.") from None
+    if isinstance(content, dict) and content.get("kind") == KIND:
+        return [(run.name, LearningCurve.from_json(content))]
     several = content.get("reports") if isinstance(content, dict) else None
     if isinstance(several, dict):
         return [(f"{run.name} {name}", Report.from_json(own)) for name, own in several.items()]
@@ -45,10 +49,14 @@ def write_html(run: Path) -> list[Path]:
     return pages
 
 
-def compare(reports: Sequence[tuple[str, Report]]) -> list[dict[str, Any]]:
-    """A row per report: what it was, and its figures."""
+def compare(reports: Sequence[tuple[str, Report | LearningCurve]]) -> list[dict[str, Any]]:
+    """A row per report: what it was, and its figures; of a learning curve, a row per cell."""
     rows = []
     for name, report in reports:
+        if isinstance(report, LearningCurve):
+            own = {"run": name, "n": report.n, **report.context}
+            rows += [own | row for row in report.rows()]
+            continue
         row: dict[str, Any] = {"run": name, "n": report.n, **report.context}
         if report.transductive:
             row["transductive"] = report.transductive
