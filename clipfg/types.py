@@ -110,8 +110,8 @@ class ClassList:
         asked = {wanted} if wanted in nodes else {part for part in parts if part}
         for node in sorted(asked - nodes):
             raise UsageError(
-                f"Expected a class or a group of classes, got {node!r}.{closest(node, nodes)}"
-                + ("" if self.parents else " These classes have no parents, and so no groups.")
+                f"Expected a class or a group of classes, got {node!r}."
+                f"{closest(node, nodes) or self._some_groups()}"
             )
         found = tuple(name for name in self.names if above[name] & asked)
         if len(found) < 2:
@@ -120,6 +120,13 @@ class ClassList:
                 f" within {wanted!r}."
             )
         return found
+
+    def _some_groups(self) -> str:
+        tops = dict.fromkeys(above[-1] for name in self.names if (above := self.lineage(name)))
+        if not tops:
+            return " These classes have no parents, and so no groups."
+        listed = ", ".join(list(tops)[:5]) + (", ..." if len(tops) > 5 else "")
+        return f" The widest groups: {listed}."
 
     def __len__(self) -> int:
         return len(self.names)

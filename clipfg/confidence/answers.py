@@ -59,6 +59,14 @@ class Asked:
         """Whether anything is asked that only labelled pictures can tell."""
         return self.target_error is not None or self.prediction_set is not None or self.unknown
 
+    def check(self, classes: ClassList) -> None:
+        """Raises `UsageError` where groups are asked of classes that have none."""
+        if self.roll_up is not None and not classes.parents:
+            raise UsageError(
+                "Expected classes with parents to roll answers up to, got none; give --classes a"
+                " CSV with the columns name,parent."
+            )
+
     def __bool__(self) -> bool:
         return self.promises or self.roll_up is not None
 
@@ -85,11 +93,7 @@ class Answers:
     confidence: Confidence | None = None
 
     def __post_init__(self) -> None:
-        if self.asked.roll_up is not None and not self.classes.parents:
-            raise UsageError(
-                "Expected classes with parents to roll answers up to, got none; give --classes a"
-                " CSV with the columns name,parent."
-            )
+        self.asked.check(self.classes)
         if self.asked.promises and self.confidence is None:
             raise UsageError(NO_LABELS)
 
