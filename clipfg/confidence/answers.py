@@ -15,6 +15,7 @@ from clipfg.confidence.promises import (
     NO_LABELS,
     UNCALIBRATED,
     error_note,
+    resting_note,
     sets_note,
     unknown_note,
 )
@@ -225,4 +226,4 @@ class Answers:
             notes.append(sets_note(confidence, asked.prediction_set, asked.each_class))
         if asked.unknown:
             notes.append(unknown_note(confidence))
-        return tuple(notes)
+        return (*notes, resting_note(confidence)) if notes else ()

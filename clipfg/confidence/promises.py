@@ -3,7 +3,7 @@
 from clipfg.confidence.confidence import Confidence
 from clipfg.confidence.unknowns import FALSE_ALARMS
 from clipfg.functional.conformal import fewest_calibrating
-from clipfg.functional.selective import STEPS, Cut, fewest_right
+from clipfg.functional.selective import Cut, candidates, fewest_right
 
 NAMES = {
     "softmax": "the largest probability",
@@ -26,7 +26,7 @@ UNCALIBRATED = (
 def error_note(confidence: Confidence, target: float, cut: Cut | None, certainty: float) -> str:
     """Of answers under a threshold, or why there are none."""
     if cut is None:
-        needed = fewest_right(target, 1 - (1 - certainty) / STEPS)
+        needed = fewest_right(target, 1 - (1 - certainty) / candidates(len(confidence)))
         return (
             f"No answer is given: {len(confidence):,} held-out pictures nowhere show that at most"
             f" {target:.0%} of answers are wrong; that takes {needed:,} sure answers, all right, at"
@@ -35,7 +35,7 @@ def error_note(confidence: Confidence, target: float, cut: Cut | None, certainty
     return (
         f"At most {target:.0%} of answers are wrong, with {certainty:.0%} confidence:"
         f" {cut.wrong:,} of {cut.answered:,} answered held-out pictures were, of"
-        f" {len(confidence):,} in all. {_resting_on(confidence)}"
+        f" {len(confidence):,} in all."
     )
 
 
@@ -62,7 +62,7 @@ def sets_note(confidence: Confidence, level: float, each_class: bool) -> str:
                 f" The others have fewer than the {needed:,} held-out pictures that takes; their"
                 " sets go by all classes' pictures together."
             )
-    return f"{promise} {_resting_on(confidence)}"
+    return promise
 
 
 def unknown_note(confidence: Confidence) -> str:
@@ -88,10 +88,11 @@ def unknown_note(confidence: Confidence) -> str:
     )
 
 
-def _resting_on(confidence: Confidence) -> str:
+def resting_note(confidence: Confidence) -> str:
+    """What all promises rest on."""
     if confidence.promised:
-        return f"That holds for pictures like those held out ({confidence.source})."
+        return f"Promises hold for pictures like those held out ({confidence.source})."
     return (
-        "That was measured by folds of the support, not proved, and holds for pictures like those"
-        " of the support alone."
+        "Promises hold for pictures like those of the support, of which heads fitted without them"
+        " were asked (folds): as a rule on the careful side, which was measured and is no theorem."
     )

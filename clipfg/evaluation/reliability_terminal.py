@@ -19,7 +19,7 @@ COLUMNS = ("on the test pictures", "asked", "came out", "95 % interval")
 def render(found: Reliability) -> Iterator[RenderableType]:
     """A table of what was asked and what came out, and the promises."""
     what = f"{found.head}, learnt from {found.learnt_from}, calibrated on {found.calibrated_on}"
-    yield Padding(Text(what, style="bold"), (0, 0, 0, 0))
+    yield Text(what, style="bold")
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     table.add_column(COLUMNS[0], header_style="dim")
     for column in COLUMNS[1:]:
@@ -44,9 +44,8 @@ def rows(found: Reliability) -> Iterator[Row]:
     if sets := found.sets:
         yield _row("true class in the set", f"≥ {percent(sets.level)}", sets.coverage)
         if lowest := sets.lowest:
-            name, n, share = lowest
             asked = f"≥ {percent(sets.level)}" if sets.each_class else ""
-            yield f"  lowest of a class: {name} ({n})", asked, percent(share), ""
+            yield "  lowest of a class", asked, percent(lowest[2]), ""
         yield "classes in a set", "", f"{sets.mean_size:.2f}", ""
         yield "sets of one class", "", percent(sets.single), ""
         if sets.empty:
@@ -73,4 +72,5 @@ def notes(found: Reliability) -> Iterator[str]:
     if found.rolled_up is not None:
         yield rolled_up_note(found.rolled_up) + "."
     if found.sets is not None and found.sets.lowest is not None:
-        yield f"The lowest of a class is of those with {FEWEST} test pictures or more."
+        name, n, _ = found.sets.lowest
+        yield f"Lowest of a class with {FEWEST} test pictures or more: {name} ({n} pictures)."

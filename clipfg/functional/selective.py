@@ -9,9 +9,6 @@ from torch import Tensor
 
 from clipfg.errors import DataError
 
-STEPS = 10
-"""Shares of the calibration pictures answered, at which the error is tested: 10 %, 20 %, ... ."""
-
 
 class RiskCoverage(NamedTuple):
     """Share answered and share wrong among those, one for each distinct certainty, surest first."""
@@ -83,18 +80,26 @@ def fewest_right(target: float, certainty: float) -> int:
     return math.ceil(math.log(1 - certainty) / math.log1p(-target) - 1e-12)
 
 
+def candidates(n: int) -> int:
+    """How many thresholds are tested with `n` calibration items: one for each 50, from 5 to 20.
+
+    More come closer to the best threshold; each takes its part of what the bound may fail.
+    """
+    return min(max(n // 50, 5), 20)
+
+
 def abstention_threshold(
     certainty: Float[Tensor, " n"],
     hits: Bool[Tensor, " n"],
     target: float,
     confidence: float = 0.9,
-    steps: int = STEPS,
+    steps: int | None = None,
 ) -> Cut | None:
     """The threshold that answers most while the error among answered stays at most `target`.
 
     With probability `confidence` over calibration items the error among all items answered (not
-    only these) is at most `target`, whichever of the `steps` candidates is returned; None where no
-    candidate can be shown to keep it.
+    only these) is at most `target`, whichever of the `steps` candidates (`candidates(n)`
+    without) is returned; None where none can be shown to keep it.
 
     Candidates leave unanswered all but the surest `j = n/steps, 2n/steps, ..., n` items. Given the
     certainty of item `j + 1`, the surer ones are independent draws of what is answered, so that
@@ -113,6 +118,7 @@ def abstention_threshold(
             f"Expected a target error and a confidence between 0 and 1, got {target} and"
             f" {confidence}."
         )
+    steps = steps or candidates(len(hits))
     level = 1 - (1 - confidence) / steps
     ordered = certainty.sort(descending=True).values
     for step in range(steps, 0, -1):

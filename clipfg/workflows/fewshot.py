@@ -36,7 +36,7 @@ from clipfg.workflows.opening import (
     open_encoder,
 )
 from clipfg.workflows.pooling import Pool, gather, in_blocks, score
-from clipfg.workflows.promising import EXTRA, asked_of
+from clipfg.workflows.promising import EXTRA, asked_of, say_promises
 from clipfg.workflows.roles import Roles, open_roles
 from clipfg.workflows.run_folder import RunFolder, default_folder
 from clipfg.workflows.supports import ALL, Shots, parse_shots
@@ -245,6 +245,7 @@ def _on_folds(
     )
     head, _ = learners.fit(learners.first.head, support, job.seeds[0])
     known = _learn_confidence(job, pictures, learners, head, support, "all pictures")
+    say_promises(known.answers)
     return _curve(job, pictures, learners, held.trials, test.labels, estimated), known
 
 

@@ -28,7 +28,7 @@ from clipfg.workflows.opening import (
     open_cache,
     open_encoder,
 )
-from clipfg.workflows.promising import answers_for, calibrated, confidence_of
+from clipfg.workflows.promising import answers_for, calibrated, confidence_of, say_promises
 from clipfg.workflows.run_folder import RunFolder, default_folder
 
 logger = logging.getLogger("clipfg")
@@ -67,24 +67,20 @@ def run_predict(
         )
     data = Data(_gather(photos).select(limit=settings.limit))
     logger.info(f"Photos: {len(data.manifest):,}")
+    saved = load_head(settings.head) if settings.head else None
+    classes = _classes(settings, saved)
+    answers = answers_for(settings, classes, confidence_of(saved) if saved else None)
+    head = saved.head if saved else None
+    zero_shot = (head is None or isinstance(head, ZeroShot)) and not calibrated(answers)
+    if settings.within is not None:
+        head, classes, answers = _within(settings.within, head, classes, answers)
+    say_promises(answers)
     with open_cache(settings) as cache:
-        saved = load_head(settings.head) if settings.head else None
         if saved:
             settings = _as_saved(settings, saved)
         encoder = open_encoder(settings, cache, data)
-        if saved is None:
-            assert settings.classes is not None
-            classes = read_class_list(settings.classes)
-        else:
+        if saved:
             saved.check_fingerprint(encoder.fingerprint)
-            if saved.classes is None:
-                raise DataError(f"Expected a head with class names, and {settings.head} has none.")
-            classes = saved.classes
-        answers = answers_for(settings, classes, confidence_of(saved) if saved else None)
-        head = saved.head if saved else None
-        zero_shot = (head is None or isinstance(head, ZeroShot)) and not calibrated(answers)
-        if settings.within is not None:
-            head, classes, answers = _within(settings.within, head, classes, answers)
         resolved: dict[str, Any] = settings.model_dump(mode="json") | {
             "command": "predict",
             "photos": [str(photo) for photo in photos],
@@ -121,6 +117,15 @@ def _as_saved(settings: Settings, saved: SavedHead) -> Settings:
     if saved.precision and settings.precision == "auto":
         changed["precision"] = saved.precision
     return settings.model_copy(update=changed)
+
+
+def _classes(settings: Settings, saved: SavedHead | None) -> ClassList:
+    if saved is None:
+        assert settings.classes is not None
+        return read_class_list(settings.classes)
+    if saved.classes is None:
+        raise DataError(f"Expected a head with class names, and {settings.head} has none.")
+    return saved.classes
 
 
 def _within(

@@ -33,17 +33,20 @@ def confidence_of(saved: SavedHead) -> Confidence | None:
 def answers_for(
     settings: Settings, classes: ClassList, confidence: Confidence | None
 ) -> Answers | None:
-    """The asked columns, with a word on what they promise; None where there is nothing to add.
+    """The asked columns; None where there is nothing to add.
 
     Raises `UsageError` for what cannot be told of such classes or without labels.
     """
     asked = asked_of(settings)
     if not asked and confidence is None:
         return None
-    answers = Answers(asked, classes, confidence)
-    for note in answers.notes:
+    return Answers(asked, classes, confidence)
+
+
+def say_promises(answers: Answers | None) -> None:
+    """What the answers promise and what they do not, for the person who waits."""
+    for note in answers.notes if answers else ():
         logger.info(note)
-    return answers
 
 
 def calibrated(answers: Answers | None) -> bool:

@@ -34,7 +34,7 @@ from clipfg.workflows.opening import (
     open_encoder,
 )
 from clipfg.workflows.pooling import Pool, gather, in_blocks, score
-from clipfg.workflows.promising import answers_for
+from clipfg.workflows.promising import answers_for, say_promises
 from clipfg.workflows.prompt_choice import Asked, asked_prompts, choose_by_pictures
 from clipfg.workflows.run_folder import RunFolder, default_folder, file_name
 
@@ -90,6 +90,7 @@ def run_zeroshot(
             " none; try `clipfg predict`, which needs no labels."
         )
     answers = answers_for(settings, data.classes, None)
+    say_promises(answers)
     asked = asked_prompts(settings, data.manifest, data.classes)
     with open_cache(settings) as cache:
         encoder = open_encoder(settings, cache, data)

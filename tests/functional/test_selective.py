@@ -11,6 +11,7 @@ from clipfg.errors import DataError
 from clipfg.functional.selective import (
     abstention_threshold,
     aurc,
+    candidates,
     error_bound,
     fewest_right,
     risk_coverage,
@@ -80,7 +81,7 @@ def test_the_fewest_answers_that_can_show_a_target(target, certainty, n) -> None
 @given(SEEDS)
 def test_the_threshold_is_the_most_lenient_candidate_that_passes(seed) -> None:
     certainty, hits = make(seed, n=400, ties=seed % 2 == 0)
-    cut = abstention_threshold(certainty, hits, 0.2)
+    cut = abstention_threshold(certainty, hits, 0.2, steps=10)
     passed = []
     ordered = sorted(certainty.tolist(), reverse=True)
     for share in range(1, 11):
@@ -109,9 +110,11 @@ def test_the_promise_holds_over_many_calibrations() -> None:
 
 
 def test_too_few_items_promise_nothing() -> None:
-    few, right = torch.rand(89), torch.ones(89, dtype=torch.bool)
-    assert abstention_threshold(few, right, 0.05) is None
-    assert abstention_threshold(torch.rand(90), torch.ones(90, dtype=torch.bool), 0.05) is not None
+    assert [candidates(n) for n in (3, 250, 500, 10_000)] == [5, 5, 10, 20]
+    needed = fewest_right(0.05, 1 - 0.1 / 5)
+    for n, found in ((needed - 1, False), (needed, True)):
+        cut = abstention_threshold(torch.rand(n), torch.ones(n, dtype=torch.bool), 0.05)
+        assert (cut is not None) == found
 
 
 def test_what_does_not_fit_is_refused(unchecked) -> None:
