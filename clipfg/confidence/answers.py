@@ -226,4 +226,4 @@ class Answers:
             notes.append(sets_note(confidence, asked.prediction_set, asked.each_class))
         if asked.unknown:
             notes.append(unknown_note(confidence))
-        return (*notes, resting_note(confidence)) if notes else ()
+        return (*notes, resting_note(confidence), *confidence.remarks) if notes else ()

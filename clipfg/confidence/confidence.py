@@ -43,6 +43,8 @@ class Confidence:
         Where the pictures come from; `FOLDS` for cross-fitting.
     unknowns
         How pictures of no class are told; None where that was not asked or could not be learnt.
+    remarks
+        What a test has shown of it since, a sentence each.
     """
 
     factor: float
@@ -53,6 +55,7 @@ class Confidence:
     classes: int
     source: str
     unknowns: Unknowns | None = None
+    remarks: tuple[str, ...] = ()
 
     @classmethod
     def fit(
@@ -143,7 +146,7 @@ class Confidence:
 
     def to_fields(self) -> dict[str, Any]:
         """Plain values and tensors, for `save_head(..., extras={"confidence": ...})`."""
-        own = {key: getattr(self, key) for key in self.__dataclass_fields__ if key != "unknowns"}
+        own = {key: getattr(self, key) for key in _own_fields()}
         more = unknown_classes.to_fields(self.unknowns) if self.unknowns else {}
         return own | more
 
@@ -151,10 +154,15 @@ class Confidence:
     def from_fields(cls, fields: Mapping[str, Any]) -> Self:
         """What `to_fields` made. Raises `DataError` for anything else."""
         try:
-            own = {key: fields[key] for key in cls.__dataclass_fields__ if key != "unknowns"}
+            own = {key: fields[key] for key in _own_fields()}
+            own["remarks"] = tuple(own["remarks"])
             return cls(**own, unknowns=unknown_classes.from_fields(fields))
         except KeyError as error:
             raise DataError(
                 f"Expected a whole record of the head's confidence, got one without {error}; fit"
                 " and save the head again."
             ) from None
+
+
+def _own_fields() -> list[str]:
+    return [key for key in Confidence.__dataclass_fields__ if key != "unknowns"]

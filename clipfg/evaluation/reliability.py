@@ -22,6 +22,8 @@ from clipfg.functional.similarity import top_classes
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderResult
 
+FALSE_ALARMS = 0.05
+"""Known pictures that may be called unknown."""
 POINTS = 50
 """Of the risk-coverage curve that are kept."""
 FEWEST = 10
@@ -139,6 +141,30 @@ class Reliability:
     by_level: tuple[LevelRow, ...] = ()
     severity: Severity | None = None
     promises: tuple[str, ...] = ()
+
+    @property
+    def broken(self) -> tuple[str, ...]:
+        """The promises that the test pictures contradict, beyond what chance explains."""
+        found = []
+        wrong = self.answering.wrong if self.answering else None
+        if self.answering is not None and wrong is not None and wrong.low > self.answering.target:
+            target = self.answering.target
+            found.append(
+                f"{wrong.value:.1%} of answers were wrong (promised: at most {target:.0%})"
+            )
+        if self.sets is not None and self.sets.coverage.high < self.sets.level:
+            held, level = self.sets.coverage.value, self.sets.level
+            found.append(f"sets held {held:.1%} of true classes (promised: {level:.0%})")
+        if self.strangers is not None and self.strangers.called_unknown.low > FALSE_ALARMS:
+            called = self.strangers.called_unknown.value
+            found.append(f"{called:.1%} were called unknown (promised: at most {FALSE_ALARMS:.0%})")
+        if not found:
+            return ()
+        return (
+            f"BROKEN on the test pictures: {'; '.join(found)}. What confidence was learnt from"
+            f" ({self.calibrated_on}) is not like them; the encoder may know it already, or it was"
+            " taken elsewhere. Calibrate on pictures like those to come: --calibration SPLIT.",
+        )
 
     def chart(self) -> Chart:
         """Error among the answered against how many are answered."""

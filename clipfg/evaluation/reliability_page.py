@@ -17,9 +17,10 @@ def sections(found: Reliability) -> Iterator[str]:
         f'<td class="n strong">{value}</td><td class="n">{interval}</td>'
         for name, asked, value, interval in rows(found)
     ]
+    alarm = "".join(f'<p class="lead"><strong>{escape(x)}</strong></p>' for x in found.broken)
     said = "".join(f"<p>{escape(note)}</p>" for note in notes(found))
     table = html.table(COLUMNS, cells)
-    yield html.section("How far to trust it", f"<p>{escape(what)}</p>{table}{said}")
+    yield html.section("How far to trust it", f"<p>{escape(what)}</p>{alarm}{table}{said}")
     yield html.section("Risk and coverage", found.chart().to_svg())
     if found.sets is not None:
         yield html.section("Sets, class by class", _by_class(found.sets))

@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from clipfg.evaluation.intervals import Estimate
-from clipfg.evaluation.reliability import FEWEST, Reliability
+from clipfg.evaluation.reliability import FALSE_ALARMS, FEWEST, Reliability
 from clipfg.evaluation.terminal import bounds, percent, rolled_up_note, severity_note
 
 Row = tuple[str, str, str, str]
@@ -27,6 +27,8 @@ def render(found: Reliability) -> Iterator[RenderableType]:
     for row in rows(found):
         table.add_row(*map(Text, row))
     yield Padding(table, (0, 0, 1, 0))
+    if found.broken:
+        yield Padding(Text("\n".join(found.broken), style="yellow"), (0, 0, 1, 0))
     yield Padding(Text("\n".join(notes(found)), style="dim"), (0, 0, 1, 0))
 
 
@@ -52,7 +54,7 @@ def rows(found: Reliability) -> Iterator[Row]:
             yield "empty sets", "", percent(sets.empty), ""
     if strangers := found.strangers:
         called = strangers.called_unknown
-        yield _row("known pictures called unknown", f"≤ {percent(0.05)}", called)
+        yield _row("known pictures called unknown", f"≤ {percent(FALSE_ALARMS)}", called)
         yield "AUROC, classes left out of the support", "", f"{strangers.auroc_support:.3f}", ""
         if strangers.auroc is not None:
             yield "AUROC, the same among test pictures", "", f"{strangers.auroc:.3f}", ""

@@ -46,6 +46,13 @@ class Known:
     answers: Answers | None = None
     trials: list[Unseen] = field(default_factory=list)
 
+    def with_remarks(self, remarks: tuple[str, ...]) -> "Known":
+        """The same, and what a test has shown of it."""
+        if not remarks or self.answers is None or self.answers.confidence is None:
+            return self
+        confidence = replace(self.answers.confidence, remarks=remarks)
+        return replace(self, answers=replace(self.answers, confidence=confidence))
+
     @property
     def confidence(self) -> Confidence | None:
         """What goes into a file beside the head."""

@@ -212,7 +212,7 @@ def _on_test(
         file = job.folder.part("predictions.parquet")
         rolled = rolled_up(file, pictures.classes, job.settings.roll_up, job.settings.seed)
         found = replace(found, rolled_up=rolled)
-    return replace(curve, reliability=found), known
+    return replace(curve, reliability=found), known.with_remarks(found.broken)
 
 
 def _learn_confidence(
