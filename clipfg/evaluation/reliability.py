@@ -228,7 +228,9 @@ def risk_points(
 ) -> tuple[float, tuple[tuple[float, float], ...]]:
     """The area under the risk-coverage curve, and at most `POINTS` points of it."""
     curve = risk_coverage(certainty, hits)
-    every = torch.linspace(0, len(curve.coverage) - 1, min(POINTS, len(curve.coverage)))
+    # The surest few say little: the curve begins at its tenth picture.
+    first = min(int((curve.coverage * len(hits) < 10).sum()), len(curve.coverage) - 1)
+    every = torch.linspace(first, len(curve.coverage) - 1, min(POINTS, len(curve.coverage) - first))
     places = every.round().long()
     points = zip(curve.coverage[places].tolist(), curve.risk[places].tolist(), strict=True)
     return aurc(certainty, hits), tuple(points)

@@ -1,33 +1,61 @@
-"""Auto: the head, or the blend of heads, that names most held-out pictures of the support."""
+"""Auto: a blend of heads that learn from pictures, weighed against the texts by likelihood."""
 
+from collections.abc import Sequence
 from itertools import combinations
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Protocol, Self, cast
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
+from torch.nn.functional import cross_entropy, softplus
 
+from clipfg.functional.similarity import cosine_logits
 from clipfg.heads.base import HEADS, Head
-from clipfg.heads.support import Support, accuracy
+from clipfg.heads.support import FOLDS, Support
 
 MEMBERS = ("whitened-mean", "gda", "linear-probe")
-WITH_TEXTS = ("whitened-mean", "gda", "cross-modal-linear-probe")
 FEW = 4
 """Shots below which folds would train on so much less that they would judge another problem."""
+ONE_SHOT = 1.5
+"""The factor on pictures with one shot, where nothing is held out to measure it on."""
+_PRIOR = 10.0
+
+
+class Member(Protocol):
+    """A head that can tell what it would say of a picture of its support, had it not seen it."""
+
+    @property
+    def fitted(self) -> dict[str, Any]:
+        """As of `Head`."""
+        ...
+
+    def fit(self, features: Tensor, labels: Tensor) -> Any:
+        """As of `Head`, from pictures alone."""
+        ...
+
+    def held_out(self, support: Support, rows: Tensor) -> Tensor:
+        """Logits `[m, c]` of the support's pictures at `rows`, by a head that has not seen them."""
+        ...
 
 
 class Auto(Head):
-    """`logits = scale * mean over the chosen heads of their logits, standardised in each row`.
+    """`logits = tau cos(x, text) + beta mean over the chosen heads of their standardised logits`.
 
-    Each candidate head first chooses its own settings on the support. With those fixed, all are
-    fitted on the same seeded folds, and every subset of them is judged by how many held-out
-    pictures its blend names rightly; of equals the smaller, then the earlier wins. Where the
-    largest class has fewer than four pictures the whitened mean is taken as it is.
+    Each member first chooses its own settings on the support, from pictures alone. With those
+    fixed, every subset of members is judged by how many pictures its blend names rightly, each
+    picture held out in its fold. Of those within one standard error of the best, paired picture by
+    picture, the smallest is taken, then the earliest in the order of `MEMBERS`. Where
+    the largest class has fewer than four pictures the whitened mean is taken as it is.
+
+    The factors are those at which the held-out pictures are likeliest, so that texts which say
+    nothing of the pictures fall silent and texts which say all are not drowned by a few shots.
+    A class mean of `k` pictures errs by `1/k` of the spread within classes, and log-odds shrink by
+    `1 + 1/k`: `beta` is measured with the pictures that a fold leaves and made larger accordingly.
+    Texts have learnt from no picture: with one shot, `tau` is measured on the support itself and
+    `beta` is `ONE_SHOT`.
 
     Parameters
     ----------
-    scale
-        On standardised logits; it moves probabilities and no prediction.
     seed
         Of the folds, the heads' own among them.
 
@@ -36,22 +64,30 @@ class Auto(Head):
     members_
         Names of the heads in use.
     held_out_
-        The share of held-out pictures that they named rightly; -1 where none were held out.
-    classes_
-        How many.
+        The share of held-out pictures that their blend named rightly, without texts; -1 where none
+        were held out.
+    tau_, beta_
+        The factors on texts and on pictures.
+    texts_
+        `[c, d]`, zeros without texts.
+    shots_
+        Pictures a class that were learnt from, on average.
 
     What the members have learnt follows under `m0_`, `m1_`, ...
 
-    Source: this project's; blends chosen by held-out accuracy as in Caruana et al. 2004.
+    Source: this project's; blends by held-out accuracy as in Caruana et al. 2004, the rule of one
+    standard error as in Breiman et al. 1984, factors as in Platt 1999.
     """
 
     name: ClassVar[str] = "auto"
     members_: list[str]
     held_out_: float
-    classes_: int
+    tau_: float
+    beta_: float
+    texts_: Tensor
+    shots_: float
 
-    def __init__(self, scale: float = 3.0, seed: int = 0) -> None:
-        self.scale = scale
+    def __init__(self, seed: int = 0) -> None:
         self.seed = seed
 
     def fit(
@@ -62,17 +98,16 @@ class Auto(Head):
     ) -> Self:
         """Choose heads and fit them on the whole support. Raises as `Support.of` does."""
         support = Support.of(self.name, features, labels, text_weights)
-        names: tuple[str, ...] = MEMBERS if support.texts is None else WITH_TEXTS
-        if int(support.counts.max()) < FEW:
-            names = names[:1]
-        heads = {name: HEADS.get(name)(**{"seed": self.seed}) for name in names}
+        few = int(support.counts.max()) < FEW
+        names = MEMBERS[: 1 if few else None]
+        heads = {name: cast(Member, HEADS.get(name)(**{"seed": self.seed})) for name in names}
         for head in heads.values():
-            head.fit(support.features, support.labels, support.texts)
-        chosen, self.held_out_ = names, -1.0
-        if len(names) > 1:
-            chosen, self.held_out_ = self._choose(support, heads)
-        self.classes_ = support.classes
-        return self._keep(list(chosen), [heads[name] for name in chosen])
+            head.fit(support.features, support.labels)
+        rows = support.judged(self.seed)
+        scores = {n: _standardised(head.held_out(support, rows)) for n, head in heads.items()}
+        chosen, self.held_out_ = _best_blend(scores, support.labels[rows])
+        self.tau_, self.beta_ = _factors(support, _blend(scores, chosen), rows)
+        return self._keep(support, chosen, [heads[name].fitted for name in chosen])
 
     def refit(
         self,
@@ -80,36 +115,31 @@ class Auto(Head):
         labels: Int[Tensor, " n"] | None = None,
         text_weights: Float[Tensor, "c d"] | None = None,
     ) -> "Auto":
-        """The same blend of heads, with their settings, fitted elsewhere."""
+        """The same blend of heads, with their settings, fitted elsewhere.
+
+        `beta` follows the number of pictures, as log-odds do.
+        """
         support = Support.of(self.name, features, labels, text_weights)
         other = type(self)(**self.config)
-        other.held_out_, other.classes_ = self.held_out_, support.classes
-        members = [self._member(position) for position in range(len(self.members_))]
-        return other._keep(self.members_, [member.refit(*_given(support)) for member in members])
+        other.held_out_, other.tau_ = self.held_out_, self.tau_
+        shots = len(support) / support.classes
+        other.beta_ = self.beta_ * (1 + 1 / self.shots_) / (1 + 1 / shots)
+        places = range(len(self.members_))
+        members = [self._member(i).refit(support.features, support.labels) for i in places]
+        return other._keep(support, self.members_, [member.fitted for member in members])
 
-    def _keep(self, names: list[str], heads: list[Head]) -> Self:
-        self.members_ = names
-        for position, head in enumerate(heads):
-            for key, value in head.fitted.items():
+    def _keep(
+        self, support: Support, names: Sequence[str], learnt: Sequence[dict[str, Any]]
+    ) -> Self:
+        self.members_, self.shots_ = list(names), len(support) / support.classes
+        texts = support.texts
+        if texts is None:
+            texts = support.features.new_zeros(support.classes, support.features.shape[1])
+        self.texts_ = texts
+        for position, fitted in enumerate(learnt):
+            for key, value in fitted.items():
                 setattr(self, f"m{position}_{key}", value)
         return self
-
-    def _choose(self, support: Support, heads: dict[str, Head]) -> tuple[tuple[str, ...], float]:
-        subsets = [c for size in range(1, len(heads) + 1) for c in combinations(heads, size)]
-        right = dict.fromkeys(subsets, 0.0)
-        total = 0
-        for train, held in support.splits(self.seed):
-            x, labels = support.features[held], support.labels[held]
-            scores = {
-                name: _standardised(head.refit(*_given(train)).logits(x))
-                for name, head in heads.items()
-            }
-            for subset in subsets:
-                blend = torch.stack([scores[name] for name in subset]).mean(dim=0)
-                right[subset] += accuracy(blend, labels) * len(held)
-            total += len(held)
-        best = max(subsets, key=lambda subset: right[subset])
-        return best, right[best] / total
 
     def _member(self, position: int) -> Head:
         head = HEADS.get(self.members_[position])()
@@ -124,11 +154,63 @@ class Auto(Head):
         self.check_fitted()
         members = [self._member(position) for position in range(len(self.members_))]
         parts = [_standardised(member.logits(features)) for member in members]
-        return self.scale * torch.stack(parts).mean(dim=0)
+        texts = cosine_logits(features.float(), self.texts_, self.tau_)
+        return texts + self.beta_ * torch.stack(parts).mean(dim=0)
 
 
-def _given(support: Support) -> tuple[Tensor, Tensor, Tensor | None]:
-    return support.features, support.labels, support.texts
+def _best_blend(scores: dict[str, Tensor], labels: Tensor) -> tuple[tuple[str, ...], float]:
+    """The first subset about as good as the best, and the share that it names rightly."""
+    if not len(labels):
+        return tuple(scores)[:1], -1.0
+    subsets = [c for size in range(1, len(scores) + 1) for c in combinations(scores, size)]
+    hits = torch.stack([_blend(scores, c).argmax(dim=1) == labels for c in subsets]).double()
+    lost = hits[hits.mean(dim=1).argmax()] - hits  # on each picture, by not taking the best
+    errors = (lost.var(dim=1, correction=0) / len(labels)).sqrt()
+    chosen = int((lost.mean(dim=1) <= errors).double().argmax())
+    return subsets[chosen], float(hits[chosen].mean())
+
+
+def _blend(scores: dict[str, Tensor], subset: tuple[str, ...]) -> Tensor:
+    return torch.stack([scores[name] for name in subset]).mean(dim=0)
+
+
+def _factors(support: Support, blend: Tensor, rows: Tensor) -> tuple[float, float]:
+    """On texts and on the blend's logits of held-out pictures at `rows`."""
+    x, labels = support.features, support.labels
+    if not len(rows):
+        if support.texts is None:
+            return 0.0, ONE_SHOT
+        return _likeliest([x @ support.texts.T], labels)[0], ONE_SHOT
+    shots, folds = len(support) / support.classes, min(FOLDS, int(support.counts.max()))
+    growth = (1 + 1 / (shots * (1 - 1 / folds))) / (1 + 1 / shots)
+    if support.texts is None:
+        return 0.0, growth * _likeliest([blend], labels[rows])[0]
+    tau, beta = _likeliest([x[rows] @ support.texts.T, blend], labels[rows])
+    return tau, growth * beta
+
+
+def _likeliest(parts: list[Tensor], labels: Tensor) -> list[float]:
+    """Factors, not below 0, at which the sum of the parts' logits makes the labels likeliest.
+
+    A normal prior of deviation `_PRIOR` on the factors of parts of deviation 1 keeps them finite
+    where a handful of pictures is told apart without a fault.
+    """
+    spreads = [float(part.std(correction=0).clamp_min(1e-6)) for part in parts]
+    raw = torch.zeros(len(parts), device=labels.device, requires_grad=True)
+    optimiser = torch.optim.LBFGS([raw], max_iter=50, line_search_fn="strong_wolfe")
+
+    def loss() -> Tensor:
+        optimiser.zero_grad()
+        factors = softplus(raw)
+        logits = sum(f * p / s for f, p, s in zip(factors, parts, spreads, strict=True))
+        prior = (factors / _PRIOR).square().sum() / (2 * len(labels))
+        value = cross_entropy(logits, labels) + prior
+        value.backward()
+        return value
+
+    optimiser.step(loss)
+    factors = softplus(raw.detach()).tolist()
+    return [factor / spread for factor, spread in zip(factors, spreads, strict=True)]
 
 
 def _standardised(logits: Tensor) -> Tensor:

@@ -9,7 +9,13 @@ from clipfg.functional.covariance import Spectrum
 from clipfg.functional.similarity import cosine_logits
 from clipfg.heads.base import Head
 from clipfg.heads.support import Support
-from clipfg.heads.within_class import SHRINKAGES, TEXT_SHARES, choose, spectrum_of
+from clipfg.heads.within_class import (
+    SHRINKAGES,
+    TEXT_SHARES,
+    choose,
+    held_out_logits,
+    spectrum_of,
+)
 
 
 class GDA(Head):
@@ -79,6 +85,10 @@ class GDA(Head):
             weights = weights + self.scale * support.texts
         self.weights_, self.bias_ = weights, bias
         return self
+
+    def held_out(self, support: Support, rows: Int[Tensor, " m"]) -> Float[Tensor, "m c"]:
+        """Logits of pictures of the support as if they were not in it, at the shrinkage chosen."""
+        return held_out_logits(support, _logits, self.shrinkage_, rows, self.seed)
 
     def logits(self, features: Float[Tensor, "n d"]) -> Float[Tensor, "n c"]:
         """Discriminants. Raises `UsageError` before `fit`, `DataError` for another width."""

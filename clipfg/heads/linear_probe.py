@@ -14,6 +14,8 @@ from clipfg.heads.support import Support, accuracy
 COSTS = (1.0, 10.0, 31.6, 100.0, 316.0, 1000.0)
 ONE_SHOT = 10.0
 _FOLDS = 3
+_SETTLED = 15
+"""Steps after which accuracy changes little, long before the weights have settled."""
 _LARGE = 1e9  # n c d from which one fold has to do
 
 
@@ -74,11 +76,21 @@ class LinearProbe(Head):
             return ONE_SHOT
         right = dict.fromkeys(COSTS, 0.0)
         for train, held in splits[: 1 if large else None]:
-            path = _path(train, texts, COSTS, 15)  # warm starts: accuracy settles early
+            path = _path(train, texts, COSTS, _SETTLED)
             for cost, linear in zip(COSTS, path, strict=True):
                 hits = accuracy(linear(support.features[held]), support.labels[held])
                 right[cost] += hits * len(held)
         return max(COSTS, key=lambda cost: right[cost])
+
+    def held_out(self, support: Support, rows: Int[Tensor, " m"]) -> Float[Tensor, "m c"]:
+        """Logits of pictures of the support by fits to the other folds, at the `C` chosen."""
+        folds = support.folds(self.seed)
+        found = support.features.new_zeros(len(rows), support.classes)
+        for fold in range(int(folds.max()) + 1):
+            own = folds[rows] == fold
+            linear = _path(support.rows(folds != fold), False, (self.cost_,), _SETTLED)[0]
+            found[own] = linear(support.features[rows[own]])
+        return found
 
     def logits(self, features: Float[Tensor, "n d"]) -> Float[Tensor, "n c"]:
         """Linear scores. Raises `UsageError` before `fit`, `DataError` for another width."""

@@ -12,6 +12,8 @@ from clipfg.errors import DataError, UsageError
 from clipfg.functional.similarity import unit_norm
 
 FOLDS = 5
+JUDGED = 4096
+"""Held-out pictures to choose by: more would decide the same, later."""
 
 
 @dataclass(frozen=True)
@@ -110,6 +112,13 @@ class Support:
         folds = self.folds(seed, most)
         parts = [(folds == fold).nonzero().flatten() for fold in range(int(folds.max()) + 1)]
         return [(self.rows(folds != fold), held) for fold, held in enumerate(parts) if len(held)]
+
+    def judged(self, seed: int, most: int = JUDGED) -> Int[Tensor, " m"]:
+        """Positions, in order, of pictures that are held out in a fold; of many a seeded sample."""
+        held = (self.counts[self.labels] > 1).nonzero().flatten()
+        generator = torch.Generator().manual_seed(seed)
+        chosen = torch.randperm(len(held), generator=generator)[:most].sort().values
+        return held[chosen.to(held.device)]
 
 
 def accuracy(logits: Float[Tensor, "n c"], labels: Int[Tensor, " n"]) -> float:

@@ -11,7 +11,7 @@ from clipfg.functional.covariance import Spectrum
 from clipfg.functional.similarity import cosine_logits
 from clipfg.heads.base import Head
 from clipfg.heads.support import Support
-from clipfg.heads.within_class import SHRINKAGES, choose, spectrum_of
+from clipfg.heads.within_class import SHRINKAGES, choose, held_out_logits, spectrum_of
 
 
 class WhitenedMean(Head):
@@ -81,6 +81,10 @@ class WhitenedMean(Head):
         texts = support.texts
         self.texts_ = torch.zeros_like(self.weights_) if texts is None else texts
         return self
+
+    def held_out(self, support: Support, rows: Int[Tensor, " m"]) -> Float[Tensor, "m c"]:
+        """Logits of pictures of the support as if they were not in it, at the shrinkage chosen."""
+        return held_out_logits(support, _cosines, self.shrinkage_, rows, self.seed)
 
     def logits(self, features: Float[Tensor, "n d"]) -> Float[Tensor, "n c"]:
         """Scaled cosines. Raises `UsageError` before `fit`, `DataError` for another width."""

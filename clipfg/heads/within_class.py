@@ -1,6 +1,6 @@
 """The covariance that all classes share, and how its shrinkage is judged with few pictures."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
 
@@ -18,7 +18,7 @@ from clipfg.heads.support import Support
 
 SHRINKAGES = (0.5, 0.3, 0.7, 0.2, 0.1, 0.05, 0.9, 0.02)
 """Those tried, of equals the earlier is taken."""
-ONE_SHOT = 0.9
+ONE_SHOT = 0.95
 """With one picture a class, spread within classes is unknown: the whole support's stands in for
 it, which is mostly spread between classes, and is therefore trusted little."""
 TEXT_SHARES = (1.0, 0.0, 0.1, 0.3, 3.0, 10.0, 30.0, 100.0)
@@ -28,8 +28,6 @@ _GROUPS = (20, 5)
 would come from markedly fewer than the one used; with more than `_PLENTY` a channel it is the same,
 and few are quicker."""
 _PLENTY = 8
-_JUDGED = 4096
-"""Held-out pictures to choose by, a seeded sample of more: they would decide the same, later."""
 
 Score = Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]
 """From products `x.m` `[n, c]` and squares `x.x` `[n, 1]` and `m.m` `[c]` under the inverse
@@ -57,41 +55,67 @@ def choose(
 ) -> tuple[float, float]:
     """Shrinkage and factor beside the texts that name most held-out pictures rightly.
 
-    `whole` is `spectrum_of(support)`. Class means come from the other folds of all classes. The
-    covariance comes from all pictures of *other classes* (a group of classes is set aside in turn):
-    two shots leave one to train on, of which no class could tell its spread. Texts add
-    `scale * cos`.
-
-    With one shot or one class nothing can be held out: `ONE_SHOT` (or the only value) and 1.
+    `whole` is `spectrum_of(support)`. Texts add `scale * cos`. With one shot or one class nothing
+    can be held out: `ONE_SHOT` (or the only value) and 1.
     """
     options = list(product(shrinkages, shares))
-    folds = support.folds(seed)
+    rows = support.judged(seed)
     if len(options) == 1:
         return options[0]
-    if int(folds.max()) < 0 or support.classes < 2:
+    if not len(rows) or support.classes < 2:
         return (shrinkages[0] if len(shrinkages) == 1 else ONE_SHOT), shares[0]
+    right = torch.zeros(len(shrinkages), len(shares), dtype=torch.float64)
+    for covariance, parts in _by_group(support, whole, rows, seed):
+        for i, shrinkage in enumerate(shrinkages):
+            root = covariance.inverse_root(shrinkage)
+            for part in parts:
+                x, labels = support.features[rows[part.places]], support.labels[rows[part.places]]
+                texts = 0 if support.texts is None else scale * x @ support.texts.T
+                logits = part.logits(score, root)
+                for j, share in enumerate(shares):
+                    right[i, j] += int(((texts + share * logits).argmax(dim=1) == labels).sum())
+    return options[int(right.flatten().argmax())]
+
+
+def held_out_logits(
+    support: Support, score: Score, shrinkage: float, rows: Tensor, seed: int
+) -> Tensor:
+    """Logits `[m, c]` of the support's pictures at `rows`, as `choose` judges them.
+
+    Class means come from the other folds of all classes. The covariance comes from all pictures of
+    *other classes* (a group of classes is set aside in turn): two shots leave one to train on, of
+    which no class could tell its spread.
+    """
+    found = support.features.new_zeros(len(rows), support.classes)
+    for covariance, parts in _by_group(support, spectrum_of(support), rows, seed):
+        root = covariance.inverse_root(shrinkage)
+        for part in parts:
+            found[part.places] = part.logits(score, root)
+    return found
+
+
+def _by_group(
+    support: Support, whole: Spectrum, rows: Tensor, seed: int
+) -> Iterator[tuple["_Covariance", list["_Part"]]]:
+    """The covariance without each group of classes, and the group's pictures, fold by fold."""
+    folds = support.folds(seed)
     turned = support.features @ whole.vectors.to(support.features.dtype)
     basis = Support(turned, support.labels, support.classes)
     trains = [_Train.of(basis.rows(folds != fold)) for fold in range(int(folds.max()) + 1)]
     count = _GROUPS[len(support) > _PLENTY * turned.shape[1]]
-    judged = _judged(folds, seed)
-    right = torch.zeros(len(shrinkages), len(shares), dtype=torch.float64)
+    groups = support.labels % count
     for group in range(min(count, support.classes)):
-        rows = judged[support.labels[judged] % count == group]
-        if not len(rows):
+        own = (groups[rows] == group).nonzero().flatten()
+        if not len(own):
             continue
-        covariance = _Covariance.without(basis, whole, support.labels % count == group)
+        covariance = _Covariance.without(basis, whole, groups == group)
         parts = []
         for fold, train in enumerate(trains):
-            held = rows[folds[rows] == fold]
-            texts = 0 if support.texts is None else scale * support.features[held] @ support.texts.T
-            x, means = (covariance.turn(t - train.centre) for t in (turned[held], train.means))
-            parts.append(_Part(x, support.labels[held], texts, means, train.log_shares))
-        for i, shrinkage in enumerate(shrinkages):
-            root = covariance.inverse_root(shrinkage)
-            for part in parts:
-                right[i] += part.hits(score, root, shares)
-    return options[int(right.flatten().argmax())]
+            places = own[folds[rows[own]] == fold]
+            given = (turned[rows[places]], train.means)
+            x, means = (covariance.turn(each - train.centre) for each in given)
+            parts.append(_Part(places, x, means, train.log_shares))
+        yield covariance, parts
 
 
 @dataclass(frozen=True)
@@ -112,29 +136,19 @@ class _Train:
 class _Part:
     """Held-out pictures of a group in one fold, and the class means of the other folds.
 
-    Both are less the common mean and turned as the group's covariance needs them.
+    `places` are those of the pictures among the rows that are judged. Both are less the common mean
+    and turned as the group's covariance needs them.
     """
 
+    places: Tensor
     x: Tensor
-    labels: Tensor
-    texts: Tensor | int
     means: Tensor
     log_shares: Tensor
 
-    def hits(self, score: Score, root: Root, shares: Sequence[float]) -> Tensor:
-        """How many are named rightly at each factor beside the texts."""
+    def logits(self, score: Score, root: Root) -> Tensor:
         x, means = root(self.x), root(self.means)
         squares = x.square().sum(dim=1, keepdim=True), means.square().sum(dim=1)
-        logits = score(x @ means.T, *squares, self.log_shares)
-        named = [(self.texts + share * logits).argmax(dim=1) for share in shares]
-        return torch.stack([(answer == self.labels).sum() for answer in named]).cpu()
-
-
-def _judged(folds: Tensor, seed: int) -> Tensor:
-    held = (folds >= 0).nonzero().flatten()
-    generator = torch.Generator().manual_seed(seed)
-    chosen = torch.randperm(len(held), generator=generator)[:_JUDGED].sort().values
-    return held[chosen.to(held.device)]
+        return score(x @ means.T, *squares, self.log_shares)
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ import torch
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
 from clipfg.heads.gda import GDA
+from clipfg.heads.within_class import ONE_SHOT
 from clipfg.heads.zero_shot import ZeroShot
 
 
@@ -42,7 +43,7 @@ def test_useless_texts_are_left_behind(problem) -> None:
 
 
 def test_one_shot_one_class_and_one_picture_among_many(problem, one_shot) -> None:
-    assert GDA().fit(one_shot.x, one_shot.labels).shrinkage_ == 0.9
+    assert GDA().fit(one_shot.x, one_shot.labels).shrinkage_ == ONE_SHOT
     rows = [0, *range(8, len(problem.x))]
     head = GDA().fit(problem.x[rows], problem.labels[rows])
     assert torch.isfinite(head.logits(problem.queries)).all()

@@ -1,5 +1,6 @@
 """The quick choice of shrinkage, against one that is written out and takes every inverse."""
 
+from functools import partialmethod
 from itertools import product
 
 import numpy as np
@@ -92,7 +93,7 @@ def test_what_is_left_out_is_the_covariance_without_it(aside) -> None:
 def test_of_many_pictures_a_seeded_sample_decides(monkeypatch) -> None:
     support = make(10, 0)
     everything = choose(support, spectrum_of(support), _cosines, SHRINKAGES, (1.0,), 1.0, 0)
-    monkeypatch.setattr(within_class, "_JUDGED", 100)
+    monkeypatch.setattr(Support, "judged", partialmethod(Support.judged, most=100))
     chosen = [
         choose(support, spectrum_of(support), _cosines, SHRINKAGES, (1.0,), 1.0, 0)
         for _ in range(2)
