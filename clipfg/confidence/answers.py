@@ -19,10 +19,10 @@ from clipfg.confidence.promises import (
     sets_note,
     unknown_note,
 )
-from clipfg.confidence.unknowns import FALSE_ALARMS
 from clipfg.errors import UsageError
 from clipfg.functional.conformal import lac_scores, prediction_sets
 from clipfg.functional.hierarchy import Tree
+from clipfg.functional.novelty import FALSE_ALARMS
 from clipfg.functional.selective import Cut
 from clipfg.types import ClassList
 

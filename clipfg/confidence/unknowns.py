@@ -23,8 +23,6 @@ from clipfg.heads.support import Support
 SCORES = ("softmax", "energy", "concept-softmax", "neighbour")
 """The head's largest probability; its energy; MCM, of cosines with class texts or means; the cosine
 with the nearest picture of the support."""
-FALSE_ALARMS = 0.05
-"""Known pictures that may be called unknown."""
 
 
 def score(

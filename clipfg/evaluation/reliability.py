@@ -16,14 +16,13 @@ from clipfg.evaluation.report import LevelRow
 from clipfg.evaluation.rolled_up import RolledUp
 from clipfg.evaluation.severity import Severity
 from clipfg.functional.metrics import expected_calibration_error, negative_log_likelihood
+from clipfg.functional.novelty import FALSE_ALARMS
 from clipfg.functional.selective import aurc, risk_coverage
 from clipfg.functional.similarity import top_classes
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderResult
 
-FALSE_ALARMS = 0.05
-"""Known pictures that may be called unknown."""
 POINTS = 50
 """Of the risk-coverage curve that are kept."""
 FEWEST = 10

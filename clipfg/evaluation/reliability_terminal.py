@@ -8,8 +8,9 @@ from rich.table import Table
 from rich.text import Text
 
 from clipfg.evaluation.intervals import Estimate
-from clipfg.evaluation.reliability import FALSE_ALARMS, FEWEST, Reliability
+from clipfg.evaluation.reliability import FEWEST, Reliability
 from clipfg.evaluation.terminal import bounds, percent, rolled_up_note, severity_note
+from clipfg.functional.novelty import FALSE_ALARMS
 
 Row = tuple[str, str, str, str]
 """What, asked, value, interval."""

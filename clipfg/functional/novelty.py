@@ -9,6 +9,8 @@ from torch import Tensor
 
 from clipfg.errors import DataError
 
+FALSE_ALARMS = 0.05
+"""Known pictures that may be called unknown."""
 _CELLS = 32_000_000  # similarities held at once: 128 MB of float32
 
 

@@ -10,12 +10,13 @@ import torch
 from clipfg.confidence import Answers, Confidence
 from clipfg.confidence.held_out import Unseen, without_classes
 from clipfg.confidence.promises import NAMES
-from clipfg.confidence.unknowns import FALSE_ALARMS, auroc_on
+from clipfg.confidence.unknowns import auroc_on
 from clipfg.errors import UsageError
 from clipfg.evaluation import reliability
 from clipfg.evaluation.evaluator import Evaluator
 from clipfg.evaluation.intervals import proportion
 from clipfg.evaluation.reliability import Reliability, Strangers
+from clipfg.functional.novelty import FALSE_ALARMS
 from clipfg.heads import Head
 from clipfg.heads.support import Support
 from clipfg.settings import Settings
