@@ -38,6 +38,8 @@ class ClassList:
         Child to parent. Keys are class names or inner nodes (a genus may have a family).
     texts
         Class name to sentences that describe it; templates with `{text}` in them use these.
+    levels
+        What the steps of the taxonomy are called, nearest first ("genus", "family"), where known.
 
     Raises `DataError` when the list is empty, a name is blank or occurs twice, or `texts` names
     an unknown class; `parents` that run in a circle too.
@@ -46,6 +48,7 @@ class ClassList:
     names: tuple[str, ...]
     parents: Mapping[str, str] = field(default_factory=dict)
     texts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    levels: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.names:
@@ -94,7 +97,36 @@ class ClassList:
     def only(self, names: Sequence[str]) -> "ClassList":
         """These classes, with what is known of them."""
         texts = {name: self.texts[name] for name in names if name in self.texts}
-        return ClassList(tuple(names), self.parents, texts)
+        return ClassList(tuple(names), self.parents, texts, self.levels)
+
+    def below(self, wanted: str) -> tuple[str, ...]:
+        """The classes that are, or lie below, any of the nodes in `wanted` (commas between).
+
+        Raises `UsageError` for a node that there is not, and where fewer than two classes are left.
+        """
+        above = {name: {name, *self.lineage(name)} for name in self.names}
+        nodes = set().union(*above.values())
+        parts = [part.strip() for part in wanted.split(",")]
+        asked = {wanted} if wanted in nodes else {part for part in parts if part}
+        for node in sorted(asked - nodes):
+            raise UsageError(
+                f"Expected a class or a group of classes, got {node!r}."
+                f"{closest(node, nodes) or self._some_groups()}"
+            )
+        found = tuple(name for name in self.names if above[name] & asked)
+        if len(found) < 2:
+            raise UsageError(
+                f"Expected two classes or more to tell apart, got {', '.join(found) or 'none'}"
+                f" within {wanted!r}."
+            )
+        return found
+
+    def _some_groups(self) -> str:
+        tops = dict.fromkeys(above[-1] for name in self.names if (above := self.lineage(name)))
+        if not tops:
+            return " These classes have no parents, and so no groups."
+        listed = ", ".join(list(tops)[:5]) + (", ..." if len(tops) > 5 else "")
+        return f" The widest groups: {listed}."
 
     def __len__(self) -> int:
         return len(self.names)
@@ -251,6 +283,25 @@ class Manifest:
         if limit is not None:
             table = table.slice(0, limit)
         return replace(self, table=table)
+
+    def within(self, wanted: str) -> Self:
+        """The items of some classes, told apart among those alone; items of no label stay.
+
+        Raises `UsageError` as `ClassList.below` does, and where the data brings no class names.
+        """
+        if self.classes is None:
+            raise UsageError(
+                f"Expected class names to choose {wanted!r} from, and {self.name} brings none."
+            )
+        names = self.classes.below(wanted)
+        places = np.full(len(self.classes) + 1, UNLABELLED)  # the last is that of no label
+        places[[self.classes.index(name) for name in names]] = np.arange(len(names))
+        kept = (places[self.labels] != UNLABELLED) | (self.labels == UNLABELLED)
+        labels = places[self.labels[kept]]
+        table = self.table.filter(pa.array(kept))
+        column = pa.array(labels, pa.int32(), mask=labels == UNLABELLED)
+        table = table.set_column(table.column_names.index("label"), "label", column)
+        return replace(self, table=table, classes=self.classes.only(names))
 
     @cached_property
     def digest(self) -> str:

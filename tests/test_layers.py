@@ -14,7 +14,7 @@ LAYERS: list[set[str]] = [  # top to bottom; siblings on one line never import e
     {"cli"},
     {"workflows"},
     {"recipes"},
-    {"embedding", "tasks", "evaluation", "explaining"},
+    {"embedding", "tasks", "evaluation", "explaining", "confidence"},
     {"data", "encoders", "prompting", "heads", "losses", "mining", "coresets", "store", "icl"},
     {"nets"},
     {"functional"},

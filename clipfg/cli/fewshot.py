@@ -17,6 +17,7 @@ def fewshot(
     data_root: options.DataRoot = None,
     split: options.Split = None,
     classes: options.Classes = None,
+    within: options.Within = None,
     limit: options.Limit = None,
     shots: Annotated[
         str | None,
@@ -68,6 +69,21 @@ def fewshot(
             help="Keep the first head, of the most shots and the first draw, for `clipfg predict"
             " --head`.",
             rich_help_panel=options.OUTPUT,
+        ),
+    ] = None,
+    target_error: options.TargetError = None,
+    prediction_set: options.PredictionSet = None,
+    each_class: options.EachClass = None,
+    unknown: options.Unknown = None,
+    roll_up: options.RollUp = None,
+    calibration: Annotated[
+        str | None,
+        typer.Option(
+            "--calibration",
+            metavar="folds|split|SPLIT",
+            help="What confidence is learnt from: folds of the support, a quarter of it held out,"
+            " or a split of the data.",
+            rich_help_panel=options.CONFIDENCE,
         ),
     ] = None,
     model: options.Model = None,

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from clipfg.settings import Settings
 
 DATA, ENCODER, RUN, OUTPUT = "Data", "Encoder", "Run", "Output"
-DEMONSTRATIONS = "Demonstrations"
+DEMONSTRATIONS, CONFIDENCE = "Demonstrations", "Confidence"
 
 Dataset = Annotated[
     str | None,
@@ -252,6 +252,58 @@ Lvlm = Annotated[
         metavar="NAME|PATH",
         help="An image-text-to-text model of transformers that answers.",
         rich_help_panel=DEMONSTRATIONS,
+    ),
+]
+Within = Annotated[
+    str | None,
+    typer.Option(
+        "--within",
+        metavar="NODE",
+        help="Tell apart only the classes below a node of the taxonomy, or those named.",
+        rich_help_panel=DATA,
+    ),
+]
+TargetError = Annotated[
+    float | None,
+    typer.Option(
+        "--target-error",
+        metavar="SHARE",
+        help="Answer only where at most this share of answers is wrong (0.05), else abstain.",
+        rich_help_panel=CONFIDENCE,
+    ),
+]
+PredictionSet = Annotated[
+    float | None,
+    typer.Option(
+        "--prediction-set",
+        metavar="SHARE",
+        help="A set of classes that holds the true one this often (0.9).",
+        rich_help_panel=CONFIDENCE,
+    ),
+]
+EachClass = Annotated[
+    bool | None,
+    typer.Option(
+        "--each-class",
+        help="Sets hold the true class that often within every class.",
+        rich_help_panel=CONFIDENCE,
+    ),
+]
+Unknown = Annotated[
+    bool | None,
+    typer.Option(
+        "--unknown",
+        help="Tell pictures that belong to none of the classes.",
+        rich_help_panel=CONFIDENCE,
+    ),
+]
+RollUp = Annotated[
+    float | None,
+    typer.Option(
+        "--roll-up",
+        metavar="SHARE",
+        help="Answer with the narrowest group (genus, family) that is this probable (0.8).",
+        rich_help_panel=CONFIDENCE,
     ),
 ]
 Quiet = Annotated[

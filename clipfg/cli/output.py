@@ -23,6 +23,9 @@ Row = Mapping[str, Any]
 NOTABLE = 0.05
 """The probability from which a table mentions a class beside the likeliest."""
 
+LISTED = 5
+"""Classes of a set that a table names at the most."""
+
 FORMATS = ("table", "json", "jsonl", "csv", "parquet")
 
 
@@ -187,11 +190,29 @@ def print_predictions(path: Path, format: str | None, *, shown: int) -> None:
 
 def _prediction_row(row: Row) -> Row:
     """The answer, and what else it might be: of the others, those worth a word."""
-    answers = list(zip(row["names"], row["probabilities"], strict=True))
-    others = [f"{name} {share:.0%}" for name, share in answers[1:] if share >= NOTABLE]
-    return {
-        "picture": row["id"],
-        "prediction": row["prediction"],
-        "sure": f"{row['probability']:.0%}",
-        "or_else": ", ".join(others),
-    }
+    cells = {"picture": row["id"]}
+    if "answer" in row or "unknown" in row:
+        cells["answer"] = _answer(row)
+    cells |= {"prediction": row["prediction"], "sure": f"{row['probability']:.0%}"}
+    if "set" in row:
+        cells["one_of"] = _set(row["set"])
+    else:
+        answers = list(zip(row["names"], row["probabilities"], strict=True))
+        others = [f"{name} {share:.0%}" for name, share in answers[1:] if share >= NOTABLE]
+        cells["or_else"] = ", ".join(others)
+    return cells
+
+
+def _answer(row: Row) -> str:
+    if row.get("unknown"):
+        return "(unknown)"
+    return row.get("answer", row["prediction"]) or "(not sure)"
+
+
+def _set(names: Sequence[str] | None) -> str:
+    """The classes of a set, likeliest first; a set of many by its first and its size."""
+    if names is None:
+        return "–"
+    if len(names) > LISTED:
+        return f"{', '.join(names[: LISTED - 1])}, … ({len(names)})"
+    return ", ".join(names) or "(none fits)"

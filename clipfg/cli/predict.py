@@ -22,10 +22,16 @@ def predict(
         Path | None,
         typer.Option("--head", metavar="FILE", help="A saved head.", rich_help_panel=options.DATA),
     ] = None,
+    within: options.Within = None,
     limit: options.Limit = None,
     model: options.Model = None,
     prompts: options.Prompts = None,
     ensemble: options.Ensemble = None,
+    target_error: options.TargetError = None,
+    prediction_set: options.PredictionSet = None,
+    each_class: options.EachClass = None,
+    unknown: options.Unknown = None,
+    roll_up: options.RollUp = None,
     device: options.Device = None,
     precision: options.Precision = None,
     batch_size: options.BatchSize = None,
@@ -43,7 +49,9 @@ def predict(
 ) -> int:
     """Name what is on photos that have no labels: the likeliest classes for each.
 
-    The classes come from --classes (names are enough), or from a head saved earlier.
+    The classes come from --classes (names are enough), or from a head saved earlier. A head that
+    `clipfg fewshot` saved knows how sure it may be: it can abstain, name several classes that
+    hold the true one as often as you ask, and tell pictures of no class.
     """
     given = dict(locals())
     paths = given.pop("photos")

@@ -15,12 +15,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from clipfg.data.class_tables import taxonomy
 from clipfg.errors import DataError, UsageError
 from clipfg.registry import closest
 from clipfg.types import ClassList
 
 NAME_COLUMNS = ("name", "class", "class_name", "classname", "label", "species", "category")
 PARENT_COLUMNS = ("parent", "grandparent")
+RANK_COLUMNS = ("genus", "family", "order")
+"""Parents that say what they are; used where there is no column `parent`."""
 _TEXT_COLUMN = re.compile(r"(texts?|descriptions?|captions?)[ _-]?\d*$")
 _DELIMITERS = ",;\t"
 
@@ -32,7 +35,8 @@ def read_class_list(path: Path | str) -> ClassList:
 
     - text: one name per line;
     - CSV (comma, semicolon or tab): a header with `name` and, where wanted, `parent`,
-      `grandparent` and any number of `text...` columns; other columns are left aside;
+      `grandparent` (or `genus`, `family`, `order`) and any number of `text...` columns; other
+      columns are left aside;
     - JSON or YAML: a list of names or of `{name, parent, text}`; a mapping from numbers to names
       or names to numbers; from names to sentences; or `{classes, parents, texts}`.
 
@@ -159,12 +163,15 @@ class _Gathered:
     names: list[str] = field(default_factory=list)
     parents: dict[str, str] = field(default_factory=dict)
     texts: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    ranks: dict[str, list[str]] = field(default_factory=dict)
 
     def add_row(self, row: Mapping[str, str], line: int) -> None:
         name = next((row[column] for column in NAME_COLUMNS if column in row), "")
         if not name:
             raise DataError(f"Expected a name in line {line}, got a blank one.")
         chain = [row.get(column, "") for column in PARENT_COLUMNS]
+        if not any(chain):
+            self.ranks[name] = [row.get(column, "") for column in RANK_COLUMNS]
         texts = (row[column] for column in row if _TEXT_COLUMN.match(column))
         self.add(name, [parent for parent in chain if parent], texts)
 
@@ -182,7 +189,13 @@ class _Gathered:
             self.texts[name] = kept
 
     def classes(self) -> ClassList:
-        return ClassList(tuple(self.names), self.parents, self.texts)
+        if self.parents or not any(map(any, self.ranks.values())):
+            return ClassList(tuple(self.names), self.parents, self.texts)
+        used = [i for i in range(len(RANK_COLUMNS)) if any(r[i] for r in self.ranks.values())]
+        levels = tuple(RANK_COLUMNS[i] for i in used)
+        lineages = {name: [ranks[i] for i in used] for name, ranks in self.ranks.items()}
+        whole = levels if all(map(all, lineages.values())) else ()
+        return ClassList(tuple(self.names), taxonomy(lineages, levels), self.texts, whole)
 
 
 def _parse_tree(text: str, suffix: str) -> Any:

@@ -23,7 +23,8 @@ def class_list(table: str) -> ClassList:
     entries = rows(table)
     levels = [column for column in entries[0] if column not in {"name", "folder"}]
     lineages = {row["name"]: [row[level] for level in levels] for row in entries}
-    return ClassList(tuple(lineages), taxonomy(lineages, levels))
+    whole = tuple(levels) if all(map(all, lineages.values())) else ()
+    return ClassList(tuple(lineages), taxonomy(lineages, levels), levels=whole)
 
 
 def readable(official: Sequence[str], table: str) -> list[str]:

@@ -29,7 +29,7 @@ def class_list(folders: list[str] | None = None) -> ClassList:
     names = [rows[f]["name"] if f in rows else p for f, p in zip(folders, plain, strict=True)]
     parents = {rows[f]["name"]: rows[f]["family"] for f in folders if f in rows}
     parents |= {rows[f]["family"]: rows[f]["order"] for f in folders if f in rows}
-    return ClassList(tuple(names), parents)
+    return ClassList(tuple(names), parents, levels=("family", "order"))
 
 
 def read(root: Path | None) -> Manifest:

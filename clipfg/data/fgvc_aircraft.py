@@ -43,7 +43,8 @@ def read(root: Path | None) -> Manifest:
             for number, node in read_pairs(path) if path.is_file() else ():
                 if number in variant_of:
                     lineages[variant_of[number]][place] = node
-    classes = ClassList(tuple(names), class_tables.taxonomy(lineages, LEVELS))
+    whole = LEVELS if all(map(all, lineages.values())) else ()
+    classes = ClassList(tuple(names), class_tables.taxonomy(lineages, LEVELS), levels=whole)
     return build(CARD, root, items, classes)
 
 

@@ -46,7 +46,7 @@ def _classes(path: Path) -> ClassList:
         coarse[int(row[1])] = row[2].replace("-", " ")
     names = class_tables.readable(in_order(fine, path), "grocery")
     lineages = {name: [coarse[label]] for label, name in enumerate(names)}
-    return ClassList(tuple(names), class_tables.taxonomy(lineages, ["group"]))
+    return ClassList(tuple(names), class_tables.taxonomy(lineages, ["group"]), levels=("group",))
 
 
 CARD = DatasetCard(

@@ -67,7 +67,7 @@ def _classes(categories: list[str], root: Path) -> ClassList:
         lineages[name] = parts[6:0:-1]
     if not lineages:
         raise DataError(f"Expected folders of species in {root}, found none.")
-    return ClassList(tuple(lineages), class_tables.taxonomy(lineages, LEVELS))
+    return ClassList(tuple(lineages), class_tables.taxonomy(lineages, LEVELS), levels=LEVELS)
 
 
 CARD = DatasetCard(

@@ -40,7 +40,7 @@ def read(root: Path | None) -> Manifest:
             items.append(Item(f"images/{parts[0]}.jpg", split, label))
     names = class_tables.readable(in_order(official, root / "annotations"), "oxford_pets")
     parents = {name: species[label] for label, name in enumerate(names)}
-    return build(CARD, root, items, ClassList(tuple(names), parents))
+    return build(CARD, root, items, ClassList(tuple(names), parents, levels=("species",)))
 
 
 CARD = DatasetCard(

@@ -54,7 +54,7 @@ def _classes(official: list[str]) -> ClassList:
     lineages = {name: [name.partition(" ")[0]] for name in names}
     if len(lineages) != len(names):
         raise DataError(f"Expected each species once in {NAMES}.")
-    return ClassList(tuple(names), class_tables.taxonomy(lineages, ["genus"]))
+    return ClassList(tuple(names), class_tables.taxonomy(lineages, ["genus"]), levels=("genus",))
 
 
 CARD = DatasetCard(

@@ -14,6 +14,7 @@ from clipfg.data.layouts import Item, build, read_mat
 from clipfg.errors import DataError
 from clipfg.types import ClassList, Manifest
 
+LEVELS = ("model", "make")
 LONG_MAKES = ("AM General", "Aston Martin", "Land Rover")
 TYPES = (
     *("Crew Cab", "Extended Cab", "Regular Cab", "Club Cab", "Quad Cab", "SuperCab"),
@@ -32,7 +33,7 @@ def lineage(name: str) -> tuple[str, str]:
 
 def _classes(names: list[str]) -> ClassList:
     lineages = {name: lineage(name) for name in names}
-    return ClassList(tuple(names), class_tables.taxonomy(lineages, ("model", "make")))
+    return ClassList(tuple(names), class_tables.taxonomy(lineages, LEVELS), levels=LEVELS)
 
 
 def class_list() -> ClassList:

@@ -36,7 +36,7 @@ def read(root: Path | None) -> Manifest:
     names = class_tables.readable(official, "stanford_dogs")
     groups = {row["name"]: row["group"] for row in class_tables.rows("stanford_dogs")}
     parents = class_tables.taxonomy({n: [groups.get(n, "")] for n in names}, ["group"])
-    return build(CARD, root, items, ClassList(tuple(names), parents))
+    return build(CARD, root, items, ClassList(tuple(names), parents, levels=("group",)))
 
 
 CARD = DatasetCard(

@@ -40,6 +40,7 @@ class About:
                 "names": self.classes.names,
                 "parents": dict(self.classes.parents),
                 "texts": dict(self.classes.texts),
+                "levels": self.classes.levels,
             }
         fields = {"fingerprint": self.fingerprint, "manifest": self.manifest, "classes": classes}
         return json.dumps({"format": 1, **fields}, ensure_ascii=False)
@@ -51,7 +52,8 @@ class About:
         classes = fields["classes"]
         if classes is not None:
             texts = {name: tuple(lines) for name, lines in classes["texts"].items()}
-            classes = ClassList(tuple(classes["names"]), classes["parents"], texts)
+            levels = tuple(classes.get("levels", ()))
+            classes = ClassList(tuple(classes["names"]), classes["parents"], texts, levels)
         return cls(fields["fingerprint"], fields["manifest"], classes)
 
 

@@ -11,6 +11,7 @@ from clipfg.evaluation.intervals import RESAMPLES, Estimate, intervals
 from clipfg.evaluation.outcomes import TOP_K, Outcomes
 from clipfg.evaluation.report import DomainRow, Report
 from clipfg.evaluation.rows import class_rows, confusions, level_rows
+from clipfg.evaluation.severity import severity
 from clipfg.types import ClassList
 
 if TYPE_CHECKING:
@@ -118,6 +119,7 @@ class Evaluator:
             confusions=confusions(outcomes, self.classes),
             by_domain=self._domain_rows(outcomes),
             by_level=level_rows(outcomes, self.classes, self.seed, self.resamples),
+            severity=severity(outcomes, self.classes, self.seed, self.resamples),
             unlabelled=self._unlabelled,
             context=dict(context or {}),
         )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Self
 from clipfg.errors import DataError
 from clipfg.evaluation.curves import Chart, Curve
 from clipfg.evaluation.intervals import Estimate
+from clipfg.evaluation.reliability import Reliability
 from clipfg.evaluation.repeated import Difference
 
 if TYPE_CHECKING:
@@ -84,6 +85,8 @@ class LearningCurve:
         What was run, shown above the numbers.
     remarks
         What a reader must know besides, a sentence each.
+    reliability
+        How far the first head's probabilities, sets and silences hold, where that was asked.
     """
 
     n: int
@@ -93,6 +96,7 @@ class LearningCurve:
     estimated: str = ""
     context: Mapping[str, str] = field(default_factory=dict)
     remarks: Sequence[str] = ()
+    reliability: Reliability | None = None
 
     @property
     def shots(self) -> tuple[str, ...]:
@@ -173,9 +177,12 @@ class LearningCurve:
                 f" {content.get('schema')!r}; another version of clipfg may have written it."
             )
         try:
-            own = {key: content[key] for key in cls.__dataclass_fields__}
+            own = {key: content[key] for key in cls.__dataclass_fields__ if key != "reliability"}
             cells = tuple(_cell(cell) for cell in own.pop("cells"))
-            return cls(cells=cells, **own | {"remarks": tuple(own["remarks"])})
+            found = content.get("reliability")
+            reliability = Reliability.from_json(found) if found else None
+            own["remarks"] = tuple(own["remarks"])
+            return cls(cells=cells, reliability=reliability, **own)
         except (KeyError, TypeError) as error:
             raise DataError(f"Expected a whole {KIND}, got one that lacks {error}.") from None
 

@@ -4,6 +4,7 @@ from html import escape
 
 from clipfg.evaluation import html
 from clipfg.evaluation.learning_curve import Cell, LearningCurve
+from clipfg.evaluation.reliability_page import sections
 from clipfg.evaluation.terminal import bounds, percent
 
 
@@ -22,6 +23,7 @@ def render_page(curve: LearningCurve) -> str:
         html.header("clipfg fewshot", _headline(curve), lead, tuple(curve.context.items())),
         html.section("Accuracy by shots", curve.chart().to_svg()),
         html.section("The numbers", body),
+        *(sections(curve.reliability) if curve.reliability else ()),
         html.footer(curve.notes),
     ]
     return html.page(title, parts)

@@ -2,11 +2,12 @@
 
 from collections.abc import Callable, Iterator
 
-from rich.console import RenderableType
+from rich.console import Group, RenderableType
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from clipfg.evaluation import reliability_terminal
 from clipfg.evaluation.learning_curve import Cell, LearningCurve
 from clipfg.evaluation.terminal import bounds
 
@@ -29,6 +30,8 @@ def _parts(curve: LearningCurve) -> Iterator[RenderableType]:
         yield _table(curve, f"points against {curve.first} (* p < 0.05)", difference)
     yield _table(curve, "seconds to fit", seconds)
     yield Text("\n".join(curve.notes), style="dim")
+    if curve.reliability is not None:
+        yield Group(*reliability_terminal.render(curve.reliability))
 
 
 def _table(curve: LearningCurve, title: str, show: Callable[[Cell], str]) -> Table:

@@ -8,7 +8,7 @@ from clipfg.evaluation import html
 from clipfg.evaluation.html import image_source, section, table
 from clipfg.evaluation.intervals import ECE_BINS, RESAMPLES, Estimate
 from clipfg.evaluation.report import ClassRow, Report
-from clipfg.evaluation.terminal import bounds, level_name, notes, percent
+from clipfg.evaluation.terminal import bounds, notes, percent
 
 CONFUSIONS_SHOWN = 20
 
@@ -101,7 +101,7 @@ def _groups(report: Report) -> str:
         _group(row.name + mark, row.n, row.classes, row.top1, report.chance)
         for row in report.by_domain
     ] + [
-        _group(f"right {level_name(row.level)}{mark}", row.n, row.groups, row.accuracy, row.chance)
+        _group(f"right {row.title}{mark}", row.n, row.groups, row.accuracy, row.chance)
         for row in report.by_level
     ]
     if not rows:

@@ -2,7 +2,7 @@
 
 import contextlib
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -32,7 +32,8 @@ SCHEMA = pa.schema(
     ]
 )
 """`label` and `correct` are null where the class is not known; `names` and `probabilities` are
-the top k, best first, and `prediction` and `probability` the first of them."""
+the top k, best first, and `prediction` and `probability` the first of them. Columns that a run was
+asked for besides follow them."""
 
 _ROWS_PER_GROUP = 8192
 
@@ -53,6 +54,8 @@ class PredictionWriter:
         How many classes to keep for each item; at most all of them.
     scoring
         How logits become the probabilities that are shown (`Encoder.scoring`).
+    more
+        Columns beyond those of `SCHEMA`.
 
     Raises `DataError` when the file cannot be written.
     """
@@ -63,17 +66,19 @@ class PredictionWriter:
         classes: ClassList,
         top_k: int = 5,
         scoring: "Scoring" = "softmax",
+        more: pa.Schema | None = None,
     ) -> None:
         self.path = Path(path)
         self.classes = classes
         self.top_k = min(top_k, len(classes))
         self.scoring = scoring
+        self.schema = pa.schema([*SCHEMA, *(more or ())])
         self.rows = 0
         self._partial = self.path.with_name(f".{self.path.name}.{os.getpid()}.partial")
         self._waiting: list[pa.RecordBatch] = []
         self._waiting_rows = 0
         with self._reporting():
-            self._writer: Any = pq.ParquetWriter(self._partial, SCHEMA, compression="zstd")
+            self._writer: Any = pq.ParquetWriter(self._partial, self.schema, compression="zstd")
 
     def write(
         self,
@@ -81,12 +86,17 @@ class PredictionWriter:
         uris: Sequence[str],
         logits: "Tensor",
         labels: Sequence[int] | NDArray[Any] | None = None,
+        more: Sequence[Mapping[str, Any]] | None = None,
     ) -> list[dict[str, Any]]:
-        """Add a batch and return its rows, as `SCHEMA` has them, for who prints them.
+        """Add a batch and return its rows, as `schema` has them, for who prints them.
 
-        `logits` is `[b, c]`; `labels` are class indices, -1 where unknown.
+        `logits` is `[b, c]`; `labels` are class indices, -1 where unknown; `more` has a row of the
+        other columns for each item.
         """
-        batch = pa.RecordBatch.from_pylist(self._rows(ids, uris, logits, labels), schema=SCHEMA)
+        rows = self._rows(ids, uris, logits, labels)
+        if more is not None:
+            rows = [row | dict(others) for row, others in zip(rows, more, strict=True)]
+        batch = pa.RecordBatch.from_pylist(rows, schema=self.schema)
         self._waiting.append(batch)
         self._waiting_rows += len(batch)
         self.rows += len(batch)
@@ -129,7 +139,7 @@ class PredictionWriter:
     def _flush(self) -> None:
         if self._waiting:
             with self._reporting():
-                self._writer.write_table(pa.Table.from_batches(self._waiting, SCHEMA))
+                self._writer.write_table(pa.Table.from_batches(self._waiting, self.schema))
         self._waiting, self._waiting_rows = [], 0
 
     def close(self) -> None:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, Self
 from clipfg.errors import DataError
 from clipfg.evaluation.intervals import Estimate
 from clipfg.evaluation.outcomes import TOP_K
+from clipfg.evaluation.rolled_up import RolledUp
+from clipfg.evaluation.severity import Severity
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderableType
@@ -74,7 +76,7 @@ class LevelRow:
 
     `level` counts upwards from 1, the classes' parents; `groups` is how many there are. Only the
     `n` items whose class has an ancestor at that level are counted; `chance` is what guessing a
-    class at random would score.
+    class at random would score. `name` is what the data calls the level, where it does.
     """
 
     level: int
@@ -82,6 +84,14 @@ class LevelRow:
     n: int
     accuracy: Estimate
     chance: float
+    name: str = ""
+
+    @property
+    def title(self) -> str:
+        """The level's name: "genus", else "parent", "grandparent", ..."""
+        if self.name:
+            return self.name
+        return "great-" * (self.level - 2) + ("parent" if self.level == 1 else "grandparent")
 
 
 @dataclass(frozen=True)
@@ -115,6 +125,10 @@ class Report:
         Every number is then marked so, wherever it is shown.
     remarks
         What a reader must know besides, a sentence each.
+    severity
+        How bad the mistakes are by the taxonomy, where there is one.
+    rolled_up
+        How right answers are that may be groups, where that was asked.
     """
 
     n: int
@@ -130,6 +144,8 @@ class Report:
     context: Mapping[str, str] = field(default_factory=dict)
     transductive: str = ""
     remarks: Sequence[str] = ()
+    severity: Severity | None = None
+    rolled_up: RolledUp | None = None
 
     @property
     def absent(self) -> tuple[str, ...]:
@@ -189,6 +205,8 @@ class Report:
                 context=dict(content["context"]),
                 transductive=content.get("transductive", ""),
                 remarks=tuple(content.get("remarks", ())),
+                severity=_severity(content.get("severity")),
+                rolled_up=_rolled_up(content.get("rolled_up")),
             )
         except (KeyError, TypeError, ValueError) as error:
             raise DataError(f"The report is damaged: {error} is missing or wrong.") from None
@@ -214,3 +232,14 @@ def _domain(row: Mapping[str, Any]) -> DomainRow:
 
 def _level(row: Mapping[str, Any]) -> LevelRow:
     return LevelRow(**{**row, "accuracy": Estimate(**row["accuracy"])})
+
+
+def _severity(content: Mapping[str, Any] | None) -> Severity | None:
+    return Severity(**{**content, "mean": Estimate(**content["mean"])}) if content else None
+
+
+def _rolled_up(content: Mapping[str, Any] | None) -> RolledUp | None:
+    if not content:
+        return None
+    right = content["right"]
+    return RolledUp(**{**content, "right": Estimate(**right) if right else None})

@@ -85,6 +85,7 @@ def level_rows(
                 n=len(part),
                 accuracy=proportion(right, len(part), seed, resamples),
                 chance=float(members[truth].mean()),
+                name=classes.levels[level - 1] if level <= len(classes.levels) else "",
             )
         )
     return tuple(rows)

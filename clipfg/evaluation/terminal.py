@@ -9,6 +9,8 @@ from rich.text import Text
 
 from clipfg.evaluation.intervals import Estimate
 from clipfg.evaluation.report import Report
+from clipfg.evaluation.rolled_up import RolledUp
+from clipfg.evaluation.severity import Severity
 
 ROWS = 8
 _BAR = 24  # cells of the bar that stands for 0 to 100 %
@@ -95,7 +97,7 @@ def _groups(report: Report, roomy: bool) -> Table:
     counts = ("pictures", "classes") if roomy else ()
     table = _table("by domain and group", *counts, "right", "95 % interval", "chance")
     rows = [(row.name, row.n, row.classes, row.top1, report.chance) for row in report.by_domain] + [
-        (f"right {level_name(row.level)}", row.n, row.groups, row.accuracy, row.chance)
+        (f"right {row.title}", row.n, row.groups, row.accuracy, row.chance)
         for row in report.by_level
     ]
     for name, n, classes, estimate, chance in rows:
@@ -137,6 +139,10 @@ def notes(report: Report, names: int = 3) -> Iterator[str]:
             f"{len(absent):,} {'class has' if one else 'classes have'} no picture here and"
             f" {'enters' if one else 'enter'} no mean: {listed}"
         )
+    if report.severity is not None:
+        yield severity_note(report.severity)
+    if report.rolled_up is not None:
+        yield rolled_up_note(report.rolled_up)
     yield from report.remarks
     if count := report.unlabelled:
         one = count == 1
@@ -156,6 +162,23 @@ def bounds(estimate: Estimate) -> str:
     return f"{100 * estimate.low:.1f} – {100 * estimate.high:.1f}"
 
 
-def level_name(level: int) -> str:
-    """What the ancestor at a level is called: "parent", "grandparent", ..."""
-    return "great-" * (level - 2) + ("parent" if level == 1 else "grandparent")
+def severity_note(severity: Severity) -> str:
+    """How bad mistakes are, in a sentence."""
+    mean = severity.mean
+    return (
+        f"Mistakes climb {mean.value:.2f} steps of the taxonomy on average"
+        f" ({mean.low:.2f} – {mean.high:.2f}) to reach a group that truth and answer share; wrong"
+        f" classes drawn at random {severity.chance:.2f}, the most is {severity.most}"
+    )
+
+
+def rolled_up_note(rolled: RolledUp) -> str:
+    """What answers that may be groups came to, in a sentence."""
+    none = max(1 - rolled.at_class - rolled.at_group, 0.0)
+    shares = (
+        f"Rolled up until {percent(rolled.level, 0)} likely: {percent(rolled.at_class)} of pictures"
+        f" are answered with a class, {percent(rolled.at_group)} with a group, {percent(none)} not"
+    )
+    if rolled.right is None:
+        return shares
+    return f"{shares}; of answers {percent(rolled.right.value)} ({bounds(rolled.right)}) are right"

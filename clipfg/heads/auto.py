@@ -1,5 +1,6 @@
 """Auto: a blend of heads that learn from pictures, weighed against the texts by likelihood."""
 
+from collections.abc import Sequence
 from itertools import combinations
 from typing import Any, ClassVar, Protocol, Self, cast
 
@@ -72,6 +73,8 @@ class Auto(Head):
         The factors on texts and on pictures.
     texts_
         `[c, d]`, zeros without texts.
+    shots_
+        Pictures a class that were learnt from, on average.
 
     What the members have learnt follows under `m0_`, `m1_`, ...
 
@@ -85,6 +88,7 @@ class Auto(Head):
     tau_: float
     beta_: float
     texts_: Tensor
+    shots_: float
 
     def __init__(self, seed: int = 0) -> None:
         self.seed = seed
@@ -107,13 +111,37 @@ class Auto(Head):
         scores = {n: _standardised(head.held_out(support, rows)) for n, head in heads.items()}
         chosen, self.held_out_ = _best_blend(scores, support.labels[rows])
         self.tau_, self.beta_ = _factors(support, _blend(scores, chosen), rows)
-        self.members_ = list(chosen)
+        return self._keep(support, chosen, [heads[name].fitted for name in chosen])
+
+    def refit(
+        self,
+        features: Float[Tensor, "n d"] | None = None,
+        labels: Int[Tensor, " n"] | None = None,
+        text_weights: Float[Tensor, "c d"] | None = None,
+    ) -> "Auto":
+        """The same blend of heads, with their settings, fitted elsewhere.
+
+        `beta` follows the number of pictures, as log-odds do.
+        """
+        support = Support.of(self.name, features, labels, text_weights)
+        other = type(self)(**self.config)
+        other.held_out_, other.tau_ = self.held_out_, self.tau_
+        shots = len(support) / support.classes
+        other.beta_ = self.beta_ * (1 + 1 / self.shots_) / (1 + 1 / shots)
+        places = range(len(self.members_))
+        members = [self._member(i).refit(support.features, support.labels) for i in places]
+        return other._keep(support, self.members_, [member.fitted for member in members])
+
+    def _keep(
+        self, support: Support, names: Sequence[str], learnt: Sequence[dict[str, Any]]
+    ) -> Self:
+        self.members_, self.shots_ = list(names), len(support) / support.classes
         texts = support.texts
         if texts is None:
             texts = support.features.new_zeros(support.classes, support.features.shape[1])
         self.texts_ = texts
-        for position, name in enumerate(chosen):
-            for key, value in heads[name].fitted.items():
+        for position, fitted in enumerate(learnt):
+            for key, value in fitted.items():
                 setattr(self, f"m{position}_{key}", value)
         return self
 

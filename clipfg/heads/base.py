@@ -37,6 +37,19 @@ class Head(ABC):
     def logits(self, features: Float[Tensor, "n d"]) -> Float[Tensor, "n c"]:
         """Scores of every class for every feature; the larger the likelier."""
 
+    def refit(
+        self,
+        features: Float[Tensor, "n d"] | None = None,
+        labels: Int[Tensor, " n"] | None = None,
+        text_weights: Float[Tensor, "c d"] | None = None,
+    ) -> "Head":
+        """A new head of the same kind, fitted elsewhere with the settings that this one chose."""
+        chosen = {
+            name: value if isinstance(own := getattr(self, f"{name}_", value), Tensor) else own
+            for name, value in self.config.items()
+        }
+        return type(self)(**chosen).fit(features, labels, text_weights)
+
     @property
     def config(self) -> dict[str, Any]:
         """The arguments that `__init__` was given, by name."""

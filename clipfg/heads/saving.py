@@ -3,7 +3,8 @@
 import contextlib
 import json
 import os
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +17,16 @@ from clipfg.types import ClassList
 FORMAT = 1
 _KEY = "clipfg"  # safetensors' metadata holds strings only: all of ours is one JSON string
 
+_MARK = "/"
+
 
 @dataclass(frozen=True)
 class SavedHead:
     """A head from a file, the classes that its logits stand for, and the encoder it needs.
 
     `fingerprint` is that of the encoder whose features the head was fitted on, `model` and
-    `precision` what it was loaded by; they are empty when the writer did not know them.
+    `precision` what it was loaded by; they are empty when the writer did not know them. `extras`
+    are what others keep beside a head, by their name: fields of plain values and tensors.
     """
 
     head: Head
@@ -30,6 +34,7 @@ class SavedHead:
     fingerprint: str = ""
     model: str = ""
     precision: str = ""
+    extras: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     def check_fingerprint(self, fingerprint: str) -> None:
         """Raises `DataError` when features of another encoder are about to be scored."""
@@ -48,6 +53,7 @@ def save_head(
     fingerprint: str = "",
     model: str = "",
     precision: str = "",
+    extras: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> None:
     """Write a fitted head; the file appears under its name only when it is complete.
 
@@ -57,7 +63,8 @@ def save_head(
     from safetensors.torch import save
 
     head.check_fitted()
-    tensors = {k: v.detach().cpu().contiguous() for k, v in head.fitted.items() if _is_tensor(v)}
+    fitted = head.fitted | _flat(extras or {})
+    tensors = {k: v.detach().cpu().contiguous() for k, v in fitted.items() if _is_tensor(v)}
     header = {
         "format": FORMAT,
         "head": head.name,
@@ -67,6 +74,7 @@ def save_head(
         "fingerprint": fingerprint,
         "model": model,
         "precision": precision,
+        "extras": _plain(extras or {}),
     }
     data = save(tensors, metadata={_KEY: json.dumps(header, sort_keys=True)})
     path = Path(path)
@@ -109,6 +117,8 @@ def load_head(path: Path | str) -> SavedHead:
 
 def _rebuild(header: dict[str, Any], tensors: dict[str, Tensor]) -> SavedHead:
     head = HEADS.get(header["head"])(**header["config"])
+    extras = _gather(header.get("extras", {}), tensors)
+    tensors = {key: value for key, value in tensors.items() if _MARK not in key}
     for name, value in (header["fitted"] | tensors).items():
         # only what `fit` computes: a file must not be able to replace a method
         if not name.endswith("_") or name.startswith("_"):
@@ -117,7 +127,30 @@ def _rebuild(header: dict[str, Any], tensors: dict[str, Tensor]) -> SavedHead:
     head.check_fitted()
     classes = _class_list(header["classes"])
     precision = header.get("precision", "")
-    return SavedHead(head, classes, header["fingerprint"], header["model"], precision)
+    return SavedHead(head, classes, header["fingerprint"], header["model"], precision, extras)
+
+
+def _flat(extras: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """Fields under names that no fitted attribute of a head can have."""
+    return {f"{own}{_MARK}{k}": v for own, fields in extras.items() for k, v in fields.items()}
+
+
+def _plain(extras: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    return {
+        own: {key: value for key, value in fields.items() if not _is_tensor(value)}
+        for own, fields in extras.items()
+    }
+
+
+def _gather(
+    plain: Mapping[str, Mapping[str, Any]], tensors: Mapping[str, Tensor]
+) -> dict[str, dict[str, Any]]:
+    extras = {own: dict(fields) for own, fields in plain.items()}
+    for name, value in tensors.items():
+        own, mark, key = name.partition(_MARK)
+        if mark:
+            extras[own][key] = value
+    return extras
 
 
 def _not_a_head(path: Path | str) -> DataError:
@@ -133,11 +166,17 @@ def _is_tensor(value: Any) -> bool:
 def _class_fields(classes: ClassList | None) -> dict[str, Any] | None:
     if classes is None:
         return None
-    return {"names": classes.names, "parents": dict(classes.parents), "texts": dict(classes.texts)}
+    return {
+        "names": classes.names,
+        "parents": dict(classes.parents),
+        "texts": dict(classes.texts),
+        "levels": classes.levels,
+    }
 
 
 def _class_list(fields: dict[str, Any] | None) -> ClassList | None:
     if fields is None:
         return None
     texts = {name: tuple(sentences) for name, sentences in fields["texts"].items()}
-    return ClassList(tuple(fields["names"]), fields["parents"], texts)
+    levels = tuple(fields.get("levels", ()))
+    return ClassList(tuple(fields["names"]), fields["parents"], texts, levels)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import torch
 
+from clipfg.confidence import Answers
 from clipfg.embedding.batches import FeatureBatch
 from clipfg.embedding.cache import EmbeddingCache
 from clipfg.embedding.pipeline import embed
@@ -62,9 +63,12 @@ def classify(
     *,
     scoring: Scoring,
     evaluator: Evaluator | None = None,
+    answers: Answers | None = None,
     progress: Progress | None = None,
 ) -> Tally:
     """Score every item, write `predictions.parquet`, and feed the evaluator where there is one.
+
+    `answers` calibrate the logits and add columns of their own.
 
     Memory is bounded by the batch: no matrix of all features or logits is ever held.
     """
@@ -73,10 +77,15 @@ def classify(
     uris, domains = manifest.uris, manifest.column("domain")
     path = folder.part("predictions.parquet")
     reused = 0
-    with PredictionWriter(path, classes, settings.top_k, scoring) as writer:
+    more = answers.columns if answers else None
+    with PredictionWriter(path, classes, settings.top_k, scoring, more) as writer:
         for batch in feature_batches(data, encoder, settings, cache, folder.fail, progress):
-            logits = head.logits(torch.from_numpy(batch.vectors))
-            writer.write(batch.ids, [uris[i] for i in batch.positions], logits, batch.labels)
+            features = torch.from_numpy(batch.vectors)
+            logits, rows = head.logits(features), None
+            if answers is not None:
+                logits, rows = answers.calibrated(logits), answers.rows(features, logits)
+            places = [uris[i] for i in batch.positions]
+            writer.write(batch.ids, places, logits, batch.labels, rows)
             if evaluator is not None:
                 kinds = [domains[i] for i in batch.positions] if domains else None
                 evaluator.update(logits, batch.labels, kinds)

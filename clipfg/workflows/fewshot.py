@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,15 +11,18 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from clipfg.confidence import Answers
 from clipfg.embedding.cache import EmbeddingCache
 from clipfg.encoders import Encoder
 from clipfg.errors import DataError, UsageError
 from clipfg.evaluation.learning_curve import LearningCurve
+from clipfg.evaluation.rolled_up import rolled_up
 from clipfg.heads import Head
 from clipfg.heads.saving import save_head
 from clipfg.heads.support import Support
 from clipfg.settings import Settings
 from clipfg.workflows.classify import Progress, Run
+from clipfg.workflows.confiding import Known, check_asked, learn, measure
 from clipfg.workflows.contenders import DEFAULT, ZERO_SHOT, Contender, parse_heads
 from clipfg.workflows.fewshot_pictures import Pictures, gather_pictures
 from clipfg.workflows.judging import judge
@@ -33,6 +36,7 @@ from clipfg.workflows.opening import (
     open_encoder,
 )
 from clipfg.workflows.pooling import Pool, gather, in_blocks, score
+from clipfg.workflows.promising import EXTRA, asked_of, say_promises
 from clipfg.workflows.roles import Roles, open_roles
 from clipfg.workflows.run_folder import RunFolder, default_folder
 from clipfg.workflows.supports import ALL, Shots, parse_shots
@@ -93,6 +97,7 @@ def run_fewshot(
     asked = parse_heads(settings.heads or DEFAULT)
     _check_place(settings.save)
     roles = open_roles(settings)
+    check_asked(settings, roles)
     seeds = tuple(range(settings.seed, settings.seed + settings.seeds))
     with open_cache(settings) as cache:
         encoder = _open_encoder(settings, cache, roles)
@@ -116,15 +121,15 @@ def run_fewshot(
             )
             support = _support(job, pictures)
             if pictures.test is None:
-                curve, head = _on_folds(job, pictures, learners, support)
+                curve, known = _on_folds(job, pictures, learners, support)
             else:
-                curve, head = _on_test(job, pictures, learners, support, pictures.test)
+                curve, known = _on_test(job, pictures, learners, support, pictures.test)
             folder.results = curve.to_json()
             folder.part("curve.png").write_bytes(curve.chart().to_png())
             if html:
                 folder.part("report.html").write_text(curve.to_html(), encoding="utf-8")
     if settings.save is not None:  # a full disk here costs no result
-        _save(job, pictures, learners, head, settings.save)
+        _save(job, pictures, learners, known, settings.save)
     done = len(pictures.support) + (len(pictures.test) if pictures.test else 0)
     return FewshotRun(path, done, folder.failures, curve, settings.save)
 
@@ -190,17 +195,38 @@ def _support(job: _Job, pictures: Pictures) -> Support:
 
 def _on_test(
     job: _Job, pictures: Pictures, learners: Learners, support: Support, test: Pool
-) -> tuple[LearningCurve, Head]:
+) -> tuple[LearningCurve, Known]:
     trials, head = by_shots(
         learners, support, pictures.draws, job.shots, job.seeds, test.features, job.progress
     )
-    _predict(job, pictures, test, in_blocks(test.features, head.logits))
-    return _curve(job, pictures, learners, trials, test.labels), head
+    most = job.shots[-1]
+    part = support.rows(torch.from_numpy(pictures.draws.rows(0, most)))
+    said = f"{most} shots, draw {job.seeds[0]}"
+    known = _learn_confidence(job, pictures, learners, head, part, said)
+    _predict(job, pictures, test, in_blocks(test.features, known.head.logits), known.answers)
+    curve = _curve(job, pictures, learners, trials, test.labels)
+    if known.confidence is None or not asked_of(job.settings):
+        return curve, known
+    found = measure(known, test, pictures.classes, learners.first.head, job.settings.seed)
+    if job.settings.roll_up is not None:
+        file = job.folder.part("predictions.parquet")
+        rolled = rolled_up(file, pictures.classes, job.settings.roll_up, job.settings.seed)
+        found = replace(found, rolled_up=rolled)
+    return replace(curve, reliability=found), known.with_remarks(found.broken)
+
+
+def _learn_confidence(
+    job: _Job, pictures: Pictures, learners: Learners, head: Head, part: Support, said: str
+) -> Known:
+    def fit(support: Support) -> Head:
+        return learners.fit(learners.first.head, support, job.seeds[0])[0]
+
+    return learn(job.settings, head, part, pictures.classes, said, fit, job.embed)
 
 
 def _on_folds(
     job: _Job, pictures: Pictures, learners: Learners, support: Support
-) -> tuple[LearningCurve, Head]:
+) -> tuple[LearningCurve, Known]:
     """An estimate from the support alone; the head is then fitted on all of it."""
     if int(support.counts.max()) < 2:
         raise DataError(
@@ -218,10 +244,18 @@ def _on_folds(
         " folds make the estimate too good."
     )
     head, _ = learners.fit(learners.first.head, support, job.seeds[0])
-    return _curve(job, pictures, learners, held.trials, test.labels, estimated), head
+    known = _learn_confidence(job, pictures, learners, head, support, "all pictures")
+    say_promises(known.answers)
+    return _curve(job, pictures, learners, held.trials, test.labels, estimated), known
 
 
-def _predict(job: _Job, pictures: Pictures, test: Pool, blocks: Iterable[Tensor]) -> None:
+def _predict(
+    job: _Job,
+    pictures: Pictures,
+    test: Pool,
+    blocks: Iterable[Tensor],
+    answers: Answers | None = None,
+) -> None:
     score(
         test,
         blocks,
@@ -229,6 +263,7 @@ def _predict(job: _Job, pictures: Pictures, test: Pool, blocks: Iterable[Tensor]
         job.folder.part("predictions.parquet"),
         top_k=job.settings.top_k,
         scoring="softmax",
+        answers=answers,
     )
 
 
@@ -260,16 +295,16 @@ def _curve(
     )
 
 
-def _save(job: _Job, pictures: Pictures, learners: Learners, head: Head, path: Path) -> None:
+def _save(job: _Job, pictures: Pictures, learners: Learners, known: Known, path: Path) -> None:
     """Write the first contender's head with all that `clipfg predict` needs to use it."""
     encoder = job.encoder
     save_head(
         path,
-        head,
+        known.head,
         pictures.classes,
         _fingerprint(job.roles, encoder),
         encoder.name if encoder else "",
         encoder.precision if encoder else "",
+        {EXTRA: known.confidence.to_fields()} if known.confidence else None,
     )
-    learnt = f"{job.shots[-1]} shots, draw {job.seeds[0]}" if pictures.test else "all pictures"
-    logger.info(f"Saved {learners.first.name} ({learnt}): {path}")
+    logger.info(f"Saved {learners.first.name} ({known.said}): {path}")

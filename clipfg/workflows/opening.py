@@ -93,6 +93,8 @@ def open_data(settings: Settings) -> Data:
             f"{manifest.name} is partly here: {len(manifest):,} of {manifest.expected:,} pictures"
             f" ({len(manifest) / manifest.expected:.0%}). Every figure speaks of those alone."
         )
+    if settings.within is not None:
+        manifest = manifest.within(settings.within)
     split = settings.split or default_split(settings.dataset, manifest)
     chosen = manifest.select(None if split == "all" else split, settings.limit)
     count = f", {len(chosen.classes):,} classes" if chosen.classes else ""

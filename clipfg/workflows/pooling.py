@@ -12,6 +12,7 @@ from jaxtyping import Float
 from numpy.typing import NDArray
 from torch import Tensor
 
+from clipfg.confidence import Answers
 from clipfg.embedding.cache import EmbeddingCache
 from clipfg.encoders import Encoder
 from clipfg.errors import DataError
@@ -95,13 +96,21 @@ def score(
     top_k: int,
     scoring: Scoring,
     evaluator: Evaluator | None = None,
+    answers: Answers | None = None,
 ) -> None:
-    """Write the predictions, and feed the evaluator; `blocks` are logits in the pool's order."""
+    """Write the predictions, and feed the evaluator; `blocks` are logits in the pool's order.
+
+    `answers` calibrate the logits and add columns of their own.
+    """
     start = 0
-    with PredictionWriter(path, classes, top_k, scoring) as writer:
-        for logits in blocks:
-            part = slice(start, start + len(logits))
-            writer.write(pool.ids[part], pool.uris[part], logits, pool.labels[part])
+    more = answers.columns if answers else None
+    with PredictionWriter(path, classes, top_k, scoring, more) as writer:
+        for block in blocks:
+            part = slice(start, start + len(block))
+            logits, rows = block, None
+            if answers is not None:
+                logits, rows = answers.calibrated(block), answers.rows(pool.features[part], block)
+            writer.write(pool.ids[part], pool.uris[part], logits, pool.labels[part], rows)
             if evaluator is not None:
                 domains = pool.domains[part] if pool.domains else None
                 evaluator.update(logits, pool.labels[part], domains)

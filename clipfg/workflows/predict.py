@@ -2,10 +2,11 @@
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from clipfg.confidence import Answers
 from clipfg.data.class_files import read_class_list
 from clipfg.data.folder import SUFFIXES, read_pictures
 from clipfg.data.loading import load_dataset
@@ -13,6 +14,7 @@ from clipfg.embedding.cache import EmbeddingCache
 from clipfg.encoders import Encoder
 from clipfg.errors import DataError, UsageError
 from clipfg.heads import Head
+from clipfg.heads.among import Among
 from clipfg.heads.saving import SavedHead, load_head
 from clipfg.heads.zero_shot import ZeroShot
 from clipfg.settings import Settings
@@ -26,6 +28,7 @@ from clipfg.workflows.opening import (
     open_cache,
     open_encoder,
 )
+from clipfg.workflows.promising import answers_for, calibrated, confidence_of, say_promises
 from clipfg.workflows.run_folder import RunFolder, default_folder
 
 logger = logging.getLogger("clipfg")
@@ -64,19 +67,20 @@ def run_predict(
         )
     data = Data(_gather(photos).select(limit=settings.limit))
     logger.info(f"Photos: {len(data.manifest):,}")
+    saved = load_head(settings.head) if settings.head else None
+    classes = _classes(settings, saved)
+    answers = answers_for(settings, classes, confidence_of(saved) if saved else None)
+    head = saved.head if saved else None
+    zero_shot = (head is None or isinstance(head, ZeroShot)) and not calibrated(answers)
+    if settings.within is not None:
+        head, classes, answers = _within(settings.within, head, classes, answers)
+    say_promises(answers)
     with open_cache(settings) as cache:
-        saved = load_head(settings.head) if settings.head else None
         if saved:
             settings = _as_saved(settings, saved)
         encoder = open_encoder(settings, cache, data)
-        if saved is None:
-            assert settings.classes is not None
-            classes = read_class_list(settings.classes)
-        else:
+        if saved:
             saved.check_fingerprint(encoder.fingerprint)
-            if saved.classes is None:
-                raise DataError(f"Expected a head with class names, and {settings.head} has none.")
-            classes = saved.classes
         resolved: dict[str, Any] = settings.model_dump(mode="json") | {
             "command": "predict",
             "photos": [str(photo) for photo in photos],
@@ -86,7 +90,7 @@ def run_predict(
         }
         path = settings.output or default_folder("predict", data.manifest.name, encoder.name)
         with RunFolder(path, resolved) as folder:
-            head = saved.head if saved else _named_head(settings, data, encoder, classes, cache)
+            head = head or _named_head(settings, data, encoder, classes, cache)
             tally = classify(
                 data,
                 encoder,
@@ -95,10 +99,13 @@ def run_predict(
                 folder,
                 settings,
                 cache,
-                scoring=encoder.scoring if isinstance(head, ZeroShot) else "softmax",
+                scoring=encoder.scoring if zero_shot else "softmax",
+                answers=answers,
                 progress=progress,
             )
             folder.results = {"pictures": tally.done, "skipped": folder.failures}
+            if answers is not None and answers.asked:
+                folder.results["promises"] = list(answers.notes)
     return PredictRun(path, tally.done, folder.failures, path / "predictions.parquet")
 
 
@@ -110,6 +117,34 @@ def _as_saved(settings: Settings, saved: SavedHead) -> Settings:
     if saved.precision and settings.precision == "auto":
         changed["precision"] = saved.precision
     return settings.model_copy(update=changed)
+
+
+def _classes(settings: Settings, saved: SavedHead | None) -> ClassList:
+    if saved is None:
+        assert settings.classes is not None
+        return read_class_list(settings.classes)
+    if saved.classes is None:
+        raise DataError(f"Expected a head with class names, and {settings.head} has none.")
+    return saved.classes
+
+
+def _within(
+    wanted: str, head: Head | None, classes: ClassList, answers: Answers | None
+) -> tuple[Head | None, ClassList, Answers | None]:
+    """Only some of the classes. Raises `UsageError` for promises, which were made among all."""
+    names = classes.below(wanted)
+    if head is not None:
+        head = Among(tuple(classes.index(name) for name in names)).around(head)
+    narrowed = classes.only(names)
+    if answers is None:
+        return head, narrowed, None
+    if answers.asked.promises:
+        raise UsageError(
+            f"Expected promises among all {len(classes):,} classes that the head knows, got"
+            f" --within {wanted!r}; fit a head for those alone by `clipfg fewshot ... --within"
+            f" {wanted!r}`."
+        )
+    return head, narrowed, replace(answers, classes=narrowed)
 
 
 def _gather(photos: Sequence[Path]) -> Manifest:

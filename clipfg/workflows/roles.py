@@ -47,11 +47,24 @@ class Roles:
 
 
 def open_roles(settings: Settings) -> Roles:
-    """The pictures of `--dataset` by its splits, `--support` or `--own-labels`.
+    """The pictures of `--dataset` by its splits, `--support` or `--own-labels`, `--within` a group.
 
     Raises `UsageError` for data that say nothing of what may be learnt from, `DataError` for a part
     without a label.
     """
+    roles = _open_roles(settings)
+    if settings.within is None:
+        return roles
+    support = _labelled(_within(roles.support, settings.within))
+    test = roles.test and _labelled(_within(roles.test, settings.within))
+    return replace(roles, support=support, test=test)
+
+
+def _within(data: Data, wanted: str) -> Data:
+    return replace(data, manifest=data.manifest.within(wanted))
+
+
+def _open_roles(settings: Settings) -> Roles:
     if settings.own_labels is not None and settings.support is not None:
         raise UsageError("Expected --own-labels or --support, got both; leave one away.")
     if settings.dataset is None and settings.own_labels is not None:
@@ -74,7 +87,7 @@ def open_roles(settings: Settings) -> Roles:
 
 def _whole(settings: Settings, name: str | None, **changed: None) -> Settings:
     return settings.model_copy(
-        update={"dataset": name, "split": "all", "limit": None, **changed},
+        update={"dataset": name, "split": "all", "limit": None, "within": None, **changed},
     )
 
 

@@ -8,11 +8,13 @@ from typing import Any
 from jaxtyping import Float
 from torch import Tensor
 
+from clipfg.confidence import Answers
 from clipfg.embedding.cache import EmbeddingCache
 from clipfg.encoders import Encoder
 from clipfg.errors import DataError, UsageError
 from clipfg.evaluation.evaluator import Evaluator
 from clipfg.evaluation.report import Report
+from clipfg.evaluation.rolled_up import RolledUp, rolled_up
 from clipfg.evaluation.side_by_side import SideBySide, side_by_side
 from clipfg.heads import Head
 from clipfg.heads.transduction import TRANSDUCTIONS
@@ -32,6 +34,7 @@ from clipfg.workflows.opening import (
     open_encoder,
 )
 from clipfg.workflows.pooling import Pool, gather, in_blocks, score
+from clipfg.workflows.promising import answers_for, say_promises
 from clipfg.workflows.prompt_choice import Asked, asked_prompts, choose_by_pictures
 from clipfg.workflows.run_folder import RunFolder, default_folder, file_name
 
@@ -58,6 +61,7 @@ class _Job:
     ensemble: Ensemble
     folder: RunFolder
     html: bool
+    answers: Answers | None
 
 
 def zeroshot(dataset: str, **options: Any) -> ZeroshotRun:
@@ -85,6 +89,8 @@ def run_zeroshot(
             f"Expected labelled pictures to measure accuracy on, and {data.manifest.name} has"
             " none; try `clipfg predict`, which needs no labels."
         )
+    answers = answers_for(settings, data.classes, None)
+    say_promises(answers)
     asked = asked_prompts(settings, data.manifest, data.classes)
     with open_cache(settings) as cache:
         encoder = open_encoder(settings, cache, data)
@@ -100,7 +106,9 @@ def run_zeroshot(
         }
         path = settings.output or default_folder("zeroshot", data.manifest.name, encoder.name)
         with RunFolder(path, resolved) as folder:
-            job = _Job(settings, data, data.classes, encoder, cache, ensemble, folder, html)
+            job = _Job(
+                settings, data, data.classes, encoder, cache, ensemble, folder, html, answers
+            )
             several = len(asked.sets) > 1
             if several or asked.auto or ensemble.needs_pictures or settings.transductive:
                 done, report, comparison = _with_pool(job, asked, progress)
@@ -123,11 +131,13 @@ def _streamed(job: _Job, prompts: PromptSet, progress: Progress | None) -> tuple
         job.cache,
         scoring=job.encoder.scoring,
         evaluator=evaluator,
+        answers=job.answers,
         progress=progress,
     )
     _say_done(job, tally.done, tally.reused, tally.seconds)
     report = evaluator.report(_context(job, prompts.name))
-    report = replace(report, remarks=prompts.notes)
+    rolled = _rolled_up(job, "predictions.parquet")
+    report = replace(report, remarks=prompts.notes, rolled_up=rolled)
     job.folder.results = report.to_json()
     _write_page(job, report, "report.html")
     return tally.done, report
@@ -191,6 +201,7 @@ def _evaluate(
         top_k=job.settings.top_k,
         scoring="softmax" if job.settings.transductive else job.encoder.scoring,
         evaluator=evaluator,
+        answers=job.answers,
     )
     looked = []
     if values:
@@ -204,7 +215,15 @@ def _evaluate(
     if values:
         listed = ", ".join(f"{name} {value:.3f}" for name, value in values.items())
         remarks.append(f"The prompts were chosen without labels, by {CHOSEN}: {listed}")
-    return replace(report, transductive=", ".join(looked), remarks=tuple(remarks)), evaluator
+    report = replace(report, remarks=tuple(remarks), rolled_up=_rolled_up(job, file))
+    return replace(report, transductive=", ".join(looked)), evaluator
+
+
+def _rolled_up(job: _Job, file: str) -> RolledUp | None:
+    level = job.settings.roll_up
+    if level is None:
+        return None
+    return rolled_up(job.folder.part(file), job.classes, level, job.settings.seed)
 
 
 def _head(job: _Job, prompts: PromptSet, pictures: Float[Tensor, "n d"] | None) -> Head:

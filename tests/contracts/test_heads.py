@@ -94,3 +94,19 @@ def test_a_class_without_a_picture_is_one_sentence(name, support) -> None:
     features, labels, weights = support
     with pytest.raises(DataError, match="got none of class 2"):
         make(name).fit(features[labels != 2], labels[labels != 2], weights)
+
+
+def test_refitting_keeps_the_settings_and_leaves_the_head_alone(name, support) -> None:
+    features, labels, weights = support
+    head = make(name).fit(features, labels, weights)
+    before = head.logits(features)
+    other = head.refit(features[4:], labels[4:], weights)
+    assert type(other) is type(head)
+    assert torch.equal(head.logits(features), before)
+    assert other.logits(features[:4]).shape == (4, C)
+    again = head.refit(features, labels, weights)
+    torch.testing.assert_close(again.logits(features), before, atol=1e-4, rtol=1e-4)
+    for key, value in head.config.items():
+        chosen = getattr(head, f"{key}_", value)
+        if not isinstance(chosen, torch.Tensor):
+            assert getattr(other, key) == chosen or name == "auto"

@@ -178,3 +178,19 @@ def test_real_files(shared: Path) -> None:
 def test_a_column_of_texts_may_be_repeated(tmp_path: Path) -> None:
     path = write(tmp_path, "name,text,text,text\nrose,red,thorny,\n", "n.csv")
     assert read_class_list(path).texts == {"rose": ("red", "thorny")}
+
+
+def test_ranks_are_a_taxonomy_with_named_levels(tmp_path) -> None:
+    path = tmp_path / "names.csv"
+    path.write_text("name,family,genus,note\nrose,Rosaceae,Rosa,x\nmulberry,Moraceae,Morus,y\n")
+    classes = read_class_list(path)
+    assert classes.lineage("rose") == ("Rosa", "Rosaceae")
+    assert classes.levels == ("genus", "family")
+
+
+def test_ranks_with_gaps_have_no_names_for_levels(tmp_path) -> None:
+    path = tmp_path / "names.csv"
+    path.write_text("name,genus,family\nrose,Rosa,Rosaceae\nfern,,Polypodiaceae\n")
+    classes = read_class_list(path)
+    assert classes.lineage("fern") == ("Polypodiaceae",)
+    assert classes.levels == ()

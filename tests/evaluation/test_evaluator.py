@@ -110,6 +110,39 @@ def test_levels_of_the_taxonomy() -> None:
         assert row.accuracy.low < row.accuracy.value < row.accuracy.high
 
 
+def test_levels_have_the_names_that_the_data_gives() -> None:
+    logits, labels = make()
+    named = ClassList(CLASSES.names, PARENTS, levels=("genus", "family"))
+    titles = [row.title for row in evaluate(logits, labels, classes=named).report().by_level]
+    assert titles == ["genus", "family"]
+    titles = [row.title for row in evaluate(logits, labels).report().by_level]
+    assert titles == ["parent", "grandparent"]
+
+
+def test_severity_is_the_mean_height_of_what_both_share() -> None:
+    logits, labels = make()
+    found = evaluate(logits, labels).report().severity
+    steps, chance = [], []
+
+    def height(a: int, b: int) -> int:
+        return 1 if a // 2 == b // 2 else 2 if a // 4 == b // 4 else 3
+
+    for a, b in zip(labels.tolist(), logits.argmax(1).tolist(), strict=True):
+        if a != b:
+            steps.append(height(a, b))
+            chance += [height(a, k) for k in range(C) if k != a]
+    assert (found.mistakes, found.most) == (len(steps), 3)
+    assert found.mean.value == pytest.approx(np.mean(steps))
+    assert found.chance == pytest.approx(np.mean(chance))
+    assert 1 <= found.mean.low < found.mean.value < found.mean.high <= 3
+
+
+def test_no_mistake_or_no_taxonomy_has_no_severity() -> None:
+    assert evaluate(torch.eye(C), torch.arange(C)).report().severity is None
+    plain = ClassList(CLASSES.names)
+    assert evaluate(*make(), classes=plain).report().severity is None
+
+
 def test_a_ragged_taxonomy_counts_the_classes_that_reach_a_level() -> None:
     classes = ClassList(("a", "b", "c"), {"a": "x", "b": "y"})
     logits = torch.eye(3)

@@ -26,6 +26,22 @@ def test_everything_comes_back(tmp_path, head) -> None:
     assert [p.name for p in tmp_path.iterdir()] == ["head.safetensors"]
 
 
+def test_extras_come_back_and_heads_know_nothing_of_them(tmp_path, head) -> None:
+    extras = {"scale": {"n": 3, "why": "é", "x": torch.arange(4), "y": torch.eye(2)}, "empty": {}}
+    save_head(tmp_path / "head", head, extras=extras)
+    saved = load_head(tmp_path / "head")
+    assert set(saved.extras) == {"scale", "empty"}
+    own = saved.extras["scale"]
+    assert (own["n"], own["why"], list(own)) == (3, "é", ["n", "why", "x", "y"])
+    assert torch.equal(own["x"], torch.arange(4))
+    assert set(saved.head.fitted) == {"weights_"}
+
+
+def test_files_without_extras_are_read(tmp_path) -> None:
+    save_file({"weights_": torch.eye(2)}, tmp_path / "head", header())
+    assert load_head(tmp_path / "head").extras == {}
+
+
 def test_another_encoders_features_are_refused(tmp_path, head) -> None:
     save_head(tmp_path / "head", head, fingerprint="abc", model="m")
     saved = load_head(tmp_path / "head")

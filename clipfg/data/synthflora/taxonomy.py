@@ -160,4 +160,5 @@ def genus_of(traits: Traits) -> str | None:
 def class_list(texts: Mapping[str, tuple[str, ...]]) -> ClassList:
     """The species as classes, genera and families as their parents, with the given texts."""
     parents = {s.name: s.genus for s in species()} | {s.genus: s.family for s in species()}
-    return ClassList(names=tuple(s.name for s in species()), parents=parents, texts=texts)
+    names = tuple(s.name for s in species())
+    return ClassList(names, parents, texts, levels=("genus", "family"))

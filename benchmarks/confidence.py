@@ -1,0 +1,267 @@
+"""Whether what is promised of answers holds, over random splits of features of real pictures.
+
+    python -m benchmarks.confidence --features ../shared/data/clip-features
+
+Each npz holds a support `keys_16`, `keys_16_l` and pictures `val_f`, `val_l`, `test_f`, `test_l`.
+
+`split`: one head learns from the support; a random part of the other pictures calibrates it, the
+rest tests it. `folds`: a random support of 16 pictures a class is drawn from all, calibrates by its
+own folds, and the rest tests. `official`: the support's folds calibrate, the test split tests: what
+is left of a promise where support and test pictures are not drawn alike.
+
+Coverage "inside" counts the splits whose coverage lies in the central 95 % of what exact split
+conformal prediction gives (a beta-binomial); "broken" those whose error among the answered
+exceeds the target, of which one in ten may. Test sets are finite: both judge by what they show.
+"""
+
+import argparse
+import math
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from scipy.stats import betabinom
+from torch import Tensor
+
+from clipfg.confidence import Answers, Asked, Confidence
+from clipfg.confidence.unknowns import FALSE_ALARMS
+from clipfg.evaluation.reliability import Probabilities, probabilities
+from clipfg.functional.conformal import aps_scores, conformal_quantile
+from clipfg.functional.scaling import fit_vector
+from clipfg.functional.similarity import unit_norm
+from clipfg.heads import HEADS, Head
+from clipfg.heads.support import Support
+from clipfg.types import ClassList
+
+TARGETS = (0.02, 0.05, 0.1, 0.3)
+LEVELS = (0.8, 0.9, 0.95)
+SHOTS = 16
+RAPS = {"penalty": 0.01, "free": 5}
+TIE = 0.001
+"""Penalty of vector scaling."""
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """Features and labels."""
+
+    x: Tensor
+    labels: Tensor
+
+    def rows(self, which: Tensor) -> "Pictures":
+        """Those at some positions."""
+        return Pictures(self.x[which], self.labels[which])
+
+    def __add__(self, other: "Pictures") -> "Pictures":
+        return Pictures(torch.cat([self.x, other.x]), torch.cat([self.labels, other.labels]))
+
+
+def read(path: Path) -> tuple[Pictures, Pictures, Pictures]:
+    """Support, validation and test pictures."""
+    data = np.load(path, allow_pickle=False)
+
+    def part(features: str, labels: str) -> Pictures:
+        x = unit_norm(torch.tensor(data[features].astype(np.float32)))
+        return Pictures(x, torch.tensor(data[labels]).long())
+
+    return (
+        part(f"keys_{SHOTS}", f"keys_{SHOTS}_l"),
+        part("val_f", "val_l"),
+        part("test_f", "test_l"),
+    )
+
+
+@dataclass(frozen=True)
+class Split:
+    """A head and its confidence, and pictures that neither has seen."""
+
+    head: Head
+    confidence: Confidence
+    held: Tensor
+    """Logits of the calibration pictures, for comparisons; empty where folds calibrate."""
+    test: Pictures
+
+
+def fitted(name: str, pictures: Pictures, classes: int) -> tuple[Head, Support]:
+    head = HEADS.get(name)().fit(pictures.x, pictures.labels)
+    return head, Support(pictures.x, pictures.labels, classes)
+
+
+def by_split(name: str, parts: tuple[Pictures, ...], splits: int, n: int) -> Iterator[Split]:
+    support, pool = parts[0], parts[1] + parts[2]
+    classes = int(support.labels.max()) + 1
+    head, own = fitted(name, support, classes)
+    for seed in range(splits):
+        order = torch.randperm(len(pool.x), generator=torch.Generator().manual_seed(seed))
+        held, test = pool.rows(order[:n]), pool.rows(order[n:])
+        calibration = Support(held.x, held.labels, classes)
+        confidence = Confidence.fit(head, own, calibration, source="split", unknown=True)
+        yield Split(head, confidence, head.logits(held.x), test)
+
+
+def by_folds(name: str, parts: tuple[Pictures, ...], splits: int) -> Iterator[Split]:
+    pool = parts[0] + parts[1] + parts[2]
+    classes = int(pool.labels.max()) + 1
+    for seed in range(splits):
+        order = torch.randperm(len(pool.x), generator=torch.Generator().manual_seed(seed))
+        own = [order[pool.labels[order] == k][:SHOTS] for k in range(classes)]
+        taken = torch.zeros(len(order), dtype=torch.bool)
+        taken[torch.cat(own)] = True
+        head, support = fitted(name, pool.rows(taken), classes)
+        confidence = Confidence.fit(head, support, seed=seed, unknown=True)
+        yield Split(head, confidence, support.features[:0], pool.rows(~taken))
+
+
+def official(name: str, parts: tuple[Pictures, ...]) -> Iterator[Split]:
+    head, support = fitted(name, parts[0], int(parts[0].labels.max()) + 1)
+    confidence = Confidence.fit(head, support, unknown=True)
+    yield Split(head, confidence, support.features[:0], parts[2])
+
+
+def figures(split: Split, seed: int) -> dict[str, float]:
+    """Everything that one split shows, by name."""
+    labels, confidence = split.test.labels, split.confidence
+    logits = split.head.logits(split.test.x)
+    calibrated = confidence.calibrated(logits)
+    shares = calibrated.softmax(dim=1)
+    hits = logits.argmax(dim=1) == labels
+    found = scaling(split, logits, calibrated)
+    classes = ClassList(tuple(map(str, range(logits.shape[1]))))
+    for target in TARGETS:
+        answered = Answers(Asked(target_error=target), classes, confidence).answered(shares)
+        count = int(answered.sum())
+        found[f"answered {target}"] = count / len(labels)
+        wrong = int((answered & ~hits).sum()) / count if count else math.nan
+        found[f"wrong {target}"] = wrong
+        found[f"broken {target}"] = float(wrong > target)
+    for level in LEVELS:
+        for each in (False, True):
+            inside = Answers(Asked(None, level, each), classes, confidence).sets(shares)
+            assert inside is not None
+            covered = inside.gather(1, labels[:, None])[:, 0].double()
+            tag = f"{'each class' if each else 'all'} {level}"
+            found[f"coverage {tag}"] = float(covered.mean())
+            found[f"size {tag}"] = float(inside.sum(1).double().mean())
+            found[f"lowest {tag}"] = lowest_of_a_class(covered, labels)
+        low, high = expected(level, len(confidence), len(labels))
+        found[f"inside {level}"] = float(low <= found[f"coverage all {level}"] <= high)
+    if len(split.held):
+        found |= other_sets(split, shares, seed)
+    unknowns = confidence.unknowns
+    assert unknowns is not None
+    familiar = unknowns.familiarity(calibrated, split.test.x)
+    found["called unknown"] = float((familiar <= FALSE_ALARMS).double().mean())
+    return found | {f"auroc {name}": value for name, value in unknowns.aurocs.items()}
+
+
+def scaling(split: Split, logits: Tensor, calibrated: Tensor) -> dict[str, float]:
+    """NLL and calibration error before and after."""
+    labels = split.test.labels
+    scaled: dict[str, Probabilities] = {
+        "raw": probabilities(logits, labels),
+        "temperature": probabilities(calibrated, labels),
+    }
+    if len(split.held):
+        factors, shifts = fit_vector(split.held, split.confidence.labels, TIE)
+        scaled["vector"] = probabilities(factors * logits + shifts, labels)
+    ece = {f"ECE {name}": own.ece for name, own in scaled.items()}
+    return ece | {f"NLL {name}": own.nll for name, own in scaled.items()}
+
+
+def other_sets(split: Split, shares: Tensor, seed: int) -> dict[str, float]:
+    """APS and RAPS with random ties, beside the sets that clipfg makes."""
+    generator = torch.Generator().manual_seed(seed)
+    labels = split.test.labels
+    held = split.confidence.calibrated(split.held).softmax(dim=1)
+    found = {}
+    for name, options in (("APS", {}), ("RAPS", RAPS)):
+        u, v = (torch.rand(len(part), generator=generator) for part in (held, shares))
+        own = aps_scores(held, uniform=u, **options)  # type: ignore[arg-type]
+        own = own.gather(1, split.confidence.labels[:, None])[:, 0]
+        inside = aps_scores(shares, uniform=v, **options) <= conformal_quantile(own, 0.9)  # type: ignore[arg-type]
+        covered = inside.gather(1, labels[:, None])[:, 0].double()
+        found[f"coverage {name}"] = float(covered.mean())
+        found[f"size {name}"] = float(inside.sum(1).double().mean())
+        found[f"lowest {name}"] = lowest_of_a_class(covered, labels)
+    return found
+
+
+def lowest_of_a_class(covered: Tensor, labels: Tensor) -> float:
+    counts = torch.bincount(labels)
+    return float((torch.bincount(labels, weights=covered) / counts)[counts >= 20].min())
+
+
+def expected(level: float, n: int, m: int) -> tuple[float, float]:
+    """The central 95 % of coverage on `m` pictures after calibration on `n`."""
+    rank = math.ceil((n + 1) * level - 1e-9)
+    low, high = betabinom.ppf([0.025, 0.975], m, rank, n + 1 - rank)
+    return low / m, high / m
+
+
+def show(title: str, rows: list[dict[str, float]]) -> None:
+    print(f"\n{title}, {len(rows)} {'splits' if len(rows) > 1 else 'split'}\n")
+
+    def mean(name: str) -> float:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", RuntimeWarning)  # the mean of nothing answered
+            return float(np.nanmean([row[name] for row in rows]))
+
+    for kind in ("ECE", "NLL"):
+        names = [name for name in rows[0] if name.startswith(kind)]
+        print("  " + "   ".join(f"{name} {mean(name):.3f}" for name in names))
+    for target in TARGETS:
+        broken = sum(row[f"broken {target}"] for row in rows)
+        print(
+            f"  target error {target:<5} answered {100 * mean(f'answered {target}'):5.1f} %, wrong"
+            f" among them {100 * mean(f'wrong {target}'):5.2f} %, broken in {broken:.0f}"
+        )
+    for level in LEVELS:
+        inside = sum(row[f"inside {level}"] for row in rows)
+        for who in ("all", "each class"):
+            tag = f"{who} {level}"
+            print(
+                f"  sets {tag:16} coverage {100 * mean(f'coverage {tag}'):6.2f} %"
+                + (f" (inside in {inside:.0f})" if who == "all" else " " * 15)
+                + f", {mean(f'size {tag}'):6.2f} classes, lowest of a class"
+                f" {100 * mean(f'lowest {tag}'):5.1f} %"
+            )
+    for name in ("APS", "RAPS"):
+        if f"size {name}" in rows[0]:
+            print(
+                f"  {name:4} at 0.9            coverage {100 * mean(f'coverage {name}'):6.2f} %"
+                f"{' ' * 15}, {mean(f'size {name}'):6.2f} classes, lowest of a class"
+                f" {100 * mean(f'lowest {name}'):5.1f} %"
+            )
+    scores = [name for name in rows[0] if name.startswith("auroc")]
+    print(
+        f"  known pictures called unknown {100 * mean('called unknown'):.1f} %; AUROC of held-out"
+        " classes " + ", ".join(f"{name[6:]} {mean(name):.3f}" for name in scores),
+        flush=True,
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--features", type=Path, required=True, help="a folder of npz files")
+    parser.add_argument("--heads", default="gda,linear-probe", help="names with commas between")
+    parser.add_argument("--splits", type=int, default=100)
+    parser.add_argument("--calibrating", type=int, default=1000, help="pictures, where split")
+    given = parser.parse_args()
+    for path in sorted(given.features.glob("*.npz")):
+        parts = read(path)
+        for name in given.heads.split(","):
+            runs = {
+                "split": by_split(name, parts, given.splits, given.calibrating),
+                "folds": by_folds(name, parts, given.splits),
+                "official": official(name, parts),
+            }
+            for kind, splits in runs.items():
+                rows = [figures(split, seed) for seed, split in enumerate(splits)]
+                show(f"{path.stem}, {name}, {kind}", rows)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,168 @@
+"""What held-out pictures tell of a head: its temperature, and how sure and right it was on each."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from clipfg.confidence import unknowns as unknown_classes
+from clipfg.confidence.held_out import Unseen, by_folds, joined
+from clipfg.confidence.unknowns import Unknowns
+from clipfg.errors import DataError
+from clipfg.functional.conformal import class_quantiles, conformal_quantile, fewest_calibrating
+from clipfg.functional.scaling import fit_temperature
+from clipfg.functional.selective import Cut, abstention_threshold
+from clipfg.functional.similarity import top_classes
+from clipfg.heads import Head
+from clipfg.heads.support import Support
+
+CERTAINTY = 0.9
+"""How sure a bound on the error is: it fails for one calibration in ten at the most."""
+FOLDS = "folds of the support"
+
+
+@dataclass(frozen=True)
+class Confidence:
+    """Held-out pictures of the head's classes, as the head saw them; levels are asked for later.
+
+    Attributes
+    ----------
+    factor
+        `1 / T` on logits.
+    certainty, hits
+        Of each held-out picture `[n]`: the calibrated probability of the class that was named, and
+        whether it was right.
+    own, labels
+        The calibrated probability of the true class, and which it is.
+    classes
+        How many there are.
+    source
+        Where the pictures come from; `FOLDS` for cross-fitting.
+    unknowns
+        How pictures of no class are told; None where that was not asked or could not be learnt.
+    remarks
+        What a test has shown of it since, a sentence each.
+    """
+
+    factor: float
+    certainty: Float[Tensor, " n"]
+    hits: Bool[Tensor, " n"]
+    own: Float[Tensor, " n"]
+    labels: Int[Tensor, " n"]
+    classes: int
+    source: str
+    unknowns: Unknowns | None = None
+    remarks: tuple[str, ...] = ()
+
+    @classmethod
+    def fit(
+        cls,
+        head: Head,
+        support: Support,
+        calibration: Support | None = None,
+        *,
+        seed: int = 0,
+        source: str = "",
+        unknown: bool = False,
+        trials: list[Unseen] | None = None,
+    ) -> Self:
+        """Look at a fitted head through pictures that it has not learnt from.
+
+        Those of `calibration`, seen through the head itself: then promises rest on exchangeability
+        with later pictures alone (but for the temperature, one number, which is fitted on them
+        too). Without, folds of `support`, each seen through a head fitted on the others: those
+        heads have learnt from fewer pictures, so that promises err on the careful side as a rule,
+        and are no theorem.
+
+        `trials` are `held_out.without_classes(...)`, where the caller has them already.
+
+        Raises `DataError` where nothing can be held out: one picture of each class.
+        """
+        if calibration is not None:
+            logits, labels = head.logits(calibration.features), calibration.labels
+            features = calibration.features
+        else:
+            folds = by_folds(head, support, seed)
+            if not folds:
+                raise DataError(
+                    "Expected two pictures of a class to learn confidence from, got one of each;"
+                    " add pictures, or name others by --calibration SPLIT."
+                )
+            parts = [fold.head.logits(support.features[fold.rows]) for fold in folds]
+            logits, rows = joined(folds, parts)
+            labels, features = support.labels[rows], support.features[rows]
+        factor = fit_temperature(logits, labels)
+        found = None
+        if unknown:
+            held = None if calibration is None else (features, logits)
+            found = Unknowns.fit(head, support, held, factor, seed, trials)
+        shares = (factor * logits).float().softmax(dim=1)
+        return cls(
+            factor=factor,
+            certainty=shares.amax(dim=1),
+            hits=top_classes(logits, 1)[:, 0] == labels,
+            own=shares.gather(1, labels[:, None])[:, 0],
+            labels=labels,
+            classes=support.classes,
+            source=source or FOLDS,
+            unknowns=found,
+        )
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    @property
+    def promised(self) -> bool:
+        """Whether the pictures were held out of everything that the head learnt from."""
+        return self.source != FOLDS
+
+    def calibrated(self, logits: Float[Tensor, "n c"]) -> Float[Tensor, "n c"]:
+        """Logits whose softmax is the calibrated probability; no prediction changes."""
+        return self.factor * logits
+
+    def threshold(self, target: float) -> Cut | None:
+        """Above which certainty to answer so that at most `target` of the answers are wrong.
+
+        It holds with probability `CERTAINTY`; None where these pictures cannot show it anywhere.
+        """
+        return abstention_threshold(self.certainty, self.hits, target, CERTAINTY)
+
+    def quantile(self, level: float) -> float:
+        """The largest `1 - p` of a class in a set; above 1 where there are too few pictures."""
+        return conformal_quantile(1 - self.own.double(), level)
+
+    def quantiles(self, level: float) -> Float[Tensor, " c"]:
+        """The same for each class from its own pictures; all pictures' where it has too few."""
+        own = class_quantiles(1 - self.own.double(), self.labels, self.classes, level)
+        return torch.where(own.isfinite(), own, self.quantile(level))
+
+    def with_enough(self, level: float) -> Bool[Tensor, " c"]:
+        """Which classes have enough pictures for sets of their own."""
+        counts = torch.bincount(self.labels, minlength=self.classes)
+        return counts >= fewest_calibrating(level)
+
+    def to_fields(self) -> dict[str, Any]:
+        """Plain values and tensors, for `save_head(..., extras={"confidence": ...})`."""
+        own = {key: getattr(self, key) for key in _own_fields()}
+        more = unknown_classes.to_fields(self.unknowns) if self.unknowns else {}
+        return own | more
+
+    @classmethod
+    def from_fields(cls, fields: Mapping[str, Any]) -> Self:
+        """What `to_fields` made. Raises `DataError` for anything else."""
+        try:
+            own = {key: fields[key] for key in _own_fields()}
+            own["remarks"] = tuple(own["remarks"])
+            return cls(**own, unknowns=unknown_classes.from_fields(fields))
+        except KeyError as error:
+            raise DataError(
+                f"Expected a whole record of the head's confidence, got one without {error}; fit"
+                " and save the head again."
+            ) from None
+
+
+def _own_fields() -> list[str]:
+    return [key for key in Confidence.__dataclass_fields__ if key != "unknowns"]

@@ -1,0 +1,91 @@
+"""What a head says of pictures that it has not learnt from: fold by fold of its own support."""
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from clipfg.heads import Head
+from clipfg.heads.support import Support
+
+GROUPS = 5
+"""Of classes that are left out in turn, to see how well unknown ones are told."""
+
+
+@dataclass(frozen=True)
+class Held:
+    """A head that has learnt from `train` alone, and the positions it has not seen."""
+
+    head: Head
+    train: Support
+    rows: Int[Tensor, " h"]
+
+
+def by_folds(head: Head, support: Support, seed: int) -> list[Held]:
+    """`head` fitted again without each of up to five stratified folds; none with one shot.
+
+    Settings that the head chose on the whole support are kept. That lets a few numbers (a penalty,
+    a shrinkage) see the held-out labels, and keeps the scale of logits, which temperatures and
+    thresholds depend on: a setting chosen anew in each fold is another head's.
+    """
+    return [
+        Held(head.refit(train.features, train.labels, train.texts), train, rows)
+        for train, rows in support.splits(seed)
+    ]
+
+
+@dataclass(frozen=True)
+class Unseen:
+    """A head that knows the classes `known` alone, and positions held out: theirs, and others'."""
+
+    head: Head
+    train: Support
+    known: Int[Tensor, " k"]
+    familiar: Int[Tensor, " f"]
+    strange: Int[Tensor, " s"]
+
+
+def without_classes(head: Head, support: Support, seed: int) -> list[Unseen]:
+    """`head` fitted again without each of five groups of classes, and without one fold.
+
+    The fold's pictures of the classes that stay are `familiar`, all of those left out `strange`.
+    Empty where there are not enough classes or pictures to leave any out.
+    """
+    folds = support.folds(seed)
+    generator = torch.Generator().manual_seed(seed)
+    order = torch.randperm(support.classes, generator=generator)
+    groups = torch.empty_like(order)
+    groups[order] = torch.arange(support.classes) % GROUPS
+    found = []
+    for group in range(min(GROUPS, support.classes)):
+        stays = (groups != group)[support.labels]
+        out = folds == group % (int(folds.max()) + 1) if int(folds.max()) >= 0 else None
+        known = (groups != group).nonzero().flatten()
+        if out is None or len(known) < 2 or not bool((out & stays).any()):
+            continue
+        train = _of_classes(support, stays & ~out, known)
+        found.append(
+            Unseen(
+                head.refit(train.features, train.labels, train.texts),
+                train,
+                known,
+                (out & stays).nonzero().flatten(),
+                (~stays).nonzero().flatten(),
+            )
+        )
+    return found
+
+
+def _of_classes(support: Support, rows: Tensor, known: Tensor) -> Support:
+    """Some rows, their classes numbered anew."""
+    place = torch.full((support.classes,), -1)
+    place[known] = torch.arange(len(known))
+    texts = None if support.texts is None else support.texts[known]
+    return Support(support.features[rows], place[support.labels[rows]], len(known), texts)
+
+
+def joined(parts: list[Held], values: list[Float[Tensor, "h ..."]]) -> tuple[Tensor, Tensor]:
+    """The folds' values in the order of the support, and which positions they are of."""
+    rows, order = torch.cat([part.rows for part in parts]).sort()
+    return torch.cat(values)[order], rows

@@ -1,0 +1,98 @@
+"""What is promised of answers, in sentences: how much, resting on what, and what is missing."""
+
+from clipfg.confidence.confidence import Confidence
+from clipfg.functional.conformal import fewest_calibrating
+from clipfg.functional.novelty import FALSE_ALARMS
+from clipfg.functional.selective import Cut, candidates, fewest_right
+
+NAMES = {
+    "softmax": "the largest probability",
+    "energy": "the energy of the logits",
+    "concept-softmax": "the largest softmax share of cosines with the classes' concepts",
+    "neighbour": "the cosine with the nearest labelled picture",
+}
+
+
+NO_LABELS = (
+    "Expected a head with a record of its confidence, for what it takes labelled pictures: of class"
+    " names alone no error, set or unknown can be promised. Fit one by `clipfg fewshot ... --save"
+    " FILE` and use it by --head FILE."
+)
+UNCALIBRATED = (
+    "Groups are named by the encoder's own probabilities, which no labelled picture has checked."
+)
+
+
+def error_note(confidence: Confidence, target: float, cut: Cut | None, certainty: float) -> str:
+    """Of answers under a threshold, or why there are none."""
+    if cut is None:
+        needed = fewest_right(target, 1 - (1 - certainty) / candidates(len(confidence)))
+        return (
+            f"No answer is given: {len(confidence):,} held-out pictures nowhere show that at most"
+            f" {target:.0%} of answers are wrong; that takes {needed:,} sure answers, all right, at"
+            " the very least. Add labelled pictures or raise --target-error."
+        )
+    return (
+        f"At most {target:.0%} of answers are wrong, with {certainty:.0%} confidence:"
+        f" {cut.wrong:,} of {cut.answered:,} answered held-out pictures were, of"
+        f" {len(confidence):,} in all."
+    )
+
+
+def sets_note(confidence: Confidence, level: float, each_class: bool) -> str:
+    """Of prediction sets, or why there are none."""
+    needed = fewest_calibrating(level)
+    if len(confidence) < needed:
+        return (
+            f"No sets are given: sets that hold the true class {level:.0%} of the time take"
+            f" {needed:,} held-out pictures, there are {len(confidence):,}."
+        )
+    promise = (
+        f"Sets hold the true class of at least {level:.0%} of pictures, on average over all classes"
+        f" ({len(confidence):,} held-out pictures)."
+    )
+    if each_class:
+        enough = int(confidence.with_enough(level).sum())
+        promise = (
+            f"Sets hold the true class of at least {level:.0%} of each class's pictures for"
+            f" {enough:,} of {confidence.classes:,} classes."
+        )
+        if enough < confidence.classes:
+            promise += (
+                f" The others have fewer than the {needed:,} held-out pictures that takes; their"
+                " sets go by all classes' pictures together."
+            )
+    return promise
+
+
+def unknown_note(confidence: Confidence) -> str:
+    """Of pictures that are called unknown, or why none is."""
+    unknowns = confidence.unknowns
+    if unknowns is None:
+        return (
+            "No picture is called unknown: the head was saved without --unknown, or had too few"
+            " pictures or classes to leave some out; fit it again by `clipfg fewshot ... --unknown`"
+            " with two pictures of each class or more."
+        )
+    needed = fewest_calibrating(1 - FALSE_ALARMS)
+    if len(unknowns.known) < needed:
+        return (
+            f"No picture is called unknown: one false alarm in {1 / FALSE_ALARMS:.0f} takes"
+            f" {needed} held-out pictures, there are {len(unknowns.known)}."
+        )
+    return (
+        f"At most {FALSE_ALARMS:.0%} of pictures of known classes are called unknown, by"
+        f" {NAMES[unknowns.score]}; with groups of classes left out it told a known picture from an"
+        f" unknown one {unknowns.aurocs[unknowns.score]:.0%} of the time (AUROC). How many unknown"
+        " ones are caught is not promised: it depends on what they are."
+    )
+
+
+def resting_note(confidence: Confidence) -> str:
+    """What all promises rest on."""
+    if confidence.promised:
+        return f"Promises hold for pictures like those held out ({confidence.source})."
+    return (
+        "Promises hold for pictures like those of the support, of which heads fitted without them"
+        " were asked (folds): as a rule on the careful side, which was measured and is no theorem."
+    )

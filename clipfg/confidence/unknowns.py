@@ -1,0 +1,173 @@
+"""Telling that a picture belongs to none of the classes: a score chosen on classes held out."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from clipfg.confidence.held_out import Held, Unseen, by_folds, joined, without_classes
+from clipfg.functional.novelty import (
+    auroc,
+    energy,
+    familiarity,
+    max_concept_softmax,
+    neighbour_cosine,
+)
+from clipfg.functional.similarity import unit_norm
+from clipfg.heads import Head
+from clipfg.heads.support import Support
+
+SCORES = ("softmax", "energy", "concept-softmax", "neighbour")
+"""The head's largest probability; its energy; MCM, of cosines with class texts or means; the cosine
+with the nearest picture of the support."""
+
+
+def score(
+    name: str,
+    logits: Float[Tensor, "n c"],
+    features: Float[Tensor, "n d"],
+    reference: Float[Tensor, "m d"],
+) -> Float[Tensor, " n"]:
+    """One of `SCORES`, larger for the known; `logits` are calibrated."""
+    if name == "softmax":
+        return logits.float().softmax(dim=1).amax(dim=1)
+    if name == "energy":
+        return energy(logits)
+    if name == "concept-softmax":
+        return max_concept_softmax(features, reference)
+    return neighbour_cosine(features, reference)
+
+
+def reference_of(name: str, support: Support) -> Float[Tensor, "m d"]:
+    """What a score compares features with; no row for those that go by logits."""
+    if name == "neighbour":
+        return support.features
+    if name == "concept-softmax":
+        return unit_norm(support.means) if support.texts is None else support.texts
+    return support.features[:0]
+
+
+@dataclass(frozen=True)
+class Unknowns:
+    """A score, and what it is on pictures of known classes that the head has not learnt from.
+
+    Attributes
+    ----------
+    score
+        One of `SCORES`: that which told held-out classes best.
+    known
+        Its values on held-out pictures of known classes `[n]`.
+    reference
+        What it compares features with `[m, d]`.
+    aurocs
+        Of every score, the mean over groups of held-out classes.
+    """
+
+    score: str
+    known: Float[Tensor, " n"]
+    reference: Float[Tensor, "m d"]
+    aurocs: Mapping[str, float]
+
+    @classmethod
+    def fit(
+        cls,
+        head: Head,
+        support: Support,
+        calibration: tuple[Tensor, Tensor] | None,
+        factor: float,
+        seed: int,
+        trials: list[Unseen] | None = None,
+    ) -> Self | None:
+        """Choose the score and keep its values; `calibration` is features and logits held out.
+
+        `factor` calibrates logits. Without `calibration`, folds of the support are held out. None
+        where the support has too few pictures or classes to leave any out.
+        """
+        trials = without_classes(head, support, seed) if trials is None else trials
+        if not trials:
+            return None
+        aurocs = {name: held_out_auroc(name, trials, support, factor) for name in SCORES}
+        best = max(SCORES, key=lambda name: aurocs[name])
+        reference = reference_of(best, support)
+        if calibration is not None:
+            features, logits = calibration
+            known = score(best, factor * logits, features, reference)
+        else:
+            folds = by_folds(head, support, seed)
+            known, _ = joined(folds, [_own_score(best, fold, support, factor) for fold in folds])
+        return cls(best, known, reference, aurocs)
+
+    def familiarity(
+        self, logits: Float[Tensor, "n c"], features: Float[Tensor, "n d"]
+    ) -> Float[Tensor, " n"]:
+        """The share of known pictures that look no more familiar, from 0 to 1."""
+        values = score(self.score, logits, features.float(), self.reference)
+        return familiarity(values, self.known)
+
+
+def _own_score(name: str, fold: Held, support: Support, factor: float) -> Tensor:
+    x = support.features[fold.rows]
+    return score(name, factor * fold.head.logits(x), x, reference_of(name, fold.train))
+
+
+def held_out_auroc(name: str, trials: list[Unseen], support: Support, factor: float) -> float:
+    """How well a score tells pictures of left-out classes from held-out ones of the others."""
+    values = [
+        auroc(
+            *(
+                score(
+                    name,
+                    factor * trial.head.logits(support.features[rows]),
+                    support.features[rows],
+                    reference_of(name, trial.train),
+                )
+                for rows in (trial.familiar, trial.strange)
+            )
+        )
+        for trial in trials
+    ]
+    return sum(values) / len(values)
+
+
+def auroc_on(
+    name: str,
+    trials: list[Unseen],
+    features: Float[Tensor, "n d"],
+    labels: Int[Tensor, " n"],
+    factor: float,
+) -> float | None:
+    """The same on other labelled pictures; None where they are all of one kind."""
+    values = []
+    for trial in trials:
+        known = torch.isin(labels, trial.known)
+        if not known.any() or known.all():
+            continue
+        logits = factor * trial.head.logits(features)
+        scores = score(name, logits, features, reference_of(name, trial.train))
+        values.append(auroc(scores[known], scores[~known]))
+    return sum(values) / len(values) if values else None
+
+
+def to_fields(unknowns: Unknowns) -> dict[str, Any]:
+    """Plain values and tensors, for a file."""
+    return {
+        "unknown_score": unknowns.score,
+        "unknown_aurocs": dict(unknowns.aurocs),
+        "unknown_known": unknowns.known,
+        "unknown_reference": unknowns.reference,
+    }
+
+
+def from_fields(fields: Mapping[str, Any]) -> Unknowns | None:
+    """What `to_fields` made, or None where it is not there."""
+    if "unknown_score" not in fields:
+        return None
+    return Unknowns(
+        fields["unknown_score"],
+        fields["unknown_known"],
+        fields["unknown_reference"],
+        fields["unknown_aurocs"],
+    )

@@ -1,0 +1,139 @@
+"""Answering only where sure enough: risk, coverage, and a threshold with a bound on the error."""
+
+import math
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from clipfg.errors import DataError
+
+
+class RiskCoverage(NamedTuple):
+    """Share answered and share wrong among those, one for each distinct certainty, surest first."""
+
+    coverage: Float[Tensor, " m"]
+    risk: Float[Tensor, " m"]
+
+
+class Cut(NamedTuple):
+    """Answer where certainty is above `threshold`; `answered` and `wrong` calibration pictures."""
+
+    threshold: float
+    answered: int
+    wrong: int
+
+
+def risk_coverage(certainty: Float[Tensor, " n"], hits: Bool[Tensor, " n"]) -> RiskCoverage:
+    """The error among answered items as ever less certain ones are answered too.
+
+    Items of equal certainty are answered together or not at all. Raises `DataError` for no items
+    or unequal lengths.
+
+    Source: El-Yaniv and Wiener 2010; Geifman and El-Yaniv 2017, arXiv:1705.08500.
+    """
+    _check(certainty, hits)
+    ordered, order = certainty.sort(descending=True, stable=True)
+    wrong = (~hits[order]).double().cumsum(0)
+    last = torch.ones_like(ordered, dtype=torch.bool)
+    last[:-1] = ordered[1:] != ordered[:-1]
+    answered = torch.arange(1, len(hits) + 1, device=hits.device)[last]
+    return RiskCoverage(answered / len(hits), wrong[last] / answered)
+
+
+def aurc(certainty: Float[Tensor, " n"], hits: Bool[Tensor, " n"]) -> float:
+    """The area under the risk-coverage curve: the mean risk over answering 1, 2, ..., n items.
+
+    Within a tie the risk is that of a random order. 0 where everything is right; the error rate
+    for a certainty that says nothing. Raises as `risk_coverage` does.
+
+    Source: Geifman, Uziel and El-Yaniv 2019, arXiv:1805.08206, equation 4.
+    """
+    _check(certainty, hits)
+    ordered, order = certainty.sort(descending=True, stable=True)
+    _, group, sizes = torch.unique_consecutive(ordered, return_inverse=True, return_counts=True)
+    errors = torch.zeros(len(sizes), dtype=torch.double, device=hits.device)
+    errors.index_add_(0, group, (~hits[order]).double())
+    expected = (errors / sizes)[group].cumsum(0)  # a tie's errors lie evenly among its items
+    return float((expected / torch.arange(1, len(hits) + 1, device=hits.device)).mean())
+
+
+def error_bound(wrong: int, answered: int, certainty: float) -> float:
+    """The upper bound of an error rate that holds with probability `certainty`, by the binomial.
+
+    The rate at which `wrong` or fewer of `answered` has probability `1 - certainty`; 1 for no
+    item. Source: Clopper and Pearson 1934, doi:10.1093/biomet/26.4.404.
+    """
+    if wrong >= answered:
+        return 1.0
+    from scipy.stats import beta
+
+    return float(beta.ppf(certainty, wrong + 1, answered - wrong))
+
+
+def fewest_right(target: float, certainty: float) -> int:
+    """How many answers, all right, it takes to say that the error is at most `target`.
+
+    The least n with `(1 - target)^n <= 1 - certainty`. For several tests divide `1 - certainty`.
+    """
+    return math.ceil(math.log(1 - certainty) / math.log1p(-target) - 1e-12)
+
+
+def candidates(n: int) -> int:
+    """How many thresholds are tested with `n` calibration items: one for each 50, from 5 to 20.
+
+    More come closer to the best threshold; each takes its part of what the bound may fail.
+    """
+    return min(max(n // 50, 5), 20)
+
+
+def abstention_threshold(
+    certainty: Float[Tensor, " n"],
+    hits: Bool[Tensor, " n"],
+    target: float,
+    confidence: float = 0.9,
+    steps: int | None = None,
+) -> Cut | None:
+    """The threshold that answers most while the error among answered stays at most `target`.
+
+    With probability `confidence` over calibration items the error among all items answered (not
+    only these) is at most `target`, whichever of the `steps` candidates (`candidates(n)`
+    without) is returned; None where none can be shown to keep it.
+
+    Candidates leave unanswered all but the surest `j = n/steps, 2n/steps, ..., n` items. Given the
+    certainty of item `j + 1`, the surer ones are independent draws of what is answered, so that
+    their number of errors is binomial: each candidate passes if Clopper and Pearson's bound at
+    `1 - (1 - confidence) / steps` is at most `target` (Bonferroni). No shape is assumed of the
+    risk; items have to be exchangeable with those answered later.
+
+    Raises `DataError` for no items, unequal lengths and numbers outside 0 to 1.
+
+    Source: Geifman and El-Yaniv 2017, arXiv:1705.08500 (SGR), with candidates fixed beforehand in
+    place of its binary search; Angelopoulos et al. 2021, arXiv:2110.01052 (Learn then Test).
+    """
+    _check(certainty, hits)
+    if not (0 < target < 1 and 0 < confidence < 1):
+        raise DataError(
+            f"Expected a target error and a confidence between 0 and 1, got {target} and"
+            f" {confidence}."
+        )
+    steps = steps or candidates(len(hits))
+    level = 1 - (1 - confidence) / steps
+    ordered = certainty.sort(descending=True).values
+    for step in range(steps, 0, -1):
+        j = len(hits) * step // steps
+        threshold = float(ordered[j]) if j < len(hits) else -math.inf
+        kept = certainty > threshold
+        answered, wrong = int(kept.sum()), int((kept & ~hits).sum())
+        if error_bound(wrong, answered, level) <= target:
+            return Cut(threshold, answered, wrong)
+    return None
+
+
+def _check(certainty: Tensor, hits: Tensor) -> None:
+    if len(certainty) != len(hits) or not len(hits):
+        raise DataError(
+            f"Expected arguments `certainty` and `hits` to have the same length above 0, got"
+            f" {len(certainty)} and {len(hits)}."
+        )

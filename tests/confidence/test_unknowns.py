@@ -1,0 +1,67 @@
+import numpy as np
+import pytest
+import torch
+
+from clipfg.confidence import Confidence
+from clipfg.confidence.held_out import without_classes
+from clipfg.confidence.unknowns import SCORES, auroc_on, reference_of, score
+from clipfg.functional.novelty import auroc
+from clipfg.heads import HEADS
+
+
+@pytest.fixture(scope="module")
+def fitted(world):
+    support = world.support(12)
+    head = HEADS.get("gda")().fit(support.features, support.labels)
+    return head, support, Confidence.fit(head, support, unknown=True)
+
+
+def test_the_score_that_tells_held_out_classes_best_is_kept(fitted) -> None:
+    unknowns = fitted[2].unknowns
+    assert set(unknowns.aurocs) == set(SCORES)
+    assert unknowns.aurocs[unknowns.score] == max(unknowns.aurocs.values()) > 0.6
+    assert len(unknowns.known) == len(fitted[1])
+
+
+def test_classes_that_nobody_showed_are_less_familiar(fitted, world) -> None:
+    head, _, confidence = fitted
+    x, labels = world.draw(2400, 3, classes=12)  # four classes more
+    familiar = confidence.unknowns.familiarity(confidence.calibrated(head.logits(x)), x)
+    known = labels < 8
+    assert auroc(familiar[known], familiar[~known]) > 0.6
+    assert float((familiar[~known] <= 0.05).double().mean()) > 0.1
+
+
+def test_one_known_picture_in_twenty_is_called_unknown(world) -> None:
+    called = []
+    for seed in range(15):
+        support = world.support(12, seed=200 + seed)
+        head = HEADS.get("class-mean")().fit(support.features, support.labels)
+        confidence = Confidence.fit(head, support, unknown=True)
+        x, _ = world.draw(800, 300 + seed)
+        familiar = confidence.unknowns.familiarity(confidence.calibrated(head.logits(x)), x)
+        called.append(float((familiar <= 0.05).double().mean()))
+    assert 0.02 < np.mean(called) < 0.05 + 2 * np.std(called) / np.sqrt(15)
+
+
+@pytest.mark.parametrize("name", SCORES)
+def test_on_test_pictures_the_same_heads_are_asked(fitted, world, name) -> None:
+    head, support, confidence = fitted
+    trials = without_classes(head, support, 0)
+    x, labels = world.draw(400, 6)
+    found = []
+    for trial in trials:
+        logits = confidence.factor * trial.head.logits(x)
+        values = score(name, logits, x, reference_of(name, trial.train))
+        known = np.isin(labels, trial.known)
+        found.append(auroc(values[known], values[~known]))
+    got = auroc_on(name, trials, x, labels, confidence.factor)
+    assert got == pytest.approx(np.mean(found))
+    assert auroc_on(name, trials[:1], x[:1], trials[0].known[:1], 1.0) is None
+
+
+def test_with_two_classes_there_is_none_to_leave_out(world) -> None:
+    support = world.support(6, classes=2)
+    head = HEADS.get("class-mean")().fit(support.features, support.labels)
+    assert Confidence.fit(head, support, unknown=True).unknowns is None
+    assert torch.isfinite(torch.tensor(Confidence.fit(head, support).factor))

@@ -1,0 +1,124 @@
+import math
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.stats import binom, binomtest
+
+from clipfg.errors import DataError
+from clipfg.functional.selective import (
+    abstention_threshold,
+    aurc,
+    candidates,
+    error_bound,
+    fewest_right,
+    risk_coverage,
+)
+
+SEEDS = st.integers(0, 10_000)
+
+
+def make(seed: int, n: int = 60, ties: bool = True):
+    rng = np.random.default_rng(seed)
+    certainty = rng.integers(0, 12, n) / 12 if ties else rng.random(n)
+    return torch.from_numpy(certainty), torch.from_numpy(rng.random(n) < certainty)
+
+
+@given(SEEDS)
+def test_the_curve_is_every_thresholds_error(seed) -> None:
+    certainty, hits = make(seed)
+    curve = risk_coverage(certainty, hits)
+    expected = []
+    for threshold in sorted(set(certainty.tolist()), reverse=True):
+        kept = [
+            hit for c, hit in zip(certainty.tolist(), hits.tolist(), strict=True) if c >= threshold
+        ]
+        expected.append((len(kept) / 60, 1 - sum(kept) / len(kept)))
+    np.testing.assert_allclose(torch.stack(curve, dim=1), expected)
+    assert float(curve.coverage[-1]) == 1
+
+
+@given(SEEDS)
+def test_the_area_is_the_mean_over_orders_of_ties(seed) -> None:
+    certainty, hits = make(seed, n=30)
+    rng = np.random.default_rng(seed)
+    areas = []
+    for _ in range(300):
+        order = np.lexsort((rng.random(30), -certainty.numpy()))
+        wrong = np.cumsum(~hits.numpy()[order])
+        areas.append(np.mean(wrong / np.arange(1, 31)))
+    assert aurc(certainty, hits) == pytest.approx(np.mean(areas), abs=5 * np.std(areas) / 17 + 1e-9)
+
+
+def test_a_certainty_that_says_nothing_has_the_error_rate_as_its_area() -> None:
+    assert aurc(torch.ones(8), torch.tensor([True, False] * 4)) == pytest.approx(0.5)
+    assert aurc(torch.rand(8), torch.ones(8, dtype=torch.bool)) == 0
+
+
+@pytest.mark.parametrize(("wrong", "answered"), [(0, 45), (3, 50), (49, 50), (5, 5), (0, 0)])
+@pytest.mark.parametrize("certainty", [0.9, 0.99])
+def test_the_bound_is_clopper_and_pearsons(wrong, answered, certainty) -> None:
+    bound = error_bound(wrong, answered, certainty)
+    if wrong == answered:
+        assert bound == 1
+        return
+    assert binom.cdf(wrong, answered, bound) == pytest.approx(1 - certainty)
+    two_sided = binomtest(wrong, answered).proportion_ci(2 * certainty - 1, method="exact")
+    assert bound == pytest.approx(two_sided.high)
+
+
+@pytest.mark.parametrize(
+    ("target", "certainty", "n"), [(0.05, 0.9, 45), (0.1, 0.9, 22), (0.5, 0.5, 1)]
+)
+def test_the_fewest_answers_that_can_show_a_target(target, certainty, n) -> None:
+    assert fewest_right(target, certainty) == n
+    assert error_bound(0, n, certainty) <= target + 1e-12 < error_bound(0, n - 1, certainty)
+
+
+@settings(max_examples=30)
+@given(SEEDS)
+def test_the_threshold_is_the_most_lenient_candidate_that_passes(seed) -> None:
+    certainty, hits = make(seed, n=400, ties=seed % 2 == 0)
+    cut = abstention_threshold(certainty, hits, 0.2, steps=10)
+    passed = []
+    ordered = sorted(certainty.tolist(), reverse=True)
+    for share in range(1, 11):
+        j = 40 * share
+        threshold = ordered[j] if j < 400 else -math.inf
+        kept = certainty > threshold
+        n, wrong = int(kept.sum()), int((kept & ~hits).sum())
+        if n and binom.cdf(wrong, n, 0.2) <= 0.01:
+            passed.append((threshold, n, wrong))
+    assert cut == (passed[-1] if passed else None)
+
+
+def test_the_promise_holds_over_many_calibrations() -> None:
+    """500 draws of 200 items; the true error above a threshold is known in closed form."""
+    rng = np.random.default_rng(0)
+    target, broken, answered = 0.2, 0, 0
+    for _ in range(500):
+        certainty = rng.random(200)
+        hits = rng.random(200) < certainty  # above t the error is (1 - t) / 2
+        cut = abstention_threshold(torch.from_numpy(certainty), torch.from_numpy(hits), target)
+        if cut is not None:
+            answered += 1
+            broken += (1 - max(cut.threshold, 0)) / 2 > target
+    assert answered > 100
+    assert broken <= binom.ppf(0.999, 500, 0.1)
+
+
+def test_too_few_items_promise_nothing() -> None:
+    assert [candidates(n) for n in (3, 250, 500, 10_000)] == [5, 5, 10, 20]
+    needed = fewest_right(0.05, 1 - 0.1 / 5)
+    for n, found in ((needed - 1, False), (needed, True)):
+        cut = abstention_threshold(torch.rand(n), torch.ones(n, dtype=torch.bool), 0.05)
+        assert (cut is not None) == found
+
+
+def test_what_does_not_fit_is_refused(unchecked) -> None:
+    with pytest.raises(DataError, match="same length above 0, got 0 and 0"):
+        aurc(torch.zeros(0), torch.zeros(0, dtype=torch.bool))
+    with pytest.raises(DataError, match="between 0 and 1, got 1"):
+        abstention_threshold(torch.zeros(3), torch.ones(3, dtype=torch.bool), 1.0)
