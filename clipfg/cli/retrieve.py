@@ -80,7 +80,7 @@ def retrieve(
             rich_help_panel=QUERY,
         ),
     ] = None,
-    per_class: Annotated[
+    most_per_class: Annotated[
         int | None,
         typer.Option("--per-class", help="At most so many of each label.", rich_help_panel=QUERY),
     ] = None,
@@ -134,7 +134,7 @@ def retrieve(
         raw=raw,
         where=tuple(where or ()),
         duplicate=duplicate or (DUPLICATE if dedup else None),
-        per_class=per_class,
+        per_class=most_per_class,
     )
     with progress_bar("Embedding") as progress:
         run = run_retrieve(query or [], settings, wish, queries=queries, progress=progress)

@@ -165,12 +165,27 @@ class Index:
 
 def _make(factory: str, dim: int) -> Any:
     try:
-        return faiss.index_factory(dim, factory, faiss.METRIC_INNER_PRODUCT)
+        index = faiss.index_factory(dim, factory, faiss.METRIC_INNER_PRODUCT)
     except RuntimeError as error:
         raise UsageError(
             f"Expected a FAISS factory such as Flat, IVF1024,Flat, HNSW32 or OPQ64,IVF1024,PQ64 for"
             f" keys {dim} wide, got {factory!r}: {_reason(error)}."
         ) from None
+    _without_polysemous(index)
+    return index
+
+
+def _without_polysemous(index: Any) -> None:
+    """Spare product quantisers the renumbering of their codes, which takes minutes.
+
+    It is for codes compared by Hamming distance, which no search here does; scores do not change.
+    """
+    part = faiss.downcast_index(index)
+    if hasattr(part, "do_polysemous_training"):
+        part.do_polysemous_training = False
+    for name in ("index", "base_index"):  # behind a transform, or what is refined
+        if hasattr(part, name):
+            _without_polysemous(getattr(part, name))
 
 
 def _add(index: Any, keys: Matrix, rows: Positions) -> None:

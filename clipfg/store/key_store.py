@@ -33,6 +33,8 @@ class KeyStore:
         The names that labels index.
     model, precision, fingerprint
         The encoder that made the keys; empty where it is not known.
+    prompts
+        The name of the prompt set that suits the items; empty where it is not known.
     factory
         How keys are searched: "Flat" (exact), or any description that `faiss.index_factory` takes.
     """
@@ -46,6 +48,7 @@ class KeyStore:
         model: str = "",
         precision: str = "",
         fingerprint: str = "",
+        prompts: str = "",
         index: Index | None = None,
     ) -> None:
         self.items = items
@@ -54,6 +57,7 @@ class KeyStore:
         self.model = model
         self.precision = precision
         self.fingerprint = fingerprint
+        self.prompts = prompts
         self._index = index or Index(FLAT)
 
     @classmethod
@@ -66,6 +70,7 @@ class KeyStore:
         model: str = "",
         precision: str = "",
         fingerprint: str = "",
+        prompts: str = "",
         factory: str = FLAT,
         seed: int = 0,
     ) -> Self:
@@ -83,6 +88,7 @@ class KeyStore:
             model=model,
             precision=precision,
             fingerprint=fingerprint,
+            prompts=prompts,
             index=Index(factory, seed),
         )
 
@@ -255,6 +261,7 @@ class KeyStore:
             model=self.model,
             precision=self.precision,
             fingerprint=self.fingerprint,
+            prompts=self.prompts,
             factory=self.factory,
             keys=files.write_keys(writer, self.keys),
             items=files.write_items(writer, self.items),
@@ -283,6 +290,7 @@ class KeyStore:
             model=state.model,
             precision=state.precision,
             fingerprint=state.fingerprint,
+            prompts=state.prompts,
             index=files.open_index(path, state),
         )
 

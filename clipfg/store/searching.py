@@ -25,7 +25,7 @@ Names = Callable[[Positions], list[str]]
 NOTHING = -1
 SPARE = 8
 """Candidates looked at beyond k, so that a tie at the k-th place is seen."""
-FEW = 1024
+FEW = 8192
 """Scoring fewer pairs than this costs less than waking the other cores does."""
 MOST_QUERIES = 2048
 """Queries searched at once; more of them would only take more memory."""

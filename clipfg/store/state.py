@@ -40,6 +40,7 @@ class State(BaseModel):
     model: str
     precision: str
     fingerprint: str
+    prompts: str = ""
     factory: str
     recall: float | None = None
     effort: str = ""

@@ -34,7 +34,7 @@ class Source:
     """Labelled items, and their features as a stream.
 
     `items` have the columns of a store. `fingerprint`, `model` and `precision` say who made the
-    features; they are empty where a file does not know.
+    features; they are empty where a file does not know. `prompts` suit the items.
     """
 
     name: str
@@ -45,6 +45,7 @@ class Source:
     fingerprint: str
     model: str
     precision: str
+    prompts: str
 
     def store(
         self, positions: NDArray[np.int64], keys: NDArray[np.float32], *, device: str
@@ -57,6 +58,7 @@ class Source:
             model=self.model,
             precision=self.precision,
             fingerprint=self.fingerprint,
+            prompts=self.prompts,
         )
         store.device = device
         return store
@@ -101,8 +103,8 @@ def _of_store(settings: Settings, path: Path) -> Source:
     kept = kept[: settings.limit]
     parts = [kept[start : start + ROWS] for start in range(0, len(kept), ROWS)]
     batches = ((rows, np.array(store.keys[rows])) for rows in parts)
-    made_by = (store.fingerprint, store.model, store.precision)
-    return Source(path.name, store.items, labels, store.classes, batches, *made_by)
+    about = (store.fingerprint, store.model, store.precision, store.prompts)
+    return Source(path.name, store.items, labels, store.classes, batches, *about)
 
 
 def stored_data(path: Path) -> Data:
@@ -146,7 +148,8 @@ def _of_data(
     stream = feature_batches(data, encoder, settings, cache, failures.add, progress)
     batches = ((batch.positions, batch.vectors) for batch in stream)
     table, labels = data.manifest.table, data.manifest.labels
-    return Source(manifest.name, table, labels, data.classes, batches, *made_by)
+    prompts = manifest.prompts
+    return Source(manifest.name, table, labels, data.classes, batches, *made_by, prompts)
 
 
 def open_encoder_for(data: Data, settings: Settings, cache: EmbeddingCache) -> Encoder | None:

@@ -2,7 +2,7 @@
 
 import base64
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -98,7 +98,8 @@ def run_demos(photo: Path, settings: Settings, *, chat: str, data_urls: bool) ->
         if settings.lvlm is not None:
             answerer = Answerer(*open_lvlm(settings, encoder.device, cache), cache, settings.resume)
         query = _embed(manifest, encoder, cache)
-        prompts, ensemble = choose_prompts(settings, manifest), choose_ensemble(settings)
+        suited = replace(manifest, prompts=store.prompts or manifest.prompts)
+        prompts, ensemble = choose_prompts(settings, suited), choose_ensemble(settings)
         texts = class_weights(encoder, prompts, store.classes, cache, ensemble, seed=settings.seed)
         demonstrator = Demonstrator(store, plan, store.classes, encoder.fingerprint, texts)
         uri = manifest.uris[0]

@@ -109,6 +109,7 @@ def run_build(
             model=new.model,
             precision=new.precision,
             fingerprint=new.fingerprint,
+            prompts=new.prompts,
             factory=factory or (held.factory if held else "Flat"),
             seed=settings.seed,
         )
@@ -131,18 +132,18 @@ def run_build(
 
 def store_in_memory(
     settings: Settings, failures: Failures, progress: Progress | None = None
-) -> tuple[KeyStore, str]:
-    """The store that `run_build` would write, kept nowhere, and the prompt set that suits it."""
+) -> KeyStore:
+    """The store that `run_build` would write, kept nowhere."""
     new = _embedded(settings, None, failures, "", progress)
-    store = KeyStore.of(
+    return KeyStore.of(
         new.items,
         new.keys,
         classes=new.classes,
         model=new.model,
         precision=new.precision,
         fingerprint=new.fingerprint,
+        prompts=new.prompts,
     )
-    return store, new.prompts
 
 
 def run_add(
@@ -219,6 +220,7 @@ def store_info(settings: Settings) -> dict[str, Any]:
         "model": store.model or None,
         "precision": store.precision or None,
         "fingerprint": store.fingerprint[:12] or None,
+        "prompts": store.prompts or None,
         "classes": len(store.classes) if store.classes else 0,
         "labelled": int((store.labels >= 0).sum()),
         "splits": {row["values"] or "none": row["counts"] for row in splits},

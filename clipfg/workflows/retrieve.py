@@ -33,6 +33,8 @@ from clipfg.workflows.searching import Wish, search
 
 K = 10
 """Hits of a query unless --top-k says otherwise."""
+GENERAL = "general"
+"""Prompts for a store that knows of none that suit it, as stores of earlier versions do."""
 SAMPLE = 16_384
 """Keys from which the spread of a query's cosines is taken, at most."""
 
@@ -119,11 +121,11 @@ def run_retrieve(
     if settings.prompts is not None:
         load_prompts(settings.prompts)  # a misspelt name costs no embedding
     failures = Failures()
-    store, suited = _open(settings, failures, progress)
+    store = _open(settings, failures, progress)
     mask = parse_where(wish.where, store) if wish.where else None
     with open_cache(settings) as cache:
         encoder = _query_encoder(settings, store, cache)
-        prompts = None if wish.raw else load_prompts(settings.prompts or suited)
+        prompts = None if wish.raw else load_prompts(settings.prompts or store.prompts or GENERAL)
         wording = Wording(prompts, store.classes)
         usable, vectors, above = _vectors(
             asked, wish, wording, store, encoder, cache, settings, failures
@@ -137,14 +139,12 @@ def run_retrieve(
     return RetrieveRun(tuple(found), store, len(failures))
 
 
-def _open(
-    settings: Settings, failures: Failures, progress: Progress | None
-) -> tuple[KeyStore, str]:
-    """What is searched, and the prompt set that suits it."""
+def _open(settings: Settings, failures: Failures, progress: Progress | None) -> KeyStore:
+    """What is searched."""
     if settings.store is not None:
         store = KeyStore.load(settings.store)
         store.device = settings.device
-        return store, "general"
+        return store
     if settings.dataset is None:
         raise UsageError(
             "Expected --store DIR or --dataset NAME|PATH to search in, got neither; try --dataset"

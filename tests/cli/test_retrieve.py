@@ -131,6 +131,24 @@ def test_prompts_and_raw_texts(home, capsys) -> None:
     assert found(capsys, sentence, *store) == found(capsys, sentence, *store, "--raw")
 
 
+def test_a_store_brings_the_prompts_that_suit_it(home, capsys, tmp_path) -> None:
+    name = synthflora.species()[3].name
+    store = KeyStore.load(home / "store")
+    assert store.prompts == "synthflora"
+    store.prompts = ""  # as one of an earlier version
+    store.save(tmp_path / "older")
+    scores = [
+        found(capsys, name, "--store", str(path), *more)[0]["score"]
+        for path, *more in (
+            (home / "store",),
+            (tmp_path / "older", "--prompts", "synthflora"),
+            (tmp_path / "older",),
+            (home / "store", "--prompts", "general"),
+        )
+    ]
+    assert scores[0] == scores[1] != scores[2] == scores[3]
+
+
 def test_many_queries_come_grouped(home, capsys, tmp_path) -> None:
     (tmp_path / "queries.txt").write_text(
         "# two\na blue flower\n\nsynthflora:0/val/3\n" + "gone.jpg\na blue flower\n"

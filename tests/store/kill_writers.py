@@ -10,17 +10,27 @@ one tried, add it to `OPERATIONS`.
 import argparse
 import os
 import random
+import shutil
 import signal
+import statistics
 import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
+import faiss
+import torch
+
+from clipfg.settings import Settings
 from clipfg.store import KeyStore, has_store, merge, verify, writing
+from clipfg.workflows.coreset import run_coreset
 from tests.store.stores import CLASSES, clustered, make, same, table
 
 Operation = Callable[[Path], None]
+START, SOURCE, FINISHED = "start", "source", "finished"
+"""Folders beside the stores that are written: what most of them begin as, what a coreset is made
+of, and what an operation ends with where nobody kills it."""
 
 
 def build(path: Path) -> None:
@@ -45,7 +55,22 @@ def remove(path: Path) -> None:
         store.commit(writer)
 
 
-OPERATIONS: dict[str, Operation] = {"build": build, "add": add, "remove": remove}
+def coreset(path: Path) -> None:
+    """As `clipfg coreset`: a few keys of another store in the place of what there is."""
+    source, cache = path.with_name(SOURCE), path.with_name("cache")
+    run_coreset(
+        Settings.resolve(
+            store=source, output=path, cache_dir=cache, strategy="keco-online", per_class="200"
+        )
+    )
+
+
+OPERATIONS: dict[str, Operation] = {
+    "build": build,
+    "add": add,
+    "remove": remove,
+    "coreset": coreset,
+}
 
 
 def run(kills: int, seed: int, folder: Path) -> Counter[tuple[str, str]]:
@@ -56,13 +81,20 @@ def run(kills: int, seed: int, folder: Path) -> Counter[tuple[str, str]]:
     chance = random.Random(seed)
     outcomes: Counter[tuple[str, str]] = Counter()
     names = list(OPERATIONS)
+    faiss.omp_set_num_threads(1)  # threads of OpenMP do not outlive a fork
+    torch.set_num_threads(1)
+    make(1500, 64, seed=2).save(folder / START)
+    make(1500, 64, seed=3).save(folder / SOURCE)
+    ends: dict[tuple[str, bool], tuple[float, KeyStore]] = {}
     for kill in range(kills):
         name, path = names[kill % len(names)], folder / f"store{kill}"
         first = name == "build" and chance.random() < 0.5
         if not first:
-            make(1500, 64, seed=2).save(path)
+            shutil.copytree(folder / START, path)
         old = KeyStore.load(path) if has_store(path) else None
-        seconds, new = finished(OPERATIONS[name], path, folder / "finished")
+        if (name, first) not in ends:
+            ends[name, first] = finished(OPERATIONS[name], path, folder / FINISHED)
+        seconds, new = ends[name, first]
         killed(OPERATIONS[name], path, chance.uniform(0, 2 * seconds))
         outcomes[name, looked_at(path, old, new)] += 1
         OPERATIONS[name](path)  # what a dead writer leaves is in nobody's way
@@ -88,31 +120,41 @@ def looked_at(path: Path, old: KeyStore | None, new: KeyStore) -> str:
 
 def finished(operation: Operation, path: Path, copy: Path) -> tuple[float, KeyStore]:
     """How long an operation takes that nothing happens to, and what it ends with."""
-    if has_store(path):
-        KeyStore.load(path).save(copy)
-    elif has_store(copy):
-        copy.joinpath("store.json").unlink()
-    started = time.perf_counter()
-    operation(copy)
-    return time.perf_counter() - started, KeyStore.load(copy)
+    times = []
+    for _ in range(3):
+        shutil.rmtree(copy, ignore_errors=True)
+        if has_store(path):
+            shutil.copytree(path, copy)
+        child, started = begun(operation, copy), time.perf_counter()
+        assert os.waitpid(child, 0)[1] == 0
+        times.append(time.perf_counter() - started)
+    return statistics.median(times), KeyStore.load(copy)
 
 
 def killed(operation: Operation, path: Path, delay: float) -> None:
     """A process that does `operation`, killed after `delay` seconds unless it is done by then."""
-    reader, writer = os.pipe()
-    child = os.fork()
-    if child == 0:
-        try:
-            os.write(writer, b"x")
-            operation(path)
-        finally:
-            os._exit(0)
-    os.read(reader, 1)
+    child = begun(operation, path)
     time.sleep(delay)
     os.kill(child, signal.SIGKILL)
     os.waitpid(child, 0)
+
+
+def begun(operation: Operation, path: Path) -> int:
+    """A process that has just begun to do `operation`."""
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            os.write(writer, b"x")
+            operation(path)
+            code = 0
+        finally:
+            os._exit(code)
+    os.read(reader, 1)
     os.close(reader)
     os.close(writer)
+    return child
 
 
 def main() -> None:

@@ -67,7 +67,7 @@ def found_ids(store: KeyStore, positions: np.ndarray) -> list[str]:
 
 def same(first: KeyStore, second: KeyStore) -> bool:
     """Whether two stores hold the same, bit for bit."""
-    about = ("classes", "model", "precision", "fingerprint", "factory")
+    about = ("classes", "model", "precision", "fingerprint", "prompts", "factory")
     return (
         first.items.equals(second.items)
         and np.array_equal(first.keys, second.keys)

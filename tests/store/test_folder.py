@@ -125,6 +125,14 @@ def test_a_state_that_is_no_state(path, text) -> None:
         KeyStore.load(path)
 
 
+def test_a_state_that_knows_of_no_prompts_still_opens(path) -> None:
+    state = json.loads((path / "store.json").read_text())
+    del state["prompts"]
+    (path / "store.json").write_text(json.dumps(state))
+    assert KeyStore.load(path).prompts == ""
+    assert verify(path) == []
+
+
 def test_no_store_and_a_folder_of_other_things(tmp_path) -> None:
     with pytest.raises(StoreError, match="clipfg index build"):
         KeyStore.load(tmp_path / "none")

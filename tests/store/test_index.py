@@ -191,3 +191,20 @@ def test_a_damaged_index_is_one_sentence(tmp_path) -> None:
     file.write_bytes(b"x" * file.stat().st_size)
     with pytest.raises(StoreError, match="Expected a FAISS index in"):
         KeyStore.load(tmp_path)
+
+
+@pytest.mark.parametrize("factory", ["PQ8x4", "OPQ8,PQ8x4", "IVF4,PQ8x4", "PQ8x4,RFlat"])
+def test_codes_are_not_renumbered_and_find_the_same(factory) -> None:
+    keys = clustered(600, 16, seed=0)
+    plain, ours = (
+        faiss.index_factory(16, factory, faiss.METRIC_INNER_PRODUCT),
+        indexes._make(factory, 16),
+    )
+    for index in (plain, ours):
+        index.train(keys)
+        index.add(keys)
+    expected, got = plain.search(keys[:50], 10)[0], ours.search(keys[:50], 10)[0]
+    np.testing.assert_allclose(got, expected, atol=1e-5)
+    inner = faiss.downcast_index(ours.base_index if "RFlat" in factory else ours)
+    inner = faiss.downcast_index(inner.index) if "OPQ" in factory else inner
+    assert not inner.do_polysemous_training
