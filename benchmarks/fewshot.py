@@ -112,6 +112,7 @@ def needed(name: str, classes: int) -> float:
         "tip-adapter": 3 * judged * n,
         "tip-adapter-f": 3 * judged * n,
         "ape": 3 * judged * n,
+        "ape-t": 3 * judged * n,
         "lp++": 5 * n * classes,
         "linear-probe": 4 * n * classes,
         "scikit-learn logistic": 6 * n * classes,
