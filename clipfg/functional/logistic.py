@@ -49,7 +49,10 @@ class Basis:
         return cls(centred @ vectors, centre, values[spanned].to(x.dtype), vectors)
 
     def part(self, which: Tensor) -> "Basis":
-        """Some of the rows, in the same directions: any that span them serve as well."""
+        """Some of the rows, in the same directions and with the same spectrum.
+
+        The other rows move where a fit begins and how fast it gets on, never where it ends.
+        """
         return replace(self, rows=self.rows[which])
 
     def path(

@@ -15,7 +15,10 @@ from clipfg.heads.support import FOLDS, Support
 
 MEMBERS = ("whitened-mean", "gda", "linear-probe")
 FEW = 4
-"""Shots below which folds would train on so much less that they would judge another problem."""
+"""Shots below which folds would train on so much less that they would judge another problem.
+
+The whitened mean alone then: on supports drawn from four data sets no other head, nor a blend with
+one, gained on it at one or two shots without losing as much on another data set."""
 ONE_SHOT = 1.5
 """The factor on pictures with one shot, where nothing is held out to measure it on."""
 _PRIOR = 10.0
