@@ -1,5 +1,6 @@
 """Multinomial logistic regression with an L2 penalty, by preconditioned L-BFGS."""
 
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import torch
@@ -21,44 +22,68 @@ class Linear(NamedTuple):
         return x @ self.weights.T + self.bias
 
 
-def logistic_path(
-    x: Float[Tensor, "n d"],
-    labels: Int[Tensor, " n"],
-    classes: int,
-    costs: tuple[float, ...],
-    iterations: int = 30,
-    tolerance: float = 1e-5,
-) -> list[Linear]:
-    """The minimisers of `C sum_i -log p(y_i | x_i) + |W|^2 / 2`, one for each `C` of `costs`.
-
-    That is scikit-learn's objective; the bias is not penalised. Each fit begins from the one
-    before. `iterations` bounds L-BFGS's steps for each, `tolerance` is on the largest gradient.
+@dataclass(frozen=True)
+class Basis:
+    """Rows in the directions of their own covariance, decomposed once for many fits.
 
     Features of CLIP lie in a narrow cone, in which the problem is badly conditioned. Centring
     moves only the bias. Then `W = V P` is solved for `V`, with `P = (S / c + I / Cn)^(-1/2)` and
     `S` the covariance of `x`: where all classes are equally likely the Hessian is close to `P^-2`.
-
-    Raises `DataError` for no rows and costs that are not above 0.
     """
-    if not len(x) or not costs or min(costs) <= 0:
-        raise DataError(f"Expected rows and costs above 0, got {len(x)} rows and costs {costs}.")
-    n = len(x)
-    centre = x.mean(dim=0)
-    values, vectors = torch.linalg.eigh((x - centre).double().T @ (x - centre).double() / n)
-    spanned = values > values.max() * 1e-9  # of fewer rows than columns, all that W can lie in
-    values, vectors = values[spanned], vectors[:, spanned]
-    basis = (x - centre) @ vectors.to(x.dtype)
-    spectrum = values.to(x.dtype)
-    weights, bias = x.new_zeros(classes, basis.shape[1]), x.new_zeros(classes)
-    path = []
-    for cost in costs:
-        scale = (spectrum / classes + 1 / (cost * n)).rsqrt()
-        weights, bias = _minimise(
-            basis, labels, weights, bias, scale, 1 / (cost * n), iterations, tolerance
-        )
-        turned = weights @ vectors.to(x.dtype).T
-        path.append(Linear(turned, bias - turned @ centre))
-    return path
+
+    rows: Float[Tensor, "n r"]
+    centre: Float[Tensor, " d"]
+    spectrum: Float[Tensor, " r"]
+    vectors: Float[Tensor, "d r"]
+
+    @classmethod
+    def of(cls, x: Float[Tensor, "n d"]) -> "Basis":
+        """Decompose the covariance. Raises `DataError` for no rows."""
+        if not len(x):
+            raise DataError("Expected rows to fit a logistic regression to, got none.")
+        centre = x.mean(dim=0)
+        centred = x - centre
+        values, vectors = torch.linalg.eigh(centred.double().T @ centred.double() / len(x))
+        spanned = values > values.max() * 1e-9  # of fewer rows than columns, all of W lies in it
+        vectors = vectors[:, spanned].to(x.dtype)
+        return cls(centred @ vectors, centre, values[spanned].to(x.dtype), vectors)
+
+    def part(self, which: Tensor) -> "Basis":
+        """Some of the rows, in the same directions and with the same spectrum.
+
+        The other rows move where a fit begins and how fast it gets on, never where it ends.
+        """
+        return replace(self, rows=self.rows[which])
+
+    def path(
+        self,
+        labels: Int[Tensor, " n"],
+        classes: int,
+        costs: tuple[float, ...],
+        iterations: int = 30,
+        tolerance: float = 1e-5,
+    ) -> list[Linear]:
+        """The minimisers of `C sum_i -log p(y_i | x_i) + |W|^2 / 2`, one for each `C` of `costs`.
+
+        That is scikit-learn's objective; the bias is not penalised. Each fit begins from the one
+        before. `iterations` bounds L-BFGS's steps for each, `tolerance` is on the largest gradient.
+
+        Raises `DataError` for no rows and costs that are not above 0.
+        """
+        n = len(self.rows)
+        if not n or not costs or min(costs) <= 0:
+            raise DataError(f"Expected rows and costs above 0, got {n} rows and costs {costs}.")
+        weights = self.rows.new_zeros(classes, self.rows.shape[1])
+        bias = self.rows.new_zeros(classes)
+        path = []
+        for cost in costs:
+            scale = (self.spectrum / classes + 1 / (cost * n)).rsqrt()
+            weights, bias = _minimise(
+                self.rows, labels, weights, bias, scale, 1 / (cost * n), iterations, tolerance
+            )
+            turned = weights @ self.vectors.T
+            path.append(Linear(turned, bias - turned @ self.centre))
+        return path
 
 
 def _minimise(

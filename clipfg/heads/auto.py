@@ -15,7 +15,10 @@ from clipfg.heads.support import FOLDS, Support
 
 MEMBERS = ("whitened-mean", "gda", "linear-probe")
 FEW = 4
-"""Shots below which folds would train on so much less that they would judge another problem."""
+"""Shots below which folds would train on so much less that they would judge another problem.
+
+The whitened mean alone then: on supports drawn from four data sets, every head and every blend with
+it that did better on one of them at one or two shots did worse on another."""
 ONE_SHOT = 1.5
 """The factor on pictures with one shot, where nothing is held out to measure it on."""
 _PRIOR = 10.0

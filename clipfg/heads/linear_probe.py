@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from clipfg.functional.logistic import Linear, logistic_path
+from clipfg.functional.logistic import Basis
 from clipfg.functional.similarity import cosine_logits
 from clipfg.heads.base import Head
 from clipfg.heads.support import Support, accuracy
@@ -14,8 +14,11 @@ from clipfg.heads.support import Support, accuracy
 COSTS = (1.0, 10.0, 31.6, 100.0, 316.0, 1000.0)
 ONE_SHOT = 10.0
 _FOLDS = 3
-_SETTLED = 15
-"""Steps after which accuracy changes little, long before the weights have settled."""
+_SETTLED = 5
+"""Steps after which costs rank as they will in the end, long before the weights have settled; each
+cost begins from the one before."""
+_COLD = 15
+"""Steps after which accuracy changes little from a standing start."""
 _LARGE = 1e9  # n c d from which one fold has to do
 
 
@@ -49,7 +52,7 @@ class LinearProbe(Head):
     bias_: Tensor
     cost_: float
 
-    def __init__(self, cost: float | None = None, iterations: int = 100, seed: int = 0) -> None:
+    def __init__(self, cost: float | None = None, iterations: int = 40, seed: int = 0) -> None:
         self.cost = cost
         self.iterations = iterations
         self.seed = seed
@@ -64,31 +67,37 @@ class LinearProbe(Head):
         return self._learn(Support.of(self.name, features, labels, text_weights), texts=False)
 
     def _learn(self, support: Support, texts: bool) -> Self:
-        self.cost_ = self._choose(support, texts) if self.cost is None else self.cost
-        linear = _path(support, texts, (self.cost_,), self.iterations)[0]
+        basis, labels = _problem(support, texts)
+        self.cost_ = self._choose(support, basis, labels) if self.cost is None else self.cost
+        linear = basis.path(labels, support.classes, (self.cost_,), self.iterations)[0]
         self.weights_, self.bias_ = linear.weights, linear.bias
         return self
 
-    def _choose(self, support: Support, texts: bool) -> float:
+    def _choose(self, support: Support, basis: Basis, labels: Tensor) -> float:
         large = len(support) * support.classes * support.features.shape[1] > _LARGE
-        splits = support.splits(self.seed, most=5 if large else _FOLDS)
-        if not splits:
+        folds = support.folds(self.seed, most=5 if large else _FOLDS)
+        count = int(folds.max()) + 1
+        if not count:
             return ONE_SHOT
-        right = dict.fromkeys(COSTS, 0.0)
-        for train, held in splits[: 1 if large else None]:
-            path = _path(train, texts, COSTS, _SETTLED)
-            for cost, linear in zip(COSTS, path, strict=True):
-                hits = accuracy(linear(support.features[held]), support.labels[held])
-                right[cost] += hits * len(held)
-        return max(COSTS, key=lambda cost: right[cost])
+        right = torch.zeros(len(COSTS), dtype=torch.float64)
+        for fold in range(1 if large else count):
+            held = folds == fold
+            given = _given(held, len(labels))
+            path = basis.part(given).path(labels[given], support.classes, COSTS, _SETTLED)
+            x, truth = support.features[held], support.labels[held]
+            right += torch.tensor([accuracy(linear(x), truth) * len(x) for linear in path])
+        return COSTS[int(right.argmax())]
 
     def held_out(self, support: Support, rows: Int[Tensor, " m"]) -> Float[Tensor, "m c"]:
         """Logits of pictures of the support by fits to the other folds, at the `C` chosen."""
+        basis, labels = _problem(support, texts=False)
         folds = support.folds(self.seed)
         found = support.features.new_zeros(len(rows), support.classes)
         for fold in range(int(folds.max()) + 1):
             own = folds[rows] == fold
-            linear = _path(support.rows(folds != fold), False, (self.cost_,), _SETTLED)[0]
+            given = _given(folds == fold, len(labels))
+            part = basis.part(given)
+            linear = part.path(labels[given], support.classes, (self.cost_,), _COLD)[0]
             found[own] = linear(support.features[rows[own]])
         return found
 
@@ -98,9 +107,15 @@ class LinearProbe(Head):
         return cosine_logits(features.float(), self.weights_) + self.bias_
 
 
-def _path(support: Support, texts: bool, costs: tuple[float, ...], iterations: int) -> list[Linear]:
+def _problem(support: Support, texts: bool) -> tuple[Basis, Tensor]:
+    """The pictures, and after them the texts as one more shot of each class where asked for."""
     x, labels = support.features, support.labels
     if texts and support.texts is not None:
         x = torch.cat([x, support.texts])
         labels = torch.cat([labels, torch.arange(support.classes, device=labels.device)])
-    return logistic_path(x, labels, support.classes, costs, iterations)
+    return Basis.of(x), labels
+
+
+def _given(held: Tensor, count: int) -> Tensor:
+    """What a fold learns from: all pictures that it does not hold out, and all texts."""
+    return torch.cat([~held, held.new_ones(count - len(held))])
