@@ -35,8 +35,8 @@ def with_labels(settings: Settings, data: Data) -> tuple[Data, Data | None]:
 def _only_listed(data: Data, file: Path) -> Manifest:
     """The manifest with the labels of the pictures that a file names, and no others.
 
-    A label in the file wins over the data's. Raises `DataError` for an id that the data lacks, a
-    label outside its classes, and a picture without a label in either.
+    A label in the file wins over the data's; one that has none in either may be asked about again.
+    Raises `DataError` for an id that the data lacks and a label outside its classes.
     """
     manifest = data.manifest
     ids, given = read_support_file(file)
@@ -52,7 +52,7 @@ def _only_listed(data: Data, file: Path) -> Manifest:
         row = rows[identity]
         known = int(manifest.labels[row])
         if name is None and known == UNLABELLED:
-            continue  # listed, not labelled yet: it may be asked about again
+            continue  # listed, not labelled yet
         assert name is None or classes is not None
         labels[row] = classes.index(name) if classes and name is not None else known
     columns = {name: manifest.table[name] for name in manifest.table.column_names}
