@@ -24,17 +24,18 @@ from clipfg.data.loading import load_dataset
 from clipfg.data.pictures import decode
 from clipfg.data.sources import read
 from clipfg.embedding.feature_files import read_features
-from clipfg.functional.calibration import temperature
 from clipfg.functional.neighbours import nearest_neighbours
+from clipfg.functional.scaling import fit_temperature
 from clipfg.functional.similarity import unit_norm
 from clipfg.heads import HEADS
-from clipfg.heads.held_out import held_out_logits
+from clipfg.heads.held_out import by_folds, held_out_logits
 from clipfg.heads.support import Support
 from clipfg.mining.confident_learning import confident_learning
 from clipfg.mining.outliers import outliers
 from clipfg.mining.same_picture import likeness, sketch
 from clipfg.types import Features
-from clipfg.workflows.lint_checks import HEAD, LIKELY, NEIGHBOURS
+from clipfg.workflows.lint_checks import NEIGHBOURS
+from clipfg.workflows.lint_labels import HEAD, LIKELY
 from clipfg.workflows.near_copies import PAIRS, SAME
 
 SHARE = 0.05
@@ -85,9 +86,9 @@ def plant(x: Tensor, truth: Tensor, kind: str) -> Tensor:
 def checks(x: Tensor, given: Tensor) -> dict[str, tuple[Tensor, Tensor]]:
     """Each check's flags and scores: what `clipfg lint` does, its parts, and neighbours' votes."""
     support = Support.of("lint", x, given, None)
-    logits, _ = held_out_logits(lambda: HEADS.get(HEAD)(), support)
-    odds = (logits / temperature(logits, given)).softmax(dim=1)
-    doubts = confident_learning(odds, given)
+    logits, _ = held_out_logits(by_folds(HEADS.get(HEAD)().fit(x, given), support, 0))
+    odds = (fit_temperature(logits, given) * logits).softmax(dim=1)
+    doubts = confident_learning([odds], given, support.classes)
     doubt = 1 - doubts.confidence
     lowest = torch.zeros(len(x), dtype=torch.bool)
     lowest[doubt.argsort(descending=True)[: int(SHARE * len(x))]] = True

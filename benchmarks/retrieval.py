@@ -139,7 +139,7 @@ def composed_tables(given: argparse.Namespace, cache_dir: Path) -> None:
     settings = Settings.resolve(
         dataset=given.dataset, model=f"hf:{given.model}", precision="fp32", cache_dir=cache_dir
     )
-    store, _ = store_in_memory(settings, Failures())
+    store = store_in_memory(settings, Failures())
     with EmbeddingCache(cache_dir) as cache:
         encoder = load_encoder(f"hf:{given.model}", precision="fp32")
         names = store.classes.names if store.classes else ()

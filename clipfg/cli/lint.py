@@ -59,7 +59,7 @@ def lint(
     from clipfg.cli.console import progress_bar, stderr
     from clipfg.cli.output import chosen_format, print_rows
     from clipfg.workflows.lint import run_lint
-    from clipfg.workflows.lint_checks import KINDS
+    from clipfg.workflows.lint_findings import KINDS
 
     form = chosen_format(settings.format)
     with progress_bar("Embedding") as progress:

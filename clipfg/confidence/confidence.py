@@ -9,14 +9,15 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from clipfg.confidence import unknowns as unknown_classes
-from clipfg.confidence.held_out import Unseen, by_folds, joined
 from clipfg.confidence.unknowns import Unknowns
+from clipfg.confidence.unseen_classes import Unseen
 from clipfg.errors import DataError
 from clipfg.functional.conformal import class_quantiles, conformal_quantile, fewest_calibrating
 from clipfg.functional.scaling import fit_temperature
 from clipfg.functional.selective import Cut, abstention_threshold
 from clipfg.functional.similarity import top_classes
 from clipfg.heads import Head
+from clipfg.heads.held_out import by_folds, held_out_logits
 from clipfg.heads.support import Support
 
 CERTAINTY = 0.9
@@ -77,7 +78,7 @@ class Confidence:
         heads have learnt from fewer pictures, so that promises err on the careful side as a rule,
         and are no theorem.
 
-        `trials` are `held_out.without_classes(...)`, where the caller has them already.
+        `trials` are `without_classes(...)`, where the caller has them already.
 
         Raises `DataError` where nothing can be held out: one picture of each class.
         """
@@ -91,8 +92,7 @@ class Confidence:
                     "Expected two pictures of a class to learn confidence from, got one of each;"
                     " add pictures, or name others by --calibration SPLIT."
                 )
-            parts = [fold.head.logits(support.features[fold.rows]) for fold in folds]
-            logits, rows = joined(folds, parts)
+            logits, rows = held_out_logits(folds)
             labels, features = support.labels[rows], support.features[rows]
         factor = fit_temperature(logits, labels)
         found = None

@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from clipfg.confidence.held_out import Held, Unseen, by_folds, joined, without_classes
+from clipfg.confidence.unseen_classes import Unseen, without_classes
 from clipfg.functional.novelty import (
     auroc,
     energy,
@@ -18,6 +18,7 @@ from clipfg.functional.novelty import (
 )
 from clipfg.functional.similarity import unit_norm
 from clipfg.heads import Head
+from clipfg.heads.held_out import Held, by_folds, joined
 from clipfg.heads.support import Support
 
 SCORES = ("softmax", "energy", "concept-softmax", "neighbour")
@@ -97,7 +98,7 @@ class Unknowns:
             known = score(best, factor * logits, features, reference)
         else:
             folds = by_folds(head, support, seed)
-            known, _ = joined(folds, [_own_score(best, fold, support, factor) for fold in folds])
+            known, _ = joined(folds, [_own_score(best, fold, factor) for fold in folds])
         return cls(best, known, reference, aurocs)
 
     def familiarity(
@@ -108,9 +109,8 @@ class Unknowns:
         return familiarity(values, self.known)
 
 
-def _own_score(name: str, fold: Held, support: Support, factor: float) -> Tensor:
-    x = support.features[fold.rows]
-    return score(name, factor * fold.head.logits(x), x, reference_of(name, fold.train))
+def _own_score(name: str, fold: Held, factor: float) -> Tensor:
+    return score(name, factor * fold.logits, fold.features, reference_of(name, fold.train))
 
 
 def held_out_auroc(name: str, trials: list[Unseen], support: Support, factor: float) -> float:

@@ -7,6 +7,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from clipfg.coresets.base import Selection
+from clipfg.functional.farthest_first import farthest_first
 
 
 class KCenter(Selection):
@@ -29,11 +30,4 @@ class KCenter(Selection):
         generator: torch.Generator,  # noqa: ARG002
     ) -> Int[Tensor, " m"]:
         """The first `m` of the traversal; of equally far rows the first."""
-        chosen = torch.empty(m, dtype=torch.long, device=rows.device)
-        closest = torch.full((len(rows),), -torch.inf, device=rows.device)
-        chosen[0] = (rows @ rows.mean(dim=0)).argmax()
-        for i in range(1, m):
-            closest = torch.maximum(closest, rows @ rows[chosen[i - 1]])
-            closest[chosen[i - 1]] = torch.inf  # never twice, also where all rows are equal
-            chosen[i] = closest.argmin()
-        return chosen
+        return farthest_first(rows, m)

@@ -5,8 +5,16 @@ from dataclasses import asdict, dataclass, field
 from html import escape
 from typing import Any, Self
 
-from clipfg.errors import DataError
 from clipfg.evaluation import html
+from clipfg.evaluation.cells import (
+    accuracy_chart,
+    cell_fields,
+    difference_cells,
+    difference_columns,
+    in_percent,
+    reading,
+    star,
+)
 from clipfg.evaluation.curves import Chart, Curve
 from clipfg.evaluation.intervals import Estimate
 from clipfg.evaluation.repeated import Difference
@@ -68,7 +76,6 @@ class BudgetCurve:
         """A row per cell, with figures as shares from 0 to 1."""
         rows = []
         for cell in self.cells:
-            gain = cell.against.estimate if cell.against else None
             rows.append(
                 {
                     "strategy": cell.strategy,
@@ -78,10 +85,7 @@ class BudgetCurve:
                     "low": cell.top1.low,
                     "high": cell.top1.high,
                     "draws": len(cell.by_draw),
-                    "difference": gain.value if gain else None,
-                    "difference_low": gain.low if gain else None,
-                    "difference_high": gain.high if gain else None,
-                    "p_value": cell.against.p_value if cell.against else None,
+                    **difference_columns(cell.against),
                     "seconds": cell.seconds,
                 }
             )
@@ -94,10 +98,8 @@ class BudgetCurve:
         """
         table: dict[str, dict[str, str]] = {}
         for cell in self.cells:
-            half = 50 * (cell.top1.high - cell.top1.low)
-            star = "*" if cell.against and cell.against.p_value < 0.05 else " "
             budget = "all" if cell.per_class is None else str(cell.per_class)
-            text = f"{100 * cell.top1.value:.1f} ±{half:.1f}{star}"
+            text = in_percent(cell.top1) + star(cell.against)
             table.setdefault(cell.strategy, {})[budget] = text
         columns = dict.fromkeys(budget for row in table.values() for budget in row)
         return [
@@ -114,12 +116,8 @@ class BudgetCurve:
             places = tuple(float(cell.per_class) for cell in own if cell.per_class is not None)
             label = name if places else f"{name} ({own[0].keys:,.0f} keys)"
             curves.append(Curve(label, places, estimates, level=not places))
-        return Chart(
-            title=" · ".join(self.context[k] for k in ("data", "model") if self.context.get(k)),
-            x_label="keys of each class",
-            y_label="right by the nearest key",
-            curves=tuple(curves),
-            log_x=True,
+        return accuracy_chart(
+            self.context, "keys of each class", "right by the nearest key", curves
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -129,17 +127,10 @@ class BudgetCurve:
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> Self:
         """What `to_json` wrote. Raises `DataError` for anything else."""
-        if content.get("kind") != KIND or content.get("schema") != SCHEMA:
-            raise DataError(
-                f"Expected a {KIND} of schema {SCHEMA}, got {content.get('kind')!r} of"
-                f" {content.get('schema')!r}; another version of clipfg may have written it."
-            )
-        try:
+        with reading(content, KIND, SCHEMA):
             own = {key: content[key] for key in cls.__dataclass_fields__}
-            cells = tuple(_cell(cell) for cell in own.pop("cells"))
+            cells = tuple(BudgetCell(**cell_fields(cell, "by_draw")) for cell in own.pop("cells"))
             return cls(cells=cells, **own | {"remarks": tuple(own["remarks"])})
-        except (KeyError, TypeError) as error:
-            raise DataError(f"Expected a whole {KIND}, got one that lacks {error}.") from None
 
     def to_html(self) -> str:
         """The whole page: the figure, a table of every number, and what they mean."""
@@ -167,30 +158,13 @@ class BudgetCurve:
         return html.page(f"{self.context.get('data', '')} coresets".strip(), parts)
 
 
-def _cell(content: Mapping[str, Any]) -> BudgetCell:
-    against = content["against"]
-    return BudgetCell(
-        **{
-            **content,
-            "top1": Estimate(**content["top1"]),
-            "by_draw": tuple(content["by_draw"]),
-            "against": against and Difference(Estimate(**against["estimate"]), against["p_value"]),
-        }
-    )
-
-
 def _row(cell: BudgetCell) -> str:
-    points = p_value = ""
-    if cell.against:
-        gain, p_value = cell.against.estimate, f"{cell.against.p_value:.2g}"
-        points = f"{100 * gain.value:+.1f} ({100 * gain.low:+.1f} to {100 * gain.high:+.1f})"
     cells = (
         f'<td class="n">{"all" if cell.per_class is None else cell.per_class}</td>',
         f'<td class="n">{cell.keys:,.0f}</td>',
         f'<td class="n strong">{percent(cell.top1.value)}</td>',
         f'<td class="n">{bounds(cell.top1)}</td>',
-        f'<td class="n">{points}</td>',
-        f'<td class="n">{p_value}</td>',
+        *difference_cells(cell.against),
         f'<td class="n">{cell.seconds:.2f}</td>',
     )
     return f'<th scope="row">{escape(cell.strategy)}</th>{"".join(cells)}'

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Self
 
-from clipfg.errors import DataError
+from clipfg.evaluation.cells import accuracy_chart, cell_fields, difference_columns, reading
 from clipfg.evaluation.curves import Chart, Curve
 from clipfg.evaluation.intervals import Estimate
 from clipfg.evaluation.reliability import Reliability
@@ -122,7 +122,6 @@ class LearningCurve:
         """A row per cell, with figures as shares from 0 to 1."""
         rows = []
         for cell in self.cells:
-            against = cell.against
             rows.append(
                 {
                     "head": cell.head,
@@ -135,10 +134,7 @@ class LearningCurve:
                     "highest_draw": max(cell.by_seed),
                     "draws": len(cell.by_seed),
                     "mean_per_class": cell.mean_per_class,
-                    "difference": against.estimate.value if against else None,
-                    "difference_low": against.estimate.low if against else None,
-                    "difference_high": against.estimate.high if against else None,
-                    "p_value": against.p_value if against else None,
+                    **difference_columns(cell.against),
                     "seconds": cell.seconds,
                     "transductive": cell.transductive,
                 }
@@ -155,14 +151,8 @@ class LearningCurve:
                 curves.append(Curve(label, tuple(map(_place, cells)), estimates))
             else:
                 curves.append(Curve(label, (), (by_shots[""].top1,), level=True))
-        title = " · ".join(self.context[k] for k in ("data", "model") if self.context.get(k))
-        return Chart(
-            title=title,
-            x_label="pictures of each class to learn from",
-            y_label="right at the first guess",
-            curves=tuple(curves),
-            log_x=True,
-        )
+        labels = "pictures of each class to learn from", "right at the first guess"
+        return accuracy_chart(self.context, *labels, curves)
 
     def to_json(self) -> dict[str, Any]:
         """Plain values under stable keys; `from_json` reads them back."""
@@ -171,20 +161,13 @@ class LearningCurve:
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> Self:
         """What `to_json` wrote. Raises `DataError` for anything else."""
-        if content.get("kind") != KIND or content.get("schema") != SCHEMA:
-            raise DataError(
-                f"Expected a {KIND} of schema {SCHEMA}, got {content.get('kind')!r} of"
-                f" {content.get('schema')!r}; another version of clipfg may have written it."
-            )
-        try:
+        with reading(content, KIND, SCHEMA):
             own = {key: content[key] for key in cls.__dataclass_fields__ if key != "reliability"}
-            cells = tuple(_cell(cell) for cell in own.pop("cells"))
+            cells = tuple(Cell(**cell_fields(cell, "by_seed")) for cell in own.pop("cells"))
             found = content.get("reliability")
             reliability = Reliability.from_json(found) if found else None
             own["remarks"] = tuple(own["remarks"])
             return cls(cells=cells, reliability=reliability, **own)
-        except (KeyError, TypeError) as error:
-            raise DataError(f"Expected a whole {KIND}, got one that lacks {error}.") from None
 
     def to_html(self) -> str:
         """The whole page."""
@@ -202,15 +185,3 @@ class LearningCurve:
 
 def _place(cell: Cell) -> float:
     return float(cell.shots) if cell.shots.isdecimal() else cell.per_class
-
-
-def _cell(content: Mapping[str, Any]) -> Cell:
-    against = content["against"]
-    return Cell(
-        **{
-            **content,
-            "top1": Estimate(**content["top1"]),
-            "by_seed": tuple(content["by_seed"]),
-            "against": against and Difference(Estimate(**against["estimate"]), against["p_value"]),
-        }
-    )

@@ -3,6 +3,7 @@
 from html import escape
 
 from clipfg.evaluation import html
+from clipfg.evaluation.cells import difference_cells
 from clipfg.evaluation.learning_curve import Cell, LearningCurve
 from clipfg.evaluation.reliability_page import sections
 from clipfg.evaluation.terminal import bounds, percent
@@ -43,21 +44,13 @@ def _shots(cell: Cell) -> str:
 
 
 def _row(cell: Cell) -> str:
-    paired = cell.against
-    gain = paired and paired.estimate
-    difference = f"{100 * gain.value:+.1f} ({_points(gain.low, gain.high)})" if gain else ""
     cells = (
         f'<td class="n">{escape(_shots(cell))}</td>',
         f'<td class="n strong">{percent(cell.top1.value)}</td>',
         f'<td class="n">{bounds(cell.top1)}</td>',
         f'<td class="n">{100 * min(cell.by_seed):.1f} – {100 * max(cell.by_seed):.1f}</td>',
         f'<td class="n">{percent(cell.mean_per_class)}</td>',
-        f'<td class="n">{difference}</td>',
-        f'<td class="n">{f"{paired.p_value:.2g}" if paired else ""}</td>',
+        *difference_cells(cell.against),
         f'<td class="n">{cell.seconds:.2f}</td>',
     )
     return f'<th scope="row">{escape(cell.label)}</th>{"".join(cells)}'
-
-
-def _points(low: float, high: float) -> str:
-    return f"{100 * low:+.1f} to {100 * high:+.1f}"

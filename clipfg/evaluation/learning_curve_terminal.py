@@ -8,6 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from clipfg.evaluation import reliability_terminal
+from clipfg.evaluation.cells import in_percent, star
 from clipfg.evaluation.learning_curve import Cell, LearningCurve
 from clipfg.evaluation.terminal import bounds
 
@@ -51,8 +52,7 @@ def _table(curve: LearningCurve, title: str, show: Callable[[Cell], str]) -> Tab
 
 def accuracy(cell: Cell) -> str:
     """In per cent, with half the width of its interval."""
-    half = 50 * (cell.top1.high - cell.top1.low)
-    return f"{100 * cell.top1.value:.1f} ±{half:.1f}"
+    return in_percent(cell.top1)
 
 
 def bounded(cell: Cell) -> str:
@@ -64,9 +64,7 @@ def difference(cell: Cell) -> str:
     """In points, with half the width of its interval; a star where it is unlikely to be chance."""
     if cell.against is None:
         return ""
-    gain = cell.against.estimate
-    star = "*" if cell.against.p_value < 0.05 else " "
-    return f"{100 * gain.value:+.1f} ±{50 * (gain.high - gain.low):.1f}{star}"
+    return in_percent(cell.against.estimate, "+") + star(cell.against)
 
 
 def seconds(cell: Cell) -> str:

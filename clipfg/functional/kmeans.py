@@ -1,5 +1,6 @@
 """k-means: rows as a few centres, each the mean of the rows nearest to it."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -53,12 +54,25 @@ def _spread(rows: Tensor, k: int, generator: torch.Generator) -> Tensor:
     while len(drawn) < k:
         last = (rows - rows[drawn[-1]]).square().sum(dim=1)
         squares = torch.minimum(squares, last)
-        odds = squares.cpu()
-        if not odds.sum() > 0:  # only copies of what was drawn are left
-            odds = torch.ones_like(odds)
-            odds[drawn] = 0
-        drawn.append(int(torch.multinomial(odds, 1, generator=generator)))
+        drawn.append(draw_apart(squares, drawn, generator))
     return torch.tensor(drawn, device=rows.device)
+
+
+def draw_apart(
+    squares: Float[Tensor, " n"], drawn: Sequence[int], generator: torch.Generator
+) -> int:
+    """A position that was not drawn yet, with odds of the squared distance to those that were.
+
+    Where only copies of what was drawn are left, with equal odds.
+
+    Source: Arthur and Vassilvitskii 2007, k-means++.
+    """
+    odds = squares.cpu().clone()
+    odds[list(drawn)] = 0
+    if not odds.sum() > 0:
+        odds = torch.ones_like(odds)
+        odds[list(drawn)] = 0
+    return int(torch.multinomial(odds, 1, generator=generator))
 
 
 def _fill_empty(nearest: Tensor, distances: Tensor, k: int) -> None:

@@ -1,5 +1,7 @@
 """Scaling of logits, fitted on held-out ones, so that probabilities mean what they say."""
 
+from collections.abc import Iterator
+
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
@@ -8,6 +10,7 @@ from torch.nn.functional import cross_entropy
 from clipfg.errors import DataError
 
 _STEPS = 100
+_CELLS = 4_000_000  # logits in double precision at once: 32 MB
 _FARTHEST = 15.0  # natural logarithms between the first guess of a factor and any other
 
 
@@ -23,16 +26,11 @@ def fit_temperature(logits: Float[Tensor, "n c"], labels: Int[Tensor, " n"]) -> 
     Source: Guo et al. 2017, arXiv:1706.04599, equation 9.
     """
     _check(logits, labels)
-    z = logits.double() - logits.double().amax(dim=1, keepdim=True)
-    own = z.gather(1, labels.long()[:, None])[:, 0]
-    spread = float(z.std()) or 1.0
+    spread = _deviation(logits) or 1.0
     low, high = spread**-1 * 2.718281828**-_FARTHEST, spread**-1 * 2.718281828**_FARTHEST
     factor = 1 / spread
     for _ in range(_STEPS):
-        shares = (factor * z).softmax(dim=1)
-        mean = (shares * z).sum(dim=1)
-        slope = float((mean - own).mean())
-        curve = float(((shares * z.square()).sum(dim=1) - mean.square()).mean())
+        slope, curve = _derivatives(logits, labels, factor)
         low, high = (low, factor) if slope > 0 else (factor, high)
         step = factor - slope / curve if curve > 0 else -1.0
         following = step if low < step < high else (low * high) ** 0.5
@@ -40,6 +38,35 @@ def fit_temperature(logits: Float[Tensor, "n c"], labels: Int[Tensor, " n"]) -> 
             break
         factor = following
     return factor
+
+
+def _deviation(logits: Tensor) -> float:
+    """Of logits less their row's largest."""
+    sums = squares = 0.0
+    for z in _blocks(logits):
+        sums, squares = sums + float(z.sum()), squares + float(z.square().sum())
+    mean = sums / logits.numel()
+    return max(squares / logits.numel() - mean**2, 0.0) ** 0.5
+
+
+def _derivatives(logits: Tensor, labels: Tensor, factor: float) -> tuple[float, float]:
+    """The first and the second of the mean loss by the factor."""
+    slope = curve = 0.0
+    start = 0
+    for z in _blocks(logits):
+        own = z.gather(1, labels[start : start + len(z)].long()[:, None])[:, 0]
+        start += len(z)
+        shares = (factor * z).softmax(dim=1)
+        mean = (shares * z).sum(dim=1)
+        slope += float((mean - own).sum())
+        curve += float(((shares * z.square()).sum(dim=1) - mean.square()).sum())
+    return slope / len(logits), curve / len(logits)
+
+
+def _blocks(logits: Tensor) -> Iterator[Tensor]:
+    """Rows less their largest, in double precision, not all at once."""
+    for rows in logits.split(max(1, _CELLS // logits.shape[1])):
+        yield rows.double() - rows.double().amax(dim=1, keepdim=True)
 
 
 def fit_vector(

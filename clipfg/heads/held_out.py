@@ -1,26 +1,78 @@
-"""Logits of a head on pictures that it was not fitted on: fold by fold over its own support."""
+"""What a head says of pictures that it has not learnt from: fold by fold of its own support."""
 
-from collections.abc import Callable
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from clipfg.heads.base import Head
 from clipfg.heads.support import Support
 
+_CELLS = 8_000_000  # logits held at once: 32 MB
 
-def held_out_logits(
-    make: Callable[[], Head], support: Support, seed: int = 0
-) -> tuple[Float[Tensor, "n c"], Bool[Tensor, " n"]]:
-    """Each picture's logits by a head fitted on the other folds, and whether it had any.
 
-    The only picture of a class is never held out: its row is 0.
+@dataclass(frozen=True)
+class Held:
+    """A head that has not seen the pictures of `support` at `rows`, but all others."""
+
+    head: Head
+    support: Support
+    rows: Int[Tensor, " h"]
+
+    @property
+    def train(self) -> Support:
+        """What the head has learnt from, where `rows` are a whole fold."""
+        return self.support.without(self.rows)
+
+    @property
+    def features(self) -> Float[Tensor, "h d"]:
+        """Of the pictures that it has not seen."""
+        return self.support.features[self.rows]
+
+    @property
+    def logits(self) -> Float[Tensor, "h c"]:
+        """What it says of them."""
+        return self.head.logits(self.features)
+
+
+def by_folds(head: Head, support: Support, seed: int) -> list[Held]:
+    """`head` fitted again without each of up to five stratified folds; none with one shot.
+
+    Settings that the head chose on the whole support are kept. That lets a few numbers (a penalty,
+    a shrinkage) see the held-out labels, and keeps the scale of logits, which temperatures and
+    thresholds depend on: a setting chosen anew in each fold is another head's.
+
+    The only picture of a class is never held out.
     """
-    logits = torch.zeros(len(support), support.classes)
-    judged = torch.zeros(len(support), dtype=torch.bool)
-    for train, held in support.splits(seed):
-        head = make().fit(train.features, train.labels, train.texts)
-        logits[held] = head.logits(support.features[held]).float()
-        judged[held] = True
-    return logits, judged
+    parts = []
+    for rows in support.held(seed):
+        train = support.without(rows)
+        parts.append(Held(head.refit(train.features, train.labels, train.texts), support, rows))
+    return parts
+
+
+def joined(
+    parts: Sequence[Held], values: Sequence[Float[Tensor, "h ..."]]
+) -> tuple[Tensor, Int[Tensor, " n"]]:
+    """The parts' values in the order of the support, and which positions they are of."""
+    rows, order = torch.cat([part.rows for part in parts]).sort()
+    return torch.cat(list(values))[order], rows
+
+
+def held_out_logits(parts: Sequence[Held]) -> tuple[Float[Tensor, "n c"], Int[Tensor, " n"]]:
+    """All parts' logits in the order of the support, and which positions they are of."""
+    return joined(parts, [part.logits for part in parts])
+
+
+def among(parts: Sequence[Held], rows: Int[Tensor, " m"]) -> list[Held]:
+    """The parts with those of their pictures alone that are at `rows`."""
+    return [replace(part, rows=part.rows[torch.isin(part.rows, rows)]) for part in parts]
+
+
+def logit_blocks(parts: Sequence[Held]) -> Iterator[Float[Tensor, "b c"]]:
+    """Logits in the order of the parts and of their rows, as few at a time as memory wants."""
+    for part in parts:
+        for rows in part.rows.split(max(1, _CELLS // part.support.classes)):
+            yield replace(part, rows=rows).logits.float()

@@ -101,9 +101,19 @@ class Support:
 
     def splits(self, seed: int, most: int = FOLDS) -> list[tuple["Support", Tensor]]:
         """What to train on and the positions held out, fold by fold; none with one shot."""
+        return [(self.without(held), held) for held in self.held(seed, most)]
+
+    def held(self, seed: int, most: int = FOLDS) -> list[Int[Tensor, " h"]]:
+        """The positions held out, fold by fold; none with one shot."""
         folds = self.folds(seed, most)
         parts = [(folds == fold).nonzero().flatten() for fold in range(int(folds.max()) + 1)]
-        return [(self.rows(folds != fold), held) for fold, held in enumerate(parts) if len(held)]
+        return [held for held in parts if len(held)]
+
+    def without(self, held: Int[Tensor, " h"]) -> "Support":
+        """The support less the pictures at some positions, of the same classes and texts."""
+        left = torch.ones(len(self), dtype=torch.bool, device=self.labels.device)
+        left[held] = False
+        return self.rows(left)
 
     def judged(self, seed: int, most: int = JUDGED) -> Int[Tensor, " m"]:
         """Positions, in order, of pictures that are held out in a fold; of many a seeded sample."""

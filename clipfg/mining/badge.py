@@ -4,6 +4,7 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
+from clipfg.functional.kmeans import draw_apart
 from clipfg.mining.base import Unlabelled
 from clipfg.mining.random import random
 
@@ -29,10 +30,5 @@ def badge(pool: Unlabelled, budget: int) -> Int[Tensor, " b"]:
         last = chosen[-1]
         products = (errors @ errors[last]) * (x @ x[last])
         squares = torch.minimum(squares, (lengths + lengths[last] - 2 * products).clamp_min(0))
-        squares[chosen] = 0
-        odds = squares.cpu()
-        if not odds.sum() > 0:  # only copies of what was chosen are left
-            odds = torch.ones_like(odds)
-            odds[chosen] = 0
-        chosen.append(int(torch.multinomial(odds, 1, generator=generator)))
+        chosen.append(draw_apart(squares, chosen, generator))
     return torch.tensor(chosen, device=x.device)

@@ -1,5 +1,6 @@
 """Confident learning: how many labels of each class are likely wrong, and which."""
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import torch
@@ -19,7 +20,7 @@ class Doubts(NamedTuple):
     confidence
         `p[label]`, from 0 to 1: rank suspects by it, the lowest first.
     suggested
-        The likeliest class.
+        The likeliest class; `share` is its probability.
     noise
         The estimated share of wrong labels, from 0 to 1.
     """
@@ -27,10 +28,13 @@ class Doubts(NamedTuple):
     suspects: Bool[Tensor, " n"]
     confidence: Float[Tensor, " n"]
     suggested: Int[Tensor, " n"]
+    share: Float[Tensor, " n"]
     noise: float
 
 
-def confident_learning(probabilities: Float[Tensor, "n c"], labels: Int[Tensor, " n"]) -> Doubts:
+def confident_learning(
+    probabilities: Iterable[Float[Tensor, "b c"]], labels: Int[Tensor, " n"], classes: int
+) -> Doubts:
     """As many suspects as the confident joint counts wrong labels: the least confident ones.
 
     An item is confidently of class `j` when `p_j >= t_j`, with the threshold `t_j` the mean of
@@ -39,7 +43,9 @@ def confident_learning(probabilities: Float[Tensor, "n c"], labels: Int[Tensor, 
     be labelled wrongly. Their sum, rounded, is the number of suspects: those of the lowest
     `p[label]` among all whose likeliest class is another.
 
-    `probabilities` must be of items that the classifier was not fitted on. A class with no item has
+    `probabilities` must be of items that the classifier was not fitted on. They come in blocks of
+    rows, in the order of the labels, and are gone through twice: a matrix `p` is `p.split(1000)`,
+    and one that memory cannot hold is an object that computes its blocks. A class with no item has
     no threshold, and no item is confidently of it.
 
     Raises `DataError` for unequal lengths and labels out of range.
@@ -48,29 +54,48 @@ def confident_learning(probabilities: Float[Tensor, "n c"], labels: Int[Tensor, 
     over all classes. Pruning within each class, or by the joint's off-diagonals, found less of
     what was planted (docs/lint.md).
     """
-    n, c = probabilities.shape
-    if len(labels) != n or (n and not 0 <= int(labels.min()) <= int(labels.max()) < c):
-        raise DataError(f"Expected {n} labels from 0 to {c - 1}, one for each row.")
-    own = probabilities.gather(1, labels[:, None]).flatten().float()
-    suggested = probabilities.argmax(dim=1)
-    counts = torch.bincount(labels, minlength=c)
+    if len(labels) and not 0 <= int(labels.min()) <= int(labels.max()) < classes:
+        raise DataError(f"Expected labels from 0 to {classes - 1}, got some outside.")
+    own, suggested, share = _likeliest(probabilities, labels)
+    counts = torch.bincount(labels, minlength=classes)
     wrong = counts * _shares_off_diagonal(probabilities, labels, own, counts)
     doubted = suggested != labels
     count = min(round(float(wrong.sum())), int(doubted.sum()))
-    suspects = torch.zeros(n, dtype=torch.bool)
+    suspects = torch.zeros(len(labels), dtype=torch.bool)
     suspects[torch.argsort(own + 2.0 * ~doubted, stable=True)[:count]] = True
-    return Doubts(suspects, own, suggested, float(wrong.sum()) / max(n, 1))
+    return Doubts(suspects, own, suggested, share, float(wrong.sum()) / max(len(labels), 1))
+
+
+def _likeliest(probabilities: Iterable[Tensor], labels: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """`p[label]`, the likeliest class and its probability, of each item."""
+    own = torch.empty(len(labels))
+    suggested, share = torch.empty_like(labels), torch.empty(len(labels))
+    start = 0
+    for block in probabilities:
+        place = slice(start, start + len(block))
+        start += len(block)
+        if start > len(labels):
+            break
+        own[place] = block.gather(1, labels[place, None])[:, 0].float()
+        best = block.max(dim=1)
+        suggested[place], share[place] = best.indices, best.values.float()
+    if start != len(labels):
+        raise DataError(f"Expected a label for each of {start:,} rows, got {len(labels):,}.")
+    return own, suggested, share
 
 
 def _shares_off_diagonal(
-    probabilities: Tensor, labels: Tensor, own: Tensor, counts: Tensor
+    probabilities: Iterable[Tensor], labels: Tensor, own: Tensor, counts: Tensor
 ) -> Tensor:
     """`1 - C[i, i] / sum_j C[i, j]` of each class, 0 where nothing is confident."""
-    c = len(counts)
+    c, start = len(counts), 0
     thresholds = torch.zeros(c).index_add_(0, labels, own) / counts  # no item: NaN, never reached
-    confident = probabilities >= thresholds
-    counted = confident.any(dim=1)
-    likeliest = probabilities.masked_fill(~confident, -1).argmax(dim=1)
-    rows = torch.bincount(labels[counted], minlength=c)
-    diagonal = torch.bincount(labels[counted & (likeliest == labels)], minlength=c)
+    rows, diagonal = torch.zeros(c), torch.zeros(c)
+    for block in probabilities:
+        given = labels[start : start + len(block)]
+        start += len(block)
+        best = block.masked_fill(~(block >= thresholds), -1).max(dim=1)
+        counted = best.values >= 0
+        rows += torch.bincount(given[counted], minlength=c)
+        diagonal += torch.bincount(given[counted & (best.indices == given)], minlength=c)
     return torch.where(rows > 0, 1 - diagonal / rows.clamp_min(1), 0.0)

@@ -8,9 +8,9 @@ import numpy as np
 import torch
 
 from clipfg.confidence import Answers, Confidence
-from clipfg.confidence.held_out import Unseen, without_classes
 from clipfg.confidence.promises import NAMES
 from clipfg.confidence.unknowns import auroc_on
+from clipfg.confidence.unseen_classes import Unseen, without_classes
 from clipfg.errors import UsageError
 from clipfg.evaluation import reliability
 from clipfg.evaluation.evaluator import Evaluator

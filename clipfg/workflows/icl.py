@@ -7,7 +7,7 @@ language model, and zero-shot classification by the encoder.
 import json
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, TextIO
 
 import numpy as np
@@ -154,7 +154,7 @@ def _evaluate(job: _Job, progress: Progress | None) -> IclRun:
             "Expected labelled pictures that are not in the store, got none; evaluate on another"
             " split than the one that the store was built from."
         )
-    pool = _rows(pool, np.flatnonzero(usable))
+    pool = pool.rows(np.flatnonzero(usable))
     classes = job.data.classes
     prompts = choose_prompts(job.settings, job.data.manifest)
     ensemble = choose_ensemble(job.settings)
@@ -169,7 +169,7 @@ def _evaluate(job: _Job, progress: Progress | None) -> IclRun:
     kept = np.array(sorted(items), dtype=np.int64)
     if not len(kept):
         raise DataError("Expected pictures that could be asked about, got none; see the failures.")
-    pool, zero_shot = _rows(pool, kept), zero_shot[torch.from_numpy(kept)]
+    pool, zero_shot = pool.rows(kept), zero_shot[torch.from_numpy(kept)]
     context = {
         "data": job.data.manifest.name,
         "split": job.settings.split or "",
@@ -205,17 +205,6 @@ def _in_store(job: _Job, pool: Pool) -> NDArray[np.bool_]:
         return own[uri] in contents or identity in unread
 
     return np.array([holds(*item) for item in zip(pool.ids, pool.uris, strict=True)])
-
-
-def _rows(pool: Pool, which: NDArray[np.int64]) -> Pool:
-    return replace(
-        pool,
-        features=pool.features[torch.from_numpy(which)],
-        ids=[pool.ids[i] for i in which],
-        uris=[pool.uris[i] for i in which],
-        labels=pool.labels[which],
-        domains=[pool.domains[i] for i in which] if pool.domains else None,
-    )
 
 
 def _answer(

@@ -82,6 +82,20 @@ class _Embedded:
     prompts: str
     listed: frozenset[str]  # all ids of the data, those that could not be used too
 
+    def store(self, factory: str = "Flat", seed: int = 0) -> KeyStore:
+        """A store of these items alone."""
+        return KeyStore.of(
+            self.items,
+            self.keys,
+            classes=self.classes,
+            model=self.model,
+            precision=self.precision,
+            fingerprint=self.fingerprint,
+            prompts=self.prompts,
+            factory=factory,
+            seed=seed,
+        )
+
 
 def run_build(
     settings: Settings,
@@ -102,17 +116,7 @@ def run_build(
         held = _held(path)
         if held is not None:
             held.check_encoder(new.fingerprint, new.model, new.precision)
-        store = KeyStore.of(
-            new.items,
-            new.keys,
-            classes=new.classes,
-            model=new.model,
-            precision=new.precision,
-            fingerprint=new.fingerprint,
-            prompts=new.prompts,
-            factory=factory or (held.factory if held else "Flat"),
-            seed=settings.seed,
-        )
+        store = new.store(factory or (held.factory if held else "Flat"), settings.seed)
         store.device = settings.device
         store.commit(writer)
         failures.write(path / "failures.jsonl")
@@ -135,15 +139,7 @@ def store_in_memory(
 ) -> KeyStore:
     """The store that `run_build` would write, kept nowhere."""
     new = _embedded(settings, None, failures, "", progress)
-    return KeyStore.of(
-        new.items,
-        new.keys,
-        classes=new.classes,
-        model=new.model,
-        precision=new.precision,
-        fingerprint=new.fingerprint,
-        prompts=new.prompts,
-    )
+    return new.store()
 
 
 def run_add(

@@ -6,10 +6,10 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from clipfg.functional.calibration import temperature
+from clipfg.functional.scaling import fit_temperature
 from clipfg.functional.similarity import cosine_logits
 from clipfg.heads import HEADS, Head
-from clipfg.heads.held_out import held_out_logits
+from clipfg.heads.held_out import by_folds, held_out_logits
 from clipfg.heads.support import Support
 
 HEAD = "whitened-mean"
@@ -17,10 +17,10 @@ HEAD = "whitened-mean"
 
 @dataclass(frozen=True)
 class Odds:
-    """A fitted head, its temperature, and the classes that its columns stand for."""
+    """A fitted head, the factor that calibrates it, and the classes that its columns stand for."""
 
     head: Head
-    temperature: float
+    factor: float
     classes: Int[Tensor, " c"]
 
     @classmethod
@@ -31,16 +31,18 @@ class Odds:
         texts: Float[Tensor, "c d"] | None = None,
         seed: int = 0,
     ) -> "Odds":
-        """Fit the head on the classes that have a label, and its temperature on held-out folds."""
+        """Fit the head on the classes that have a label, and its temperature on held-out folds.
+
+        With one label a class nothing can be held out: the head's logits stay as they are.
+        """
         present, own = torch.unique(labels, return_inverse=True)
         support = Support.of(HEAD, features, own, None if texts is None else texts[present])
-
-        def make() -> Head:
-            return HEADS.get(HEAD)(**{"seed": seed})
-
-        logits, judged = held_out_logits(make, support, seed)
-        scale = temperature(logits[judged], own[judged])
-        return cls(make().fit(support.features, own, support.texts), scale, present)
+        head = HEADS.get(HEAD)(**{"seed": seed}).fit(support.features, own, support.texts)
+        factor = 1.0
+        if folds := by_folds(head, support, seed):
+            logits, rows = held_out_logits(folds)
+            factor = fit_temperature(logits, own[rows])
+        return cls(head, factor, present)
 
     def predict(self, features: Float[Tensor, "n d"]) -> Int[Tensor, " n"]:
         """The likeliest class of each row, as in the labels that it was fitted on."""
@@ -48,7 +50,7 @@ class Odds:
 
     def probabilities(self, features: Float[Tensor, "n d"]) -> Float[Tensor, "n c"]:
         """Of the classes that have a label."""
-        return (self.head.logits(features) / self.temperature).softmax(dim=1)
+        return (self.factor * self.head.logits(features)).softmax(dim=1)
 
 
 def text_odds(

@@ -17,13 +17,8 @@ from clipfg.prompting.prompt_set import readable
 from clipfg.settings import Settings
 from clipfg.types import ClassList, Failure
 from clipfg.workflows.classify import Progress, Run
-from clipfg.workflows.lint_checks import (
-    KINDS,
-    Gathered,
-    LintFinding,
-    check_pictures,
-    class_sizes,
-)
+from clipfg.workflows.lint_checks import check_pictures, class_sizes
+from clipfg.workflows.lint_findings import KINDS, Gathered, LintFinding
 from clipfg.workflows.lint_page import render
 from clipfg.workflows.opening import Data, check_same_encoder, open_cache, open_data, open_encoder
 from clipfg.workflows.pooling import gather

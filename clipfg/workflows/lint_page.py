@@ -8,7 +8,7 @@ from clipfg.data.thumbnails import thumbnail
 from clipfg.errors import ItemError
 from clipfg.evaluation.gallery import Group, Tile, render_gallery
 from clipfg.types import Manifest
-from clipfg.workflows.lint_checks import KINDS, Gathered, LintFinding
+from clipfg.workflows.lint_findings import KINDS, Gathered, LintFinding
 
 SHOWN = 24
 """Findings of a kind that the page shows; `findings.parquet` has them all."""

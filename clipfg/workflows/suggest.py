@@ -1,31 +1,22 @@
 """Suggest: which pictures to label next, so that each label teaches as much as it can."""
 
-import csv
 import logging
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from numpy.typing import NDArray
 from torch import Tensor
 
-from clipfg.data.labels import relabel
-from clipfg.data.support_files import read_support_file
-from clipfg.data.thumbnails import thumbnail
 from clipfg.embedding.cache import EmbeddingCache
 from clipfg.encoders import Encoder
-from clipfg.errors import DataError, ItemError, UsageError
-from clipfg.evaluation.gallery import Group, Tile, render_gallery
-from clipfg.functional.uncertainty import margin_uncertainty
+from clipfg.errors import DataError
 from clipfg.mining.base import STRATEGIES, Unlabelled
 from clipfg.mining.near_copies import equal_rows
-from clipfg.registry import closest
 from clipfg.settings import Settings
-from clipfg.types import UNLABELLED, ClassList, Manifest
+from clipfg.types import UNLABELLED, ClassList
 from clipfg.workflows.classify import Progress, Run
 from clipfg.workflows.label_odds import Odds, text_odds
 from clipfg.workflows.opening import (
@@ -40,27 +31,14 @@ from clipfg.workflows.opening import (
 )
 from clipfg.workflows.pooling import Pool, gather
 from clipfg.workflows.run_folder import RunFolder, default_folder
+from clipfg.workflows.suggest_labels import with_labels
+from clipfg.workflows.suggest_page import render, write_csv
+from clipfg.workflows.suggest_ranking import Suggestion, rank
 
 logger = logging.getLogger("clipfg")
 
 DEFAULT = "uherding"
-"""What did best in the replays of docs/suggest.md."""
-
-
-@dataclass(frozen=True)
-class Suggestion:
-    """A picture to label: how unsure its class is (0 to 1), its likeliest class, and a reason.
-
-    `uncertainty` and `likely` are None where nothing is known of the classes.
-    """
-
-    rank: int
-    id: str
-    path: str
-    likely: str | None
-    probability: float | None
-    uncertainty: float | None
-    why: str
+"""Among the best in the replays of docs/suggest.md."""
 
 
 @dataclass(frozen=True)
@@ -108,7 +86,7 @@ def run_suggest(
     strategy = settings.strategy or DEFAULT
     STRATEGIES.get(strategy)  # a misspelt name costs no embedding
     data = open_data(settings.model_copy(update={"split": settings.split or "all"}))
-    data, own = _with_labels(settings, data)
+    data, own = with_labels(settings, data)
     with open_cache(settings) as cache:
         encoder = None
         if data.features is None or settings.model is not None:
@@ -130,61 +108,11 @@ def run_suggest(
             pool, labelled = _gather(job)
             suggestions = _suggest(job, strategy, pool, labelled)
             folder.results = {"suggestions": [vars(each) for each in suggestions]}
-            _write_csv(suggestions, folder.part("suggestions.csv"))
+            write_csv(suggestions, folder.part("suggestions.csv"))
             if html:
-                page = _page(suggestions, data.manifest.name, strategy)
+                page = render(suggestions, data.manifest.name, strategy)
                 folder.part("suggestions.html").write_text(page, encoding="utf-8")
     return SuggestRun(path, len(pool), folder.failures, suggestions)
-
-
-def _with_labels(settings: Settings, data: Data) -> tuple[Data, Data | None]:
-    """The data with the labels that are to count, and a person's own labelled pictures."""
-    if settings.own_labels is not None and settings.support is not None:
-        raise UsageError("Expected --own-labels or --labelled, got both; leave one away.")
-    if settings.support is not None:
-        return replace(data, manifest=_only_listed(data, settings.support)), None
-    if settings.own_labels is None:
-        return data, None
-    own = open_data(
-        settings.model_copy(update={"dataset": settings.own_labels, "split": "all", "limit": None})
-    )
-    if data.manifest.classes is not None:
-        own = replace(own, manifest=relabel(own.manifest, data.manifest.classes))
-    return data, own
-
-
-def _only_listed(data: Data, file: Path) -> Manifest:
-    """The manifest with the labels of the pictures that a file names, and no others.
-
-    A label in the file wins over the data's. Raises `DataError` for an id that the data lacks, a
-    label outside its classes, and a picture without a label in either.
-    """
-    manifest = data.manifest
-    ids, given = read_support_file(file)
-    rows = {identity: row for row, identity in enumerate(manifest.ids)}
-    classes = manifest.classes or _classes_of(given)
-    labels: list[int | None] = [None] * len(manifest)
-    for identity, name in zip(ids, given, strict=True):
-        if identity not in rows:
-            raise DataError(
-                f"Expected ids of {manifest.name} in {file}, got {identity!r}."
-                f"{closest(identity, rows)}"
-            )
-        row = rows[identity]
-        known = int(manifest.labels[row])
-        if name is None and known == UNLABELLED:
-            continue  # listed, not labelled yet: it may be asked about again
-        assert name is None or classes is not None
-        labels[row] = classes.index(name) if classes and name is not None else known
-    columns = {name: manifest.table[name] for name in manifest.table.column_names}
-    return Manifest.build(
-        manifest.name, columns | {"label": labels}, classes, prompts=manifest.prompts
-    )
-
-
-def _classes_of(names: Sequence[str | None]) -> ClassList | None:
-    known = sorted({name for name in names if name is not None})
-    return ClassList(tuple(known)) if known else None
 
 
 def _gather(job: _Job) -> tuple[Pool, Pool | None]:
@@ -226,22 +154,7 @@ def _suggest(job: _Job, strategy: str, pool: Pool, labelled: Pool | None) -> lis
     known = labelled.features if labelled is not None else pool.features[:0]
     odds, names = _odds(job, pool, labelled, classes)
     scene = Unlabelled(pool.features, known, odds, job.settings.seed)
-    chosen = STRATEGIES.get(strategy)(scene, job.settings.budget)
-    shares = _stands_for(pool.features, known, chosen)
-    found = []
-    for rank, (row, share) in enumerate(zip(chosen.tolist(), shares.tolist(), strict=True), 1):
-        likely = probability = unsure = None
-        why = f"nearest to {share:,} pictures" if share > 1 else "unlike all others"
-        if odds is not None:
-            best = odds[row].topk(min(2, len(names)))
-            likely, probability = names[int(best.indices[0])], float(best.values[0])
-            unsure = float(margin_uncertainty(odds[row : row + 1])[0])
-            if len(names) > 1 and unsure > 0.5:
-                why += f"; {likely} or {names[int(best.indices[1])]}"
-        found.append(
-            Suggestion(rank, pool.ids[row], pool.uris[row], likely, probability, unsure, why)
-        )
-    return found
+    return rank(pool, scene, names, strategy, job.settings.budget)
 
 
 def _odds(
@@ -271,35 +184,3 @@ def _odds(
         return None, []
     odds = Odds.of(labelled.features, labels, texts, job.settings.seed)
     return odds.probabilities(pool.features), [classes.names[i] for i in odds.classes.tolist()]
-
-
-def _stands_for(
-    features: Float[Tensor, "n d"], known: Float[Tensor, "m d"], chosen: Int[Tensor, " b"]
-) -> Int[Tensor, " b"]:
-    """How many pictures are nearer to each chosen one than to others or to any labelled one."""
-    anchors = torch.cat([known, features[chosen]])
-    nearest = torch.cat([(block @ anchors.T).argmax(dim=1) for block in features.split(1024)])
-    return torch.bincount(nearest, minlength=len(anchors))[len(known) :]
-
-
-def _write_csv(suggestions: Sequence[Suggestion], path: Path) -> None:
-    """A list to fill in: with its column `label` filled it is what `--labelled` reads."""
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(("id", "label", "likely", "path"))
-        writer.writerows((each.id, "", each.likely or "", each.path) for each in suggestions)
-
-
-def _page(suggestions: Sequence[Suggestion], name: str, strategy: str) -> str:
-    tiles = []
-    for each in suggestions:
-        try:
-            image = thumbnail(each.path)
-        except ItemError:  # features from a file, or a picture that has gone
-            image = None
-        lines = [each.why]
-        if each.likely is not None and each.probability is not None:
-            lines.insert(0, f"{each.likely}? {each.probability:.0%}")
-        tiles.append(Tile(image, f"{each.rank}. {each.id}", tuple(lines)))
-    lead = f"{len(suggestions):,} pictures chosen by {strategy}, the first to label first."
-    return render_gallery(f"What to label next in {name}", lead, [Group("Pictures", tuple(tiles))])

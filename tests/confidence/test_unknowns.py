@@ -3,8 +3,8 @@ import pytest
 import torch
 
 from clipfg.confidence import Confidence
-from clipfg.confidence.held_out import without_classes
 from clipfg.confidence.unknowns import SCORES, auroc_on, reference_of, score
+from clipfg.confidence.unseen_classes import without_classes
 from clipfg.functional.novelty import auroc
 from clipfg.heads import HEADS
 

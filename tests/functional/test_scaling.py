@@ -7,6 +7,7 @@ from scipy.optimize import minimize, minimize_scalar
 from torch.nn.functional import cross_entropy
 
 from clipfg.errors import DataError
+from clipfg.functional import scaling
 from clipfg.functional.scaling import fit_temperature, fit_vector
 
 
@@ -30,6 +31,13 @@ def test_the_temperature_is_scipys(seed, scale) -> None:
     factor = fit_temperature(scale * logits, labels)
     assert factor * scale == pytest.approx(found.x, rel=1e-3)
     assert loss(logits, labels, factor * scale) <= found.fun + 1e-12
+
+
+def test_blocks_of_rows_change_nothing(monkeypatch) -> None:
+    logits, labels = make(3)
+    whole = fit_temperature(logits, labels)
+    monkeypatch.setattr(scaling, "_CELLS", 35)
+    assert fit_temperature(logits, labels) == pytest.approx(whole, rel=1e-9)
 
 
 def test_the_scale_that_made_the_logits_comes_back() -> None:

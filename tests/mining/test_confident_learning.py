@@ -34,19 +34,25 @@ def test_against_a_plain_loop(seed) -> None:
     labels[:20] = (labels[:20] + 1) % 5  # class 5 has no item
     odds = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
     suspects, noise = by_hand(odds, labels)
-    found = confident_learning(torch.tensor(odds), torch.tensor(labels))
+    blocks = torch.tensor(odds).split(64)
+    found = confident_learning(blocks, torch.tensor(labels), classes=6)
     assert set(found.suspects.nonzero().flatten().tolist()) == suspects
     assert suspects
     assert found.noise == pytest.approx(noise, abs=1e-6)
+    assert found.suggested.tolist() == odds.argmax(axis=1).tolist()
+    assert found.share.tolist() == pytest.approx(odds.max(axis=1).tolist())
     assert found.confidence.tolist() == pytest.approx(odds[np.arange(200), labels].tolist())
 
 
 def test_sure_and_right_is_beyond_doubt() -> None:
-    found = confident_learning(torch.eye(3), torch.arange(3))
+    found = confident_learning([torch.eye(3)], torch.arange(3), 3)
     assert not found.suspects.any()
     assert found.noise == 0
 
 
 def test_labels_out_of_range_are_refused() -> None:
     with pytest.raises(DataError, match="from 0 to 2"):
-        confident_learning(torch.eye(3), torch.tensor([0, 1, 3]))
+        confident_learning([torch.eye(3)], torch.tensor([0, 1, 3]), 3)
+    for count in (2, 4):
+        with pytest.raises(DataError, match="a label for each"):
+            confident_learning([torch.eye(3)], torch.zeros(count, dtype=torch.long), 3)

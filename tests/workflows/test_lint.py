@@ -123,6 +123,55 @@ def write_npz(path: Path, x: np.ndarray, labels: np.ndarray, names=("a", "b"), s
     return path
 
 
+@pytest.mark.parametrize(
+    ("labels", "splits", "expected"),
+    [
+        # the first has no label: the two that differ are told against each other
+        (
+            [-1, 0, 1, 0],
+            (),
+            {("copy", "p1", "p0"), ("contradiction", "p2", "p1"), ("copy", "p3", "p0")},
+        ),
+        # the one in the train split has none
+        (
+            [0, -1, 1, -1],
+            ("test", "train", "test", "train"),
+            {
+                ("leak", "p0", "p1"),
+                ("leak", "p2", "p1"),
+                ("contradiction", "p2", "p0"),
+                ("copy", "p3", "p1"),
+            },
+        ),
+        (
+            [0, 0, 0, 1],
+            (),
+            {("copy", "p1", "p0"), ("copy", "p2", "p0"), ("contradiction", "p3", "p0")},
+        ),
+        ([-1, -1, -1, -1], (), {("copy", "p1", "p0"), ("copy", "p2", "p0"), ("copy", "p3", "p0")}),
+    ],
+)
+def test_copies_are_compared_where_they_say_something(
+    labels, splits, expected, tmp_path, capsys
+) -> None:
+    file = write_npz(tmp_path / "x.npz", np.ones((4, 3)), np.array(labels), splits=splits)
+    main.run(["lint", "-d", f"features:{file}", "-o", str(tmp_path / "run")])
+    found = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert {(r["kind"], r["id"], r["other"]) for r in found if r["other"]} == expected
+
+
+def test_a_label_counts_though_a_copy_without_one_comes_first(tmp_path, capsys) -> None:
+    rng = np.random.default_rng(0)
+    x = np.repeat(np.eye(2, 6) * 4, 20, axis=0) + rng.normal(size=(40, 6)) * 0.1
+    labels = np.repeat([0, 1], 20)
+    labels[5] = 1
+    x, labels = np.concatenate([x[5:6], x]), np.concatenate([[-1], labels])
+    file = write_npz(tmp_path / "x.npz", x, labels)
+    main.run(["lint", "-d", f"features:{file}", "-o", str(tmp_path / "run")])
+    found = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [(r["id"], r["other"]) for r in found if r["kind"] == "label"] == [("p6", "a")]
+
+
 def test_an_outlier_and_small_classes_in_features_from_a_file(tmp_path, capsys) -> None:
     rng = np.random.default_rng(0)
     x = np.concatenate([1 + 0.1 * rng.uniform(size=(60, 4)), [[-1, -1, 1, 1]]])

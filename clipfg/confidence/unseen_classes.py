@@ -1,9 +1,9 @@
-"""What a head says of pictures that it has not learnt from: fold by fold of its own support."""
+"""What a head says of pictures whose class it has not learnt."""
 
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Int
 from torch import Tensor
 
 from clipfg.heads import Head
@@ -11,28 +11,6 @@ from clipfg.heads.support import Support
 
 GROUPS = 5
 """Of classes that are left out in turn, to see how well unknown ones are told."""
-
-
-@dataclass(frozen=True)
-class Held:
-    """A head that has learnt from `train` alone, and the positions it has not seen."""
-
-    head: Head
-    train: Support
-    rows: Int[Tensor, " h"]
-
-
-def by_folds(head: Head, support: Support, seed: int) -> list[Held]:
-    """`head` fitted again without each of up to five stratified folds; none with one shot.
-
-    Settings that the head chose on the whole support are kept. That lets a few numbers (a penalty,
-    a shrinkage) see the held-out labels, and keeps the scale of logits, which temperatures and
-    thresholds depend on: a setting chosen anew in each fold is another head's.
-    """
-    return [
-        Held(head.refit(train.features, train.labels, train.texts), train, rows)
-        for train, rows in support.splits(seed)
-    ]
 
 
 @dataclass(frozen=True)
@@ -83,9 +61,3 @@ def _of_classes(support: Support, rows: Tensor, known: Tensor) -> Support:
     place[known] = torch.arange(len(known))
     texts = None if support.texts is None else support.texts[known]
     return Support(support.features[rows], place[support.labels[rows]], len(known), texts)
-
-
-def joined(parts: list[Held], values: list[Float[Tensor, "h ..."]]) -> tuple[Tensor, Tensor]:
-    """The folds' values in the order of the support, and which positions they are of."""
-    rows, order = torch.cat([part.rows for part in parts]).sort()
-    return torch.cat(values)[order], rows
