@@ -121,7 +121,9 @@ def _group(name: str, n: int, classes: int, estimate: Estimate, chance: float) -
 def _pictures(pictures: Sequence[Picture]) -> str:
     if not pictures:
         return ""
-    return section("Pictures", f'<div class="grid">{"".join(map(_figure, pictures))}</div>')
+    return section(
+        "Mistakes, the surest first", f'<div class="grid">{"".join(map(_figure, pictures))}</div>'
+    )
 
 
 def _figure(picture: Picture) -> str:

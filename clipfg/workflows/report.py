@@ -10,6 +10,7 @@ from clipfg.evaluation import budget_curve
 from clipfg.evaluation.budget_curve import BudgetCurve
 from clipfg.evaluation.learning_curve import KIND, LearningCurve
 from clipfg.evaluation.report import Report
+from clipfg.workflows.mistakes import surest_mistakes
 from clipfg.workflows.run_folder import file_name
 
 COMPARED = ("top1", "top5", "mean_per_class", "macro_f1", "nll", "ece")
@@ -48,7 +49,11 @@ def write_html(run: Path) -> list[Path]:
     for name, report in reports:
         suffix = f"-{file_name(name.removeprefix(f'{run.name} '))}" if len(reports) > 1 else ""
         part = run / f"report{suffix}.html.part"
-        part.write_text(report.to_html(), encoding="utf-8")
+        if isinstance(report, Report):
+            text = report.to_html(surest_mistakes(run / f"predictions{suffix}.parquet"))
+        else:
+            text = report.to_html()
+        part.write_text(text, encoding="utf-8")
         pages.append(part.replace(run / f"report{suffix}.html"))
     return pages
 

@@ -25,6 +25,7 @@ from clipfg.prompting.ensembling import Ensemble, make_ensemble
 from clipfg.settings import Settings
 from clipfg.types import UNLABELLED, ClassList
 from clipfg.workflows.classify import Progress, Run, classify
+from clipfg.workflows.mistakes import surest_mistakes
 from clipfg.workflows.opening import (
     Data,
     check_same_encoder,
@@ -139,7 +140,7 @@ def _streamed(job: _Job, prompts: PromptSet, progress: Progress | None) -> tuple
     rolled = _rolled_up(job, "predictions.parquet")
     report = replace(report, remarks=prompts.notes, rolled_up=rolled)
     job.folder.results = report.to_json()
-    _write_page(job, report, "report.html")
+    _write_page(job, report, "")
     return tally.done, report
 
 
@@ -170,7 +171,7 @@ def _with_pool(
     reports = [report for report, _ in evaluated]
     if len(sets) == 1:
         job.folder.results = reports[0].to_json()
-        _write_page(job, reports[0], "report.html")
+        _write_page(job, reports[0], "")
         return len(pool), reports[0], None
     hits = [evaluator.outcomes.hits for _, evaluator in evaluated]
     comparison = side_by_side(
@@ -180,7 +181,7 @@ def _with_pool(
     )
     job.folder.results = comparison.to_json()
     for report, name in zip(comparison.reports.values(), names, strict=True):
-        _write_page(job, report, f"report{name}.html")
+        _write_page(job, report, name)
     return len(pool), next(iter(comparison.reports.values())), comparison
 
 
@@ -262,8 +263,11 @@ def _file_names(names: Sequence[str]) -> list[str]:
 
 
 def _write_page(job: _Job, report: Report, name: str) -> None:
+    """`name` is what the report's files have in theirs: nothing, where there is one report."""
     if job.html:
-        job.folder.part(name).write_text(report.to_html(), encoding="utf-8")
+        mistakes = surest_mistakes(job.folder.part(f"predictions{name}.parquet"))
+        page = report.to_html(mistakes)
+        job.folder.part(f"report{name}.html").write_text(page, encoding="utf-8")
 
 
 def _say_done(job: _Job, done: int, reused: int, seconds: float) -> None:

@@ -1,0 +1,31 @@
+"""What a report shows of its mistakes: the pictures that were named wrongly, the surest first."""
+
+from pathlib import Path
+
+import pyarrow.parquet as pq
+
+from clipfg.data.thumbnails import thumbnail
+from clipfg.errors import ItemError
+from clipfg.evaluation.page import Picture
+
+SHOWN = 24
+
+
+def surest_mistakes(predictions: Path, most: int = SHOWN) -> list[Picture]:
+    """The wrong rows of a predictions file with the highest probabilities, as thumbnails.
+
+    Those whose picture cannot be read (features have none) are left out; so is everything where
+    there is no such file.
+    """
+    if not predictions.is_file():
+        return []
+    columns = ["uri", "label", "prediction", "probability"]
+    rows = pq.read_table(predictions, columns=columns, filters=[("correct", "==", False)])
+    pictures = []
+    for row in rows.sort_by([("probability", "descending")]).slice(0, most).to_pylist():
+        try:
+            image = thumbnail(row["uri"])
+        except ItemError:
+            continue
+        pictures.append(Picture(image, row["prediction"], row["probability"], row["label"]))
+    return pictures
