@@ -95,7 +95,7 @@ def run(kills: int, seed: int, folder: Path) -> Counter[tuple[str, str]]:
         if (name, first) not in ends:
             ends[name, first] = finished(OPERATIONS[name], path, folder / FINISHED)
         seconds, new = ends[name, first]
-        killed(OPERATIONS[name], path, chance.uniform(0, 2 * seconds))
+        killed(OPERATIONS[name], path, chance.uniform(0, 1.2 * seconds))
         outcomes[name, looked_at(path, old, new)] += 1
         OPERATIONS[name](path)  # what a dead writer leaves is in nobody's way
         assert verify(path) == []
@@ -125,22 +125,26 @@ def finished(operation: Operation, path: Path, copy: Path) -> tuple[float, KeySt
         shutil.rmtree(copy, ignore_errors=True)
         if has_store(path):
             shutil.copytree(path, copy)
-        child, started = begun(operation, copy), time.perf_counter()
-        assert os.waitpid(child, 0)[1] == 0
+        child, says = begun(operation, copy)
+        started = time.perf_counter()
+        os.read(says, 1)  # when it is done: the end of a large process takes longer than its work
         times.append(time.perf_counter() - started)
+        os.close(says)
+        assert os.waitpid(child, 0)[1] == 0
     return statistics.median(times), KeyStore.load(copy)
 
 
 def killed(operation: Operation, path: Path, delay: float) -> None:
     """A process that does `operation`, killed after `delay` seconds unless it is done by then."""
-    child = begun(operation, path)
+    child, says = begun(operation, path)
     time.sleep(delay)
     os.kill(child, signal.SIGKILL)
     os.waitpid(child, 0)
+    os.close(says)
 
 
-def begun(operation: Operation, path: Path) -> int:
-    """A process that has just begun to do `operation`."""
+def begun(operation: Operation, path: Path) -> tuple[int, int]:
+    """A process that has just begun to do `operation`, and where it says a word when it is done."""
     reader, writer = os.pipe()
     child = os.fork()
     if child == 0:
@@ -148,13 +152,13 @@ def begun(operation: Operation, path: Path) -> int:
         try:
             os.write(writer, b"x")
             operation(path)
+            os.write(writer, b"x")
             code = 0
         finally:
             os._exit(code)
-    os.read(reader, 1)
-    os.close(reader)
     os.close(writer)
-    return child
+    os.read(reader, 1)
+    return child, reader
 
 
 def main() -> None:
