@@ -112,7 +112,8 @@ class RunFolder:
                 for name in sorted(names, key=lambda name: name == "results.json"):
                     self.part(name).replace(self.path / name)
             else:
-                logger.info("Ended early: %s: %s", kind.__name__, error)
+                said = {"file_only": True}  # the terminal gets the error itself
+                logger.info("Ended early: %s: %s", kind.__name__, error, extra=said)
         finally:
             logger.removeHandler(self._log)
             self._log.close()
