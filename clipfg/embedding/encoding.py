@@ -8,6 +8,7 @@ from jaxtyping import UInt8
 from torch import Tensor
 
 from clipfg.data.sources import Signature
+from clipfg.embedding.allocation import keep_freed_blocks
 from clipfg.embedding.cache import EmbeddingCache
 from clipfg.embedding.claims import Claims
 from clipfg.embedding.fetching import Vector
@@ -43,6 +44,7 @@ class Bench:
     """
 
     def __init__(self, encoder: Encoder, shape: int, cache: EmbeddingCache | None) -> None:
+        keep_freed_blocks()
         self._encoder = encoder
         self._fingerprint = encoder.fingerprint
         self._shape = shape
