@@ -23,7 +23,7 @@ Names = Callable[[Positions], list[str]]
 """The ids of the keys at some positions."""
 
 NOTHING = -1
-SPARE = 8
+SPARE = 4
 """Candidates looked at beyond k, so that a tie at the k-th place is seen."""
 FEW = 8192
 """Scoring fewer pairs than this costs less than waking the other cores does."""
