@@ -107,13 +107,12 @@ class Slots:
         """The keys of each class side by side, a copy."""
         return keys.index_select(0, self.index.flatten()).view(*self.index.shape, -1)
 
-    def put_back(
-        self, keys: Float[Tensor, "m d"], moved: Float[Tensor, "c m d"]
-    ) -> Float[Tensor, "m d"]:
+    def put_back(self, moved: Float[Tensor, "c m d"]) -> Float[Tensor, "m d"]:
         """The keys in their own order, as they are in `moved`."""
         places = self.filled.flatten().nonzero().flatten()
-        rows = moved.flatten(0, 1).index_select(0, places)
-        return keys.index_copy(0, self.index.flatten()[places], rows)
+        of_keys = torch.empty_like(places)
+        of_keys[self.index.flatten()[places]] = places
+        return moved.flatten(0, 1).index_select(0, of_keys)
 
     def rows_of(self, labels: Int[Tensor, " n"]) -> Int[Tensor, " n"]:
         """The row of each sample's class. Raises `DataError` where a class has no key."""

@@ -119,7 +119,7 @@ def update_offline(
             sums, counts = _aims(moved, slots, features, batch, owners[batch], drawn, target)
             means = sums / counts.clamp_min(1)[:, :, None]
             moved = torch.lerp(moved, means, rate * (counts > 0)[:, :, None].to(keys.dtype))
-    return slots.put_back(keys, moved if known is None else known.keys())
+    return slots.put_back(moved if known is None else known.keys())
 
 
 def _aims(

@@ -106,7 +106,7 @@ def update_online(
         after = torch.lerp(flat.index_select(0, positions), x, rate)
         flat.index_copy_(0, positions, after)
         norms.view(-1).index_copy_(0, positions, torch.linalg.vector_norm(after, dim=1))
-    return slots.put_back(keys, moved)
+    return slots.put_back(moved)
 
 
 def _rounds(owners: Int[Tensor, " n"]) -> tuple[Int[Tensor, " n"], list[int]]:

@@ -23,10 +23,14 @@ Names = Callable[[Positions], list[str]]
 """The ids of the keys at some positions."""
 
 NOTHING = -1
-SPARE = 4
+SPARE = 2
 """Candidates looked at beyond k, so that a tie at the k-th place is seen."""
 FEW = 8192
 """Scoring fewer pairs than this costs less than waking the other cores does."""
+PRODUCT_FROM = 2048
+"""Queries times width from which one matrix product is quicker than a query after the other.
+
+FAISS 1.15 waits for 128,000, and until then reads all keys once for each query."""
 MOST_QUERIES = 2048
 """Queries searched at once; more of them would only take more memory."""
 BLOCK = 16_384
@@ -153,7 +157,13 @@ def _propose(queries: Matrix, keys: Matrix, width: int, rows: Positions | None) 
 
 
 def _knn(queries: Matrix, keys: Matrix, k: int) -> Proposals:
-    return faiss.knn(queries, keys, k, metric=faiss.METRIC_INNER_PRODUCT)
+    settings = faiss.cvar
+    before = settings.distance_compute_blas_threshold
+    settings.distance_compute_blas_threshold = min(before, PRODUCT_FROM)
+    try:
+        return faiss.knn(queries, keys, k, metric=faiss.METRIC_INNER_PRODUCT)
+    finally:
+        settings.distance_compute_blas_threshold = before
 
 
 def _rescan(
