@@ -1,7 +1,8 @@
 """Every option that commands share, its default, and where a value may come from.
 
 Precedence: flag > `CLIPFG_*` > `--config` file > project file (`clipfg.toml` in the working
-folder) > user file > default. Files are TOML with the option's names (`batch_size = 64`).
+folder) > user file > default. Files are TOML with the option's names (`batch_size = 64`). In a
+table named after a command (`[suggest]`) they are that command's alone, and win over the others.
 """
 
 import os
@@ -19,6 +20,23 @@ from clipfg.registry import closest
 Format = Literal["table", "json", "jsonl", "csv", "parquet"]
 
 PROJECT_FILE = Path("clipfg.toml")
+COMMANDS = (
+    "zeroshot",
+    "predict",
+    "fewshot",
+    "embed",
+    "retrieve",
+    "demos",
+    "icl",
+    "lint",
+    "suggest",
+    "coreset",
+    "doctor",
+    "index",
+    "datasets",
+    "cache",
+)
+"""Commands that take options, and so may have a table in a file."""
 
 
 def user_file() -> Path:
@@ -91,8 +109,10 @@ class Settings(BaseSettings):
         return (init_settings,)
 
     @classmethod
-    def resolve(cls, config: Path | None = None, **flags: Any) -> Self:
+    def resolve(cls, config: Path | None = None, command: str | None = None, **flags: Any) -> Self:
         """Merge all sources; `flags` that are None count as not given.
+
+        Of a file's tables the one of the `command` is read.
 
         Raises `UsageError` for an unreadable file, an unknown option or a value out of range,
         naming the source that holds it.
@@ -103,10 +123,10 @@ class Settings(BaseSettings):
         ]
         explicit = config or (Path(c) if (c := os.environ.get("CLIPFG_CONFIG")) else None)
         if explicit is not None:
-            layers.append((str(explicit), _read_file(explicit, cls)))
+            layers.append((str(explicit), _read_file(explicit, cls, command)))
         for path in (PROJECT_FILE, user_file()):
             if path.is_file():
-                layers.append((str(path), _read_file(path, cls)))
+                layers.append((str(path), _read_file(path, cls, command)))
         merged: dict[str, Any] = {}
         origin: dict[str, str] = {}
         for source, values in layers:
@@ -136,13 +156,27 @@ def _environment(settings: type[Settings]) -> dict[str, str]:
     return values
 
 
-def _read_file(path: Path, settings: type[Settings]) -> dict[str, Any]:
+def _read_file(path: Path, settings: type[Settings], command: str | None) -> dict[str, Any]:
     try:
         values = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise UsageError(f"Expected a configuration file at {path}: {error.strerror}.") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UsageError(f"Expected TOML in {path}: {error}.") from None
+    tables = {key: value for key, value in values.items() if isinstance(value, dict)}
+    shared = {key: value for key, value in values.items() if key not in tables}
+    for name in tables:
+        if name not in COMMANDS:
+            raise UsageError(
+                f"Expected tables named after commands in {path}, got [{name}]."
+                f"{closest(name, COMMANDS)}"
+            )
+    options = {"": _options(shared, path, settings)}
+    options |= {name: _options(table, path, settings) for name, table in tables.items()}
+    return options[""] | options.get(command or "", {})
+
+
+def _options(values: dict[str, Any], path: Path, settings: type[Settings]) -> dict[str, Any]:
     values = {key.replace("-", "_"): value for key, value in values.items()}
     for key in values:
         if key not in settings.model_fields:

@@ -26,7 +26,14 @@ Written by `python -m docs.generate` from the program's own `--help`.
 Results go to stdout, all else to stderr. Exit codes: 0 done; 1 failed; 2 usage; 3 done, some items
 skipped; 4 something needed is missing; 130 interrupted. A value comes from the flag, else from
 `CLIPFG_*` (`CLIPFG_BATCH_SIZE=64`), else from the `--config` file, `clipfg.toml` in the working
-folder, `clipfg.toml` in the user's configuration folder, else it is the default.
+folder, `clipfg.toml` in the user's configuration folder, else it is the default. In a file, what
+stands in a table named after a command is that command's alone:
+
+    model = "open_clip:ViT-B-16-SigLIP/webli"
+    [coreset]
+    strategy = "discriminant"
+    [suggest]
+    strategy = "margin"
 
 A run folder holds `config.json` (the options as resolved), `results.json` (the figures),
 `predictions.parquet` (a row per picture), `failures.jsonl` (what was skipped, and why), `log.txt`

@@ -1,9 +1,11 @@
 from pathlib import Path
 
 import pytest
+import typer
 
+from clipfg.cli.main import app
 from clipfg.errors import UsageError
-from clipfg.settings import Settings, user_file
+from clipfg.settings import COMMANDS, Settings, user_file
 
 
 @pytest.fixture(autouse=True)
@@ -33,6 +35,26 @@ def test_each_source_wins_over_those_below_it(
     assert Settings.resolve(config, batch_size=6).batch_size == 6
 
 
+def test_a_table_is_for_its_command_alone(
+    working_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    user_file().parent.mkdir(parents=True, exist_ok=True)
+    user_file().write_text("[suggest]\nstrategy = 'badge'\nseed = 7\n")
+    (working_folder / "clipfg.toml").write_text(
+        "strategy = 'random'\nseed = 1\n[suggest]\nstrategy = 'margin'\n"
+        "[coreset]\nstrategy = 'k-means'\n"
+    )
+    chosen = {c: Settings.resolve(command=c).strategy for c in (None, "suggest", "coreset", "icl")}
+    assert chosen == {None: "random", "suggest": "margin", "coreset": "k-means", "icl": "random"}
+    assert Settings.resolve(command="suggest").seed == 1  # a nearer file wins, table or not
+    monkeypatch.setenv("CLIPFG_STRATEGY", "entropy")
+    assert Settings.resolve(command="suggest").strategy == "entropy"
+
+
+def test_only_commands_may_have_a_table() -> None:
+    assert set(COMMANDS) <= set(typer.main.get_command(app).commands)  # type: ignore[attr-defined]
+
+
 def test_a_false_flag_is_a_flag(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CLIPFG_STRICT", "true")
     assert Settings.resolve().strict
@@ -59,7 +81,12 @@ def test_a_bad_value_names_its_source(
 
 @pytest.mark.parametrize(
     ("text", "answer"),
-    [("bacth_size = 3", "Did you mean 'batch_size'"), ("batch_size = ", "Expected TOML")],
+    [
+        ("bacth_size = 3", "Did you mean 'batch_size'"),
+        ("[suggest]\nbacth_size = 3", "Did you mean 'batch_size'"),
+        ("[sugest]\nbatch_size = 3", "Did you mean 'suggest'"),
+        ("batch_size = ", "Expected TOML"),
+    ],
 )
 def test_a_bad_file_is_one_sentence(working_folder: Path, text: str, answer: str) -> None:
     (working_folder / "clipfg.toml").write_text(text)

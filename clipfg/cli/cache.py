@@ -18,7 +18,7 @@ def info(cache_dir: options.CacheDir = None, format: options.Format = None) -> N
     from clipfg.cli.output import print_rows
     from clipfg.workflows.opening import open_cache
 
-    settings = options.resolve({"cache_dir": cache_dir})
+    settings = options.resolve("cache", {"cache_dir": cache_dir})
     with open_cache(settings) as cache:
         rows = cache.info()
     stderr().print(f"{cache.path}: {cache.path.stat().st_size / 2**20:,.1f} MiB", soft_wrap=True)
@@ -41,7 +41,7 @@ def clear(
     """Forget kept embeddings: all, or one encoder's; a damaged cache is deleted."""
     from clipfg.workflows.opening import clear_cache
 
-    settings = options.resolve({"cache_dir": cache_dir})
+    settings = options.resolve("cache", {"cache_dir": cache_dir})
     if not yes:
         typer.confirm(f"Forget the embeddings in {settings.cache_dir}?", abort=True, err=True)
     typer.echo(clear_cache(settings, encoder), err=True)

@@ -99,7 +99,7 @@ def coreset(
     """
     given = dict(locals())
     html, stream, compare = (given.pop(name) for name in ("html", "stream", "compare"))
-    settings = options.resolve(given)
+    settings = options.resolve("coreset", given)
     several = "," in (settings.strategy or "") or "," in (settings.per_class or "")
     return _compare(settings, html, stream) if compare or several else _condense(settings, stream)
 

@@ -18,7 +18,7 @@ def list_datasets(data_root: options.DataRoot = None, format: options.Format = N
     from clipfg.cli.output import print_rows
     from clipfg.workflows.datasets import dataset_rows
 
-    settings = options.resolve({"data_root": data_root})
+    settings = options.resolve("datasets", {"data_root": data_root})
     print_rows(
         dataset_rows(settings),
         format,
@@ -36,7 +36,7 @@ def show(
     from clipfg.cli.output import print_rows
     from clipfg.workflows.datasets import dataset_facts
 
-    settings = options.resolve({"data_root": data_root, "dataset": name})
+    settings = options.resolve("datasets", {"data_root": data_root, "dataset": name})
     print_rows(dataset_facts(settings), format)
 
 
@@ -54,7 +54,7 @@ def pull(
     from clipfg.cli.console import progress_bar
     from clipfg.workflows.datasets import pull_dataset
 
-    settings = options.resolve({"data_root": data_root, "offline": offline})
+    settings = options.resolve("datasets", {"data_root": data_root, "offline": offline})
     with progress_bar("Downloading (MiB)") as report:
 
         def show(done: int, total: int) -> None:
@@ -75,6 +75,6 @@ def draw(
     """Draw pictures of the built-in synthflora, and the list of its class names."""
     from clipfg.workflows.datasets import draw_synthflora
 
-    settings = options.resolve({"seed": seed})
+    settings = options.resolve("datasets", {"seed": seed})
     for path in draw_synthflora(folder, count, size, settings.seed):
         typer.echo(path)

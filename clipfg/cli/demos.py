@@ -73,7 +73,9 @@ def demos(
     model answers: every candidate is scored by its mean log-probability a token.
     """
     given = dict(locals())
-    settings = options.resolve({k: v for k, v in given.items() if k not in ("output", "photo")})
+    settings = options.resolve(
+        "demos", {k: v for k, v in given.items() if k not in ("output", "photo")}
+    )
 
     import json
 

@@ -13,7 +13,7 @@ def doctor(cache_dir: options.CacheDir = None, format: options.Format = None) ->
     from clipfg.cli.output import print_rows
     from clipfg.workflows.doctor import examine
 
-    settings = options.resolve({"cache_dir": cache_dir})
+    settings = options.resolve("doctor", {"cache_dir": cache_dir})
     findings = examine(settings)
     print_rows([vars(finding) for finding in findings], format)
     return 4 if any(finding.state == "missing" for finding in findings) else 0

@@ -37,7 +37,7 @@ def embed(
     """
     given = dict(locals())
     given["dataset"] = given.pop("data")
-    settings = options.resolve(given)
+    settings = options.resolve("embed", given)
 
     from clipfg.cli.console import progress_bar, stderr
     from clipfg.workflows.embed import run_embed

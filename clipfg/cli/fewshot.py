@@ -116,7 +116,7 @@ def fewshot(
     """
     given = dict(locals())
     html = given.pop("html")
-    settings = options.resolve(given)
+    settings = options.resolve("fewshot", given)
 
     from clipfg.cli.console import progress_bar, stderr
     from clipfg.cli.output import chosen_format, print_curve

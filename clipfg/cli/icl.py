@@ -44,7 +44,7 @@ def icl(
     Beside the language model stand, on the same pictures, the vote of the labels shown and
     zero-shot. Without --lvlm, those two alone. Answers are kept: run it again and it goes on.
     """
-    settings = options.resolve(dict(locals()))
+    settings = options.resolve("icl", dict(locals()))
 
     from clipfg.cli.console import progress_bar, stderr
     from clipfg.cli.output import chosen_format, print_rows

@@ -65,7 +65,7 @@ def build(
     """
     given = dict(locals())
     given["dataset"] = given.pop("data")
-    settings = options.resolve(given)
+    settings = options.resolve("index", given)
 
     from clipfg.cli.console import progress_bar
     from clipfg.workflows.index import run_build
@@ -107,7 +107,7 @@ def add(
     """
     given = dict(locals())
     given["dataset"] = given.pop("data")
-    settings = options.resolve(given)
+    settings = options.resolve("index", given)
 
     from clipfg.cli.console import progress_bar
     from clipfg.workflows.index import run_add
@@ -127,7 +127,7 @@ def remove(
     verbose: options.Verbose = False,
 ) -> int:
     """Remove items by id, or all that meet a condition."""
-    settings = options.resolve(dict(locals()))
+    settings = options.resolve("index", dict(locals()))
 
     from clipfg.workflows.index import run_remove
 
@@ -144,7 +144,7 @@ def info(
     from clipfg.cli.output import chosen_format, print_rows
     from clipfg.workflows.index import store_info
 
-    settings = options.resolve(dict(locals()))
+    settings = options.resolve("index", dict(locals()))
     facts, form = store_info(settings), chosen_format(settings.format)
     if form == "table":
         splits = ", ".join(f"{name} {count:,}" for name, count in facts["splits"].items())
@@ -165,7 +165,7 @@ def verify(
     from clipfg.cli.output import print_rows
     from clipfg.workflows.index import verify_store
 
-    settings = options.resolve(dict(locals()))
+    settings = options.resolve("index", dict(locals()))
     faults = verify_store(settings)
     if not faults:
         stderr().print(f"{settings.store}: all as it should be", soft_wrap=True)

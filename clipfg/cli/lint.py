@@ -54,7 +54,7 @@ def lint(
     """
     given = dict(locals())
     html = given.pop("html")
-    settings = options.resolve(given)
+    settings = options.resolve("lint", given)
 
     from clipfg.cli.console import progress_bar, stderr
     from clipfg.cli.output import chosen_format, print_rows

@@ -314,7 +314,7 @@ Verbose = Annotated[
 ]
 
 
-def resolve(given: dict[str, Any]) -> Settings:
+def resolve(command: str, given: dict[str, Any]) -> Settings:
     """The settings of a command from its parameters; sets up logging on the way."""
     from clipfg.cli.console import set_up_logging
     from clipfg.settings import Settings
@@ -323,5 +323,5 @@ def resolve(given: dict[str, Any]) -> Settings:
     set_up_logging(quiet=flags.pop("quiet", False), verbose=flags.pop("verbose", False))
     config = flags.pop("config", None)
     return Settings.resolve(
-        config, **{k: v for k, v in flags.items() if k in Settings.model_fields}
+        config, command, **{k: v for k, v in flags.items() if k in Settings.model_fields}
     )

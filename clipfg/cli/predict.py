@@ -55,7 +55,7 @@ def predict(
     """
     given = dict(locals())
     paths = given.pop("photos")
-    settings = options.resolve(given)
+    settings = options.resolve("predict", given)
 
     from clipfg.cli.console import progress_bar, stderr
     from clipfg.cli.output import print_predictions

@@ -120,7 +120,7 @@ def retrieve(
     Texts and photos given together are one query. Names go through the prompts of --prompts,
     sentences are used as they are. Without --store, --dataset is embedded, or read from the cache.
     """
-    settings = options.resolve(dict(locals()))
+    settings = options.resolve("retrieve", dict(locals()))
 
     from clipfg.cli.console import progress_bar, stderr
     from clipfg.workflows.retrieval_page import page_path, write_page

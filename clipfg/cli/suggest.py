@@ -102,7 +102,7 @@ def suggest(
     """
     given = dict(locals())
     html, simulate = given.pop("html"), given.pop("simulate")
-    settings = options.resolve(given)
+    settings = options.resolve("suggest", given)
 
     from clipfg.cli.console import progress_bar, stderr
     from clipfg.cli.output import chosen_format, print_rows

@@ -48,7 +48,7 @@ def zeroshot(
     """
     given = dict(locals())
     html = given.pop("html")
-    settings = options.resolve(given)
+    settings = options.resolve("zeroshot", given)
 
     from clipfg.cli.console import progress_bar, stderr
     from clipfg.cli.output import chosen_format, print_report, print_rows

@@ -53,7 +53,7 @@ def coreset(dataset: str | None = None, **options: Any) -> CoresetRun:
 
     Raises `ClipfgError`s, as `run_coreset` does.
     """
-    return run_coreset(Settings.resolve(dataset=dataset, **options))
+    return run_coreset(Settings.resolve(command="coreset", dataset=dataset, **options))
 
 
 def run_coreset(

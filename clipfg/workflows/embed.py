@@ -34,7 +34,9 @@ def embed(data: str | Path, **options: Any) -> Features:
 
     Pictures that cannot be read are logged and left out. Raises `ClipfgError`s.
     """
-    return _features(Settings.resolve(dataset=str(data), **options), Failures(), None)
+    return _features(
+        Settings.resolve(command="embed", dataset=str(data), **options), Failures(), None
+    )
 
 
 def run_embed(settings: Settings, *, progress: Progress | None = None) -> EmbedRun:

@@ -81,7 +81,7 @@ def fewshot(dataset: str | None = None, **options: Any) -> FewshotRun:
 
     Raises `ClipfgError`s, as `run_fewshot` does.
     """
-    return run_fewshot(Settings.resolve(dataset=dataset, **options))
+    return run_fewshot(Settings.resolve(command="fewshot", dataset=dataset, **options))
 
 
 def run_fewshot(

@@ -62,7 +62,7 @@ class LintRun(Run):
 
 def lint(dataset: str, **options: Any) -> LintRun:
     """`clipfg lint` from Python; `options` are those of the command line. Raises `ClipfgError`s."""
-    return run_lint(Settings.resolve(dataset=dataset, **options))
+    return run_lint(Settings.resolve(command="lint", dataset=dataset, **options))
 
 
 def run_lint(

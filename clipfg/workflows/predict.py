@@ -48,7 +48,9 @@ def predict(*photos: str | Path, **options: Any) -> list[dict[str, Any]]:
     """
     import pyarrow.parquet as pq
 
-    run = run_predict([Path(photo) for photo in photos], Settings.resolve(**options))
+    run = run_predict(
+        [Path(photo) for photo in photos], Settings.resolve(command="predict", **options)
+    )
     rows: list[dict[str, Any]] = pq.read_table(run.predictions).to_pylist()
     return rows
 

@@ -89,7 +89,9 @@ def retrieve(
     """
     wish = Wish(weight, tuple(negated), raw, tuple(where), duplicate, per_class)
     data = None if dataset is None else str(dataset)
-    settings = searched_in(Settings.resolve(store=store, dataset=data, **options), store, data)
+    settings = searched_in(
+        Settings.resolve(command="retrieve", store=store, dataset=data, **options), store, data
+    )
     return run_retrieve([str(part) for part in query], settings, wish).rows
 
 

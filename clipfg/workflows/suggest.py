@@ -73,7 +73,7 @@ def suggest(dataset: str, **options: Any) -> list[dict[str, Any]]:
 
     `options` are those of the command line. Raises `ClipfgError`s, as `run_suggest` does.
     """
-    return run_suggest(Settings.resolve(dataset=dataset, **options)).rows()
+    return run_suggest(Settings.resolve(command="suggest", dataset=dataset, **options)).rows()
 
 
 def run_suggest(

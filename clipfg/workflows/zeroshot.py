@@ -70,7 +70,7 @@ def zeroshot(dataset: str, **options: Any) -> ZeroshotRun:
 
     Raises `ClipfgError`s, as `run_zeroshot` does.
     """
-    return run_zeroshot(Settings.resolve(dataset=dataset, **options))
+    return run_zeroshot(Settings.resolve(command="zeroshot", dataset=dataset, **options))
 
 
 def run_zeroshot(
