@@ -6,6 +6,8 @@ by pair in one fixed order: equal keys score equal, and ties go by id.
 """
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,6 +33,8 @@ PRODUCT_FROM = 2048
 """Queries times width from which one matrix product is quicker than a query after the other.
 
 FAISS 1.15 waits for 128,000, and until then reads all keys once for each query."""
+PART = 4096
+"""Keys that are worth a thread of their own."""
 MOST_QUERIES = 2048
 """Queries searched at once; more of them would only take more memory."""
 BLOCK = 16_384
@@ -143,27 +147,48 @@ def _pairwise(queries: Matrix, keys: Matrix, found: Positions) -> Matrix:
 
 
 def _propose(queries: Matrix, keys: Matrix, width: int, rows: Positions | None) -> Proposals:
-    """The `width` nearest keys of each query, scores as a matrix product rounds them."""
-    if rows is None:
-        return _knn(queries, keys, width)  # no copy: FAISS reads the keys where they are
-    parts = []
-    for start, block in _blocks(keys, rows):
-        rough, found = _knn(queries, block, min(width, len(block)))
-        parts.append((rough, rows[start + found]))
-    rough = np.concatenate([part[0] for part in parts], axis=1)
-    found = np.concatenate([part[1] for part in parts], axis=1)
+    """The `width` nearest keys of each query, scores as a matrix product rounds them.
+
+    Each thread searches keys of its own for all queries. FAISS's threads share a tile at a time and
+    wait for each other after it, and for a single query there is but one.
+    """
+    count = len(keys) if rows is None else len(rows)
+    threads = max(1, min(faiss.omp_get_max_threads(), count // PART))
+    size = -(-count // threads)
+    size = size if rows is None else min(size, BLOCK)
+
+    def part(start: int) -> Proposals:
+        stretch = slice(start, start + size)
+        # FAISS reads all keys where they are; some of them are copied.
+        own = keys[stretch] if rows is None else keys[rows[stretch]]
+        rough, at = faiss.knn(queries, own, min(width, len(own)), metric=faiss.METRIC_INNER_PRODUCT)
+        return rough, start + at if rows is None else rows[start + at]
+
+    with _early_products():
+        if threads == 1:
+            parts = [part(start) for start in range(0, count, size)]
+        else:
+            with ThreadPoolExecutor(threads, initializer=_one_thread) as pool:
+                parts = list(pool.map(part, range(0, count, size)))
+    if len(parts) == 1:
+        return parts[0]
+    rough, found = (np.concatenate(each, axis=1) for each in zip(*parts, strict=True))
     best = np.argsort(-rough, axis=1, kind="stable")[:, :width]
     return np.take_along_axis(rough, best, axis=1), np.take_along_axis(found, best, axis=1)
 
 
-def _knn(queries: Matrix, keys: Matrix, k: int) -> Proposals:
-    settings = faiss.cvar
-    before = settings.distance_compute_blas_threshold
-    settings.distance_compute_blas_threshold = min(before, PRODUCT_FROM)
+def _one_thread() -> None:
+    faiss.omp_set_num_threads(1)  # of the thread that says so alone
+
+
+@contextmanager
+def _early_products() -> Iterator[None]:
+    before = faiss.cvar.distance_compute_blas_threshold
+    faiss.cvar.distance_compute_blas_threshold = min(before, PRODUCT_FROM)
     try:
-        return faiss.knn(queries, keys, k, metric=faiss.METRIC_INNER_PRODUCT)
+        yield
     finally:
-        settings.distance_compute_blas_threshold = before
+        faiss.cvar.distance_compute_blas_threshold = before
 
 
 def _rescan(
