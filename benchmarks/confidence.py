@@ -212,7 +212,8 @@ def other_sets(split: Split, shares: Tensor, seed: int) -> dict[str, float]:
 
 def lowest_of_a_class(covered: Tensor, labels: Tensor) -> float:
     counts = torch.bincount(labels)
-    return float((torch.bincount(labels, weights=covered) / counts)[counts >= 20].min())
+    enough = counts >= min(20, int(counts.max()))
+    return float((torch.bincount(labels, weights=covered) / counts)[enough].min())
 
 
 def expected(level: float, n: int, m: int) -> tuple[float, float]:
