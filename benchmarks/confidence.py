@@ -2,12 +2,15 @@
 
     python -m benchmarks.confidence --features ../shared/data/clip-features
 
-Each npz holds a support `keys_16`, `keys_16_l` and pictures `val_f`, `val_l`, `test_f`, `test_l`.
+Each npz holds a support `keys_16`, `keys_16_l` (16 being `--shots`) and pictures `val_f`, `val_l`,
+`test_f`, `test_l`.
 
 `split`: one head learns from the support; a random part of the other pictures calibrates it, the
-rest tests it. `folds`: a random support of 16 pictures a class is drawn from all, calibrates by its
-own folds, and the rest tests. `official`: the support's folds calibrate, the test split tests: what
-is left of a promise where support and test pictures are not drawn alike.
+rest tests it. `folds`: a random support of `--shots` pictures of each class is drawn from all and
+calibrates by its own folds; as many others of each class as the smallest has left test it, drawn as
+the support is. "As it comes" says what all the others show, where classes are as common as they are
+in the data set and not in the support. `official`: the support's folds calibrate, the test split
+tests: what is left of a promise where support and test pictures are not drawn alike.
 
 Coverage "inside" counts the splits whose coverage lies in the central 95 % of what exact split
 conformal prediction gives (a beta-binomial); "broken" those whose error among the answered
@@ -38,7 +41,6 @@ from clipfg.types import ClassList
 
 TARGETS = (0.02, 0.05, 0.1, 0.3)
 LEVELS = (0.8, 0.9, 0.95)
-SHOTS = 16
 RAPS = {"penalty": 0.01, "free": 5}
 TIE = 0.001
 """Penalty of vector scaling."""
@@ -59,7 +61,7 @@ class Pictures:
         return Pictures(torch.cat([self.x, other.x]), torch.cat([self.labels, other.labels]))
 
 
-def read(path: Path) -> tuple[Pictures, Pictures, Pictures]:
+def read(path: Path, shots: int = 16) -> tuple[Pictures, Pictures, Pictures]:
     """Support, validation and test pictures."""
     data = np.load(path, allow_pickle=False)
 
@@ -68,7 +70,7 @@ def read(path: Path) -> tuple[Pictures, Pictures, Pictures]:
         return Pictures(x, torch.tensor(data[labels]).long())
 
     return (
-        part(f"keys_{SHOTS}", f"keys_{SHOTS}_l"),
+        part(f"keys_{shots}", f"keys_{shots}_l"),
         part("val_f", "val_l"),
         part("test_f", "test_l"),
     )
@@ -83,6 +85,8 @@ class Split:
     held: Tensor
     """Logits of the calibration pictures, for comparisons; empty where folds calibrate."""
     test: Pictures
+    rest: Pictures | None = None
+    """All that are left, where `test` has as many of each class."""
 
 
 def fitted(name: str, pictures: Pictures, classes: int) -> tuple[Head, Support]:
@@ -102,17 +106,19 @@ def by_split(name: str, parts: tuple[Pictures, ...], splits: int, n: int) -> Ite
         yield Split(head, confidence, head.logits(held.x), test)
 
 
-def by_folds(name: str, parts: tuple[Pictures, ...], splits: int) -> Iterator[Split]:
+def by_folds(name: str, parts: tuple[Pictures, ...], splits: int, shots: int) -> Iterator[Split]:
     pool = parts[0] + parts[1] + parts[2]
     classes = int(pool.labels.max()) + 1
+    fewest = int(torch.bincount(pool.labels).min())
     for seed in range(splits):
         order = torch.randperm(len(pool.x), generator=torch.Generator().manual_seed(seed))
-        own = [order[pool.labels[order] == k][:SHOTS] for k in range(classes)]
-        taken = torch.zeros(len(order), dtype=torch.bool)
-        taken[torch.cat(own)] = True
-        head, support = fitted(name, pool.rows(taken), classes)
+        own = [order[pool.labels[order] == k] for k in range(classes)]
+        given = torch.cat([rows[:shots] for rows in own])
+        test = torch.cat([rows[shots:fewest] for rows in own])
+        rest = torch.cat([rows[shots:] for rows in own])
+        head, support = fitted(name, pool.rows(given), classes)
         confidence = Confidence.fit(head, support, seed=seed, unknown=True)
-        yield Split(head, confidence, support.features[:0], pool.rows(~taken))
+        yield Split(head, confidence, support.features[:0], pool.rows(test), pool.rows(rest))
 
 
 def official(name: str, parts: tuple[Pictures, ...]) -> Iterator[Split]:
@@ -148,6 +154,8 @@ def figures(split: Split, seed: int) -> dict[str, float]:
             found[f"lowest {tag}"] = lowest_of_a_class(covered, labels)
         low, high = expected(level, len(confidence), len(labels))
         found[f"inside {level}"] = float(low <= found[f"coverage all {level}"] <= high)
+    if split.rest is not None:
+        found |= as_it_comes(split, classes)
     if len(split.held):
         found |= other_sets(split, shares, seed)
     unknowns = confidence.unknowns
@@ -155,6 +163,19 @@ def figures(split: Split, seed: int) -> dict[str, float]:
     familiar = unknowns.familiarity(calibrated, split.test.x)
     found["called unknown"] = float((familiar <= FALSE_ALARMS).double().mean())
     return found | {f"auroc {name}": value for name, value in unknowns.aurocs.items()}
+
+
+def as_it_comes(split: Split, classes: ClassList) -> dict[str, float]:
+    """Coverage of pictures whose classes are not as common as the support's."""
+    assert split.rest is not None
+    shares = split.confidence.calibrated(split.head.logits(split.rest.x)).softmax(dim=1)
+    found = {}
+    for level in LEVELS:
+        inside = Answers(Asked(None, level), classes, split.confidence).sets(shares)
+        assert inside is not None
+        covered = inside.gather(1, split.rest.labels[:, None]).double()
+        found[f"coverage as it comes {level}"] = float(covered.mean())
+    return found
 
 
 def scaling(split: Split, logits: Tensor, calibrated: Tensor) -> dict[str, float]:
@@ -191,7 +212,8 @@ def other_sets(split: Split, shares: Tensor, seed: int) -> dict[str, float]:
 
 def lowest_of_a_class(covered: Tensor, labels: Tensor) -> float:
     counts = torch.bincount(labels)
-    return float((torch.bincount(labels, weights=covered) / counts)[counts >= 20].min())
+    enough = counts >= min(20, int(counts.max()))
+    return float((torch.bincount(labels, weights=covered) / counts)[enough].min())
 
 
 def expected(level: float, n: int, m: int) -> tuple[float, float]:
@@ -228,6 +250,11 @@ def show(title: str, rows: list[dict[str, float]]) -> None:
                 + f", {mean(f'size {tag}'):6.2f} classes, lowest of a class"
                 f" {100 * mean(f'lowest {tag}'):5.1f} %"
             )
+    if f"coverage as it comes {LEVELS[0]}" in rows[0]:
+        print(
+            "  sets as it comes     coverage "
+            + ", ".join(f"{100 * mean(f'coverage as it comes {x}'):.2f} % at {x}" for x in LEVELS)
+        )
     for name in ("APS", "RAPS"):
         if f"size {name}" in rows[0]:
             print(
@@ -249,17 +276,19 @@ def main() -> None:
     parser.add_argument("--heads", default="gda,linear-probe", help="names with commas between")
     parser.add_argument("--splits", type=int, default=100)
     parser.add_argument("--calibrating", type=int, default=1000, help="pictures, where split")
+    parser.add_argument("--shots", type=int, default=16, help="of each class in the support")
+    parser.add_argument("--kinds", default="split,folds,official", help="with commas between")
     given = parser.parse_args()
     for path in sorted(given.features.glob("*.npz")):
-        parts = read(path)
+        parts = read(path, given.shots)
         for name in given.heads.split(","):
             runs = {
                 "split": by_split(name, parts, given.splits, given.calibrating),
-                "folds": by_folds(name, parts, given.splits),
+                "folds": by_folds(name, parts, given.splits, given.shots),
                 "official": official(name, parts),
             }
-            for kind, splits in runs.items():
-                rows = [figures(split, seed) for seed, split in enumerate(splits)]
+            for kind in given.kinds.split(","):
+                rows = [figures(split, seed) for seed, split in enumerate(runs[kind])]
                 show(f"{path.stem}, {name}, {kind}", rows)
 
 

@@ -8,8 +8,9 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from clipfg.confidence import growth
 from clipfg.confidence import unknowns as unknown_classes
-from clipfg.confidence.unknowns import Unknowns
+from clipfg.confidence.unknowns import Seen, Unknowns
 from clipfg.confidence.unseen_classes import Unseen
 from clipfg.errors import DataError
 from clipfg.functional.conformal import class_quantiles, conformal_quantile, fewest_calibrating
@@ -17,7 +18,7 @@ from clipfg.functional.scaling import fit_temperature
 from clipfg.functional.selective import Cut, abstention_threshold
 from clipfg.functional.similarity import top_classes
 from clipfg.heads import Head
-from clipfg.heads.held_out import by_folds, held_out_logits
+from clipfg.heads.held_out import by_folds, joined
 from clipfg.heads.support import Support
 
 CERTAINTY = 0.9
@@ -32,7 +33,7 @@ class Confidence:
     Attributes
     ----------
     factor
-        `1 / T` on logits.
+        `1 / T` on the head's logits.
     certainty, hits
         Of each held-out picture `[n]`: the calibrated probability of the class that was named, and
         whether it was right.
@@ -74,9 +75,10 @@ class Confidence:
 
         Those of `calibration`, seen through the head itself: then promises rest on exchangeability
         with later pictures alone (but for the temperature, one number, which is fitted on them
-        too). Without, folds of `support`, each seen through a head fitted on the others: those
-        heads have learnt from fewer pictures, so that promises err on the careful side as a rule,
-        and are no theorem.
+        too). Without, folds of `support`, each seen through a head fitted on the others. Those
+        heads have learnt from fewer pictures: their logits have another scale, for which
+        `growth.factor_of_all` allows, and name fewer pictures rightly, which makes promises err on
+        the careful side. That is no theorem.
 
         `trials` are `without_classes(...)`, where the caller has them already.
 
@@ -84,22 +86,24 @@ class Confidence:
         """
         if calibration is not None:
             logits, labels = head.logits(calibration.features), calibration.labels
-            features = calibration.features
+            factor = own_factor = fit_temperature(logits, labels)
+            seen = iter([Seen(factor * logits, calibration.features, support)])
         else:
-            folds = by_folds(head, support, seed)
+            folds = by_folds(head, support, seed, growth.FOLDS)
             if not folds:
                 raise DataError(
                     "Expected two pictures of a class to learn confidence from, got one of each;"
                     " add pictures, or name others by --calibration SPLIT."
                 )
-            logits, rows = held_out_logits(folds)
-            labels, features = support.labels[rows], support.features[rows]
-        factor = fit_temperature(logits, labels)
-        found = None
-        if unknown:
-            held = None if calibration is None else (features, logits)
-            found = Unknowns.fit(head, support, held, factor, seed, trials)
-        shares = (factor * logits).float().softmax(dim=1)
+            told = [fold.logits for fold in folds]
+            logits, rows = joined(folds, told)
+            labels = support.labels[rows]
+            own_factor = fit_temperature(logits, labels)
+            factor = growth.factor_of_all(head, support, folds, logits, own_factor, seed)
+            pairs = zip(folds, told, strict=True)
+            seen = (Seen(own_factor * z, fold.features, fold.train) for fold, z in pairs)
+        found = Unknowns.fit(head, support, seen, factor, seed, trials) if unknown else None
+        shares = (own_factor * logits).float().softmax(dim=1)
         return cls(
             factor=factor,
             certainty=shares.amax(dim=1),

@@ -1,8 +1,8 @@
 """Telling that a picture belongs to none of the classes: a score chosen on classes held out."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import torch
 from jaxtyping import Float, Int
@@ -18,7 +18,6 @@ from clipfg.functional.novelty import (
 )
 from clipfg.functional.similarity import unit_norm
 from clipfg.heads import Head
-from clipfg.heads.held_out import Held, by_folds, joined
 from clipfg.heads.support import Support
 
 SCORES = ("softmax", "energy", "concept-softmax", "neighbour")
@@ -51,6 +50,15 @@ def reference_of(name: str, support: Support) -> Float[Tensor, "m d"]:
     return support.features[:0]
 
 
+class Seen(NamedTuple):
+    """Held-out pictures of known classes, and what the head that saw them has learnt from."""
+
+    logits: Float[Tensor, "n c"]
+    """Calibrated."""
+    features: Float[Tensor, "n d"]
+    train: Support
+
+
 @dataclass(frozen=True)
 class Unknowns:
     """A score, and what it is on pictures of known classes that the head has not learnt from.
@@ -77,29 +85,23 @@ class Unknowns:
         cls,
         head: Head,
         support: Support,
-        calibration: tuple[Tensor, Tensor] | None,
+        seen: Iterable[Seen],
         factor: float,
         seed: int,
         trials: list[Unseen] | None = None,
     ) -> Self | None:
-        """Choose the score and keep its values; `calibration` is features and logits held out.
+        """Choose the score, and keep its values on what was `seen`.
 
-        `factor` calibrates logits. Without `calibration`, folds of the support are held out. None
-        where the support has too few pictures or classes to leave any out.
+        `factor` calibrates the head's logits. None where the support has too few pictures or
+        classes to leave any out.
         """
         trials = without_classes(head, support, seed) if trials is None else trials
         if not trials:
             return None
         aurocs = {name: held_out_auroc(name, trials, support, factor) for name in SCORES}
         best = max(SCORES, key=lambda name: aurocs[name])
-        reference = reference_of(best, support)
-        if calibration is not None:
-            features, logits = calibration
-            known = score(best, factor * logits, features, reference)
-        else:
-            folds = by_folds(head, support, seed)
-            known, _ = joined(folds, [_own_score(best, fold, factor) for fold in folds])
-        return cls(best, known, reference, aurocs)
+        known = [score(best, z, x, reference_of(best, train)) for z, x, train in seen]
+        return cls(best, torch.cat(known), reference_of(best, support), aurocs)
 
     def familiarity(
         self, logits: Float[Tensor, "n c"], features: Float[Tensor, "n d"]
@@ -107,10 +109,6 @@ class Unknowns:
         """The share of known pictures that look no more familiar, from 0 to 1."""
         values = score(self.score, logits, features.float(), self.reference)
         return familiarity(values, self.known)
-
-
-def _own_score(name: str, fold: Held, factor: float) -> Tensor:
-    return score(name, factor * fold.logits, fold.features, reference_of(name, fold.train))
 
 
 def held_out_auroc(name: str, trials: list[Unseen], support: Support, factor: float) -> float:

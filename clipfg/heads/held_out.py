@@ -8,7 +8,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from clipfg.heads.base import Head
-from clipfg.heads.support import Support
+from clipfg.heads.support import FOLDS, Support
 
 _CELLS = 8_000_000  # logits held at once: 32 MB
 
@@ -37,8 +37,8 @@ class Held:
         return self.head.logits(self.features)
 
 
-def by_folds(head: Head, support: Support, seed: int) -> list[Held]:
-    """`head` fitted again without each of up to five stratified folds; none with one shot.
+def by_folds(head: Head, support: Support, seed: int, most: int = FOLDS) -> list[Held]:
+    """`head` fitted again without each of at most `most` stratified folds; none with one shot.
 
     Settings that the head chose on the whole support are kept. That lets a few numbers (a penalty,
     a shrinkage) see the held-out labels, and keeps the scale of logits, which temperatures and
@@ -47,7 +47,7 @@ def by_folds(head: Head, support: Support, seed: int) -> list[Held]:
     The only picture of a class is never held out.
     """
     parts = []
-    for rows in support.held(seed):
+    for rows in support.held(seed, most):
         train = support.without(rows)
         parts.append(Held(head.refit(train.features, train.labels, train.texts), support, rows))
     return parts

@@ -27,10 +27,15 @@ Hits = NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class Replay:
-    """Hits `[seeds, n]` of each strategy at each number of labels."""
+    """Hits `[seeds, n]` of each strategy at each number of labels.
+
+    `ceilings` are the shares of test items, over seeds, whose class has a label by then: the most
+    that any head could name rightly.
+    """
 
     budgets: tuple[int, ...]
     hits: dict[str, list[Hits]]
+    ceilings: dict[str, list[float]]
 
     def accuracy(self, name: str) -> list[Estimate]:
         """Accuracy at each number of labels, over test items and seeds."""
@@ -45,8 +50,10 @@ class Replay:
         """A row for each strategy and number of labels, in per cent."""
         rows: list[dict[str, object]] = []
         for name in self.hits:
-            found = zip(self.budgets, self.accuracy(name), self.against_random(name), strict=True)
-            for labels, accuracy, difference in found:
+            accuracies, differences = self.accuracy(name), self.against_random(name)
+            ceilings = self.ceilings[name]
+            found = zip(self.budgets, accuracies, differences, ceilings, strict=True)
+            for labels, accuracy, difference, ceiling in found:
                 gain = difference.estimate
                 rows.append(
                     {
@@ -55,6 +62,7 @@ class Replay:
                         "accuracy": round(100 * accuracy.value, 2),
                         "low": round(100 * accuracy.low, 2),
                         "high": round(100 * accuracy.high, 2),
+                        "ceiling": round(100 * ceiling, 2),
                         "against_random": round(100 * gain.value, 2),
                         "against_low": round(100 * gain.low, 2),
                         "against_high": round(100 * gain.high, 2),
@@ -101,17 +109,21 @@ def replay(
     """
     names = list(dict.fromkeys((BASELINE, *strategies)))
     hits: dict[str, list[list[NDArray[np.bool_]]]] = {}
+    met: dict[str, list[list[float]]] = {}
     done, total = 0, len(names) * len(seeds)
     for name in names:
-        hits[name] = [[] for _ in budgets]
+        hits[name], met[name] = [[] for _ in budgets], [[] for _ in budgets]
         for seed in seeds:
-            for place, row in enumerate(_one(name, features, labels, test, budgets, seed)):
+            found = _one(name, features, labels, test, budgets, seed)
+            for place, (row, ceiling) in enumerate(found):
                 hits[name][place].append(row)
+                met[name][place].append(ceiling)
             done += 1
             if progress is not None:
                 progress(done, total)
     stacked = {name: [np.stack(rows) for rows in columns] for name, columns in hits.items()}
-    return Replay(tuple(budgets), stacked)
+    ceilings = {name: [float(np.mean(shares)) for shares in met[name]] for name in names}
+    return Replay(tuple(budgets), stacked, ceilings)
 
 
 def _one(
@@ -121,7 +133,8 @@ def _one(
     test: tuple[Tensor, Tensor],
     budgets: Sequence[int],
     seed: int,
-) -> list[NDArray[np.bool_]]:
+) -> list[tuple[NDArray[np.bool_], float]]:
+    """Hits after each round, and the share of test pictures whose class has a label."""
     ask = STRATEGIES.get(name)
     generator = torch.Generator().manual_seed(seed)
     left = torch.randperm(len(features), generator=generator)[: int(POOL * len(features))]
@@ -138,5 +151,6 @@ def _one(
         kept[chosen] = False
         left = left[kept]
         odds = Odds.of(features[known], labels[known], seed=seed)
-        found.append((odds.predict(test[0]) == test[1]).numpy())
+        hits = (odds.predict(test[0]) == test[1]).numpy()
+        found.append((hits, float(torch.isin(test[1], odds.classes).double().mean())))
     return found

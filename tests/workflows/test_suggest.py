@@ -142,6 +142,10 @@ def test_a_replay_judges_each_strategy_against_random(truth, tmp_path, capsys) -
         difference = row["accuracy"] - by_name["random", row["labels"]]
         assert row["against_random"] == pytest.approx(difference, abs=0.02)
         assert row["low"] <= row["accuracy"] <= row["high"]
+        assert row["accuracy"] <= row["ceiling"] <= 100
+    met = {(row["strategy"], row["labels"]): row["ceiling"] for row in rows}
+    assert met["random", 4] < met["maxherding", 4]
+    assert met["maxherding", 32] == 100
     assert (tmp_path / "run" / "curve.png").read_bytes().startswith(b"\x89PNG")
     command = ["suggest", "-d", f"features:{data}", "-o", str(tmp_path / "run"), "--simulate"]
     assert main.run([*command, "--budget", "999"]) == 1
