@@ -88,7 +88,8 @@ class GDA(Head):
 
     def held_out(self, support: Support, rows: Int[Tensor, " m"]) -> Float[Tensor, "m c"]:
         """Logits of pictures of the support as if they were not in it, at the shrinkage chosen."""
-        return held_out_logits(support, _logits, self.shrinkage_, rows, self.seed)
+        whole = spectrum_of(support)
+        return held_out_logits(support, whole, _logits, self.shrinkage_, rows, self.seed)
 
     def logits(self, features: Float[Tensor, "n d"]) -> Float[Tensor, "n c"]:
         """Discriminants. Raises `UsageError` before `fit`, `DataError` for another width."""

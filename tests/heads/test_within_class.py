@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+from clipfg.functional.covariance import channel_scales
 from clipfg.functional.similarity import unit_norm
 from clipfg.heads import within_class
 from clipfg.heads.gda import _logits
@@ -34,10 +35,10 @@ def covariance_without(support: Support, group: int, groups: int) -> np.ndarray:
     return residuals.T @ residuals / len(left)
 
 
-def plain_counts(support: Support, head: str, shares, scale, groups: int) -> np.ndarray:
+def plain_hits(support: Support, head: str, shares, scale, groups: int) -> np.ndarray:
     x, labels = support.features.double().numpy(), support.labels.numpy()
     texts, folds = support.texts.double().numpy(), support.folds(0).numpy()
-    right = np.zeros((len(SHRINKAGES), len(shares)))
+    right = np.zeros((len(SHRINKAGES), len(shares), len(x)))
     for group, fold in product(range(groups), range(folds.max() + 1)):
         covariance = covariance_without(support, group, groups)
         train = folds != fold
@@ -47,7 +48,8 @@ def plain_counts(support: Support, head: str, shares, scale, groups: int) -> np.
         for i, s in enumerate(SHRINKAGES):
             shrunk = (1 - s) * covariance + s * np.trace(covariance) / WIDTH * np.eye(WIDTH)
             inverse = np.linalg.inv(shrunk)
-            for row, label in zip(x[held], labels[held], strict=True):
+            for at in np.flatnonzero(held):
+                row = x[at]
                 if head == "gda":
                     logits = means @ inverse @ row + np.log(priors)
                     logits -= 0.5 * np.einsum("cd,de,ce->c", means, inverse, means)
@@ -56,7 +58,7 @@ def plain_counts(support: Support, head: str, shares, scale, groups: int) -> np.
                     squares = np.einsum("cd,de,ce->c", m, inverse, m) * (a @ inverse @ a)
                     logits = m @ inverse @ a / np.sqrt(squares)
                 for j, share in enumerate(shares):
-                    right[i, j] += (scale * texts @ row + share * logits).argmax() == label
+                    right[i, j, at] = (scale * texts @ row + share * logits).argmax() == labels[at]
     return right
 
 
@@ -67,9 +69,14 @@ def test_the_choice_is_that_of_the_plain_loop(head, score, shots) -> None:
     for seed in range(2):
         support = make(shots, seed)
         groups = within_class._GROUPS[len(support) > within_class._PLENTY * WIDTH]
-        right = plain_counts(support, head, shares, scale, groups)
-        best = list(product(SHRINKAGES, shares))[int(right.argmax())]
-        assert choose(support, spectrum_of(support), score, SHRINKAGES, shares, scale, 0) == best
+        right = plain_hits(support, head, shares, scale, groups)
+        right = right[:, :, support.judged(0).numpy()]
+        best, share = np.unravel_index(right.sum(axis=2).argmax(), right.shape[:2])
+        lost = right[best, share] - right[:, share]
+        good = lost.mean(axis=1) <= lost.std(axis=1) / lost.shape[1] ** 0.5
+        expected = (np.array(SHRINKAGES)[good].mean(), shares[share])
+        got = choose(support, spectrum_of(support), score, SHRINKAGES, shares, scale, 0)
+        assert got == pytest.approx(expected)
 
 
 @pytest.mark.parametrize("aside", [1, 12])
@@ -88,6 +95,17 @@ def test_what_is_left_out_is_the_covariance_without_it(aside) -> None:
     x = support.features.double()
     expected = x @ torch.linalg.inv(shrunk) @ x.T
     torch.testing.assert_close((rows @ rows.T).double(), expected, rtol=1e-4, atol=1e-3)
+
+
+def test_evened_directions_turn_features_as_they_are() -> None:
+    support = make(4, 0)
+    spectrum = spectrum_of(support, evened=True)
+    turned = (support.features.double() - support.means[support.labels]) @ spectrum.vectors
+    scales = channel_scales(support.features)
+    expected = covariance_without(support, CLASSES, CLASSES + 1) / np.outer(scales, scales)
+    covariance = turned.T @ turned / len(turned)
+    torch.testing.assert_close(covariance, torch.diag(spectrum.values), rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(spectrum.values.sum(), np.trace(expected), rtol=1e-5)
 
 
 def test_of_many_pictures_a_seeded_sample_decides(monkeypatch) -> None:
