@@ -11,6 +11,7 @@ from clipfg.functional.covariance import Spectrum
 from clipfg.functional.similarity import cosine_logits
 from clipfg.heads.base import Head
 from clipfg.heads.support import Support
+from clipfg.heads.weighing import share_of_pictures
 from clipfg.heads.within_class import SHRINKAGES, choose, held_out_logits, spectrum_of
 
 ONE_SHOT = 1.0
@@ -83,17 +84,21 @@ class WhitenedMean(Head):
         few = int(support.counts.max()) < 2
         shrinkages = (ONE_SHOT,) if few else SHRINKAGES
         shrinkages = shrinkages if self.shrinkage is None else (self.shrinkage,)
-        shares = (1.0,) if support.texts is None else (1.0, 0.0, 0.03, 0.1, 0.3, 3.0)
-        shares = shares if self.alpha is None else (self.alpha,)
         spectrum = spectrum_of(support, evened=True)
-        self.shrinkage_, self.alpha_ = choose(
-            support, spectrum, _cosines, shrinkages, shares, 1.0, self.seed
-        )
+        self.shrinkage_ = choose(support, spectrum, _cosines, shrinkages, self.seed)
         self.projection_ = _projection(support, spectrum, self.shrinkage_).float()
         self.centre_ = support.features.mean(dim=0)
         self.weights_ = normalize((support.means - self.centre_) @ self.projection_, dim=1)
         texts = support.texts
         self.texts_ = torch.zeros_like(self.weights_) if texts is None else texts
+        self.alpha_ = 1.0 if self.alpha is None else self.alpha
+        if self.alpha is None and texts is not None:
+            rows = support.judged(self.seed)
+            if len(rows):
+                logits = self.held_out(support, rows)
+            else:
+                logits = self.weights_ @ self.weights_.T
+            self.alpha_ = share_of_pictures(support, logits, rows)
         return self
 
     def held_out(self, support: Support, rows: Int[Tensor, " m"]) -> Float[Tensor, "m c"]:

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import product
 
 import torch
 from torch import Tensor
@@ -22,8 +21,6 @@ SHRINKAGES = (0.5, 0.3, 0.7, 0.2, 0.1, 0.05, 0.9, 0.02)
 ONE_SHOT = 0.95
 """With one picture a class, spread within classes is unknown: the whole support's stands in for
 it, which is mostly spread between classes, and is therefore trusted little."""
-TEXT_SHARES = (1.0, 0.0, 0.1, 0.3, 3.0, 10.0, 30.0, 100.0)
-"""Factors on what pictures say beside texts."""
 _GROUPS = (20, 5)
 """Of classes set aside in turn. With few pictures many groups, or the covariance that is judged
 would come from markedly fewer than the one used; with more than `_PLENTY` a channel it is the same,
@@ -57,37 +54,28 @@ def choose(
     whole: Spectrum,
     score: Score,
     shrinkages: Sequence[float],
-    shares: Sequence[float],
-    scale: float,
     seed: int,
-) -> tuple[float, float]:
-    """Shrinkage and factor beside the texts, by how many held-out pictures they name rightly.
+) -> float:
+    """The mean of the shrinkages that name about as many held-out pictures rightly as the best.
 
-    The factor is that of the best pair; the shrinkage is the mean of those about as good with it,
-    since of many that differ by a few pictures the best is best by luck. `whole` is
-    `spectrum_of(support)`. Texts add `scale * cos`. With one shot or one class nothing can be held
-    out: `ONE_SHOT` (or the only value) and 1.
+    Of several that differ by a few pictures the best is best by luck. `whole` is
+    `spectrum_of(support)`. With one shot or one class nothing can be held out: `ONE_SHOT` (or the
+    only value).
     """
-    options = list(product(shrinkages, shares))
     rows = support.judged(seed)
-    if len(options) == 1:
-        return options[0]
+    if len(shrinkages) == 1:
+        return shrinkages[0]
     if not len(rows) or support.classes < 2:
-        return (shrinkages[0] if len(shrinkages) == 1 else ONE_SHOT), shares[0]
-    hits = torch.zeros(len(shrinkages), len(shares), len(rows), dtype=torch.bool)
+        return ONE_SHOT
+    hits = torch.zeros(len(shrinkages), len(rows), dtype=torch.bool, device=rows.device)
     for covariance, parts in _by_group(support, whole, rows, seed):
         for i, shrinkage in enumerate(shrinkages):
             root = covariance.inverse_root(shrinkage)
             for part in parts:
-                x, labels = support.features[rows[part.places]], support.labels[rows[part.places]]
-                texts = 0 if support.texts is None else scale * x @ support.texts.T
-                logits = part.logits(score, root)
-                for j, share in enumerate(shares):
-                    found = (texts + share * logits).argmax(dim=1) == labels
-                    hits[i, j, part.places.cpu()] = found.cpu()
-    _, share = options[int(hits.sum(dim=2).flatten().argmax())]
-    good = about_as_good(hits[:, shares.index(share)])
-    return float(torch.tensor(shrinkages, dtype=torch.float64)[good].mean()), share
+                labels = support.labels[rows[part.places]]
+                hits[i, part.places] = part.logits(score, root).argmax(dim=1) == labels
+    good = about_as_good(hits).cpu()
+    return float(torch.tensor(shrinkages, dtype=torch.float64)[good].mean())
 
 
 def held_out_logits(
