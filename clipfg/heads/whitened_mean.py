@@ -94,10 +94,7 @@ class WhitenedMean(Head):
         self.alpha_ = 1.0 if self.alpha is None else self.alpha
         if self.alpha is None and texts is not None:
             rows = support.judged(self.seed)
-            if len(rows):
-                logits = self.held_out(support, rows)
-            else:
-                logits = self.weights_ @ self.weights_.T
+            logits = self.held_out(support, rows) if len(rows) else self.weights_ @ self.weights_.T
             self.alpha_ = share_of_pictures(support, logits, rows)
         return self
 
