@@ -221,6 +221,7 @@ def main() -> None:
     parser.add_argument("--heads", help="names with commas between; all without")
     given = parser.parse_args()
     warnings.simplefilter("ignore", ConvergenceWarning)
+    warnings.filterwarnings("ignore", message="The number of unique classes")  # one or two shots
     names = [*HEADS, *THEIRS]
     names = given.heads.split(",") if given.heads else names
     if given.growth:
