@@ -6,6 +6,13 @@ Each npz holds supports `keys_K` with labels `keys_K_l` and a test set `test_f`,
 top-1 accuracy in percent and, in brackets, seconds of processor time to fit, choices included; the
 last column is their sum.
 
+    python -m benchmarks.fewshot --features ../shared/data/clip-features --draws 12 [--part val]
+
+The same over supports drawn from `keys_16`: those of one seed are disjoint, 16 at 1 shot, 2 at 8;
+further ones are another seed's, and at 16 shots there is one. Cells are mean top-1 and the
+difference from `auto` with its 95 % interval over pictures and draws. `--part val` judges by
+`val_f`, `val_l`, which is for development: no rule is chosen on the test set.
+
     python -m benchmarks.fewshot --growth [--classes 100,1000,10000] [--memory 4]
 
 Drawn features of 16 pictures a class, 512 wide, whose spread falls off as that of CLIP's: seconds
@@ -17,14 +24,16 @@ the same fixed shrinkage, where both are one model. The table is Markdown.
 import argparse
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 from resource import RUSAGE_SELF, getrusage
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
@@ -33,7 +42,9 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from clipfg.errors import UsageError
+from clipfg.evaluation.repeated import difference_over
 from clipfg.heads import HEADS
+from clipfg.workflows.supports import draw_supports
 
 SHOTS = (1, 2, 4, 8, 16)
 THEIRS = ("scikit-learn LDA", "scikit-learn logistic")
@@ -75,27 +86,74 @@ def cell(predict: Callable[[], Predict], queries: Tensor, truth: Tensor) -> tupl
     return f"{share:6.2f} ({seconds:4.1f})", seconds
 
 
-def table(path: Path, heads: list[str]) -> None:
-    data = np.load(path, allow_pickle=False)
+class Features:
+    """Parts of an npz file: unit-norm rows and labels."""
 
-    def rows(name: str) -> Tensor:
-        return normalize(torch.tensor(data[name].astype(np.float32)), dim=1)
+    def __init__(self, path: Path) -> None:
+        self.data = np.load(path, allow_pickle=False)
 
-    queries, truth = rows("test_f"), torch.tensor(data["test_l"])
-    print(f"\n{path.stem}: {len(truth)} test pictures\n")
+    def keys(self, shots: int) -> tuple[Tensor, Tensor]:
+        """Of the support that the file holds at `shots`."""
+        return self._part(f"keys_{shots}", f"keys_{shots}_l")
+
+    def judged(self, part: str) -> tuple[Tensor, Tensor]:
+        """Of `test` or `val`."""
+        return self._part(f"{part}_f", f"{part}_l")
+
+    def _part(self, rows: str, labels: str) -> tuple[Tensor, Tensor]:
+        x = torch.tensor(self.data[rows].astype(np.float32))
+        return normalize(x, dim=1), torch.tensor(self.data[labels])
+
+
+def fit(name: str, x: Tensor, labels: Tensor) -> Predict:
+    theirs = name.removeprefix("scikit-learn ")
+    return (clipfg_head if theirs == name else sklearn_head)(theirs, x, labels)
+
+
+def table(path: Path, heads: list[str], part: str) -> None:
+    features = Features(path)
+    queries, truth = features.judged(part)
+    print(f"\n{path.stem}: {len(truth)} {part} pictures\n")
     print(f"{'head':28}" + "".join(f"{shots:>10}-shot" for shots in SHOTS) + f"{'seconds':>10}")
     for name in heads:
-        theirs = name.removeprefix("scikit-learn ")
-        fit = clipfg_head if theirs == name else sklearn_head
-        cells = []
-        for shots in SHOTS:
-            x, labels = rows(f"keys_{shots}"), torch.tensor(data[f"keys_{shots}_l"])
-            cells.append(
-                cell(lambda x=x, labels=labels: fit(theirs, x, labels), queries, truth)  # noqa: B023
-            )
+        supports = [features.keys(shots) for shots in SHOTS]
+        cells = [cell(partial(fit, name, *support), queries, truth) for support in supports]
         total = sum(seconds for _, seconds in cells)
         shown = "  ".join(text for text, _ in cells)
         print(f"{name:28}  {shown}  {total:8.1f}", flush=True)
+
+
+def draws_of(labels: Tensor, shots: int, draws: int) -> Iterator[NDArray[np.intp]]:
+    """Positions of supports, `draws` of them or the one there is; disjoint within a seed."""
+    disjoint = PER_CLASS // shots
+    places = draw_supports(labels.numpy(), range(-(-draws // disjoint))).places
+    for draw in range(draws if disjoint > 1 else 1):
+        seed, window = divmod(draw, disjoint)
+        yield np.flatnonzero(places[seed] // shots == window)
+
+
+def table_of_draws(path: Path, heads: list[str], part: str, draws: int) -> None:
+    features = Features(path)
+    (x, labels), (queries, truth) = features.keys(PER_CLASS), features.judged(part)
+    print(f"\n{path.stem}: {len(truth)} {part} pictures, {draws} draws\n")
+    print("| head | " + " | ".join(map(str, SHOTS)) + " |\n|---|" + "--:|" * len(SHOTS))
+    hits: dict[tuple[str, int], NDArray[np.bool_]] = {}
+    for name in dict.fromkeys(["auto", *heads]):
+        cells = []
+        for shots in SHOTS:
+            rows = draws_of(labels, shots, draws)
+            try:
+                found = [fit(name, x[own], labels[own])(queries) == truth for own in rows]
+            except (UsageError, ValueError):  # as in `cell`
+                cells.append("–")
+                continue
+            hits[name, shots] = torch.stack(found).numpy()
+            text = f"{100 * hits[name, shots].mean():.2f}"
+            if name != "auto":
+                off = difference_over(hits["auto", shots], hits[name, shots]).estimate
+                text += f" ({100 * off.value:+.2f} ±{50 * (off.high - off.low):.2f})"
+            cells.append(text)
+        print(f"| {name} | " + " | ".join(cells) + " |", flush=True)
 
 
 def drawn(classes: int) -> tuple[Tensor, Tensor]:
@@ -136,9 +194,8 @@ def grow(name: str, classes: int, memory: float) -> str:
 
 def measure(name: str, classes: int) -> tuple[float, float]:
     x, labels = drawn(classes)
-    theirs = name.removeprefix("scikit-learn ")
     start = time.process_time()
-    (clipfg_head if theirs == name else sklearn_head)(theirs, x, labels)
+    fit(name, x, labels)
     seconds = time.process_time() - start
     return seconds, getrusage(RUSAGE_SELF).ru_maxrss / 2**20
 
@@ -156,12 +213,15 @@ def growth(names: list[str], sizes: list[int], memory: float) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--features", type=Path, help="a folder of npz files")
+    parser.add_argument("--draws", type=int, help="of supports from keys_16; without, one is given")
+    parser.add_argument("--part", default="test", choices=("test", "val"), help="to judge by")
     parser.add_argument("--growth", action="store_true", help="seconds and memory by classes")
     parser.add_argument("--classes", default="100,1000,10000", help="of --growth")
     parser.add_argument("--memory", type=float, default=4.0, help="GiB that a fit may take")
     parser.add_argument("--heads", help="names with commas between; all without")
     given = parser.parse_args()
     warnings.simplefilter("ignore", ConvergenceWarning)
+    warnings.filterwarnings("ignore", message="The number of unique classes")  # one or two shots
     names = [*HEADS, *THEIRS]
     names = given.heads.split(",") if given.heads else names
     if given.growth:
@@ -173,7 +233,10 @@ def main() -> None:
     if given.features is None:
         parser.error("Expected --features FOLDER or --growth.")
     for path in sorted(given.features.glob("*.npz")):
-        table(path, names)
+        if given.draws:
+            table_of_draws(path, names, given.part, given.draws)
+        else:
+            table(path, names, given.part)
 
 
 if __name__ == "__main__":

@@ -9,9 +9,9 @@ from clipfg.functional.covariance import Spectrum
 from clipfg.functional.similarity import cosine_logits
 from clipfg.heads.base import Head
 from clipfg.heads.support import Support
+from clipfg.heads.weighing import share_of_pictures
 from clipfg.heads.within_class import (
     SHRINKAGES,
-    TEXT_SHARES,
     choose,
     held_out_logits,
     spectrum_of,
@@ -30,7 +30,8 @@ class GDA(Head):
     shrinkage
         `s`, from 0 to 1. None chooses by seeded folds of the support (`within_class.choose`).
     alpha
-        The factor beside the texts. None chooses with `shrinkage`; 1 without texts.
+        The factor beside the texts. None measures it (`weighing.share_of_pictures`); 1 without
+        texts.
     scale
         The factor on cosines with texts.
     seed
@@ -73,13 +74,17 @@ class GDA(Head):
         """Estimate and invert the covariance. Raises as `Support.of` does."""
         support = Support.of(self.name, features, labels, text_weights)
         shrinkages = SHRINKAGES if self.shrinkage is None else (self.shrinkage,)
-        shares = (1.0,) if support.texts is None else TEXT_SHARES
-        shares = shares if self.alpha is None else (self.alpha,)
         spectrum = spectrum_of(support)
-        self.shrinkage_, self.alpha_ = choose(
-            support, spectrum, _logits, shrinkages, shares, self.scale, self.seed
-        )
+        self.shrinkage_ = choose(support, spectrum, _logits, shrinkages, self.seed)
         weights, bias = _discriminant(support, spectrum, self.shrinkage_)
+        self.alpha_ = 1.0 if self.alpha is None else self.alpha
+        if self.alpha is None and support.texts is not None:
+            rows = support.judged(self.seed)
+            if len(rows):
+                logits = self.held_out(support, rows)
+            else:
+                logits = support.means.double() @ weights.T + bias
+            self.alpha_ = self.scale * share_of_pictures(support, logits, rows)
         weights, bias = self.alpha_ * weights.float(), self.alpha_ * bias.float()
         if support.texts is not None:
             weights = weights + self.scale * support.texts
@@ -88,7 +93,8 @@ class GDA(Head):
 
     def held_out(self, support: Support, rows: Int[Tensor, " m"]) -> Float[Tensor, "m c"]:
         """Logits of pictures of the support as if they were not in it, at the shrinkage chosen."""
-        return held_out_logits(support, _logits, self.shrinkage_, rows, self.seed)
+        whole = spectrum_of(support)
+        return held_out_logits(support, whole, _logits, self.shrinkage_, rows, self.seed)
 
     def logits(self, features: Float[Tensor, "n d"]) -> Float[Tensor, "n c"]:
         """Discriminants. Raises `UsageError` before `fit`, `DataError` for another width."""

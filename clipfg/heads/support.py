@@ -5,7 +5,7 @@ from functools import cached_property
 from typing import Self
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from clipfg.errors import DataError, UsageError
@@ -121,6 +121,16 @@ class Support:
         generator = torch.Generator().manual_seed(seed)
         chosen = torch.randperm(len(held), generator=generator)[:most].sort().values
         return held[chosen.to(held.device)]
+
+
+def about_as_good(hits: Bool[Tensor, "o m"]) -> Bool[Tensor, " o"]:
+    """Which options are right about as often as the best one on the same `m` pictures.
+
+    That is within one standard error, paired picture by picture: the rule of Breiman et al. 1984.
+    """
+    right = hits.double()
+    lost = right[right.mean(dim=1).argmax()] - right
+    return lost.mean(dim=1) <= (lost.var(dim=1, correction=0) / hits.shape[1]).sqrt()
 
 
 def accuracy(logits: Float[Tensor, "n c"], labels: Int[Tensor, " n"]) -> float:

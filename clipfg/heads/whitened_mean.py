@@ -1,4 +1,4 @@
-"""Whitened mean: the nearest class mean by cosine, where spread within classes is even."""
+"""Whitened mean: the nearest class mean by cosine, where directions count by what they tell."""
 
 from typing import ClassVar, Self
 
@@ -11,20 +11,32 @@ from clipfg.functional.covariance import Spectrum
 from clipfg.functional.similarity import cosine_logits
 from clipfg.heads.base import Head
 from clipfg.heads.support import Support
+from clipfg.heads.weighing import share_of_pictures
 from clipfg.heads.within_class import SHRINKAGES, choose, held_out_logits, spectrum_of
+
+ONE_SHOT = 1.0
+"""With one picture a class nothing tells spread within classes from spread between them."""
+
+_EVEN = 0.5
+"""How far spread between classes is taken to be even, as class means are few."""
 
 
 class WhitenedMean(Head):
     """`logits = scale * (cos(x, text) + alpha cos(P (x - m), P (mu_k - m)))`; texts where given.
 
-    `P = S^(-1/2)` with `S` the shrunk covariance within classes, `mu_k` class means and `m` the
-    mean of the support. It is `gda` with lengths left out of account: a mean of few pictures is
-    longer in noisy directions, which distances punish and angles forgive.
+    `P = diag(g) U^T S^(-1/2) C^-1`, with `mu_k` class means and `m` the mean of the support: each
+    channel over its scale (`channel_scales`), and whitened by the shrunk covariance `S` within
+    classes. In what results, `U` and `b` are the eigenvectors and eigenvalues of the covariance
+    between classes, over the variance within. With `n` pictures a class,
+    `g^2 = n b / (1 + (n + 1) b)`: as much as products of a picture and a class mean count in the
+    predictive density of the two-covariance model (probabilistic LDA). Unlike there, and in `gda`,
+    lengths are left out of account: a mean of few pictures is longer in noisy directions, which
+    distances punish and angles forgive. With one shot `P = C^-1`.
 
     Parameters
     ----------
     shrinkage, alpha, scale, seed
-        As of `gda`; without texts the factor `alpha` is 1.
+        As of `gda`; without texts the factor `alpha` is 1. Shrinkage is chosen before `g`.
 
     Attributes
     ----------
@@ -37,7 +49,8 @@ class WhitenedMean(Head):
     shrinkage_, alpha_
         Those in use.
 
-    Source: this project's; whitening before cosines as in Huang et al. 2021, arXiv:2104.01767.
+    Source: this project's; whitening before cosines as in Huang et al. 2021, arXiv:2104.01767;
+    the two-covariance model of Ioffe 2006, doi:10.1007/11744085_41.
     """
 
     name: ClassVar[str] = "whitened-mean"
@@ -68,23 +81,30 @@ class WhitenedMean(Head):
     ) -> Self:
         """Estimate the covariance and project the means. Raises as `Support.of` does."""
         support = Support.of(self.name, features, labels, text_weights)
-        shrinkages = SHRINKAGES if self.shrinkage is None else (self.shrinkage,)
-        shares = (1.0,) if support.texts is None else (1.0, 0.0, 0.03, 0.1, 0.3, 3.0)
-        shares = shares if self.alpha is None else (self.alpha,)
-        spectrum = spectrum_of(support)
-        self.shrinkage_, self.alpha_ = choose(
-            support, spectrum, _cosines, shrinkages, shares, 1.0, self.seed
-        )
-        self.projection_ = _projection(spectrum, self.shrinkage_).float()
+        few = int(support.counts.max()) < 2
+        shrinkages = (ONE_SHOT,) if few else SHRINKAGES
+        shrinkages = shrinkages if self.shrinkage is None else (self.shrinkage,)
+        spectrum = spectrum_of(support, evened=True)
+        self.shrinkage_ = choose(support, spectrum, _cosines, shrinkages, self.seed)
+        self.projection_ = _projection(support, spectrum, self.shrinkage_).float()
         self.centre_ = support.features.mean(dim=0)
         self.weights_ = normalize((support.means - self.centre_) @ self.projection_, dim=1)
         texts = support.texts
         self.texts_ = torch.zeros_like(self.weights_) if texts is None else texts
+        self.alpha_ = 1.0 if self.alpha is None else self.alpha
+        if self.alpha is None and texts is not None:
+            rows = support.judged(self.seed)
+            logits = self.held_out(support, rows) if len(rows) else self.weights_ @ self.weights_.T
+            self.alpha_ = share_of_pictures(support, logits, rows)
         return self
 
     def held_out(self, support: Support, rows: Int[Tensor, " m"]) -> Float[Tensor, "m c"]:
-        """Logits of pictures of the support as if they were not in it, at the shrinkage chosen."""
-        return held_out_logits(support, _cosines, self.shrinkage_, rows, self.seed)
+        """Logits of pictures of the support as if they were not in it, at the shrinkage chosen.
+
+        `g` is left out, which the class means of all folds decide.
+        """
+        whole = spectrum_of(support, evened=True)
+        return held_out_logits(support, whole, _cosines, self.shrinkage_, rows, self.seed)
 
     def logits(self, features: Float[Tensor, "n d"]) -> Float[Tensor, "n c"]:
         """Scaled cosines. Raises `UsageError` before `fit`, `DataError` for another width."""
@@ -95,8 +115,23 @@ class WhitenedMean(Head):
         return self.scale * (texts + self.alpha_ * turned @ self.weights_.T)
 
 
-def _projection(spectrum: Spectrum, shrinkage: float) -> Tensor:
-    return spectrum.vectors / spectrum.shrunk(shrinkage).sqrt()
+def _projection(support: Support, spectrum: Spectrum, shrinkage: float) -> Tensor:
+    """`P^T` `[d, d]`, without `g` where spread between classes cannot be told from that within."""
+    shrunk = spectrum.shrunk(shrinkage)
+    whitening = spectrum.vectors / shrunk.sqrt()
+    pictures, classes, width = len(support), support.classes, len(shrunk)
+    if pictures == classes or classes < 2:
+        return whitening
+    shots = pictures / classes
+    within = float((spectrum.values / shrunk).mean()) * pictures / (pictures - classes)
+    means = (support.means - support.features.mean(dim=0)).double() @ whitening
+    identity = torch.eye(width, dtype=means.dtype, device=means.device)
+    between = means.T @ means / (classes - 1) / within - identity / shots
+    level = between.diagonal().mean()
+    ratios, directions = torch.linalg.eigh((1 - _EVEN) * between + _EVEN * level * identity)
+    ratios = shots * ratios.clamp_min(1e-3)
+    weights = ratios / (1 + ratios * (1 + 1 / shots))
+    return whitening @ directions * weights.sqrt()
 
 
 def _cosines(products: Tensor, of_x: Tensor, of_means: Tensor, _: Tensor) -> Tensor:

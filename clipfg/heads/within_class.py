@@ -2,27 +2,25 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import product
 
 import torch
 from torch import Tensor
 
 from clipfg.functional.covariance import (
     Spectrum,
+    channel_scales,
     scatter,
     spectrum,
     total_spectrum,
     within_spectrum,
 )
-from clipfg.heads.support import Support
+from clipfg.heads.support import Support, about_as_good
 
 SHRINKAGES = (0.5, 0.3, 0.7, 0.2, 0.1, 0.05, 0.9, 0.02)
-"""Those tried, of equals the earlier is taken."""
+"""Those tried."""
 ONE_SHOT = 0.95
 """With one picture a class, spread within classes is unknown: the whole support's stands in for
 it, which is mostly spread between classes, and is therefore trusted little."""
-TEXT_SHARES = (1.0, 0.0, 0.1, 0.3, 3.0, 10.0, 30.0, 100.0)
-"""Factors on what pictures say beside texts."""
 _GROUPS = (20, 5)
 """Of classes set aside in turn. With few pictures many groups, or the covariance that is judged
 would come from markedly fewer than the one used; with more than `_PLENTY` a channel it is the same,
@@ -37,11 +35,18 @@ Root = Callable[[Tensor], Tensor]
 """A map after which plain products are those under an inverse covariance."""
 
 
-def spectrum_of(support: Support) -> Spectrum:
-    """Of the covariance within classes, or of the whole where no class has two pictures."""
-    if int(support.counts.max()) < 2:
-        return total_spectrum(support.features)
-    return within_spectrum(support.features, support.labels, support.means)
+def spectrum_of(support: Support, evened: bool = False) -> Spectrum:
+    """Of the covariance within classes, or of the whole where no class has two pictures.
+
+    Evened, it is that of channels divided by their `channel_scales` in the support. The division
+    is part of the vectors, which turn features as they are and are not of length 1 then.
+    """
+    x, means = support.features, support.means
+    scale = channel_scales(x) if evened else x.new_ones(x.shape[1])
+    single = int(support.counts.max()) < 2
+    x, means = x / scale, means / scale
+    own = total_spectrum(x) if single else within_spectrum(x, support.labels, means)
+    return own._replace(vectors=own.vectors / scale[:, None])
 
 
 def choose(
@@ -49,36 +54,32 @@ def choose(
     whole: Spectrum,
     score: Score,
     shrinkages: Sequence[float],
-    shares: Sequence[float],
-    scale: float,
     seed: int,
-) -> tuple[float, float]:
-    """Shrinkage and factor beside the texts that name most held-out pictures rightly.
+) -> float:
+    """The mean of the shrinkages that name about as many held-out pictures rightly as the best.
 
-    `whole` is `spectrum_of(support)`. Texts add `scale * cos`. With one shot or one class nothing
-    can be held out: `ONE_SHOT` (or the only value) and 1.
+    Of several that differ by a few pictures the best is best by luck. `whole` is
+    `spectrum_of(support)`. With one shot or one class nothing can be held out: `ONE_SHOT` (or the
+    only value).
     """
-    options = list(product(shrinkages, shares))
     rows = support.judged(seed)
-    if len(options) == 1:
-        return options[0]
+    if len(shrinkages) == 1:
+        return shrinkages[0]
     if not len(rows) or support.classes < 2:
-        return (shrinkages[0] if len(shrinkages) == 1 else ONE_SHOT), shares[0]
-    right = torch.zeros(len(shrinkages), len(shares), dtype=torch.float64)
+        return ONE_SHOT
+    hits = torch.zeros(len(shrinkages), len(rows), dtype=torch.bool, device=rows.device)
     for covariance, parts in _by_group(support, whole, rows, seed):
         for i, shrinkage in enumerate(shrinkages):
             root = covariance.inverse_root(shrinkage)
             for part in parts:
-                x, labels = support.features[rows[part.places]], support.labels[rows[part.places]]
-                texts = 0 if support.texts is None else scale * x @ support.texts.T
-                logits = part.logits(score, root)
-                for j, share in enumerate(shares):
-                    right[i, j] += int(((texts + share * logits).argmax(dim=1) == labels).sum())
-    return options[int(right.flatten().argmax())]
+                labels = support.labels[rows[part.places]]
+                hits[i, part.places] = part.logits(score, root).argmax(dim=1) == labels
+    good = about_as_good(hits).cpu()
+    return float(torch.tensor(shrinkages, dtype=torch.float64)[good].mean())
 
 
 def held_out_logits(
-    support: Support, score: Score, shrinkage: float, rows: Tensor, seed: int
+    support: Support, whole: Spectrum, score: Score, shrinkage: float, rows: Tensor, seed: int
 ) -> Tensor:
     """Logits `[m, c]` of the support's pictures at `rows`, as `choose` judges them.
 
@@ -87,7 +88,7 @@ def held_out_logits(
     which no class could tell its spread.
     """
     found = support.features.new_zeros(len(rows), support.classes)
-    for covariance, parts in _by_group(support, spectrum_of(support), rows, seed):
+    for covariance, parts in _by_group(support, whole, rows, seed):
         root = covariance.inverse_root(shrinkage)
         for part in parts:
             found[part.places] = part.logits(score, root)

@@ -1,7 +1,7 @@
 import numpy as np
 import torch
 
-from clipfg.functional.covariance import total_spectrum, within_spectrum
+from clipfg.functional.covariance import channel_scales, total_spectrum, within_spectrum
 
 
 def test_the_spectrum_puts_the_covariance_together_again() -> None:
@@ -20,3 +20,11 @@ def test_the_total_is_numpys() -> None:
     got = total_spectrum(torch.tensor(x))
     matrix = (got.vectors * got.shrunk(0.0)) @ got.vectors.T
     np.testing.assert_allclose(matrix, np.cov(x.T, bias=True), atol=1e-12)
+
+
+def test_channels_are_standardised_halfway() -> None:
+    x = np.random.default_rng(0).normal(size=(50_000, 4)) * [1, 3, 9, 2]
+    got = channel_scales(torch.tensor(x))
+    np.testing.assert_allclose(got, np.sqrt(x.std(axis=0)), rtol=0.02)
+    few = channel_scales(torch.tensor([[0.0, 1.0], [0.0, 3.0]]))
+    assert 0 < few[0] < few[1] < 1.0  # a channel that two rows share is not infinitely sure

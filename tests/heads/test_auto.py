@@ -6,8 +6,9 @@ from torch.nn.functional import cross_entropy
 
 from clipfg.functional.similarity import unit_norm
 from clipfg.heads import HEADS
-from clipfg.heads.auto import FEW, MEMBERS, ONE_SHOT, Auto
+from clipfg.heads.auto import FEW, MEMBERS, Auto
 from clipfg.heads.support import Support
+from clipfg.heads.weighing import ONE_SHOT
 from clipfg.heads.zero_shot import ZeroShot
 from tests.heads.conftest import make_problem
 

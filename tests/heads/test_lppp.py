@@ -1,5 +1,7 @@
 import numpy as np
+import pytest
 import torch
+from torch.nn.functional import one_hot
 
 from clipfg.heads.lppp import LPPlusPlus
 
@@ -44,3 +46,25 @@ def test_a_step_of_both_is_a_plain_loops(problem) -> None:
 def test_one_shot(one_shot) -> None:
     head = LPPlusPlus().fit(one_shot.x, one_shot.labels)
     assert (head.logits(one_shot.x).argmax(1) == one_shot.labels).all()
+
+
+@pytest.mark.parametrize("with_texts", [False, True])
+def test_long_steps_end_where_short_ones_do(problem, with_texts) -> None:
+    texts = problem.texts if with_texts else None
+    head = LPPlusPlus(steps=300).fit(problem.x, problem.labels, texts)
+    assert 1 < len(head.losses_) < 60
+    x, labels = problem.x.double(), problem.labels
+    centred, truth = x - x.mean(dim=0), one_hot(labels).double()
+    cosines = x @ problem.texts.double().T * with_texts
+    step_w = 2 * len(x) / torch.linalg.matrix_norm(centred.T @ centred, 2)
+    step_a = 2 / cosines.square().mean(dim=0).clamp_min(1e-6)
+    weights = torch.zeros(6, 20, dtype=torch.float64)
+    alpha = LPPlusPlus(steps=0).fit(problem.x, labels, texts).alpha_.double()
+    for _ in range(300):
+        wrong = (centred @ weights.T + alpha * cosines).softmax(dim=1) - truth
+        weights = weights - step_w * wrong.T @ centred / len(x)
+        wrong = (centred @ weights.T + alpha * cosines).softmax(dim=1) - truth
+        alpha = alpha - step_a * (wrong * cosines).mean(dim=0)
+    expected = weights + alpha[:, None] * problem.texts * with_texts
+    difference = (head.weights_ - expected).norm() / expected.norm()
+    assert difference < 0.05

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from clipfg.errors import DataError, UsageError
-from clipfg.heads.support import Support
+from clipfg.heads.support import Support, about_as_good
 
 X = torch.eye(6)
 
@@ -76,3 +76,12 @@ def test_a_class_with_one_picture_is_always_trained_on() -> None:
     assert support.folds(0)[3] == -1
     assert all(int(train.counts.min()) > 0 for train, _ in support.splits(0))
     assert Support.of("h", X, labels(0, 1, 2, 3, 4, 5), None).splits(0) == []
+
+
+def test_about_as_good_is_within_a_paired_standard_error() -> None:
+    best = torch.tensor([True] * 80 + [False] * 20)
+    swapped = best.clone()
+    swapped[[78, 79, 80]] = torch.tensor([False, False, True])  # 2 lost, 1 gained: error 0.017
+    worse = best.clone()
+    worse[76:80] = False  # 4 lost: error 0.0196
+    assert about_as_good(torch.stack([worse, best, swapped])).tolist() == [False, True, True]
