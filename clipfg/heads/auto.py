@@ -11,7 +11,7 @@ from torch import Tensor
 from clipfg.functional.similarity import cosine_logits
 from clipfg.heads.base import HEADS, Head
 from clipfg.heads.support import Support, about_as_good
-from clipfg.heads.weighing import factors
+from clipfg.heads.weighing import factors, spread, spread_of_others
 
 MEMBERS = ("whitened-mean", "gda", "linear-probe")
 FEW = 4
@@ -35,13 +35,21 @@ class Member(Protocol):
         """As of `Head`, from pictures alone."""
         ...
 
+    def refit(self, features: Tensor, labels: Tensor) -> Head:
+        """As of `Head`, from pictures alone."""
+        ...
+
+    def logits(self, features: Tensor) -> Tensor:
+        """As of `Head`."""
+        ...
+
     def held_out(self, support: Support, rows: Tensor) -> Tensor:
-        """Logits `[m, c]` of the support's pictures at `rows`, by a head that has not seen them."""
+        """Logits `[m, c]`, but for their scale, of the support's pictures at `rows`, unseen."""
         ...
 
 
 class Auto(Head):
-    """`logits = tau cos(x, text) + beta mean over the chosen heads of their standardised logits`.
+    """`logits = tau cos(x, text) + beta mean over the chosen heads of their logits / spread`.
 
     Each member first chooses its own settings on the support, from pictures alone. With those
     fixed, every subset of members is judged by how many pictures its blend names rightly, each
@@ -49,6 +57,9 @@ class Auto(Head):
     picture, the smallest is taken, then the earliest in the order of `MEMBERS`. Where
     the largest class has fewer than four pictures the whitened mean is taken as it is; with very
     many pictures and classes the linear probe is left out.
+
+    A head's spread is the deviation of its logits within rows, over pictures that it has not learnt
+    from: one number for all, since a picture whose logits lie close together is an unsure one.
 
     The factors are those at which the held-out pictures are likeliest, so that texts which say
     nothing of the pictures fall silent and texts which say all are not drowned by a few shots.
@@ -71,6 +82,8 @@ class Auto(Head):
         were held out.
     tau_, beta_
         The factors on texts and on pictures.
+    spreads_
+        Of the heads in use.
     texts_
         `[c, d]`, zeros without texts.
     shots_
@@ -87,6 +100,7 @@ class Auto(Head):
     held_out_: float
     tau_: float
     beta_: float
+    spreads_: list[float]
     texts_: Tensor
     shots_: float
 
@@ -108,9 +122,10 @@ class Auto(Head):
         for head in heads.values():
             head.fit(support.features, support.labels)
         rows = support.judged(self.seed)
-        scores = {n: _standardised(head.held_out(support, rows)) for n, head in heads.items()}
+        scores = {name: _standardised(head.held_out(support, rows)) for name, head in heads.items()}
         chosen, self.held_out_ = _best_blend(scores, support.labels[rows])
         self.tau_, self.beta_ = factors(support, _blend(scores, chosen), rows)
+        self.spreads_ = [_spread(heads[name], support, rows, self.seed) for name in chosen]
         return self._keep(support, chosen, [heads[name].fitted for name in chosen])
 
     def refit(
@@ -125,7 +140,7 @@ class Auto(Head):
         """
         support = Support.of(self.name, features, labels, text_weights)
         other = type(self)(**self.config)
-        other.held_out_, other.tau_ = self.held_out_, self.tau_
+        other.held_out_, other.tau_, other.spreads_ = self.held_out_, self.tau_, self.spreads_
         shots = len(support) / support.classes
         other.beta_ = self.beta_ * (1 + 1 / self.shots_) / (1 + 1 / shots)
         places = range(len(self.members_))
@@ -156,8 +171,7 @@ class Auto(Head):
     def logits(self, features: Float[Tensor, "n d"]) -> Float[Tensor, "n c"]:
         """Blended scores. Raises `UsageError` before `fit`, `DataError` for another width."""
         self.check_fitted()
-        members = [self._member(position) for position in range(len(self.members_))]
-        parts = [_standardised(member.logits(features)) for member in members]
+        parts = [self._member(i).logits(features) / own for i, own in enumerate(self.spreads_)]
         texts = cosine_logits(features.float(), self.texts_, self.tau_)
         return texts + self.beta_ * torch.stack(parts).mean(dim=0)
 
@@ -177,6 +191,15 @@ def _blend(scores: dict[str, Tensor], subset: tuple[str, ...]) -> Tensor:
 
 
 def _standardised(logits: Tensor) -> Tensor:
-    """Rows of mean 0 and deviation 1: heads of different scales count alike."""
-    centred = logits - logits.mean(dim=1, keepdim=True)
-    return centred / centred.square().mean(dim=1, keepdim=True).sqrt().clamp_min(1e-12)
+    """Heads of different scales count alike."""
+    return logits / spread(logits) if len(logits) else logits
+
+
+def _spread(head: Member, support: Support, rows: Tensor, seed: int) -> float:
+    """Of `head.logits`, whose scale is not that of `held_out`, on pictures of the first fold."""
+    if not len(rows):
+        return spread_of_others(head.logits(support.means))
+    first = support.folds(seed) == 0
+    train = support.rows(~first)
+    held = rows[first[rows]]
+    return spread(head.refit(train.features, train.labels).logits(support.features[held]))

@@ -23,11 +23,23 @@ def share_of_pictures(
     `[c, c]`, which tell how far logits spread, each one's own left out.
     """
     tau, beta = factors(support, logits, rows)
-    if not len(rows) and support.classes > 2:
-        others = ~torch.eye(support.classes, dtype=torch.bool, device=logits.device)
-        apart = logits[others].reshape(support.classes, -1)
-        beta /= float(apart.std(dim=1, correction=0).square().mean().sqrt().clamp_min(1e-6))
+    if not len(rows):
+        beta /= spread_of_others(logits)
     return min(beta / max(tau, 1e-6), _MOST)
+
+
+def spread(logits: Float[Tensor, "m c"]) -> float:
+    """Their deviation within rows: the root of the mean variance."""
+    return float(logits.var(dim=1, correction=0).mean().sqrt().clamp_min(1e-6))
+
+
+def spread_of_others(logits: Float[Tensor, "c c"]) -> float:
+    """The `spread` of class means' logits, each one's own left out where two others are left."""
+    classes = len(logits)
+    if classes < 3:
+        return spread(logits)
+    others = ~torch.eye(classes, dtype=torch.bool, device=logits.device)
+    return spread(logits[others].reshape(classes, -1))
 
 
 def factors(

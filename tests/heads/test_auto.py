@@ -14,7 +14,8 @@ from tests.heads.conftest import make_problem
 
 
 def standardised(logits: torch.Tensor) -> torch.Tensor:
-    return (logits - logits.mean(1, keepdim=True)) / logits.std(1, keepdim=True, correction=0)
+    centred = logits - logits.mean(1, keepdim=True)
+    return logits / centred.square().mean().sqrt()
 
 
 def right(head, problem) -> float:
@@ -47,8 +48,16 @@ def test_the_blend_is_the_first_about_as_good_as_the_best(problem, with_texts) -
 
 def test_logits_are_texts_and_members_by_their_factors(problem) -> None:
     head = Auto().fit(problem.x, problem.labels, problem.texts)
-    parts = [HEADS.get(n)().fit(problem.x, problem.labels) for n in head.members_]
-    blend = torch.stack([standardised(p.logits(problem.queries)) for p in parts]).mean(0)
+    support = Support.of("auto", problem.x, problem.labels, None)
+    held = support.held(0)[0]
+    train = support.without(held)
+    parts = []
+    for name in head.members_:
+        alone = HEADS.get(name)().fit(problem.x, problem.labels)
+        unseen = alone.refit(train.features, train.labels).logits(support.features[held])
+        spread = (unseen - unseen.mean(1, keepdim=True)).square().mean().sqrt()
+        parts.append(alone.logits(problem.queries) / spread)
+    blend = torch.stack(parts).mean(0)
     expected = head.tau_ * problem.queries @ problem.texts.T + head.beta_ * blend
     torch.testing.assert_close(head.logits(problem.queries), expected, rtol=1e-3, atol=1e-3)
 
@@ -83,6 +92,22 @@ def test_texts_that_say_nothing_fall_silent_and_good_ones_are_not_drowned() -> N
         texts = ZeroShot().fit(text_weights=perfect)
         both = Auto().fit(few.x, few.labels, perfect)
         assert right(both, few) > max(right(texts, few), right(pictures, few)) - 0.03
+
+
+@pytest.mark.parametrize("shots", [1, 2, 8])
+def test_of_two_classes_it_is_surer_where_it_is_right(shots) -> None:
+    problem = make_problem(shots=shots)
+    two = problem.labels < 2
+    head = Auto().fit(problem.x[two], problem.labels[two])
+    asked = problem.truth < 2
+    queries = problem.queries[asked] + 0.3 * torch.randn(
+        problem.queries[asked].shape, generator=torch.Generator().manual_seed(0)
+    )
+    logits = head.logits(unit_norm(queries))
+    sure = (logits[:, 0] - logits[:, 1]).abs()
+    hit = logits.argmax(1) == problem.truth[asked]
+    assert 0 < hit.sum() < len(hit)
+    assert sure[hit].mean() > 1.3 * sure[~hit].mean()
 
 
 def test_one_shot_measures_texts_on_the_support(one_shot) -> None:
