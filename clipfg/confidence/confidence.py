@@ -123,6 +123,11 @@ class Confidence:
         """Whether the pictures were held out of everything that the head learnt from."""
         return self.source != FOLDS
 
+    @property
+    def shots(self) -> int:
+        """Pictures of the class that has the most."""
+        return int(torch.bincount(self.labels).max())
+
     def calibrated(self, logits: Float[Tensor, "n c"]) -> Float[Tensor, "n c"]:
         """Logits whose softmax is the calibrated probability; no prediction changes."""
         return self.factor * logits

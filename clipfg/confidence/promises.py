@@ -1,6 +1,7 @@
 """What is promised of answers, in sentences: how much, resting on what, and what is missing."""
 
 from clipfg.confidence.confidence import Confidence
+from clipfg.confidence.growth import FEWEST
 from clipfg.functional.conformal import fewest_calibrating
 from clipfg.functional.novelty import FALSE_ALARMS
 from clipfg.functional.selective import Cut, candidates, fewest_right
@@ -92,6 +93,13 @@ def resting_note(confidence: Confidence) -> str:
     """What all promises rest on."""
     if confidence.promised:
         return f"Promises hold for pictures like those held out ({confidence.source})."
+    if confidence.shots < FEWEST:
+        return (
+            f"These are too few labels to promise anything: folds of {confidence.shots} pictures a"
+            " class ask heads that have learnt far less than this one, and sets have held the true"
+            f" class much less often than they said. Give {FEWEST} pictures of each class, or name"
+            " others by --calibration SPLIT."
+        )
     return (
         "Promises hold for pictures like those of the support, of which heads fitted without them"
         " were asked (folds): as a rule on the careful side, which was measured and is no theorem."

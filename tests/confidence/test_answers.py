@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from clipfg.confidence import Answers, Asked, Confidence
+from clipfg.confidence.confidence import FOLDS
 from clipfg.errors import UsageError
 from clipfg.types import ClassList
 
@@ -72,6 +73,16 @@ def test_too_few_pictures_make_no_sets() -> None:
     answers = Answers(Asked(prediction_set=0.9), CLASSES, known(8))
     assert answers.rows(X[:1], logits((0.9, 0.05, 0.05))) == [{"set": None}]
     assert "take 9 held-out pictures, there are 8" in answers.notes[0]
+
+
+@pytest.mark.parametrize(("each", "too_few"), [(3, True), (4, False)])
+def test_folds_of_few_pictures_promise_nothing(each: int, too_few: bool) -> None:
+    own = torch.linspace(0.3, 1, 50 * each)
+    labels = torch.arange(50).repeat(each)
+    confidence = Confidence(1.0, own, own > 0, own, labels, 50, FOLDS)
+    (*_, note) = Answers(Asked(prediction_set=0.9), CLASSES, confidence).notes
+    assert ("too few labels to promise anything: folds of 3" in note) == too_few
+    assert ("as a rule on the careful side" in note) != too_few
 
 
 def test_a_class_too_small_for_sets_of_its_own_is_said() -> None:
