@@ -33,8 +33,8 @@ PRODUCT_FROM = 2048
 """Queries times width from which one matrix product is quicker than a query after the other.
 
 FAISS 1.15 waits for 128,000, and until then reads all keys once for each query."""
-PART = 4096
-"""Keys that are worth a thread of their own."""
+PART = 32_768
+"""Keys that are worth a thread of their own: to start one takes a millisecond or two."""
 MOST_QUERIES = 2048
 """Queries searched at once; more of them would only take more memory."""
 BLOCK = 16_384

@@ -1,5 +1,8 @@
 """FAISS against a plain loop over all keys, ties in the order of ids."""
 
+from collections.abc import Iterator
+
+import faiss
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -21,6 +24,14 @@ def check(store: KeyStore, queries: np.ndarray, k: int, where: np.ndarray | None
         assert (hits.scores[row, len(ids) :] == -np.inf).all()
 
 
+@pytest.fixture(scope="module")
+def three_threads() -> Iterator[None]:
+    before = faiss.omp_get_max_threads()
+    faiss.omp_set_num_threads(3)
+    yield
+    faiss.omp_set_num_threads(before)
+
+
 @settings(max_examples=60)
 @given(
     n=st.integers(1, 120),
@@ -29,13 +40,17 @@ def check(store: KeyStore, queries: np.ndarray, k: int, where: np.ndarray | None
     queries=st.integers(1, 30),
     share=st.none() | st.floats(0, 1),
     block=st.integers(1, 50),
+    part=st.integers(1, 150),
     seed=st.integers(0, 10_000),
 )
-def test_search_is_brute_force_with_ties_by_id(n, dim, k, queries, share, block, seed) -> None:
+def test_search_is_brute_force_with_ties_by_id(
+    three_threads, n, dim, k, queries, share, block, part, seed
+) -> None:
     store = store_of(table(n, seed), lattice(n, dim, seed))
     where = None if share is None else np.random.default_rng(seed).random(n) < share
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(searching, "BLOCK", block)
+        patch.setattr(searching, "PART", part)
         patch.setattr(searching, "MOST_QUERIES", 12)
         check(store, lattice(queries, dim, seed + 1), k, where)
 
@@ -57,6 +72,15 @@ def test_the_order_of_rows_and_the_company_of_queries_change_nothing(seed, k) ->
         alone = store.search(queries[row : row + 1], k)
         assert ids == found_ids(store, alone.positions[0])
         np.testing.assert_array_equal(alone.scores[0], hits.scores[row])
+
+
+def test_a_search_leaves_faiss_as_it_was() -> None:
+    before = faiss.cvar.distance_compute_blas_threshold, faiss.omp_get_max_threads()
+    store = store_of(table(20, 0), lattice(20, 8, 0))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(searching, "PART", 2)
+        store.search(lattice(3, 8, 1), 4)
+    assert (faiss.cvar.distance_compute_blas_threshold, faiss.omp_get_max_threads()) == before
 
 
 def test_one_key_a_thousand_times() -> None:
