@@ -35,16 +35,12 @@ class Member(Protocol):
         """As of `Head`, from pictures alone."""
         ...
 
-    def refit(self, features: Tensor, labels: Tensor) -> Head:
-        """As of `Head`, from pictures alone."""
-        ...
-
     def logits(self, features: Tensor) -> Tensor:
         """As of `Head`."""
         ...
 
     def held_out(self, support: Support, rows: Tensor) -> Tensor:
-        """Logits `[m, c]`, but for their scale, of the support's pictures at `rows`, unseen."""
+        """Logits `[m, c]` of the support's pictures at `rows`, by a head that has not seen them."""
         ...
 
 
@@ -58,8 +54,8 @@ class Auto(Head):
     the largest class has fewer than four pictures the whitened mean is taken as it is; with very
     many pictures and classes the linear probe is left out.
 
-    A head's spread is the deviation of its logits within rows, over pictures that it has not learnt
-    from: one number for all, since a picture whose logits lie close together is an unsure one.
+    A head's spread is the deviation of its logits within rows, over all held-out pictures: one
+    number, since a picture whose logits lie close together is an unsure one.
 
     The factors are those at which the held-out pictures are likeliest, so that texts which say
     nothing of the pictures fall silent and texts which say all are not drowned by a few shots.
@@ -122,10 +118,15 @@ class Auto(Head):
         for head in heads.values():
             head.fit(support.features, support.labels)
         rows = support.judged(self.seed)
-        scores = {name: _standardised(head.held_out(support, rows)) for name, head in heads.items()}
+        told = {name: head.held_out(support, rows) for name, head in heads.items()}
+        spreads = {
+            name: spread(told[name]) if len(rows) else spread_of_others(head.logits(support.means))
+            for name, head in heads.items()
+        }
+        scores = {name: logits / spreads[name] for name, logits in told.items()}
         chosen, self.held_out_ = _best_blend(scores, support.labels[rows])
         self.tau_, self.beta_ = factors(support, _blend(scores, chosen), rows)
-        self.spreads_ = [_spread(heads[name], support, rows, self.seed) for name in chosen]
+        self.spreads_ = [spreads[name] for name in chosen]
         return self._keep(support, chosen, [heads[name].fitted for name in chosen])
 
     def refit(
@@ -188,18 +189,3 @@ def _best_blend(scores: dict[str, Tensor], labels: Tensor) -> tuple[tuple[str, .
 
 def _blend(scores: dict[str, Tensor], subset: tuple[str, ...]) -> Tensor:
     return torch.stack([scores[name] for name in subset]).mean(dim=0)
-
-
-def _standardised(logits: Tensor) -> Tensor:
-    """Heads of different scales count alike."""
-    return logits / spread(logits) if len(logits) else logits
-
-
-def _spread(head: Member, support: Support, rows: Tensor, seed: int) -> float:
-    """Of `head.logits`, whose scale is not that of `held_out`, on pictures of the first fold."""
-    if not len(rows):
-        return spread_of_others(head.logits(support.means))
-    first = support.folds(seed) == 0
-    train = support.rows(~first)
-    held = rows[first[rows]]
-    return spread(head.refit(train.features, train.labels).logits(support.features[held]))

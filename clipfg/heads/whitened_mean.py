@@ -94,8 +94,11 @@ class WhitenedMean(Head):
         self.alpha_ = 1.0 if self.alpha is None else self.alpha
         if self.alpha is None and texts is not None:
             rows = support.judged(self.seed)
-            logits = self.held_out(support, rows) if len(rows) else self.weights_ @ self.weights_.T
-            self.alpha_ = share_of_pictures(support, logits, rows)
+            if len(rows):
+                cosines = self.held_out(support, rows) / self.scale
+            else:
+                cosines = self.weights_ @ self.weights_.T
+            self.alpha_ = share_of_pictures(support, cosines, rows)
         return self
 
     def held_out(self, support: Support, rows: Int[Tensor, " m"]) -> Float[Tensor, "m c"]:
@@ -104,7 +107,9 @@ class WhitenedMean(Head):
         `g` is left out, which the class means of all folds decide.
         """
         whole = spectrum_of(support, evened=True)
-        return held_out_logits(support, whole, _cosines, self.shrinkage_, rows, self.seed)
+        return self.scale * held_out_logits(
+            support, whole, _cosines, self.shrinkage_, rows, self.seed
+        )
 
     def logits(self, features: Float[Tensor, "n d"]) -> Float[Tensor, "n c"]:
         """Scaled cosines. Raises `UsageError` before `fit`, `DataError` for another width."""

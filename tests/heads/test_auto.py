@@ -49,12 +49,10 @@ def test_the_blend_is_the_first_about_as_good_as_the_best(problem, with_texts) -
 def test_logits_are_texts_and_members_by_their_factors(problem) -> None:
     head = Auto().fit(problem.x, problem.labels, problem.texts)
     support = Support.of("auto", problem.x, problem.labels, None)
-    held = support.held(0)[0]
-    train = support.without(held)
     parts = []
     for name in head.members_:
         alone = HEADS.get(name)().fit(problem.x, problem.labels)
-        unseen = alone.refit(train.features, train.labels).logits(support.features[held])
+        unseen = alone.held_out(support, support.judged(0))
         spread = (unseen - unseen.mean(1, keepdim=True)).square().mean().sqrt()
         parts.append(alone.logits(problem.queries) / spread)
     blend = torch.stack(parts).mean(0)
@@ -124,6 +122,15 @@ def test_few_shots_take_the_whitened_mean() -> None:
     assert head.members_ == ["whitened-mean"]
     chosen = head.logits(few.queries).argmax(1)
     assert torch.equal(chosen, alone.logits(few.queries).argmax(1))
+
+
+@pytest.mark.parametrize("name", MEMBERS)
+def test_held_out_logits_spread_as_those_of_other_pictures(problem, name) -> None:
+    head = HEADS.get(name)().fit(problem.x, problem.labels)
+    support = Support.of("auto", problem.x, problem.labels, None)
+    held = head.held_out(support, support.judged(0))
+    others = head.logits(problem.queries)
+    assert float(held.std(1).mean() / others.std(1).mean()) == pytest.approx(1, rel=0.25)
 
 
 @pytest.mark.parametrize("name", MEMBERS)
