@@ -67,10 +67,10 @@ def unbroken(tmp_path_factory: pytest.TempPathFactory) -> np.ndarray:
 def test_kill_9_costs_the_pictures_in_flight_and_no_bit(
     tmp_path: Path, unbroken: np.ndarray
 ) -> None:
-    killed = Run(tmp_path, "killed", delay=0.1)
+    killed = Run(tmp_path, "killed", delay=0.25)
     killed.wait_for(17)
     killed.stop(signal.SIGKILL)
-    again = Run(tmp_path, "again", delay=0.1)
+    again = Run(tmp_path, "again", delay=0.25)
     again.wait_for(9)
     again.stop(signal.SIGKILL)
     last = Run(tmp_path, "last")
@@ -88,7 +88,7 @@ def test_kill_9_costs_the_pictures_in_flight_and_no_bit(
 
 @pytest.mark.usefixtures("pictures")
 def test_ctrl_c_keeps_all_but_the_batch_in_flight(tmp_path: Path, unbroken: np.ndarray) -> None:
-    run = Run(tmp_path, "interrupted", delay=0.1)
+    run = Run(tmp_path, "interrupted", delay=0.25)
     run.wait_for(17)
     errors = run.stop(signal.SIGINT)
     assert errors.rstrip().endswith("KeyboardInterrupt")
