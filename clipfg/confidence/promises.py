@@ -96,8 +96,8 @@ def resting_note(confidence: Confidence) -> str:
     if confidence.shots < FEWEST:
         return (
             f"These are too few labels to promise anything: folds of {confidence.shots} pictures a"
-            " class ask heads that have learnt far less than this one, and sets have held the true"
-            f" class much less often than they said. Give {FEWEST} pictures of each class, or name"
+            " class ask heads that have learnt far less than this one, and sets can hold the true"
+            f" class far less often than asked for. Give {FEWEST} pictures of each class, or name"
             " others by --calibration SPLIT."
         )
     return (
