@@ -171,7 +171,6 @@ def needed(name: str, classes: int) -> float:
     """GiB that a fit holds at its peak beside the features, roughly."""
     n, judged = classes * PER_CLASS, min(4096, classes * PER_CLASS)
     cells = {
-        "knn": 2 * n / 5 * n,
         "tip-adapter": 3 * judged * n,
         "tip-adapter-f": 3 * judged * n,
         "ape": 3 * judged * n,

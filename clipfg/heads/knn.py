@@ -17,6 +17,7 @@ SHARES = (0.3, 0.5, 0.1, 0.7, 0.0, 0.9, 1.0)
 """Shares of the texts tried; of equals the earlier is taken."""
 ONE_SHOT = 0.7
 """The share where no class has two pictures: up to 0.5 a single vote cannot be overruled."""
+_CELLS = 32_000_000  # similarities held at once: 128 MB
 _FLOOR = 1e-6  # the share of votes of a class that has none
 
 
@@ -116,16 +117,18 @@ class KNN(Head):
         if not splits:
             return ks[0], shares[0] if len(shares) == 1 else ONE_SHOT
         right = dict.fromkeys(product(ks, shares), 0.0)
+        judged = support.judged(self.seed)
         for train, held in splits if len(right) > 1 else ():
-            x, truth = support.features[held], support.labels[held]
-            similar = x @ train.features.T
-            nearest = top_classes(similar, min(ks[-1], len(train)))
-            for k in ks:
-                votes = self._vote(similar, nearest[:, :k], train.labels, support.classes)
-                named = votes if support.texts is None else self._named(x, support.texts)
-                for alpha in shares:
-                    mixed = torch.lerp(votes, named, alpha)
-                    right[k, alpha] += accuracy(mixed, truth) * len(held)
+            for rows in held[torch.isin(held, judged)].split(max(1, _CELLS // len(train))):
+                x, truth = support.features[rows], support.labels[rows]
+                similar = x @ train.features.T
+                nearest = top_classes(similar, min(ks[-1], len(train)))
+                for k in ks:
+                    votes = self._vote(similar, nearest[:, :k], train.labels, support.classes)
+                    named = votes if support.texts is None else self._named(x, support.texts)
+                    for alpha in shares:
+                        mixed = torch.lerp(votes, named, alpha)
+                        right[k, alpha] += accuracy(mixed, truth) * len(rows)
         return max(right, key=lambda option: right[option])
 
     def _named(self, x: Tensor, texts: Tensor) -> Tensor:

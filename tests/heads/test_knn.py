@@ -6,6 +6,7 @@ from scipy.special import softmax
 from sklearn.neighbors import KNeighborsClassifier
 
 from clipfg.errors import UsageError
+from clipfg.heads import knn
 from clipfg.heads.knn import KNN, KS
 from clipfg.store import KeyStore
 from clipfg.types import ClassList
@@ -42,6 +43,14 @@ def test_k_is_chosen_among_what_was_offered(problem) -> None:
     assert KNN().fit(problem.x, problem.labels).k_ in KS
     noisy = make_problem(shots=40, width=3)
     assert KNN().fit(noisy.x, noisy.labels).k_ > 1
+
+
+def test_blocks_of_pictures_choose_as_all_at_once(monkeypatch) -> None:
+    noisy = make_problem(shots=40, width=3)
+    whole = KNN().fit(noisy.x, noisy.labels, noisy.texts)
+    monkeypatch.setattr(knn, "_CELLS", 7 * len(noisy.x))
+    parts = KNN().fit(noisy.x, noisy.labels, noisy.texts)
+    assert (parts.k_, parts.alpha_) == (whole.k_, whole.alpha_)
 
 
 def test_one_shot_is_one_neighbour(one_shot) -> None:
