@@ -1,6 +1,6 @@
 """What held-out pictures tell of a head: its temperature, and how sure and right it was on each."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -87,7 +87,7 @@ class Confidence:
         if calibration is not None:
             logits, labels = head.logits(calibration.features), calibration.labels
             factor = own_factor = fit_temperature(logits, labels)
-            seen = iter([Seen(factor * logits, calibration.features, support)])
+            seen: Iterable[Seen] = [Seen(factor * logits, calibration.features, support)]
         else:
             folds = by_folds(head, support, seed, growth.FOLDS)
             if not folds:

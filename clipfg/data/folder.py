@@ -90,7 +90,7 @@ def _find(path: Path) -> tuple[Path, list["_Found"]]:
             f" ({others} other files; suffixes that count: {' '.join(sorted(SUFFIXES))})."
         )
     if others:
-        _log.info("%s: left out %d files that are no pictures", path, others)
+        _log.info("%s: files left out that are no pictures: %d", path, others)
     return path, found
 
 

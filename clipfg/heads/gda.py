@@ -81,7 +81,9 @@ class GDA(Head):
         if self.alpha is None and support.texts is not None:
             rows = support.judged(self.seed)
             if len(rows):
-                logits = self.held_out(support, rows)
+                logits = held_out_logits(
+                    support, spectrum, _logits, self.shrinkage_, rows, self.seed
+                )
             else:
                 logits = support.means.double() @ weights.T + bias
             self.alpha_ = self.scale * share_of_pictures(support, logits, rows)

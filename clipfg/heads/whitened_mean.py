@@ -95,7 +95,9 @@ class WhitenedMean(Head):
         if self.alpha is None and texts is not None:
             rows = support.judged(self.seed)
             if len(rows):
-                cosines = self.held_out(support, rows) / self.scale
+                cosines = held_out_logits(
+                    support, spectrum, _cosines, self.shrinkage_, rows, self.seed
+                )
             else:
                 cosines = self.weights_ @ self.weights_.T
             self.alpha_ = share_of_pictures(support, cosines, rows)
