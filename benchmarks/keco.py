@@ -8,17 +8,20 @@ reference code does: the class's keys are stacked, `cosine_similarity` finds the
 moved; offline the samples of a batch are gathered by key first. The update's result is checked
 against the loop's on the same input in float64, where no rounding decides between two keys.
 
-The online update's floor is what no exact form in torch can leave out: each sample is gathered, as
-all classes' next samples are taken together, and multiplied with the keys of its class; choosing,
-moving and norms take no time there. A form that keeps all products of a class's samples and moves
-only coefficients (as the offline update does over its many passes) reads no keys again, but writes
-the samples out side by side and multiplies each with all others: for one pass over them it was
-slower, 10 to 12 ms where the update took 7 to 9.
+The floor is the arithmetic alone: each sample is multiplied with the keys of its class, moves one
+of them and that key's norm is taken anew, as fast as a large matrix product is computed here.
+
+The loops are compiled when they are first called, and kept on disk; what that takes is timed in
+processes of their own.
 
 Seconds of processor time, the best of twenty runs (the loop: of one).
 """
 
 import argparse
+import os
+import subprocess
+import sys
+import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Callable
@@ -35,16 +38,16 @@ EPOCHS, BATCH = 10, 1000
 Samples = tuple[Tensor, Tensor, Tensor, Tensor]
 
 
-def draw(n: int, dtype: torch.dtype = torch.float32) -> Samples:
+def draw(n: int, dtype: torch.dtype = torch.float32, classes: int = CLASSES) -> Samples:
     generator = torch.Generator().manual_seed(0)
-    centres = torch.randn(CLASSES, WIDTH, generator=generator)
+    centres = torch.randn(classes, WIDTH, generator=generator)
 
     def rows(labels: Tensor) -> Tensor:
         noise = torch.randn(len(labels), WIDTH, generator=generator)
         return normalize(centres[labels] + noise, dim=1).to(dtype)
 
-    key_labels = torch.arange(CLASSES).repeat_interleave(PER_CLASS)
-    labels = torch.arange(n) % CLASSES
+    key_labels = torch.arange(classes).repeat_interleave(PER_CLASS)
+    labels = torch.arange(n) % classes
     labels = labels[torch.randperm(n, generator=generator)]
     return rows(key_labels), key_labels, rows(labels), labels
 
@@ -91,16 +94,15 @@ def offline(*samples: Tensor) -> Tensor:
     return update_offline(*samples, epochs=EPOCHS, batch_size=BATCH, generator=generator)
 
 
-def floor_online(keys: Tensor, _: Tensor, features: Tensor, labels: Tensor) -> Tensor:
-    """Gathering and multiplying alone; keys and classes in order, as many samples of each class."""
-    own = keys.view(CLASSES, PER_CLASS, WIDTH)
-    products = keys.new_empty(0)
-    for samples in labels.argsort(stable=True).view(CLASSES, -1).T:
-        products = torch.bmm(features.index_select(0, samples)[:, None], own.transpose(1, 2))
-    return products
+def floor(n: int) -> float:
+    """Seconds for the multiplications of `n` samples at the rate of a large product."""
+    side = 2000
+    square = torch.ones(side, side)
+    rate = side**3 / seconds(torch.mm, (square, square), 5)
+    return n * (PER_CLASS + 2) * WIDTH / rate
 
 
-def seconds(update: Callable[..., Tensor], samples: Samples, runs: int) -> float:
+def seconds(update: Callable[..., Tensor], samples: tuple[Tensor, ...], runs: int) -> float:
     times = []
     for _ in range(runs):
         start = time.process_time()
@@ -122,23 +124,42 @@ def against_the_loop(n: int) -> None:
         samples = draw(n)
         slow, quick = seconds(loop, samples, 1), seconds(update, samples, 20)
         print(f"| {name} | {slow:.3f} | {quick:.4f} | {slow / quick:.0f} | {difference:.1e} |")
-    whole = n // CLASSES * CLASSES
-    if whole:
-        floor = seconds(floor_online, draw(whole), 20)
-        print(f"\nThe floor of online: {floor:.4f} s for {whole:,} samples")
+    print(f"\nThe floor of a pass: {floor(n):.4f} s")
 
 
-def growth(sizes: list[int]) -> None:
-    print("\nCost as samples grow, and microseconds for each sample and pass\n")
+def growth(sizes: list[int], classes: int) -> None:
+    print(f"\nCost as samples of {classes} classes grow, and microseconds a sample and pass\n")
     print("| samples | online s | µs | offline s | µs |\n|---|---|---|---|---|")
     for n in sizes:
-        samples = draw(n)
+        samples = draw(n, classes=classes)
         online_s, offline_s = (seconds(update, samples, 3) for update in (update_online, offline))
         print(
-            f"| {n:,} | {online_s:.4f} | {1e6 * online_s / n:.1f}"
-            f" | {offline_s:.3f} | {1e6 * offline_s / n / EPOCHS:.1f} |",
+            f"| {n:,} | {online_s:.4f} | {1e6 * online_s / n:.2f}"
+            f" | {offline_s:.3f} | {1e6 * offline_s / n / EPOCHS:.2f} |",
             flush=True,
         )
+
+
+def first_calls() -> None:
+    """The first call in a process that finds nothing compiled, and in the next one."""
+    call = (
+        "import time, torch\n"
+        "from clipfg.coresets.keco_online import update_online\n"
+        "one = torch.ones(1, 2), torch.zeros(1, dtype=torch.long)\n"
+        "start = time.perf_counter()\n"
+        "update_online(*one, *one)\n"
+        "print(f'{time.perf_counter() - start:.2f} s')\n"
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        for state in ("compiled", "kept"):
+            done = subprocess.run(
+                [sys.executable, "-c", call],
+                env=os.environ | {"NUMBA_CACHE_DIR": folder},
+                capture_output=True,
+                text=True,
+                check=True,
+            )
+            print(f"The first call of a process, {state}: {done.stdout.strip()}")
 
 
 def main() -> None:
@@ -148,7 +169,11 @@ def main() -> None:
     given = parser.parse_args()
     print(f"{torch.get_num_threads()} threads of torch")
     against_the_loop(given.samples)
-    growth([n for n in (1000, 3000, 10_000, 30_000, 100_000) if n <= given.most])
+    sizes = [n for n in (1000, 3000, 10_000, 30_000, 100_000) if n <= given.most]
+    for classes in (CLASSES, 2):
+        growth(sizes, classes)
+    print()
+    first_calls()
 
 
 if __name__ == "__main__":

@@ -5,10 +5,12 @@ What the online and the offline form share: which key of its own class a sample 
 
 from abc import abstractmethod
 from dataclasses import dataclass
-from typing import ClassVar, Literal, Self, get_args
+from typing import Any, ClassVar, Literal, Self, get_args
 
+import numpy as np
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
+from numpy.typing import NDArray
 from torch import Tensor
 
 from clipfg.coresets.base import Condensed, Coreset
@@ -19,8 +21,6 @@ from clipfg.functional.similarity import unit_norm
 Target = Literal["least", "most", "random", "prototype"]
 """Of the keys of a sample's class the least or the most similar to the sample by cosine, any, or
 the one most similar to the mean of them all."""
-
-_ROUNDING = 1e-5  # of cosines in float32
 
 
 class KeCO(Coreset):
@@ -72,58 +72,54 @@ class KeCO(Coreset):
 
 
 @dataclass(frozen=True)
-class Slots:
-    """The keys of each class side by side.
+class ByClass:
+    """A copy of the keys in which those of a class lie side by side, for `keco_loops`.
 
-    `index` `[c, m]` are positions of keys and `filled` says which of them are any; `rows` `[l]` is
-    the row of each label, -1 where it has no key.
+    `keys` `[m, d]` are float64 as they came, or float32; `first` `[c + 1]` says where each class
+    begins and the last one ends, `classes` `[c]` which they are, and `order` `[m]` which key
+    each row was.
     """
 
-    index: Int[Tensor, "c m"]
-    filled: Bool[Tensor, "c m"]
-    rows: Int[Tensor, " l"]
+    keys: NDArray[Any]
+    first: NDArray[np.int64]
+    classes: NDArray[np.int64]
+    order: NDArray[np.int64]
 
     @classmethod
-    def of(cls, key_labels: Int[Tensor, " m"]) -> Self:
-        """Lay out keys that are in any order."""
-        order = torch.sort(key_labels, stable=True).indices
-        classes, owners, counts = key_labels[order].unique_consecutive(
-            return_inverse=True, return_counts=True
-        )
-        places = torch.arange(len(order), device=order.device) - (counts.cumsum(0) - counts)[owners]
-        index = order.new_zeros(len(classes), int(counts.max()))
-        index[owners, places] = order
-        filled = torch.arange(index.shape[1], device=order.device) < counts[:, None]
-        rows = order.new_full((int(classes.max()) + 1,), -1)
-        rows[classes] = torch.arange(len(classes), device=order.device)
-        return cls(index, filled, rows)
+    def of(cls, keys: Float[Tensor, "m d"], key_labels: Int[Tensor, " m"]) -> Self:
+        """Lay out keys that are in any order, on any device."""
+        labels = key_labels.cpu().numpy()
+        order = labels.argsort(kind="stable")
+        classes, first = np.unique(labels[order], return_index=True)
+        rows = _array(keys, keys.dtype == torch.float64)[order]
+        return cls(rows, np.append(first, len(order)), classes, order)
 
-    def reordered(self, order: Int[Tensor, " c"]) -> "Slots":
-        """The same with its rows in another order."""
-        rows = torch.where(self.rows >= 0, order.argsort()[self.rows], -1)
-        return Slots(self.index[order], self.filled[order], rows)
+    def samples(self, features: Float[Tensor, "n d"]) -> NDArray[Any]:
+        """The features, of the keys' type."""
+        return _array(features, self.keys.dtype == np.float64)
 
-    def laid_out(self, keys: Float[Tensor, "m d"]) -> Float[Tensor, "c m d"]:
-        """The keys of each class side by side, a copy."""
-        return keys.index_select(0, self.index.flatten()).view(*self.index.shape, -1)
-
-    def put_back(self, moved: Float[Tensor, "c m d"]) -> Float[Tensor, "m d"]:
-        """The keys in their own order, as they are in `moved`."""
-        places = self.filled.flatten().nonzero().flatten()
-        of_keys = torch.empty_like(places)
-        of_keys[self.index.flatten()[places]] = places
-        return moved.flatten(0, 1).index_select(0, of_keys)
-
-    def rows_of(self, labels: Int[Tensor, " n"]) -> Int[Tensor, " n"]:
-        """The row of each sample's class. Raises `DataError` where a class has no key."""
-        rows = self.rows[labels.clamp(0, len(self.rows) - 1)]
-        lost = (rows < 0) | (labels < 0) | (labels >= len(self.rows))
+    def owners(self, labels: Int[Tensor, " n"]) -> NDArray[np.int64]:
+        """Where in `classes` each sample's is. Raises `DataError` where a class has no key."""
+        wanted = labels.cpu().numpy()
+        owners = self.classes.searchsorted(wanted).clip(max=len(self.classes) - 1)
+        lost = self.classes[owners] != wanted
         if lost.any():
             raise DataError(
-                f"Expected a key of every sample's class, got none of class {int(labels[lost][0])}"
-                f" ({int(lost.sum())} samples); add one to the coreset first."
+                f"Expected a key of every sample's class, got none of class {wanted[lost][0]}"
+                f" ({lost.sum()} samples); add one to the coreset first."
             )
-        return rows
+        return owners
+
+    def put_back(self, like: Float[Tensor, "m d"]) -> Float[Tensor, "m d"]:
+        """The keys in the order in which they came, of the type and on the device of `like`."""
+        keys = np.empty_like(self.keys)
+        keys[self.order] = self.keys
+        return torch.from_numpy(keys).to(like)
+
+
+def _array(rows: Float[Tensor, "n d"], double: bool) -> NDArray[Any]:
+    dtype = torch.float64 if double else torch.float32
+    return rows.detach().to("cpu", dtype).contiguous().numpy()
 
 
 def draw_targets(n: int, target: Target, generator: torch.Generator | None) -> Float[Tensor, " n"]:
@@ -131,48 +127,6 @@ def draw_targets(n: int, target: Target, generator: torch.Generator | None) -> F
     if target != "random":
         return torch.zeros(n)
     return torch.rand(n, generator=generator)
-
-
-def places_within(owners: Int[Tensor, " n"]) -> Int[Tensor, " n"]:
-    """How many samples of the same class come before each."""
-    counts = torch.bincount(owners)
-    order = torch.sort(owners, stable=True).indices
-    places = torch.empty_like(owners)
-    first = (counts.cumsum(0) - counts)[owners[order]]
-    places[order] = torch.arange(len(owners), device=owners.device) - first
-    return places
-
-
-def choose_places(
-    products: Float[Tensor, "a q m"],
-    norms: Float[Tensor, "a m"],
-    filled: Bool[Tensor, "a m"],
-    draws: Float[Tensor, "a q"],
-    target: Target,
-    keys: Float[Tensor, "a m d"] | None,
-) -> Int[Tensor, "a q"]:
-    """For `q` samples of each of `a` classes the places of the keys that they move.
-
-    `products` are of samples with keys of any norm; the keys themselves are looked at for
-    prototypes alone. Of equally similar keys it is the first.
-    """
-    if target == "random":
-        return (draws * filled.sum(dim=1, keepdim=True)).long()
-    if target == "prototype":
-        assert keys is not None
-        return _prototypes(keys, filled)[:, None].expand(draws.shape)
-    cosines = products / norms[:, None]
-    if target == "least":
-        return cosines.masked_fill(~filled[:, None], torch.inf).argmin(dim=2)
-    return cosines.masked_fill(~filled[:, None], -torch.inf).argmax(dim=2)
-
-
-def _prototypes(keys: Tensor, filled: Tensor) -> Tensor:
-    units = torch.nn.functional.normalize(keys, dim=2) * filled[:, :, None]
-    mean = torch.nn.functional.normalize(units.sum(dim=1), dim=1)
-    cosines = (units * mean[:, None]).sum(dim=2).masked_fill(~filled, -torch.inf)
-    # Two keys are equally near to their mean, but for rounding.
-    return (cosines >= cosines.amax(dim=1, keepdim=True) - _ROUNDING).int().argmax(dim=1)
 
 
 def check_update(

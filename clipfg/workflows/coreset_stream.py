@@ -4,7 +4,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from clipfg.coresets.keco import places_within
 from clipfg.coresets.keco_online import KeCOOnline, update_online
 
 
@@ -42,7 +41,7 @@ class Stream:
         """Seed keys with what a class still lacks, and update with the rest."""
         x, y = torch.from_numpy(vectors), torch.from_numpy(labels)
         held = torch.bincount(self._labels, minlength=int(y.max()) + 1)
-        seeds = held[y] + places_within(y) < self.per_class
+        seeds = held[y] + _places_within(y) < self.per_class
         before = x[:0] if self._keys is None else self._keys
         keys = torch.cat((before, x[seeds]))
         self._labels = torch.cat((self._labels, y[seeds]))
@@ -64,3 +63,12 @@ class Stream:
         if self._keys is None:
             return self._positions.numpy(), np.zeros((0, 0), dtype=np.float32)
         return self._positions[order].numpy(), self._keys[order].numpy()
+
+
+def _places_within(labels: torch.Tensor) -> torch.Tensor:
+    """How many items of the same class come before each."""
+    counts = torch.bincount(labels)
+    order = torch.sort(labels, stable=True).indices
+    places = torch.empty_like(labels)
+    places[order] = torch.arange(len(labels)) - (counts.cumsum(0) - counts)[labels[order]]
+    return places

@@ -1,0 +1,154 @@
+"""KeCO's loops over single samples, as the paper has them, compiled.
+
+Which key a sample moves depends on how the samples before it have moved the keys of its class, so
+that there is little to vectorise: samples of different classes can go side by side, but with few
+classes that is no faster than a loop in Python. Compiled, a sample costs the same however many
+classes there are.
+
+All arrays are contiguous, of one floating type, and keys lie by class: those of class `c` are
+`keys[first[c] : first[c + 1]]`. `owners` are the classes of the samples.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+
+LEAST, MOST, RANDOM, PROTOTYPE = range(4)
+
+_ROUNDING = 1e-5  # of cosines in float32
+_SHORTEST = 1e-12  # a key without a direction is similar to nothing
+_OPTIONS: dict[str, Any] = {
+    "fastmath": {"reassoc", "contract"},  # sums in any order, or products would go one by one
+    "error_model": "numpy",
+}
+
+
+def _kept(loop: Callable[..., None]) -> Callable[..., None]:
+    """`loop`, compiled when it is first called, and kept for other processes where numba may."""
+    try:
+        machine_code = njit(loop, cache=True, **_OPTIONS)
+    except RuntimeError:  # no folder to keep it in
+        machine_code = njit(loop, **_OPTIONS)
+
+    def run(*arguments: Any) -> None:
+        try:
+            machine_code(*arguments)
+        except OSError:  # a full disk: compiled, but not kept, and nothing has moved yet
+            machine_code(*arguments)
+
+    return run
+
+
+@njit(**_OPTIONS)
+def _dot(a: Array, b: Array) -> Any:
+    total = a.dtype.type(0)
+    for t in range(len(a)):
+        total += a[t] * b[t]
+    return total
+
+
+@njit(**_OPTIONS)
+def _norm(key: Array) -> Any:
+    return max(np.sqrt(_dot(key, key)), key.dtype.type(_SHORTEST))
+
+
+@njit(**_OPTIONS)
+def _prototype(keys: Array, norms: Array, start: int, end: int) -> int:
+    mean, top = np.zeros(keys.shape[1], keys.dtype), -np.inf
+    for j in range(start, end):
+        for t in range(keys.shape[1]):
+            mean[t] += keys[j, t] / norms[j]
+    norm = _norm(mean)
+    for j in range(start, end):
+        top = max(top, _dot(keys[j], mean) / (norms[j] * norm))
+    j = start
+    while _dot(keys[j], mean) / (norms[j] * norm) < top - _ROUNDING:
+        j += 1
+    return j  # of equally similar ones the first, and two are equally near to their mean
+
+
+@njit(**_OPTIONS)
+def _choose(
+    keys: Array, norms: Array, start: int, end: int, x: Array, draw: float, target: int
+) -> int:
+    """The key that a sample moves, of those of its class; of equally similar ones the first."""
+    if target == RANDOM:
+        return start + int(draw * (end - start))
+    if target == PROTOTYPE:
+        return _prototype(keys, norms, start, end)
+    best, top = start, -np.inf
+    for j in range(start, end):
+        similar = _dot(keys[j], x) / norms[j]
+        if target == LEAST:
+            similar = -similar
+        if similar > top:
+            best, top = j, similar
+    return best
+
+
+@_kept
+def move_online(
+    keys: Array,
+    first: Array,
+    features: Array,
+    owners: Array,
+    draws: Array,
+    target: int,
+    rate: float,
+) -> None:
+    """`k <- (1 - a) k + a x` for each sample `x` in turn, in place."""
+    keep = keys.dtype.type(1) - rate
+    norms = np.empty(len(keys), keys.dtype)
+    for j in range(len(keys)):
+        norms[j] = _norm(keys[j])
+    for i in range(len(features)):
+        start, end = first[owners[i]], first[owners[i] + 1]
+        j = _choose(keys, norms, start, end, features[i], draws[i], target)
+        for t in range(keys.shape[1]):
+            keys[j, t] = keep * keys[j, t] + rate * features[i, t]
+        norms[j] = _norm(keys[j])
+
+
+@_kept
+def move_offline(
+    keys: Array,
+    first: Array,
+    features: Array,
+    owners: Array,
+    order: Array,
+    batch_size: int,
+    draws: Array,
+    target: int,
+    rate: float,
+) -> None:
+    """`k <- k - a mean(k - x)` batch by batch, `x` the samples that aim at `k`, in place.
+
+    `order` is of one pass; `draws` follow it.
+    """
+    keep = keys.dtype.type(1) - rate
+    norms = np.empty(len(keys), keys.dtype)
+    sums, counts = np.zeros_like(keys), np.zeros(len(keys), np.int64)
+    for j in range(len(keys)):
+        norms[j] = _norm(keys[j])
+    for begin in range(0, len(order), batch_size):
+        for place in range(begin, min(begin + batch_size, len(order))):
+            i = order[place]
+            start, end = first[owners[i]], first[owners[i] + 1]
+            j = _choose(keys, norms, start, end, features[i], draws[place], target)
+            counts[j] += 1
+            for t in range(keys.shape[1]):
+                sums[j, t] += features[i, t]
+        for j in range(len(keys)):
+            if counts[j] == 0:
+                continue
+            step = rate / keys.dtype.type(counts[j])
+            for t in range(keys.shape[1]):
+                keys[j, t] = keep * keys[j, t] + step * sums[j, t]
+                sums[j, t] = 0
+            norms[j] = _norm(keys[j])
+            counts[j] = 0
