@@ -1,0 +1,24 @@
+"""The nouns that every layer speaks: classes, items, features and failures. All are immutable."""
+
+from collections.abc import Callable
+
+from clipfg.types.class_list import UNLABELLED, ClassList
+from clipfg.types.features import Features, unit_norm
+from clipfg.types.manifest import BOX, COLUMNS, REGION, REQUIRED, Failure, Manifest
+
+Progress = Callable[[int], None]
+"""Called with the number of items finished since the last call."""
+
+__all__ = [
+    "BOX",
+    "COLUMNS",
+    "REGION",
+    "REQUIRED",
+    "UNLABELLED",
+    "ClassList",
+    "Failure",
+    "Features",
+    "Manifest",
+    "Progress",
+    "unit_norm",
+]

@@ -1,0 +1,120 @@
+"""Class names in their order, with a taxonomy and texts of their own."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from clipfg.errors import DataError, UsageError
+from clipfg.registry import closest
+
+UNLABELLED = -1
+"""The label index of an item whose class is not known."""
+
+
+@dataclass(frozen=True)
+class ClassList:
+    """Class names in order, with an optional taxonomy and texts of their own.
+
+    Parameters
+    ----------
+    names
+        One readable name per class; a label is an index into it.
+    parents
+        Child to parent. Keys are class names or inner nodes (a genus may have a family).
+    texts
+        Class name to sentences that describe it; templates with `{text}` in them use these.
+    levels
+        What the steps of the taxonomy are called, nearest first ("genus", "family"), where known.
+
+    Raises `DataError` when the list is empty, a name is blank or occurs twice, or `texts` names
+    an unknown class; `parents` that run in a circle too.
+    """
+
+    names: tuple[str, ...]
+    parents: Mapping[str, str] = field(default_factory=dict)
+    texts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    levels: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not self.names:
+            raise DataError("Expected at least one class name, got none.")
+        seen: set[str] = set()
+        for position, name in enumerate(self.names):
+            if not name.strip():
+                raise DataError(f"Expected a name for class {position}, got a blank one.")
+            if name in seen:
+                raise DataError(
+                    f"Expected each class once, got {name!r} twice; remove one of them."
+                )
+            seen.add(name)
+        for name in self.texts:
+            if name not in seen:
+                raise DataError(
+                    f"Texts are given for {name!r}, which is no class.{closest(name, seen)}"
+                )
+        for name in self.names:
+            self.lineage(name)
+
+    @cached_property
+    def _positions(self) -> dict[str, int]:
+        return {name: position for position, name in enumerate(self.names)}
+
+    def index(self, name: str) -> int:
+        """The label of `name`. Raises `DataError` for a name outside the list."""
+        try:
+            return self._positions[name]
+        except KeyError:
+            raise DataError(
+                f"Expected one of {len(self)} class names, got {name!r}."
+                f"{closest(name, self.names)} Add it to the class list or correct the label."
+            ) from None
+
+    def lineage(self, name: str) -> tuple[str, ...]:
+        """The ancestors of `name`, nearest first: species -> (genus, family)."""
+        above: list[str] = []
+        while (parent := self.parents.get(name)) is not None:
+            if parent in above:
+                raise DataError(f"The taxonomy runs in a circle at {parent!r}.")
+            above.append(parent)
+            name = parent
+        return tuple(above)
+
+    def only(self, names: Sequence[str]) -> "ClassList":
+        """These classes, with what is known of them."""
+        texts = {name: self.texts[name] for name in names if name in self.texts}
+        return ClassList(tuple(names), self.parents, texts, self.levels)
+
+    def below(self, wanted: str) -> tuple[str, ...]:
+        """The classes that are, or lie below, any of the nodes in `wanted` (commas between).
+
+        Raises `UsageError` for a node that there is not, and where fewer than two classes are left.
+        """
+        above = {name: {name, *self.lineage(name)} for name in self.names}
+        nodes = set().union(*above.values())
+        parts = [part.strip() for part in wanted.split(",")]
+        asked = {wanted} if wanted in nodes else {part for part in parts if part}
+        for node in sorted(asked - nodes):
+            raise UsageError(
+                f"Expected a class or a group of classes, got {node!r}."
+                f"{closest(node, nodes) or self._some_groups()}"
+            )
+        found = tuple(name for name in self.names if above[name] & asked)
+        if len(found) < 2:
+            raise UsageError(
+                f"Expected two classes or more to tell apart, got {', '.join(found) or 'none'}"
+                f" within {wanted!r}."
+            )
+        return found
+
+    def _some_groups(self) -> str:
+        tops = dict.fromkeys(above[-1] for name in self.names if (above := self.lineage(name)))
+        if not tops:
+            return " These classes have no parents, and so no groups."
+        listed = ", ".join(list(tops)[:5]) + (", ..." if len(tops) > 5 else "")
+        return f" The widest groups: {listed}."
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._positions
