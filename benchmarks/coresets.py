@@ -2,6 +2,7 @@
 
     python -m benchmarks.coresets
     python -m benchmarks.coresets --only synthflora --seeds 3
+    python -m benchmarks.coresets --growth 1000,10000,100000
 
 FGVC-Aircraft and Caltech101 as features of CLIP ViT-B/32, from `../shared` beside the checkout
 (skipped where that is missing), and the built-in drawn flowers with the built-in encoder, as they
@@ -13,6 +14,9 @@ Cells: per cent right by the nearest key, half the width of its 95 % interval ov
 and seeds, and after the slash by the softmax-weighted vote of the five nearest (the head `knn`). A
 star: paired difference from class-mean at the same budget, p < 0.05. Seconds are of processor time,
 for one run at 10 keys a class.
+
+`--growth`: wall-clock seconds for 5 keys of each class, over so many drawn features, 512 wide, 100
+of each class.
 """
 
 import argparse
@@ -140,12 +144,34 @@ def table(title: str, parts: Parts, seeds: Sequence[int]) -> None:
     print(f"| full support ({len(x):,} keys) | {full} |" + " |" * len(BUDGETS))
 
 
+def growth(sizes: Sequence[int]) -> None:
+    generator = torch.Generator().manual_seed(0)
+    labels = torch.arange(max(sizes)) // 100
+    centres = normalize(torch.randn(int(labels[-1]) + 1, 512, generator=generator), dim=1)
+    noise = 0.05 * torch.randn(len(labels), 512, generator=generator)
+    x = normalize(centres[labels] + noise, dim=1)
+    print("| strategy | " + " | ".join(f"{n:,}" for n in sizes) + " |")
+    print("|---" * (len(sizes) + 1) + "|")
+    for name in [FIRST, *(name for name in CORESETS if name != FIRST)]:
+        make_coreset(name).condense(x[:200], labels[:200], 5)  # loads what it needs
+        times = []
+        for n in sizes:
+            start = time.perf_counter()
+            make_coreset(name).condense(x[:n], labels[:n], 5)
+            times.append(time.perf_counter() - start)
+        print(f"| {name} | {' | '.join(f'{seconds:.2f}' for seconds in times)} |", flush=True)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--only", help="names of data sets with commas between")
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--cache-dir", type=Path, help="where embeddings are kept")
+    parser.add_argument("--growth", help="numbers of features with commas between")
     given = parser.parse_args()
+    if given.growth:
+        growth([int(n) for n in given.growth.split(",")])
+        return
     only = given.only.split(",") if given.only else ["aircraft", "caltech", "synthflora"]
     for title, parts in sets(only, given.cache_dir or Path(mkdtemp())):
         table(title, parts, range(given.seeds))

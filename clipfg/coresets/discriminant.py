@@ -1,6 +1,5 @@
 """Discriminant: keys that tell classes apart, in place of keys that stand for them."""
 
-from itertools import product
 from typing import ClassVar, NamedTuple
 
 import torch
@@ -18,7 +17,7 @@ SHRINKAGES = (0.3, 0.5, 0.1, 0.7, 0.2, 1.0)
 SHARES = (0.3, 0.0, 0.6, 1.0)
 """Values tried; of equally good ones the earlier is taken."""
 FOLDS = 5
-_ROWS = 2048  # held-out items scored at once
+_HELD = 2048  # of each fold's held-out items: all five together say enough
 
 
 class Discriminant(Coreset):
@@ -77,18 +76,17 @@ class Discriminant(Coreset):
         shrinkages = SHRINKAGES if self.shrinkage is None else (self.shrinkage,)
         shares = SHARES if self.share is None else (self.share,)
         folds = stratified_folds(labels, self.seed, FOLDS)
-        right = torch.zeros(len(shrinkages), len(shares))
+        right = torch.zeros(len(shrinkages), len(shares), dtype=torch.long)
         for fold in range(int(folds.max()) + 1):
             held, kept = folds == fold, folds != fold
             if int(torch.bincount(labels[kept]).max()) < 2:
                 continue  # nothing is left to tell the spread within classes by
             groups = Groups.of(features[kept], labels[kept], per_class, self.seed)
-            blocks = held.nonzero().flatten().split(_ROWS)
-            for (i, shrinkage), rows in product(enumerate(shrinkages), blocks):
-                scores = _scores_by_share(groups, features[rows], shrinkage, shares)
-                for j, cosines in enumerate(scores):
-                    hits = groups.owners[cosines.argmax(dim=1)] == labels[rows]
-                    right[i, j] += int(hits.sum())
+            rows = held.nonzero().flatten()
+            generator = torch.Generator().manual_seed(self.seed)
+            some = rows[torch.randperm(len(rows), generator=generator)[:_HELD].to(rows.device)]
+            for i, shrinkage in enumerate(shrinkages):
+                right[i] += _hits(groups, features[some], labels[some], shrinkage, shares)
         best = int(right.argmax())  # of equal ones the first
         return shrinkages[best // len(shares)], shares[best % len(shares)]
 
@@ -125,19 +123,24 @@ class Groups(NamedTuple):
         return torch.lerp(self.means[self.owners], self.centres, share)
 
 
-def _scores_by_share(
-    groups: Groups, x: Tensor, shrinkage: float, shares: tuple[float, ...]
-) -> list[Tensor]:
-    """`P (x - g) . unit(P (c_j - g))` for each share, from products that all of them have."""
+def _hits(
+    groups: Groups, x: Tensor, labels: Tensor, shrinkage: float, shares: tuple[float, ...]
+) -> Int[Tensor, " shares"]:
+    """How many items `P (x - g) . unit(P (c_j - g))` names rightly, for each share.
+
+    Every share is a mixture of the same two products, with the means and with the centres.
+    """
     projection = (groups.spectrum.vectors / groups.spectrum.shrunk(shrinkage).sqrt()).float()
-    means = (groups.means @ projection)[groups.owners]
-    centres = groups.centres @ projection
+    means, centres, owners = groups.means @ projection, groups.centres @ projection, groups.owners
     turned = (x - groups.middle) @ projection
-    to_means, to_centres = turned @ means.T, turned @ centres.T
-    return [
-        torch.lerp(to_means, to_centres, share) / _norms(torch.lerp(means, centres, share))
-        for share in shares
-    ]
+    to_means = (turned @ means.T).index_select(1, owners)
+    to_centres = turned @ centres.T
+    hits = []
+    for share in shares:
+        lengths = _norms(torch.lerp(means[owners], centres, share))
+        cosines = torch.lerp(to_means, to_centres, share).div_(lengths)
+        hits.append(int((owners[cosines.argmax(dim=1)] == labels).sum()))
+    return torch.tensor(hits)
 
 
 def _keys(groups: Groups, x: Tensor, shrinkage: float, share: float) -> Tensor:

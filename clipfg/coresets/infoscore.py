@@ -8,6 +8,8 @@ from torch import Tensor
 
 from clipfg.coresets.base import Condensed, Coreset, rows_by_class
 
+_ROWS = 1024  # scored at once
+
 
 class InfoScore(Coreset):
     """The items of each class that help others most to be answered right.
@@ -68,15 +70,13 @@ def info_scores(
     labels = labels.unique(return_inverse=True)[1]
     terms, truth = _answers(features, labels, audience, temperature), labels[audience]
     right, total = terms.gather(1, truth[:, None]).flatten(), terms.sum(dim=1)
-    scores = torch.zeros(len(features), device=features.device)
-    for x, own, among, y, row in zip(
-        features[audience], right, total, truth, audience, strict=True
-    ):
-        added = ((features @ x - 1) / temperature).exp()
-        gain = (own + added * (labels == y)) / (among + added) - own / among
-        gain[row] = 0
-        scores += gain
-    return scores
+    x, scores = features[audience], []
+    for rows in torch.arange(len(features), device=features.device).split(_ROWS):
+        added = ((features[rows] @ x.T - 1) / temperature).exp()
+        same = labels[rows, None] == truth
+        gains = (right + added * same) / (total + added) - right / total
+        scores.append(gains.masked_fill_(rows[:, None] == audience, 0).sum(dim=1))
+    return torch.cat(scores)
 
 
 def _answers(features: Tensor, labels: Tensor, audience: Tensor, temperature: float) -> Tensor:
