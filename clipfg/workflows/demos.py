@@ -21,7 +21,6 @@ from clipfg.errors import DataError, ItemError, UsageError
 from clipfg.icl import CHATS, Question, Wording, in_order, vote
 from clipfg.icl.prompts import with_sources
 from clipfg.settings import Settings
-from clipfg.store import KeyStore
 from clipfg.types import ClassList, Failure, Manifest
 from clipfg.workflows.asking import SIDE, Answerer, Asker
 from clipfg.workflows.demonstrating import (
@@ -103,7 +102,7 @@ def run_demos(photo: Path, settings: Settings, *, chat: str, data_urls: bool) ->
         texts = class_weights(encoder, prompts, store.classes, cache, ensemble, seed=settings.seed)
         demonstrator = Demonstrator(store, plan, store.classes, encoder.fingerprint, texts)
         uri = manifest.uris[0]
-        shown = demonstrator.select(query, hidden=_same(uri, store, cache))
+        shown = _others(uri, query, demonstrator, cache)
         wording = Wording(settings.instruction, settings.question)
         asker = Asker(demonstrator, plan, store.classes, wording, settings.order, settings.seed)
         question = asker.ask(str(photo), uri, query, shown, texts @ query)
@@ -127,12 +126,23 @@ def _embed(manifest: Manifest, encoder: Encoder, cache: EmbeddingCache) -> Float
     return torch.from_numpy(features.pooled[0])
 
 
-def _same(uri: str, store: KeyStore, cache: EmbeddingCache) -> list[int]:
-    """Positions of the photo itself in the store, under whatever name."""
-    stored = store.items["uri"].to_pylist()
-    contents = contents_of([uri, *stored], cache)
-    own = contents.get(uri)
-    return [i for i, other in enumerate(stored) if own is not None and contents.get(other) == own]
+def _others(
+    uri: str, query: Float[Tensor, " d"], demonstrator: Demonstrator, cache: EmbeddingCache
+) -> list[Demonstration]:
+    """The demonstrations of a photo, without the photo itself, under whatever name.
+
+    What was selected is compared, and selected again where the photo was among it: a store may
+    hold a million pictures.
+    """
+    hidden: list[int] = []
+    while True:
+        shown = demonstrator.select(query, hidden)
+        contents = contents_of([uri, *(one.uri for one in shown)], cache)
+        own = contents.get(uri)
+        same = [one.id for one in shown if own is not None and contents.get(one.uri) == own]
+        if not same:
+            return shown
+        hidden += demonstrator.store.rows(same).tolist()
 
 
 def _row(one: Demonstration, classes: ClassList) -> dict[str, Any]:
