@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 Array = NDArray[Any]
 
-LEAST, MOST, RANDOM, PROTOTYPE = range(4)
+LEAST, MOST, RANDOM, PROTOTYPE = range(4)  # in the order of `keco.Target`
 
 _ROUNDING = 1e-5  # of cosines in float32
 _SHORTEST = 1e-12  # a key without a direction is similar to nothing
