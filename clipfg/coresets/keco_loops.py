@@ -5,8 +5,12 @@ that there is little to vectorise: samples of different classes can go side by s
 classes that is no faster than a loop in Python. Compiled, a sample costs the same however many
 classes there are.
 
-All arrays are contiguous, of one floating type, and keys lie by class: those of class `c` are
-`keys[first[c] : first[c + 1]]`. `owners` are the classes of the samples.
+All arrays are contiguous, `keys` `[m, d]` and `features` `[n, d]` of one floating type. Keys lie by
+class: those of class `c` are `keys[first[c] : first[c + 1]]`. `owners` `[n]` are the classes of the
+samples, `draws` `[n]` numbers from 0 to below 1 for random targets; `rate` is from 0 to 1. Nothing
+is checked here: `keco.ByClass` makes what fits.
+
+Source: Chen et al. 2025, arXiv:2504.14200.
 """
 
 from collections.abc import Callable
@@ -128,7 +132,7 @@ def move_offline(
 ) -> None:
     """`k <- k - a mean(k - x)` batch by batch, `x` the samples that aim at `k`, in place.
 
-    `order` is of one pass; `draws` follow it.
+    `order` `[n]` is of one pass, and `draws` follow it.
     """
     keep = keys.dtype.type(1) - rate
     norms = np.empty(len(keys), keys.dtype)

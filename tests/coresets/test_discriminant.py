@@ -3,9 +3,10 @@ import torch
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from torch.nn.functional import normalize
 
-from clipfg.coresets import CORESETS
+from clipfg.coresets import CORESETS, discriminant
 from clipfg.coresets.class_mean import ClassMean
-from clipfg.coresets.discriminant import Discriminant
+from clipfg.coresets.discriminant import Discriminant, Groups
+from clipfg.coresets.discriminant import _hits as hits_by_share
 from clipfg.coresets.k_means import KMeans
 
 
@@ -22,6 +23,38 @@ def whitened_cosines(problem, shrinkage: float) -> torch.Tensor:
     middle = means.mean(dim=0)
     turned = normalize((means - middle) @ whiten, dim=1)
     return normalize((problem.queries.double() - middle) @ whiten, dim=1) @ turned.T
+
+
+@pytest.mark.parametrize("shrinkage", [0.1, 0.7])
+def test_held_out_items_are_named_by_the_plain_formula(problem, shrinkage) -> None:
+    groups = Groups.of(problem.x, problem.labels, 3, seed=0)
+    shares = (0.0, 0.4, 1.0)
+    got = hits_by_share(groups, problem.queries, problem.truth, shrinkage, shares)
+    by_means = whitened_cosines(problem, shrinkage).argmax(dim=1)
+    assert int(got[0]) == int((by_means == problem.truth).sum())
+    whiten = groups.spectrum.vectors.double() / groups.spectrum.shrunk(shrinkage).double().sqrt()
+    turned = (problem.queries - groups.middle).double() @ whiten
+    for hits, share in zip(got, shares, strict=True):
+        keys = normalize(groups.mixed(share).double() @ whiten, dim=1)
+        named = groups.owners[(turned @ keys.T).argmax(dim=1)]
+        assert int(hits) == int((named == problem.truth).sum())
+
+
+def test_of_many_held_out_items_some_are_asked(problem, monkeypatch) -> None:
+    asked = []
+
+    def counted(groups, x, labels, *others):
+        asked.append((len(x), len(labels.unique())))
+        return hits_by_share(groups, x, labels, *others)
+
+    monkeypatch.setattr(discriminant, "_hits", counted)
+    monkeypatch.setattr(discriminant, "_HELD", 20)
+    got = Discriminant().condense(problem.x, problem.labels, 2)
+    assert {count for count, _ in asked} == {20}
+    assert all(classes > 6 for _, classes in asked)  # of all twelve classes, not the first few
+    assert problem.accuracy(got) > problem.accuracy(
+        ClassMean().condense(problem.x, problem.labels, 2)
+    )
 
 
 def test_its_keys_decide_as_whitened_cosines_do(problem) -> None:

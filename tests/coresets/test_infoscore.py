@@ -3,6 +3,7 @@ import math
 import pytest
 import torch
 
+from clipfg.coresets import infoscore
 from clipfg.coresets.infoscore import InfoScore, info_scores
 
 T = 0.1
@@ -41,7 +42,9 @@ def few(problem):
     return problem.x[rows].double(), problem.labels[rows]
 
 
-def test_scores_are_those_of_the_loop(few) -> None:
+@pytest.mark.parametrize("rows", [5, 1024])
+def test_scores_are_those_of_the_loop(few, rows, monkeypatch) -> None:
+    monkeypatch.setattr(infoscore, "_ROWS", rows)
     x, labels = few
     audience = torch.tensor([0, 3, 4, 7, 9, 11])
     got = info_scores(x, labels, audience, T)
