@@ -73,26 +73,25 @@ class KeCO(Coreset):
 
 @dataclass(frozen=True)
 class ByClass:
-    """A copy of the keys in which those of a class lie side by side, for `keco_loops`.
+    """A copy of the keys, and which of them are of which class, for `keco_loops`.
 
-    `keys` `[m, d]` are float64 as they came, or float32; `first` `[c + 1]` says where each class
-    begins and the last one ends, `classes` `[c]` which they are, and `order` `[m]` which key
-    each row was.
+    `keys` `[m, d]` are float64 as they came, or float32. Those of `classes[c]` are at
+    `members[first[c] : first[c + 1]]`, with `members` `[m]` and `first` `[c + 1]`.
     """
 
     keys: NDArray[Any]
+    members: NDArray[np.int64]
     first: NDArray[np.int64]
     classes: NDArray[np.int64]
-    order: NDArray[np.int64]
 
     @classmethod
     def of(cls, keys: Float[Tensor, "m d"], key_labels: Int[Tensor, " m"]) -> Self:
-        """Lay out keys that are in any order, on any device."""
+        """Group keys that are in any order, on any device."""
         labels = key_labels.cpu().numpy()
-        order = labels.argsort(kind="stable")
-        classes, first = np.unique(labels[order], return_index=True)
-        rows = _array(keys, keys.dtype == torch.float64)[order]
-        return cls(rows, np.append(first, len(order)), classes, order)
+        members = labels.argsort(kind="stable")
+        classes, first = np.unique(labels[members], return_index=True)
+        rows = _array(keys, keys.dtype == torch.float64).copy()
+        return cls(rows, members, np.append(first, len(members)), classes)
 
     def samples(self, features: Float[Tensor, "n d"]) -> NDArray[Any]:
         """The features, of the keys' type."""
@@ -109,12 +108,6 @@ class ByClass:
                 f" ({lost.sum()} samples); add one to the coreset first."
             )
         return owners
-
-    def put_back(self, like: Float[Tensor, "m d"]) -> Float[Tensor, "m d"]:
-        """The keys in the order in which they came, of the type and on the device of `like`."""
-        keys = np.empty_like(self.keys)
-        keys[self.order] = self.keys
-        return torch.from_numpy(keys).to(like)
 
 
 def _array(rows: Float[Tensor, "n d"], double: bool) -> NDArray[Any]:

@@ -5,8 +5,8 @@ that there is little to vectorise: samples of different classes can go side by s
 classes that is no faster than a loop in Python. Compiled, a sample costs the same however many
 classes there are.
 
-All arrays are contiguous, `keys` `[m, d]` and `features` `[n, d]` of one floating type. Keys lie by
-class: those of class `c` are `keys[first[c] : first[c + 1]]`. `owners` `[n]` are the classes of the
+All arrays are contiguous, `keys` `[m, d]` and `features` `[n, d]` of one floating type. The keys of
+class `c` are those at `members[first[c] : first[c + 1]]`. `owners` `[n]` are the classes of the
 samples, `draws` `[n]` numbers from 0 to below 1 for random targets; `rate` is from 0 to 1. Nothing
 is checked here: `keco.ByClass` makes what fits.
 
@@ -62,31 +62,29 @@ def _norm(key: Array) -> Any:
 
 
 @njit(**_OPTIONS)
-def _prototype(keys: Array, norms: Array, start: int, end: int) -> int:
+def _prototype(keys: Array, norms: Array, own: Array) -> int:
     mean, top = np.zeros(keys.shape[1], keys.dtype), -np.inf
-    for j in range(start, end):
+    for j in own:
         for t in range(keys.shape[1]):
             mean[t] += keys[j, t] / norms[j]
     norm = _norm(mean)
-    for j in range(start, end):
+    for j in own:
         top = max(top, _dot(keys[j], mean) / (norms[j] * norm))
-    j = start
-    while _dot(keys[j], mean) / (norms[j] * norm) < top - _ROUNDING:
-        j += 1
-    return j  # of equally similar ones the first, and two are equally near to their mean
+    place = 0
+    while _dot(keys[own[place]], mean) / (norms[own[place]] * norm) < top - _ROUNDING:
+        place += 1
+    return own[place]  # of equally similar ones the first, and two are equally near to their mean
 
 
 @njit(**_OPTIONS)
-def _choose(
-    keys: Array, norms: Array, start: int, end: int, x: Array, draw: float, target: int
-) -> int:
-    """The key that a sample moves, of those of its class; of equally similar ones the first."""
+def _choose(keys: Array, norms: Array, own: Array, x: Array, draw: float, target: int) -> int:
+    """The key that a sample moves, of its class's `own`; of equally similar ones the first."""
     if target == RANDOM:
-        return start + int(draw * (end - start))
+        return own[int(draw * len(own))]
     if target == PROTOTYPE:
-        return _prototype(keys, norms, start, end)
-    best, top = start, -np.inf
-    for j in range(start, end):
+        return _prototype(keys, norms, own)
+    best, top = own[0], -np.inf
+    for j in own:
         similar = _dot(keys[j], x) / norms[j]
         if target == LEAST:
             similar = -similar
@@ -98,6 +96,7 @@ def _choose(
 @_kept
 def move_online(
     keys: Array,
+    members: Array,
     first: Array,
     features: Array,
     owners: Array,
@@ -111,8 +110,8 @@ def move_online(
     for j in range(len(keys)):
         norms[j] = _norm(keys[j])
     for i in range(len(features)):
-        start, end = first[owners[i]], first[owners[i] + 1]
-        j = _choose(keys, norms, start, end, features[i], draws[i], target)
+        own = members[first[owners[i]] : first[owners[i] + 1]]
+        j = _choose(keys, norms, own, features[i], draws[i], target)
         for t in range(keys.shape[1]):
             keys[j, t] = keep * keys[j, t] + rate * features[i, t]
         norms[j] = _norm(keys[j])
@@ -121,6 +120,7 @@ def move_online(
 @_kept
 def move_offline(
     keys: Array,
+    members: Array,
     first: Array,
     features: Array,
     owners: Array,
@@ -142,8 +142,8 @@ def move_offline(
     for begin in range(0, len(order), batch_size):
         for place in range(begin, min(begin + batch_size, len(order))):
             i = order[place]
-            start, end = first[owners[i]], first[owners[i] + 1]
-            j = _choose(keys, norms, start, end, features[i], draws[place], target)
+            own = members[first[owners[i]] : first[owners[i] + 1]]
+            j = _choose(keys, norms, own, features[i], draws[place], target)
             counts[j] += 1
             for t in range(keys.shape[1]):
                 sums[j, t] += features[i, t]

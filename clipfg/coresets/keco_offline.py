@@ -102,5 +102,7 @@ def update_offline(
     for _ in range(epochs):
         order = torch.randperm(len(features), generator=generator).numpy()
         draws = draw_targets(len(features), target, generator).numpy()
-        move_offline(own.keys, own.first, samples, owners, order, batch_size, draws, code, step)
-    return own.put_back(keys)
+        move_offline(
+            own.keys, own.members, own.first, samples, owners, order, batch_size, draws, code, step
+        )
+    return torch.from_numpy(own.keys).to(keys)

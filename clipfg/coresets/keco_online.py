@@ -83,5 +83,5 @@ def update_online(
     draws = draw_targets(len(features), target, generator).numpy()
     samples, owners = own.samples(features), own.owners(labels)
     code, step = get_args(Target).index(target), own.keys.dtype.type(rate)
-    move_online(own.keys, own.first, samples, owners, draws, code, step)
-    return own.put_back(keys)
+    move_online(own.keys, own.members, own.first, samples, owners, draws, code, step)
+    return torch.from_numpy(own.keys).to(keys)
