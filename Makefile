@@ -54,7 +54,7 @@ check: lint types test
 	$(BIN)/python -m docs.generate --check
 
 florette: $(VENV)/installed
-	$(BIN)/python -m clipfg.workflows.florette --seed 0 --out runs/florette
+	$(BIN)/python -m clipfg.training.florette.train --seed 0 --out runs/florette
 
 clean:
 	rm -rf $(VENV) $(DEMO) build dist .pytest_cache .mypy_cache .ruff_cache

@@ -30,7 +30,7 @@ from scipy.stats import betabinom
 from torch import Tensor
 
 from clipfg.confidence import Answers, Asked, Confidence
-from clipfg.evaluation.reliability import Probabilities, probabilities
+from clipfg.evaluation.reliability.reliability import Probabilities, probabilities
 from clipfg.functional.conformal import aps_scores, conformal_quantile
 from clipfg.functional.novelty import FALSE_ALARMS
 from clipfg.functional.scaling import fit_vector

@@ -33,11 +33,11 @@ from torch.nn.functional import normalize
 
 from clipfg.coresets import CORESETS, Condensed, make_coreset
 from clipfg.data import synthflora
-from clipfg.evaluation.repeated import accuracy_over, difference_over
+from clipfg.evaluation.statistics.repeated import accuracy_over, difference_over
 from clipfg.heads.knn import KNN
 from clipfg.settings import Settings
 from clipfg.workflows.classify import feature_batches
-from clipfg.workflows.opening import open_cache, open_data, open_encoder
+from clipfg.workflows.session import open_cache, open_data, open_encoder
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data" / "clip-features"
 BUDGETS = (1, 2, 5, 10)

@@ -119,7 +119,7 @@ def transformers_pipeline(_: Path, pictures: list[str]) -> Result:
 
 
 def _fetch(path: str) -> torch.Tensor:
-    from clipfg.data.pictures import decode
+    from clipfg.data.images.decoding import decode
     from clipfg.encoders.preprocessing import Preprocessing
 
     preprocessing = Preprocessing((224, 224))

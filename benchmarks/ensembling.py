@@ -21,18 +21,18 @@ from tempfile import mkdtemp
 import torch
 from torch import Tensor
 
-from clipfg.data.catalogue import DATASETS
+from clipfg.data.sets.catalogue import DATASETS
 from clipfg.embedding.texts import embed_texts
 from clipfg.encoders import Encoder
-from clipfg.evaluation.intervals import proportion
-from clipfg.evaluation.paired import compare
+from clipfg.evaluation.statistics.intervals import proportion
+from clipfg.evaluation.statistics.paired import compare
 from clipfg.heads.transduction import TRANSDUCTIONS
 from clipfg.heads.zero_shot import ZeroShot
 from clipfg.prompting import criteria, load_prompts
 from clipfg.prompting.ensembling import make_ensemble
 from clipfg.settings import Settings
 from clipfg.workflows.classify import feature_batches
-from clipfg.workflows.opening import open_cache, open_data, open_encoder
+from clipfg.workflows.session import open_cache, open_data, open_encoder
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 REAL = "hf:" + str(SHARED / "models" / "lit-birds")

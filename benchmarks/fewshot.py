@@ -42,9 +42,9 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from clipfg.errors import UsageError
-from clipfg.evaluation.repeated import difference_over
+from clipfg.evaluation.statistics.repeated import difference_over
 from clipfg.heads import HEADS
-from clipfg.workflows.supports import draw_supports
+from clipfg.workflows.protocol.support_sets import draw_supports
 
 SHOTS = (1, 2, 4, 8, 16)
 THEIRS = ("scikit-learn LDA", "scikit-learn logistic")

@@ -20,8 +20,8 @@ from torch import Tensor
 
 import clipfg
 from benchmarks.lint_copies import EDITS
+from clipfg.data.images.decoding import decode
 from clipfg.data.loading import load_dataset
-from clipfg.data.pictures import decode
 from clipfg.data.sources import read
 from clipfg.embedding.feature_files import read_features
 from clipfg.functional.neighbours import nearest_neighbours
@@ -30,13 +30,13 @@ from clipfg.functional.similarity import unit_norm
 from clipfg.heads import HEADS
 from clipfg.heads.held_out import by_folds, held_out_logits
 from clipfg.heads.support import Support
-from clipfg.mining.confident_learning import confident_learning
-from clipfg.mining.outliers import outliers
-from clipfg.mining.same_picture import likeness, sketch
+from clipfg.quality.confident_learning import confident_learning
+from clipfg.quality.image_similarity import likeness, sketch
+from clipfg.quality.outliers import outliers
 from clipfg.types import Features
-from clipfg.workflows.lint_checks import NEIGHBOURS
-from clipfg.workflows.lint_labels import HEAD, LIKELY
-from clipfg.workflows.near_copies import PAIRS, SAME
+from clipfg.workflows.lint.checks import NEIGHBOURS
+from clipfg.workflows.lint.labels import HEAD, LIKELY
+from clipfg.workflows.lint.near_duplicates import PAIRS, SAME
 
 SHARE = 0.05
 

@@ -27,9 +27,9 @@ from clipfg.encoders import load_encoder
 from clipfg.settings import Settings
 from clipfg.types import Manifest
 from clipfg.workflows.failures import Failures
-from clipfg.workflows.index import store_in_memory
-from clipfg.workflows.retrieve import RetrieveRun, run_retrieve
-from clipfg.workflows.searching import Wish
+from clipfg.workflows.index.run import store_in_memory
+from clipfg.workflows.retrieve.run import RetrieveRun, run_retrieve
+from clipfg.workflows.retrieve.search import Wish
 
 Ranking = list[NDArray[np.bool_]]
 

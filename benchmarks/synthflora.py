@@ -21,7 +21,7 @@ from torch.nn import functional
 
 from clipfg.data import synthflora
 from clipfg.data.synthflora.captions import long_caption
-from clipfg.workflows.florette import load
+from clipfg.training.florette.train import load
 
 FLORETTE = Path(__file__).parents[1] / "clipfg" / "encoders" / "florette"
 SHOTS = (1, 2, 4, 8, 16)

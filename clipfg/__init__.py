@@ -21,13 +21,13 @@ _PUBLIC = {
     "KeyStore": "clipfg.store",
     "Manifest": "clipfg.types",
     "embed": "clipfg.workflows.embed",
-    "fewshot": "clipfg.workflows.fewshot",
+    "fewshot": "clipfg.workflows.fewshot.run",
     "load_dataset": "clipfg.data.loading",
     "load_encoder": "clipfg.encoders",
     "load_prompts": "clipfg.prompting",
     "predict": "clipfg.workflows.predict",
-    "retrieve": "clipfg.workflows.retrieve",
-    "zeroshot": "clipfg.workflows.zeroshot",
+    "retrieve": "clipfg.workflows.retrieve.run",
+    "zeroshot": "clipfg.workflows.zeroshot.run",
 }
 
 __all__ = ["__version__", *sorted(_PUBLIC)]

@@ -14,7 +14,7 @@ from typing import Any
 import typer
 
 from clipfg.cli.main import app
-from clipfg.workflows.datasets import dataset_notes, dataset_table
+from clipfg.workflows.catalogue.datasets import dataset_notes, dataset_table
 
 DOCS = Path(__file__).parent
 SIDE, GAP = 200, 8  # pixels: of a flower in the README's strip, and between two
@@ -91,7 +91,7 @@ def draw_pictures(folder: Path) -> None:
     from rich.console import Console
 
     from clipfg.data import synthflora
-    from clipfg.workflows.zeroshot import zeroshot
+    from clipfg.workflows.zeroshot.run import zeroshot
 
     folder.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as place:

@@ -16,7 +16,7 @@ def info(cache_dir: options.CacheDir = None, format: options.Format = None) -> N
     """Where the cache is, and what it holds of which encoder."""
     from clipfg.cli.console import stderr
     from clipfg.cli.output import print_rows
-    from clipfg.workflows.opening import open_cache
+    from clipfg.workflows.session import open_cache
 
     settings = options.resolve("cache", {"cache_dir": cache_dir})
     with open_cache(settings) as cache:
@@ -39,7 +39,7 @@ def clear(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
 ) -> None:
     """Forget kept embeddings: all, or one encoder's; a damaged cache is deleted."""
-    from clipfg.workflows.opening import clear_cache
+    from clipfg.workflows.session import clear_cache
 
     settings = options.resolve("cache", {"cache_dir": cache_dir})
     if not yes:

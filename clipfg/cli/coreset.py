@@ -107,7 +107,7 @@ def coreset(
 def _condense(settings: Settings, stream: bool) -> int:
     from clipfg.cli.console import progress_bar, stderr
     from clipfg.cli.output import chosen_format, print_rows
-    from clipfg.workflows.coreset import run_coreset
+    from clipfg.workflows.coreset.run import run_coreset
 
     form = chosen_format(settings.format)
     with progress_bar("Embedding") as progress:
@@ -130,7 +130,7 @@ def _compare(settings: Settings, html: bool, stream: bool) -> int:
     from clipfg.cli.console import progress_bar, stderr
     from clipfg.cli.output import chosen_format, print_budgets
     from clipfg.errors import UsageError
-    from clipfg.workflows.coreset_comparison import run_comparison
+    from clipfg.workflows.coreset.compare import run_comparison
 
     if stream:
         raise UsageError("Expected one strategy and one budget with --stream, got a comparison.")

@@ -16,7 +16,7 @@ app = typer.Typer(help="Data sets by name.", no_args_is_help=True)
 def list_datasets(data_root: options.DataRoot = None, format: options.Format = None) -> None:
     """The registry: classes, counts, licence, and what is on disk."""
     from clipfg.cli.output import print_rows
-    from clipfg.workflows.datasets import dataset_rows
+    from clipfg.workflows.catalogue.datasets import dataset_rows
 
     settings = options.resolve("datasets", {"data_root": data_root})
     print_rows(
@@ -34,7 +34,7 @@ def show(
 ) -> None:
     """One data set: what it is, what is on disk, its classes."""
     from clipfg.cli.output import print_rows
-    from clipfg.workflows.datasets import dataset_facts
+    from clipfg.workflows.catalogue.datasets import dataset_facts
 
     settings = options.resolve("datasets", {"data_root": data_root, "dataset": name})
     print_rows(dataset_facts(settings), format)
@@ -52,7 +52,7 @@ def pull(
     the next call. What cannot be downloaded plainly ends with how to get it.
     """
     from clipfg.cli.console import progress_bar
-    from clipfg.workflows.datasets import pull_dataset
+    from clipfg.workflows.catalogue.datasets import pull_dataset
 
     settings = options.resolve("datasets", {"data_root": data_root, "offline": offline})
     with progress_bar("Downloading (MiB)") as report:
@@ -73,7 +73,7 @@ def draw(
     seed: options.Seed = None,
 ) -> None:
     """Draw pictures of the built-in synthflora, and the list of its class names."""
-    from clipfg.workflows.datasets import draw_synthflora
+    from clipfg.workflows.catalogue.datasets import draw_synthflora
 
     settings = options.resolve("datasets", {"seed": seed})
     for path in draw_synthflora(folder, count, size, settings.seed):

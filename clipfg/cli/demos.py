@@ -10,7 +10,7 @@ import typer
 from clipfg.cli import options
 
 if TYPE_CHECKING:
-    from clipfg.workflows.demos import Demos
+    from clipfg.workflows.icl.demos import Demos
 
 SHOWN = 5
 """Answers that a table shows."""
@@ -80,7 +80,7 @@ def demos(
     import json
 
     from clipfg.cli.output import chosen_format, print_rows
-    from clipfg.workflows.demos import run_demos
+    from clipfg.workflows.icl.demos import run_demos
 
     form = chosen_format(settings.format)
     made = run_demos(photo, settings, chat=chat, data_urls=data_urls)

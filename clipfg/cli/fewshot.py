@@ -120,7 +120,7 @@ def fewshot(
 
     from clipfg.cli.console import progress_bar, stderr
     from clipfg.cli.output import chosen_format, print_curve
-    from clipfg.workflows.fewshot import run_fewshot
+    from clipfg.workflows.fewshot.run import run_fewshot
 
     form = chosen_format(settings.format)
     with progress_bar("Working") as progress:

@@ -48,7 +48,7 @@ def icl(
 
     from clipfg.cli.console import progress_bar, stderr
     from clipfg.cli.output import chosen_format, print_rows
-    from clipfg.workflows.icl import run_icl
+    from clipfg.workflows.icl.run import run_icl
 
     with progress_bar("Pictures") as progress:
         run = run_icl(settings, progress=progress)

@@ -9,7 +9,7 @@ import typer
 from clipfg.cli import options
 
 if TYPE_CHECKING:
-    from clipfg.workflows.index import IndexRun
+    from clipfg.workflows.index.run import IndexRun
 
 app = typer.Typer(help="The key store: embedded items, searched by cosine.", no_args_is_help=True)
 
@@ -68,7 +68,7 @@ def build(
     settings = options.resolve("index", given)
 
     from clipfg.cli.console import progress_bar
-    from clipfg.workflows.index import run_build
+    from clipfg.workflows.index.run import run_build
 
     with progress_bar("Embedding") as progress:
         run = run_build(settings, factory=factory, prefix=prefix, progress=progress)
@@ -110,7 +110,7 @@ def add(
     settings = options.resolve("index", given)
 
     from clipfg.cli.console import progress_bar
-    from clipfg.workflows.index import run_add
+    from clipfg.workflows.index.run import run_add
 
     with progress_bar("Embedding") as progress:
         run = run_add(settings, prune=prune, prefix=prefix, progress=progress)
@@ -129,7 +129,7 @@ def remove(
     """Remove items by id, or all that meet a condition."""
     settings = options.resolve("index", dict(locals()))
 
-    from clipfg.workflows.index import run_remove
+    from clipfg.workflows.index.run import run_remove
 
     return _say(run_remove(settings, ids or [], where or []))
 
@@ -142,7 +142,7 @@ def info(
 ) -> None:
     """What the store holds, by which encoder, and how it is searched."""
     from clipfg.cli.output import chosen_format, print_rows
-    from clipfg.workflows.index import store_info
+    from clipfg.workflows.index.run import store_info
 
     settings = options.resolve("index", dict(locals()))
     facts, form = store_info(settings), chosen_format(settings.format)
@@ -163,7 +163,7 @@ def verify(
     """Read every byte of the store and say what is wrong with it; exit code 1 if anything is."""
     from clipfg.cli.console import stderr
     from clipfg.cli.output import print_rows
-    from clipfg.workflows.index import verify_store
+    from clipfg.workflows.index.run import verify_store
 
     settings = options.resolve("index", dict(locals()))
     faults = verify_store(settings)
@@ -176,7 +176,7 @@ def verify(
 
 def _say(run: IndexRun) -> int:
     from clipfg.cli.console import stderr
-    from clipfg.workflows.index import SHOWN
+    from clipfg.workflows.index.run import SHOWN
 
     counts = {
         "added": run.added,

@@ -58,8 +58,8 @@ def lint(
 
     from clipfg.cli.console import progress_bar, stderr
     from clipfg.cli.output import chosen_format, print_rows
-    from clipfg.workflows.lint import run_lint
-    from clipfg.workflows.lint_findings import KINDS
+    from clipfg.workflows.lint.findings import KINDS
+    from clipfg.workflows.lint.run import run_lint
 
     form = chosen_format(settings.format)
     with progress_bar("Embedding") as progress:

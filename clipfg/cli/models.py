@@ -20,7 +20,7 @@ def list_models(format: options.Format = None) -> None:
     """
     from clipfg.cli.console import stderr
     from clipfg.cli.output import chosen_format, print_rows
-    from clipfg.workflows.models import model_rows
+    from clipfg.workflows.catalogue.models import model_rows
 
     rows = model_rows()
     if chosen_format(format) == "table":

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 from clipfg.errors import UsageError
 
 if TYPE_CHECKING:
-    from clipfg.evaluation.budget_curve import BudgetCurve
-    from clipfg.evaluation.learning_curve import LearningCurve
-    from clipfg.evaluation.report import Report
+    from clipfg.evaluation.curves.budget_curve import BudgetCurve
+    from clipfg.evaluation.curves.learning_curve import LearningCurve
+    from clipfg.evaluation.report.report import Report
 
 Row = Mapping[str, Any]
 

@@ -56,7 +56,7 @@ def lint_file(
     """
     from clipfg.cli.console import stderr
     from clipfg.cli.output import print_rows
-    from clipfg.workflows.prompts import lint_prompts
+    from clipfg.workflows.catalogue.prompts import lint_prompts
 
     found = lint_prompts(name, classes, model)
     if found:

@@ -25,8 +25,8 @@ def report(
         print_report,
         print_rows,
     )
-    from clipfg.evaluation.learning_curve import LearningCurve
-    from clipfg.evaluation.report import Report
+    from clipfg.evaluation.curves.learning_curve import LearningCurve
+    from clipfg.evaluation.report.report import Report
     from clipfg.workflows.report import compare, read_reports, write_html
 
     reports = [report for run in runs for report in read_reports(run)]

@@ -11,7 +11,7 @@ import typer
 from clipfg.cli import options
 
 if TYPE_CHECKING:
-    from clipfg.workflows.retrieve import RetrieveRun
+    from clipfg.workflows.retrieve.run import RetrieveRun
 
 QUERY = "Query"
 
@@ -123,9 +123,9 @@ def retrieve(
     settings = options.resolve("retrieve", dict(locals()))
 
     from clipfg.cli.console import progress_bar, stderr
-    from clipfg.workflows.retrieval_page import page_path, write_page
-    from clipfg.workflows.retrieve import run_retrieve, searched_in
-    from clipfg.workflows.searching import DUPLICATE, Wish
+    from clipfg.workflows.retrieve.page import page_path, write_page
+    from clipfg.workflows.retrieve.run import run_retrieve, searched_in
+    from clipfg.workflows.retrieve.search import DUPLICATE, Wish
 
     settings = searched_in(settings, store, dataset)
     wish = Wish(

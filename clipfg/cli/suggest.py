@@ -106,8 +106,8 @@ def suggest(
 
     from clipfg.cli.console import progress_bar, stderr
     from clipfg.cli.output import chosen_format, print_rows
-    from clipfg.workflows.suggest import run_suggest
-    from clipfg.workflows.suggest_replay import run_replay
+    from clipfg.workflows.suggest.run import run_suggest
+    from clipfg.workflows.suggest.simulate import run_replay
 
     form = chosen_format(settings.format)
     if simulate:

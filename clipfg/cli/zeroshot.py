@@ -52,7 +52,7 @@ def zeroshot(
 
     from clipfg.cli.console import progress_bar, stderr
     from clipfg.cli.output import chosen_format, print_report, print_rows
-    from clipfg.workflows.zeroshot import run_zeroshot
+    from clipfg.workflows.zeroshot.run import run_zeroshot
 
     with progress_bar("Embedding") as progress:
         run = run_zeroshot(settings, progress=progress, html=html)

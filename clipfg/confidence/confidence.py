@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from clipfg.confidence import growth
+from clipfg.confidence import temperature_extrapolation as growth
 from clipfg.confidence import unknowns as unknown_classes
 from clipfg.confidence.unknowns import Seen, Unknowns
 from clipfg.confidence.unseen_classes import Unseen

@@ -1,7 +1,7 @@
 """What is promised of answers, in sentences: how much, resting on what, and what is missing."""
 
 from clipfg.confidence.confidence import Confidence
-from clipfg.confidence.growth import FEWEST
+from clipfg.confidence.temperature_extrapolation import FEWEST
 from clipfg.functional.conformal import fewest_calibrating
 from clipfg.functional.novelty import FALSE_ALARMS
 from clipfg.functional.selective import Cut, candidates, fewest_right

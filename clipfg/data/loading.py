@@ -4,9 +4,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from clipfg.data import coop, folder, hub, table, table_files, webdataset
-from clipfg.data.catalogue import DATASETS, DatasetCard, recognise
-from clipfg.data.labels import relabel
+from clipfg.data.readers import folder, hub, table, table_files, webdataset
+from clipfg.data.readers.labels import relabel
+from clipfg.data.sets import coop
+from clipfg.data.sets.catalogue import DATASETS, DatasetCard, recognise
 from clipfg.errors import DataError, MissingError, UsageError
 from clipfg.registry import closest
 from clipfg.types import ClassList, Manifest

@@ -40,9 +40,9 @@ class Source:
 
 SOURCES: Registry[Source] = Registry("URI scheme", "clipfg.sources")
 SOURCES.register("file", "clipfg.data.sources:FILE_URIS")
-SOURCES.register("tar", "clipfg.data.tar_members:MEMBERS")
-SOURCES.register("arrow", "clipfg.data.embedded:ARROW")
-SOURCES.register("parquet", "clipfg.data.embedded:PARQUET")
+SOURCES.register("tar", "clipfg.data.readers.tar_members:MEMBERS")
+SOURCES.register("arrow", "clipfg.data.readers.embedded_images:ARROW")
+SOURCES.register("parquet", "clipfg.data.readers.embedded_images:PARQUET")
 SOURCES.register("synthflora", "clipfg.data.sources:DRAWN")
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):")  # two letters or more: C:\ is a drive

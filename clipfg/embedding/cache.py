@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clipfg.data.sources import Signature, scheme_of
-from clipfg.embedding.kept_file import KeptFile
+from clipfg.embedding.sqlite_file import KeptFile
 
 T = TypeVar("T")
 Vectors = dict[bytes, NDArray[np.float32]]

@@ -17,10 +17,10 @@ from jaxtyping import UInt8
 from numpy.typing import NDArray
 from torch import Tensor
 
+from clipfg.embedding.batch_encoder import Bench, Known, batch_shape
 from clipfg.embedding.batches import FeatureBatch
 from clipfg.embedding.cache import EmbeddingCache
-from clipfg.embedding.encoding import Bench, Known, batch_shape
-from clipfg.embedding.fetching import Desk, Row
+from clipfg.embedding.image_loader import Desk, Row
 from clipfg.embedding.scanning import CHUNK, scan
 from clipfg.encoders.base import Encoder
 from clipfg.errors import ItemError

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from clipfg.data.sources import signature
 from clipfg.embedding.cache import EmbeddingCache, is_settled
-from clipfg.embedding.fetching import Row
+from clipfg.embedding.image_loader import Row
 from clipfg.errors import ItemError
 from clipfg.types import UNLABELLED, Manifest
 

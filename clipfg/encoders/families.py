@@ -6,8 +6,8 @@ from pathlib import Path
 import torch
 
 from clipfg.encoders.base import Encoder, Precision
-from clipfg.encoders.open_clip import OpenClipEncoder
-from clipfg.encoders.open_clip_files import CONFIG, files_in_folder, files_of_tag
+from clipfg.encoders.open_clip.encoder import OpenClipEncoder
+from clipfg.encoders.open_clip.files import CONFIG, files_in_folder, files_of_tag
 from clipfg.encoders.weights import Digest
 from clipfg.errors import MissingError, UsageError
 from clipfg.registry import closest
@@ -59,8 +59,8 @@ def hugging_face(
     rest: str, *, precision: Precision, device: torch.device, offline: bool, digest: Digest
 ) -> Encoder:
     """A repository of the hub, or a folder in transformers' layout."""
-    from clipfg.encoders.transformers import TransformersEncoder
-    from clipfg.encoders.transformers_files import files_in_folder, files_of_repository
+    from clipfg.encoders.transformers.encoder import TransformersEncoder
+    from clipfg.encoders.transformers.files import files_in_folder, files_of_repository
 
     folder = Path(rest).expanduser()
     looks_like_a_path = rest.startswith(("/", ".", "~")) or rest.count("/") != 1

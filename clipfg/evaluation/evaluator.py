@@ -7,12 +7,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clipfg.errors import DataError
-from clipfg.evaluation.intervals import RESAMPLES, Estimate, intervals
-from clipfg.evaluation.outcomes import TOP_K, Outcomes
-from clipfg.evaluation.report import DomainRow, Report
-from clipfg.evaluation.rows import class_rows, confusions, level_rows
-from clipfg.evaluation.severity import severity
-from clipfg.types import ClassList
+from clipfg.evaluation.report.report import DomainRow, Report
+from clipfg.evaluation.report.rows import class_rows, confusions, level_rows
+from clipfg.evaluation.statistics.intervals import RESAMPLES, intervals
+from clipfg.evaluation.statistics.outcomes import TOP_K, Outcomes
+from clipfg.evaluation.statistics.severity import severity
+from clipfg.types import ClassList, Estimate
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -11,7 +11,7 @@ from torch import Tensor
 from clipfg.functional.similarity import cosine_logits
 from clipfg.heads.base import HEADS, Head
 from clipfg.heads.support import Support, about_as_good
-from clipfg.heads.weighing import factors, spread, spread_of_others
+from clipfg.heads.text_weighting import factors, spread, spread_of_others
 
 MEMBERS = ("whitened-mean", "gda", "linear-probe")
 FEW = 4

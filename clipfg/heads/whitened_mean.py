@@ -11,7 +11,7 @@ from clipfg.functional.covariance import Spectrum
 from clipfg.functional.similarity import cosine_logits
 from clipfg.heads.base import Head
 from clipfg.heads.support import Support
-from clipfg.heads.weighing import share_of_pictures
+from clipfg.heads.text_weighting import share_of_pictures
 from clipfg.heads.within_class import SHRINKAGES, choose, held_out_logits, spectrum_of
 
 ONE_SHOT = 1.0

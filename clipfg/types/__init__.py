@@ -3,11 +3,12 @@
 from collections.abc import Callable
 
 from clipfg.types.class_list import UNLABELLED, ClassList
+from clipfg.types.estimate import Estimate
 from clipfg.types.features import Features, unit_norm
 from clipfg.types.manifest import BOX, COLUMNS, REGION, REQUIRED, Failure, Manifest
 
-Progress = Callable[[int], None]
-"""Called with the number of items finished since the last call."""
+Progress = Callable[[int, int], None]
+"""Called with the number of items done and the number of all."""
 
 __all__ = [
     "BOX",
@@ -16,6 +17,7 @@ __all__ = [
     "REQUIRED",
     "UNLABELLED",
     "ClassList",
+    "Estimate",
     "Failure",
     "Features",
     "Manifest",

@@ -17,11 +17,9 @@ from clipfg.evaluation.predictions import PredictionWriter
 from clipfg.functional.similarity import Scoring
 from clipfg.heads import Head
 from clipfg.settings import Settings
-from clipfg.types import ClassList, Failure
-from clipfg.workflows.opening import Data
+from clipfg.types import ClassList, Failure, Progress
 from clipfg.workflows.run_folder import RunFolder
-
-Progress = Callable[[int, int], None]
+from clipfg.workflows.session import Data
 
 ROWS = 1024
 """Rows scored at once when features come from a file."""

@@ -8,10 +8,9 @@ from clipfg.embedding.feature_files import check_path, write_features
 from clipfg.embedding.pipeline import collect
 from clipfg.errors import UsageError
 from clipfg.settings import Settings
-from clipfg.types import Features
-from clipfg.workflows.classify import Progress
+from clipfg.types import Features, Progress
 from clipfg.workflows.failures import Failures
-from clipfg.workflows.opening import open_cache, open_data, open_encoder
+from clipfg.workflows.session import open_cache, open_data, open_encoder
 
 
 @dataclass(frozen=True)

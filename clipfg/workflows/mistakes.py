@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from clipfg.data.thumbnails import thumbnail
+from clipfg.data.images.thumbnails import thumbnail
 from clipfg.errors import ItemError
-from clipfg.evaluation.page import Picture
+from clipfg.evaluation.report.page import Picture
 
 SHOWN = 24
 

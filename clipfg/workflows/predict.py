@@ -7,20 +7,22 @@ from pathlib import Path
 from typing import Any
 
 from clipfg.confidence import Answers
-from clipfg.data.class_files import read_class_list
-from clipfg.data.folder import SUFFIXES, read_pictures
 from clipfg.data.loading import load_dataset
+from clipfg.data.readers.class_files import read_class_list
+from clipfg.data.readers.folder import SUFFIXES, read_pictures
 from clipfg.embedding.cache import EmbeddingCache
 from clipfg.encoders import Encoder
 from clipfg.errors import DataError, UsageError
 from clipfg.heads import Head
-from clipfg.heads.among import Among
+from clipfg.heads.class_subset import Among
 from clipfg.heads.saving import SavedHead, load_head
 from clipfg.heads.zero_shot import ZeroShot
 from clipfg.settings import Settings
-from clipfg.types import ClassList, Manifest
-from clipfg.workflows.classify import Progress, Run, classify
-from clipfg.workflows.opening import (
+from clipfg.types import ClassList, Manifest, Progress
+from clipfg.workflows.answers import answers_for, calibrated, confidence_of, say_promises
+from clipfg.workflows.classify import Run, classify
+from clipfg.workflows.run_folder import RunFolder, default_folder
+from clipfg.workflows.session import (
     Data,
     choose_ensemble,
     choose_prompts,
@@ -28,8 +30,6 @@ from clipfg.workflows.opening import (
     open_cache,
     open_encoder,
 )
-from clipfg.workflows.promising import answers_for, calibrated, confidence_of, say_promises
-from clipfg.workflows.run_folder import RunFolder, default_folder
 
 logger = logging.getLogger("clipfg")
 

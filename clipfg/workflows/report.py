@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from clipfg.errors import DataError
-from clipfg.evaluation import budget_curve
-from clipfg.evaluation.budget_curve import BudgetCurve
-from clipfg.evaluation.learning_curve import KIND, LearningCurve
-from clipfg.evaluation.report import Report
+from clipfg.evaluation.curves import budget_curve
+from clipfg.evaluation.curves.budget_curve import BudgetCurve
+from clipfg.evaluation.curves.learning_curve import KIND, LearningCurve
+from clipfg.evaluation.report.report import Report
 from clipfg.workflows.mistakes import surest_mistakes
 from clipfg.workflows.run_folder import file_name
 

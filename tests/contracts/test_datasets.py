@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from clipfg.data.catalogue import DATASETS, DatasetCard, recognise
-from clipfg.data.coop import PUBLISHED
 from clipfg.data.loading import load_dataset
+from clipfg.data.sets.catalogue import DATASETS, DatasetCard, recognise
+from clipfg.data.sets.coop import PUBLISHED
 from clipfg.errors import MissingError
 from clipfg.prompting import load_prompts
 from clipfg.prompting.loading import library_folder
@@ -26,7 +26,7 @@ def stem(name: str) -> str:
 
 def lay_out(name: str) -> Callable[[Path], Path]:
     """The miniature that the reader's own test makes."""
-    return import_module(f"tests.data.test_{stem(name)}").lay_out
+    return import_module(f"tests.data.sets.test_{stem(name)}").lay_out
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -50,7 +50,7 @@ def test_the_card_is_filled_in(name: str) -> None:
 
 @pytest.mark.parametrize("name", ON_DISK)
 def test_its_file_has_its_name(name: str) -> None:
-    assert DATASETS.get(name).read.__module__ == f"clipfg.data.{stem(name)}"
+    assert DATASETS.get(name).read.__module__ == f"clipfg.data.sets.{stem(name)}"
 
 
 @pytest.mark.parametrize("name", NAMES)

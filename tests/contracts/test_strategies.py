@@ -3,9 +3,9 @@
 import pytest
 import torch
 
+from clipfg.acquisition.base import STRATEGIES, Unlabelled
 from clipfg.errors import UsageError
 from clipfg.functional.similarity import unit_norm
-from clipfg.mining.base import STRATEGIES, Unlabelled
 
 
 def make_pool(n=40, labelled=6, classes=4, seed=0) -> Unlabelled:

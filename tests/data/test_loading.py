@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from clipfg.data.catalogue import DATASETS, DatasetCard
 from clipfg.data.loading import load_dataset, overview
+from clipfg.data.sets.catalogue import DATASETS, DatasetCard
 from clipfg.errors import ClipfgError, DataError, MissingError, UsageError
 from clipfg.prompting import load_prompts
 from clipfg.types import ClassList
-from tests.data.test_cub200 import lay_out as lay_out_cub
-from tests.data.test_flowers102 import lay_out as lay_out_flowers
+from tests.data.sets.test_cub200 import lay_out as lay_out_cub
+from tests.data.sets.test_flowers102 import lay_out as lay_out_flowers
 from tests.hostile import encode, scene
 
 

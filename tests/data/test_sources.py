@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from clipfg.data import sources, synthflora
+from clipfg.data.readers.tar_members import member_uri
 from clipfg.data.sources import SOURCES, Source, file_uri, read, scheme_of, signature
-from clipfg.data.tar_members import member_uri
 from clipfg.errors import ItemError
 
 

@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 
 from clipfg.embedding.cache import EmbeddingCache
-from clipfg.embedding.fetching import Desk, Row
+from clipfg.embedding.image_loader import Desk, Row
 from clipfg.embedding.pipeline import embed
 from clipfg.encoders.base import ImageFeatures
 from clipfg.types import Manifest
@@ -77,7 +77,7 @@ def test_few_pictures_are_in_flight(monkeypatch: pytest.MonkeyPatch) -> None:
             encoded += len(pixels)
         return features
 
-    monkeypatch.setattr("clipfg.embedding.fetching.read", read)
+    monkeypatch.setattr("clipfg.embedding.image_loader.read", read)
     monkeypatch.setattr(Desk, "fetch", counted_fetch)
     monkeypatch.setattr(CountingEncoder, "encode_images", counted_encode)
     rows = 0

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from clipfg.encoders.catalogue import CATALOGUE, DATASETS, DEFAULT_MODEL, table
-from clipfg.encoders.open_clip_files import pretrained_tables
+from clipfg.encoders.open_clip.files import pretrained_tables
 from tests import checkpoints
 
 DOCS = Path(__file__).parents[2] / "docs" / "models.md"

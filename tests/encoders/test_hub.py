@@ -147,7 +147,7 @@ def test_unknown_names_are_usage_errors(cache) -> None:
 
 def test_the_table_of_tags_costs_no_import_of_the_library() -> None:
     code = (
-        "import sys; from clipfg.encoders.open_clip_files import pretrained_tables as t;"
+        "import sys; from clipfg.encoders.open_clip.files import pretrained_tables as t;"
         "tables = t(); assert 'open_clip' not in sys.modules and 'timm' not in sys.modules;"
         "mine = tables.list_pretrained(); import open_clip as full;"
         "assert mine == full.list_pretrained()"

@@ -3,8 +3,9 @@ import pytest
 import torch
 from PIL import Image
 
-from clipfg.encoders import image_processors, open_clip
+from clipfg.encoders.open_clip import encoder as open_clip
 from clipfg.encoders.preprocessing import Preprocessing
+from clipfg.encoders.transformers import image_processors
 from clipfg.errors import DataError
 
 MEAN, STD = (0.4, 0.5, 0.6), (0.2, 0.25, 0.3)

@@ -10,7 +10,7 @@ from sklearn import metrics as reference
 from clipfg.errors import DataError
 from clipfg.evaluation import Evaluator
 from clipfg.evaluation.evaluator import point_estimates
-from clipfg.evaluation.outcomes import Outcomes
+from clipfg.evaluation.statistics.outcomes import Outcomes
 from clipfg.types import ClassList
 
 C = 8

@@ -8,7 +8,7 @@ from clipfg.functional.similarity import unit_norm
 from clipfg.heads import HEADS
 from clipfg.heads.auto import FEW, MEMBERS, Auto
 from clipfg.heads.support import Support
-from clipfg.heads.weighing import ONE_SHOT
+from clipfg.heads.text_weighting import ONE_SHOT
 from clipfg.heads.zero_shot import ZeroShot
 from tests.heads.conftest import make_problem
 

@@ -1,6 +1,6 @@
 import pytest
 
-from clipfg.data.catalogue import DATASETS
+from clipfg.data.sets.catalogue import DATASETS
 from clipfg.errors import DataError, UsageError
 from clipfg.prompting.descriptions import Descriptions, read_descriptions
 from clipfg.prompting.linting import lint

@@ -58,7 +58,7 @@ def test_tokens_are_counted_where_somebody_can() -> None:
 
 
 def test_the_estimate_is_near_clips_own_tokenizer() -> None:
-    from clipfg.encoders.open_clip import import_open_clip
+    from clipfg.encoders.open_clip.encoder import import_open_clip
 
     encode = import_open_clip().get_tokenizer("ViT-B-32").encode
     for text in [

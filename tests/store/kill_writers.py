@@ -24,7 +24,7 @@ import torch
 
 from clipfg.settings import Settings
 from clipfg.store import KeyStore, has_store, merge, verify, writing
-from clipfg.workflows.coreset import run_coreset
+from clipfg.workflows.coreset.run import run_coreset
 from tests.store.stores import CLASSES, clustered, make, same, table
 
 Operation = Callable[[Path], None]

@@ -2,7 +2,7 @@
 
 The pictures are drawn on demand from numbers alone: seven attributes in a taxonomy, natural
 variation, light, blur, clutter and grass in front. Sixty species are "unseen": no model that is
-trained with `clipfg.workflows.florette` has met their combination of attributes.
+trained with `clipfg.training.florette.train` has met their combination of attributes.
 
 A class is named as in a field guide ("golden-eyed spotted coral starwort": the genus stands for
 number and shape of the petals, form of the centre and leaf) and carries texts that spell all

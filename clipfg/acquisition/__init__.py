@@ -1,0 +1,1 @@
+"""Active learning: which pictures are worth a label."""

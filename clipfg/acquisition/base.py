@@ -1,0 +1,63 @@
+"""The contract of a strategy that asks for labels, and the register of them."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from clipfg.errors import UsageError
+from clipfg.registry import Registry
+
+
+@dataclass(frozen=True)
+class Unlabelled:
+    """Pictures without a label, and what is known beside them.
+
+    Parameters
+    ----------
+    features
+        Unit-norm rows `[n, d]` of the pictures that may be asked about.
+    labelled
+        Unit-norm rows `[m, d]` of those that have a label already; there may be none.
+    probabilities
+        Of every class for each picture, calibrated; None where nothing is known of the classes.
+    seed
+        Of everything random.
+    """
+
+    features: Float[Tensor, "n d"]
+    labelled: Float[Tensor, "m d"]
+    probabilities: Float[Tensor, "n c"] | None = None
+    seed: int = 0
+
+    def __len__(self) -> int:
+        return len(self.features)
+
+    def check(self, budget: int) -> int:
+        """The budget, at most all there are. Raises `UsageError` for one below 1."""
+        if budget < 1:
+            raise UsageError(f"Expected a budget of 1 label or more, got {budget}.")
+        return min(budget, len(self))
+
+
+class Strategy(Protocol):
+    """Positions of `budget` different pictures (or all there are), the first to ask about first.
+
+    No label of a picture asked about can reach it. Raises `UsageError` for a budget below 1.
+    """
+
+    def __call__(self, pool: Unlabelled, budget: int) -> Int[Tensor, " b"]:
+        """What to label next."""
+        ...
+
+
+STRATEGIES: Registry[Strategy] = Registry("strategy", "clipfg.strategies")
+STRATEGIES.register("random", "clipfg.acquisition.random:random")
+STRATEGIES.register("margin", "clipfg.acquisition.margin:margin")
+STRATEGIES.register("entropy", "clipfg.acquisition.entropy:entropy")
+STRATEGIES.register("k-center", "clipfg.acquisition.k_center:k_center")
+STRATEGIES.register("typiclust", "clipfg.acquisition.typiclust:typiclust")
+STRATEGIES.register("badge", "clipfg.acquisition.badge:badge")
+STRATEGIES.register("maxherding", "clipfg.acquisition.maxherding:maxherding")
+STRATEGIES.register("uherding", "clipfg.acquisition.uherding:uherding")

@@ -1,0 +1,13 @@
+"""Random: what every strategy has to beat."""
+
+import torch
+from jaxtyping import Int
+from torch import Tensor
+
+from clipfg.acquisition.base import Unlabelled
+
+
+def random(pool: Unlabelled, budget: int) -> Int[Tensor, " b"]:
+    """Pictures drawn without replacement, each as likely as any other."""
+    generator = torch.Generator().manual_seed(pool.seed)
+    return torch.randperm(len(pool), generator=generator)[: pool.check(budget)]

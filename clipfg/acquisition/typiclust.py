@@ -1,0 +1,55 @@
+"""TypiClust: the most typical picture of each part of the data that has no label yet."""
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from clipfg.acquisition.base import Unlabelled
+from clipfg.functional.kmeans import kmeans
+
+NEIGHBOURS = 20
+MOST_CLUSTERS = 500
+LEAST_MEMBERS = 5
+
+
+def typiclust(pool: Unlabelled, budget: int) -> Int[Tensor, " b"]:
+    """Cluster everything, then ask about the most typical picture of cluster after cluster.
+
+    There are as many clusters as labels there will be, at most 500; those with the fewest labels
+    come first, of these the largest; ones of fewer than five pictures last.
+
+    Source: Hacohen et al. 2022, arXiv:2202.02794, algorithm 1, with k-means on these features.
+    """
+    budget = pool.check(budget)
+    rows = torch.cat([pool.features, pool.labelled])
+    generator = torch.Generator().manual_seed(pool.seed)
+    k = min(len(pool.labelled) + budget, MOST_CLUSTERS, len(rows))
+    members = kmeans(rows, k, generator, iterations=20).members
+    own, taken = members[: len(pool)], members[len(pool) :]
+    ranked = [_by_typicality(pool.features, (own == c).nonzero().flatten()) for c in range(k)]
+    labels = torch.bincount(taken, minlength=k).tolist()
+    sizes = torch.bincount(members, minlength=k).tolist()
+    chosen: list[int] = []
+    while len(chosen) < budget:
+        left = [c for c in range(k) if ranked[c]]
+        best = min(left, key=lambda c: (sizes[c] < LEAST_MEMBERS, labels[c], -sizes[c]))
+        chosen.append(ranked[best].pop(0))
+        labels[best] += 1
+    return torch.tensor(chosen, device=rows.device)
+
+
+def _by_typicality(x: Tensor, rows: Tensor) -> list[int]:
+    order = typicality(x[rows]).argsort(descending=True, stable=True) if len(rows) else rows
+    return [int(row) for row in rows[order]]
+
+
+def typicality(x: Float[Tensor, "n d"], neighbours: int = NEIGHBOURS) -> Float[Tensor, " n"]:
+    """`1 / mean distance to the nearest others`, infinite among copies; zero for a lone row.
+
+    Source: Hacohen et al. 2022, arXiv:2202.02794, equation 4.
+    """
+    if len(x) < 2:
+        return torch.zeros(len(x), device=x.device)
+    distances = torch.cdist(x, x).fill_diagonal_(torch.inf)
+    nearest = distances.topk(min(neighbours, len(x) - 1), largest=False).values
+    return 1 / nearest.mean(dim=1)

@@ -1,0 +1,151 @@
+"""One file from its publisher: resumed where it broke off, and kept only if its digest is right."""
+
+import hashlib
+import shutil
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from http.client import HTTPException, HTTPResponse
+from pathlib import Path
+from typing import BinaryIO
+
+from clipfg import __version__
+from clipfg.data.sets.catalogue import Download
+from clipfg.errors import DataError, MissingError
+
+Progress = Callable[[int, int], None]
+"""Called with the bytes that are here and the bytes in all (0 where the server does not say)."""
+
+CHUNK = 1 << 20
+TIMEOUT = 60.0
+"""Seconds without a byte after which a connection counts as broken."""
+
+ATTEMPTS = 5
+"""Connections in a row that may bring nothing before we give up."""
+
+MARGIN = 256 << 20
+"""Bytes that stay free on the disk."""
+
+
+def fetch(
+    download: Download, folder: Path, *, progress: Progress | None = None, pause: float = 1.0
+) -> Path:
+    """The file in `folder`, downloaded as far as it is not there yet.
+
+    What has come is kept under a name ending in `.part`, and the next call goes on from there by an
+    HTTP range; a server that knows no ranges begins again. `pause` is the seconds before a second
+    attempt, doubled for each further one.
+
+    Raises `MissingError` when the server cannot be reached or breaks off too often, and `DataError`
+    for a wrong digest or a full disk.
+    """
+    if not download.url.startswith(("https://", "http://")):
+        raise DataError(f"Expected a URL of the web, got {download.url!r}.")
+    target = folder / download.file
+    partial = target.with_name(f"{target.name}.part")
+    folder.mkdir(parents=True, exist_ok=True)
+    if not target.is_file():
+        resumed = partial.is_file() and partial.stat().st_size > 0
+        _complete(download, partial, progress, pause)
+        if resumed and not digest_is_right(partial, download.digest):
+            partial.unlink()  # the file at the server is another than the one begun with
+            _complete(download, partial, progress, pause)
+        partial.replace(target)
+    if not digest_is_right(target, download.digest):
+        target.unlink()
+        raise DataError(
+            f"Expected {download.file} with the {download.digest.replace(':', ' ')}, got another"
+            f" file from {download.url}; it was deleted. Try again, or get it by hand."
+        )
+    return target
+
+
+def digest_is_right(path: Path, digest: str) -> bool:
+    """Whether a file has this digest, `md5:...` or `sha256:...`."""
+    kind, _, expected = digest.partition(":")
+    with path.open("rb") as file:
+        found = hashlib.file_digest(file, lambda: hashlib.new(kind, usedforsecurity=False))
+    return found.hexdigest() == expected
+
+
+def _complete(download: Download, partial: Path, progress: Progress | None, pause: float) -> None:
+    """Connect until the whole file is here, as long as each few connections bring something."""
+    idle = 0
+    while True:
+        before = partial.stat().st_size if partial.is_file() else 0
+        reason = _continue(download, partial, progress)
+        if reason is None:
+            return
+        here = partial.stat().st_size if partial.is_file() else 0
+        idle = 0 if here > before else idle + 1
+        if idle >= ATTEMPTS:
+            raise MissingError(
+                f"Expected {download.file} from {download.url}, but {reason}. The {here:,} bytes"
+                " that are here are kept: run the same command again to go on."
+            )
+        time.sleep(pause * 2 ** max(0, idle - 1))
+
+
+def _continue(download: Download, partial: Path, progress: Progress | None) -> str | None:
+    """One connection. None when the file is whole, else what went wrong; both may bring bytes."""
+    here = partial.stat().st_size if partial.is_file() else 0
+    request = urllib.request.Request(download.url)
+    request.add_header("User-Agent", f"clipfg/{__version__}")
+    if here:
+        request.add_header("Range", f"bytes={here}-")
+    try:
+        with urllib.request.urlopen(request, timeout=TIMEOUT) as response:
+            here, total = _place(response, here)
+            _check_space(partial.parent, (total or download.size) - here)
+            with partial.open("r+b" if here else "wb") as file:
+                file.seek(here)
+                file.truncate()
+                here = _copy(response, file, here, total, progress)
+            return None if not total or here >= total else "the connection broke off"
+    except urllib.error.HTTPError as error:
+        if error.code == 416 and here:  # nothing is left to send: the digest will tell
+            return None
+        if error.code in {408, 425, 429} or error.code >= 500:
+            return f"the server answered {error.code} {error.reason}"
+        raise MissingError(
+            f"Expected {download.file} from {download.url}, but the server answered {error.code}"
+            f" {error.reason}; get it by hand."
+        ) from None
+    except urllib.error.URLError as error:
+        return f"the server cannot be reached ({error.reason})"
+    except (TimeoutError, ConnectionError, HTTPException) as error:
+        return f"the connection broke off ({str(error) or type(error).__name__})"
+
+
+def _place(response: HTTPResponse, asked: int) -> tuple[int, int]:
+    """Where in the file the answer begins, and the length of the whole (0: not said)."""
+    length = int(response.headers.get("Content-Length") or 0)
+    if response.status != 206:
+        return 0, length
+    # "bytes 1000-1999/2000"
+    span, _, whole = response.headers.get("Content-Range", "").removeprefix("bytes ").partition("/")
+    start = span.partition("-")[0]
+    if not start.isdecimal() or int(start) != asked:
+        raise HTTPException(f"it sent {span or 'no range'} where {asked}- was asked for")
+    return asked, int(whole) if whole.isdecimal() else asked + length
+
+
+def _copy(
+    response: HTTPResponse, file: BinaryIO, here: int, total: int, progress: Progress | None
+) -> int:
+    while chunk := response.read(CHUNK):
+        file.write(chunk)
+        here += len(chunk)
+        if progress:
+            progress(here, total)
+    return here
+
+
+def _check_space(folder: Path, needed: int) -> None:
+    free = shutil.disk_usage(folder).free
+    if free < needed + MARGIN:
+        raise DataError(
+            f"Expected {(needed + MARGIN) >> 20:,} MiB free in {folder} for the download, got"
+            f" {free >> 20:,} MiB; make room or choose another --data-root."
+        )

@@ -1,0 +1,1 @@
+"""Pictures: decoded upright and safe, and shrunk for pages."""

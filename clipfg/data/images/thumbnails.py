@@ -1,0 +1,33 @@
+"""Small copies of pictures for pages."""
+
+import io
+
+from PIL import Image
+
+from clipfg.data.images.decoding import decode
+from clipfg.data.sources import read
+
+SIDE = 192
+
+
+def thumbnail(uri: str, side: int = SIDE) -> bytes:
+    """The picture at `uri` as a JPEG of at most `side` x `side` pixels, never enlarged.
+
+    Raises `ItemError` when it cannot be read.
+    """
+    buffer = io.BytesIO()
+    shrunk(uri, side).save(buffer, format="JPEG", quality=85)
+    return buffer.getvalue()
+
+
+def shrunk(uri: str, side: int) -> Image.Image:
+    """The picture at `uri` at no more than `side` x `side` pixels. Raises as `thumbnail` does."""
+
+    def target(width: int, height: int) -> tuple[int, int]:
+        scale = min(1.0, side / max(width, height))
+        return max(1, round(width * scale)), max(1, round(height * scale))
+
+    picture = decode(read(uri), target)
+    # A reduced picture says what it stands for: its own sides may be a pixel off in proportion.
+    whole = picture.info.get("drafted", (picture.size,))[0]
+    return picture.resize(target(*whole), Image.Resampling.LANCZOS)

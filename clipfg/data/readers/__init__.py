@@ -1,0 +1,1 @@
+"""Formats in which people keep pictures, labels and class names."""

@@ -1,0 +1,202 @@
+"""Folders of pictures: a folder per class, splits above that or not, or simply a heap.
+
+- `photos/*.jpg`: no labels;
+- `photos/sea holly/*.jpg`: the folder is the class;
+- `photos/train/sea holly/*.jpg`: the same in a split;
+- `photos/Apiaceae/sea holly/*.jpg`: folders above the class are its parents.
+"""
+
+import logging
+import os
+import unicodedata
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+
+from clipfg.data.readers.labels import natural, readable_names, relabel, split_name
+from clipfg.data.sources import file_uri, shown
+from clipfg.errors import DataError, UsageError
+from clipfg.registry import closest
+from clipfg.types import ClassList, Manifest
+
+SUFFIXES = frozenset(
+    {
+        *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".gif", ".bmp", ".dib", ".tif"),
+        *(".tiff", ".ppm", ".pgm", ".pbm", ".pnm", ".avif", ".mpo", ".jp2", ".qoi"),
+        *(".heic", ".heif"),
+    }
+)
+"""What counts as a picture, in lower case. HEIC is listed so that it is refused, not overlooked."""
+
+IGNORED = frozenset({"__macosx", "@eadir", "$recycle.bin", "lost+found"})
+
+_log = logging.getLogger(__name__)
+
+
+def read(path: Path, *, name: str | None = None, classes: ClassList | None = None) -> Manifest:
+    """The pictures below a folder, or one picture, in natural order.
+
+    Hidden files and what is no picture by its suffix are left out; a picture that turns out
+    broken is listed all the same, so that the run can name it. A link to a folder is followed
+    once, never in a circle. Names come from the folders (`003.Sea_holly` is read as "Sea holly"),
+    or are matched with `classes` where given.
+
+    Raises `DataError` for a folder without pictures and a class outside `classes`.
+    """
+    path = path.absolute()
+    return _manifest(name or path.name, *_find(path), classes)
+
+
+def read_pictures(paths: Sequence[Path | str]) -> Manifest:
+    """Pictures and folders of them as they are named, with no labels, each picture once.
+
+    Ids are paths below the folder where one folder is given, else the paths as they were written
+    with what is below them. A file that is named outright is taken whatever its suffix.
+
+    Raises `UsageError` for a path that leads nowhere, `DataError` for a folder without pictures.
+    """
+    columns: dict[str, list[str]] = {"id": [], "uri": []}
+    known: set[str] = set()
+    for given in map(Path, paths):
+        root, found = _find(given.expanduser().absolute())
+        alone = len(paths) == 1 or given.is_file()
+        for item in found:
+            uri = file_uri(os.path.normpath(os.path.join(root, *item.parts)))  # noqa: PTH118
+            if uri in known:
+                continue
+            known.add(uri)
+            below = given if given.is_file() else Path(*item.parts)
+            columns["uri"].append(uri)
+            columns["id"].append(shown((below if alone else given / below).as_posix()))
+    name = Path(paths[0]).absolute().name if len(paths) == 1 else "pictures"
+    return Manifest.build(name, columns)
+
+
+def _find(path: Path) -> tuple[Path, list["_Found"]]:
+    """The root that ids are relative to, and the pictures below it: those of a folder, or one."""
+    if not path.exists() and not path.is_symlink():
+        siblings = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
+        raise UsageError(
+            f"Expected a picture or a folder of them, but there is nothing at"
+            f" {shown(str(path))}.{closest(path.name, siblings)}"
+        )
+    if not path.is_dir():
+        return path.parent, [_Found((path.name,))]
+    found, others = _walk(path)
+    if not found:
+        raise DataError(
+            f"Expected pictures in {shown(str(path))}, found none"
+            f" ({others} other files; suffixes that count: {' '.join(sorted(SUFFIXES))})."
+        )
+    if others:
+        _log.info("%s: files left out that are no pictures: %d", path, others)
+    return path, found
+
+
+@dataclass(frozen=True)
+class _Found:
+    parts: tuple[str, ...]
+    """The path below the root, folder by folder."""
+
+    @property
+    def folders(self) -> tuple[str, ...]:
+        return self.parts[:-1]
+
+
+def _walk(root: Path) -> tuple[list[_Found], int]:
+    """Every picture below `root`, sorted, and how many other files there are."""
+    found: list[_Found] = []
+    others = 0
+    visited: set[tuple[int, int]] = set()
+    pending: list[tuple[str, ...]] = [()]
+    while pending:
+        parts = pending.pop()
+        here = os.path.join(root, *parts)  # noqa: PTH118 - a Path per file costs seconds
+        mark = os.stat(here)  # noqa: PTH116
+        if (mark.st_dev, mark.st_ino) in visited:
+            continue
+        visited.add((mark.st_dev, mark.st_ino))
+        before = len(found), len(pending)
+        for entry in _entries(here):
+            if entry.is_dir():
+                pending.append((*parts, entry.name))
+            elif _is_picture(entry.name):
+                found.append(_Found((*parts, entry.name)))
+            else:
+                others += 1
+        if parts and _is_picture(parts[-1]) and before == (len(found), len(pending)):
+            found.append(_Found(parts))  # an empty folder called x.jpg: listed, to be reported
+    found.sort(key=lambda item: [natural(part) for part in item.parts])
+    return found, others
+
+
+def _entries(folder: str) -> Iterator[os.DirEntry[str]]:
+    try:
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                if not entry.name.startswith(".") and entry.name.casefold() not in IGNORED:
+                    yield entry
+    except PermissionError:
+        _log.warning("%s cannot be read: permission denied", shown(folder))
+
+
+def _is_picture(name: str) -> bool:
+    return os.path.splitext(name)[1].lower() in SUFFIXES  # noqa: PTH122
+
+
+def _manifest(name: str, root: Path, found: list[_Found], classes: ClassList | None) -> Manifest:
+    splits, folders = _take_splits([item.folders for item in found])
+    labels, own = _take_classes(folders, classes)
+    manifest = Manifest.build(
+        name,
+        {
+            "id": [shown("/".join(item.parts)) for item in found],
+            "uri": [file_uri(os.path.join(root, *item.parts)) for item in found],  # noqa: PTH118
+            "split": splits,
+            "label": labels,
+        },
+        own,
+    )
+    return relabel(manifest, classes) if classes else manifest
+
+
+def _take_splits(
+    folders: list[tuple[str, ...]],
+) -> tuple[list[str | None], list[tuple[str, ...]]]:
+    """Splits where every first folder is called after one, and what is left of the folders."""
+    if all(parts and split_name(parts[0]) for parts in folders):
+        return [split_name(parts[0]) for parts in folders], [parts[1:] for parts in folders]
+    return [None] * len(folders), folders
+
+
+def _take_classes(
+    folders: list[tuple[str, ...]], given: ClassList | None
+) -> tuple[list[int | None], ClassList | None]:
+    """A label per item and the classes, or nothing where the folders do not mean classes."""
+    distinct = sorted(set(folders), key=lambda parts: [natural(part) for part in parts])
+    # Pictures beside folders are a heap; a single folder is only a wrapper around one.
+    if () in distinct or (len(distinct) == 1 and given is None):
+        return [None] * len(folders), None
+    names = _class_names(distinct)
+    labels = {parts: label for label, parts in enumerate(distinct)}
+    return [labels[parts] for parts in folders], ClassList(tuple(names), _taxonomy(distinct, names))
+
+
+def _class_names(distinct: list[tuple[str, ...]]) -> list[str]:
+    """Readable, unique names: of the last folder, or of the whole path where two end alike."""
+    last = [parts[-1] for parts in distinct]
+    unique = len(set(last)) == len(last)
+    names = last if unique else ["/".join(parts) for parts in distinct]
+    return [shown(unicodedata.normalize("NFC", n)) for n in (readable_names(names))]
+
+
+def _taxonomy(distinct: list[tuple[str, ...]], names: list[str]) -> dict[str, str]:
+    """Folders above a class as its ancestors, where their names can be told apart."""
+    parents: dict[str, str] = {}
+    for parts, name in zip(distinct, names, strict=True):
+        chain = [name, *(shown(part.replace("_", " ")) for part in reversed(parts[:-1]))]
+        for child, parent in pairwise(chain):
+            if child == parent or parents.setdefault(child, parent) != parent:
+                return {}
+    return parents if not set(parents.values()) & set(names) else {}

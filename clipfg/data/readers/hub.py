@@ -1,0 +1,173 @@
+"""Data sets of the Hugging Face hub: `hf:REPO[:CONFIG][@SPLIT]`, or a folder that `datasets` saved.
+
+The library `datasets` (the extra of that name) finds, downloads and converts; the pictures are read
+from its Arrow files by clipfg itself, undecoded until they are embedded, so that one bad picture is
+one failure. A folder written by `save_to_disk` needs no library at all.
+"""
+
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from clipfg.data.readers.embedded_images import arrow_uri, open_arrow
+from clipfg.data.readers.hub_features import label_column, picture_column
+from clipfg.data.readers.labels import index_labels, named_splits, readable_names, relabel
+from clipfg.data.sets.layouts import read_json
+from clipfg.errors import DataError, MissingError, UsageError
+from clipfg.registry import closest
+from clipfg.types import ClassList, Manifest
+
+PREFIX = "hf:"
+SAVED = ("dataset_dict.json", "state.json")
+"""What `save_to_disk` leaves: the first in a folder of splits, the second in each split."""
+
+Shards = Mapping[str, Sequence[Path]]
+"""Split to its Arrow files, in order."""
+
+
+def read(name: str, *, classes: ClassList | None = None, offline: bool = False) -> Manifest:
+    """The pictures of a hub data set, or of a folder that `datasets` reads or saved.
+
+    Parameters
+    ----------
+    name
+        `REPO`, `REPO:CONFIG` or a path, with `@SPLIT` behind it for one split; `hf:` may precede.
+    classes
+        A class list to label by; the data's own where None.
+    offline
+        Use what was downloaded before and nothing else.
+
+    Raises `MissingError` when the extra is not installed or the data are not here and cannot be
+    had, `UsageError` for a split that there is not, `DataError` for data without pictures.
+    """
+    given = name.removeprefix(PREFIX)
+    repo, _, split = given.partition("@")
+    shards = saved_shards(Path(repo).expanduser()) if is_saved(Path(repo).expanduser()) else None
+    shards = shards or _fetch(repo, offline)
+    if split:
+        if split not in shards:
+            raise UsageError(
+                f"Expected a split of {repo}, got {split!r}.{closest(split, shards)} It has:"
+                f" {', '.join(shards)}."
+            )
+        shards = {split: shards[split]}
+    title = Path(repo).name if Path(repo).exists() else given
+    manifest = _manifest(title, shards)
+    return relabel(manifest, classes) if classes else manifest
+
+
+def is_saved(folder: Path) -> bool:
+    """Whether `save_to_disk` wrote this folder."""
+    return any((folder / file).is_file() for file in SAVED)
+
+
+def saved_shards(folder: Path) -> Shards:
+    """The Arrow files of a folder by `save_to_disk`. Raises `DataError` for another content."""
+    listing = folder / SAVED[0]
+    try:
+        if listing.is_file():
+            splits = {str(s): folder / str(s) for s in read_json(listing)["splits"]}
+        else:
+            splits = {str(read_json(folder / SAVED[1])["_split"] or "all"): folder}
+        return {
+            split: [
+                place / _local(file["filename"])
+                for file in read_json(place / SAVED[1])["_data_files"]
+            ]
+            for split, place in splits.items()
+        }
+    except (KeyError, TypeError, AttributeError):
+        raise DataError(f"Expected what `save_to_disk` writes in {folder}.") from None
+
+
+def _local(file: str) -> str:
+    if Path(file).name != file:
+        raise DataError(f"Expected a file in the data set's own folder, got {file!r}.")
+    return file
+
+
+def _fetch(repo: str, offline: bool) -> Shards:
+    """Have `datasets` fetch and convert; its Arrow files."""
+    local = Path(repo).expanduser()
+    path, _, config = (str(local), "", "") if local.exists() else repo.partition(":")
+    try:
+        import datasets
+    except ImportError:
+        raise MissingError(
+            f"Expected the library `datasets` to read hf:{repo}; pip install 'clipfg[datasets]'."
+        ) from None
+    if offline:
+        datasets.config.HF_HUB_OFFLINE = True
+    if not sys.stderr.isatty():
+        datasets.disable_progress_bars()
+    try:
+        found = datasets.load_dataset(path, config or None)
+    except (OSError, datasets.exceptions.DatasetNotFoundError) as error:
+        here = offline or datasets.config.HF_HUB_OFFLINE
+        hint = "it is not on this machine and we are offline" if here else error
+        raise MissingError(
+            f"Expected the data set {path!r} from the hub, but {' '.join(str(hint).split())}."
+            " Check the name and the connection, or give the path of a copy."
+        ) from None
+    except Exception as error:  # scripts, configs, broken files: as many kinds as data sets
+        why = " ".join(str(error).split())[:300]
+        raise DataError(f"Expected a data set of pictures in hf:{repo}, got: {why}") from None
+    shards = {str(s): [Path(f["filename"]) for f in d.cache_files] for s, d in found.items()}
+    if not all(shards.values()):
+        raise DataError(
+            f"Expected hf:{repo} in files, but `datasets` keeps it in memory; unset"
+            " HF_DATASETS_IN_MEMORY_MAX_SIZE."
+        )
+    return shards
+
+
+def _manifest(name: str, shards: Shards) -> Manifest:
+    columns: dict[str, list[Any]] = {"id": [], "uri": [], "split": []}
+    labels: list[pa.Array] = []
+    own: list[str] | None = None
+    for split, title in zip(shards, named_splits(shards), strict=True):
+        row = 0
+        for file in shards[split]:
+            table = _open(file)
+            picture = picture_column(table.schema)
+            if picture is None:
+                raise DataError(
+                    f"Expected a column of pictures in {name}, got"
+                    f" {', '.join(table.schema.names) or 'none'}."
+                )
+            label, names = label_column(table.schema)
+            own = own or names
+            columns["uri"] += [arrow_uri(file, r, picture) for r in range(table.num_rows)]
+            columns["id"] += [f"{split}/{r}" for r in range(row, row + table.num_rows)]
+            columns["split"] += [None if split == "all" else title] * table.num_rows
+            if label:
+                labels.append(table[label].combine_chunks())
+            row += table.num_rows
+    classes = ClassList(tuple(readable_names(own))) if own else None
+    given: Any = {}
+    if labels:
+        values = pa.chunked_array(labels)
+        indices, classes = index_labels(_unlabelled(values), classes, lambda r: columns["id"][r])
+        given["label"] = indices
+    return Manifest.build(name, columns | given, classes)
+
+
+def _unlabelled(values: pa.ChunkedArray) -> pa.Array:
+    """The hub marks a hidden label by -1."""
+    import pyarrow.compute as pc
+
+    array = values.combine_chunks()
+    if not pa.types.is_integer(array.type):
+        return array
+    return pc.if_else(pc.less(array, 0), pa.scalar(None, array.type), array)
+
+
+def _open(file: Path) -> pa.Table:
+    try:
+        return open_arrow(str(file))
+    except (OSError, pa.ArrowException) as error:
+        why = " ".join(str(error).split())
+        raise DataError(f"Expected an Arrow file, got: {why} ({file})") from None

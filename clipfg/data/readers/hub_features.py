@@ -1,0 +1,58 @@
+"""What the Hugging Face library writes of a table's columns: which hold pictures, which labels."""
+
+import json
+from typing import Any
+
+import pyarrow as pa
+
+from clipfg.data.readers.embedded_images import holds_pictures
+
+LABELS = ("label", "class", "species", "category", "class_name", "label_name", "target")
+"""What a column of labels may be called; the first that occurs is taken."""
+
+HUB_LABELS = ("fine_label", "labels")
+"""What the hub calls it besides."""
+
+
+def hub_features(schema: pa.Schema) -> dict[str, Any]:
+    """What is written of each column ("Image", "ClassLabel" with its names), or nothing."""
+    try:
+        features = json.loads((schema.metadata or {})[b"huggingface"])["info"]["features"]
+    except (KeyError, TypeError, ValueError):
+        return {}
+    return features if isinstance(features, dict) else {}
+
+
+def _columns(schema: pa.Schema, kind: str) -> dict[str, dict[str, Any]]:
+    return {
+        column: feature
+        for column, feature in hub_features(schema).items()
+        if isinstance(feature, dict)
+        and feature.get("_type") == kind
+        and schema.get_field_index(column) >= 0
+    }
+
+
+def picture_column(schema: pa.Schema, *, typed: bool = False) -> str | None:
+    """The column of pictures, or None; with `typed`, only one that says itself to be "Image"."""
+    images = [c for c in _columns(schema, "Image") if holds_pictures(schema.field(c).type)]
+    if images or typed:
+        return next(iter(images), None)
+    return next((c for c in schema.names if holds_pictures(schema.field(c).type)), None)
+
+
+def label_column(schema: pa.Schema) -> tuple[str | None, list[str] | None]:
+    """The column of labels, and the class names where the table carries them."""
+    named = {c: f["names"] for c, f in _columns(schema, "ClassLabel").items() if f.get("names")}
+    order = [c for c in (*LABELS, *HUB_LABELS) if schema.get_field_index(c) >= 0]
+    column = next((c for c in order if c in named), None) or next(iter(named), None)
+    if column is not None:
+        return column, [str(name) for name in named[column]]
+    flat = [
+        c
+        for c in order
+        if pa.types.is_string(schema.field(c).type)
+        or pa.types.is_large_string(schema.field(c).type)
+        or pa.types.is_integer(schema.field(c).type)
+    ]
+    return next(iter(flat), None), None

@@ -1,0 +1,282 @@
+"""The formats of tables of pictures: CSV, TSV, JSON lines and Parquet, read in columns."""
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from clipfg.data.readers.embedded_images import parquet_uri
+from clipfg.data.readers.hub_features import LABELS, label_column, picture_column
+from clipfg.errors import DataError
+from clipfg.registry import closest
+from clipfg.types import BOX, REGION
+
+SUFFIXES = frozenset({".csv", ".tsv", ".jsonl", ".ndjson", ".parquet", ".pq"})
+
+ALIASES: dict[str, tuple[str, ...]] = {
+    "uri": (
+        *("path", "uri", "image", "file", "filename", "filepath", "file_name", "file_path"),
+        *("image_path", "img_path", "image_file"),
+    ),
+    "label": LABELS,
+    "split": ("split", "set", "subset"),
+    "id": ("id",),
+    "caption": ("caption", "text"),
+    "box": ("box",),
+    "regions": ("regions",),
+    "bag": ("bag",),
+    "view": ("view",),
+    "domain": ("domain",),
+    "parent": ("parent",),
+}
+"""A manifest's columns and what a table may call them; the first that occurs is taken."""
+
+CORNERS = ("x0", "y0", "x1", "y1")
+"""Columns that make a box together, in pixels of the full picture."""
+
+CLASSES = b"clipfg.classes"
+"""Metadata of a table: the class names that its integer labels index, as JSON."""
+
+STRUCTURED = {"box": BOX, "regions": pa.list_(REGION)}
+
+
+def read_columns(path: Path) -> pa.Table:
+    """The columns that we know, under a manifest's names; labels as text or integers.
+
+    Raises `DataError` for a file that is not what its suffix says, or has no column for the path.
+    """
+    suffix = path.suffix.lower()
+    try:
+        if suffix in {".parquet", ".pq"}:
+            return _join_corners(_read_parquet(path))
+        if suffix in {".jsonl", ".ndjson"}:
+            return _join_corners(_read_json_lines(path))
+        return _join_corners(_read_csv(path))
+    except OSError as error:
+        why = error.strerror or error
+        raise DataError(f"Expected a readable table, got {why}: {path}") from None
+    except pa.ArrowException as error:
+        kind = suffix.lstrip(".").upper()
+        reason = " ".join(str(error).split())
+        raise DataError(f"Expected {kind} in {path}, got: {reason}") from None
+
+
+def _choose(header: list[str], path: Path, needed: bool = True) -> dict[str, str]:
+    """The table's column for each of ours. Raises `DataError` when a needed path has none."""
+    at = {column.strip().lower(): column for column in reversed(header)}
+    chosen = {}
+    for column, aliases in ALIASES.items():
+        found = next((at[alias] for alias in aliases if alias in at), None)
+        if found is not None:
+            chosen[column] = found
+    if "uri" not in chosen and needed:
+        shown = ", ".join(repr(column) for column in header[:12])
+        near = next((hint for c in at if (hint := closest(c, ALIASES["uri"]))), "")
+        raise DataError(
+            f"Expected a column called {', '.join(ALIASES['uri'][:6])} in {path},"
+            f" got {shown or 'none'}.{near}"
+        )
+    if "box" not in chosen and all(corner in at for corner in CORNERS):
+        chosen.update({corner: at[corner] for corner in CORNERS})
+    return chosen
+
+
+def _read_csv(path: Path) -> pa.Table:
+    from pyarrow import csv
+
+    with path.open("rb") as file:
+        head = file.read(1 << 16)
+    encoding = _encoding(head, path)
+    text = head.decode(encoding, errors="replace").lstrip("\ufeff").lstrip("\r\n")
+    header = text.partition("\n")[0].partition("\r")[0]
+    delimiter = "\t" if path.suffix.lower() == ".tsv" else max(",;\t", key=header.count)
+    names = [cell.strip().strip('"').strip() for cell in header.split(delimiter)]
+    chosen = _choose(names, path)
+    options = csv.ConvertOptions(
+        include_columns=list(dict.fromkeys(chosen.values())),
+        column_types=dict.fromkeys(chosen.values(), pa.string()),
+        null_values=[""],
+        strings_can_be_null=True,
+    )
+    parse = csv.ParseOptions(delimiter=delimiter, newlines_in_values=True)
+    columns = _unique(names)
+
+    def load(encoding: str) -> pa.Table:
+        rows = csv.ReadOptions(encoding=encoding, column_names=columns, skip_rows_after_names=1)
+        return csv.read_csv(path, rows, parse, options)
+
+    try:
+        table = load(encoding)
+    except pa.ArrowInvalid as error:
+        if "UTF8" not in str(error):
+            raise
+        table = load("cp1252")
+    table = pa.table({ours: table[theirs] for ours, theirs in chosen.items()})
+    for column in STRUCTURED.keys() & set(table.column_names):
+        cells = enumerate(table[column].to_pylist(), 1)
+        values = [_parse_cell(value, column, row, path) for row, value in cells]
+        place = table.column_names.index(column)
+        table = table.set_column(place, column, _typed(values, column, path))
+    return table
+
+
+def _encoding(head: bytes, path: Path) -> str:
+    if head[:2] in {b"\xff\xfe", b"\xfe\xff"}:
+        return "utf-16"
+    if b"\0" in head:
+        raise DataError(f"Expected a CSV, got a binary file: {path}")
+    return "utf-8"
+
+
+def _unique(names: list[str]) -> list[str]:
+    """Column names with later repetitions and blanks set apart, so that Arrow takes them."""
+    seen: set[str] = set()
+    result = []
+    for position, name in enumerate(names):
+        result.append(name if name and name not in seen else f"{name}#{position}")
+        seen.add(name)
+    return result
+
+
+def _parse_cell(value: str | None, column: str, row: int, path: Path) -> Any:
+    """A box or regions as a CSV holds them: JSON, or four numbers."""
+    if not value:
+        return None
+    try:
+        if column == "box" and not value.lstrip().startswith("["):
+            return [float(part) for part in value.replace(",", " ").split()]
+        return json.loads(value)
+    except ValueError:
+        raise DataError(
+            f"Expected JSON as {column} in row {row} of {path}, got {value!r:.80}."
+        ) from None
+
+
+def _typed(values: list[Any], column: str, path: Path) -> pa.Array:
+    try:
+        return pa.array(values, STRUCTURED[column])
+    except (pa.ArrowException, TypeError, ValueError) as error:
+        what = "[x0, y0, x1, y1]" if column == "box" else "[{box, phrase}, ...]"
+        raise DataError(f"Expected {column} as {what} in {path}, got: {error}") from None
+
+
+def _join_corners(table: pa.Table) -> pa.Table:
+    """Four columns of numbers as one of boxes; a row that lacks one of them has no box."""
+    if not set(CORNERS) <= set(table.column_names):
+        return table
+    columns = [table[corner].cast(pa.float32()).to_pylist() for corner in CORNERS]
+    boxes = [None if None in row else list(row) for row in zip(*columns, strict=True)]
+    return table.drop_columns(list(CORNERS)).append_column("box", pa.array(boxes, BOX))
+
+
+def _read_parquet(path: Path) -> pa.Table:
+    from pyarrow import parquet
+
+    with parquet.ParquetFile(path) as file:
+        schema = file.schema_arrow
+        picture = picture_column(schema, typed=True)
+        chosen = {} if picture else _choose(schema.names, path, needed=False)
+        if "uri" not in chosen or not _is_text(schema.field(chosen["uri"]).type):
+            if picture := picture or picture_column(schema):
+                return _read_pictures(file, path, picture)
+            kind = schema.field(chosen["uri"]).type if "uri" in chosen else "no such column"
+            raise DataError(f"Expected paths or pictures in a column of {path}, got {kind}.")
+        table = file.read(columns=list(dict.fromkeys(chosen.values())))
+    return pa.table({ours: table[theirs] for ours, theirs in chosen.items()})
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
+
+
+def _read_pictures(file: Any, path: Path, picture: str) -> pa.Table:
+    """The columns of a table that holds the pictures themselves, as the hub writes them.
+
+    Class names that the file carries go into the result's metadata, under `CLASSES`.
+    """
+    others = [name for name in file.schema_arrow.names if name != picture]
+    chosen = _choose(others, path, needed=False)
+    chosen.pop("uri", None)
+    label, names = label_column(file.schema_arrow)
+    if label:
+        chosen["label"] = label
+    groups = [file.metadata.row_group(k).num_rows for k in range(file.metadata.num_row_groups)]
+    uris = [parquet_uri(path, k, r, picture) for k, rows in enumerate(groups) for r in range(rows)]
+    columns: dict[str, Any] = {"uri": pa.array(uris, pa.string())}
+    if chosen:
+        table = file.read(columns=list(dict.fromkeys(chosen.values())))
+        columns |= {ours: table[theirs] for ours, theirs in chosen.items()}
+    columns.setdefault("id", _ids_inside(file, picture, len(uris)))
+    metadata = {CLASSES: json.dumps(names)} if names else None
+    return pa.table(columns).replace_schema_metadata(metadata)
+
+
+def _ids_inside(file: Any, picture: str, rows: int) -> pa.Array:
+    """The paths that the pictures had, where each has its own; else their rows."""
+    if pa.types.is_struct(file.schema_arrow.field(picture).type):
+        cells = file.read(columns=[f"{picture}.path"]).column(0).to_pylist() if rows else []
+        paths = [cell.get("path") if cell else None for cell in cells]
+        if all(paths) and len(set(paths)) == rows:
+            return pa.array(paths, pa.string())
+    return pa.array([str(row) for row in range(rows)], pa.string())
+
+
+def _read_json_lines(path: Path) -> pa.Table:
+    header: dict[str, None] = {}
+    wanted = {*CORNERS, *(alias for aliases in ALIASES.values() for alias in aliases)}
+    values: dict[str, list[Any]] = {}
+    count = 0
+    for row in _json_rows(path):
+        for key, value in row.items():
+            if key not in header:
+                header[key] = None
+                if key.strip().lower() in wanted:
+                    values[key] = []
+            if key in values:
+                column = values[key]
+                column.extend([None] * (count - len(column)))
+                column.append(value)
+        count += 1
+    columns: dict[str, pa.Array] = {}
+    for ours, theirs in _choose(list(header), path).items():
+        column = values.pop(theirs)
+        column.extend([None] * (count - len(column)))
+        columns[ours] = _from_json(column, ours, path)
+    return pa.table(columns)
+
+
+def _from_json(values: list[Any], column: str, path: Path) -> pa.Array:
+    if column in STRUCTURED:
+        return _typed(values, column, path)
+    if column in CORNERS:
+        return pa.array(values, pa.float32())
+    if column == "label" and all(value is None or type(value) is int for value in values):
+        return pa.array(values, pa.int64())
+    return pa.array([_text(value) for value in values], pa.string())
+
+
+def _text(value: Any) -> str | None:
+    return value if value is None or isinstance(value, str) else json.dumps(value)
+
+
+def _json_rows(path: Path) -> Iterator[Mapping[str, Any]]:
+    try:
+        with path.open(encoding="utf-8-sig") as file:
+            for number, line in enumerate(file, 1):
+                if not line.strip():
+                    continue
+                try:
+                    row = json.loads(line)
+                except ValueError as error:
+                    raise DataError(
+                        f"Expected JSON in line {number} of {path}, got {error}."
+                    ) from None
+                if not isinstance(row, Mapping):
+                    raise DataError(
+                        f"Expected an object in line {number} of {path}, got {row!r:.60}."
+                    )
+                yield row
+    except UnicodeDecodeError:
+        raise DataError(f"Expected JSON lines in UTF-8, got another encoding: {path}") from None

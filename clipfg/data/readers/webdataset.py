@@ -1,0 +1,227 @@
+"""WebDataset shards: tar files whose members belong together by the stem of their names.
+
+    0001.jpg  0001.cls  0001.txt  0001.json      one picture, its class, caption and the rest
+
+One pass over the headers makes an index; pictures are read later where they lie, and nothing is
+ever unpacked. A member that claims a place outside the archive, or is a link or a device, is left
+out and said so. See https://github.com/webdataset/webdataset.
+"""
+
+import json
+import logging
+import re
+import tarfile
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import product
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import pyarrow as pa
+
+from clipfg.data.readers.class_files import read_class_list
+from clipfg.data.readers.folder import SUFFIXES as PICTURES
+from clipfg.data.readers.labels import index_labels, natural, split_name
+from clipfg.data.readers.tar_members import member_uri
+from clipfg.errors import DataError, UsageError
+from clipfg.types import ClassList, Manifest
+
+SUFFIXES = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".tar.zst")
+CLASS_FILES = ("classnames.txt", "classes.txt")
+LARGEST_NOTE = 1 << 20
+"""Bytes that a class, caption or JSON beside a picture may have."""
+
+_PACKED = {b"\x1f\x8b": "gzip", b"BZ": "bzip2", b"\xfd7": "xz", b"(\xb5": "zstd"}
+_BRACES = re.compile(r"\{([^{}]*)\}")
+_NUMBERS = re.compile(r"(\d+)\.\.(\d+)")
+
+_log = logging.getLogger(__name__)
+
+
+def is_pattern(text: str) -> bool:
+    """Whether `text` names shards by braces: `shard-{000..009}.tar`."""
+    return ".tar" in text and _BRACES.search(text) is not None
+
+
+def expand(pattern: str) -> list[str]:
+    """`a-{08..10}.tar` -> `a-08.tar, a-09.tar, a-10.tar`; `{x,y}` is read as the shell does."""
+    pieces = _BRACES.split(pattern)
+    choices = [_choices(p) if i % 2 else [p] for i, p in enumerate(pieces)]
+    return ["".join(parts) for parts in product(*choices)]
+
+
+def _choices(inside: str) -> list[str]:
+    span = _NUMBERS.fullmatch(inside)
+    if span is None:
+        return inside.split(",")
+    first, last = int(span[1]), int(span[2])
+    if not 0 <= last - first < 1_000_000:
+        raise UsageError(f"Expected a range from low to high in braces, got {{{inside}}}.")
+    return [f"{number:0{len(span[1])}d}" for number in range(first, last + 1)]
+
+
+def read(
+    path: Path | str, *, name: str | None = None, classes: ClassList | None = None
+) -> Manifest:
+    """The pictures of a shard, of a folder of shards, or of `{000..009}` shards, as a manifest.
+
+    The class is in `.cls` (an index or a name) or in `.json` (`label`, `class`), the caption in
+    `.txt` or `.json`; class names come from `classes`, or `classnames.txt` beside the shards. A
+    split is read from a folder or shard called after one (`train/00.tar`, `x-val-01.tar`).
+
+    Raises `DataError` for a compressed or cut archive, one without pictures, and a label outside
+    the classes; `UsageError` when there is no shard.
+    """
+    shards, root = _find_shards(path)
+    samples = [s for shard in shards for s in _samples(shard, root)]
+    if not samples:
+        raise DataError(f"Expected pictures in {path}, found none in {len(shards)} tar files.")
+    classes = classes or _class_names(shards, root)
+    given = _labels([s.label for s in samples])
+    labels, own = index_labels(given, classes, lambda row: f"{samples[row].id!r}")
+    columns: dict[str, Any] = {
+        "id": [s.id for s in samples],
+        "uri": [s.uri for s in samples],
+        "split": [s.split for s in samples],
+        "label": labels,
+    }
+    if any(s.caption is not None for s in samples):
+        columns["caption"] = [s.caption for s in samples]
+    return Manifest.build(name or _plain_name(path), columns, own)
+
+
+@dataclass
+class _Sample:
+    id: str = ""
+    uri: str = ""
+    split: str | None = None
+    label: int | str | None = None
+    caption: str | None = None
+    notes: dict[str, bytes] = field(default_factory=dict)
+
+
+def _find_shards(path: Path | str) -> tuple[list[Path], Path]:
+    """The shards, sorted, and the folder that their ids are relative to."""
+    if is_pattern(str(path)):
+        shards = [Path(p).absolute() for p in expand(str(path))]
+    elif Path(path).is_dir():
+        root = Path(path).absolute()
+        shards = [p for p in root.rglob("*") if p.name.lower().endswith(SUFFIXES) and p.is_file()]
+        shards.sort(key=lambda p: natural(p.relative_to(root).as_posix()))
+        return shards, root
+    else:
+        shards = [Path(path).absolute()]
+    missing = [shard for shard in shards if not shard.is_file()]
+    if missing:
+        raise UsageError(
+            f"Expected {len(shards)} tar files, but {len(missing)} are not there,"
+            f" first {missing[0]}."
+        )
+    return shards, shards[0].parent
+
+
+def _samples(shard: Path, root: Path) -> Iterator[_Sample]:
+    """The samples of one shard that have a picture, in the archive's order."""
+    try:
+        place = shard.relative_to(root).as_posix()
+    except ValueError:  # shards of one pattern in several folders
+        place = shard.as_posix()
+    split = _split_of(place)
+    samples: dict[str, _Sample] = {}
+    for member, archive in _members(shard):
+        folder, _, base = member.name.rpartition("/")
+        stem, _, extension = base.partition(".")
+        sample = samples.setdefault(f"{folder}/{stem}", _Sample(split=split))
+        kind = extension.lower().rpartition(".")[2]
+        if f".{kind}" in PICTURES:
+            if not sample.uri or extension.lower() == kind:  # `.jpg` before `.mask.png`
+                sample.id = f"{place}/{member.name}"
+                sample.uri = member_uri(shard, member.offset_data, member.size, member.name)
+        elif extension.lower() in {"cls", "txt", "json"} and member.size <= LARGEST_NOTE:
+            stream = archive.extractfile(member)
+            sample.notes[extension.lower()] = stream.read() if stream else b""
+    for sample in samples.values():
+        if sample.uri:
+            yield _read_notes(sample)
+
+
+def _members(shard: Path) -> Iterator[tuple[tarfile.TarInfo, tarfile.TarFile]]:
+    with shard.open("rb") as file:
+        packed = _PACKED.get(file.read(2))
+    if packed:
+        raise DataError(
+            f"Expected a plain tar, got one packed with {packed}: {shard}."
+            " Unpack it once (gunzip, unxz): pictures are read from their place in the file."
+        )
+    refused: list[str] = []
+    try:
+        with tarfile.open(shard, "r:") as archive:
+            for member in archive:
+                archive.members = []  # type: ignore[attr-defined]  # or it keeps every header
+                if not member.isreg() or member.issparse() or not _stays_inside(member.name):
+                    if not member.isdir():
+                        refused.append(member.name)
+                    continue
+                yield member, archive
+    except (tarfile.TarError, EOFError, ValueError) as error:
+        raise DataError(f"Expected a whole tar file, got {error}: {shard}") from None
+    except OSError as error:
+        raise DataError(f"Expected a readable tar file, got {error.strerror}: {shard}") from None
+    if refused:
+        _log.warning(
+            "%s: left out %d members that are links, devices or leave the archive (first: %r)",
+            shard,
+            len(refused),
+            refused[0],
+        )
+
+
+def _stays_inside(name: str) -> bool:
+    path = PurePosixPath(name.replace("\\", "/"))
+    return not path.is_absolute() and ".." not in path.parts and "\0" not in name
+
+
+def _read_notes(sample: _Sample) -> _Sample:
+    notes = {kind: data.decode(errors="replace") for kind, data in sample.notes.items()}
+    sample.notes = {}
+    fields: dict[str, Any] = {}
+    if "json" in notes:
+        try:
+            parsed = json.loads(notes["json"])
+        except ValueError:
+            raise DataError(f"Expected JSON beside {sample.id!r}, got something else.") from None
+        fields = parsed if isinstance(parsed, dict) else {}
+    if "cls" in notes:
+        text = notes["cls"].strip()
+        sample.label = int(text) if text.isascii() and text.isdecimal() else text
+    else:
+        found = next((fields[k] for k in ("label", "class", "cls") if k in fields), None)
+        sample.label = found if isinstance(found, int | str) else None
+    caption = notes.get("txt", fields.get("caption"))
+    sample.caption = caption.strip() if isinstance(caption, str) else None
+    if isinstance(fields.get("split"), str):
+        sample.split = split_name(fields["split"]) or fields["split"]
+    return sample
+
+
+def _labels(values: list[int | str | None]) -> pa.Array:
+    if all(value is None or isinstance(value, int) for value in values):
+        return pa.array(values, pa.int64())
+    return pa.array([None if value is None else str(value) for value in values], pa.string())
+
+
+def _class_names(shards: list[Path], root: Path) -> ClassList | None:
+    for folder in dict.fromkeys([root, shards[0].parent, root.parent]):
+        for file in CLASS_FILES:
+            if (folder / file).is_file():
+                return read_class_list(folder / file)
+    return None
+
+
+def _split_of(place: str) -> str | None:
+    words = re.split(r"[/._-]", place)
+    return next((split for word in words if (split := split_name(word))), None)
+
+
+def _plain_name(path: Path | str) -> str:
+    return _BRACES.sub("", Path(path).name).removesuffix(".tar").rstrip("-_.") or str(path)

@@ -1,0 +1,1 @@
+"""Whether a head's guarantees hold on a test set."""

@@ -1,0 +1,1 @@
+"""The report of one classifier, and of several side by side."""

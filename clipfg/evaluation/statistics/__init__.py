@@ -1,0 +1,1 @@
+"""What is kept of each scored item, and intervals and tests over items."""

@@ -1,0 +1,190 @@
+"""Bootstrap intervals of every metric at once.
+
+Items are drawn with replacement, as often as there are items, and each metric is computed again;
+the 2.5th and 97.5th percentiles of 1,000 such draws bound the 95 % interval. A draw is held as a
+weight per item (how often it was drawn), so that all metrics are weighted sums over one matrix.
+
+Decisions:
+
+- All metrics share their draws. The macro metrics average over the classes that a draw contains;
+  drawing within each class instead would give a class with a single picture no spread at all,
+  and too narrow an interval.
+- Resampling shifts metrics that are not linear in the items: ECE up, macro F1 down. The mean
+  shift is taken off, so that an interval shows the spread around the number that is reported.
+- Where every item is right, or none, all draws are equal and say nothing; the Wilson score bound
+  stands in ("10 of 10" is 72 % or more, not exactly 100 %).
+
+How often the interval held the truth, in 400 simulated test sets each of 150 to 2,000 items
+(nominal: 95 %): top-1, top-5, NLL 92 to 98 %; mean per class 90 to 96 % (lowest at three items a
+class); ECE 85 to 95 % and macro F1 80 to 97 %, whose reported values are themselves biased in
+small samples, which no interval around them can mend.
+
+Source: Efron and Tibshirani 1993, An Introduction to the Bootstrap, chapters 10 and 13;
+Wilson 1927, doi:10.1080/01621459.1927.10502953.
+"""
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from statistics import NormalDist
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from clipfg.evaluation.statistics.outcomes import Outcomes
+from clipfg.types import Estimate
+
+RESAMPLES = 1000
+LEVEL = 0.95
+ECE_BINS = 15
+_CELLS = 1_000_000  # weights held at once: 8 MB of float64
+
+Floats = NDArray[np.float64]
+
+
+def intervals(
+    outcomes: Outcomes, estimates: Mapping[str, float], seed: int = 0, resamples: int = RESAMPLES
+) -> dict[str, Estimate]:
+    """An interval around each estimate; the names are those of `WeightedSums.metrics`."""
+    hits = int(outcomes.hits.sum())
+    draws = _draw(outcomes, seed, resamples)
+    bounded: dict[str, Estimate] = {}
+    for name, value in estimates.items():
+        low, high = percentile_interval(draws[name], value)
+        if name not in ("nll", "ece"):
+            right = int(outcomes.in_top_k.sum()) if name == "top5" else hits
+            if right in (0, len(outcomes)):
+                low, high = wilson_interval(right, len(outcomes))
+        upper = math.inf if name == "nll" else 1.0
+        bounded[name] = Estimate(value, min(max(low, 0.0), value), max(min(high, upper), value))
+    return bounded
+
+
+def proportion(right: int, n: int, seed: int = 0, resamples: int = RESAMPLES) -> Estimate:
+    """The share `right / n` and its interval; bootstrap draws of a share are binomial."""
+    if right in (0, n):
+        low, high = wilson_interval(right, n)
+        return Estimate(right / n, max(low, 0.0), min(high, 1.0))
+    draws = np.random.default_rng(seed).binomial(n, right / n, resamples) / n
+    return Estimate(right / n, *percentile_interval(draws, right / n))
+
+
+def percentile_interval(draws: Floats, value: float, level: float = LEVEL) -> tuple[float, float]:
+    """Percentiles of the draws, shifted so that their mean is `value`."""
+    tail = 50 * (1 - level)
+    low, high = np.percentile(draws, [tail, 100 - tail])
+    shift = value - float(draws.mean())
+    return float(low) + shift, float(high) + shift
+
+
+def wilson_interval(right: int, n: int, level: float = LEVEL) -> tuple[float, float]:
+    """The score interval of a proportion; it has width even at 0 of n and n of n."""
+    z = NormalDist().inv_cdf((1 + level) / 2)
+    share = right / n
+    centre = share + z * z / (2 * n)
+    spread = z * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
+    return (centre - spread) / (1 + z * z / n), (centre + spread) / (1 + z * z / n)
+
+
+def _draw(outcomes: Outcomes, seed: int, resamples: int) -> dict[str, Floats]:
+    sums = WeightedSums.of(outcomes)
+    parts = [sums.metrics(w) for w in draw_weights(len(outcomes), resamples, seed)]
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+
+def draw_weights(n: int, resamples: int, seed: int) -> Iterator[Floats]:
+    """Blocks `[r, n]` of weights, `resamples` rows in all: how often each item is drawn."""
+    rng = np.random.default_rng(seed)
+    rows = max(1, _CELLS // n)
+    for start in range(0, resamples, rows):
+        r = min(rows, resamples - start)
+        weights = np.empty((r, n))
+        for row in weights:
+            row[:] = np.bincount(rng.integers(n, size=n), minlength=n)
+        yield weights
+
+
+@dataclass(frozen=True)
+class WeightedSums:
+    """Items laid out so that every metric of a draw is a few sums over its weights.
+
+    The items are sorted by label: a class is a contiguous run, its sums one `reduceat`.
+
+    Attributes
+    ----------
+    columns
+        `[n, 3 + bins]`: hit, in the top k, NLL, and hit minus confidence in the item's own
+        calibration bin.
+    runs
+        The first item of each class that occurs, `[c]`.
+    wrong
+        The mistaken items whose prediction occurs as a label, sorted by prediction.
+    wrong_runs, wrong_classes
+        The first item in `wrong` of each prediction, and that prediction's place in `runs`.
+    """
+
+    columns: Floats
+    runs: NDArray[np.int64]
+    wrong: NDArray[np.int64]
+    wrong_runs: NDArray[np.int64]
+    wrong_classes: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, outcomes: Outcomes) -> Self:
+        """Lay out `outcomes`, given in any order."""
+        ordered = outcomes.select(np.argsort(outcomes.labels, kind="stable"))
+        hits = ordered.hits
+        classes, runs = np.unique(ordered.labels, return_index=True)
+        wrong = np.flatnonzero(~hits & np.isin(ordered.predictions, classes))
+        wrong = wrong[np.argsort(ordered.predictions[wrong], kind="stable")]
+        predicted, wrong_runs = np.unique(ordered.predictions[wrong], return_index=True)
+        columns = [hits, ordered.in_top_k, ordered.nll, _calibration_columns(ordered)]
+        return cls(
+            columns=np.column_stack(columns).astype(np.float64),
+            runs=runs,
+            wrong=wrong,
+            wrong_runs=wrong_runs,
+            wrong_classes=np.searchsorted(classes, predicted),
+        )
+
+    def metrics(self, weights: Floats) -> dict[str, Floats]:
+        """Each metric for each row of `weights` `[r, n]`."""
+        n = weights.sum(axis=1)
+        sums = weights @ self.columns
+        present, correct, predicted = self._class_sums(weights)
+        drawn = present > 0
+        with np.errstate(invalid="ignore"):
+            accuracy = np.where(drawn, correct / present, 0.0)
+            f1 = np.where(drawn, 2 * correct / (present + predicted), 0.0)
+        classes = drawn.sum(axis=1)
+        return {
+            "top1": sums[:, 0] / n,
+            "top5": sums[:, 1] / n,
+            "mean_per_class": accuracy.sum(axis=1) / classes,
+            "macro_f1": f1.sum(axis=1) / classes,
+            "nll": sums[:, 2] / n,
+            "ece": np.abs(sums[:, 3:]).sum(axis=1) / n,
+        }
+
+    def _class_sums(self, weights: Floats) -> tuple[Floats, Floats, Floats]:
+        """Weights `[r, c]` of each class's items, right items and predictions."""
+        present = np.add.reduceat(weights, self.runs, axis=1)
+        correct = np.add.reduceat(weights * self.columns[:, 0], self.runs, axis=1)
+        predicted = correct.copy()
+        if len(self.wrong):
+            mistaken = np.add.reduceat(weights[:, self.wrong], self.wrong_runs, axis=1)
+            predicted[:, self.wrong_classes] += mistaken
+        return present, correct, predicted
+
+
+def _calibration_columns(outcomes: Outcomes) -> Floats:
+    """`[n, bins]`: hit minus confidence in the item's own bin, 0 in the others."""
+    from torch import from_numpy
+
+    from clipfg.functional.metrics import calibration_bins
+
+    bins = calibration_bins(from_numpy(outcomes.confidence), ECE_BINS).numpy()
+    columns = np.zeros((len(outcomes), ECE_BINS))
+    columns[np.arange(len(outcomes)), bins] = outcomes.hits - outcomes.confidence
+    return columns

@@ -1,0 +1,63 @@
+"""Is one classifier better than another on the same items?"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from clipfg.errors import DataError
+from clipfg.evaluation.statistics.intervals import RESAMPLES, percentile_interval
+from clipfg.types import Estimate
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The second's accuracy less the first's, on the same `n` items.
+
+    Attributes
+    ----------
+    difference
+        From -1 to 1, with its paired bootstrap interval.
+    only_first, only_second
+        Items that one of them alone has right.
+    p_value
+        Of McNemar's exact test: how likely so uneven a split of those items is by chance.
+    """
+
+    n: int
+    difference: Estimate
+    only_first: int
+    only_second: int
+    p_value: float
+
+
+def compare(
+    first: NDArray[Any], second: NDArray[Any], seed: int = 0, resamples: int = RESAMPLES
+) -> Comparison:
+    """Compare two columns of hits `[n]` (`Outcomes.hits`), item by item.
+
+    Only items on which the two differ say anything. A draw of all items holds multinomial counts
+    of "first alone", "second alone" and "the same", so no item is touched twice.
+
+    Raises `DataError` for no items or unequal lengths.
+
+    Source: McNemar 1947, doi:10.1007/BF02295996, in its exact binomial form.
+    """
+    if len(first) != len(second) or not len(first):
+        raise DataError(
+            f"Expected two classifiers' hits on the same items, got {len(first)} and {len(second)}."
+        )
+    from scipy.stats import binomtest
+
+    n = len(first)
+    only_first = int((first & ~second).sum())
+    only_second = int((second & ~first).sum())
+    shares = [only_first / n, only_second / n, 1 - (only_first + only_second) / n]
+    counts = np.random.default_rng(seed).multinomial(n, shares, size=resamples)
+    value = (only_second - only_first) / n
+    low, high = percentile_interval((counts[:, 1] - counts[:, 0]) / n, value)
+    differing = only_first + only_second
+    p_value = float(binomtest(only_second, differing).pvalue) if differing else 1.0
+    estimate = Estimate(value, max(low, -1.0), min(high, 1.0))
+    return Comparison(n, estimate, only_first, only_second, p_value)

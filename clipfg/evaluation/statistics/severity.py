@@ -1,0 +1,71 @@
+"""How bad mistakes are by the taxonomy: a sparrow taken for another sparrow, or for an owl."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from clipfg.evaluation.statistics.intervals import percentile_interval
+from clipfg.evaluation.statistics.outcomes import Outcomes
+from clipfg.functional.hierarchy import Tree
+from clipfg.types import ClassList, Estimate
+
+
+@dataclass(frozen=True)
+class Severity:
+    """Steps up from the true class to the nearest group that the named one belongs to as well.
+
+    Attributes
+    ----------
+    mistakes
+        How many pictures were named wrongly.
+    mean
+        Over mistakes, from 1 (siblings) to `most` (nothing in common). Lower is better; a
+        classifier that makes fewer but worse mistakes scores higher.
+    chance
+        The same for a wrong class drawn at random.
+    most
+        One more than the tallest group.
+
+    Source: Deng et al. 2010; Bertinetto et al. 2020, arXiv:1912.09393 ("mistake severity").
+    """
+
+    mistakes: int
+    mean: Estimate
+    chance: float
+    most: int
+
+
+def severity(outcomes: Outcomes, classes: ClassList, seed: int, resamples: int) -> Severity | None:
+    """Of all mistakes; None without a taxonomy or without a mistake."""
+    wrong = outcomes.select(~outcomes.hits)
+    if not classes.parents or not len(wrong):
+        return None
+    tree = Tree.of(classes.names, [classes.lineage(name) for name in classes.names])
+    labels, predictions = (torch.from_numpy(x).long() for x in (wrong.labels, wrong.predictions))
+    steps = tree.distances(labels, predictions).numpy()
+    most = int(tree.heights.max()) + 1
+    return Severity(
+        mistakes=len(wrong),
+        mean=_mean(steps, most, seed, resamples),
+        chance=_chance(tree, wrong.labels),
+        most=most,
+    )
+
+
+def _mean(steps: NDArray[np.int64], most: int, seed: int, resamples: int) -> Estimate:
+    counts = np.bincount(steps, minlength=most + 1)
+    rng = np.random.default_rng(seed)
+    draws = rng.multinomial(len(steps), counts / len(steps), resamples) @ np.arange(most + 1)
+    value = float(steps.mean())
+    low, high = percentile_interval(draws / len(steps), value)
+    return Estimate(value, max(low, 1.0), min(high, float(most)))
+
+
+def _chance(tree: Tree, labels: NDArray[np.int32]) -> float:
+    total, everyone = 0.0, torch.arange(len(tree.paths))
+    for label, count in zip(*np.unique(labels, return_counts=True), strict=True):
+        own = torch.full_like(everyone, int(label))
+        total += int(count) * float(tree.distances(own, everyone).double().sum())
+    return total / len(labels) / (len(tree.paths) - 1)

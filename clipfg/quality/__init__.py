@@ -1,0 +1,1 @@
+"""What is likely wrong with data: copies, outliers, doubtful labels."""

@@ -1,1 +1,0 @@
-"""Recipes: frozen dataclasses that name the parts and the numbers of one training method."""

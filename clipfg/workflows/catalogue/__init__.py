@@ -1,0 +1,1 @@
+"""Data sets, models and prompts by name: listed, shown, fetched."""

@@ -1,0 +1,174 @@
+"""What there is to know of data sets, getting them, and pictures drawn from the built-in one."""
+
+import csv
+import logging
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from clipfg.data import synthflora
+from clipfg.data.download.pull import pull
+from clipfg.data.loading import load_dataset
+from clipfg.data.sets.catalogue import DATASETS, DatasetCard, Download
+from clipfg.data.sets.coop import PUBLISHED
+from clipfg.errors import MissingError, UsageError
+from clipfg.settings import Settings
+from clipfg.types import ClassList
+
+CLASS_FILE = "classes.csv"
+DATA_ROOT = Path("data")
+"""Where data sets are put unless a folder is named; the first place where they are looked for."""
+
+logger = logging.getLogger(__name__)
+
+
+def dataset_rows(settings: Settings) -> list[dict[str, Any]]:
+    """A row per data set of the catalogue."""
+    rows = []
+    for card in map(DATASETS.get, DATASETS):
+        where = card.locate(settings.data_root)
+        rows.append(
+            {
+                "name": card.name,
+                "what": card.domain,
+                "classes": card.classes,
+                "pictures": card.images,
+                "on_disk": short_path(where, settings.data_root) if where else _how(card),
+                "licence": card.licence,
+            }
+        )
+    return rows
+
+
+def _how(card: DatasetCard) -> str:
+    if not card.layout:
+        return "built in"
+    return "no (can be pulled)" if card.downloads else "no"
+
+
+def short_path(path: Path, root: Path | None = None) -> str:
+    """`path` as seen from `root`, from the working folder if that is near, or from home."""
+    if root is not None and path.is_relative_to(root.absolute()):
+        return path.relative_to(root.absolute()).as_posix()
+    try:
+        relative = os.path.relpath(path)
+    except ValueError:  # another drive
+        return str(path)
+    if not relative.startswith(os.path.join("..", "..", "..")):  # noqa: PTH118
+        return relative
+    home = Path.home()
+    return f"~/{path.relative_to(home).as_posix()}" if path.is_relative_to(home) else str(path)
+
+
+def dataset_facts(settings: Settings) -> list[dict[str, Any]]:
+    """One data set as rows of (fact, value): the card's where there is one, and what is here."""
+    assert settings.dataset is not None
+    facts: list[tuple[str, Any]] = []
+    base = settings.dataset.partition("@")[0]
+    card = DATASETS.get(base) if base in DATASETS else None
+    if card is not None:
+        facts += _card_facts(card)
+        where = card.locate(settings.data_root)
+        if card.layout and where is None:
+            facts += [("on disk", "no"), ("how to get it", card.how_to_get)]
+            facts += _class_facts(card.class_list() if card.class_list else None)
+            return [{"fact": fact, "value": value} for fact, value in facts if value]
+        if where is not None:
+            facts.append(("on disk", short_path(where)))
+    manifest = load_dataset(
+        settings.dataset, data_root=settings.data_root, offline=settings.offline
+    )
+    facts.append(("pictures here", f"{len(manifest):,} of {manifest.expected or len(manifest):,}"))
+    facts += [(f"split {name}", f"{count:,}") for name, count in manifest.splits.items()]
+    facts += _class_facts(manifest.classes)
+    return [{"fact": fact, "value": value} for fact, value in facts if value]
+
+
+def _card_facts(card: DatasetCard) -> list[tuple[str, Any]]:
+    sizes = [download.size for download in card.downloads]
+    return [
+        ("title", card.title),
+        ("source", card.url),
+        ("licence", card.licence),
+        ("splits", ", ".join(f"{k} {v:,}" for k, v in card.splits.items())),
+        ("evaluated", card.default_split),
+        ("notes", card.notes),
+        ("other splits", f"{card.name}@coop" if card.name in PUBLISHED else ""),
+        ("prompts", card.prompts),
+        ("taxonomy", card.taxonomy),
+        ("download", f"{sum(sizes) / 1e6:,.1f} MB" if sizes and all(sizes) else ""),
+    ]
+
+
+def _class_facts(classes: ClassList | None) -> list[tuple[str, Any]]:
+    if classes is None:
+        return []
+    return [("classes", f"{len(classes):,}"), ("names", ", ".join(classes.names))]
+
+
+def pull_dataset(
+    name: str, settings: Settings, bar: Callable[[Download], Callable[[int, int], None] | None]
+) -> Path:
+    """Get a data set of the catalogue into `--data-root` (`data/` where none is named).
+
+    Raises `UsageError` for a name that is not in the catalogue and what `pulling.pull` raises.
+    """
+    if name not in DATASETS and name.startswith("hf:"):
+        raise UsageError(f"{name} is fetched when it is first used: --dataset {name}.")
+    card = DATASETS.get(name)
+    if settings.offline and card.downloads and card.locate(settings.data_root) is None:
+        raise MissingError(f"Expected the network to get {card.title}, but this run is offline.")
+    path = pull(card, settings.data_root or DATA_ROOT, bar=bar)
+    logger.info(f"{card.title} is in {short_path(path)}. Licence: {card.licence}.")
+    return path
+
+
+def dataset_table() -> str:
+    """The catalogue as a Markdown table, for docs/data.md."""
+    lines = [
+        "| name | what | classes | pictures | splits | taxonomy | prompts | how to get it |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for card in map(DATASETS.get, DATASETS):
+        title = f"[{card.title}]({card.url})" if card.url else card.title
+        splits = ", ".join(f"{split} {size:,}" for split, size in card.splits.items())
+        name = f"`{card.name}`" + (", `@coop`" if card.name in PUBLISHED else "")
+        get = f"`clipfg datasets pull {card.name}`" if card.downloads else card.how_to_get
+        cells = [name, title, f"{card.classes:,}", f"{card.images:,}", splits]
+        cells += [card.taxonomy or "–", f"`{card.prompts}`", get]
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def dataset_notes() -> str:
+    """Licences, folders and notes of the catalogue as a Markdown list, for docs/data.md."""
+    lines = []
+    for card in map(DATASETS.get, DATASETS):
+        if not card.layout:
+            continue
+        parts = [part.partition("|")[0] for part in card.layout]
+        shown = ", ".join(f"`{part}`" for part in parts)
+        notes = f" {card.notes}" if card.notes else ""
+        lines.append(
+            f"- **{card.name}**: `DATA_ROOT/{card.folders[0]}/` with {shown}."
+            f"{notes} Licence: {card.licence}."
+        )
+    return "\n".join(lines) + "\n"
+
+
+def draw_synthflora(folder: Path, count: int, size: int, seed: int) -> list[Path]:
+    """Draw test pictures into `folder`, with the class list that `clipfg predict` reads."""
+    pictures = synthflora.export(folder, n=count, size=size, seed=seed)
+    class_file = folder / CLASS_FILE
+    _write_class_file(synthflora.classes(), class_file)
+    return [*pictures, class_file]
+
+
+def _write_class_file(classes: ClassList, path: Path) -> None:
+    width = max((len(texts) for texts in classes.texts.values()), default=0)
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["name", "parent", *["text"] * width])
+        for name in classes.names:
+            writer.writerow([name, classes.parents.get(name, ""), *classes.texts.get(name, ())])

@@ -1,0 +1,31 @@
+"""Checking prompt files against class lists and encoders."""
+
+from pathlib import Path
+
+from clipfg.data.readers.class_files import read_class_list
+from clipfg.errors import ClipfgError
+from clipfg.prompting.linting import CONTEXT, Finding, lint
+from clipfg.prompting.loading import load_descriptions, load_prompts
+
+
+def lint_prompts(name: str, classes: Path | None = None, model: str | None = None) -> list[Finding]:
+    """Everything to be said of a set or a file; one that cannot be read is one error.
+
+    Raises `ClipfgError`s for a class list or a model that cannot be read.
+    """
+    try:
+        prompts = load_prompts(name)
+    except ClipfgError as error:
+        return [Finding("error", name, str(error))]
+    try:
+        descriptions = load_descriptions(name)
+    except ClipfgError:
+        descriptions = None  # templates, or sentences without parts
+    names = read_class_list(classes).names if classes else ()
+    if model is None:
+        return lint(prompts, descriptions, names)
+    from clipfg.encoders import load_encoder
+
+    encoder = load_encoder(model, precision="fp32", device="cpu")
+    context = getattr(encoder, "context_length", CONTEXT)
+    return lint(prompts, descriptions, names, encoder.count_tokens, context)

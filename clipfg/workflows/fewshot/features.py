@@ -1,0 +1,112 @@
+"""The embedded pictures of a few-shot run, seen to that supports and test set fit together."""
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from clipfg.errors import DataError
+from clipfg.types import ClassList
+from clipfg.workflows.pool import Pool
+from clipfg.workflows.protocol.leakage import listed, without_copies, without_leaks
+from clipfg.workflows.protocol.splits import Roles
+from clipfg.workflows.protocol.support_sets import Draws, Shots, draw_supports
+from clipfg.workflows.session import Data
+
+logger = logging.getLogger("clipfg")
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """Supports and their draws, and the test pool or None; labels index `classes`.
+
+    Every class has a picture to learn from. `remarks` say what was left out.
+    """
+
+    support: Pool
+    draws: Draws
+    test: Pool | None
+    classes: ClassList
+    remarks: tuple[str, ...] = ()
+
+
+def gather_pictures(
+    roles: Roles,
+    shots: Sequence[Shots],
+    seeds: Sequence[int],
+    embed: Callable[[Data], Pool],
+    same_ids: bool,
+) -> Pictures:
+    """Draw supports, embed what they need and the test pictures, and leave out what must not count.
+
+    Only pictures that a draw needs are embedded. `same_ids` as of `without_leaks`. Raises
+    `DataError` when nothing is left to evaluate on.
+    """
+    draws = draw_supports(roles.support.manifest.labels, seeds)
+    needed = draws.ever(shots)
+    support = embed(roles.support.rows(needed))
+    usable = set(support.ids)
+    ids = roles.support.manifest.ids
+    draws = draws.keep(np.array([i for i in needed if ids[i] in usable], dtype=np.intp))
+    test = None if roles.test is None else embed(roles.test)
+    if test is None:
+        rows, remarks = without_copies(support)
+        support, draws = support.rows(rows), draws.keep(rows)
+    else:
+        rows, remarks = without_leaks(support, test, same_ids)
+        test = test.rows(rows)
+    found = _of_known_classes(Pictures(support, draws, test, roles.classes, tuple(remarks)))
+    found = replace(found, remarks=(*found.remarks, *_short(found, shots)))
+    for remark in found.remarks:
+        logger.warning(remark)
+    return found
+
+
+def _of_known_classes(given: Pictures) -> Pictures:
+    """Leave out classes that have no picture to learn from, and number the others anew."""
+    present = np.unique(given.support.labels)
+    test, names = given.test, given.classes.names
+    if len(present) == len(names):
+        return given
+    lost = ""
+    if test is not None:
+        rows = np.flatnonzero(np.isin(test.labels, present))
+        if not len(rows):
+            raise DataError(
+                "Expected test pictures of classes that can be learnt, got none: the support and"
+                " the pictures to evaluate on have no class in common."
+            )
+        if len(rows) < len(test):
+            lost = f", with their {len(test) - len(rows):,} test pictures"
+        test = test.rows(rows)
+        test = replace(test, labels=np.searchsorted(present, test.labels))
+    missing = [name for i, name in enumerate(names) if i not in set(present.tolist())]
+    remark = (
+        f"{len(missing):,} of {len(names):,} classes have no picture to learn from and are left"
+        f" out{lost}: {listed(missing)}"
+    )
+    labels = np.searchsorted(present, given.support.labels)
+    return Pictures(
+        replace(given.support, labels=labels),
+        replace(given.draws, labels=labels),
+        test,
+        given.classes.only([names[i] for i in present]),
+        (*given.remarks, remark),
+    )
+
+
+def _short(pictures: Pictures, shots: Sequence[Shots]) -> list[str]:
+    """A sentence for each number of shots that some classes have not got."""
+    names = pictures.classes.names
+    counts = np.bincount(pictures.draws.labels, minlength=len(names))
+    found = []
+    for each in shots:
+        few = np.flatnonzero(counts < each.most) if np.isfinite(each.most) else np.arange(0)
+        if len(few):
+            named = [f"{names[i]} ({counts[i]})" for i in few]
+            found.append(
+                f"At {each} shots {len(few):,} of {len(names):,} classes give what they have:"
+                f" {listed(named)}"
+            )
+    return found

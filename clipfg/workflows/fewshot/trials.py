@@ -1,0 +1,175 @@
+"""Fitting heads on supports, and predicting what they have not learnt from.
+
+No label of a test set enters this file: predictions come out, and are judged elsewhere.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from inspect import signature
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from numpy.typing import NDArray
+from torch import Tensor
+
+from clipfg.heads import HEADS, Head
+from clipfg.heads.support import Support
+from clipfg.workflows.fewshot.heads import ZERO_SHOT, Contender
+from clipfg.workflows.protocol.support_sets import ALL, Draws, Shots
+
+Done = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Learners:
+    """Who is compared; `first` among them is whom the others are compared with.
+
+    `scales` is how the encoder itself turns cosines into logits, for zero-shot.
+    """
+
+    contenders: tuple[Contender, ...]
+    first: Contender
+    scales: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def by_head(self) -> dict[str, list[Contender]]:
+        """Contenders by the head that they share: it is fitted once."""
+        heads: dict[str, list[Contender]] = {}
+        for contender in self.contenders:
+            heads.setdefault(contender.head, []).append(contender)
+        return heads
+
+    def fit(self, name: str, support: Support, seed: int) -> tuple[Head, float]:
+        """A fitted head, and the seconds that it took."""
+        kind = HEADS.get(name)
+        options: dict[str, Any] = dict(self.scales) if name == ZERO_SHOT else {}
+        if "seed" in signature(kind).parameters:
+            options["seed"] = seed
+        head = kind(**options)
+        started = time.perf_counter()
+        head.fit(support.features, support.labels, support.texts)
+        return head, time.perf_counter() - started
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One contender at one number of shots: predictions `[s, n]`, a row for each draw.
+
+    `shots` is empty for what learns from no picture. `seconds` is the mean to fit once,
+    `per_class` that of the pictures learnt from.
+    """
+
+    contender: Contender
+    shots: str
+    predictions: NDArray[np.int64]
+    seconds: float
+    per_class: float
+
+
+_Run = tuple[NDArray[np.int64], float, int]
+"""Predictions, seconds to fit, pictures learnt from."""
+
+
+def by_shots(
+    learners: Learners,
+    support: Support,
+    draws: Draws,
+    shots: Sequence[Shots],
+    seeds: Sequence[int],
+    pool: Float[Tensor, "n d"],
+    done: Done | None = None,
+) -> tuple[list[Trial], Head]:
+    """Every contender at every number of shots, and the first one's head at the most shots.
+
+    That head is of the first draw. One draw is run where all would be the same.
+    """
+    runs: dict[tuple[Contender, str], list[_Run]] = {}
+    kept: Head | None = None
+    steps = [(each, draw) for each in shots for draw in range(draws.that_differ(each))]
+    for step, (each, draw) in enumerate(steps):
+        part = support.rows(torch.from_numpy(draws.rows(draw, each)))
+        for name, own in learners.by_head.items():
+            label = "" if name == ZERO_SHOT else str(each)
+            if not label and step:
+                continue
+            head, seconds = learners.fit(name, part, seeds[draw])
+            for contender in own:
+                row = contender.predict(head, pool).cpu().numpy()
+                runs.setdefault((contender, label), []).append((row, seconds, len(part)))
+            if name == learners.first.head and draw == 0 and (each == max(shots) or not label):
+                kept = head
+        if done is not None:
+            done(step + 1, len(steps))
+    assert kept is not None
+    return _trials(learners, runs, support.classes), kept
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """Trials on held-out folds: which pictures they predict, and the first contender's logits.
+
+    `rows` are positions `[m]` in the support, in order; `logits` `[m, c]` are of the first
+    partition into folds. A picture that is alone in its class is never held out.
+    """
+
+    trials: list[Trial]
+    rows: NDArray[np.intp]
+    logits: Float[Tensor, "m c"]
+
+
+def by_folds(
+    learners: Learners, support: Support, seeds: Sequence[int], done: Done | None = None
+) -> HeldOut:
+    """Predict every picture by heads that have learnt from the other folds alone.
+
+    Each seed is another partition into folds. There must be a class of two pictures.
+    """
+    rows = (support.counts[support.labels] > 1).nonzero().flatten()
+    place = torch.full_like(support.labels, -1)
+    place[rows] = torch.arange(len(rows), device=place.device)
+    runs: dict[tuple[Contender, str], list[_Run]] = {}
+    logits = support.features.new_zeros(len(rows), support.classes)
+    for draw, seed in enumerate(seeds):
+        parts: dict[Contender, list[_Run]] = {}
+        splits = support.splits(seed)
+        for train, held in splits:
+            x = support.features[held]
+            for name, own in learners.by_head.items():
+                head, seconds = learners.fit(name, train, seed)
+                for contender in own:
+                    row = contender.predict(head, x).cpu().numpy()
+                    parts.setdefault(contender, []).append((row, seconds, len(train)))
+                if name == learners.first.head and draw == 0:
+                    logits[place[held]] = head.logits(x)
+        order = place[torch.cat([held for _, held in splits])].cpu().numpy()
+        for contender, own_parts in parts.items():
+            label = "" if contender.head == ZERO_SHOT else ALL
+            if label or draw == 0:
+                runs.setdefault((contender, label), []).append(_joined(own_parts, order))
+        if done is not None:
+            done(draw + 1, len(seeds))
+    return HeldOut(_trials(learners, runs, support.classes), rows.cpu().numpy(), logits)
+
+
+def _joined(parts: list[_Run], order: NDArray[np.int64]) -> _Run:
+    """The folds of one partition as one run; `order` says where their items belong."""
+    rows, seconds, sizes = zip(*parts, strict=True)
+    predictions = np.empty(len(order), dtype=np.int64)
+    predictions[order] = np.concatenate(rows)
+    return predictions, float(np.mean(seconds)), round(float(np.mean(sizes)))
+
+
+def _trials(
+    learners: Learners, runs: dict[tuple[Contender, str], list[_Run]], classes: int
+) -> list[Trial]:
+    """In the order of contenders; shots come in order already."""
+    order = {contender: place for place, contender in enumerate(learners.contenders)}
+    trials = []
+    for (contender, label), own in sorted(runs.items(), key=lambda item: order[item[0][0]]):
+        rows, seconds, sizes = zip(*own, strict=True)
+        per_class = float(np.mean(sizes)) / classes if label else 0.0
+        trials.append(Trial(contender, label, np.stack(rows), float(np.mean(seconds)), per_class))
+    return trials

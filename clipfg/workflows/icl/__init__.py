@@ -1,0 +1,1 @@
+"""`clipfg demos` and `clipfg icl`."""

@@ -1,0 +1,136 @@
+"""The figures of an in-context evaluation: every method on the same pictures."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from clipfg.evaluation.evaluator import Evaluator
+from clipfg.evaluation.report.report import Report
+from clipfg.evaluation.report.side_by_side import SideBySide, side_by_side
+from clipfg.settings import Settings
+from clipfg.types import ClassList
+from clipfg.workflows.icl.questions import over_classes
+from clipfg.workflows.pool import Pool, score
+from clipfg.workflows.run_folder import RunFolder, file_name
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came out for one picture.
+
+    Parameters
+    ----------
+    vote
+        Of the labels shown, a score for every class.
+    said
+        The language model's score of every class; None where there is no such model.
+    among
+        The classes that were asked about; None where nothing was asked.
+    """
+
+    vote: Float[Tensor, " c"]
+    said: Float[Tensor, " c"] | None
+    among: tuple[int, ...] | None
+
+
+def scores_by_method(
+    outcomes: Sequence[Outcome], zero_shot: Float[Tensor, "n c"], shots: int, lvlm: str | None
+) -> dict[str, Float[Tensor, "n c"]]:
+    """The scores of each method by its name; what the others are compared with comes first."""
+    vote = {f"vote of {shots} shown": torch.stack([one.vote for one in outcomes])} if shots else {}
+    if lvlm is None:
+        return {"zero-shot": zero_shot, **vote}
+    said = torch.stack([one.said for one in outcomes if one.said is not None])
+    return {lvlm: said, **vote, "zero-shot": zero_shot}
+
+
+@dataclass(frozen=True)
+class Measure:
+    """Writes the predictions of each method and makes its report."""
+
+    pool: Pool
+    classes: ClassList
+    folder: RunFolder
+    settings: Settings
+    context: Mapping[str, str]
+
+    def compare(
+        self,
+        methods: Mapping[str, Float[Tensor, "n c"]],
+        outcomes: Sequence[Outcome],
+        choices: int | None,
+    ) -> SideBySide:
+        """All methods against the first, picture by picture.
+
+        Where the question was a choice, that is what they are compared on. What the encoder alone
+        makes of all classes follows; it answers another question and is compared with nothing.
+        """
+        among = [one.among for one in outcomes if one.among is not None]
+        if choices is None:
+            return self._with_candidates(self._side_by_side(methods), among)
+        narrow = self._side_by_side(
+            {f"{name}, one of {choices}": _among(own, among) for name, own in methods.items()},
+            choices,
+        )
+        # The language model, which comes first where there is one, was asked to choose only.
+        others = list(methods)[outcomes[0].said is not None :]
+        wide = {name: self._report(name, methods[name])[0] for name in others}
+        return SideBySide({**narrow.reports, **wide}, narrow.against_first)
+
+    def _with_candidates(self, compared: SideBySide, among: Sequence[Sequence[int]]) -> SideBySide:
+        """What guessing scores where the first method had to answer with one of fewer names."""
+        if not among or len(among[0]) == len(self.classes):
+            return compared
+        labels = self.pool.labels.tolist()
+        there = [label in own for label, own in zip(labels, among, strict=True)]
+        first, report = next(iter(compared.reports.items()))
+        remark = (
+            f"{first} could answer with {len(among[0])} names; the right one was among them for"
+            f" {sum(there) / len(there):.1%} of the pictures"
+        )
+        guess = sum(t / len(own) for t, own in zip(there, among, strict=True)) / len(there)
+        report = replace(report, chance=guess, remarks=(remark, *report.remarks))
+        return SideBySide({**compared.reports, first: report}, compared.against_first)
+
+    def _side_by_side(
+        self, methods: Mapping[str, Float[Tensor, "n c"]], choices: int | None = None
+    ) -> SideBySide:
+        made = {name: self._report(name, own, choices) for name, own in methods.items()}
+        return side_by_side(
+            {name: report for name, (report, _) in made.items()},
+            [evaluator.outcomes.hits for _, evaluator in made.values()],
+            self.settings.seed,
+        )
+
+    def _report(
+        self, name: str, scores: Float[Tensor, "n c"], choices: int | None = None
+    ) -> tuple[Report, Evaluator]:
+        evaluator = Evaluator(self.classes, seed=self.settings.seed)
+        score(
+            self.pool,
+            [scores],
+            self.classes,
+            self.folder.part(f"predictions-{file_name(name)}.parquet"),
+            top_k=min(self.settings.top_k, choices or len(self.classes)),
+            scoring="softmax",
+            evaluator=evaluator,
+        )
+        report = evaluator.report({**self.context, "method": name})
+        if choices is not None:
+            remark = (
+                f"One of {choices} names is right, so guessing scores {1 / choices:.0%}; the labels"
+                " of similar pictures nearly answer such a question, as their vote shows"
+            )
+            report = replace(report, classes=choices, chance=1 / choices, remarks=(remark,))
+        return report, evaluator
+
+
+def _among(scores: Float[Tensor, "n c"], choices: Sequence[Sequence[int]]) -> Float[Tensor, "n c"]:
+    rows = [
+        over_classes(row[list(own)], own, len(row))
+        for row, own in zip(scores, choices, strict=True)
+    ]
+    return torch.stack(rows)

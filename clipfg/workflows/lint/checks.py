@@ -1,0 +1,59 @@
+"""Everything that is checked of pictures and of how many each class has."""
+
+from collections.abc import Iterator
+
+import numpy as np
+from torch import Tensor
+
+from clipfg.functional.neighbours import nearest_neighbours
+from clipfg.quality.outliers import outliers
+from clipfg.types import UNLABELLED, ClassList
+from clipfg.workflows.lint.duplicates import copies, groups_of_equals, near_copies, representatives
+from clipfg.workflows.lint.findings import Gathered, LintFinding
+from clipfg.workflows.lint.labels import doubtful_labels
+
+NEIGHBOURS = 10
+IMBALANCE = 10
+"""How many times the median class's pictures are many, and what share of it is few."""
+
+
+def check_pictures(data: Gathered, seed: int) -> list[LintFinding]:
+    """Copies, near copies, doubtful labels and outliers; each content is looked at once."""
+    groups = groups_of_equals(data.pool.features)
+    found = list(copies(data, groups))
+    rows = representatives(data, groups)
+    if len(rows) > 1:
+        x = data.pool.features if len(rows) == len(data.pool) else data.pool.features[rows]
+        cosines, neighbours = nearest_neighbours(x, NEIGHBOURS)
+        found += near_copies(data, rows, cosines, neighbours)
+        found += far_pictures(data, rows, cosines)
+    found += doubtful_labels(data, rows, seed)
+    return found
+
+
+def far_pictures(data: Gathered, rows: Tensor, cosines: Tensor) -> Iterator[LintFinding]:
+    """Pictures whose neighbours are farther away than other pictures' by far."""
+    found = outliers(cosines)
+    for i in found.far.nonzero().flatten().tolist():
+        distance = float(found.distances[i])
+        what = f"its neighbours are at a distance of {distance:.3f}, most below {found.fence:.3f}"
+        yield LintFinding("outlier", "warning", data.pool.ids[int(rows[i])], what, None, distance)
+
+
+def class_sizes(labels: np.ndarray, classes: ClassList) -> Iterator[LintFinding]:
+    """Classes with no picture, with one, and with ten times fewer or more than the median has."""
+    counts = np.bincount(labels[labels != UNLABELLED], minlength=len(classes))
+    if not counts.any():
+        return
+    median = float(np.median(counts[counts > 0]))
+    for name, count in zip(classes.names, counts.tolist(), strict=True):
+        if count == 0:
+            what = "has no picture"
+        elif count == 1:
+            what = "has one picture: nothing can be learnt from it and tested too"
+        elif count * IMBALANCE <= median or count >= IMBALANCE * median:
+            what = f"has {count:,} pictures, the median class {median:,.0f}"
+        else:
+            continue
+        ratio = (count + 1) / (median + 1)
+        yield LintFinding("class-size", "warning", name, what, None, max(ratio, 1 / ratio))

@@ -1,0 +1,79 @@
+"""Labels that the other pictures speak against."""
+
+import logging
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from clipfg.functional.scaling import fit_temperature
+from clipfg.heads import HEADS
+from clipfg.heads.held_out import Held, among, by_folds, held_out_logits, logit_blocks
+from clipfg.heads.support import Support
+from clipfg.quality.confident_learning import confident_learning
+from clipfg.types import UNLABELLED
+from clipfg.workflows.lint.findings import Gathered, LintFinding
+
+logger = logging.getLogger("clipfg")
+
+HEAD = "whitened-mean"
+LIKELY = 0.5
+
+
+@dataclass(frozen=True)
+class HeldOutOdds:
+    """Probabilities of held-out pictures, a block of rows at a time, computed whenever asked for.
+
+    Pictures times classes may be more numbers than memory holds.
+    """
+
+    parts: Sequence[Held]
+    factor: float
+
+    @classmethod
+    def of(cls, support: Support, seed: int) -> "HeldOutOdds":
+        """By a head that has not seen them; its temperature is told from some thousands of them."""
+        head = HEADS.get(HEAD)(**{"seed": seed}).fit(support.features, support.labels)
+        parts = by_folds(head, support, seed)
+        logits, rows = held_out_logits(among(parts, support.judged(seed)))
+        return cls(parts, fit_temperature(logits, support.labels[rows]))
+
+    @property
+    def rows(self) -> Tensor:
+        """The positions in the support that they are of."""
+        return torch.cat([part.rows for part in self.parts])
+
+    def __iter__(self) -> Iterator[Tensor]:
+        for logits in logit_blocks(self.parts):
+            yield (self.factor * logits).softmax(dim=1)
+
+
+def doubtful_labels(data: Gathered, rows: Tensor, seed: int) -> Iterator[LintFinding]:
+    """Labels that a head fitted on the other folds speaks against.
+
+    Needs two classes with two pictures each; a class's only picture cannot be judged. A head that
+    does not know what else a picture might be says nothing about its label: only where one other
+    class is likelier than all the rest together is the label doubted.
+    """
+    labels = torch.from_numpy(data.pool.labels)[rows]
+    rows, labels = rows[labels != UNLABELLED], labels[labels != UNLABELLED]
+    present, labels = torch.unique(labels, return_inverse=True)
+    if data.classes is None or (torch.bincount(labels) > 1).sum() < 2:
+        return
+    odds = HeldOutOdds.of(Support.of("lint", data.pool.features[rows], labels, None), seed)
+    rows, labels = rows[odds.rows], labels[odds.rows]
+    doubts = confident_learning(odds, labels, len(present))
+    agreed = float((doubts.suggested == labels).double().mean())
+    logger.info(
+        f"Labels: a head that has not seen them names {agreed:.0%} of {len(labels):,} pictures as"
+        " labelled; the lower that is, the more doubts are the head's own mistakes"
+    )
+    for i in doubts.suspects.nonzero().flatten().tolist():
+        row, own = int(rows[i]), float(doubts.confidence[i])
+        other = data.classes.names[int(present[doubts.suggested[i]])]
+        share = float(doubts.share[i])
+        if share < LIKELY:
+            continue
+        what = f"labelled {data.label(row)!r} ({own:.1%}), more like {other!r} ({share:.0%})"
+        yield LintFinding("label", "warning", data.pool.ids[row], what, other, 1 - own)

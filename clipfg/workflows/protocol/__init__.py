@@ -1,0 +1,1 @@
+"""What few-shot evaluation may learn from and what it is tested on."""

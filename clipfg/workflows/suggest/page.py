@@ -1,0 +1,34 @@
+"""What to label next, as a list to fill in and as pictures."""
+
+import csv
+from collections.abc import Sequence
+from pathlib import Path
+
+from clipfg.data.images.thumbnails import thumbnail
+from clipfg.errors import ItemError
+from clipfg.pages.gallery import Group, Tile, render_gallery
+from clipfg.workflows.suggest.ranking import Suggestion
+
+
+def write_csv(suggestions: Sequence[Suggestion], path: Path) -> None:
+    """A list to fill in: with its column `label` filled it is what `--labelled` reads."""
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(("id", "label", "likely", "path"))
+        writer.writerows((each.id, "", each.likely or "", each.path) for each in suggestions)
+
+
+def render(suggestions: Sequence[Suggestion], name: str, strategy: str) -> str:
+    """The page: every suggestion's picture, the first to label first."""
+    tiles = []
+    for each in suggestions:
+        try:
+            image = thumbnail(each.path)
+        except ItemError:  # features from a file, or a picture that has gone
+            image = None
+        lines = [each.why]
+        if each.likely is not None and each.probability is not None:
+            lines.insert(0, f"{each.likely}? {each.probability:.0%}")
+        tiles.append(Tile(image, f"{each.rank}. {each.id}", tuple(lines)))
+    lead = f"{len(suggestions):,} pictures chosen by {strategy}, the first to label first."
+    return render_gallery(f"What to label next in {name}", lead, [Group("Pictures", tuple(tiles))])

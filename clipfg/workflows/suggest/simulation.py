@@ -1,0 +1,156 @@
+"""Would it have paid? Strategies that ask for labels, replayed on data whose labels are known."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from numpy.typing import NDArray
+from torch import Tensor
+
+from clipfg.acquisition.base import STRATEGIES, Unlabelled
+from clipfg.errors import DataError
+from clipfg.evaluation.statistics.repeated import Difference, accuracy_over, difference_over
+from clipfg.pages.chart import Chart, Curve
+from clipfg.types import Estimate
+from clipfg.workflows.suggest.probabilities import Odds
+
+BASELINE = "random"
+POOL = 0.8
+"""The share of the pictures that each seed may ask about: what a strategy without chance would
+choose differs from seed to seed too."""
+DOUBLINGS = 4
+
+Hits = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Replay:
+    """Hits `[seeds, n]` of each strategy at each number of labels.
+
+    `ceilings` are the shares of test items, over seeds, whose class has a label by then: the most
+    that any head could name rightly.
+    """
+
+    budgets: tuple[int, ...]
+    hits: dict[str, list[Hits]]
+    ceilings: dict[str, list[float]]
+
+    def accuracy(self, name: str) -> list[Estimate]:
+        """Accuracy at each number of labels, over test items and seeds."""
+        return [accuracy_over(hits) for hits in self.hits[name]]
+
+    def against_random(self, name: str) -> list[Difference]:
+        """What a strategy has more than random at each number of labels, on the same items."""
+        pairs = zip(self.hits[BASELINE], self.hits[name], strict=True)
+        return [difference_over(first, second) for first, second in pairs]
+
+    def rows(self) -> list[dict[str, object]]:
+        """A row for each strategy and number of labels, in per cent."""
+        rows: list[dict[str, object]] = []
+        for name in self.hits:
+            accuracies, differences = self.accuracy(name), self.against_random(name)
+            ceilings = self.ceilings[name]
+            found = zip(self.budgets, accuracies, differences, ceilings, strict=True)
+            for labels, accuracy, difference, ceiling in found:
+                gain = difference.estimate
+                rows.append(
+                    {
+                        "strategy": name,
+                        "labels": labels,
+                        "accuracy": round(100 * accuracy.value, 2),
+                        "low": round(100 * accuracy.low, 2),
+                        "high": round(100 * accuracy.high, 2),
+                        "ceiling": round(100 * ceiling, 2),
+                        "against_random": round(100 * gain.value, 2),
+                        "against_low": round(100 * gain.low, 2),
+                        "against_high": round(100 * gain.high, 2),
+                        "p": float(f"{difference.p_value:.2g}"),
+                    }
+                )
+        return rows
+
+    def chart(self, title: str) -> Chart:
+        """Accuracy against labels."""
+        x = tuple(map(float, self.budgets))
+        curves = tuple(Curve(name, x, tuple(self.accuracy(name))) for name in self.hits)
+        return Chart(title, "labels", "accuracy", curves, log_x=True)
+
+
+def budgets_from(first: int, pictures: int) -> tuple[int, ...]:
+    """`first` labels and up to four doublings, as far as the pool of a seed reaches.
+
+    Raises `DataError` for data with too few pictures.
+    """
+    most = int(POOL * pictures)
+    found = tuple(first << i for i in range(DOUBLINGS + 1) if first << i <= most)
+    if not found:
+        raise DataError(
+            f"Expected at least {int(first / POOL) + 1:,} labelled pictures to ask for {first:,}"
+            f" labels, got {pictures:,}; try a smaller --budget."
+        )
+    return found
+
+
+def replay(
+    strategies: Sequence[str],
+    features: Float[Tensor, "n d"],
+    labels: Int[Tensor, " n"],
+    test: tuple[Float[Tensor, "m d"], Int[Tensor, " m"]],
+    budgets: Sequence[int],
+    seeds: Sequence[int],
+    progress: Callable[[int, int], None] | None = None,
+) -> Replay:
+    """Ask for labels in rounds, fit a head on those so far, and judge it on the test pictures.
+
+    Every strategy begins with nothing labelled and no texts, and gets the same part of the pictures
+    at the same seed. A test picture of a class that has no label yet counts as wrong.
+    """
+    names = list(dict.fromkeys((BASELINE, *strategies)))
+    hits: dict[str, list[list[NDArray[np.bool_]]]] = {}
+    met: dict[str, list[list[float]]] = {}
+    done, total = 0, len(names) * len(seeds)
+    for name in names:
+        hits[name], met[name] = [[] for _ in budgets], [[] for _ in budgets]
+        for seed in seeds:
+            found = _one(name, features, labels, test, budgets, seed)
+            for place, (row, ceiling) in enumerate(found):
+                hits[name][place].append(row)
+                met[name][place].append(ceiling)
+            done += 1
+            if progress is not None:
+                progress(done, total)
+    stacked = {name: [np.stack(rows) for rows in columns] for name, columns in hits.items()}
+    ceilings = {name: [float(np.mean(shares)) for shares in met[name]] for name in names}
+    return Replay(tuple(budgets), stacked, ceilings)
+
+
+def _one(
+    name: str,
+    features: Tensor,
+    labels: Tensor,
+    test: tuple[Tensor, Tensor],
+    budgets: Sequence[int],
+    seed: int,
+) -> list[tuple[NDArray[np.bool_], float]]:
+    """Hits after each round, and the share of test pictures whose class has a label."""
+    ask = STRATEGIES.get(name)
+    generator = torch.Generator().manual_seed(seed)
+    left = torch.randperm(len(features), generator=generator)[: int(POOL * len(features))]
+    known = left[:0]
+    odds: Odds | None = None
+    found = []
+    for budget in budgets:
+        x = features[left]
+        probabilities = odds.probabilities(x) if odds is not None else None
+        pool = Unlabelled(x, features[known], probabilities, seed)
+        chosen = ask(pool, budget - len(known))
+        known = torch.cat([known, left[chosen]])
+        kept = torch.ones(len(left), dtype=torch.bool)
+        kept[chosen] = False
+        left = left[kept]
+        odds = Odds.of(features[known], labels[known], seed=seed)
+        hits = (odds.predict(test[0]) == test[1]).numpy()
+        found.append((hits, float(torch.isin(test[1], odds.classes).double().mean())))
+    return found

@@ -1,0 +1,216 @@
+"""Tables against what was written into them."""
+
+import json
+import time
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+from pyarrow import parquet
+
+from clipfg.data.readers.table import read
+from clipfg.data.sources import signature
+from clipfg.errors import DataError
+from clipfg.types import ClassList, Manifest
+
+BIRDS = ClassList(("jay", "gull, herring", "owl"))
+
+
+def write(folder: Path, content: str | bytes, name: str = "t.csv") -> Path:
+    file = folder / name
+    file.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return file
+
+
+def test_csv(tmp_path: Path) -> None:
+    text = (
+        "\ufeffPath,Label,Split,caption,weather\r\n"
+        'a/1.jpg,"gull, herring",train,"said ""hi""",x\r\n\r\n'
+        '"b, c.jpg",jay,Validation,"two\r\nlines",y\r\nc.jpg,,,,\r\n'
+    )
+    manifest = read(write(tmp_path, text))
+    assert manifest.name == "t"
+    assert manifest.ids == ["a/1.jpg", "b, c.jpg", "c.jpg"]
+    assert manifest.uris == [str(tmp_path / name) for name in manifest.ids]
+    assert manifest.classes == ClassList(("gull, herring", "jay"))
+    assert manifest.labels.tolist() == [0, 1, -1]
+    assert manifest.table["split"].to_pylist() == ["train", "val", None]
+    assert manifest.column("caption") == ['said "hi"', "two\r\nlines", None]
+    assert manifest.table.column_names == ["id", "uri", "split", "label", "caption"]
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp1252"])
+def test_delimiters_and_encodings(tmp_path: Path, delimiter: str, encoding: str) -> None:
+    rows = [("file", "species"), ("ä.jpg", "Mäusebussard"), ("b.jpg", "owl")]
+    text = "\n".join(delimiter.join(row) for row in rows)
+    manifest = read(write(tmp_path, text.encode(encoding)))
+    assert manifest.ids == ["ä.jpg", "b.jpg"]
+    assert manifest.classes == ClassList(("Mäusebussard", "owl"))
+
+
+@pytest.mark.parametrize(
+    "header", ["path", "uri", "image", "file", "filename", "filepath", "file_name", " Image_Path "]
+)
+@pytest.mark.parametrize("label", ["label", "class", "species", "category"])
+def test_names_of_columns(tmp_path: Path, header: str, label: str) -> None:
+    manifest = read(write(tmp_path, f"{label},x,{header}\njay,,1.jpg\n"))
+    assert manifest.ids == ["1.jpg"]
+    assert manifest.classes == ClassList(("jay",))
+
+
+def test_paths(tmp_path: Path) -> None:
+    folder = tmp_path / "sub"
+    folder.mkdir()
+    rows = [
+        *("1.jpg", "/abs/2.jpg", "../3.jpg", "./4.jpg", "x//5.jpg", "tar:/s?offset=1&size=2#a.jpg"),
+        *("synthflora:0/test/1", "a..b/6.jpg", "~/7.jpg", "../8..jpg"),
+    ]
+    manifest = read(write(folder, "\n".join(["path", *rows])))
+    assert manifest.ids == rows
+    assert manifest.uris == [
+        *(str(folder / "1.jpg"), "/abs/2.jpg", str(tmp_path / "3.jpg"), str(folder / "4.jpg")),
+        *(str(folder / "x/5.jpg"), rows[5], rows[6], str(folder / "a..b/6.jpg")),
+        *(str(Path.home() / "7.jpg"), str(tmp_path / "8..jpg")),
+    ]
+
+
+def test_several_rows_of_one_picture(tmp_path: Path) -> None:
+    text = "path,x0,y0,x1,y1\na.jpg,1,2,3,4\na.jpg,5,6,7,8.5\nb.jpg,,,,\n"
+    manifest = read(write(tmp_path, text))
+    assert manifest.ids == ["a.jpg", "a.jpg#2", "b.jpg"]
+    assert manifest.column("box") == [[1, 2, 3, 4], [5, 6, 7, 8.5], None]
+
+
+def test_ids_of_their_own(tmp_path: Path) -> None:
+    assert read(write(tmp_path, "id,path\n7,a.jpg\n8,b.jpg\n")).ids == ["7", "8"]
+    with pytest.raises(DataError, match="'7' more than once"):
+        read(write(tmp_path, "id,path\n7,a.jpg\n7,b.jpg\n"))
+
+
+def test_labels_by_list(tmp_path: Path) -> None:
+    file = write(tmp_path, "path,label\na.jpg,Gull Herring\nb.jpg,owl\n")
+    with pytest.raises(DataError, match=r"'Gull Herring' in row 1 of .*t\.csv.* Did you mean"):
+        read(file, classes=BIRDS)
+    file = write(tmp_path, 'path,label\na.jpg,"GULL, Herring"\nb.jpg,owl\n')
+    assert read(file, classes=BIRDS).labels.tolist() == [1, 2]
+    file = write(tmp_path, "path,label\na.jpg,2\nb.jpg,0\n")
+    assert read(file, classes=BIRDS).labels.tolist() == [2, 0]
+    assert read(file).classes == ClassList(("0", "2"))
+
+
+def test_parents_become_a_taxonomy(tmp_path: Path) -> None:
+    text = "path,label,parent\na.jpg,jay,Corvidae\nb.jpg,jay,Corvidae\nc.jpg,owl,\n"
+    manifest = read(write(tmp_path, text))
+    assert manifest.classes == ClassList(("jay", "owl"), {"jay": "Corvidae"})
+    assert manifest.column("parent") == ["Corvidae", "Corvidae", None]
+    unclear = read(write(tmp_path, "path,label,parent\na.jpg,jay,x\nb.jpg,jay,y\n"))
+    assert unclear.classes == ClassList(("jay",))
+
+
+ROWS = [
+    {
+        "path": "a.jpg",
+        "label": "jay",
+        "split": "train",
+        "box": [1, 2, 3.5, 4],
+        "regions": [{"box": [0, 0, 1, 1], "phrase": "a bill"}],
+        "domain": "seen",
+    },
+    {"path": "b.jpg", "label": "owl", "split": None, "regions": [], "box": None, "domain": "x"},
+]
+
+
+def check(manifest: Manifest) -> None:
+    assert manifest.ids == ["a.jpg", "b.jpg"]
+    assert manifest.labels.tolist() == [0, 1]
+    assert manifest.table["split"].to_pylist() == ["train", None]
+    assert manifest.column("box") == [[1, 2, 3.5, 4], None]
+    assert manifest.column("regions") == [[{"box": [0, 0, 1, 1], "phrase": "a bill"}], []]
+    assert manifest.column("domain") == ["seen", "x"]
+
+
+def test_json_lines(tmp_path: Path) -> None:
+    text = "\n\n".join(json.dumps(row | {"extra": [1, {}]}) for row in ROWS)
+    check(read(write(tmp_path, "\ufeff" + text, "t.jsonl")))
+
+
+def test_parquet(tmp_path: Path) -> None:
+    parquet.write_table(pa.Table.from_pylist(ROWS), tmp_path / "t.parquet")
+    check(read(tmp_path / "t.parquet"))
+
+
+def test_csv_with_structures(tmp_path: Path) -> None:
+    text = (
+        "path;label;split;box;regions;domain\n"
+        'a.jpg;jay;train;1, 2, 3.5, 4;[{"box": [0,0,1,1], "phrase": "a bill"}];seen\n'
+        "b.jpg;owl;;;[];x\n"
+    )
+    check(read(write(tmp_path, text)))
+
+
+def test_integer_labels_stay_integers(tmp_path: Path) -> None:
+    text = '{"image": "a.jpg", "label": 1}\n{"image": "b.jpg"}\n'
+    manifest = read(write(tmp_path, text, "t.jsonl"), classes=BIRDS)
+    assert manifest.labels.tolist() == [1, -1]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("t.csv", "", "column called path"),
+        ("t.csv", "path\n", "Expected rows"),
+        ("t.csv", "pth,label\na,b\n", "Did you mean 'path'"),
+        ("t.csv", "path,label\na.jpg,jay\n,owl\n", "row 2 of .*blank"),
+        ("t.csv", "path,label\na.jpg\n", "Expected CSV"),
+        ("t.csv", b"\xff\xd8\xff\0\0", "binary file"),
+        ("t.csv", "path,box\na.jpg,1 2 x\n", "box in row 1"),
+        ("t.csv", "path,box\na.jpg,1 2 3\n", r"box as \[x0, y0, x1, y1\]"),
+        ("t.csv", "path,x0,y0,x1,y1\na.jpg,1,2,3,w\n", "Expected CSV"),
+        ("t.jsonl", '{"path": "a"}\n{"path"\n', "JSON in line 2"),
+        ("t.jsonl", "[1]\n", "object in line 1"),
+        ("t.jsonl", b'{"path": "\xe4"}\n', "UTF-8"),
+        ("t.jsonl", '{"path": "a", "regions": 3}', "regions as"),
+        ("t.parquet", "no", "Expected PARQUET"),
+    ],
+)
+def test_refusals(tmp_path: Path, name: str, content: str | bytes, words: str) -> None:
+    with pytest.raises(DataError, match=words) as caught:
+        read(write(tmp_path, content, name))
+    assert "\n" not in str(caught.value)
+    assert str(tmp_path) in str(caught.value)
+
+
+def test_a_column_twice_and_one_without_a_name(tmp_path: Path) -> None:
+    manifest = read(write(tmp_path, ",path,label,path\n0,a.jpg,jay,z\n"))
+    assert manifest.ids == ["a.jpg"]
+
+
+def test_a_million_rows_in_seconds(tmp_path: Path) -> None:
+    rows = 1_000_000
+    lines = (f"images/{i // 1000:03d}/{i:07d}.jpg,class {i % 500},train\n" for i in range(rows))
+    file = tmp_path / "big.csv"
+    with file.open("w") as stream:
+        stream.write("path,label,split\n")
+        stream.writelines(lines)
+    start = time.process_time()
+    manifest = read(file)
+    spent = time.process_time() - start
+    assert len(manifest) == rows
+    assert manifest.classes is not None
+    assert manifest.classes.names[:3] == ("class 0", "class 1", "class 2")
+    assert manifest.table["label"][12_345].as_py() == 12_345 % 500
+    assert spent < 10
+
+
+@pytest.mark.shared
+def test_real_table(shared: Path) -> None:
+    start = time.process_time()
+    manifest = read(shared / "data/cub100/manifest.csv")
+    signatures = [signature(uri) for uri in manifest.uris]
+    spent = time.process_time() - start
+    assert len(manifest) == len(signatures) == 4499
+    assert manifest.splits == {"test": 1500, "train": 2999}
+    assert manifest.classes is not None
+    assert len(manifest.classes) == 100
+    assert spent < 1.0  # about 0.06 s; a busy machine is no failure

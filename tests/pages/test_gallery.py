@@ -1,0 +1,40 @@
+import io
+
+import pytest
+from PIL import Image
+
+from clipfg.errors import DataError
+from clipfg.pages.gallery import Group, Tile, render_gallery
+
+HOSTILE = "<script>alert(1)</script>"
+
+
+def jpeg() -> bytes:
+    buffer = io.BytesIO()
+    Image.new("RGB", (8, 8), "red").save(buffer, format="JPEG")
+    return buffer.getvalue()
+
+
+def test_pictures_and_words_are_in_the_page_itself() -> None:
+    tiles = (Tile(jpeg(), "robin", ("0.91", "photos/1.jpg"), "good"), Tile(None, "gone", (), "bad"))
+    page = render_gallery("robin", "2 of 10 pictures", [Group("hits", tiles, "nearest first")])
+    assert page.count("data:image/jpeg;base64,") == 1
+    assert '<figure class="right">' in page
+    assert '<figure class="wrong"><div class="gap">' in page
+    for words in ("2 of 10 pictures", "nearest first", "0.91", "photos/1.jpg"):
+        assert words in page
+
+
+def test_all_text_is_escaped_and_nothing_is_loaded() -> None:
+    tile = Tile(jpeg(), HOSTILE, (HOSTILE,))
+    facts = [(HOSTILE, HOSTILE)]
+    page = render_gallery(
+        HOSTILE, HOSTILE, [Group(HOSTILE, (tile,), HOSTILE)], facts=facts, notes=[HOSTILE]
+    )
+    assert "<script" not in page
+    assert "http" not in page.replace('http-equiv="Content-Security-Policy"', "")
+
+
+def test_other_bytes_are_no_picture() -> None:
+    with pytest.raises(DataError, match="JPEG, PNG or WebP"):
+        render_gallery("x", "", [Group("x", (Tile(b"GIF89a", "x"),))])
