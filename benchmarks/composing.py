@@ -23,8 +23,8 @@ from clipfg.encoders import Encoder, load_encoder
 from clipfg.functional.composing import AVERSION, compose
 from clipfg.functional.similarity import unit_norm
 
-SEED = 1  # free pictures; the numbers in `composing` were chosen on seed 0
-PICTURES = 3000
+SEED = 1  # free images; the numbers in `composing` were chosen on seed 0
+IMAGES = 3000
 SEEN = ("colour", "eye")
 PHRASES = {
     "colour": "a {} flower",
@@ -150,7 +150,7 @@ def _figures(method: Scores, case: Case, keys: Tensor) -> tuple[float, float]:
 def flowers(cache: EmbeddingCache) -> None:
     """Two texts, a text and not another, and a photo that a text changes."""
     encoder = load_encoder("builtin:florette", precision="fp32")
-    manifest = synthflora.load_free(PICTURES, seed=SEED)
+    manifest = synthflora.load_free(IMAGES, seed=SEED)
     keys = torch.from_numpy(collect(manifest, encoder, cache).pooled)
     traits = [synthflora.locate(uri).traits for uri in manifest.uris]
     values = {a: np.array([getattr(t, a) for t in traits]) for a in PHRASES}

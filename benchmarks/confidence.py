@@ -1,16 +1,16 @@
-"""Whether what is promised of answers holds, over random splits of features of real pictures.
+"""Whether what is guaranteed of answers holds, over random splits of features of real images.
 
     python -m benchmarks.confidence --features ../shared/data/clip-features
 
-Each npz holds a support `keys_16`, `keys_16_l` (16 being `--shots`) and pictures `val_f`, `val_l`,
+Each npz holds a support `keys_16`, `keys_16_l` (16 being `--shots`) and images `val_f`, `val_l`,
 `test_f`, `test_l`.
 
-`split`: one head learns from the support; a random part of the other pictures calibrates it, the
-rest tests it. `folds`: a random support of `--shots` pictures of each class is drawn from all and
+`split`: one head learns from the support; a random part of the other images calibrates it, the
+rest tests it. `folds`: a random support of `--shots` images of each class is drawn from all and
 calibrates by its own folds; as many others of each class as the smallest has left test it, drawn as
 the support is. "As it comes" says what all the others show, where classes are as common as they are
 in the data set and not in the support. `official`: the support's folds calibrate, the test split
-tests: what is left of a promise where support and test pictures are not drawn alike.
+tests: what is left of a guarantee where support and test images are not drawn alike.
 
 Coverage "inside" counts the splits whose coverage lies in the central 95 % of what exact split
 conformal prediction gives (a beta-binomial); "broken" those whose error among the answered
@@ -29,8 +29,8 @@ import torch
 from scipy.stats import betabinom
 from torch import Tensor
 
-from clipfg.confidence import Answers, Asked, Confidence
-from clipfg.evaluation.reliability.reliability import Probabilities, probabilities
+from clipfg.confidence import AnswerColumns, AnswerOptions, Confidence
+from clipfg.evaluation.reliability.reliability import CalibrationResult, probabilities
 from clipfg.functional.conformal import aps_scores, conformal_quantile
 from clipfg.functional.novelty import FALSE_ALARMS
 from clipfg.functional.scaling import fit_vector
@@ -47,27 +47,27 @@ TIE = 0.001
 
 
 @dataclass(frozen=True)
-class Pictures:
+class Images:
     """Features and labels."""
 
     x: Tensor
     labels: Tensor
 
-    def rows(self, which: Tensor) -> "Pictures":
+    def rows(self, which: Tensor) -> "Images":
         """Those at some positions."""
-        return Pictures(self.x[which], self.labels[which])
+        return Images(self.x[which], self.labels[which])
 
-    def __add__(self, other: "Pictures") -> "Pictures":
-        return Pictures(torch.cat([self.x, other.x]), torch.cat([self.labels, other.labels]))
+    def __add__(self, other: "Images") -> "Images":
+        return Images(torch.cat([self.x, other.x]), torch.cat([self.labels, other.labels]))
 
 
-def read(path: Path, shots: int = 16) -> tuple[Pictures, Pictures, Pictures]:
-    """Support, validation and test pictures."""
+def read(path: Path, shots: int = 16) -> tuple[Images, Images, Images]:
+    """Support, validation and test images."""
     data = np.load(path, allow_pickle=False)
 
-    def part(features: str, labels: str) -> Pictures:
+    def part(features: str, labels: str) -> Images:
         x = unit_norm(torch.tensor(data[features].astype(np.float32)))
-        return Pictures(x, torch.tensor(data[labels]).long())
+        return Images(x, torch.tensor(data[labels]).long())
 
     return (
         part(f"keys_{shots}", f"keys_{shots}_l"),
@@ -78,23 +78,23 @@ def read(path: Path, shots: int = 16) -> tuple[Pictures, Pictures, Pictures]:
 
 @dataclass(frozen=True)
 class Split:
-    """A head and its confidence, and pictures that neither has seen."""
+    """A head and its confidence, and images that neither has seen."""
 
     head: Head
     confidence: Confidence
     held: Tensor
-    """Logits of the calibration pictures, for comparisons; empty where folds calibrate."""
-    test: Pictures
-    rest: Pictures | None = None
+    """Logits of the calibration images, for comparisons; empty where folds calibrate."""
+    test: Images
+    rest: Images | None = None
     """All that are left, where `test` has as many of each class."""
 
 
-def fitted(name: str, pictures: Pictures, classes: int) -> tuple[Head, Support]:
-    head = HEADS.get(name)().fit(pictures.x, pictures.labels)
-    return head, Support(pictures.x, pictures.labels, classes)
+def fitted(name: str, images: Images, classes: int) -> tuple[Head, Support]:
+    head = HEADS.get(name)().fit(images.x, images.labels)
+    return head, Support(images.x, images.labels, classes)
 
 
-def by_split(name: str, parts: tuple[Pictures, ...], splits: int, n: int) -> Iterator[Split]:
+def by_split(name: str, parts: tuple[Images, ...], splits: int, n: int) -> Iterator[Split]:
     support, pool = parts[0], parts[1] + parts[2]
     classes = int(support.labels.max()) + 1
     head, own = fitted(name, support, classes)
@@ -106,7 +106,7 @@ def by_split(name: str, parts: tuple[Pictures, ...], splits: int, n: int) -> Ite
         yield Split(head, confidence, head.logits(held.x), test)
 
 
-def by_folds(name: str, parts: tuple[Pictures, ...], splits: int, shots: int) -> Iterator[Split]:
+def by_folds(name: str, parts: tuple[Images, ...], splits: int, shots: int) -> Iterator[Split]:
     pool = parts[0] + parts[1] + parts[2]
     classes = int(pool.labels.max()) + 1
     fewest = int(torch.bincount(pool.labels).min())
@@ -121,7 +121,7 @@ def by_folds(name: str, parts: tuple[Pictures, ...], splits: int, shots: int) ->
         yield Split(head, confidence, support.features[:0], pool.rows(test), pool.rows(rest))
 
 
-def official(name: str, parts: tuple[Pictures, ...]) -> Iterator[Split]:
+def official(name: str, parts: tuple[Images, ...]) -> Iterator[Split]:
     head, support = fitted(name, parts[0], int(parts[0].labels.max()) + 1)
     confidence = Confidence.fit(head, support, unknown=True)
     yield Split(head, confidence, support.features[:0], parts[2])
@@ -137,7 +137,9 @@ def figures(split: Split, seed: int) -> dict[str, float]:
     found = scaling(split, logits, calibrated)
     classes = ClassList(tuple(map(str, range(logits.shape[1]))))
     for target in TARGETS:
-        answered = Answers(Asked(target_error=target), classes, confidence).answered(shares)
+        answered = AnswerColumns(AnswerOptions(target_error=target), classes, confidence).answered(
+            shares
+        )
         count = int(answered.sum())
         found[f"answered {target}"] = count / len(labels)
         wrong = int((answered & ~hits).sum()) / count if count else math.nan
@@ -145,7 +147,9 @@ def figures(split: Split, seed: int) -> dict[str, float]:
         found[f"broken {target}"] = float(wrong > target)
     for level in LEVELS:
         for each in (False, True):
-            inside = Answers(Asked(None, level, each), classes, confidence).sets(shares)
+            inside = AnswerColumns(AnswerOptions(None, level, each), classes, confidence).sets(
+                shares
+            )
             assert inside is not None
             covered = inside.gather(1, labels[:, None])[:, 0].double()
             tag = f"{'each class' if each else 'all'} {level}"
@@ -158,20 +162,20 @@ def figures(split: Split, seed: int) -> dict[str, float]:
         found |= as_it_comes(split, classes)
     if len(split.held):
         found |= other_sets(split, shares, seed)
-    unknowns = confidence.unknowns
-    assert unknowns is not None
-    familiar = unknowns.familiarity(calibrated, split.test.x)
+    detector = confidence.ood
+    assert detector is not None
+    familiar = detector.familiarity(calibrated, split.test.x)
     found["called unknown"] = float((familiar <= FALSE_ALARMS).double().mean())
-    return found | {f"auroc {name}": value for name, value in unknowns.aurocs.items()}
+    return found | {f"auroc {name}": value for name, value in detector.aurocs.items()}
 
 
 def as_it_comes(split: Split, classes: ClassList) -> dict[str, float]:
-    """Coverage of pictures whose classes are not as common as the support's."""
+    """Coverage of images whose classes are not as common as the support's."""
     assert split.rest is not None
     shares = split.confidence.calibrated(split.head.logits(split.rest.x)).softmax(dim=1)
     found = {}
     for level in LEVELS:
-        inside = Answers(Asked(None, level), classes, split.confidence).sets(shares)
+        inside = AnswerColumns(AnswerOptions(None, level), classes, split.confidence).sets(shares)
         assert inside is not None
         covered = inside.gather(1, split.rest.labels[:, None]).double()
         found[f"coverage as it comes {level}"] = float(covered.mean())
@@ -181,7 +185,7 @@ def as_it_comes(split: Split, classes: ClassList) -> dict[str, float]:
 def scaling(split: Split, logits: Tensor, calibrated: Tensor) -> dict[str, float]:
     """NLL and calibration error before and after."""
     labels = split.test.labels
-    scaled: dict[str, Probabilities] = {
+    scaled: dict[str, CalibrationResult] = {
         "raw": probabilities(logits, labels),
         "temperature": probabilities(calibrated, labels),
     }
@@ -217,7 +221,7 @@ def lowest_of_a_class(covered: Tensor, labels: Tensor) -> float:
 
 
 def expected(level: float, n: int, m: int) -> tuple[float, float]:
-    """The central 95 % of coverage on `m` pictures after calibration on `n`."""
+    """The central 95 % of coverage on `m` images after calibration on `n`."""
     rank = math.ceil((n + 1) * level - 1e-9)
     low, high = betabinom.ppf([0.025, 0.975], m, rank, n + 1 - rank)
     return low / m, high / m
@@ -264,7 +268,7 @@ def show(title: str, rows: list[dict[str, float]]) -> None:
             )
     scores = [name for name in rows[0] if name.startswith("auroc")]
     print(
-        f"  known pictures called unknown {100 * mean('called unknown'):.1f} %; AUROC of held-out"
+        f"  known images called unknown {100 * mean('called unknown'):.1f} %; AUROC of held-out"
         " classes " + ", ".join(f"{name[6:]} {mean(name):.3f}" for name in scores),
         flush=True,
     )
@@ -275,7 +279,7 @@ def main() -> None:
     parser.add_argument("--features", type=Path, required=True, help="a folder of npz files")
     parser.add_argument("--heads", default="gda,linear-probe", help="names with commas between")
     parser.add_argument("--splits", type=int, default=100)
-    parser.add_argument("--calibrating", type=int, default=1000, help="pictures, where split")
+    parser.add_argument("--calibrating", type=int, default=1000, help="images, where split")
     parser.add_argument("--shots", type=int, default=16, help="of each class in the support")
     parser.add_argument("--kinds", default="split,folds,official", help="with commas between")
     given = parser.parse_args()

@@ -6,11 +6,11 @@
 
 FGVC-Aircraft and Caltech101 as features of CLIP ViT-B/32, from `../shared` beside the checkout
 (skipped where that is missing), and the built-in drawn flowers with the built-in encoder, as they
-are and by their genus: 20 classes of several species each. Support: 16 labelled pictures of each
-class (of each species); test pictures have no say in any key. KeCO starts from a random m of each
+are and by their genus: 20 classes of several species each. Support: 16 labelled images of each
+class (of each species); test images have no say in any key. KeCO starts from a random m of each
 class and moves them by all others.
 
-Cells: per cent right by the nearest key, half the width of its 95 % interval over test pictures
+Cells: per cent right by the nearest key, half the width of its 95 % interval over test images
 and seeds, and after the slash by the softmax-weighted vote of the five nearest (the head `knn`). A
 star: paired difference from class-mean at the same budget, p < 0.05. Seconds are of processor time,
 for one run at 10 keys a class.
@@ -31,13 +31,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from clipfg.coresets import CORESETS, Condensed, make_coreset
+from clipfg.coresets import CORESETS, CoresetKeys, make_coreset
 from clipfg.data import synthflora
 from clipfg.evaluation.statistics.repeated import accuracy_over, difference_over
 from clipfg.heads.knn import KNN
 from clipfg.settings import Settings
 from clipfg.workflows.classify import feature_batches
-from clipfg.workflows.session import open_cache, open_data, open_encoder
+from clipfg.workflows.session import open_cache, open_dataset, open_encoder
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data" / "clip-features"
 BUDGETS = (1, 2, 5, 10)
@@ -77,7 +77,7 @@ def drawn(cache_dir: Path) -> Parts:
             offline=True,
         )
         with open_cache(settings) as cache:
-            data = open_data(settings)
+            data = open_dataset(settings)
             encoder = open_encoder(settings, cache, data)
             batches = list(feature_batches(data, encoder, settings, cache, print, None))
         parts.append(torch.cat([torch.from_numpy(batch.vectors) for batch in batches]))
@@ -104,7 +104,7 @@ def sets(only: Sequence[str], cache_dir: Path) -> Iterator[tuple[str, Parts]]:
         yield "synthflora by genus", by_genus(flowers)
 
 
-def predictions(coreset: Condensed, queries: Tensor, k: int) -> NDArray[np.int64]:
+def predictions(coreset: CoresetKeys, queries: Tensor, k: int) -> NDArray[np.int64]:
     if k == 1:
         return coreset.labels[(queries @ coreset.keys.T).argmax(dim=1)].numpy()
     head = KNN(k=k).fit(coreset.keys, coreset.labels)
@@ -138,7 +138,7 @@ def table(title: str, parts: Parts, seeds: Sequence[int]) -> None:
             firsts.setdefault(budget, hits)
             cells.append(cell(hits, votes, firsts[budget]))
         print(f"| {name} | {' | '.join(cells)} | {seconds:.1f} |", flush=True)
-    whole = Condensed(x, labels, torch.arange(len(x)))
+    whole = CoresetKeys(x, labels, torch.arange(len(x)))
     hits, votes = (predictions(whole, queries, k)[None] == truth for k in (1, 5))
     full = cell(hits, votes, firsts[BUDGETS[0]])
     print(f"| full support ({len(x):,} keys) | {full} |" + " |" * len(BUDGETS))

@@ -1,12 +1,12 @@
-"""How fast pictures become features, against what people use today, and what binds it.
+"""How fast images become features, against what people use today, and what binds it.
 
     python benchmarks/embed.py                     the comparison
     python benchmarks/embed.py --sweep             threads against processes, torch's own threads
-    python benchmarks/embed.py --cached 5000       a second run over pictures already embedded
+    python benchmarks/embed.py --cached 5000       a second run over images already embedded
     python benchmarks/embed.py --rows 100000       memory while many rows stream
 
-ViT-B-32 with random weights (speed does not depend on them) on real JPEGs: the pictures of
-`--pictures`, by default those of CUB-200-2011 beside the checkout. Each contender runs in a process
+ViT-B-32 with random weights (speed does not depend on them) on real JPEGs: the images of
+`--images`, by default those of CUB-200-2011 beside the checkout. Each contender runs in a process
 of its own, in turns; the median of the rounds counts. Loading a model is not timed, starting the
 DataLoader's workers and writing the cache is.
 """
@@ -24,14 +24,14 @@ from tempfile import TemporaryDirectory
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
-PICTURES = HERE.parents[1] / "shared" / "data" / "CUB_200_2011" / "images"
+IMAGES = HERE.parents[1] / "shared" / "data" / "CUB_200_2011" / "images"
 SLOW = "transformers pipeline"
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--pictures", type=Path, default=PICTURES, help="a folder of JPEGs")
-    parser.add_argument("--limit", type=int, default=300, help="pictures embedded in a round")
+    parser.add_argument("--images", type=Path, default=IMAGES, help="a folder of JPEGs")
+    parser.add_argument("--limit", type=int, default=300, help="images embedded in a round")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--only", nargs="*", help="names of contenders")
     parser.add_argument("--sweep", action="store_true")
@@ -73,9 +73,9 @@ def compare(folder: Path, chosen: argparse.Namespace) -> None:
     model = folder / "model"
     model.mkdir()
     make_model(model)
-    pictures = sorted(chosen.pictures.rglob("*.jp*g"))[: chosen.limit] or drawings(folder)
-    listing = folder / "pictures.txt"
-    listing.write_text("\n".join(map(str, pictures)))
+    images = sorted(chosen.images.rglob("*.jp*g"))[: chosen.limit] or drawings(folder)
+    listing = folder / "images.txt"
+    listing.write_text("\n".join(map(str, images)))
     names = chosen.only or list(SWEEP if chosen.sweep else CONTENDERS)
     runs: dict[str, list[dict[str, float]]] = {name: [] for name in names}
     for turn in range(chosen.rounds):
@@ -85,7 +85,7 @@ def compare(folder: Path, chosen: argparse.Namespace) -> None:
             runs[name].append(run(name, model, listing))
             print(".", end="", file=sys.stderr, flush=True)
     print(file=sys.stderr)
-    print(f"{len(pictures)} pictures, median of {chosen.rounds} rounds in turns\n")
+    print(f"{len(images)} images, median of {chosen.rounds} rounds in turns\n")
     show(runs)
 
 

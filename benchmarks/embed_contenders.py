@@ -1,8 +1,8 @@
 """What benchmarks/embed.py compares, each in a process of its own.
 
-    python benchmarks/embed_contenders.py NAME MODEL PICTURES
+    python benchmarks/embed_contenders.py NAME MODEL IMAGES
 
-prints one line of JSON. MODEL is a folder that `make_model` wrote, PICTURES a text file of paths.
+prints one line of JSON. MODEL is a folder that `make_model` wrote, IMAGES a text file of paths.
 """
 
 import json
@@ -58,19 +58,19 @@ def _timed(images: int, work: Callable[[], object]) -> Result:
     return {"images": images, "seconds": time.perf_counter() - start}
 
 
-def clipfg(model: Path, pictures: list[str], precision: str = "auto", **options: Any) -> Result:
+def clipfg(model: Path, images: list[str], precision: str = "auto", **options: Any) -> Result:
     """The pipeline with an empty cache, the vectors written to disk included."""
     from clipfg.embedding.cache import EmbeddingCache
     from clipfg.embedding.pipeline import collect
     from clipfg.types import Manifest
 
     encoder = _encoder(model, precision)
-    manifest = Manifest.build("pictures", {"uri": pictures})
+    manifest = Manifest.build("images", {"uri": images})
     with TemporaryDirectory() as folder, EmbeddingCache(folder) as cache:
-        return _timed(len(pictures), lambda: collect(manifest, encoder, cache, **options))
+        return _timed(len(images), lambda: collect(manifest, encoder, cache, **options))
 
 
-def open_clip_loop(model: Path, pictures: list[str]) -> Result:
+def open_clip_loop(model: Path, images: list[str]) -> Result:
     """What a person writes by hand: float32, a DataLoader with two workers."""
     import open_clip
     from PIL import Image
@@ -79,24 +79,24 @@ def open_clip_loop(model: Path, pictures: list[str]) -> Result:
     tower, _, preprocess = open_clip.create_model_and_transforms(f"local-dir:{model}")
     tower.eval()
 
-    class Pictures(Dataset[torch.Tensor]):
+    class Images(Dataset[torch.Tensor]):
         def __len__(self) -> int:
-            return len(pictures)
+            return len(images)
 
         def __getitem__(self, index: int) -> torch.Tensor:
-            return preprocess(Image.open(pictures[index]))
+            return preprocess(Image.open(images[index]))
 
     @torch.inference_mode()
     def work() -> None:
-        for batch in DataLoader(Pictures(), batch_size=BATCH, num_workers=2):
+        for batch in DataLoader(Images(), batch_size=BATCH, num_workers=2):
             tower.encode_image(batch, normalize=True)
 
     with torch.inference_mode():
         tower.encode_image(torch.zeros((BATCH, 3, 224, 224)))
-    return _timed(len(pictures), work)
+    return _timed(len(images), work)
 
 
-def transformers_pipeline(_: Path, pictures: list[str]) -> Result:
+def transformers_pipeline(_: Path, images: list[str]) -> Result:
     """`pipeline("zero-shot-image-classification")` at 100 labels, which it encodes per image."""
     import open_clip
     from transformers import CLIPConfig, CLIPImageProcessor, CLIPModel, CLIPTokenizer, pipeline
@@ -113,7 +113,7 @@ def transformers_pipeline(_: Path, pictures: list[str]) -> Result:
         tokenizer=tokenizer,
         image_processor=CLIPImageProcessor(),
     )
-    few = pictures[:4]
+    few = images[:4]
     labels = [f"bird number {number}" for number in range(LABELS)]
     return _timed(len(few), lambda: [classify(path, candidate_labels=labels) for path in few])
 
@@ -126,19 +126,19 @@ def _fetch(path: str) -> torch.Tensor:
     return preprocessing(decode(Path(path).read_bytes(), preprocessing.target))
 
 
-def decode_only(_: Path, pictures: list[str], workers: int = 2) -> Result:
+def decode_only(_: Path, images: list[str], workers: int = 2) -> Result:
     """Read, decode and resize in threads; no encoder."""
     torch.set_num_threads(1)
-    _fetch(pictures[0])
+    _fetch(images[0])
     with ThreadPoolExecutor(workers) as pool:
-        return _timed(len(pictures), lambda: list(pool.map(_fetch, pictures)))
+        return _timed(len(images), lambda: list(pool.map(_fetch, images)))
 
 
-def encode_only(model: Path, pictures: list[str], precision: str = "auto") -> Result:
+def encode_only(model: Path, images: list[str], precision: str = "auto") -> Result:
     """The image tower alone, in batches of 32."""
     encoder = _encoder(model, precision)
     batch = torch.randint(0, 256, (BATCH, 3, *encoder.preprocessing.size), dtype=torch.uint8)
-    rounds = max(1, len(pictures) // BATCH)
+    rounds = max(1, len(images) // BATCH)
     with torch.inference_mode():
         return _timed(rounds * BATCH, lambda: [encoder.encode_images(batch) for _ in range(rounds)])
 
@@ -166,9 +166,7 @@ def products_only(_: Path, __: list[str], precision: str = "bf16") -> Result:
     return {"images": BATCH, "seconds": seconds}
 
 
-def by_hand(
-    model: Path, pictures: list[str], workers: int, processes: bool, threads: int
-) -> Result:
+def by_hand(model: Path, images: list[str], workers: int, processes: bool, threads: int) -> Result:
     """Workers decode beside the encoder in a loop without cache: threads against processes."""
     # Spawned: a fork of a process whose OpenMP threads have run may hang.
     pool_of_processes = partial(ProcessPoolExecutor, mp_context=get_context("spawn"))
@@ -176,10 +174,10 @@ def by_hand(
     encoder = _encoder(model)
     torch.set_num_threads(threads)
     with kind(workers) as pool:
-        list(pool.map(_fetch, pictures[: 8 * workers]))  # processes started, modules imported
+        list(pool.map(_fetch, images[: 8 * workers]))  # processes started, modules imported
 
         def work() -> None:
-            paths = iter(pictures)
+            paths = iter(images)
             queue: list[Future[torch.Tensor]] = [
                 pool.submit(_fetch, path) for path in islice(paths, 3 * BATCH)
             ]
@@ -189,7 +187,7 @@ def by_hand(
                 with torch.inference_mode():
                     encoder.encode_images(batch)
 
-        return _timed(len(pictures), work)
+        return _timed(len(images), work)
 
 
 CONTENDERS: dict[str, Callable[..., Result]] = {
@@ -214,7 +212,7 @@ SWEEP: dict[str, Callable[..., Result]] = {
 }
 
 if __name__ == "__main__":
-    name, model, pictures = sys.argv[1:4]
+    name, model, images = sys.argv[1:4]
     chosen = (CONTENDERS | SWEEP)[name]
-    found = chosen(Path(model), Path(pictures).read_text().splitlines())
+    found = chosen(Path(model), Path(images).read_text().splitlines())
     print(json.dumps(found | {"peak_mib": peak()}))

@@ -1,4 +1,4 @@
-"""A second run over pictures that are already embedded, and the memory of a long stream."""
+"""A second run over images that are already embedded, and the memory of a long stream."""
 
 import io
 import os
@@ -16,7 +16,7 @@ DIM = 512
 
 
 def cached(folder: Path, count: int) -> None:
-    """Time a run over `count` pictures that the cache holds, in a fresh process, by parts."""
+    """Time a run over `count` images that the cache holds, in a fresh process, by parts."""
     import torch
 
     from benchmarks.embed_contenders import make_model
@@ -24,16 +24,16 @@ def cached(folder: Path, count: int) -> None:
     from clipfg.embedding.cache import EmbeddingCache
     from clipfg.encoders import load_encoder
 
-    model, pictures = folder / "model", folder / "pictures"
+    model, images = folder / "model", folder / "images"
     model.mkdir()
-    pictures.mkdir()
+    images.mkdir()
     make_model(model)
     generator = np.random.default_rng(0)
     with EmbeddingCache(folder / "kept") as cache:
         encoder = load_encoder(f"open_clip:local-dir:{model}")
         vectors, files = {}, []
         for number in range(count):
-            path = pictures / f"{number:06}.jpg"
+            path = images / f"{number:06}.jpg"
             path.write_bytes(number.to_bytes(4) * 100)  # never opened: only looked at
             os.utime(path, (1e9, 1e9))
             content = blake2b(path.read_bytes(), digest_size=16).digest()
@@ -74,8 +74,8 @@ def second_run(folder: Path) -> None:
         encoder = load_encoder(f"open_clip:local-dir:{model}", digest=cache.digest)
         encoder.fingerprint  # noqa: B018
         mark("encoder found")
-        uris = [entry.path for entry in os.scandir(folder / "pictures")]
-        manifest = Manifest.build("pictures", {"uri": sorted(uris)})
+        uris = [entry.path for entry in os.scandir(folder / "images")]
+        manifest = Manifest.build("images", {"uri": sorted(uris)})
         mark("manifest made")
         features = collect(manifest, encoder, cache)
         mark("features")
@@ -88,7 +88,7 @@ def second_run(folder: Path) -> None:
 
 
 def stream(folder: Path, count: int) -> None:
-    """Peak memory while `count` drawn-on-demand pictures go through the whole pipeline, twice."""
+    """Peak memory while `count` drawn-on-demand images go through the whole pipeline, twice."""
     import torch
 
     from clipfg.data.sources import SOURCES
@@ -150,6 +150,6 @@ if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
     second_run(Path(sys.argv[1]))
 else:
-    from clipfg.data.sources import Source
+    from clipfg.data.sources import ByteSource
 
-    NOISE = Source(read=_noise, signature=lambda _: (1, 0))
+    NOISE = ByteSource(read=_noise, signature=lambda _: (1, 0))

@@ -4,7 +4,7 @@
     python -m benchmarks.ensembling --only synthflora --cache-dir FOLDER
 
 flowers-102 and 100 species of CUB with a real bird encoder, from `../shared` beside the checkout
-(skipped where that is missing), and the built-in drawn flowers with the built-in encoder. Pictures
+(skipped where that is missing), and the built-in drawn flowers with the built-in encoder. Images
 are embedded once per cache folder; all rows of a table score the same features. Intervals are of
 the bootstrap; differences are paired with the first row, p of McNemar's exact test.
 
@@ -32,7 +32,7 @@ from clipfg.prompting import criteria, load_prompts
 from clipfg.prompting.ensembling import make_ensemble
 from clipfg.settings import Settings
 from clipfg.workflows.classify import feature_batches
-from clipfg.workflows.session import open_cache, open_data, open_encoder
+from clipfg.workflows.session import open_cache, open_dataset, open_encoder
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 REAL = "hf:" + str(SHARED / "models" / "lit-birds")
@@ -94,7 +94,7 @@ class Pool:
             offline=True,
         )
         self.cache = open_cache(self.settings)
-        data = open_data(self.settings)
+        data = open_dataset(self.settings)
         self.classes = data.classes
         self.encoder: Encoder = open_encoder(self.settings, self.cache, data)
         batches = list(feature_batches(data, self.encoder, self.settings, self.cache, print, None))
@@ -102,7 +102,7 @@ class Pool:
         self.labels = torch.cat([torch.as_tensor(batch.labels) for batch in batches])
 
     def logits(self, prompts: str, ensemble: str) -> tuple[Tensor, int]:
-        """Text logits of every picture, and how many sentences made them."""
+        """Text logits of every image, and how many sentences made them."""
         chosen = make_ensemble(ensemble)
         sentences = chosen.sentences(load_prompts(prompts), self.classes, SEED)
         texts = embed_texts(sentences.texts, self.encoder, self.cache)
@@ -115,7 +115,7 @@ class Pool:
 def table(case: Case, cache_dir: Path) -> None:
     pool = Pool(case, cache_dir)
     labels = pool.labels
-    sizes = f"{len(labels):,} pictures, {len(pool.classes)} classes"
+    sizes = f"{len(labels):,} images, {len(pool.classes)} classes"
     print(f"\n### {case.title}\n\n{sizes}, logit scale {pool.encoder.logit_scale:.1f}.\n")
     print("| prompts | ensemble | texts | top-1 | 95 % | against the first | p |")
     print("|---|---|---:|---:|---|---:|---:|")
@@ -183,7 +183,7 @@ def main() -> None:
     for name in chosen.only or CASES:
         case = CASES[name]
         if case.dataset not in DATASETS and not Path(case.dataset).exists():
-            print(f"\n{case.title}: the pictures are not there.")
+            print(f"\n{case.title}: the images are not there.")
             continue
         if case.model == REAL and not SHARED.exists():
             print(f"\n{case.title}: the encoder is not there.")

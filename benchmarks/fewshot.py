@@ -1,4 +1,4 @@
-"""Every few-shot head on features of real pictures, beside scikit-learn's own classifiers.
+"""Every few-shot head on features of real images, beside scikit-learn's own classifiers.
 
     python -m benchmarks.fewshot --features ../shared/data/clip-features
 
@@ -10,12 +10,12 @@ last column is their sum.
 
 The same over supports drawn from `keys_16`: those of one seed are disjoint, 16 at 1 shot, 2 at 8;
 further ones are another seed's, and at 16 shots there is one. Cells are mean top-1 and the
-difference from `auto` with its 95 % interval over pictures and draws. `--part val` judges by
+difference from `auto` with its 95 % interval over images and draws. `--part val` judges by
 `val_f`, `val_l`, which is for development: no rule is chosen on the test set.
 
     python -m benchmarks.fewshot --growth [--classes 100,1000,10000] [--memory 4]
 
-Drawn features of 16 pictures a class, 512 wide, whose spread falls off as that of CLIP's: seconds
+Drawn features of 16 images a class, 512 wide, whose spread falls off as that of CLIP's: seconds
 of processor time to fit and the most memory in use, a process for each. What would need more than
 `--memory` GiB is skipped, with what it would need. `gda` and scikit-learn's LDA come once more at
 the same fixed shrinkage, where both are one model. The table is Markdown.
@@ -79,7 +79,7 @@ def cell(predict: Callable[[], Predict], queries: Tensor, truth: Tensor) -> tupl
     start = time.process_time()
     try:
         fitted = predict()
-    except (UsageError, ValueError):  # needs texts; scikit-learn's LDA needs two pictures
+    except (UsageError, ValueError):  # needs texts; scikit-learn's LDA needs two images
         return f"{'-':>13}", 0.0
     seconds = time.process_time() - start
     share = 100 * (fitted(queries) == truth).double().mean().item()
@@ -113,7 +113,7 @@ def fit(name: str, x: Tensor, labels: Tensor) -> Predict:
 def table(path: Path, heads: list[str], part: str) -> None:
     features = Features(path)
     queries, truth = features.judged(part)
-    print(f"\n{path.stem}: {len(truth)} {part} pictures\n")
+    print(f"\n{path.stem}: {len(truth)} {part} images\n")
     print(f"{'head':28}" + "".join(f"{shots:>10}-shot" for shots in SHOTS) + f"{'seconds':>10}")
     for name in heads:
         supports = [features.keys(shots) for shots in SHOTS]
@@ -135,7 +135,7 @@ def draws_of(labels: Tensor, shots: int, draws: int) -> Iterator[NDArray[np.intp
 def table_of_draws(path: Path, heads: list[str], part: str, draws: int) -> None:
     features = Features(path)
     (x, labels), (queries, truth) = features.keys(PER_CLASS), features.judged(part)
-    print(f"\n{path.stem}: {len(truth)} {part} pictures, {draws} draws\n")
+    print(f"\n{path.stem}: {len(truth)} {part} images, {draws} draws\n")
     print("| head | " + " | ".join(map(str, SHOTS)) + " |\n|---|" + "--:|" * len(SHOTS))
     hits: dict[tuple[str, int], NDArray[np.bool_]] = {}
     for name in dict.fromkeys(["auto", *heads]):
@@ -157,7 +157,7 @@ def table_of_draws(path: Path, heads: list[str], part: str, draws: int) -> None:
 
 
 def drawn(classes: int) -> tuple[Tensor, Tensor]:
-    """16 pictures a class: class means and spread within classes with spectra of power laws."""
+    """16 images a class: class means and spread within classes with spectra of power laws."""
     generator = torch.Generator().manual_seed(0)
     falling = torch.arange(1, WIDTH + 1, dtype=torch.float32).rsqrt()
     labels = torch.arange(classes).repeat_interleave(PER_CLASS)

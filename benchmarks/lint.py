@@ -6,7 +6,7 @@
     python -m benchmarks.lint outliers --dataset DATA --others OTHER --model MODEL
 
 `labels`: 5 % of the labels are replaced, by any other class or by one of the three whose means are
-nearest. `copies`: edited copies of 100 pictures. `outliers`: 1 % pictures of another data set.
+nearest. `copies`: edited copies of 100 images. `outliers`: 1 % images of another data set.
 """
 
 import argparse
@@ -52,7 +52,7 @@ def labels(given: argparse.Namespace) -> None:
     data = features_of(given)
     x = torch.from_numpy(data.pooled)
     present, truth = torch.unique(torch.from_numpy(data.labels), return_inverse=True)
-    print(f"{len(x):,} pictures, {len(present)} classes; precision / recall, in per cent\n")
+    print(f"{len(x):,} images, {len(present)} classes; precision / recall, in per cent\n")
     columns = ("check", "flagged", "precision", "recall", "average precision")
     print(f"{'wrong label':12} {columns[0]:34}" + "".join(f"{c:>18}" for c in columns[1:]))
     for kind in ("any class", "alike class"):
@@ -130,22 +130,22 @@ def copies(given: argparse.Namespace) -> None:
     uris = dict(zip(manifest.ids, manifest.uris, strict=True))
     x = torch.from_numpy(data.pooled)
     chosen = np.random.default_rng(0).choice(len(x), 100, replace=False)
-    pictures = {int(i): decode(read(uris[data.ids[i]])) for i in chosen}
-    sketches = {i: sketch(picture) for i, picture in pictures.items()}
+    images = {int(i): decode(read(uris[data.ids[i]])) for i in chosen}
+    sketches = {i: sketch(image) for i, image in images.items()}
     cosines, _ = nearest_neighbours(x, NEIGHBOURS)
     values = torch.unique(cosines.flatten()).flip(0)
     gate = float(values[min(PAIRS + len(x) // 10, len(values) - 1)])
-    print(f"{len(x):,} pictures; the pairs looked at have a cosine of {gate:.3f} or more\n")
+    print(f"{len(x):,} images; the pairs looked at have a cosine of {gate:.3f} or more\n")
     print(f"{'edit':22}{'cosine, 5 % to median':>24}{'likeness, least':>18}{'found':>8}")
     for name, edit in EDITS.items():
         with tempfile.TemporaryDirectory() as folder:
-            edited = {i: edit(picture) for i, picture in pictures.items()}
-            for i, picture in edited.items():
-                picture.save(Path(folder) / f"{i}.png")
+            edited = {i: edit(image) for i, image in images.items()}
+            for i, image in edited.items():
+                image.save(Path(folder) / f"{i}.png")
             made = features_of(given, folder)
         near = {int(Path(id).stem): row for id, row in zip(made.ids, made.pooled, strict=True)}
-        cosine = np.array([float(data.pooled[i] @ near[i]) for i in pictures])
-        alike = np.array([likeness(sketches[i], sketch(edited[i])) for i in pictures])
+        cosine = np.array([float(data.pooled[i] @ near[i]) for i in images])
+        alike = np.array([likeness(sketches[i], sketch(edited[i])) for i in images])
         found = ((cosine >= gate) & (alike >= SAME)).mean()
         low, middle = np.quantile(cosine, [0.05, 0.5])
         print(f"{name:22}{low:15.3f} – {middle:.3f}{alike.min():18.3f}{found:8.0%}", flush=True)

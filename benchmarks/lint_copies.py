@@ -1,4 +1,4 @@
-"""Edited copies of pictures, as people make them: for finding out which of them a check finds."""
+"""Edited copies of images, as people make them: for finding out which of them a check finds."""
 
 import io
 from collections.abc import Callable
@@ -8,26 +8,26 @@ from PIL import Image, ImageDraw, ImageEnhance, ImageOps
 Edit = Callable[[Image.Image], Image.Image]
 
 
-def reencoded(picture: Image.Image, quality: int) -> Image.Image:
+def reencoded(image: Image.Image, quality: int) -> Image.Image:
     buffer = io.BytesIO()
-    picture.save(buffer, "JPEG", quality=quality)
+    image.save(buffer, "JPEG", quality=quality)
     return Image.open(buffer).convert("RGB")
 
 
-def resized(picture: Image.Image, share: float) -> Image.Image:
-    width, height = picture.size
-    return picture.resize((round(width * share), round(height * share)), Image.Resampling.BICUBIC)
+def resized(image: Image.Image, share: float) -> Image.Image:
+    width, height = image.size
+    return image.resize((round(width * share), round(height * share)), Image.Resampling.BICUBIC)
 
 
-def cropped(picture: Image.Image, share: float) -> Image.Image:
+def cropped(image: Image.Image, share: float) -> Image.Image:
     """What is left when each side is cut to `share`, off the places that the check looks at."""
-    width, height = picture.size
+    width, height = image.size
     left, top = round(width * (1 - share) * 0.2), round(height * (1 - share) * 0.75)
-    return picture.crop((left, top, left + round(width * share), top + round(height * share)))
+    return image.crop((left, top, left + round(width * share), top + round(height * share)))
 
 
-def stamped(picture: Image.Image) -> Image.Image:
-    copy = picture.copy()
+def stamped(image: Image.Image) -> Image.Image:
+    copy = image.copy()
     width, height = copy.size
     ImageDraw.Draw(copy).text(
         (0.05 * width, 0.85 * height), "(c) example.org", fill="white", font_size=height // 12
@@ -36,15 +36,15 @@ def stamped(picture: Image.Image) -> Image.Image:
 
 
 EDITS: dict[str, Edit] = {
-    "JPEG quality 75": lambda picture: reencoded(picture, 75),
-    "JPEG quality 30": lambda picture: reencoded(picture, 30),
-    "half the size": lambda picture: resized(picture, 0.5),
-    "97 % of each side": lambda picture: cropped(picture, 0.97),
-    "92 % of each side": lambda picture: cropped(picture, 0.92),
-    "87 % of each side": lambda picture: cropped(picture, 0.87),
-    "82 % of each side": lambda picture: cropped(picture, 0.82),
-    "brighter by 20 %": lambda picture: ImageEnhance.Brightness(picture).enhance(1.2),
+    "JPEG quality 75": lambda image: reencoded(image, 75),
+    "JPEG quality 30": lambda image: reencoded(image, 30),
+    "half the size": lambda image: resized(image, 0.5),
+    "97 % of each side": lambda image: cropped(image, 0.97),
+    "92 % of each side": lambda image: cropped(image, 0.92),
+    "87 % of each side": lambda image: cropped(image, 0.87),
+    "82 % of each side": lambda image: cropped(image, 0.82),
+    "brighter by 20 %": lambda image: ImageEnhance.Brightness(image).enhance(1.2),
     "a line of text": stamped,
     "mirrored": ImageOps.mirror,
-    "grey": lambda picture: picture.convert("L").convert("RGB"),
+    "grey": lambda image: image.convert("L").convert("RGB"),
 }

@@ -1,9 +1,9 @@
-"""The same predictions as a plain transformers loop, on real pictures at float32.
+"""The same predictions as a plain transformers loop, on real images at float32.
 
     python -m benchmarks.parity [--shared ../shared]
 
-Reads cub100's 1,500 test pictures and the lit-birds encoder, classifies them by
-`a photo of a {label}.` once with AutoProcessor + AutoModel, picture by picture as its README has
+Reads cub100's 1,500 test images and the lit-birds encoder, classifies them by
+`a photo of a {label}.` once with AutoProcessor + AutoModel, image by image as its README has
 it, and once with `clipfg zeroshot` on an empty cache, and prints both accuracies and how many
 predictions differ.
 """
@@ -25,7 +25,7 @@ BATCH = 32
 
 
 def plain_loop(data: Path, model_folder: Path) -> tuple[dict[str, str], dict[str, str]]:
-    """Predicted and true class of each test picture, by transformers alone."""
+    """Predicted and true class of each test image, by transformers alone."""
     from transformers import AutoModel, AutoProcessor
 
     model = AutoModel.from_pretrained(model_folder, local_files_only=True).eval()
@@ -43,8 +43,8 @@ def plain_loop(data: Path, model_folder: Path) -> tuple[dict[str, str], dict[str
         weights = weights / weights.norm(dim=1, keepdim=True)
         for start in range(0, len(tested), BATCH):
             chunk = tested[start : start + BATCH]
-            pictures = [Image.open(data / row["path"]).convert("RGB") for row in chunk]
-            pixels = processor(images=pictures, return_tensors="pt")["pixel_values"]
+            images = [Image.open(data / row["path"]).convert("RGB") for row in chunk]
+            pixels = processor(images=images, return_tensors="pt")["pixel_values"]
             features = model.get_image_features(pixel_values=pixels).pooler_output
             best = (features @ weights.T).argmax(dim=1).tolist()
             predicted |= {row["path"]: names[i] for row, i in zip(chunk, best, strict=True)}
@@ -52,7 +52,7 @@ def plain_loop(data: Path, model_folder: Path) -> tuple[dict[str, str], dict[str
 
 
 def with_clipfg(data: Path, model_folder: Path) -> tuple[dict[str, str], float]:
-    """Predicted class of each test picture, and the reported accuracy, by `clipfg zeroshot`."""
+    """Predicted class of each test image, and the reported accuracy, by `clipfg zeroshot`."""
     with tempfile.TemporaryDirectory() as folder:
         command = ["zeroshot", "--dataset", str(data), "--model", f"hf:{model_folder}", "-q"]
         command += ["--precision", "fp32", "--prompts", "photo", "--cache-dir", f"{folder}/cache"]
@@ -73,7 +73,7 @@ def main() -> None:
     plain, truth = plain_loop(data, model)
     accuracy = sum(plain[path] == truth[path] for path in truth) / len(truth)
     differing = [path for path in truth if plain[path] != ours[path]]
-    print(f"top-1 of {len(truth)} pictures: plain loop {accuracy:.2%}, clipfg {reported:.2%}")
+    print(f"top-1 of {len(truth)} images: plain loop {accuracy:.2%}, clipfg {reported:.2%}")
     print(f"predictions that differ: {len(differing)}")
     for path in differing:
         print(f"  {path}: plain {plain[path]}, clipfg {ours[path]}, true {truth[path]}")

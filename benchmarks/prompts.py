@@ -50,14 +50,14 @@ def main() -> None:
 
 
 def measure(encoders: dict[str, Encoder], names: list[str], rounds: int, cache_dir: Path) -> None:
-    contenders: dict[str, Callable[[], torch.Tensor]] = {}
+    specs: dict[str, Callable[[], torch.Tensor]] = {}
     for kind, encoder in encoders.items():
-        contenders[f"open_clip's builder, {kind}"] = lambda e=encoder: theirs(e, names)
-        contenders[f"clipfg, {kind}"] = lambda e=encoder: ours(e, names, None)
-    seconds: dict[str, list[float]] = {name: [] for name in contenders}
+        specs[f"open_clip's builder, {kind}"] = lambda e=encoder: theirs(e, names)
+        specs[f"clipfg, {kind}"] = lambda e=encoder: ours(e, names, None)
+    seconds: dict[str, list[float]] = {name: [] for name in specs}
     weights: dict[str, torch.Tensor] = {}
     for turn in range(rounds + 1):
-        for name, build in contenders.items():
+        for name, build in specs.items():
             took, weights[name] = timed(build)
             if turn:
                 seconds[name].append(took)

@@ -3,8 +3,8 @@
     python -m benchmarks.retrieval --dataset PHOTOS --model MODEL
 
 Photos lie in a folder per class, or a manifest labels them. The loop is what people write:
-transformers, NumPy, one text at a time, every picture embedded; its model has to be one that
-`transformers.AutoModel` loads. Both begin with nothing embedded and read the same pictures, every
+transformers, NumPy, one text at a time, every image embedded; its model has to be one that
+`transformers.AutoModel` loads. Both begin with nothing embedded and read the same images, every
 n-th with `--every n`. `--cache-dir` is for the second part alone, where only queries differ.
 """
 
@@ -29,7 +29,7 @@ from clipfg.types import Manifest
 from clipfg.workflows.failures import Failures
 from clipfg.workflows.index.run import store_in_memory
 from clipfg.workflows.retrieve.run import RetrieveRun, run_retrieve
-from clipfg.workflows.retrieve.search import Wish
+from clipfg.workflows.retrieve.search import SearchOptions
 
 Ranking = list[NDArray[np.bool_]]
 
@@ -45,8 +45,8 @@ def plain_loop(model: Path, manifest: Manifest) -> tuple[Ranking, float]:
     uris, labels = manifest.uris, manifest.labels
     rows = []
     for first in range(0, len(uris), 32):
-        pictures = [Image.open(uri).convert("RGB") for uri in uris[first : first + 32]]
-        inputs = processor(images=pictures, return_tensors="pt")
+        images = [Image.open(uri).convert("RGB") for uri in uris[first : first + 32]]
+        inputs = processor(images=images, return_tensors="pt")
         rows.append(net.get_image_features(**inputs).pooler_output.numpy())
     features = np.concatenate(rows)
     features /= np.linalg.norm(features, axis=1, keepdims=True)
@@ -64,7 +64,7 @@ def by_clipfg(settings: Settings, names: Sequence[str], raw: bool) -> tuple[Retr
         file.write("\n".join(names))
         file.flush()
         start = time.perf_counter()
-        run = run_retrieve([], settings, Wish(raw=raw), queries=Path(file.name))
+        run = run_retrieve([], settings, SearchOptions(raw=raw), queries=Path(file.name))
         return run, time.perf_counter() - start
 
 
@@ -84,10 +84,10 @@ def figures(ranked: Ranking) -> str:
 
 
 def thinned(dataset: str, every: int, folder: Path) -> Path:
-    """A table of every n-th picture with its label."""
+    """A table of every n-th image with its label."""
     manifest = load_dataset(dataset)
     assert manifest.classes is not None
-    path = folder / "pictures.csv"
+    path = folder / "images.csv"
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(["path", "label"])
@@ -97,12 +97,12 @@ def thinned(dataset: str, every: int, folder: Path) -> Path:
 
 
 def names_table(given: argparse.Namespace, folder: Path) -> None:
-    pictures = thinned(given.dataset, given.every, folder)
-    manifest = load_dataset(str(pictures))
+    images = thinned(given.dataset, given.every, folder)
+    manifest = load_dataset(str(images))
     assert manifest.classes is not None
     names = manifest.classes.names
     settings = Settings.resolve(
-        dataset=str(pictures),
+        dataset=str(images),
         model=f"hf:{given.model}",
         precision="fp32",
         cache_dir=folder / "cache",
@@ -113,7 +113,7 @@ def names_table(given: argparse.Namespace, folder: Path) -> None:
     first, seconds = by_clipfg(settings, names, raw=True)
     again, warm = by_clipfg(settings, names, raw=True)
     prompted, _ = by_clipfg(settings, names, raw=False)
-    print(f"{given.dataset}: {len(names)} class names over {len(manifest):,} pictures\n")
+    print(f"{given.dataset}: {len(names)} class names over {len(manifest):,} images\n")
     print(f"{'clipfg, names as they are':28} {figures(rankings(first))}   {seconds:7.1f} s")
     print(f"{'  the second time':28} {figures(rankings(again))}   {warm:7.1f} s")
     print(f"{'  with its prompts':28} {figures(rankings(prompted))}", flush=True)
@@ -125,7 +125,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--dataset", required=True)
     parser.add_argument("--model", required=True, help="the folder of a transformers model")
-    parser.add_argument("--every", type=int, default=1, help="take every n-th picture for names")
+    parser.add_argument("--every", type=int, default=1, help="take every n-th image for names")
     parser.add_argument("--cache-dir", type=Path, help="for composed queries; an empty one without")
     parser.add_argument("--only", choices=("names", "composed"))
     given = parser.parse_args()

@@ -30,9 +30,9 @@ NEGATIVES = 10
 
 @dataclass
 class Drawn:
-    """Pictures at 96 pixels, and the manifest's columns of the same rows."""
+    """Images at 96 pixels, and the manifest's columns of the same rows."""
 
-    pictures: NDArray[np.uint8]
+    images: NDArray[np.uint8]
     labels: NDArray[np.int64]
     unseen: NDArray[np.bool_]
     flowers: list[synthflora.Flower]
@@ -41,11 +41,11 @@ class Drawn:
 def drawn(split: str, count: int) -> Drawn:
     each = synthflora.flower.SPLITS.get(split)
     flowers = [synthflora.flower_at(0, split, index) for index in range(count)]
-    pictures = np.stack([np.asarray(synthflora.draw(f, synthflora.PICTURE_SIZE)) for f in flowers])
+    images = np.stack([np.asarray(synthflora.draw(f, synthflora.IMAGE_SIZE)) for f in flowers])
     labels = np.arange(count) // each if each else np.full(count, -1)
     table = synthflora.species()
     unseen = np.array([label >= 0 and not table[label].seen for label in labels])
-    return Drawn(pictures, labels, unseen, flowers)
+    return Drawn(images, labels, unseen, flowers)
 
 
 class Model:
@@ -56,13 +56,13 @@ class Model:
         self.side = self.net.visual.image_size[0]
 
     @torch.inference_mode()
-    def images(self, pictures: NDArray[np.uint8]) -> tuple[Tensor, Tensor]:
+    def images(self, images: NDArray[np.uint8]) -> tuple[Tensor, Tensor]:
         """Pooled features `[n, d]` and projected patch tokens `[n, p, d]`."""
         pooled, dense = [], []
-        for start in range(0, len(pictures), 250):
+        for start in range(0, len(images), 250):
             small = np.stack([
                 np.asarray(Image.fromarray(p).resize((self.side,) * 2, Image.Resampling.BICUBIC))
-                for p in pictures[start : start + 250]
+                for p in images[start : start + 250]
             ])  # fmt: skip
             pixels = torch.from_numpy(small).permute(0, 3, 1, 2).float() / 127.5 - 1
             features, tokens = self.net.visual(pixels)
@@ -85,7 +85,7 @@ def accuracy(scores: Tensor, data: Drawn) -> str:
 
 
 def class_means(features: Tensor, shots: int) -> Tensor:
-    """Unit-norm means `[c, d]` of the first `shots` pictures of each class."""
+    """Unit-norm means `[c, d]` of the first `shots` images of each class."""
     per_class = features.reshape(len(synthflora.species()), -1, features.shape[-1])[:, :shots]
     return functional.normalize(per_class.mean(dim=1), dim=-1)
 
@@ -111,10 +111,10 @@ def attribute_rows(model: Model, pooled: Tensor, free: Drawn) -> list[str]:
 
 
 def hard_negative_rows(model: Model, pooled: Tensor, free: Drawn) -> list[str]:
-    """The true caption against one with an attribute swapped; by picture, and by text alone.
+    """The true caption against one with an attribute swapped; by image, and by text alone.
 
     Pairs, not the true caption among ten wrong ones: it is the one in the middle of its own
-    swaps, and a reader of texts alone would find it there without a picture.
+    swaps, and a reader of texts alone would find it there without an image.
     """
     rng = np.random.default_rng(0)
     true = model.texts([long_caption(f.traits, i) for i, f in enumerate(free.flowers)])
@@ -124,15 +124,15 @@ def hard_negative_rows(model: Model, pooled: Tensor, free: Drawn) -> list[str]:
         for text in synthflora.hard_negatives(f.traits, rng, NEGATIVES, style=i)
     ])  # fmt: skip
     apart = true[:, None] - swapped.reshape(len(true), NEGATIVES, -1)
-    by_picture = torch.einsum("nd,nkd->nk", pooled, apart) > 0
+    by_image = torch.einsum("nd,nkd->nk", pooled, apart) > 0
     half = len(true) // 2
     seen, held_out = apart[:half].flatten(0, 1).numpy(), apart[half:].flatten(0, 1).numpy()
     sign = np.where(np.arange(len(seen)) % 2, 1, -1)
     blind = LogisticRegression(max_iter=2000, fit_intercept=False).fit(seen * sign[:, None], sign)
-    picture = 100 * by_picture.float().mean()
+    image = 100 * by_image.float().mean()
     text = 100 * (blind.decision_function(held_out) > 0).mean()
     return [
-        f"true caption or one swap, by picture    {picture:5.1f}  (chance 50)",
+        f"true caption or one swap, by image    {image:5.1f}  (chance 50)",
         f"true caption or one swap, text alone    {text:5.1f}",
     ]
 
@@ -140,7 +140,7 @@ def hard_negative_rows(model: Model, pooled: Tensor, free: Drawn) -> list[str]:
 def pointing_rows(model: Model, dense: Tensor, free: Drawn) -> list[str]:
     """How often the patch most similar to a part's phrase has its centre inside such a part."""
     grid = round(dense.shape[1] ** 0.5)
-    centres = (np.arange(grid) + 0.5) * synthflora.PICTURE_SIZE / grid
+    centres = (np.arange(grid) + 0.5) * synthflora.IMAGE_SIZE / grid
     hits: dict[str, list[bool]] = {}
     chance: dict[str, list[float]] = {}
     for flower, tokens in zip(free.flowers, dense, strict=True):
@@ -163,16 +163,16 @@ def pointing_rows(model: Model, dense: Tensor, free: Drawn) -> list[str]:
     ]
 
 
-def histograms(pictures: NDArray[np.uint8]) -> Tensor:
-    """Root of each picture's colour histogram, 8 by 8 by 8 cells: all colour and no form."""
-    cells = (pictures // 32).astype(np.int64) @ [64, 8, 1]
+def histograms(images: NDArray[np.uint8]) -> Tensor:
+    """Root of each image's colour histogram, 8 by 8 by 8 cells: all colour and no form."""
+    cells = (images // 32).astype(np.int64) @ [64, 8, 1]
     counts = np.stack([np.bincount(c.ravel(), minlength=512) for c in cells])
     return functional.normalize(torch.from_numpy(np.sqrt(counts)).float(), dim=-1)
 
 
 def control_rows(train: Drawn, test: Drawn) -> list[str]:
-    means = class_means(histograms(train.pictures), 16)
-    by_colour = accuracy(histograms(test.pictures) @ means.T, test)
+    means = class_means(histograms(train.images), 16)
+    by_colour = accuracy(histograms(test.images) @ means.T, test)
     species = synthflora.species()
     colours = Counter(s.traits.colour for s in species)
     oracle = np.mean([1 / colours[s.traits.colour] for s in species])
@@ -184,9 +184,9 @@ def control_rows(train: Drawn, test: Drawn) -> list[str]:
 
 def rows(folder: Path, train: Drawn, test: Drawn, free: Drawn) -> list[str]:
     model = Model(folder)
-    support, _ = model.images(train.pictures)
-    pooled, _ = model.images(test.pictures)
-    free_pooled, free_dense = model.images(free.pictures)
+    support, _ = model.images(train.images)
+    pooled, _ = model.images(test.images)
+    free_pooled, free_dense = model.images(free.images)
     weights = class_weights(model)
     names = model.texts([f"a photo of {s.name}" for s in synthflora.species()])
     table = [

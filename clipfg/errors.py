@@ -25,7 +25,7 @@ class DataError(ClipfgError):
 
 
 class ItemError(ClipfgError):
-    """One picture that cannot be used; the run records it and goes on unless it is strict."""
+    """One image that cannot be used; the run records it and goes on unless it is strict."""
 
 
 class MissingError(ClipfgError):

@@ -1,7 +1,7 @@
-"""Write the pages and the pictures that come from the code.
+"""Write the pages and the images that come from the code.
 
-`python -m docs.generate` writes the pages; `--check` fails when one is out of date; `--pictures`
-draws the README's pictures again (it runs `clipfg zeroshot` on the built-in data).
+`python -m docs.generate` writes the pages; `--check` fails when one is out of date; `--images`
+draws the README's images again (it runs `clipfg zeroshot` on the built-in data).
 """
 
 import os
@@ -36,7 +36,7 @@ stands in a table named after a command is that command's alone:
     strategy = "margin"
 
 A run folder holds `config.json` (the options as resolved), `results.json` (the figures),
-`predictions.parquet` (a row per picture), `failures.jsonl` (what was skipped, and why), `log.txt`
+`predictions.parquet` (a row per image), `failures.jsonl` (what was skipped, and why), `log.txt`
 and, with `--html`, `report.html`. Files get their names when the run has come to its end.
 """
 
@@ -85,7 +85,7 @@ def pages() -> dict[Path, str]:
     return {DOCS / "command-line.md": command_line_page(), DOCS / "data.md": data_page()}
 
 
-def draw_pictures(folder: Path) -> None:
+def draw_images(folder: Path) -> None:
     """`synthflora.jpg`, six drawn flowers, and `zeroshot.svg`, what the main job prints."""
     from PIL import Image
     from rich.console import Console
@@ -95,9 +95,9 @@ def draw_pictures(folder: Path) -> None:
 
     folder.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as place:
-        pictures = synthflora.export(Path(place) / "flowers", n=6, size=SIDE)
-        strip = Image.new("RGB", (len(pictures) * (SIDE + GAP) - GAP, SIDE), "white")
-        for column, path in enumerate(pictures):
+        images = synthflora.export(Path(place) / "flowers", n=6, size=SIDE)
+        strip = Image.new("RGB", (len(images) * (SIDE + GAP) - GAP, SIDE), "white")
+        for column, path in enumerate(images):
             strip.paste(Image.open(path), (column * (SIDE + GAP), 0))
         strip.save(folder / "synthflora.jpg", quality=88)
         run = zeroshot("synthflora", output=Path(place) / "run", precision="fp32")
@@ -111,8 +111,8 @@ def draw_pictures(folder: Path) -> None:
 
 def main() -> int:
     """Write the pages, or with `--check` name those that are out of date."""
-    if "--pictures" in sys.argv:
-        draw_pictures(DOCS / "images")
+    if "--images" in sys.argv:
+        draw_images(DOCS / "images")
     stale = [
         path for path, text in pages().items() if not path.exists() or path.read_text() != text
     ]

@@ -28,9 +28,9 @@ def isolated(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monke
 
 @pytest.fixture(scope="session")
 def shared() -> Path:
-    """The folder of real pictures and the real encoder, which the project does not contain."""
+    """The folder of real images and the real encoder, which the project does not contain."""
     if not (SHARED / "models").is_dir():
-        pytest.skip("the real pictures and the real encoder are not there (../shared)")
+        pytest.skip("the real images and the real encoder are not there (../shared)")
     return SHARED
 
 

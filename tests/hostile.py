@@ -1,4 +1,4 @@
-"""A folder with every kind of bad picture that people have, and the odd ones that are good."""
+"""A folder with every kind of bad image that people have, and the odd ones that are good."""
 
 import struct
 import zlib
@@ -9,11 +9,11 @@ import numpy as np
 from PIL import Image
 
 WIDE = (96, 64)
-"""Width and height of the ordinary pictures here."""
+"""Width and height of the ordinary images here."""
 
 
 def scene(size: tuple[int, int] = WIDE) -> Image.Image:
-    """A smooth picture whose left is red, right is blue and top is bright: turns can be seen."""
+    """A smooth image whose left is red, right is blue and top is bright: turns can be seen."""
     width, height = size
     x = np.linspace(0, 1, width)[None, :]
     y = np.linspace(1, 0.4, height)[:, None]
@@ -21,9 +21,9 @@ def scene(size: tuple[int, int] = WIDE) -> Image.Image:
     return Image.fromarray(np.rint(rgb * 255).astype(np.uint8))
 
 
-def encode(picture: Image.Image, kind: str, **options: object) -> bytes:
+def encode(image: Image.Image, kind: str, **options: object) -> bytes:
     buffer = BytesIO()
-    picture.save(buffer, kind, **options)
+    image.save(buffer, kind, **options)
     return buffer.getvalue()
 
 
@@ -32,7 +32,7 @@ def png_chunk(kind: bytes, data: bytes) -> bytes:
 
 
 def bomb(side: int) -> bytes:
-    """A valid PNG header that promises `side` x `side` pixels, in a few hundred bytes."""
+    """A valid PNG header that guarantees `side` x `side` pixels, in a few hundred bytes."""
     header = struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)
     body = zlib.compress(b"\0" * 100_000)
     return b"".join(
@@ -64,10 +64,10 @@ def deep_grey() -> Image.Image:
 
 
 def see_through() -> Image.Image:
-    """A palette picture, black where it is transparent."""
-    picture = scene().quantize(16)
-    picture.putpalette([0, 0, 0, *picture.getpalette()[3:48]])
-    return picture
+    """A palette image, black where it is transparent."""
+    image = scene().quantize(16)
+    image.putpalette([0, 0, 0, *image.getpalette()[3:48]])
+    return image
 
 
 def make_hostile_folder(root: Path) -> dict[str, bool]:
@@ -98,7 +98,7 @@ def make_hostile_folder(root: Path) -> dict[str, bool]:
         "truncated.jpg": jpeg[: len(jpeg) // 2],
         "truncated.png": encode(scene(), "PNG")[:-200],
         "empty.jpg": b"",
-        "text.jpg": b"this is not a picture\n",
+        "text.jpg": b"this is not an image\n",
         "page.png": b"<!doctype html><title>404</title>",
         "bomb.png": bomb(50_000),
     }

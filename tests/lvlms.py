@@ -7,8 +7,8 @@ from typing import Any
 import torch
 
 CORPUS = [
-    "Name what each picture shows. Answer with the name alone.",
-    "What is shown in this picture? User: Assistant: Sea holly, red-winged blackbird, Owl, owl",
+    "Name what each image shows. Answer with the name alone.",
+    "What is shown in this image? User: Assistant: Sea holly, red-winged blackbird, Owl, owl",
     "A. rose B. lily C. owl D. Sea holly Answer with the letter alone.",
 ]
 
@@ -105,7 +105,7 @@ def _qwen_text(words: Any) -> dict[str, Any]:
 
 
 def qwen2_vl(folder: Path) -> Path:
-    """Qwen2-VL: rotary positions in three dimensions, pictures of any size."""
+    """Qwen2-VL: rotary positions in three dimensions, images of any size."""
     from transformers import Qwen2VLConfig, Qwen2VLForConditionalGeneration
 
     torch.manual_seed(1)
@@ -117,7 +117,7 @@ def qwen2_vl(folder: Path) -> Path:
 
 
 def qwen2_5_vl(folder: Path) -> Path:
-    """Qwen2.5-VL: window attention in the picture tower."""
+    """Qwen2.5-VL: window attention in the image tower."""
     from transformers import (
         Qwen2_5_VLConfig,
         Qwen2_5_VLForConditionalGeneration,
@@ -139,7 +139,7 @@ VISION |= {"num_attention_heads": 2, "image_size": 32, "patch_size": 8}
 
 
 def idefics2(folder: Path) -> Path:
-    """Idefics2: a perceiver's fixed number of tokens a picture, Mistral's tokenizer and window."""
+    """Idefics2: a perceiver's fixed number of tokens an image, Mistral's tokenizer and window."""
     from transformers import (
         Idefics2Config,
         Idefics2ForConditionalGeneration,
@@ -149,10 +149,10 @@ def idefics2(folder: Path) -> Path:
 
     torch.manual_seed(3)
     words = tokenizer(IDEFICS_TOKENS[:3], sentencepiece=True)
-    picture = Idefics2ImageProcessor(
+    image = Idefics2ImageProcessor(
         do_image_splitting=False, size={"shortest_edge": 16, "longest_edge": 32}
     )
-    processor = Idefics2Processor(picture, words, image_seq_len=4)
+    processor = Idefics2Processor(image, words, image_seq_len=4)
     text = TEXT | {"model_type": "mistral", "vocab_size": len(words), "sliding_window": 40}
     perceiver = {"resampler_n_latents": 4, "resampler_depth": 1, "resampler_n_heads": 2}
     perceiver |= {"resampler_head_dim": 8, "num_key_value_heads": 1, "hidden_size": 32}
@@ -166,12 +166,12 @@ def idefics2(folder: Path) -> Path:
 
 
 def _tiles(kind: Any) -> Any:
-    """An image processor that cuts a picture into tiles of 32 pixels and adds the whole."""
+    """An image processor that cuts an image into tiles of 32 pixels and adds the whole."""
     return kind(size={"longest_edge": 64}, max_image_size={"longest_edge": 32})
 
 
 def idefics3(folder: Path) -> Path:
-    """Idefics3, which the first SmolVLM is too: tiles and the whole picture."""
+    """Idefics3, which the first SmolVLM is too: tiles and the whole image."""
     from transformers import (
         Idefics3Config,
         Idefics3ForConditionalGeneration,

@@ -11,7 +11,7 @@ from clipfg.types import Manifest
 
 
 def drawn(split: str, classes: int, per_class: int) -> Manifest:
-    """The first pictures of the first classes of a split of the built-in data."""
+    """The first images of the first classes of a split of the built-in data."""
     manifest = load_dataset("synthflora").select(split)
     labels = manifest.labels.tolist()
     first = list(dict.fromkeys(labels))[:classes]
@@ -26,7 +26,7 @@ def _of(labels: list[int], label: int) -> list[int]:
 
 
 def store_of(manifest: Manifest, path: Path) -> KeyStore:
-    """Its pictures by the built-in encoder, saved to `path`."""
+    """Its images by the built-in encoder, saved to `path`."""
     encoder = load_encoder("builtin:florette", precision="fp32", device="cpu")
     store = KeyStore.of(
         manifest.table.select(["id", "uri", "split", "label"]),
@@ -41,7 +41,7 @@ def store_of(manifest: Manifest, path: Path) -> KeyStore:
 
 
 def photos_of(manifest: Manifest, folder: Path) -> list[Path]:
-    """Its pictures as files, in a folder for each class."""
+    """Its images as files, in a folder for each class."""
     assert manifest.classes is not None
     paths = []
     for number, (uri, label) in enumerate(zip(manifest.uris, manifest.labels, strict=True)):

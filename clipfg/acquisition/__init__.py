@@ -1,1 +1,1 @@
-"""Active learning: which pictures are worth a label."""
+"""Active learning: which images are worth a label."""

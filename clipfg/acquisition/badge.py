@@ -1,19 +1,19 @@
-"""BADGE: pictures that would move the classifier far, and each elsewhere."""
+"""BADGE: images that would move the classifier far, and each elsewhere."""
 
 import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from clipfg.acquisition.base import Unlabelled
+from clipfg.acquisition.base import UnlabelledPool
 from clipfg.acquisition.random import random
 from clipfg.functional.kmeans import draw_apart
 
 
-def badge(pool: Unlabelled, budget: int) -> Int[Tensor, " b"]:
-    """k-means++ over gradient embeddings; without probabilities random pictures.
+def badge(pool: UnlabelledPool, budget: int) -> Int[Tensor, " b"]:
+    """k-means++ over gradient embeddings; without probabilities random images.
 
     The embedding `g = (p - e_y) x^T`, with `y` the likeliest class, is the gradient of the loss by
-    a last layer if `y` were the label. It has `c d` numbers a picture and is never held:
+    a last layer if `y` were the label. It has `c d` numbers an image and is never held:
     `<g, g'> = <p - e_y, p' - e_y'> <x, x'>`. The first is the longest, as the authors' code has it.
 
     Source: Ash et al. 2020, arXiv:1906.03671, algorithm 1.

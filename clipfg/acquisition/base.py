@@ -11,17 +11,17 @@ from clipfg.registry import Registry
 
 
 @dataclass(frozen=True)
-class Unlabelled:
-    """Pictures without a label, and what is known beside them.
+class UnlabelledPool:
+    """Images without a label, and what is known beside them.
 
     Parameters
     ----------
     features
-        Unit-norm rows `[n, d]` of the pictures that may be asked about.
+        Unit-norm rows `[n, d]` of the images that may be asked about.
     labelled
         Unit-norm rows `[m, d]` of those that have a label already; there may be none.
     probabilities
-        Of every class for each picture, calibrated; None where nothing is known of the classes.
+        Of every class for each image, calibrated; None where nothing is known of the classes.
     seed
         Of everything random.
     """
@@ -42,12 +42,12 @@ class Unlabelled:
 
 
 class Strategy(Protocol):
-    """Positions of `budget` different pictures (or all there are), the first to ask about first.
+    """Positions of `budget` different images (or all there are), the first to ask about first.
 
-    No label of a picture asked about can reach it. Raises `UsageError` for a budget below 1.
+    No label of an image asked about can reach it. Raises `UsageError` for a budget below 1.
     """
 
-    def __call__(self, pool: Unlabelled, budget: int) -> Int[Tensor, " b"]:
+    def __call__(self, pool: UnlabelledPool, budget: int) -> Int[Tensor, " b"]:
         """What to label next."""
         ...
 

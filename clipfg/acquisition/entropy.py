@@ -1,14 +1,14 @@
-"""Entropy: the pictures whose probabilities are spread most evenly."""
+"""Entropy: the images whose probabilities are spread most evenly."""
 
 from jaxtyping import Int
 from torch import Tensor
 
-from clipfg.acquisition.base import Unlabelled
+from clipfg.acquisition.base import UnlabelledPool
 from clipfg.acquisition.random import random
 from clipfg.functional.uncertainty import entropy_uncertainty
 
 
-def entropy(pool: Unlabelled, budget: int) -> Int[Tensor, " b"]:
+def entropy(pool: UnlabelledPool, budget: int) -> Int[Tensor, " b"]:
     """The largest entropies; without probabilities nothing is less sure, so random ones.
 
     Source: Settles 2009, Active Learning Literature Survey, section 3.1.

@@ -1,16 +1,16 @@
-"""k-center: pictures that leave no other far from all that are labelled."""
+"""k-center: images that leave no other far from all that are labelled."""
 
 from jaxtyping import Int
 from torch import Tensor
 
-from clipfg.acquisition.base import Unlabelled
+from clipfg.acquisition.base import UnlabelledPool
 from clipfg.functional.farthest_first import farthest_first
 
 
-def k_center(pool: Unlabelled, budget: int) -> Int[Tensor, " b"]:
-    """Farthest-first traversal, labelled pictures counting as covered.
+def k_center(pool: UnlabelledPool, budget: int) -> Int[Tensor, " b"]:
+    """Farthest-first traversal, labelled images counting as covered.
 
-    Each next picture is the one whose largest cosine with labelled and chosen ones is least. With
+    Each next image is the one whose largest cosine with labelled and chosen ones is least. With
     nothing labelled it begins nearest the mean. What lies far from everything comes first, outliers
     among it: coverage in the worst case, not on average.
 

@@ -1,4 +1,4 @@
-"""How much of the data lies near what is labelled, and the pictures that add most to it."""
+"""How much of the data lies near what is labelled, and the images that add most to it."""
 
 import torch
 from jaxtyping import Float, Int
@@ -7,10 +7,10 @@ from torch import Tensor
 from clipfg.functional.neighbours import nearest_neighbours
 
 SAMPLE = 3_000
-"""Pictures from which the radius is told."""
+"""Images from which the radius is told."""
 SHARE = 0.7
 MOST = 10_000
-"""Pictures that stand for the pool, as what is covered and as what may be chosen: beyond, a random
+"""Images that stand for the pool, as what is covered and as what may be chosen: beyond, a random
 part of it. A matrix of so many squared takes 400 MB."""
 
 
@@ -50,7 +50,7 @@ def greedy_coverage(
 
 
 def cell_radius(x: Float[Tensor, "n d"], labels: int, generator: torch.Generator) -> float:
-    """0.7 of the median distance to the farthest of the `n / labels` pictures nearest to one.
+    """0.7 of the median distance to the farthest of the `n / labels` images nearest to one.
 
     So many does a label stand for; as labels grow in number the radius shrinks. The factor was
     chosen by the test accuracy of replays on Caltech101, where 0.5 to 1 differ little, with a look

@@ -1,14 +1,14 @@
-"""Margin: the pictures whose two likeliest classes are closest."""
+"""Margin: the images whose two likeliest classes are closest."""
 
 from jaxtyping import Int
 from torch import Tensor
 
-from clipfg.acquisition.base import Unlabelled
+from clipfg.acquisition.base import UnlabelledPool
 from clipfg.acquisition.random import random
 from clipfg.functional.uncertainty import margin_uncertainty
 
 
-def margin(pool: Unlabelled, budget: int) -> Int[Tensor, " b"]:
+def margin(pool: UnlabelledPool, budget: int) -> Int[Tensor, " b"]:
     """The largest `1 - (p_1 - p_2)`; without probabilities nothing is less sure, so random ones.
 
     Neighbours are unsure together, so that a large budget is partly spent on asking twice.

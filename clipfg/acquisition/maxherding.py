@@ -1,15 +1,15 @@
-"""MaxHerding: pictures near as many others as possible that nothing labelled is near to."""
+"""MaxHerding: images near as many others as possible that nothing labelled is near to."""
 
 import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from clipfg.acquisition.base import Unlabelled
+from clipfg.acquisition.base import UnlabelledPool
 from clipfg.acquisition.kernel_coverage import cell_radius, greedy_coverage
 
 
-def maxherding(pool: Unlabelled, budget: int) -> Int[Tensor, " b"]:
-    """Greedily maximise the mean over the pool of the kernel with the nearest labelled picture.
+def maxherding(pool: UnlabelledPool, budget: int) -> Int[Tensor, " b"]:
+    """Greedily maximise the mean over the pool of the kernel with the nearest labelled image.
 
     What is typical of a part of the data that has no label comes first, so that every class is met
     soon; outliers come last. No probabilities are needed. The radius is that of `cell_radius`.

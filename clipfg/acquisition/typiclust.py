@@ -1,10 +1,10 @@
-"""TypiClust: the most typical picture of each part of the data that has no label yet."""
+"""TypiClust: the most typical image of each part of the data that has no label yet."""
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from clipfg.acquisition.base import Unlabelled
+from clipfg.acquisition.base import UnlabelledPool
 from clipfg.functional.kmeans import kmeans
 
 NEIGHBOURS = 20
@@ -12,11 +12,11 @@ MOST_CLUSTERS = 500
 LEAST_MEMBERS = 5
 
 
-def typiclust(pool: Unlabelled, budget: int) -> Int[Tensor, " b"]:
-    """Cluster everything, then ask about the most typical picture of cluster after cluster.
+def typiclust(pool: UnlabelledPool, budget: int) -> Int[Tensor, " b"]:
+    """Cluster everything, then ask about the most typical image of cluster after cluster.
 
     There are as many clusters as labels there will be, at most 500; those with the fewest labels
-    come first, of these the largest; ones of fewer than five pictures last.
+    come first, of these the largest; ones of fewer than five images last.
 
     Source: Hacohen et al. 2022, arXiv:2202.02794, algorithm 1, with k-means on these features.
     """

@@ -1,19 +1,19 @@
-"""UHerding: as MaxHerding, where each picture to be covered counts as much as it is unsure."""
+"""UHerding: as MaxHerding, where each image to be covered counts as much as it is unsure."""
 
 import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from clipfg.acquisition.base import Unlabelled
+from clipfg.acquisition.base import UnlabelledPool
 from clipfg.acquisition.kernel_coverage import cell_radius, greedy_coverage
 from clipfg.acquisition.maxherding import maxherding
 from clipfg.functional.uncertainty import margin_uncertainty
 
 
-def uherding(pool: Unlabelled, budget: int) -> Int[Tensor, " b"]:
+def uherding(pool: UnlabelledPool, budget: int) -> Int[Tensor, " b"]:
     """Greedily maximise the kernel coverage weighted by `1 + u`, with `u = 1 - (p_1 - p_2)`.
 
-    The paper weights by `u` alone. With few labels a picture of a class that has none is often
+    The paper weights by `u` alone. With few labels an image of a class that has none is often
     named with confidence, and would not be covered: hence the 1. Without probabilities it is
     MaxHerding.
 

@@ -50,7 +50,7 @@ def coreset(
         bool,
         typer.Option(
             "--stream",
-            help="Look at each picture once, as it is embedded (keco-online).",
+            help="Look at each image once, as it is embedded (keco-online).",
             rich_help_panel=CORESET,
         ),
     ] = False,
@@ -90,10 +90,10 @@ def coreset(
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
 ) -> int:
-    """Condense labelled pictures to a few keys of each class: a small key store.
+    """Condense labelled images to a few keys of each class: a small key store.
 
     The train split of --dataset or --store is condensed to the store --output, whose items are
-    real pictures. With --compare, or several strategies or budgets, each is measured on the test
+    real images. With --compare, or several strategies or budgets, each is measured on the test
     split instead: a table, curve.png and results.json in a run folder, beside class means and the
     full support.
     """

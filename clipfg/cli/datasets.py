@@ -67,12 +67,12 @@ def pull(
 
 @app.command("draw")
 def draw(
-    folder: Annotated[Path, typer.Argument(help="Where the pictures go.")],
+    folder: Annotated[Path, typer.Argument(help="Where the images go.")],
     count: Annotated[int, typer.Option("--count", "-n", min=1, help="How many.")] = 8,
     size: Annotated[int, typer.Option(min=16, max=2048, help="Side in pixels.")] = 256,
     seed: options.Seed = None,
 ) -> None:
-    """Draw pictures of the built-in synthflora, and the list of its class names."""
+    """Draw images of the built-in synthflora, and the list of its class names."""
     from clipfg.workflows.catalogue.datasets import draw_synthflora
 
     settings = options.resolve("datasets", {"seed": seed})

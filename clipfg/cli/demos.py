@@ -17,7 +17,7 @@ SHOWN = 5
 
 
 def demos(
-    photo: Annotated[Path, typer.Argument(metavar="PHOTO", help="A picture.")],
+    photo: Annotated[Path, typer.Argument(metavar="PHOTO", help="An image.")],
     store: options.Store = None,
     shots: options.ShownShots = None,
     strategy: options.DemoStrategy = None,
@@ -39,7 +39,7 @@ def demos(
         bool,
         typer.Option(
             "--data-urls",
-            help="Put small copies of the pictures into the prompt, not their paths.",
+            help="Put small copies of the images into the prompt, not their paths.",
             rich_help_panel=options.DEMONSTRATIONS,
         ),
     ] = False,
@@ -67,7 +67,7 @@ def demos(
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
 ) -> int:
-    """Choose labelled pictures of a store that help a language model name a photo.
+    """Choose labelled images of a store that help a language model name a photo.
 
     Prints them as a table on a terminal, and elsewhere the ready prompt as JSON. With --lvlm the
     model answers: every candidate is scored by its mean log-probability a token.

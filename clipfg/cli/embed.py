@@ -11,7 +11,7 @@ from clipfg.cli import options
 
 def embed(
     data: Annotated[
-        str, typer.Argument(metavar="DATA", help="A data name, a folder, a manifest or a picture.")
+        str, typer.Argument(metavar="DATA", help="A data name, a folder, a manifest or an image.")
     ],
     output: options.Output = None,
     data_root: options.DataRoot = None,

@@ -1,4 +1,4 @@
-"""`clipfg fewshot`: heads that learn from a few labelled pictures, compared, and the best kept."""
+"""`clipfg fewshot`: heads that learn from a few labelled images, compared, and the best kept."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def fewshot(
         typer.Option(
             "--shots",
             metavar="LIST",
-            help="Pictures of each class to learn from (default: 1,2,4,8,16), `all` among them.",
+            help="Images of each class to learn from (default: 1,2,4,8,16), `all` among them.",
             rich_help_panel=LEARNING,
         ),
     ] = None,
@@ -47,7 +47,7 @@ def fewshot(
         typer.Option(
             "--support",
             metavar="FILE",
-            help="Learn from these pictures: ids, one a line, or a CSV/JSONL of id, label.",
+            help="Learn from these images: ids, one a line, or a CSV/JSONL of id, label.",
             rich_help_panel=LEARNING,
         ),
     ] = None,
@@ -108,7 +108,7 @@ def fewshot(
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
 ) -> int:
-    """Learn classes from a few labelled pictures each, and say how well that goes.
+    """Learn classes from a few labelled images each, and say how well that goes.
 
     Supports are drawn from the train split by seeds and the heads judged on the test split, beside
     zero-shot. Every choice that a head makes is made on its support. The run folder gets the

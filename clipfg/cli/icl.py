@@ -39,9 +39,9 @@ def icl(
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
 ) -> int:
-    """Name labelled pictures from demonstrations out of a store, and say how well that went.
+    """Name labelled images from demonstrations out of a store, and say how well that went.
 
-    Beside the language model stand, on the same pictures, the vote of the labels shown and
+    Beside the language model stand, on the same images, the vote of the labels shown and
     zero-shot. Without --lvlm, those two alone. Answers are kept: run it again and it goes on.
     """
     settings = options.resolve("icl", dict(locals()))
@@ -50,10 +50,10 @@ def icl(
     from clipfg.cli.output import chosen_format, print_rows
     from clipfg.workflows.icl.run import run_icl
 
-    with progress_bar("Pictures") as progress:
+    with progress_bar("Images") as progress:
         run = run_icl(settings, progress=progress)
     form = chosen_format(settings.format)
-    title = "On the same pictures, each against the first"
+    title = "On the same images, each against the first"
     print_rows(run.shown() if form == "table" else run.rows(), form, title=title)
     for remark in run.remarks:
         stderr().print(remark, markup=False, soft_wrap=True)

@@ -61,7 +61,7 @@ def build(
     """Make the store hold DATA and nothing else.
 
     All splits are taken unless one is named. A store of the same encoder is replaced in one step,
-    and nothing is embedded twice. Pictures that fail are listed in failures.jsonl in the store.
+    and nothing is embedded twice. Images that fail are listed in failures.jsonl in the store.
     """
     given = dict(locals())
     given["dataset"] = given.pop("data")

@@ -39,7 +39,7 @@ def lint(
         bool,
         typer.Option(
             "--html",
-            help="Also write lint.html, pictures side by side.",
+            help="Also write lint.html, images side by side.",
             rich_help_panel=options.OUTPUT,
         ),
     ] = False,
@@ -48,7 +48,7 @@ def lint(
 ) -> int:
     """Find copies, leaks between splits, labels likely wrong, outliers and troublesome classes.
 
-    Pictures that cannot be read, one picture in two splits or with two labels, and two classes of
+    Images that cannot be read, one image in two splits or with two labels, and two classes of
     one name are errors; near copies, doubtful labels, outliers and all else are warnings, which
     want a look. Exit code 1 when there are errors, 0 for warnings alone.
     """
@@ -69,7 +69,7 @@ def lint(
         print_rows(rows, form)
     elif rows:
         counts = [{"found": n, "what": KINDS[kind]} for kind, n in run.counts.items()]
-        print_rows(counts, form, title=f"{run.done:,} pictures")
+        print_rows(counts, form, title=f"{run.done:,} images")
         for kind, count in run.counts.items():
             worst = [row for row in rows if row["kind"] == kind][:SHOWN]
             shown = [{key: row[key] for key in ("id", "other", "what")} for row in worst]

@@ -121,7 +121,7 @@ Precision = Annotated[
 ]
 BatchSize = Annotated[
     int | None,
-    typer.Option("--batch-size", help="Pictures per forward pass.", rich_help_panel=ENCODER),
+    typer.Option("--batch-size", help="Images per forward pass.", rich_help_panel=ENCODER),
 ]
 Workers = Annotated[
     int | None, typer.Option("--workers", help="Decoding threads.", rich_help_panel=RUN)
@@ -184,7 +184,7 @@ Format = Annotated[
 ]
 TopK = Annotated[
     int | None,
-    typer.Option("--top-k", "-k", help="Answers kept per picture.", rich_help_panel=OUTPUT),
+    typer.Option("--top-k", "-k", help="Answers kept per image.", rich_help_panel=OUTPUT),
 ]
 ShownShots = Annotated[
     str | None,
@@ -241,7 +241,7 @@ Question = Annotated[
     typer.Option(
         "--question",
         metavar="TEXT",
-        help="Said after each picture.",
+        help="Said after each image.",
         rich_help_panel=DEMONSTRATIONS,
     ),
 ]
@@ -293,7 +293,7 @@ Unknown = Annotated[
     bool | None,
     typer.Option(
         "--unknown",
-        help="Tell pictures that belong to none of the classes.",
+        help="Tell images that belong to none of the classes.",
         rich_help_panel=CONFIDENCE,
     ),
 ]

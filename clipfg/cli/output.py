@@ -190,7 +190,7 @@ def print_predictions(path: Path, format: str | None, *, shown: int) -> None:
 
 def _prediction_row(row: Row) -> Row:
     """The answer, and what else it might be: of the others, those worth a word."""
-    cells = {"picture": row["id"]}
+    cells = {"image": row["id"]}
     if "answer" in row or "unknown" in row:
         cells["answer"] = _answer(row)
     cells |= {"prediction": row["prediction"], "sure": f"{row['probability']:.0%}"}

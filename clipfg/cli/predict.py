@@ -15,7 +15,7 @@ SHOWN = 40
 
 def predict(
     photos: Annotated[
-        list[Path], typer.Argument(metavar="PHOTOS", help="Pictures, or folders of them.")
+        list[Path], typer.Argument(metavar="PHOTOS", help="Images, or folders of them.")
     ],
     classes: options.Classes = None,
     head: Annotated[
@@ -51,7 +51,7 @@ def predict(
 
     The classes come from --classes (names are enough), or from a head saved earlier. A head that
     `clipfg fewshot` saved knows how sure it may be: it can abstain, name several classes that
-    hold the true one as often as you ask, and tell pictures of no class.
+    hold the true one as often as you ask, and tell images of no class.
     """
     given = dict(locals())
     paths = given.pop("photos")

@@ -1,4 +1,4 @@
-"""`clipfg retrieve`: the pictures nearest to texts and photos."""
+"""`clipfg retrieve`: the images nearest to texts and photos."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ def retrieve(
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
 ) -> int:
-    """Find the pictures nearest to texts and photos, in a store or straight in a data set.
+    """Find the images nearest to texts and photos, in a store or straight in a data set.
 
     Texts and photos given together are one query. Names go through the prompts of --prompts,
     sentences are used as they are. Without --store, --dataset is embedded, or read from the cache.
@@ -125,10 +125,10 @@ def retrieve(
     from clipfg.cli.console import progress_bar, stderr
     from clipfg.workflows.retrieve.page import page_path, write_page
     from clipfg.workflows.retrieve.run import run_retrieve, searched_in
-    from clipfg.workflows.retrieve.search import DUPLICATE, Wish
+    from clipfg.workflows.retrieve.search import DUPLICATE, SearchOptions
 
     settings = searched_in(settings, store, dataset)
-    wish = Wish(
+    wish = SearchOptions(
         weight=weight,
         negated=tuple(negated or ()),
         raw=raw,
@@ -142,7 +142,7 @@ def retrieve(
     if html is not None:
         path = page_path(html, run)
         missing = write_page(run, wish, path)
-        gaps = f" ({missing:,} pictures could not be read)" if missing else ""
+        gaps = f" ({missing:,} images could not be read)" if missing else ""
         stderr().print(f"Page: {path}{gaps}", soft_wrap=True)
     return run.exit_code
 

@@ -1,4 +1,4 @@
-"""`clipfg suggest`: which pictures to label next."""
+"""`clipfg suggest`: which images to label next."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def suggest(
     budget: Annotated[
         int | None,
         typer.Option(
-            "--budget", "-n", help="Pictures to label (default: 20).", rich_help_panel=LEARNING
+            "--budget", "-n", help="Images to label (default: 20).", rich_help_panel=LEARNING
         ),
     ] = None,
     strategy: Annotated[
@@ -47,7 +47,7 @@ def suggest(
             "--labelled",
             metavar="FILE",
             help="What has a label: ids, one a line, or a CSV/JSONL of id, label, such as a filled"
-            " in suggestions.csv. Labels of other pictures are not looked at.",
+            " in suggestions.csv. Labels of other images are not looked at.",
             rich_help_panel=LEARNING,
         ),
     ] = None,
@@ -56,7 +56,7 @@ def suggest(
         typer.Option(
             "--own-labels",
             metavar="FOLDER",
-            help="Your own labelled pictures: a folder per class.",
+            help="Your own labelled images: a folder per class.",
             rich_help_panel=LEARNING,
         ),
     ] = None,
@@ -94,9 +94,9 @@ def suggest(
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
 ) -> int:
-    """Rank the pictures without a label by what labelling them is worth.
+    """Rank the images without a label by what labelling them is worth.
 
-    Works from nothing but pictures, with class names, and with labels: the data's own, those of
+    Works from nothing but images, with class names, and with labels: the data's own, those of
     --labelled or of --own-labels. The run folder gets suggestions.csv; fill in its column `label`
     and hand it back by --labelled.
     """
@@ -107,12 +107,12 @@ def suggest(
     from clipfg.cli.console import progress_bar, stderr
     from clipfg.cli.output import chosen_format, print_rows
     from clipfg.workflows.suggest.run import run_suggest
-    from clipfg.workflows.suggest.simulate import run_replay
+    from clipfg.workflows.suggest.simulate import run_simulation
 
     form = chosen_format(settings.format)
     if simulate:
         with progress_bar("Working") as progress:
-            replay = run_replay(settings, progress=progress)
+            replay = run_simulation(settings, progress=progress)
         print_rows(replay.rows(), form, title="Accuracy in per cent, and what is gained on random")
         stderr().print(f"Run folder: {replay.folder}", soft_wrap=True)
         return replay.exit_code

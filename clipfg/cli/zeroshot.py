@@ -40,10 +40,10 @@ def zeroshot(
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
 ) -> int:
-    """Classify labelled pictures by their class names alone, and say how well that went.
+    """Classify labelled images by their class names alone, and say how well that went.
 
-    Pictures are embedded once and kept; a second run takes seconds. The run folder gets a row
-    per picture (predictions.parquet) and the figures (results.json). Several prompt sets are
+    Images are embedded once and kept; a second run takes seconds. The run folder gets a row
+    per image (predictions.parquet) and the figures (results.json). Several prompt sets are
     compared on the same features, each with the first, item by item.
     """
     given = dict(locals())
@@ -60,7 +60,7 @@ def zeroshot(
         print_report(run.report, chosen_format(settings.format))
     else:
         form = chosen_format(settings.format)
-        title = "Prompt sets on the same pictures, each against the first"
+        title = "Prompt sets on the same images, each against the first"
         rows = run.comparison.shown() if form == "table" else run.comparison.rows()
         print_rows(rows, form, title=title)
     stderr().print(f"Run folder: {run.folder}", soft_wrap=True)

@@ -1,4 +1,4 @@
-"""What is said of each picture beyond its likeliest class, and what that is worth."""
+"""What is said of each image beyond its likeliest class, and what that is worth."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from clipfg.confidence.confidence import CERTAINTY, Confidence
-from clipfg.confidence.promises import (
+from clipfg.confidence.guarantees import (
     NO_LABELS,
     UNCALIBRATED,
     error_note,
@@ -23,13 +23,13 @@ from clipfg.errors import UsageError
 from clipfg.functional.conformal import lac_scores, prediction_sets
 from clipfg.functional.hierarchy import Tree
 from clipfg.functional.novelty import FALSE_ALARMS
-from clipfg.functional.selective import Cut
+from clipfg.functional.selective import SelectionThreshold
 from clipfg.types import ClassList
 
 
 @dataclass(frozen=True)
-class Asked:
-    """What a person wants to know of every picture; None and False where not.
+class AnswerOptions:
+    """What a person wants to know of every image; None and False where not.
 
     `target_error`: answer only where at most this share of answers is wrong. `prediction_set`: a
     set of classes that holds the true one with this probability; `each_class`: within every class.
@@ -56,8 +56,8 @@ class Asked:
             )
 
     @property
-    def promises(self) -> bool:
-        """Whether anything is asked that only labelled pictures can tell."""
+    def guarantees(self) -> bool:
+        """Whether anything is asked that only labelled images can tell."""
         return self.target_error is not None or self.prediction_set is not None or self.unknown
 
     def check(self, classes: ClassList) -> None:
@@ -69,12 +69,12 @@ class Asked:
             )
 
     def __bool__(self) -> bool:
-        return self.promises or self.roll_up is not None
+        return self.guarantees or self.roll_up is not None
 
 
 @dataclass(frozen=True)
-class Answers:
-    """The columns that were asked for, of any picture's logits and features.
+class AnswerColumns:
+    """The columns that were asked for, of any image's logits and features.
 
     Parameters
     ----------
@@ -83,19 +83,19 @@ class Answers:
     classes
         The classes that the logits' columns stand for.
     confidence
-        What is known of the head; None for class names alone, of which nothing can be promised.
+        What is known of the head; None for class names alone, of which nothing can be guaranteed.
 
-    Raises `UsageError` where groups are asked of classes that have none, or promises of what has
+    Raises `UsageError` where groups are asked of classes that have none, or guarantees of what has
     seen no label.
     """
 
-    asked: Asked
+    asked: AnswerOptions
     classes: ClassList
     confidence: Confidence | None = None
 
     def __post_init__(self) -> None:
         self.asked.check(self.classes)
-        if self.asked.promises and self.confidence is None:
+        if self.asked.guarantees and self.confidence is None:
             raise UsageError(NO_LABELS)
 
     @cached_property
@@ -105,7 +105,7 @@ class Answers:
         return Tree.of(self.classes.names, lineages)
 
     @cached_property
-    def cut(self) -> Cut | None:
+    def cut(self) -> SelectionThreshold | None:
         """The threshold for the asked error; None where none can be shown to keep it."""
         if self.confidence is None or self.asked.target_error is None:
             return None
@@ -138,7 +138,7 @@ class Answers:
         return self.confidence.calibrated(logits) if self.confidence else logits
 
     def sets(self, shares: Float[Tensor, "n c"]) -> Bool[Tensor, "n c"] | None:
-        """Which classes are in each picture's set, from calibrated probabilities."""
+        """Which classes are in each image's set, from calibrated probabilities."""
         if self.quantile is None:
             return None
         return prediction_sets(lac_scores(shares), self.quantile)
@@ -153,7 +153,7 @@ class Answers:
     def rows(
         self, features: Float[Tensor, "n d"], logits: Float[Tensor, "n c"]
     ) -> list[dict[str, Any]]:
-        """The columns of each picture; `logits` as the head gives them."""
+        """The columns of each image; `logits` as the head gives them."""
         calibrated = self.calibrated(logits)
         shares = calibrated.float().softmax(dim=1)
         found = self._answer(shares)
@@ -179,11 +179,11 @@ class Answers:
     def familiarity(
         self, features: Float[Tensor, "n d"], calibrated: Float[Tensor, "n c"]
     ) -> Float[Tensor, " n"] | None:
-        """The share of known pictures that look no more familiar; None where none can tell."""
-        unknowns = self.confidence.unknowns if self.confidence else None
-        if not self.asked.unknown or unknowns is None:
+        """The share of known images that look no more familiar; None where none can tell."""
+        detector = self.confidence.ood if self.confidence else None
+        if not self.asked.unknown or detector is None:
             return None
-        return unknowns.familiarity(calibrated, features)
+        return detector.familiarity(calibrated, features)
 
     def _answer(self, shares: Float[Tensor, "n c"]) -> dict[str, list[Any]]:
         """A class where sure enough, else a group where one is likely enough, else nothing."""
@@ -215,7 +215,7 @@ class Answers:
 
     @cached_property
     def notes(self) -> tuple[str, ...]:
-        """What is promised, what is not, and what could not be; a sentence each."""
+        """What is guaranteed, what is not, and what could not be; a sentence each."""
         asked, confidence = self.asked, self.confidence
         if confidence is None:
             return (UNCALIBRATED,) if asked.roll_up is not None else ()

@@ -1,4 +1,4 @@
-"""What held-out pictures tell of a head: its temperature, and how sure and right it was on each."""
+"""What held-out images tell of a head: its temperature, and how sure and right it was on each."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -8,14 +8,13 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from clipfg.confidence import temperature_extrapolation as growth
-from clipfg.confidence import unknowns as unknown_classes
-from clipfg.confidence.unknowns import Seen, Unknowns
-from clipfg.confidence.unseen_classes import Unseen
+from clipfg.confidence import ood_detector, temperature_extrapolation
+from clipfg.confidence.ood_detector import OODDetector, OODInputs
+from clipfg.confidence.unseen_classes import UnseenClassTrial
 from clipfg.errors import DataError
 from clipfg.functional.conformal import class_quantiles, conformal_quantile, fewest_calibrating
 from clipfg.functional.scaling import fit_temperature
-from clipfg.functional.selective import Cut, abstention_threshold
+from clipfg.functional.selective import SelectionThreshold, abstention_threshold
 from clipfg.functional.similarity import top_classes
 from clipfg.heads import Head
 from clipfg.heads.held_out import by_folds, joined
@@ -28,23 +27,23 @@ FOLDS = "folds of the support"
 
 @dataclass(frozen=True)
 class Confidence:
-    """Held-out pictures of the head's classes, as the head saw them; levels are asked for later.
+    """Held-out images of the head's classes, as the head saw them; levels are asked for later.
 
     Attributes
     ----------
     factor
         `1 / T` on the head's logits.
     certainty, hits
-        Of each held-out picture `[n]`: the calibrated probability of the class that was named, and
+        Of each held-out image `[n]`: the calibrated probability of the class that was named, and
         whether it was right.
     own, labels
         The calibrated probability of the true class, and which it is.
     classes
         How many there are.
     source
-        Where the pictures come from; `FOLDS` for cross-fitting.
-    unknowns
-        How pictures of no class are told; None where that was not asked or could not be learnt.
+        Where the images come from; `FOLDS` for cross-fitting.
+    ood
+        How images of no class are told; None where that was not asked or could not be learnt.
     remarks
         What a test has shown of it since, a sentence each.
     """
@@ -56,7 +55,7 @@ class Confidence:
     labels: Int[Tensor, " n"]
     classes: int
     source: str
-    unknowns: Unknowns | None = None
+    ood: OODDetector | None = None
     remarks: tuple[str, ...] = ()
 
     @classmethod
@@ -69,40 +68,43 @@ class Confidence:
         seed: int = 0,
         source: str = "",
         unknown: bool = False,
-        trials: list[Unseen] | None = None,
+        trials: list[UnseenClassTrial] | None = None,
     ) -> Self:
-        """Look at a fitted head through pictures that it has not learnt from.
+        """Look at a fitted head through images that it has not learnt from.
 
-        Those of `calibration`, seen through the head itself: then promises rest on exchangeability
-        with later pictures alone (but for the temperature, one number, which is fitted on them
-        too). Without, folds of `support`, each seen through a head fitted on the others. Those
-        heads have learnt from fewer pictures: their logits have another scale, for which
-        `growth.factor_of_all` allows, and name fewer pictures rightly, which makes promises err on
+        Those of `calibration`, seen through the head itself: then guarantees rest on
+        exchangeability with later images alone (but for the temperature, one number, which is
+        fitted on them too). Without, folds of `support`, each seen through a head fitted on the
+        others. Those heads have learnt from fewer images: their logits have another scale, for
+        which `temperature_extrapolation.factor_of_all` allows, and they name fewer images rightly,
+        which makes guarantees err on
         the careful side. That is no theorem.
 
         `trials` are `without_classes(...)`, where the caller has them already.
 
-        Raises `DataError` where nothing can be held out: one picture of each class.
+        Raises `DataError` where nothing can be held out: one image of each class.
         """
         if calibration is not None:
             logits, labels = head.logits(calibration.features), calibration.labels
             factor = own_factor = fit_temperature(logits, labels)
-            seen: Iterable[Seen] = [Seen(factor * logits, calibration.features, support)]
+            seen: Iterable[OODInputs] = [OODInputs(factor * logits, calibration.features, support)]
         else:
-            folds = by_folds(head, support, seed, growth.FOLDS)
+            folds = by_folds(head, support, seed, temperature_extrapolation.FOLDS)
             if not folds:
                 raise DataError(
-                    "Expected two pictures of a class to learn confidence from, got one of each;"
-                    " add pictures, or name others by --calibration SPLIT."
+                    "Expected two images of a class to learn confidence from, got one of each;"
+                    " add images, or name others by --calibration SPLIT."
                 )
             told = [fold.logits for fold in folds]
             logits, rows = joined(folds, told)
             labels = support.labels[rows]
             own_factor = fit_temperature(logits, labels)
-            factor = growth.factor_of_all(head, support, folds, logits, own_factor, seed)
+            factor = temperature_extrapolation.factor_of_all(
+                head, support, folds, logits, own_factor, seed
+            )
             pairs = zip(folds, told, strict=True)
-            seen = (Seen(own_factor * z, fold.features, fold.train) for fold, z in pairs)
-        found = Unknowns.fit(head, support, seen, factor, seed, trials) if unknown else None
+            seen = (OODInputs(own_factor * z, fold.features, fold.train) for fold, z in pairs)
+        found = OODDetector.fit(head, support, seen, factor, seed, trials) if unknown else None
         shares = (own_factor * logits).float().softmax(dim=1)
         return cls(
             factor=factor,
@@ -112,51 +114,51 @@ class Confidence:
             labels=labels,
             classes=support.classes,
             source=source or FOLDS,
-            unknowns=found,
+            ood=found,
         )
 
     def __len__(self) -> int:
         return len(self.labels)
 
     @property
-    def promised(self) -> bool:
-        """Whether the pictures were held out of everything that the head learnt from."""
+    def guaranteed(self) -> bool:
+        """Whether the images were held out of everything that the head learnt from."""
         return self.source != FOLDS
 
     @property
     def shots(self) -> int:
-        """Pictures of the class that has the most."""
+        """Images of the class that has the most."""
         return int(torch.bincount(self.labels).max())
 
     def calibrated(self, logits: Float[Tensor, "n c"]) -> Float[Tensor, "n c"]:
         """Logits whose softmax is the calibrated probability; no prediction changes."""
         return self.factor * logits
 
-    def threshold(self, target: float) -> Cut | None:
+    def threshold(self, target: float) -> SelectionThreshold | None:
         """Above which certainty to answer so that at most `target` of the answers are wrong.
 
-        It holds with probability `CERTAINTY`; None where these pictures cannot show it anywhere.
+        It holds with probability `CERTAINTY`; None where these images cannot show it anywhere.
         """
         return abstention_threshold(self.certainty, self.hits, target, CERTAINTY)
 
     def quantile(self, level: float) -> float:
-        """The largest `1 - p` of a class in a set; above 1 where there are too few pictures."""
+        """The largest `1 - p` of a class in a set; above 1 where there are too few images."""
         return conformal_quantile(1 - self.own.double(), level)
 
     def quantiles(self, level: float) -> Float[Tensor, " c"]:
-        """The same for each class from its own pictures; all pictures' where it has too few."""
+        """The same for each class from its own images; all images' where it has too few."""
         own = class_quantiles(1 - self.own.double(), self.labels, self.classes, level)
         return torch.where(own.isfinite(), own, self.quantile(level))
 
     def with_enough(self, level: float) -> Bool[Tensor, " c"]:
-        """Which classes have enough pictures for sets of their own."""
+        """Which classes have enough images for sets of their own."""
         counts = torch.bincount(self.labels, minlength=self.classes)
         return counts >= fewest_calibrating(level)
 
     def to_fields(self) -> dict[str, Any]:
         """Plain values and tensors, for `save_head(..., extras={"confidence": ...})`."""
         own = {key: getattr(self, key) for key in _own_fields()}
-        more = unknown_classes.to_fields(self.unknowns) if self.unknowns else {}
+        more = ood_detector.to_fields(self.ood) if self.ood else {}
         return own | more
 
     @classmethod
@@ -165,7 +167,7 @@ class Confidence:
         try:
             own = {key: fields[key] for key in _own_fields()}
             own["remarks"] = tuple(own["remarks"])
-            return cls(**own, unknowns=unknown_classes.from_fields(fields))
+            return cls(**own, ood=ood_detector.from_fields(fields))
         except KeyError as error:
             raise DataError(
                 f"Expected a whole record of the head's confidence, got one without {error}; fit"
@@ -174,4 +176,4 @@ class Confidence:
 
 
 def _own_fields() -> list[str]:
-    return [key for key in Confidence.__dataclass_fields__ if key != "unknowns"]
+    return [key for key in Confidence.__dataclass_fields__ if key != "ood"]

@@ -1,4 +1,4 @@
-"""What a head says of pictures whose class it has not learnt."""
+"""What a head says of images whose class it has not learnt."""
 
 from dataclasses import dataclass
 
@@ -14,7 +14,7 @@ GROUPS = 5
 
 
 @dataclass(frozen=True)
-class Unseen:
+class UnseenClassTrial:
     """A head that knows the classes `known` alone, and positions held out: theirs, and others'."""
 
     head: Head
@@ -24,11 +24,11 @@ class Unseen:
     strange: Int[Tensor, " s"]
 
 
-def without_classes(head: Head, support: Support, seed: int) -> list[Unseen]:
+def without_classes(head: Head, support: Support, seed: int) -> list[UnseenClassTrial]:
     """`head` fitted again without each of five groups of classes, and without one fold.
 
-    The fold's pictures of the classes that stay are `familiar`, all of those left out `strange`.
-    Empty where there are not enough classes or pictures to leave any out.
+    The fold's images of the classes that stay are `familiar`, all of those left out `strange`.
+    Empty where there are not enough classes or images to leave any out.
     """
     folds = support.folds(seed)
     generator = torch.Generator().manual_seed(seed)
@@ -44,7 +44,7 @@ def without_classes(head: Head, support: Support, seed: int) -> list[Unseen]:
             continue
         train = _of_classes(support, stays & ~out, known)
         found.append(
-            Unseen(
+            UnseenClassTrial(
                 head.refit(train.features, train.labels, train.texts),
                 train,
                 known,

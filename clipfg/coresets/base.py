@@ -16,7 +16,7 @@ from clipfg.registry import Registry
 
 
 @dataclass(frozen=True)
-class Condensed:
+class CoresetKeys:
     """A coreset, in order of classes: what is searched, what it stands for, what is shown.
 
     Parameters
@@ -52,7 +52,7 @@ class Coreset(ABC):
 
     def condense(
         self, features: Float[Tensor, "n d"], labels: Int[Tensor, " n"], per_class: int
-    ) -> Condensed:
+    ) -> CoresetKeys:
         """Keys of every class that occurs, `min(per_class, its items)` of each, in label order.
 
         Parameters
@@ -84,7 +84,7 @@ class Coreset(ABC):
     @abstractmethod
     def _condense(
         self, features: Float[Tensor, "n d"], labels: Int[Tensor, " n"], per_class: int
-    ) -> Condensed:
+    ) -> CoresetKeys:
         """`condense` on input that has been checked: unit-norm float32 rows, labels from 0."""
 
     @property
@@ -93,12 +93,12 @@ class Coreset(ABC):
         return {name: getattr(self, name) for name in signature(type(self)).parameters}
 
 
-class Selection(Coreset):
+class SelectionCoreset(Coreset):
     """A coreset of real items alone: each class is looked at on its own, keys are its rows."""
 
     def _condense(
         self, features: Float[Tensor, "n d"], labels: Int[Tensor, " n"], per_class: int
-    ) -> Condensed:
+    ) -> CoresetKeys:
         generator = torch.Generator().manual_seed(getattr(self, "seed", 0))
         chosen = torch.cat(
             [
@@ -106,7 +106,7 @@ class Selection(Coreset):
                 for rows in rows_by_class(labels)
             ]
         )
-        return Condensed(features[chosen], labels[chosen], chosen)
+        return CoresetKeys(features[chosen], labels[chosen], chosen)
 
     @abstractmethod
     def select(
@@ -137,7 +137,7 @@ CORESETS.register("random", "clipfg.coresets.random:Random")
 CORESETS.register("k-center", "clipfg.coresets.k_center:KCenter")
 CORESETS.register("herding", "clipfg.coresets.herding:Herding")
 CORESETS.register("k-means", "clipfg.coresets.k_means:KMeans")
-CORESETS.register("class-mean", "clipfg.coresets.class_mean:ClassMean")
+CORESETS.register("class-mean", "clipfg.coresets.class_mean:ClassMeanCoreset")
 CORESETS.register("discriminant", "clipfg.coresets.discriminant:Discriminant")
 CORESETS.register("infoscore", "clipfg.coresets.infoscore:InfoScore")
 CORESETS.register("keco-online", "clipfg.coresets.keco_online:KeCOOnline")

@@ -6,16 +6,16 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from clipfg.coresets.base import Condensed, Coreset, rows_by_class
+from clipfg.coresets.base import Coreset, CoresetKeys, rows_by_class
 from clipfg.functional.similarity import unit_norm
 
 
-class ClassMean(Coreset):
+class ClassMeanCoreset(Coreset):
     """The unit-norm mean of each class, shown as the real items nearest to it.
 
     A class has one mean: a budget of `m` repeats it `m` times, with the `m` nearest items as
     exemplars, nearest first. Accuracy by the nearest key is that of one key a class at every
-    budget; a larger budget gives demonstrations more pictures to show. (Means of clusters of a
+    budget; a larger budget gives demonstrations more images to show. (Means of clusters of a
     class are `k-means`.) It is the baseline of every other strategy.
 
     Source: Snell et al. 2017, arXiv:1703.05175, with cosines in place of distances.
@@ -25,7 +25,7 @@ class ClassMean(Coreset):
 
     def _condense(
         self, features: Float[Tensor, "n d"], labels: Int[Tensor, " n"], per_class: int
-    ) -> Condensed:
+    ) -> CoresetKeys:
         keys, exemplars = [], []
         for rows in rows_by_class(labels):
             own = features[rows]
@@ -35,4 +35,4 @@ class ClassMean(Coreset):
             keys.append(mean.expand(m, -1))
             exemplars.append(rows[nearest[:m]])
         chosen = torch.cat(exemplars)
-        return Condensed(torch.cat(keys), labels[chosen], chosen)
+        return CoresetKeys(torch.cat(keys), labels[chosen], chosen)

@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from clipfg.coresets.base import Condensed, Coreset, nearest_distinct, rows_by_class
+from clipfg.coresets.base import Coreset, CoresetKeys, nearest_distinct, rows_by_class
 from clipfg.coresets.k_means import KMeans
 from clipfg.functional.covariance import Spectrum, within_spectrum
 from clipfg.functional.folds import stratified_folds
@@ -24,7 +24,7 @@ class Discriminant(Coreset):
     """Keys whose cosines come nearest to the scores of a shrunk subclass discriminant.
 
     A class is described by `c_j = (1 - r) mu + r nu_j`: its mean `mu`, and the centres `nu_j` of
-    its k-means clusters. A picture `x` is scored by the cosine between `P (x - g)` and
+    its k-means clusters. An image `x` is scored by the cosine between `P (x - g)` and
     `P (c_j - g)`, with `g` the mean of class means and `P = S^(-1/2)` of the covariance within
     classes, shrunk: `(1 - s) S + s tr(S)/d I`. But for a factor that all keys share, that is affine
     in `x`, and `spherical_fit` gives the unit-norm keys that reproduce it: the search stays a plain
@@ -56,12 +56,12 @@ class Discriminant(Coreset):
 
     def _condense(
         self, features: Float[Tensor, "n d"], labels: Int[Tensor, " n"], per_class: int
-    ) -> Condensed:
+    ) -> CoresetKeys:
         classes, dense, counts = labels.unique(return_inverse=True, return_counts=True)
         if len(classes) < 2 or int(counts.max()) < 2:
             return KMeans(self.seed).condense(features, labels, per_class)
         shrinkage, share = self._choose(features, dense, per_class)
-        groups = Groups.of(features, dense, per_class, self.seed)
+        groups = Subclasses.of(features, dense, per_class, self.seed)
         keys = _keys(groups, features, shrinkage, share)
         centres = groups.mixed(share)
         exemplars = torch.cat(
@@ -70,7 +70,7 @@ class Discriminant(Coreset):
                 for label, rows in enumerate(rows_by_class(dense))
             ]
         )
-        return Condensed(keys, labels[exemplars], exemplars)
+        return CoresetKeys(keys, labels[exemplars], exemplars)
 
     def _choose(self, features: Tensor, labels: Tensor, per_class: int) -> tuple[float, float]:
         shrinkages = SHRINKAGES if self.shrinkage is None else (self.shrinkage,)
@@ -81,7 +81,7 @@ class Discriminant(Coreset):
             held, kept = folds == fold, folds != fold
             if int(torch.bincount(labels[kept]).max()) < 2:
                 continue  # nothing is left to tell the spread within classes by
-            groups = Groups.of(features[kept], labels[kept], per_class, self.seed)
+            groups = Subclasses.of(features[kept], labels[kept], per_class, self.seed)
             rows = held.nonzero().flatten()
             generator = torch.Generator().manual_seed(self.seed)
             some = rows[torch.randperm(len(rows), generator=generator)[:_HELD].to(rows.device)]
@@ -91,7 +91,7 @@ class Discriminant(Coreset):
         return shrinkages[best // len(shares)], shares[best % len(shares)]
 
 
-class Groups(NamedTuple):
+class Subclasses(NamedTuple):
     """Classes as means and clusters, relative to the mean of class means.
 
     `owners` `[m]` are the classes of the clusters.
@@ -104,7 +104,7 @@ class Groups(NamedTuple):
     spectrum: Spectrum
 
     @classmethod
-    def of(cls, x: Tensor, labels: Tensor, per_class: int, seed: int) -> "Groups":
+    def of(cls, x: Tensor, labels: Tensor, per_class: int, seed: int) -> "Subclasses":
         """Describe classes labelled from 0, each with an item or more."""
         generator = torch.Generator().manual_seed(seed)
         means, centres, owners = [], [], []
@@ -124,7 +124,7 @@ class Groups(NamedTuple):
 
 
 def _hits(
-    groups: Groups, x: Tensor, labels: Tensor, shrinkage: float, shares: tuple[float, ...]
+    groups: Subclasses, x: Tensor, labels: Tensor, shrinkage: float, shares: tuple[float, ...]
 ) -> Int[Tensor, " shares"]:
     """How many items `P (x - g) . unit(P (c_j - g))` names rightly, for each share.
 
@@ -143,7 +143,7 @@ def _hits(
     return torch.tensor(hits)
 
 
-def _keys(groups: Groups, x: Tensor, shrinkage: float, share: float) -> Tensor:
+def _keys(groups: Subclasses, x: Tensor, shrinkage: float, share: float) -> Tensor:
     """Unit keys fitted to the scores' weights and biases, at the spread of the `c_j` around `g`."""
     mixed = groups.mixed(share)
     basis, values = groups.spectrum.vectors.float(), groups.spectrum.shrunk(shrinkage).float()

@@ -6,10 +6,10 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from clipfg.coresets.base import Selection
+from clipfg.coresets.base import SelectionCoreset
 
 
-class Herding(Selection):
+class Herding(SelectionCoreset):
     """Items whose running mean stays nearest to the mean of their class.
 
     `s_j = argmin_i |mu - (x_i + sum_{l < j} s_l) / j|`, over the items not chosen yet; `mu` is the

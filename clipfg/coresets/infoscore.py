@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from clipfg.coresets.base import Condensed, Coreset, rows_by_class
+from clipfg.coresets.base import Coreset, CoresetKeys, rows_by_class
 
 _ROWS = 1024  # scored at once
 
@@ -48,7 +48,7 @@ class InfoScore(Coreset):
 
     def _condense(
         self, features: Float[Tensor, "n d"], labels: Int[Tensor, " n"], per_class: int
-    ) -> Condensed:
+    ) -> CoresetKeys:
         generator = torch.Generator().manual_seed(self.seed)
         drawn = torch.randperm(len(features), generator=generator)[: self.audience]
         scores = info_scores(features, labels, drawn.to(features.device), self.temperature)
@@ -57,7 +57,7 @@ class InfoScore(Coreset):
             for rows in rows_by_class(labels)
         ]
         chosen = torch.cat(best)
-        return Condensed(features[chosen], labels[chosen], chosen)
+        return CoresetKeys(features[chosen], labels[chosen], chosen)
 
 
 def info_scores(

@@ -6,11 +6,11 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from clipfg.coresets.base import Selection
+from clipfg.coresets.base import SelectionCoreset
 from clipfg.functional.farthest_first import farthest_first
 
 
-class KCenter(Selection):
+class KCenter(SelectionCoreset):
     """Farthest-first traversal of each class, from the item nearest its mean.
 
     `s_j = argmin_i max_{l < j} cos(x_i, s_l)`: each next item is the one least similar to those

@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from clipfg.coresets.base import Condensed, Coreset, nearest_distinct, rows_by_class
+from clipfg.coresets.base import Coreset, CoresetKeys, nearest_distinct, rows_by_class
 from clipfg.functional.kmeans import kmeans
 from clipfg.functional.similarity import unit_norm
 
@@ -31,7 +31,7 @@ class KMeans(Coreset):
 
     def _condense(
         self, features: Float[Tensor, "n d"], labels: Int[Tensor, " n"], per_class: int
-    ) -> Condensed:
+    ) -> CoresetKeys:
         generator = torch.Generator().manual_seed(self.seed)
         keys, exemplars = [], []
         for rows in rows_by_class(labels):
@@ -40,4 +40,4 @@ class KMeans(Coreset):
             keys.append(centres)
             exemplars.append(rows[nearest_distinct(own, centres)])
         chosen = torch.cat(exemplars)
-        return Condensed(torch.cat(keys), labels[chosen], chosen)
+        return CoresetKeys(torch.cat(keys), labels[chosen], chosen)

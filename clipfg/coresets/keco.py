@@ -13,7 +13,7 @@ from jaxtyping import Float, Int
 from numpy.typing import NDArray
 from torch import Tensor
 
-from clipfg.coresets.base import Condensed, Coreset
+from clipfg.coresets.base import Coreset, CoresetKeys
 from clipfg.coresets.random import Random
 from clipfg.errors import DataError, UsageError
 from clipfg.functional.similarity import unit_norm
@@ -26,7 +26,7 @@ the one most similar to the mean of them all."""
 class KeCO(Coreset):
     """A random class-balanced start whose keys are moved by all other items of their class.
 
-    The keys move, the exemplars stay: a demonstration shows the start's own picture.
+    The keys move, the exemplars stay: a demonstration shows the start's own image.
 
     Parameters
     ----------
@@ -49,7 +49,7 @@ class KeCO(Coreset):
 
     def _condense(
         self, features: Float[Tensor, "n d"], labels: Int[Tensor, " n"], per_class: int
-    ) -> Condensed:
+    ) -> CoresetKeys:
         start = Random(self.seed).condense(features, labels, per_class)
         generator = torch.Generator().manual_seed(self.seed + 1)
         order = torch.randperm(len(features), generator=generator).to(features.device)
@@ -57,7 +57,7 @@ class KeCO(Coreset):
         keys = self.update(
             start.keys, start.labels, features[untapped], labels[untapped], generator
         )
-        return Condensed(unit_norm(keys), start.labels, start.exemplars)
+        return CoresetKeys(unit_norm(keys), start.labels, start.exemplars)
 
     @abstractmethod
     def update(

@@ -6,10 +6,10 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from clipfg.coresets.base import Selection
+from clipfg.coresets.base import SelectionCoreset
 
 
-class Random(Selection):
+class Random(SelectionCoreset):
     """Items drawn from each class without replacement.
 
     Parameters

@@ -1,1 +1,1 @@
-"""Where pictures and labels come from: `load_dataset("flowers102")`, `load_dataset("photos/")`."""
+"""Where images and labels come from: `load_dataset("flowers102")`, `load_dataset("photos/")`."""

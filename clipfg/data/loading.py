@@ -36,8 +36,8 @@ def load_dataset(
     name
         A name of the catalogue (`flowers102`), with `@coop` behind it for CoOp's split file beside
         the data or `@FILE.json` for one elsewhere; or a path: a folder in an official layout, with
-        a `manifest.csv`, of WebDataset shards, a folder per class or a heap of pictures; a table; a
-        tar, or several as `x-{000..009}.tar`; one picture. `hf:REPO` is a data set of the hub.
+        a `manifest.csv`, of WebDataset shards, a folder per class or a heap of images; a table; a
+        tar, or several as `x-{000..009}.tar`; one image. `hf:REPO` is a data set of the hub.
     data_root
         The folder that holds the catalogue's data sets; `data/` and the working folder where None.
     classes
@@ -107,7 +107,7 @@ def _read_folder(path: Path, classes: ClassList | None) -> Manifest:
 
 
 def _reader_of_folder(path: Path) -> Callable[..., Manifest]:
-    """Shards where the folder, or one in it, holds tar files; else pictures."""
+    """Shards where the folder, or one in it, holds tar files; else images."""
     for place in (path, *(p for p in path.iterdir() if p.is_dir())):
         if any(p.name.lower().endswith(webdataset.SUFFIXES) for p in place.iterdir()):
             return webdataset.read
@@ -125,7 +125,7 @@ def _read_file(path: Path, classes: ClassList | None) -> Manifest:
     if suffix == ".zip":
         raise UsageError(f"Expected a folder, a table or a tar, got {path}; unzip it first.")
     tables = ", ".join(sorted(table_files.SUFFIXES))
-    raise DataError(f"Expected a folder, a table ({tables}), a tar or a picture, got {path}.")
+    raise DataError(f"Expected a folder, a table ({tables}), a tar or an image, got {path}.")
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """Where the bytes behind a URI come from, by scheme.
 
-A URI is a plain absolute path, or `scheme:...`. A scheme is one `Source`: how to read, and a cheap
-identity that changes when the bytes do. Others add theirs by entry points (`clipfg.sources`).
+A URI is a plain absolute path, or `scheme:...`. A scheme is one `ByteSource`: how to read, and a
+cheap identity that changes when the bytes do. Others add theirs by entry points (`clipfg.sources`).
 """
 
 import os
@@ -15,14 +15,14 @@ from clipfg.errors import ItemError
 from clipfg.registry import Registry
 
 LARGEST = 1 << 30
-"""Bytes that one picture may have on disk; anything longer was not meant as a picture."""
+"""Bytes that one image may have on disk; anything longer was not meant as an image."""
 
 Signature = tuple[int, int]
 """Size in bytes and time of the last change in nanoseconds."""
 
 
 @dataclass(frozen=True)
-class Source:
+class ByteSource:
     """How the URIs of one scheme are read.
 
     Parameters
@@ -38,7 +38,7 @@ class Source:
     signature: Callable[[str], Signature]
 
 
-SOURCES: Registry[Source] = Registry("URI scheme", "clipfg.sources")
+SOURCES: Registry[ByteSource] = Registry("URI scheme", "clipfg.sources")
 SOURCES.register("file", "clipfg.data.sources:FILE_URIS")
 SOURCES.register("tar", "clipfg.data.readers.tar_members:MEMBERS")
 SOURCES.register("arrow", "clipfg.data.readers.embedded_images:ARROW")
@@ -57,7 +57,7 @@ def scheme_of(uri: str) -> str | None:
 
 
 def read(uri: str) -> bytes:
-    """The bytes of the picture at `uri`. Raises `ItemError` when they cannot be had."""
+    """The bytes of the image at `uri`. Raises `ItemError` when they cannot be had."""
     scheme = scheme_of(uri)
     return read_file(uri) if scheme is None else _source(scheme, uri).read(uri)
 
@@ -72,11 +72,11 @@ def signature(uri: str) -> Signature:
     return stat_file(uri) if scheme is None else _source(scheme, uri).signature(uri)
 
 
-def _source(scheme: str, uri: str) -> Source:
+def _source(scheme: str, uri: str) -> ByteSource:
     if scheme not in SOURCES:
         raise ItemError(
             f"Expected a file's path or one of {', '.join(f'{name}:' for name in SOURCES)},"
-            f" got {uri!r}; fetch the picture first."
+            f" got {uri!r}; fetch the image first."
         )
     return SOURCES.get(scheme)
 
@@ -103,12 +103,12 @@ def read_file(path: str | bytes) -> bytes:
 
 def _check(path: str | bytes, found: os.stat_result) -> None:
     if stat.S_ISDIR(found.st_mode):
-        raise ItemError(f"Expected a picture, got a folder: {shown(path)}")
+        raise ItemError(f"Expected an image, got a folder: {shown(path)}")
     if not stat.S_ISREG(found.st_mode):
-        raise ItemError(f"Expected a picture, got a device or pipe: {shown(path)}")
+        raise ItemError(f"Expected an image, got a device or pipe: {shown(path)}")
     if found.st_size > LARGEST:
         raise ItemError(
-            f"Expected a picture of at most {LARGEST >> 20} MiB,"
+            f"Expected an image of at most {LARGEST >> 20} MiB,"
             f" got {found.st_size >> 20} MiB: {shown(path)}"
         )
 
@@ -143,7 +143,7 @@ def _unquoted(uri: str) -> bytes:
     return unquote_to_bytes(body.removeprefix("//localhost").removeprefix("//"))
 
 
-FILE_URIS = Source(
+FILE_URIS = ByteSource(
     read=lambda uri: read_file(_unquoted(uri)),
     signature=lambda uri: stat_file(_unquoted(uri)),
 )
@@ -161,4 +161,4 @@ def _generator(_: str) -> Signature:
     return synthflora.GENERATOR_VERSION, 0
 
 
-DRAWN = Source(read=_draw, signature=_generator)
+DRAWN = ByteSource(read=_draw, signature=_generator)

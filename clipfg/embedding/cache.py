@@ -1,7 +1,7 @@
 """Embeddings kept between runs, keyed by the content of the item and the encoder's fingerprint.
 
-A picture is known by its file's size and time of change first, which costs a look at the folder,
-and by a hash of its bytes where those are new: a moved, copied or renamed picture is not embedded
+An image is known by its file's size and time of change first, which costs a look at the folder,
+and by a hash of its bytes where those are new: a moved, copied or renamed image is not embedded
 twice. All lives in one SQLite file which many runs may share, and which a run killed at any moment
 leaves whole. Keep it on a local disk: SQLite's locks do not hold on most network file systems.
 """
@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clipfg.data.sources import Signature, scheme_of
-from clipfg.embedding.sqlite_file import KeptFile
+from clipfg.embedding.sqlite_file import SqliteFile
 
 T = TypeVar("T")
 Vectors = dict[bytes, NDArray[np.float32]]
@@ -48,7 +48,7 @@ class EmbeddingCache:
     """
 
     def __init__(self, folder: Path | str, warn: Callable[[str], None] | None = None) -> None:
-        self._file = KeptFile(Path(folder) / FILE, warn)
+        self._file = SqliteFile(Path(folder) / FILE, warn)
         self._encoders: dict[str, int] = {}
 
     @property

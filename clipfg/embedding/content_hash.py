@@ -1,4 +1,4 @@
-"""Hashes of what pictures hold, so that one is known again under another name."""
+"""Hashes of what images hold, so that one is known again under another name."""
 
 import hashlib
 import time
@@ -10,7 +10,7 @@ from clipfg.errors import ItemError
 
 
 def contents_of(uris: Iterable[str], cache: EmbeddingCache) -> dict[str, bytes]:
-    """The content hash of each picture, as the cache keys its embedding; 16 bytes.
+    """The content hash of each image, as the cache keys its embedding; 16 bytes.
 
     Files that the cache has seen with the same size and time of change are not read. What cannot
     be read has no entry.

@@ -51,7 +51,7 @@ def open_database(file: Path) -> tuple[sqlite3.Connection, bool]:
             raise damaged(file) from None
         if code not in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN) or not file.exists():
             raise
-    # A journal beside the file cannot be opened in a read-only folder, unless we promise that
+    # A journal beside the file cannot be opened in a read-only folder, unless we guarantee that
     # nobody writes.
     connection = _connect(f"{file.absolute().as_uri()}?immutable=1")
     _recognise(connection, file)

@@ -17,7 +17,7 @@ except ImportError:  # Windows: two runs may embed an item twice, and the first 
     fcntl = None  # type: ignore[assignment]
 
 
-class Claims:
+class EncodeLocks:
     """Claims on contents for one encoder, between processes; threads of one process share them.
 
     Where locks cannot be had (no such folder, a file system without them) every claim succeeds.

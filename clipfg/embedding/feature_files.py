@@ -25,7 +25,7 @@ SUFFIXES = (".parquet", ".npz", ".safetensors")
 
 
 @dataclass(frozen=True)
-class About:
+class FeatureFileInfo:
     """What a file of features says of itself beside its rows."""
 
     fingerprint: str = ""
@@ -46,7 +46,7 @@ class About:
         return json.dumps({"format": 1, **fields}, ensure_ascii=False)
 
     @classmethod
-    def from_json(cls, text: str) -> "About":
+    def from_json(cls, text: str) -> "FeatureFileInfo":
         """The inverse. Raises `ValueError`, `KeyError` or `TypeError` for anything else."""
         fields = json.loads(text)
         classes = fields["classes"]
@@ -76,7 +76,7 @@ def write_features(features: Features, path: Path | str) -> None:
     path = check_path(path)
     if features.patches is not None:
         raise DataError("Expected pooled features only, got patch tokens; leave them out first.")
-    about = About(features.fingerprint, features.manifest, features.classes)
+    about = FeatureFileInfo(features.fingerprint, features.manifest, features.classes)
     if path.suffix.lower() == ".parquet":
         with FeatureWriter(path, features.dim, about.to_json()) as writer:
             for start in range(0, len(features), writer.ROWS):
@@ -118,14 +118,14 @@ def read_features(path: Path | str) -> Features:
     try:
         if text is None:
             return assemble(arrays)
-        return _own(arrays, About.from_json(text))
+        return _own(arrays, FeatureFileInfo.from_json(text))
     except (KeyError, TypeError, ValueError) as error:
         raise DataError(f"Expected features as clipfg writes them, got {path}: {error!r}") from None
     except DataError as error:
         raise DataError(f"{error} ({path})") from None
 
 
-def _own(arrays: Arrays, about: About) -> Features:
+def _own(arrays: Arrays, about: FeatureFileInfo) -> Features:
     splits = tuple(str(split) or None for split in arrays["splits"]) if "splits" in arrays else ()
     return Features(
         ids=tuple(map(str, arrays["ids"])),
@@ -138,7 +138,7 @@ def _own(arrays: Arrays, about: About) -> Features:
     )
 
 
-def _write_npz(features: Features, about: About, path: Path) -> None:
+def _write_npz(features: Features, about: FeatureFileInfo, path: Path) -> None:
     arrays: dict[str, NDArray[Any]] = {
         "features": features.pooled,
         "labels": features.labels,
@@ -171,7 +171,7 @@ def _npz_arrays(path: Path) -> tuple[Arrays, str | None]:
     return arrays, None if text is None else str(text)
 
 
-def _write_safetensors(features: Features, about: About, path: Path) -> None:
+def _write_safetensors(features: Features, about: FeatureFileInfo, path: Path) -> None:
     from safetensors.numpy import save_file
 
     tensors: dict[str, NDArray[Any]] = {"features": features.pooled, "labels": features.labels}

@@ -1,4 +1,4 @@
-"""The work of one thread beside the encoder: read a picture, hash it, decode and resize it."""
+"""The work of one thread beside the encoder: read an image, hash it, decode and resize it."""
 
 import hashlib
 import threading
@@ -20,7 +20,7 @@ Vector = NDArray[np.float32]
 
 
 @dataclass(slots=True, eq=False)
-class Row:
+class ImageRow:
     """One item on its way: what is known of it, and its outcome once there is one."""
 
     position: int
@@ -39,23 +39,23 @@ class Row:
 
 
 @dataclass(slots=True)
-class Desk:
+class ImageLoader:
     """Hands out each content once: rows that share one while it is in flight wait for its outcome.
 
     Parameters
     ----------
     preprocessing
-        What a decoded picture goes through.
+        What a decoded image goes through.
     kept
         Content hash to the embedding that is kept of it, or None.
     """
 
     preprocessing: Preprocessing
     kept: Callable[[bytes], Vector | None]
-    _waiting: dict[bytes, list[Row]] = field(default_factory=dict)
+    _waiting: dict[bytes, list[ImageRow]] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def fetch(self, row: Row) -> UInt8[Tensor, "3 h w"] | None:
+    def fetch(self, row: ImageRow) -> UInt8[Tensor, "3 h w"] | None:
         """The pixels of a row, or None when there is nothing to encode for it.
 
         That is when it failed, when its content turned out to be kept, or when another row with
@@ -80,7 +80,7 @@ class Desk:
             return self.preprocessing(decode(data, self.preprocessing.target))
         except ItemError as error:
             self.settle(content, ("decode", str(error)))
-        except Exception as error:  # a decoder's own mistake costs one picture, not the run
+        except Exception as error:  # a decoder's own mistake costs one image, not the run
             self.settle(content, ("decode", f"{type(error).__name__}: {error}"))
         return None
 

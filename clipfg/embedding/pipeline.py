@@ -3,7 +3,7 @@
     scan -> fetch (threads: read, hash, decode, resize) -> encode (this thread) -> keep -> yield
 
 Everything is bounded, so memory does not grow with the manifest, and everything that was yielded
-is in the cache already, so a run that is killed loses the pictures in flight and no more.
+is in the cache already, so a run that is killed loses the images in flight and no more.
 """
 
 import os
@@ -17,17 +17,17 @@ from jaxtyping import UInt8
 from numpy.typing import NDArray
 from torch import Tensor
 
-from clipfg.embedding.batch_encoder import Bench, Known, batch_shape
+from clipfg.embedding.batch_encoder import BatchEncoder, Known, batch_shape
 from clipfg.embedding.batches import FeatureBatch
 from clipfg.embedding.cache import EmbeddingCache
-from clipfg.embedding.image_loader import Desk, Row
+from clipfg.embedding.image_loader import ImageLoader, ImageRow
 from clipfg.embedding.scanning import CHUNK, scan
 from clipfg.encoders.base import Encoder
 from clipfg.errors import ItemError
 from clipfg.types import Failure, Features, Manifest
 
 MOST_ROWS = 8 * CHUNK
-"""Rows held at once, those that wait for an earlier picture included."""
+"""Rows held at once, those that wait for an earlier image included."""
 
 Report = Callable[[int, int], None]
 """Called with the items done so far and the items in all."""
@@ -44,9 +44,9 @@ def embed(
     on_failure: Callable[[Failure], None] | None = None,
     strict: bool = False,
 ) -> Iterator[FeatureBatch]:
-    """Stream the features of a manifest's pictures, in its order and in bounded memory.
+    """Stream the features of a manifest's images, in its order and in bounded memory.
 
-    Each picture's bits depend on the picture, the encoder and the shape of the batches
+    Each image's bits depend on the image, the encoder and the shape of the batches
     (`batch_shape`), not on which others were cached: a resumed run ends as an unbroken one.
 
     Parameters
@@ -58,7 +58,7 @@ def embed(
     cache
         Where embeddings are kept; None keeps nothing.
     batch_size
-        The most pictures encoded at once.
+        The most images encoded at once.
     workers
         Threads that read and decode; by default one for each core, at most eight.
     progress
@@ -143,7 +143,7 @@ def default_workers() -> int:
     return min(8, cores)
 
 
-def _batch(rows: list[Row]) -> FeatureBatch | None:
+def _batch(rows: list[ImageRow]) -> FeatureBatch | None:
     good = [row for row in rows if isinstance(row.outcome, np.ndarray)]
     if not good:
         return None
@@ -158,13 +158,15 @@ def _batch(rows: list[Row]) -> FeatureBatch | None:
 
 
 @dataclass(slots=True)
-class _Ticket:
-    row: Row
+class PendingImage:
+    """An item that is being read and decoded in another thread, or that needs neither."""
+
+    row: ImageRow
     pixels: Future[UInt8[Tensor, "3 h w"] | None] | None
 
 
 class _Stream:
-    """The state of one run: rows in flight, pictures that wait for the encoder, rows to hand on."""
+    """The state of one run: rows in flight, images that wait for the encoder, rows to hand on."""
 
     def __init__(
         self,
@@ -179,17 +181,17 @@ class _Stream:
         self._shape = batch_shape(len(manifest), batch_size)
         self._ahead = 2 * self._shape + workers
         self._source = scan(manifest, self._fingerprint, cache)
-        self._desk = Desk(encoder.preprocessing, self._kept)
-        self._bench = Bench(encoder, self._shape, cache)
+        self._loader = ImageLoader(encoder.preprocessing, self._kept)
+        self._batch_encoder = BatchEncoder(encoder, self._shape, cache)
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="clipfg-decode")
-        self._queue: deque[_Ticket] = deque()
+        self._queue: deque[PendingImage] = deque()
         self._in_flight = 0
         self._pending: dict[bytes, UInt8[Tensor, "3 h w"]] = {}
         self._files: Known = []
 
-    def settled_rows(self) -> Iterator[list[Row]]:
+    def settled_rows(self) -> Iterator[list[ImageRow]]:
         """Lists of consecutive rows whose outcome is known and kept."""
-        assembled: deque[Row] = deque()
+        assembled: deque[ImageRow] = deque()
         ready = 0
         while self._fill():
             assembled.append(self._take())
@@ -210,7 +212,7 @@ class _Stream:
         """Stop the threads and keep what is known of files, however the run ends."""
         self._pool.shutdown(wait=True, cancel_futures=True)
         self._keep_files()
-        self._bench.close()
+        self._batch_encoder.close()
 
     def _kept(self, content: bytes) -> NDArray[np.float32] | None:
         if self._cache is None:
@@ -225,17 +227,17 @@ class _Stream:
                 break
             future = None
             if row.outcome is None:
-                future = self._pool.submit(self._desk.fetch, row)
+                future = self._pool.submit(self._loader.fetch, row)
                 self._in_flight += 1
-            self._queue.append(_Ticket(row, future))
+            self._queue.append(PendingImage(row, future))
         return bool(self._queue)
 
-    def _take(self) -> Row:
-        """The next row in order, its picture fetched and put with those that are to be encoded."""
-        ticket = self._queue.popleft()
-        row = ticket.row
-        if ticket.pixels is not None:
-            pixels = ticket.pixels.result()
+    def _take(self) -> ImageRow:
+        """The next row in order, its image fetched and put with those that are to be encoded."""
+        pending = self._queue.popleft()
+        row = pending.row
+        if pending.pixels is not None:
+            pixels = pending.pixels.result()
             self._in_flight -= 1
             if pixels is not None and row.content is not None:
                 self._pending[row.content] = pixels
@@ -248,12 +250,14 @@ class _Stream:
     def _encode(self) -> bool:
         if not self._pending:
             return False
-        vectors, foreign = self._bench.encode(self._pending, self._files)
+        vectors, foreign = self._batch_encoder.encode(self._pending, self._files)
         for content in self._pending:
             if content in vectors:
-                self._desk.settle(content, vectors[content], reused=content in foreign)
+                self._loader.settle(content, vectors[content], reused=content in foreign)
             else:
-                self._desk.settle(content, ("encode", "Expected finite features, got NaN or zero."))
+                self._loader.settle(
+                    content, ("encode", "Expected finite features, got NaN or zero.")
+                )
         self._pending, self._files = {}, []
         return True
 

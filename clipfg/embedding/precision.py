@@ -1,4 +1,4 @@
-"""Is the fast number format good enough? Measured on the run's own pictures, once per encoder."""
+"""Is the fast number format good enough? Measured on the run's own images, once per encoder."""
 
 import json
 from dataclasses import asdict, dataclass, replace
@@ -10,21 +10,21 @@ from clipfg.embedding.pipeline import collect
 from clipfg.encoders.base import Encoder
 from clipfg.types import Manifest
 
-PICTURES = 16
-"""Pictures that the formats are compared on."""
+IMAGES = 16
+"""Images that the formats are compared on."""
 
 LOWEST_COSINE = 0.995
-"""The least agreement of any one picture at which the fast format is kept.
+"""The least agreement of any one image at which the fast format is kept.
 
-Measured in bf16: 0.99994 for a ViT-B-32, 0.9984 for a MobileNetV2 (450 bird pictures; its nearest
-other picture lies at 0.68 on average, and stays the nearest for 98.7 % of them). A format that
+Measured in bf16: 0.99994 for a ViT-B-32, 0.9984 for a MobileNetV2 (450 bird images; its nearest
+other image lies at 0.68 on average, and stays the nearest for 98.7 % of them). A format that
 overflows or is emulated badly falls far below; three times the error of the worst healthy one is
 where doubt begins.
 """
 
 
 @dataclass(frozen=True)
-class Agreement:
+class PrecisionAgreement:
     """How well features in a fast number format agree with those in float32.
 
     Attributes
@@ -32,25 +32,25 @@ class Agreement:
     precision
         The fast format.
     lowest, mean
-        Cosine similarity of the two features of a picture, over the pictures.
-    pictures
+        Cosine similarity of the two features of an image, over the images.
+    images
         How many were compared.
     """
 
     precision: str
     lowest: float
     mean: float
-    pictures: int
+    images: int
 
     @property
     def accepted(self) -> bool:
-        """Whether every picture agrees to `LOWEST_COSINE`."""
+        """Whether every image agrees to `LOWEST_COSINE`."""
         return self.lowest >= LOWEST_COSINE
 
     def __str__(self) -> str:
         # Rounded down: 0.99996 is not said to be 1.
         lowest = np.floor(self.lowest * 1e4) / 1e4
-        finding = f"cosine at least {lowest:.4f} on {self.pictures} pictures"
+        finding = f"cosine at least {lowest:.4f} on {self.images} images"
         if self.accepted:
             return f"{self.precision} agrees with float32: {finding}"
         return f"{self.precision} strays from float32 ({finding}), so float32 is used"
@@ -58,12 +58,12 @@ class Agreement:
 
 def settle_precision(
     encoder: Encoder, manifest: Manifest, cache: EmbeddingCache | None, *, batch_size: int = 32
-) -> tuple[Encoder, Agreement | None]:
+) -> tuple[Encoder, PrecisionAgreement | None]:
     """The encoder to use, in its own format or in float32, and what was measured.
 
     For an encoder whose precision was chosen for the person, not by them. The verdict is kept in
     the cache under the encoder's fingerprint, and so are the embeddings that led to it. None is
-    returned in place of a finding for float32 itself and when none of the first pictures can be
+    returned in place of a finding for float32 itself and when none of the first images can be
     read.
     """
     if encoder.precision == "fp32":
@@ -71,9 +71,9 @@ def settle_precision(
     key = f"precision/{encoder.fingerprint}"
     kept = cache.fact(key) if cache is not None else None
     agreement = _parse(kept) if kept else None
-    # A verdict on fewer pictures than there are now is no verdict on these; what was embedded for
+    # A verdict on fewer images than there are now is no verdict on these; what was embedded for
     # it is in the cache.
-    if agreement is None or agreement.pictures < min(PICTURES, len(manifest)):
+    if agreement is None or agreement.images < min(IMAGES, len(manifest)):
         agreement = measure_agreement(encoder, manifest, cache, batch_size=batch_size)
         if agreement is None:
             return encoder, None
@@ -84,33 +84,33 @@ def settle_precision(
 
 def measure_agreement(
     encoder: Encoder, manifest: Manifest, cache: EmbeddingCache | None, *, batch_size: int = 32
-) -> Agreement | None:
-    """Compare the encoder with itself in float32 on the first pictures that can be read.
+) -> PrecisionAgreement | None:
+    """Compare the encoder with itself in float32 on the first images that can be read.
 
     The fast features stay in the cache, so that the run does not compute them again. None when
-    there is no picture to compare.
+    there is no image to compare.
     """
-    first = replace(manifest, table=manifest.table.slice(0, PICTURES))
+    first = replace(manifest, table=manifest.table.slice(0, IMAGES))
     fast = collect(first, encoder, cache, batch_size=batch_size)
     exact = collect(first, encoder.at("fp32"), cache, batch_size=batch_size)
     places = {id: row for row, id in enumerate(exact.ids)}
     common = [(row, places[id]) for row, id in enumerate(fast.ids) if id in places]
     if not exact.ids:
         return None
-    # A picture that only float32 can embed agrees not at all.
+    # An image that only float32 can embed agrees not at all.
     lost = len(exact.ids) - len(common)
     left, right = np.array(common, dtype=np.int64).reshape(-1, 2).T
     cosines = (
         np.einsum("nd,nd->n", fast.pooled[left], exact.pooled[right], dtype=np.float64).tolist()
         + [0.0] * lost
     )
-    return Agreement(
+    return PrecisionAgreement(
         encoder.precision, min(min(cosines), 1.0), float(np.mean(cosines)), len(cosines)
     )
 
 
-def _parse(text: str) -> Agreement | None:
+def _parse(text: str) -> PrecisionAgreement | None:
     try:
-        return Agreement(**json.loads(text))
+        return PrecisionAgreement(**json.loads(text))
     except (ValueError, TypeError):
         return None  # written by another version: measured again

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from clipfg.data.sources import signature
 from clipfg.embedding.cache import EmbeddingCache, is_settled
-from clipfg.embedding.image_loader import Row
+from clipfg.embedding.image_loader import ImageRow
 from clipfg.errors import ItemError
 from clipfg.types import UNLABELLED, Manifest
 
@@ -13,7 +13,7 @@ CHUNK = 512
 """Items looked up in the cache at once."""
 
 
-def scan(manifest: Manifest, fingerprint: str, cache: EmbeddingCache | None) -> Iterator[Row]:
+def scan(manifest: Manifest, fingerprint: str, cache: EmbeddingCache | None) -> Iterator[ImageRow]:
     """The manifest's items in order, with their embedding where the cache has it.
 
     Without a cache nothing is looked at: whether a file is there shows when it is read.
@@ -22,7 +22,7 @@ def scan(manifest: Manifest, fingerprint: str, cache: EmbeddingCache | None) -> 
     for start in range(0, len(table), CHUNK):
         columns = table.slice(start, CHUNK).to_pydict()
         rows = [
-            Row(start + i, id, uri, UNLABELLED if label is None else label)
+            ImageRow(start + i, id, uri, UNLABELLED if label is None else label)
             for i, (id, uri, label) in enumerate(zip(*columns.values(), strict=True))
         ]
         if cache is not None:
@@ -30,7 +30,7 @@ def scan(manifest: Manifest, fingerprint: str, cache: EmbeddingCache | None) -> 
         yield from rows
 
 
-def _look_up(rows: list[Row], fingerprint: str, cache: EmbeddingCache) -> None:
+def _look_up(rows: list[ImageRow], fingerprint: str, cache: EmbeddingCache) -> None:
     signatures = {}
     for row in rows:
         try:

@@ -13,7 +13,7 @@ from clipfg.embedding.database import damaged, open_database, primary_code
 _LOOK_UP = 500
 
 
-class KeptFile:
+class SqliteFile:
     """Queries and transactions on the cache's file, from any thread.
 
     When the file cannot be read or written (read-only folder, full disk, a lock held too long),

@@ -94,7 +94,7 @@ class Encoder(ABC):
     def encode_images(
         self, pixels: UInt8[Tensor, "b 3 h w"], *, patches: bool = False
     ) -> ImageFeatures:
-        """Features of pictures that `preprocessing` has resized, with patch tokens on demand."""
+        """Features of images that `preprocessing` has resized, with patch tokens on demand."""
 
     @abstractmethod
     def encode_texts(self, texts: Sequence[str]) -> Float[Tensor, "t d"]:

@@ -81,7 +81,7 @@ CATALOGUE: tuple[CatalogueEntry, ...] = (
         768,
         "Apache-2.0",
         (86.24, 95.15, 92.45, 45.22, 93.62),
-        "The default at a higher resolution, about three times the time for a picture.",
+        "The default at a higher resolution, about three times the time for an image.",
     ),
     CatalogueEntry(
         "open_clip:ViT-L-16-SigLIP-256/webli",

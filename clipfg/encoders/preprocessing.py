@@ -1,4 +1,4 @@
-"""From a decoded picture to the pixels that a tower reads: resize, crop, normalise."""
+"""From a decoded image to the pixels that a tower reads: resize, crop, normalise."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -19,7 +19,7 @@ RESAMPLING: dict[str, Image.Resampling] = {
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """How pictures are brought to a tower's input size and range.
+    """How images are brought to a tower's input size and range.
 
     Parameters
     ----------
@@ -51,7 +51,7 @@ class Preprocessing:
     crop_rounding: Literal["nearest", "down"] = "nearest"
 
     def target(self, width: int, height: int) -> tuple[int, int]:
-        """The width and height that a picture of `width x height` is resized to, before a crop."""
+        """The width and height that an image of `width x height` is resized to, before a crop."""
         rows, columns = self.size
         if self.resize == "squash":
             return columns, rows
@@ -74,9 +74,9 @@ class Preprocessing:
         return round(margin) if self.crop_rounding == "nearest" else int(margin)
 
     def __call__(self, image: Image.Image) -> UInt8[Tensor, "3 h w"]:
-        """The pixels of one RGB picture, resized and cropped but not yet normalised.
+        """The pixels of one RGB image, resized and cropped but not yet normalised.
 
-        Where `info["drafted"]` tells of a whole that the picture is a reduction of, the whole's
+        Where `info["drafted"]` tells of a whole that the image is a reduction of, the whole's
         size decides, so that the crop sits where it would without the reduction.
         """
         size, box = image.info.get("drafted", (image.size, None))
@@ -84,7 +84,7 @@ class Preprocessing:
         rows, columns = self.size
         if resized.size != (columns, rows):
             left, top = self._margin(resized.width, columns), self._margin(resized.height, rows)
-            # Outside of the picture, a crop is black and padding has its own grey.
+            # Outside of the image, a crop is black and padding has its own grey.
             canvas = Image.new(
                 "RGB", (columns, rows), (self.fill if self.resize == "pad" else 0,) * 3
             )

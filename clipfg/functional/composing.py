@@ -1,7 +1,7 @@
-"""One query of several: texts, photos, and what must not be on the picture.
+"""One query of several: texts, photos, and what must not be on the image.
 
-In the shared space texts lie apart from pictures (the modality gap: Liang et al. 2022,
-arXiv:2203.02053), and their cosines with pictures spread less than those of photos do. So a plain
+In the shared space texts lie apart from images (the modality gap: Liang et al. 2022,
+arXiv:2203.02053), and their cosines with images spread less than those of photos do. So a plain
 sum is ruled by the photos. Each side is therefore divided by the standard deviation of its cosines
 with the keys: the composed score is a sum of standard scores, less their means, which are the same
 for every key. A sum of cosines is the cosine of a sum, so one vector does it all:
@@ -39,7 +39,7 @@ def compose(
     texts, photos, negated
         Unit-norm features; any of them may have no rows, but not both of the first two.
     keys
-        Unit-norm features of the pictures that are searched, or of a fair sample of them.
+        Unit-norm features of the images that are searched, or of a fair sample of them.
     weight
         The share `w` of the texts against the photos, from 0 to 1, where there are both.
     aversion

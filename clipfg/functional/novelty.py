@@ -1,4 +1,4 @@
-"""How unlike everything known a picture is: scores for what belongs to none of the classes.
+"""How unlike everything known an image is: scores for what belongs to none of the classes.
 
 All scores are larger for the known. `auroc` says how well one tells the two apart.
 """
@@ -10,7 +10,7 @@ from torch import Tensor
 from clipfg.errors import DataError
 
 FALSE_ALARMS = 0.05
-"""Known pictures that may be called unknown."""
+"""Known images that may be called unknown."""
 _CELLS = 32_000_000  # similarities held at once: 128 MB of float32
 
 

@@ -75,7 +75,7 @@ def fit_vector(
     """A factor and a shift for each class, `w * z + b`, that minimise the mean NLL.
 
     It begins from temperature scaling, to which `penalty * (|w / w_0 - 1|^2 + |b|^2)` ties it: two
-    numbers a class are many where a class has few pictures. Predictions may change.
+    numbers a class are many where a class has few images. Predictions may change.
 
     Raises `DataError` as `fit_temperature` does.
 

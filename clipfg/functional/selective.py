@@ -17,8 +17,8 @@ class RiskCoverage(NamedTuple):
     risk: Float[Tensor, " m"]
 
 
-class Cut(NamedTuple):
-    """Answer where certainty is above `threshold`; `answered` and `wrong` calibration pictures."""
+class SelectionThreshold(NamedTuple):
+    """Answer where certainty is above `threshold`; `answered` and `wrong` calibration images."""
 
     threshold: float
     answered: int
@@ -94,7 +94,7 @@ def abstention_threshold(
     target: float,
     confidence: float = 0.9,
     steps: int | None = None,
-) -> Cut | None:
+) -> SelectionThreshold | None:
     """The threshold that answers most while the error among answered stays at most `target`.
 
     With probability `confidence` over calibration items the error among all items answered (not
@@ -127,7 +127,7 @@ def abstention_threshold(
         kept = certainty > threshold
         answered, wrong = int(kept.sum()), int((kept & ~hits).sum())
         if error_bound(wrong, answered, level) <= target:
-            return Cut(threshold, answered, wrong)
+            return SelectionThreshold(threshold, answered, wrong)
     return None
 
 

@@ -1,4 +1,4 @@
-"""APE: a cache on the channels that tell classes apart, sure pictures of it counting for less."""
+"""APE: a cache on the channels that tell classes apart, sure images of it counting for less."""
 
 from typing import ClassVar, Self
 
@@ -21,14 +21,14 @@ class APE(Head):
     `cos'` is taken over refined channels: those of the smallest `0.7 S - 0.3 V`, with `S` the mean
     product of two different classes in the channel and `V` its variance between classes. `S` and
     `V` are of the texts or, without any, of the class means. `r_i = exp(gamma KL_i)`, with `KL_i`
-    how far the texts' probabilities of picture `i` are from its label; 1 without texts.
+    how far the texts' probabilities of image `i` are from its label; 1 without texts.
 
     This is the form that trains nothing.
 
     Parameters
     ----------
     alpha, beta, gamma
-        None chooses them by leaving each picture of the support out in turn; with one shot they
+        None chooses them by leaving each image of the support out in turn; with one shot they
         are 1, 5.5 and 0.
     channels
         The share of channels kept, above 0 and at most 1.
@@ -105,7 +105,7 @@ class APE(Head):
         return self
 
     def _surprise(self, support: Support) -> Tensor:
-        """`KL(label || softmax(cosines with texts))` of each picture, on refined channels."""
+        """`KL(label || softmax(cosines with texts))` of each image, on refined channels."""
         if support.texts is None:
             return torch.zeros(len(support), device=support.features.device)
         x, texts = (normalize(t[:, self.channels_], dim=1) for t in (support.features, self.texts_))

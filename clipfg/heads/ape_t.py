@@ -1,4 +1,4 @@
-"""APE-T: APE whose classes learn a residual, shared by their text and their pictures."""
+"""APE-T: APE whose classes learn a residual, shared by their text and their images."""
 
 from typing import ClassVar, Self
 
@@ -19,9 +19,9 @@ class APET(APE):
     """APE with `t_k + r_k` for texts, `x_i + r_y` for keys, and trained strengths of keys.
 
     `r` of shape `[c, q]` lives on the refined channels and begins at 0; texts and keys keep to unit
-    norm. It and the strengths minimise cross-entropy on the support, where each picture is left out
+    norm. It and the strengths minimise cross-entropy on the support, where each image is left out
     of the cache that answers for it, unless its class has no other. (The paper has a new view of
-    the picture in every epoch, and takes the best epoch; here the last step is kept.)
+    the image in every epoch, and takes the best epoch; here the last step is kept.)
 
     Parameters
     ----------

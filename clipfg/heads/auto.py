@@ -1,4 +1,4 @@
-"""Auto: a blend of heads that learn from pictures, weighed against the texts by likelihood."""
+"""Auto: a blend of heads that learn from images, weighed against the texts by likelihood."""
 
 from collections.abc import Sequence
 from itertools import combinations
@@ -20,11 +20,11 @@ FEW = 4
 The whitened mean alone then: on supports drawn from four data sets, blends of it with linear-probe,
 tip-adapter-f or prolip gained on some of them at one to three shots and lost on others."""
 _LARGE = 2e6
-"""Pictures times classes from which a linear probe takes minutes, and in the end all memory."""
+"""Images times classes from which a linear probe takes minutes, and in the end all memory."""
 
 
 class Member(Protocol):
-    """A head that can tell what it would say of a picture of its support, had it not seen it."""
+    """A head that can tell what it would say of an image of its support, had it not seen it."""
 
     @property
     def fitted(self) -> dict[str, Any]:
@@ -32,7 +32,7 @@ class Member(Protocol):
         ...
 
     def fit(self, features: Tensor, labels: Tensor) -> Any:
-        """As of `Head`, from pictures alone."""
+        """As of `Head`, from images alone."""
         ...
 
     def logits(self, features: Tensor) -> Tensor:
@@ -40,28 +40,28 @@ class Member(Protocol):
         ...
 
     def held_out(self, support: Support, rows: Tensor) -> Tensor:
-        """Logits `[m, c]` of the support's pictures at `rows`, by a head that has not seen them."""
+        """Logits `[m, c]` of the support's images at `rows`, by a head that has not seen them."""
         ...
 
 
 class Auto(Head):
     """`logits = tau cos(x, text) + beta mean over the chosen heads of their logits / spread`.
 
-    Each member first chooses its own settings on the support, from pictures alone. With those
-    fixed, every subset of members is judged by how many pictures its blend names rightly, each
-    picture held out in its fold. Of those within one standard error of the best, paired picture by
-    picture, the smallest is taken, then the earliest in the order of `MEMBERS`. Where
-    the largest class has fewer than four pictures the whitened mean is taken as it is; with very
-    many pictures and classes the linear probe is left out.
+    Each member first chooses its own settings on the support, from images alone. With those
+    fixed, every subset of members is judged by how many images its blend names rightly, each
+    image held out in its fold. Of those within one standard error of the best, paired image by
+    image, the smallest is taken, then the earliest in the order of `MEMBERS`. Where
+    the largest class has fewer than four images the whitened mean is taken as it is; with very
+    many images and classes the linear probe is left out.
 
-    A head's spread is the deviation of its logits within rows, over all held-out pictures: one
-    number, since a picture whose logits lie close together is an unsure one.
+    A head's spread is the deviation of its logits within rows, over all held-out images: one
+    number, since an image whose logits lie close together is an unsure one.
 
-    The factors are those at which the held-out pictures are likeliest, so that texts which say
-    nothing of the pictures fall silent and texts which say all are not drowned by a few shots.
-    A class mean of `k` pictures errs by `1/k` of the spread within classes, and log-odds shrink by
-    `1 + 1/k`: `beta` is measured with the pictures that a fold leaves and made larger accordingly.
-    Texts have learnt from no picture: with one shot, `tau` is measured on the support itself and
+    The factors are those at which the held-out images are likeliest, so that texts which say
+    nothing of the images fall silent and texts which say all are not drowned by a few shots.
+    A class mean of `k` images errs by `1/k` of the spread within classes, and log-odds shrink by
+    `1 + 1/k`: `beta` is measured with the images that a fold leaves and made larger accordingly.
+    Texts have learnt from no image: with one shot, `tau` is measured on the support itself and
     `beta` is `weighing.ONE_SHOT`.
 
     Parameters
@@ -74,16 +74,16 @@ class Auto(Head):
     members_
         Names of the heads in use.
     held_out_
-        The share of held-out pictures that their blend named rightly, without texts; -1 where none
+        The share of held-out images that their blend named rightly, without texts; -1 where none
         were held out.
     tau_, beta_
-        The factors on texts and on pictures.
+        The factors on texts and on images.
     spreads_
         Of the heads in use.
     texts_
         `[c, d]`, zeros without texts.
     shots_
-        Pictures a class that were learnt from, on average.
+        Images a class that were learnt from, on average.
 
     What the members have learnt follows under `m0_`, `m1_`, ...
 
@@ -137,7 +137,7 @@ class Auto(Head):
     ) -> "Auto":
         """The same blend of heads, with their settings, fitted elsewhere.
 
-        `beta` follows the number of pictures, as log-odds do.
+        `beta` follows the number of images, as log-odds do.
         """
         support = Support.of(self.name, features, labels, text_weights)
         other = type(self)(**self.config)

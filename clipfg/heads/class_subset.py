@@ -10,7 +10,7 @@ from clipfg.errors import UsageError
 from clipfg.heads.base import Head
 
 
-class Among(Head):
+class ClassSubset(Head):
     """The columns of a fitted head that a person has narrowed the question to.
 
     It is no head of its own to be learnt or registered: `around` takes one that is fitted.
@@ -39,7 +39,7 @@ class Among(Head):
         text_weights: Float[Tensor, "c d"] | None = None,  # noqa: ARG002
     ) -> Self:
         """Raises `UsageError`: what there is to learn, the other head has learnt."""
-        raise UsageError("Expected a fitted head to narrow, got pictures; call around(head).")
+        raise UsageError("Expected a fitted head to narrow, got images; call around(head).")
 
     def logits(self, features: Float[Tensor, "n d"]) -> Float[Tensor, "n c"]:
         """Scores of the chosen classes, in their order."""

@@ -10,9 +10,9 @@ from clipfg.heads.support import Support
 
 
 class CrossModalLinearProbe(LinearProbe):
-    """Logistic regression on pictures and texts alike: each class's text weight is a sample too.
+    """Logistic regression on images and texts alike: each class's text weight is a sample too.
 
-    `C` is chosen on held-out pictures; texts are trained on in every fold. Parameters and
+    `C` is chosen on held-out images; texts are trained on in every fold. Parameters and
     attributes are those of `linear-probe`.
 
     Source: Lin et al. 2023, arXiv:2301.06267, equations 4 and 5.

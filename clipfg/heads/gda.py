@@ -9,7 +9,7 @@ from clipfg.functional.covariance import Spectrum
 from clipfg.functional.similarity import cosine_logits
 from clipfg.heads.base import Head
 from clipfg.heads.support import Support
-from clipfg.heads.text_weighting import share_of_pictures
+from clipfg.heads.text_weighting import share_of_images
 from clipfg.heads.within_class import (
     SHRINKAGES,
     choose,
@@ -30,7 +30,7 @@ class GDA(Head):
     shrinkage
         `s`, from 0 to 1. None chooses by seeded folds of the support (`within_class.choose`).
     alpha
-        The factor beside the texts. None measures it (`weighing.share_of_pictures`); 1 without
+        The factor beside the texts. None measures it (`weighing.share_of_images`); 1 without
         texts.
     scale
         The factor on cosines with texts.
@@ -40,7 +40,7 @@ class GDA(Head):
     Attributes
     ----------
     weights_, bias_
-        `[c, d]` and `[c]`, float32, texts and pictures summed.
+        `[c, d]` and `[c]`, float32, texts and images summed.
     shrinkage_, alpha_
         Those in use.
 
@@ -86,7 +86,7 @@ class GDA(Head):
                 )
             else:
                 logits = support.means.double() @ weights.T + bias
-            self.alpha_ = self.scale * share_of_pictures(support, logits, rows)
+            self.alpha_ = self.scale * share_of_images(support, logits, rows)
         weights, bias = self.alpha_ * weights.float(), self.alpha_ * bias.float()
         if support.texts is not None:
             weights = weights + self.scale * support.texts
@@ -94,7 +94,7 @@ class GDA(Head):
         return self
 
     def held_out(self, support: Support, rows: Int[Tensor, " m"]) -> Float[Tensor, "m c"]:
-        """Logits of pictures of the support as if they were not in it, at the shrinkage chosen."""
+        """Logits of images of the support as if they were not in it, at the shrinkage chosen."""
         whole = spectrum_of(support)
         return held_out_logits(support, whole, _logits, self.shrinkage_, rows, self.seed)
 

@@ -1,4 +1,4 @@
-"""Nearest neighbours: the support's closest pictures vote, beside the texts."""
+"""Nearest neighbours: the support's closest images vote, beside the texts."""
 
 from itertools import product
 from typing import ClassVar, Literal, Self
@@ -16,7 +16,7 @@ KS = (1, 3, 5, 9, 15)
 SHARES = (0.3, 0.5, 0.1, 0.7, 0.0, 0.9, 1.0)
 """Shares of the texts tried; of equals the earlier is taken."""
 ONE_SHOT = 0.7
-"""The share where no class has two pictures: up to 0.5 a single vote cannot be overruled."""
+"""The share where no class has two images: up to 0.5 a single vote cannot be overruled."""
 _CELLS = 32_000_000  # similarities held at once: 128 MB
 _FLOOR = 1e-6  # the share of votes of a class that has none
 
@@ -24,18 +24,18 @@ _FLOOR = 1e-6  # the share of votes of a class that has none
 class KNN(Head):
     """`logits = log((1 - alpha) votes + alpha softmax(scale cos(x, text)))`.
 
-    `votes` are shares of the k nearest pictures; without texts `alpha` is 0. The pictures may as
-    well be the keys of a store or a coreset. Of equally similar pictures the earlier of the support
+    `votes` are shares of the k nearest images; without texts `alpha` is 0. The images may as
+    well be the keys of a store or a coreset. Of equally similar images the earlier of the support
     is the nearer one, of equal votes the class of lower index wins.
 
     Parameters
     ----------
     k
         Neighbours that vote. None chooses among 1, 3, 5, 9 and 15 by seeded folds of the support
-        (the smallest of equals), and takes 1 where no class has two pictures.
+        (the smallest of equals), and takes 1 where no class has two images.
     alpha
         The share of the texts, from 0 to 1. None chooses it with `k`, and takes 0.7 where no class
-        has two pictures.
+        has two images.
     weights
         `"vote"`: each counts one. `"softmax"`: each counts `exp(cos / temperature)`.
     temperature

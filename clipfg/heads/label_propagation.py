@@ -1,4 +1,4 @@
-"""Label propagation: predictions flow between pictures that look alike.
+"""Label propagation: predictions flow between images that look alike.
 
 `F = (I - alpha S)^-1 Y`, with `Y` the text probabilities, `S = D^-1/2 W D^-1/2` and `W` the
 symmetric graph of nearest neighbours. Its series `sum_i (alpha S)^i Y` is summed instead of solved
@@ -35,13 +35,13 @@ def label_propagation(
     features, logits
         The pool's, from unit-norm rows and from texts.
     k
-        Neighbours of each picture.
+        Neighbours of each image.
     alpha
         From 0 (nothing moves) to below 1.
     power
         How much the nearer of the neighbours count for more.
 
-    Raises `DataError` for a pool of fewer than two pictures.
+    Raises `DataError` for a pool of fewer than two images.
     """
     check_pool(features, logits)
     graph = _graph(features, k, power)
@@ -55,7 +55,7 @@ def label_propagation(
 
 
 def _graph(features: Tensor, k: int, power: float) -> Tensor:
-    """`D^-1/2 (A + A^T) D^-1/2`, sparse; a picture near to none keeps to itself."""
+    """`D^-1/2 (A + A^T) D^-1/2`, sparse; an image near to none keeps to itself."""
     similarities, neighbours = nearest_neighbours(features, k)
     n, k = neighbours.shape
     rows = torch.arange(n, device=features.device).repeat_interleave(k)

@@ -89,7 +89,7 @@ class LinearProbe(Head):
         return COSTS[int(right.argmax())]
 
     def held_out(self, support: Support, rows: Int[Tensor, " m"]) -> Float[Tensor, "m c"]:
-        """Logits of pictures of the support by fits to the other folds, at the `C` chosen."""
+        """Logits of images of the support by fits to the other folds, at the `C` chosen."""
         basis, labels = _problem(support, texts=False)
         folds = support.folds(self.seed)
         found = support.features.new_zeros(len(rows), support.classes)
@@ -108,7 +108,7 @@ class LinearProbe(Head):
 
 
 def _problem(support: Support, texts: bool) -> tuple[Basis, Tensor]:
-    """The pictures, and after them the texts as one more shot of each class where asked for."""
+    """The images, and after them the texts as one more shot of each class where asked for."""
     x, labels = support.features, support.labels
     if texts and support.texts is not None:
         x = torch.cat([x, support.texts])
@@ -117,5 +117,5 @@ def _problem(support: Support, texts: bool) -> tuple[Basis, Tensor]:
 
 
 def _given(held: Tensor, count: int) -> Tensor:
-    """What a fold learns from: all pictures that it does not hold out, and all texts."""
+    """What a fold learns from: all images that it does not hold out, and all texts."""
     return torch.cat([~held, held.new_ones(count - len(held))])

@@ -25,7 +25,7 @@ class LPPlusPlus(Head):
     one factor at which texts alone make the support likeliest. How far the steps go is what
     regularises.
 
-    Beside the paper: pictures are centred by the support's mean `m`, a bias in effect, since in
+    Beside the paper: images are centred by the support's mean `m`, a bias in effect, since in
     CLIP's narrow cone the largest eigenvalue is that of the mean and would make steps tiny. And
     the bounds are those of the worst case, 100 times too high where classes are many: a step is
     `s / L`, with `s` up to 1.15 times the last, as long as it lowers the loss by half of its length

@@ -19,8 +19,8 @@ class ProLIP(Head):
     square matrix after it that begins as the identity: the same map where the encoder's has full
     rank. `lambda = 1/N` at `N` shots, as in the paper.
 
-    Without texts, `t_k = m_k P` with `m_k` the class mean; in training a picture's own class is
-    represented by the mean of its other pictures. With neither texts nor a second picture of any
+    Without texts, `t_k = m_k P` with `m_k` the class mean; in training an image's own class is
+    represented by the mean of its other images. With neither texts nor a second image of any
     class there is nothing to learn from, and `P` stays the identity.
 
     Parameters

@@ -14,7 +14,7 @@ from clipfg.functional.similarity import unit_norm
 
 FOLDS = 5
 JUDGED = 4096
-"""Held-out pictures to choose by: more would decide the same, later."""
+"""Held-out images to choose by: more would decide the same, later."""
 
 
 @dataclass(frozen=True)
@@ -38,14 +38,14 @@ class Support:
         """Check what `fit` was given. There are as many classes as texts, or as labels go up to.
 
         Raises `UsageError` where the head learns from something that is missing; `DataError` for
-        unequal lengths or widths, labels out of range and classes without a picture.
+        unequal lengths or widths, labels out of range and classes without an image.
         """
         if features is None or labels is None:
             raise UsageError(f"Expected labelled features for the {head} head, got none.")
         if needs_texts and text_weights is None:
             raise UsageError(
                 f"Expected text weights for the {head} head, got none; give class names, or take"
-                " a head that learns from pictures alone, such as gda."
+                " a head that learns from images alone, such as gda."
             )
         if len(features) != len(labels) or not len(labels):
             raise DataError(
@@ -68,8 +68,8 @@ class Support:
         empty = (support.counts == 0).nonzero().flatten().tolist()
         if empty:
             raise DataError(
-                f"Expected at least one picture of each of {classes} classes, got none of class"
-                f" {empty[0]} ({len(empty)} such in all); add a picture or leave the class out."
+                f"Expected at least one image of each of {classes} classes, got none of class"
+                f" {empty[0]} ({len(empty)} such in all); add an image or leave the class out."
             )
         return support
 
@@ -78,7 +78,7 @@ class Support:
 
     @cached_property
     def counts(self) -> Int[Tensor, " c"]:
-        """Pictures of each class."""
+        """Images of each class."""
         return torch.bincount(self.labels, minlength=self.classes)
 
     @cached_property
@@ -92,10 +92,10 @@ class Support:
         return replace(self, features=self.features[which], labels=self.labels[which])
 
     def folds(self, seed: int, most: int = FOLDS) -> Int[Tensor, " n"]:
-        """The fold that each picture is held out in; -1 where it is the only one of its class.
+        """The fold that each image is held out in; -1 where it is the only one of its class.
 
         Stratified: each class is spread over the folds as evenly as it goes. There are as many
-        folds as the largest class has pictures, and at most `most`.
+        folds as the largest class has images, and at most `most`.
         """
         return stratified_folds(self.labels, seed, most)
 
@@ -110,13 +110,13 @@ class Support:
         return [held for held in parts if len(held)]
 
     def without(self, held: Int[Tensor, " h"]) -> "Support":
-        """The support less the pictures at some positions, of the same classes and texts."""
+        """The support less the images at some positions, of the same classes and texts."""
         left = torch.ones(len(self), dtype=torch.bool, device=self.labels.device)
         left[held] = False
         return self.rows(left)
 
     def judged(self, seed: int, most: int = JUDGED) -> Int[Tensor, " m"]:
-        """Positions, in order, of pictures that are held out in a fold; of many a seeded sample."""
+        """Positions, in order, of images that are held out in a fold; of many a seeded sample."""
         held = (self.counts[self.labels] > 1).nonzero().flatten()
         generator = torch.Generator().manual_seed(seed)
         chosen = torch.randperm(len(held), generator=generator)[:most].sort().values
@@ -124,9 +124,9 @@ class Support:
 
 
 def about_as_good(hits: Bool[Tensor, "o m"]) -> Bool[Tensor, " o"]:
-    """Which options are right about as often as the best one on the same `m` pictures.
+    """Which options are right about as often as the best one on the same `m` images.
 
-    That is within one standard error, paired picture by picture: the rule of Breiman et al. 1984.
+    That is within one standard error, paired image by image: the rule of Breiman et al. 1984.
     """
     right = hits.double()
     lost = right[right.mean(dim=1).argmax()] - right

@@ -1,13 +1,13 @@
-"""TDA: pictures come one by one, and sure ones are kept to judge the next ones by.
+"""TDA: images come one by one, and sure ones are kept to judge the next ones by.
 
-The positive cache holds, for each class, the pictures predicted as it that were surest (lowest
+The positive cache holds, for each class, the images predicted as it that were surest (lowest
 entropy); the negative one those that were unsure but not lost, with the classes that they may be.
-Logits of a picture `x` with text probabilities `p`:
+Logits of an image `x` with text probabilities `p`:
 
     logits + A sum_q exp(-B (1 - x.q)) onehot(q) - A' sum_q exp(-B' (1 - x.q)) [p_q > 0.03]
 
-A picture enters the caches before it is scored, as in the paper. There, entropy is measured over
-augmented views of the picture; on features embedded once there is one view.
+An image enters the caches before it is scored, as in the paper. There, entropy is measured over
+augmented views of the image; on features embedded once there is one view.
 
 Source: Karmanov et al. 2024, arXiv:2403.18293, equations 4 to 8 and its settings for ImageNet.
 """
@@ -34,13 +34,13 @@ class Cache:
 POSITIVE = Cache(shots=3, alpha=2.0, beta=5.0)
 NEGATIVE = Cache(shots=2, alpha=0.117, beta=1.0)
 UNSURE = (0.2, 0.5)
-"""Entropies, as a share of the largest possible, between which a picture is a negative."""
+"""Entropies, as a share of the largest possible, between which an image is a negative."""
 POSSIBLE = 0.03
 """The probability above which a class is marked in a negative."""
 
 
 class _Kept:
-    """The surest pictures of each predicted class, at most `shots` of each."""
+    """The surest images of each predicted class, at most `shots` of each."""
 
     def __init__(self, kind: Cache, classes: int, width: int) -> None:
         self.kind = kind
@@ -49,7 +49,7 @@ class _Kept:
         self.entropies = torch.full((classes, kind.shots), torch.inf)
 
     def offer(self, label: int, entropy: float, key: Tensor, value: Tensor) -> None:
-        """Keep a picture where its class has room, or in the place of the least sure one."""
+        """Keep an image where its class has room, or in the place of the least sure one."""
         place = int(self.entropies[label].argmax())
         if entropy < float(self.entropies[label, place]):
             self.entropies[label, place] = entropy
@@ -64,9 +64,9 @@ class _Kept:
 
 
 def tda(features: Float[Tensor, "n d"], logits: Float[Tensor, "n c"]) -> Float[Tensor, "n c"]:
-    """Logits refined in the order of the pool: each by the pictures before it and by itself.
+    """Logits refined in the order of the pool: each by the images before it and by itself.
 
-    Raises `DataError` for a pool of fewer than two pictures.
+    Raises `DataError` for a pool of fewer than two images.
     """
     check_pool(features, logits)
     x = features.float().cpu()

@@ -1,4 +1,4 @@
-"""How much pictures count beside texts: by the likelihood of pictures that are held out."""
+"""How much images count beside texts: by the likelihood of images that are held out."""
 
 import torch
 from jaxtyping import Float, Int
@@ -14,12 +14,12 @@ _MOST = 1000.0
 """The factor beside texts of factor 1 at which these have fallen silent."""
 
 
-def share_of_pictures(
+def share_of_images(
     support: Support, logits: Float[Tensor, "m c"], rows: Int[Tensor, " m"]
 ) -> float:
     """The factor on a head's logits beside cosines with texts, from 0 to 1,000.
 
-    `logits` are those of held-out pictures at `rows`; where there are none, those of class means
+    `logits` are those of held-out images at `rows`; where there are none, those of class means
     `[c, c]`, which tell how far logits spread, each one's own left out.
     """
     tau, beta = factors(support, logits, rows)
@@ -45,10 +45,10 @@ def spread_of_others(logits: Float[Tensor, "c c"]) -> float:
 def factors(
     support: Support, blend: Float[Tensor, "m c"], rows: Int[Tensor, " m"]
 ) -> tuple[float, float]:
-    """On cosines with texts and on `blend`, the logits of held-out pictures at `rows`.
+    """On cosines with texts and on `blend`, the logits of held-out images at `rows`.
 
-    They are those at which the pictures are likeliest, the second grown to what a head is worth
-    that has learnt from all pictures: a class mean of `k` errs by `1/k` of the spread within
+    They are those at which the images are likeliest, the second grown to what a head is worth
+    that has learnt from all images: a class mean of `k` errs by `1/k` of the spread within
     classes, and log-odds shrink by `1 + 1/k`. With one shot nothing is held out: the first is
     measured on the support itself, the second is `ONE_SHOT`. Without texts the first is 0.
 
@@ -71,7 +71,7 @@ def _likeliest(parts: list[Tensor], labels: Tensor) -> list[float]:
     """Factors, not below 0, at which the sum of the parts' logits makes the labels likeliest.
 
     A normal prior of deviation `_PRIOR` on the factors of parts of deviation 1 keeps them finite
-    where a handful of pictures is told apart without a fault.
+    where a handful of images is told apart without a fault.
     """
     spreads = [float(part.std(correction=0).clamp_min(1e-6)) for part in parts]
     raw = torch.zeros(len(parts), device=labels.device, requires_grad=True)

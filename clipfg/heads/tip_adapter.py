@@ -1,4 +1,4 @@
-"""Tip-Adapter: texts, and a cache of the support's pictures that speak for their classes."""
+"""Tip-Adapter: texts, and a cache of the support's images that speak for their classes."""
 
 from typing import ClassVar, Self
 
@@ -13,19 +13,19 @@ from clipfg.heads.support import Support, accuracy
 BETAS = (5.5, 1.0, 2.0, 10.0, 20.0, 40.0, 80.0)
 ALPHAS = (1.0, 0.0, 0.3, 3.0, 10.0, 30.0, 100.0)
 _JUDGED = 4096
-"""Pictures that are left out in turn to choose by; more would decide the same, later."""
+"""Images that are left out in turn to choose by; more would decide the same, later."""
 
 
 class TipAdapter(Head):
     """`logits = scale * cos(x, text) + alpha * sum_i exp(-beta (1 - cos(x, x_i))) onehot(y_i)`.
 
     Without texts the second term stands alone. At alpha 0 it is zero-shot; without texts and the
-    larger beta, the more the nearest picture decides.
+    larger beta, the more the nearest image decides.
 
     Parameters
     ----------
     alpha, beta
-        None chooses them by leaving each picture of the support out in turn. With one shot, where
+        None chooses them by leaving each image of the support out in turn. With one shot, where
         nothing is left to answer with, they are 1 and 5.5, the paper's; alpha is 1 without texts.
     scale
         The factor on cosines with texts.
@@ -95,7 +95,7 @@ def cache(
 
 
 def leave_out(similar: Tensor, rows: Tensor, counts: Tensor, labels: Tensor) -> Tensor:
-    """Similarities in which no picture is its own neighbour, unless its class has no other."""
+    """Similarities in which no image is its own neighbour, unless its class has no other."""
     alone = counts[labels[rows]] == 1
     own = torch.arange(len(rows), device=rows.device)
     similar = similar.clone()
@@ -104,7 +104,7 @@ def leave_out(similar: Tensor, rows: Tensor, counts: Tensor, labels: Tensor) -> 
 
 
 def judged(support: Support) -> Tensor:
-    """Positions of pictures whose class has another, evenly thinned out to `_JUDGED`."""
+    """Positions of images whose class has another, evenly thinned out to `_JUDGED`."""
     rows = (support.counts[support.labels] > 1).nonzero().flatten()
     return rows[:: -(-len(rows) // _JUDGED)] if len(rows) else rows
 
@@ -117,7 +117,7 @@ def choose_strengths(
     strengths: Tensor | None = None,
     keys: Tensor | None = None,
 ) -> tuple[float, float]:
-    """The alpha and beta that name most left-out pictures rightly; what is given is kept.
+    """The alpha and beta that name most left-out images rightly; what is given is kept.
 
     `strengths` weigh the keys, which are the support's features unless others are given.
     """

@@ -17,7 +17,7 @@ _FLOOR = 1e-12
 class TipAdapterF(TipAdapter):
     """Tip-Adapter whose keys begin as the support and minimise cross-entropy.
 
-    On features that are embedded once a picture would find itself among the keys, and nothing
+    On features that are embedded once an image would find itself among the keys, and nothing
     would be left to learn; the paper has a new view of it in every epoch. Here it is left out of
     the cache that answers for it, unless its class has no other. The last step is kept.
 

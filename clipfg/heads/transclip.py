@@ -4,14 +4,14 @@ Assignments `z`, means `mu` and one diagonal covariance shared by all classes ma
 
     sum_i z_i . log p_i  +  sum_ij w_ij z_i . z_j  -  sum_i KL(z_i || y_i),
 
-where `p_ik` is the density of picture `i` under class `k`, `w_ij = max(0, cos)` between a picture
+where `p_ik` is the density of image `i` under class `k`, `w_ij = max(0, cos)` between an image
 and its nearest neighbours, and `y_i` the text probabilities. Each step has a closed form:
 
     z_i   ~  y_i * exp(log p_i + sum_j w_ij z_j)        (repeated, since z_j moves too)
     mu_k  =  sum_i z_ik x_i / sum_i z_ik
     sigma =  mean_i sum_k z_ik (x_i - mu_k)^2           (per dimension)
 
-They begin from `z = y`, `mu_k` the mean of the pictures that the texts are surest of, and `sigma`
+They begin from `z = y`, `mu_k` the mean of the images that the texts are surest of, and `sigma`
 of 1/d.
 
 Source: Zanella, Gérin and Ben Ayed 2024, arXiv:2406.01837, written from its formulas.
@@ -41,13 +41,13 @@ def transclip(
     features, logits
         The pool's, from unit-norm rows and from texts.
     neighbours
-        How many of each picture's nearest pull at its assignment.
+        How many of each image's nearest pull at its assignment.
     confident
-        Pictures that a class's mean begins from.
+        Images that a class's mean begins from.
     rounds, inner
         Steps over all blocks, and steps of the assignments within each.
 
-    Raises `DataError` for a pool of fewer than two pictures.
+    Raises `DataError` for a pool of fewer than two images.
     """
     check_pool(features, logits)
     x = features.float()
@@ -70,7 +70,7 @@ def transclip(
 
 
 def _first_means(x: Tensor, z: Tensor, confident: int) -> Tensor:
-    """The mean of the pictures that each class is likeliest for."""
+    """The mean of the images that each class is likeliest for."""
     best = z.topk(min(confident, len(z)), dim=0).indices
     return torch.stack([x[rows].mean(dim=0) for rows in best.T])
 
@@ -82,7 +82,7 @@ def _log_density(x: Tensor, means: Tensor, variance: Tensor) -> Tensor:
 
 
 def _means(x: Tensor, z: Tensor, before: Tensor) -> Tensor:
-    """Weighted means; a class that no picture is assigned to stays where it was."""
+    """Weighted means; a class that no image is assigned to stays where it was."""
     mass = z.sum(dim=0)[:, None]
     return torch.where(mass > 1e-8, (z.T @ x) / mass.clamp_min(1e-8), before)
 

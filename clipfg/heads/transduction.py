@@ -1,7 +1,7 @@
-"""Refinements that look at all pictures to be classified, without labels, before naming any.
+"""Refinements that look at all images to be classified, without labels, before naming any.
 
 Each takes unit-norm features `[n, d]` of the pool and its text logits `[n, c]`, and gives logits of
-the same shape. What comes out depends on the other pictures of the pool, and on `tda`'s order of
+the same shape. What comes out depends on the other images of the pool, and on `tda`'s order of
 them: figures made so are marked as transductive wherever they are shown.
 """
 
@@ -34,6 +34,6 @@ def check_pool(features: Tensor, logits: Tensor) -> None:
     """Raises `DataError` unless there are as many features as logits, and at least two."""
     if len(features) != len(logits) or len(features) < 2:
         raise DataError(
-            "Expected a pool of two pictures or more, with features and logits of each, got"
+            "Expected a pool of two images or more, with features and logits of each, got"
             f" {len(features)} and {len(logits)}."
         )

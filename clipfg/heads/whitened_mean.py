@@ -11,11 +11,11 @@ from clipfg.functional.covariance import Spectrum
 from clipfg.functional.similarity import cosine_logits
 from clipfg.heads.base import Head
 from clipfg.heads.support import Support
-from clipfg.heads.text_weighting import share_of_pictures
+from clipfg.heads.text_weighting import share_of_images
 from clipfg.heads.within_class import SHRINKAGES, choose, held_out_logits, spectrum_of
 
 ONE_SHOT = 1.0
-"""With one picture a class nothing tells spread within classes from spread between them."""
+"""With one image a class nothing tells spread within classes from spread between them."""
 
 _EVEN = 0.5
 """How far spread between classes is taken to be even, as class means are few."""
@@ -27,10 +27,10 @@ class WhitenedMean(Head):
     `P = diag(g) U^T S^(-1/2) C^-1`, with `mu_k` class means and `m` the mean of the support: each
     channel over its scale (`channel_scales`), and whitened by the shrunk covariance `S` within
     classes. In what results, `U` and `b` are the eigenvectors and eigenvalues of the covariance
-    between classes, over the variance within. With `n` pictures a class,
-    `g^2 = n b / (1 + (n + 1) b)`: as much as products of a picture and a class mean count in the
+    between classes, over the variance within. With `n` images a class,
+    `g^2 = n b / (1 + (n + 1) b)`: as much as products of an image and a class mean count in the
     predictive density of the two-covariance model (probabilistic LDA). Unlike there, and in `gda`,
-    lengths are left out of account: a mean of few pictures is longer in noisy directions, which
+    lengths are left out of account: a mean of few images is longer in noisy directions, which
     distances punish and angles forgive. With one shot `P = C^-1`.
 
     Parameters
@@ -100,11 +100,11 @@ class WhitenedMean(Head):
                 )
             else:
                 cosines = self.weights_ @ self.weights_.T
-            self.alpha_ = share_of_pictures(support, cosines, rows)
+            self.alpha_ = share_of_images(support, cosines, rows)
         return self
 
     def held_out(self, support: Support, rows: Int[Tensor, " m"]) -> Float[Tensor, "m c"]:
-        """Logits of pictures of the support as if they were not in it, at the shrinkage chosen.
+        """Logits of images of the support as if they were not in it, at the shrinkage chosen.
 
         `g` is left out, which the class means of all folds decide.
         """
@@ -126,11 +126,11 @@ def _projection(support: Support, spectrum: Spectrum, shrinkage: float) -> Tenso
     """`P^T` `[d, d]`, without `g` where spread between classes cannot be told from that within."""
     shrunk = spectrum.shrunk(shrinkage)
     whitening = spectrum.vectors / shrunk.sqrt()
-    pictures, classes, width = len(support), support.classes, len(shrunk)
-    if pictures == classes or classes < 2:
+    images, classes, width = len(support), support.classes, len(shrunk)
+    if images == classes or classes < 2:
         return whitening
-    shots = pictures / classes
-    within = float((spectrum.values / shrunk).mean()) * pictures / (pictures - classes)
+    shots = images / classes
+    within = float((spectrum.values / shrunk).mean()) * images / (images - classes)
     means = (support.means - support.features.mean(dim=0)).double() @ whitening
     identity = torch.eye(width, dtype=means.dtype, device=means.device)
     between = means.T @ means / (classes - 1) / within - identity / shots

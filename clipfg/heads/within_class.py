@@ -1,4 +1,4 @@
-"""The covariance that all classes share, and how its shrinkage is judged with few pictures."""
+"""The covariance that all classes share, and how its shrinkage is judged with few images."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -19,24 +19,24 @@ from clipfg.heads.support import Support, about_as_good
 SHRINKAGES = (0.5, 0.3, 0.7, 0.2, 0.1, 0.05, 0.9, 0.02)
 """Those tried."""
 ONE_SHOT = 0.95
-"""With one picture a class, spread within classes is unknown: the whole support's stands in for
+"""With one image a class, spread within classes is unknown: the whole support's stands in for
 it, which is mostly spread between classes, and is therefore trusted little."""
 _GROUPS = (20, 5)
-"""Of classes set aside in turn. With few pictures many groups, or the covariance that is judged
+"""Of classes set aside in turn. With few images many groups, or the covariance that is judged
 would come from markedly fewer than the one used; with more than `_PLENTY` a channel it is the same,
 and few are quicker."""
 _PLENTY = 8
 
 Score = Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]
 """From products `x.m` `[n, c]` and squares `x.x` `[n, 1]` and `m.m` `[c]` under the inverse
-covariance, of pictures and class means less their common mean, and the logarithms of the classes'
+covariance, of images and class means less their common mean, and the logarithms of the classes'
 shares `[c]`, to logits `[n, c]`."""
 Root = Callable[[Tensor], Tensor]
 """A map after which plain products are those under an inverse covariance."""
 
 
 def spectrum_of(support: Support, evened: bool = False) -> Spectrum:
-    """Of the covariance within classes, or of the whole where no class has two pictures.
+    """Of the covariance within classes, or of the whole where no class has two images.
 
     Evened, it is that of channels divided by their `channel_scales` in the support. The division
     is part of the vectors, which turn features as they are and are not of length 1 then.
@@ -56,9 +56,9 @@ def choose(
     shrinkages: Sequence[float],
     seed: int,
 ) -> float:
-    """The mean of the shrinkages that name about as many held-out pictures rightly as the best.
+    """The mean of the shrinkages that name about as many held-out images rightly as the best.
 
-    Of several that differ by a few pictures the best is best by luck. `whole` is
+    Of several that differ by a few images the best is best by luck. `whole` is
     `spectrum_of(support)`. With one shot or one class nothing can be held out: `ONE_SHOT` (or the
     only value).
     """
@@ -81,9 +81,9 @@ def choose(
 def held_out_logits(
     support: Support, whole: Spectrum, score: Score, shrinkage: float, rows: Tensor, seed: int
 ) -> Tensor:
-    """Logits `[m, c]` of the support's pictures at `rows`, as `choose` judges them.
+    """Logits `[m, c]` of the support's images at `rows`, as `choose` judges them.
 
-    Class means come from the other folds of all classes. The covariance comes from all pictures of
+    Class means come from the other folds of all classes. The covariance comes from all images of
     *other classes* (a group of classes is set aside in turn): two shots leave one to train on, of
     which no class could tell its spread.
     """
@@ -98,7 +98,7 @@ def held_out_logits(
 def _by_group(
     support: Support, whole: Spectrum, rows: Tensor, seed: int
 ) -> Iterator[tuple["_Covariance", list["_Part"]]]:
-    """The covariance without each group of classes, and the group's pictures, fold by fold."""
+    """The covariance without each group of classes, and the group's images, fold by fold."""
     folds = support.folds(seed)
     turned = support.features @ whole.vectors.to(support.features.dtype)
     basis = Support(turned, support.labels, support.classes)
@@ -135,9 +135,9 @@ class _Train:
 
 @dataclass(frozen=True)
 class _Part:
-    """Held-out pictures of a group in one fold, and the class means of the other folds.
+    """Held-out images of a group in one fold, and the class means of the other folds.
 
-    `places` are those of the pictures among the rows that are judged. Both are less the common mean
+    `places` are those of the images among the rows that are judged. Both are less the common mean
     and turned as the group's covariance needs them.
     """
 
@@ -156,7 +156,7 @@ class _Part:
 class _Covariance:
     """`diag(values) - R^T R / count`, after rows are turned by `vectors` where there are any.
 
-    Leaving few pictures out takes their residuals `R` `[r, d]` away from a covariance whose
+    Leaving few images out takes their residuals `R` `[r, d]` away from a covariance whose
     eigenvectors are known, and costs no decomposition of its own.
     """
 
@@ -170,7 +170,7 @@ class _Covariance:
         """Of all classes but those set aside; `basis` is the support turned by `whole`."""
         x, labels = basis.features, basis.labels
         if not bool((basis.counts[labels[~aside]] > 1).any()):
-            # only the classes set aside have two pictures
+            # only the classes set aside have two images
             return cls._decomposed(total_spectrum(x), x)
         pairs = aside & (basis.counts[labels] > 1)
         residuals = x[pairs] - basis.means[labels[pairs]]

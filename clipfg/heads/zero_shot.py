@@ -42,7 +42,7 @@ class ZeroShot(Head):
 
     def fit(
         self,
-        features: Float[Tensor, "n d"] | None = None,  # noqa: ARG002 - learns from no picture
+        features: Float[Tensor, "n d"] | None = None,  # noqa: ARG002 - learns from no image
         labels: Int[Tensor, " n"] | None = None,  # noqa: ARG002
         text_weights: Float[Tensor, "c d"] | None = None,
     ) -> Self:

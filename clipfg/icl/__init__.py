@@ -2,18 +2,18 @@
 
 from clipfg.icl.chats import CHATS
 from clipfg.icl.lvlm import LVLM
-from clipfg.icl.questions import Question, Shown, Wording, ask_choice, ask_name
-from clipfg.icl.selection import DEMONSTRATIONS, Neighbours, Selection, in_order, vote
+from clipfg.icl.questions import PromptWording, Question, ShownExample, ask_choice, ask_name
+from clipfg.icl.selection import DEMONSTRATIONS, DemonstrationStrategy, Neighbours, in_order, vote
 
 __all__ = [
     "CHATS",
     "DEMONSTRATIONS",
     "LVLM",
+    "DemonstrationStrategy",
     "Neighbours",
+    "PromptWording",
     "Question",
-    "Selection",
-    "Shown",
-    "Wording",
+    "ShownExample",
     "ask_choice",
     "ask_name",
     "in_order",

@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from clipfg.icl.boundary import Answers
+from clipfg.icl.boundary import AnswerTokens
 
 Inputs = Mapping[str, Tensor]
 """What a processor makes of one prompt: `input_ids` `[1, l]`, pixels, and more by family."""
@@ -47,7 +47,7 @@ def _per_token(value: Tensor, length: int) -> bool:
 
 
 @torch.inference_mode()
-def plain_scores(model: nn.Module, inputs: Inputs, answers: Answers) -> Float[Tensor, " c"]:
+def plain_scores(model: nn.Module, inputs: Inputs, answers: AnswerTokens) -> Float[Tensor, " c"]:
     """`sum_i log p(answer_i | prompt, answer_<i)` by a full pass for each answer.
 
     `inputs` end where the answers' tails begin. Slow, and right for every model; `cached_scores`
@@ -63,13 +63,13 @@ def plain_scores(model: nn.Module, inputs: Inputs, answers: Answers) -> Float[Te
 
 @torch.inference_mode()
 def cached_scores(
-    model: nn.Module, inputs: Inputs, answers: Answers, budget: int = BUDGET
+    model: nn.Module, inputs: Inputs, answers: AnswerTokens, budget: int = BUDGET
 ) -> Float[Tensor, " c"]:
     """The same sums; the prompt passes once, and the answers in batches on its keys and values.
 
     Answers are padded on the right, where causal attention keeps padding from being seen. Positions
     are the model's own: it goes on counting from what it has cached (with Qwen's M-RoPE, from
-    the shift that the pictures left behind).
+    the shift that the images left behind).
     """
     prefix = model(**inputs, use_cache=True, logits_to_keep=1)
     name = _cache_name(model)

@@ -7,7 +7,7 @@ from clipfg.errors import DataError
 
 
 @dataclass(frozen=True)
-class Answers:
+class AnswerTokens:
     """Answers as tokens after the part of the prompt that all of them share.
 
     Parameters
@@ -30,7 +30,7 @@ class Answers:
         return [len(t) - start for t, start in zip(self.tails, self.starts, strict=True)]
 
 
-def split_answers(prompt: Sequence[int], joined: Sequence[Sequence[int]]) -> Answers:
+def split_answers(prompt: Sequence[int], joined: Sequence[Sequence[int]]) -> AnswerTokens:
     """Split each prompt-with-answer where it parts from the prompt alone.
 
     A tokenizer may merge an answer's first letters with the prompt's last ones (`" "` and `"Owl"`
@@ -51,7 +51,7 @@ def split_answers(prompt: Sequence[int], joined: Sequence[Sequence[int]]) -> Ans
     for tokens, own in zip(joined, common, strict=True):
         if len(tokens) <= own:
             raise DataError("Expected answers of at least one token, got one that makes none.")
-    return Answers(
+    return AnswerTokens(
         dropped=len(prompt) - shared,
         tails=[list(tokens[shared:]) for tokens in joined],
         starts=[own - shared for own in common],

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from clipfg.icl.prompts import Picture, Turn
+from clipfg.icl.prompts import PromptImage, Turn
 
 Message: TypeAlias = dict[str, Any]
 
@@ -23,7 +23,7 @@ def openai(turns: Sequence[Turn]) -> list[Message]:
     ]
 
 
-def _openai_part(part: Picture | str) -> Message:
+def _openai_part(part: PromptImage | str) -> Message:
     if isinstance(part, str):
         return {"type": "text", "text": part}
     url = part.source if _is_url(part.source) else Path(part.source).absolute().as_uri()
@@ -38,7 +38,7 @@ def transformers(turns: Sequence[Turn]) -> list[Message]:
     ]
 
 
-def _transformers_part(part: Picture | str) -> Message:
+def _transformers_part(part: PromptImage | str) -> Message:
     if isinstance(part, str):
         return {"type": "text", "text": part}
     return {"type": "image", "url" if _is_url(part.source) else "path": part.source}

@@ -1,4 +1,4 @@
-"""Diverse: similar to the picture in question, and not to each other."""
+"""Diverse: similar to the image in question, and not to each other."""
 
 from typing import ClassVar
 
@@ -6,10 +6,10 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from clipfg.icl.selection import Neighbours, Selection
+from clipfg.icl.selection import DemonstrationStrategy, Neighbours
 
 
-class Diverse(Selection):
+class Diverse(DemonstrationStrategy):
     """Maximal marginal relevance on cosines.
 
     The first is the nearest; then, one by one,

@@ -1,4 +1,4 @@
-"""Image, then text: a shortlist by similar pictures, ordered by their texts."""
+"""Image, then text: a shortlist by similar images, ordered by their texts."""
 
 from typing import ClassVar
 
@@ -7,14 +7,14 @@ from jaxtyping import Int
 from torch import Tensor
 
 from clipfg.errors import UsageError
-from clipfg.icl.selection import Neighbours, Selection
+from clipfg.icl.selection import DemonstrationStrategy, Neighbours
 
 
-class ImageThenText(Selection):
-    """The nearest pictures first, and of those the ones whose text is nearest to the query.
+class ImageThenText(DemonstrationStrategy):
+    """The nearest images first, and of those the ones whose text is nearest to the query.
 
-    MMICES ranks by the similarity of the texts of two items. Where pictures are to be named, all
-    questions read the same, so here the query's side is its picture in the encoder's shared space,
+    MMICES ranks by the similarity of the texts of two items. Where images are to be named, all
+    questions read the same, so here the query's side is its image in the encoder's shared space,
     and a demonstration's text is that of its class.
 
     Parameters
@@ -36,7 +36,7 @@ class ImageThenText(Selection):
         return self.breadth * shots
 
     def choose(self, neighbours: Neighbours, shots: int) -> Int[Tensor, " k"]:
-        """By text; pictures of one class keep their order. Raises `UsageError` without texts."""
+        """By text; images of one class keep their order. Raises `UsageError` without texts."""
         if neighbours.text_similarities is None:
             raise UsageError(
                 f"Expected class names for the {self.name} strategy, got a store without any; try"

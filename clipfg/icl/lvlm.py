@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from clipfg.errors import DataError, MissingError
 from clipfg.icl.answer_scores import cached_scores, plain_scores, without_end
-from clipfg.icl.boundary import Answers, split_answers
+from clipfg.icl.boundary import AnswerTokens, split_answers
 from clipfg.icl.chats import transformers
 from clipfg.icl.prompts import Turn
 
@@ -30,7 +30,7 @@ logger = logging.getLogger("clipfg")
 
 
 @dataclass(frozen=True)
-class Scores:
+class AnswerScores:
     """How likely each answer is after a prompt.
 
     Parameters
@@ -94,7 +94,7 @@ class LVLM:
                 self.folder, local_files_only=True, trust_remote_code=False
             )
         if getattr(processor, "image_processor", None) is None:
-            raise DataError(f"Expected a model that takes pictures, {self.name} takes none.")
+            raise DataError(f"Expected a model that takes images, {self.name} takes none.")
         if not (processor.chat_template or processor.tokenizer.chat_template):
             raise DataError(
                 f"Expected a model with a chat template, {self.name} has none; take the one tuned"
@@ -159,7 +159,7 @@ class LVLM:
 
     def _render(self, turns: Sequence[Turn], *, open_end: bool) -> str:
         messages = transformers(turns)
-        for message in messages:  # the template writes a place for each picture, not the picture
+        for message in messages:  # the template writes a place for each image, not the image
             message["content"] = [
                 {"type": "image"} if part["type"] == "image" else part
                 for part in message["content"]
@@ -171,8 +171,8 @@ class LVLM:
         )
 
     def score(
-        self, turns: Sequence[Turn], pictures: Sequence[Image], answers: Sequence[str]
-    ) -> Scores:
+        self, turns: Sequence[Turn], images: Sequence[Image], answers: Sequence[str]
+    ) -> AnswerScores:
         """How likely each answer is after the turns.
 
         The prompt passes through the model once. With the first prompt, one answer is also scored
@@ -183,15 +183,15 @@ class LVLM:
         ----------
         turns
             A conversation that ends with a question.
-        pictures
-            RGB pictures, one for each in the turns, in order.
+        images
+            RGB images, one for each in the turns, in order.
         answers
             What may be said next.
 
         Raises `DataError` for a prompt that the model cannot take, such as a longer one than it
         reads.
         """
-        inputs, split = self._encode(turns, pictures, answers)
+        inputs, split = self._encode(turns, images, answers)
         try:
             longer = [row for row, tail in enumerate(split.tails) if len(tail) > 1]
             if self._agrees is None and longer:  # of one token there is nothing to go on with
@@ -209,11 +209,11 @@ class LVLM:
                 f"Expected finite log-probabilities from {self.name}, got others in {self.dtype};"
                 " try --precision fp32."
             )
-        return Scores(totals, torch.tensor(split.lengths))
+        return AnswerScores(totals, torch.tensor(split.lengths))
 
     def _encode(
-        self, turns: Sequence[Turn], pictures: Sequence[Image], answers: Sequence[str]
-    ) -> tuple[dict[str, Tensor], Answers]:
+        self, turns: Sequence[Turn], images: Sequence[Image], answers: Sequence[str]
+    ) -> tuple[dict[str, Tensor], AnswerTokens]:
         prompt, lead = self.text_of(turns)
         tokenizer = self.processor.tokenizer
         # Templates that write the first special token themselves must not be given it twice.
@@ -221,14 +221,14 @@ class LVLM:
         with self._within(f"Making a prompt for {self.name}"):
             batch = self.processor(
                 text=[prompt],
-                images=[list(pictures)],
+                images=[list(images)],
                 return_tensors="pt",
                 add_special_tokens=special,
             )
             texts = [prompt, *(prompt + lead + answer for answer in answers)]
             ids = tokenizer(texts, add_special_tokens=special, verbose=False)["input_ids"]
         split = split_answers(ids[0], ids[1:])
-        # The processor puts many tokens for each picture; the words after the last are the same.
+        # The processor puts many tokens for each image; the words after the last are the same.
         end = split.dropped + 1
         if batch["input_ids"][0, -end:].tolist() != ids[0][-end:]:
             raise DataError(f"The processor of {self.name} ends prompts otherwise than its text.")
@@ -246,13 +246,13 @@ class LVLM:
         if most is not None and tokens > most:
             raise DataError(
                 f"Expected a prompt of at most {most:,} tokens, as {self.name} reads, got"
-                f" {tokens:,}; take fewer --shots or smaller pictures."
+                f" {tokens:,}; take fewer --shots or smaller images."
             )
 
-    def _check(self, inputs: dict[str, Tensor], answers: Answers, row: int) -> bool:
+    def _check(self, inputs: dict[str, Tensor], answers: AnswerTokens, row: int) -> bool:
         """Whether cached and plain scores agree on one of the answers to this very prompt."""
-        one = Answers(answers.dropped, [answers.tails[row]], [answers.starts[row]])
-        twice = Answers(answers.dropped, one.tails * 2, one.starts * 2)
+        one = AnswerTokens(answers.dropped, [answers.tails[row]], [answers.starts[row]])
+        twice = AnswerTokens(answers.dropped, one.tails * 2, one.starts * 2)
         try:
             cached = cached_scores(self.model, inputs, twice)
         except torch.OutOfMemoryError:

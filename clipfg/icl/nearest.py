@@ -1,4 +1,4 @@
-"""Nearest: the pictures most similar to the one in question."""
+"""Nearest: the images most similar to the one in question."""
 
 from typing import ClassVar
 
@@ -6,14 +6,14 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from clipfg.icl.selection import Neighbours, Selection
+from clipfg.icl.selection import DemonstrationStrategy, Neighbours
 
 
-class Nearest(Selection):
+class Nearest(DemonstrationStrategy):
     """The `shots` largest cosines of all, whatever their classes.
 
     Source: Liu et al. 2022, "What Makes Good In-Context Examples for GPT-3?", arXiv:2101.06804;
-    for pictures Zhang et al. 2023, arXiv:2301.13670.
+    for images Zhang et al. 2023, arXiv:2301.13670.
     """
 
     name: ClassVar[str] = "nearest"

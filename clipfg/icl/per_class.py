@@ -1,4 +1,4 @@
-"""Per class: the nearest picture of each class, the nearest classes first."""
+"""Per class: the nearest image of each class, the nearest classes first."""
 
 from typing import ClassVar
 
@@ -6,13 +6,13 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from clipfg.icl.selection import Neighbours, Selection
+from clipfg.icl.selection import DemonstrationStrategy, Neighbours
 
 
-class PerClass(Selection):
+class PerClass(DemonstrationStrategy):
     """Class-balanced: no class is shown a second time before every class was shown once.
 
-    With fewer shots than classes, those whose nearest picture is the most similar are shown. The
+    With fewer shots than classes, those whose nearest image is the most similar are shown. The
     labels shown then differ from each other, and their vote says no more than the nearest one.
     """
 

@@ -1,36 +1,36 @@
-"""The question that is put to a language model: turns of pictures and words."""
+"""The question that is put to a language model: turns of images and words."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-NAME = "Name what each picture shows. Answer with the name alone."
-AMONG = "Name what each picture shows. Answer with one of these names alone: {names}."
+NAME = "Name what each image shows. Answer with the name alone."
+AMONG = "Name what each image shows. Answer with one of these names alone: {names}."
 CHOOSE = "Each question has one right answer among those listed. Answer with its letter alone."
-QUESTION = "What is shown in this picture?"
+QUESTION = "What is shown in this image?"
 
 LISTED = 50
 """Up to so many candidates are named in the instruction, unless it is given."""
 
 
 @dataclass(frozen=True)
-class Picture:
-    """A picture within a turn; `source` is a path, a URL or a data URL."""
+class PromptImage:
+    """An image within a turn; `source` is a path, a URL or a data URL."""
 
     source: str
 
 
 @dataclass(frozen=True)
 class Turn:
-    """What one side says: pictures and words in order."""
+    """What one side says: images and words in order."""
 
     role: Literal["user", "assistant"]
-    parts: tuple[Picture | str, ...]
+    parts: tuple[PromptImage | str, ...]
 
 
 @dataclass(frozen=True)
 class Example:
-    """A picture, what is asked of it, and the answer."""
+    """An image, what is asked of it, and the answer."""
 
     source: str
     question: str
@@ -46,24 +46,26 @@ def turns(
     """
     said: list[Turn] = []
     for example in examples:
-        said.append(Turn("user", (Picture(example.source), example.question)))
+        said.append(Turn("user", (PromptImage(example.source), example.question)))
         said.append(Turn("assistant", (example.answer,)))
-    said.append(Turn("user", (Picture(source), question)))
+    said.append(Turn("user", (PromptImage(source), question)))
     said[0] = Turn("user", (instruction, *said[0].parts))
     return tuple(said)
 
 
 def sources(said: Sequence[Turn]) -> list[str]:
-    """Where the pictures of a conversation come from, in order."""
-    return [part.source for turn in said for part in turn.parts if isinstance(part, Picture)]
+    """Where the images of a conversation come from, in order."""
+    return [part.source for turn in said for part in turn.parts if isinstance(part, PromptImage)]
 
 
 def with_sources(said: Sequence[Turn], new: Callable[[str], str]) -> tuple[Turn, ...]:
-    """The same conversation with its pictures taken from elsewhere."""
+    """The same conversation with its images taken from elsewhere."""
     return tuple(
         Turn(
             turn.role,
-            tuple(Picture(new(p.source)) if isinstance(p, Picture) else p for p in turn.parts),
+            tuple(
+                PromptImage(new(p.source)) if isinstance(p, PromptImage) else p for p in turn.parts
+            ),
         )
         for turn in said
     )

@@ -1,4 +1,4 @@
-"""Questions about one picture: by name among candidates, or by a letter among a few choices."""
+"""Questions about one image: by name among candidates, or by a letter among a few choices."""
 
 import string
 from collections.abc import Sequence
@@ -13,15 +13,15 @@ LETTERS = string.ascii_uppercase
 
 
 @dataclass(frozen=True)
-class Wording:
-    """What is said around the pictures; what is None depends on the kind of question.
+class PromptWording:
+    """What is said around the images; what is None depends on the kind of question.
 
     Parameters
     ----------
     instruction
-        Said once, before the first picture; `{names}` in it stands for the candidates.
+        Said once, before the first image; `{names}` in it stands for the candidates.
     question
-        Said after each picture.
+        Said after each image.
     """
 
     instruction: str | None = None
@@ -34,8 +34,8 @@ class Wording:
 
 
 @dataclass(frozen=True)
-class Shown:
-    """A demonstration as a question needs it: where its picture is, and its class index."""
+class ShownExample:
+    """A demonstration as a question needs it: where its image is, and its class index."""
 
     source: str
     label: int
@@ -54,11 +54,11 @@ class Question:
 
 
 def ask_name(
-    shown: Sequence[Shown],
+    shown: Sequence[ShownExample],
     source: str,
     names: Sequence[str],
     candidates: Sequence[int],
-    wording: Wording,
+    wording: PromptWording,
 ) -> Question:
     """Ask for a name. Up to `LISTED` candidates are named in the instruction.
 
@@ -72,11 +72,11 @@ def ask_name(
 
 
 def ask_choice(
-    shown: Sequence[Shown],
+    shown: Sequence[ShownExample],
     source: str,
     names: Sequence[str],
     choices: Sequence[int],
-    wording: Wording,
+    wording: PromptWording,
     seed: Sequence[int],
 ) -> Question:
     """Ask for the letter of one of the choices.

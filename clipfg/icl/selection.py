@@ -1,4 +1,4 @@
-"""The contract of a selection: which labelled pictures are shown before the one in question."""
+"""The contract of a selection: which labelled images are shown before the one in question."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ Order = Literal["first", "last"]
 
 @dataclass(frozen=True)
 class Neighbours:
-    """Labelled pictures of a store as one query sees them, the most similar first.
+    """Labelled images of a store as one query sees them, the most similar first.
 
     Parameters
     ----------
@@ -41,7 +41,7 @@ class Neighbours:
         return len(self.similarities)
 
 
-class Selection(ABC):
+class DemonstrationStrategy(ABC):
     """Chooses demonstrations among a query's neighbours. Arguments all have defaults."""
 
     name: ClassVar[str]
@@ -59,7 +59,9 @@ class Selection(ABC):
         """Positions among the neighbours, the best first; fewer than `shots` if there are."""
 
 
-DEMONSTRATIONS: Registry[type[Selection]] = Registry("demonstration strategy", "clipfg.icl")
+DEMONSTRATIONS: Registry[type[DemonstrationStrategy]] = Registry(
+    "demonstration strategy", "clipfg.icl"
+)
 DEMONSTRATIONS.register("nearest", "clipfg.icl.nearest:Nearest")
 DEMONSTRATIONS.register("per-class", "clipfg.icl.per_class:PerClass")
 DEMONSTRATIONS.register("diverse", "clipfg.icl.diverse:Diverse")
@@ -75,7 +77,7 @@ def vote(labels: Sequence[int], classes: int) -> Float[Tensor, " c"]:
     """How often each class occurs among the labels of demonstrations, the best first.
 
     Of classes that occur equally often, the one met earlier is the higher, by less than a vote.
-    This is what the labels shown say by themselves, with no look at the picture in question.
+    This is what the labels shown say by themselves, with no look at the image in question.
     """
     scores = torch.zeros(classes)
     for position, label in enumerate(labels):

@@ -58,7 +58,7 @@ class Chart:
     percent: bool = True
 
     def to_png(self) -> bytes:
-        """The chart as a picture, 1,440 pixels wide."""
+        """The chart as an image, 1,440 pixels wide."""
         return self._render("png")
 
     def to_svg(self) -> str:

@@ -1,4 +1,4 @@
-"""Pictures side by side as one HTML page: what was found, and what is said of it."""
+"""Images side by side as one HTML page: what was found, and what is said of it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,9 +12,9 @@ _CLASS = {"plain": "", "good": ' class="right"', "bad": ' class="wrong"'}
 
 @dataclass(frozen=True)
 class Tile:
-    """A picture with a title and lines under it.
+    """An image with a title and lines under it.
 
-    `image` holds the bytes of a JPEG, PNG or WebP; None leaves a gap where a picture could not be
+    `image` holds the bytes of a JPEG, PNG or WebP; None leaves a gap where an image could not be
     read. `tone` colours its edge.
     """
 
@@ -25,7 +25,7 @@ class Tile:
 
 
 @dataclass(frozen=True)
-class Group:
+class TileGroup:
     """Tiles under a heading, with a sentence between the two."""
 
     title: str
@@ -36,7 +36,7 @@ class Group:
 def render_gallery(
     title: str,
     lead: str,
-    groups: Sequence[Group],
+    groups: Sequence[TileGroup],
     *,
     facts: Sequence[tuple[str, str]] = (),
     notes: Sequence[str] = (),
@@ -46,13 +46,13 @@ def render_gallery(
     return page(title, [header("clipfg", title, lead, facts), *sections, footer(notes)])
 
 
-def _body(group: Group) -> str:
+def _body(group: TileGroup) -> str:
     note = f'<p class="lead">{escape(group.note)}</p>' if group.note else ""
     return f'{note}<div class="grid">{"".join(map(_figure, group.tiles))}</div>'
 
 
 def _figure(tile: Tile) -> str:
-    image = '<div class="gap">no picture</div>'
+    image = '<div class="gap">no image</div>'
     if tile.image is not None:
         image = f'<img src="{image_source(tile.image)}" alt="{escape(tile.title)}">'
     lines = "".join(f"<span>{escape(line)}</span>" for line in tile.lines)

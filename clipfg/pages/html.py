@@ -72,7 +72,7 @@ def footer(notes: Iterable[str]) -> str:
 
 
 def image_source(data: bytes) -> str:
-    """The picture itself as an address. Raises `DataError` for another format than these three."""
+    """The image itself as an address. Raises `DataError` for another format than these three."""
     kind = next((mime for magic, mime in _MAGIC.items() if data.startswith(magic)), None)
     if kind is None:
         raise DataError("Expected a thumbnail as JPEG, PNG or WebP, got another format.")

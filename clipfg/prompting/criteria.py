@@ -1,6 +1,6 @@
-"""How good is a text classifier on these pictures? Judged without a single label.
+"""How good is a text classifier on these images? Judged without a single label.
 
-Each criterion takes logits `[n, c]` of unlabelled pictures, and their unit-norm features, and gives
+Each criterion takes logits `[n, c]` of unlabelled images, and their unit-norm features, and gives
 a number that should be larger for the classifier that is right more often. None of them knows what
 is right; `benchmarks/ensembling.py` measures how well each ranks prompt sets, and
 `docs/benchmarks.md` says how that came out.
@@ -29,7 +29,7 @@ def margin(logits: Float[Tensor, "n c"], features: Float[Tensor, "n d"]) -> floa
 
 
 def information(logits: Float[Tensor, "n c"], features: Float[Tensor, "n d"]) -> float:  # noqa: ARG001
-    """What a prediction says of the picture: `H(mean p) - mean H(p)`, in nats, from 0 to log c.
+    """What a prediction says of the image: `H(mean p) - mean H(p)`, in nats, from 0 to log c.
 
     Large where predictions are sure and still spread over the classes.
     """
@@ -40,10 +40,10 @@ def information(logits: Float[Tensor, "n c"], features: Float[Tensor, "n d"]) ->
 
 
 def agreement(logits: Float[Tensor, "n c"], features: Float[Tensor, "n d"]) -> float:
-    """How much likelier look-alikes share a class than any two pictures, at most 1.
+    """How much likelier look-alikes share a class than any two images, at most 1.
 
-    `(A - E) / (1 - E)`, with `A = mean_i mean_{j near i} p_i . p_j` over the nearest pictures and
-    `E = |mean p|^2`: Cohen's kappa between a picture's prediction and its neighbours'. A classifier
+    `(A - E) / (1 - E)`, with `A = mean_i mean_{j near i} p_i . p_j` over the nearest images and
+    `E = |mean p|^2`: Cohen's kappa between an image's prediction and its neighbours'. A classifier
     that draws its borders between groups of look-alikes scores high, one that calls everything by
     one name scores 0.
     """

@@ -24,12 +24,12 @@ Maker: TypeAlias = Callable[[PromptSet, ClassList, int], Sentences]
 """Prompt set, classes and seed to sentences."""
 
 Weigher: TypeAlias = Callable[[Tensor, Sentences, Tensor, float], Tensor]
-"""Text features `[t, d]`, their sentences, unlabelled pictures `[n, d]` and the scale of logits to
+"""Text features `[t, d]`, their sentences, unlabelled images `[n, d]` and the scale of logits to
 weights `[t]`, positive and of any sum. No label can reach it."""
 
 
 @dataclass(frozen=True)
-class Part:
+class EnsemblePart:
     """What one name of an ensemble stands for; what it leaves out stays as in `mean`."""
 
     make: Maker | None = None
@@ -37,7 +37,7 @@ class Part:
     renormalise: bool = True
 
 
-ENSEMBLES: Registry[Part] = Registry("prompt ensemble", "clipfg.ensembles")
+ENSEMBLES: Registry[EnsemblePart] = Registry("prompt ensemble", "clipfg.ensembles")
 ENSEMBLES.register("mean", "clipfg.prompting.ensembling:MEAN")
 ENSEMBLES.register("score-mean", "clipfg.prompting.score_mean:PART")
 ENSEMBLES.register("sentences", "clipfg.prompting.sentences:PART")
@@ -45,7 +45,7 @@ ENSEMBLES.register("product", "clipfg.prompting.product:PART")
 ENSEMBLES.register("waffle", "clipfg.prompting.waffle:PART")
 ENSEMBLES.register("weighted", "clipfg.prompting.weighted:PART")
 
-MEAN = Part()
+MEAN = EnsemblePart()
 
 
 @dataclass(frozen=True)
@@ -71,8 +71,8 @@ class Ensemble:
     renormalise: bool = True
 
     @property
-    def needs_pictures(self) -> bool:
-        """Whether the unlabelled pictures that will be classified have a say in the weights."""
+    def needs_images(self) -> bool:
+        """Whether the unlabelled images that will be classified have a say in the weights."""
         return self.weigh is not None
 
     def sentences(self, prompts: PromptSet, classes: ClassList, seed: int = 0) -> Sentences:
@@ -85,23 +85,23 @@ class Ensemble:
         self,
         features: Float[Tensor, "t d"],
         sentences: Sentences,
-        pictures: Float[Tensor, "n d"] | None = None,
+        images: Float[Tensor, "n d"] | None = None,
         scale: float = 100.0,
     ) -> Float[Tensor, "c d"]:
         """The class weights, from features of the sentences.
 
-        `pictures` are unit-norm features of unlabelled pictures. Raises `UsageError` where they
+        `images` are unit-norm features of unlabelled images. Raises `UsageError` where they
         are needed and None, `DataError` as `ensemble_mean` does.
         """
         owners = torch.from_numpy(sentences.owners)
         counts = None
         if self.weigh is not None:
-            if pictures is None or not len(pictures):
+            if images is None or not len(images):
                 raise UsageError(
-                    f"Expected unlabelled pictures for the ensemble {self.name!r}, got none;"
+                    f"Expected unlabelled images for the ensemble {self.name!r}, got none;"
                     " try another ensemble, such as 'mean'."
                 )
-            counts = self.weigh(unit_norm(features), sentences, pictures, scale)
+            counts = self.weigh(unit_norm(features), sentences, images, scale)
         return combine(features, owners, counts, renormalise=self.renormalise)
 
 

@@ -22,7 +22,7 @@ _EXPECTED = set("‘’“”–—°é")
 
 
 @dataclass(frozen=True)
-class Finding:
+class PromptIssue:
     """One remark: what it is about, and whether a classifier can be made regardless."""
 
     level: Literal["error", "warning"]
@@ -42,7 +42,7 @@ def lint(
     classes: Sequence[str] = (),
     count: Callable[[Sequence[str]], list[int]] | None = None,
     context: int = CONTEXT,
-) -> list[Finding]:
+) -> list[PromptIssue]:
     """Everything to be said of a set; of its structured descriptions too, where it has them.
 
     `classes` are names that it should serve. `count` counts tokens as an encoder does and
@@ -59,15 +59,15 @@ def lint(
     return found
 
 
-def _templates(prompts: PromptSet) -> Iterator[Finding]:
+def _templates(prompts: PromptSet) -> Iterator[PromptIssue]:
     seen: dict[str, str] = {}
     for template in prompts.templates:
         same = " ".join(re.findall(r"[\w{}]+", template.casefold()))
         if same in seen:
-            yield Finding("warning", template, f"says the same as {seen[same]!r}")
+            yield PromptIssue("warning", template, f"says the same as {seen[same]!r}")
         seen.setdefault(same, template)
         if (match := _A_BEFORE_NAME.search(template)) and len(prompts.templates) > 1:
-            yield Finding(
+            yield PromptIssue(
                 "warning", template, f"{match[0]!r} reads wrong for some names; use {{a}}"
             )
         yield from _articles(template)
@@ -75,50 +75,50 @@ def _templates(prompts: PromptSet) -> Iterator[Finding]:
         yield from _templates(other)
 
 
-def _articles(text: str) -> Iterator[Finding]:
+def _articles(text: str) -> Iterator[PromptIssue]:
     for article, word in _FIXED_ARTICLE.findall(text):
         right = with_article(word)
         if right.split()[0] != article.lower() and word.islower():
-            yield Finding("warning", text, f"expected {right!r}, got '{article} {word}'")
+            yield PromptIssue("warning", text, f"expected {right!r}, got '{article} {word}'")
 
 
-def _names(prompts: PromptSet, classes: Sequence[str]) -> Iterator[Finding]:
+def _names(prompts: PromptSet, classes: Sequence[str]) -> Iterator[PromptIssue]:
     known = {loose(name) for name in classes}
     described = {loose(name): name for name in prompts.descriptions}
     for key, name in described.items() if known else ():
         if key not in known:
             hint = closest(name, classes)
-            yield Finding("error", name, f"is not in the class list.{hint}")
+            yield PromptIssue("error", name, f"is not in the class list.{hint}")
     for name in classes if described else ():
         if loose(name) not in described:
             only = all(map(asks_for_text, prompts.templates))
-            yield Finding("error" if only else "warning", name, "has no description")
+            yield PromptIssue("error" if only else "warning", name, "has no description")
 
 
-def _parts(descriptions: Descriptions) -> Iterator[Finding]:
+def _parts(descriptions: Descriptions) -> Iterator[PromptIssue]:
     for name, parts in descriptions.parts.items():
         if len(parts) < FACTS:
-            yield Finding("warning", name, f"has {len(parts)} parts, fewer than {FACTS}")
+            yield PromptIssue("warning", name, f"has {len(parts)} parts, fewer than {FACTS}")
         seen: dict[str, str] = {}
         for part, phrase in parts.items():
             if phrase in seen:
-                yield Finding("warning", f"{name}: {part}", f"is the same as {seen[phrase]!r}")
+                yield PromptIssue("warning", f"{name}: {part}", f"is the same as {seen[phrase]!r}")
             seen.setdefault(phrase, part)
             starts = re.match(r"(an?|the) ", phrase)
             if starts and part != WHOLE:
-                yield Finding("warning", f"{name}: {part}", f"begins with {starts[1]!r}")
+                yield PromptIssue("warning", f"{name}: {part}", f"begins with {starts[1]!r}")
             if part == WHOLE and not starts:
-                yield Finding("warning", f"{name}: {part}", "should begin with an article")
+                yield PromptIssue("warning", f"{name}: {part}", "should begin with an article")
             for finding in _articles(phrase):
-                yield Finding(finding.level, f"{name}: {part}", finding.what)
+                yield PromptIssue(finding.level, f"{name}: {part}", finding.what)
 
 
-def _texts(prompts: PromptSet) -> Iterator[Finding]:
+def _texts(prompts: PromptSet) -> Iterator[PromptIssue]:
     for name, texts in prompts.descriptions.items():
         if len(set(texts)) < FACTS:
-            yield Finding("warning", name, f"has {len(set(texts))} texts, fewer than {FACTS}")
+            yield PromptIssue("warning", name, f"has {len(set(texts))} texts, fewer than {FACTS}")
         if len(set(texts)) < len(texts):
-            yield Finding("warning", name, "has a text twice")
+            yield PromptIssue("warning", name, "has a text twice")
         for text in texts:
             yield from _articles(text)
 
@@ -128,7 +128,7 @@ def _lengths(
     classes: Sequence[str],
     count: Callable[[Sequence[str]], list[int]] | None,
     context: int,
-) -> Iterator[Finding]:
+) -> Iterator[PromptIssue]:
     names = list(classes) or list(prompts.descriptions) or [EXAMPLE]
     texts = list(dict.fromkeys(t for n in names for _, t in prompts.numbered(readable(n))))
     lengths = count(texts) if count is not None else map(estimate_tokens, texts)
@@ -136,13 +136,13 @@ def _lengths(
     for text, length in zip(texts, lengths, strict=True):
         if length > context:
             what = f"is {about}{length} tokens long; what is beyond {context} is cut off"
-            yield Finding("warning", text, what)
+            yield PromptIssue("warning", text, what)
 
 
-def _characters(prompts: PromptSet) -> Iterator[Finding]:
+def _characters(prompts: PromptSet) -> Iterator[PromptIssue]:
     texts = [*prompts.templates, *(t for own in prompts.descriptions.values() for t in own)]
     for text in texts:
         odd = sorted({c for c in text if not c.isascii() and c not in _EXPECTED})
         if odd:
             listed = ", ".join(f"{c!r} (U+{ord(c):04X})" for c in odd)
-            yield Finding("warning", text, f"has {listed}; is that meant?")
+            yield PromptIssue("warning", text, f"has {listed}; is that meant?")

@@ -5,7 +5,7 @@ bird, tail short and cocked". A class with no text keeps its plain sentences.
 """
 
 from clipfg.errors import DataError
-from clipfg.prompting.ensembling import Part
+from clipfg.prompting.ensembling import EnsemblePart
 from clipfg.prompting.prompt_set import PromptSet
 from clipfg.prompting.rendering import Sentences, check_texts
 from clipfg.types import ClassList
@@ -44,4 +44,4 @@ def plain_sentences(prompts: PromptSet, class_name: str) -> list[tuple[int, str]
     return sentences
 
 
-PART = Part(make=joined_sentences)
+PART = EnsemblePart(make=joined_sentences)

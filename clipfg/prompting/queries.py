@@ -23,7 +23,7 @@ def query_texts(query: str, prompts: PromptSet, classes: ClassList | None = None
 
 
 def is_sentence(query: str) -> bool:
-    """Whether a query says what is on the picture, where a name would only name it.
+    """Whether a query says what is on the image, where a name would only name it.
 
     Sentences begin with an article or a number, join things ("with", "on", ...), end in a full
     stop, or are longer than names are: "a heron in flight", but "great blue heron".

@@ -9,6 +9,6 @@ cocked") this is classification by description.
 Source: Menon and Vondrick 2023, arXiv:2210.07183, equation 1.
 """
 
-from clipfg.prompting.ensembling import Part
+from clipfg.prompting.ensembling import EnsemblePart
 
-PART = Part(renormalise=False)
+PART = EnsemblePart(renormalise=False)

@@ -6,7 +6,7 @@ Source: Pratt et al. 2023, arXiv:2209.03320 (CuPL), where a language model wrote
 from dataclasses import replace
 
 from clipfg.errors import DataError
-from clipfg.prompting.ensembling import Part
+from clipfg.prompting.ensembling import EnsemblePart
 from clipfg.prompting.prompt_set import PromptSet, asks_for_text
 from clipfg.prompting.rendering import Sentences, check_texts
 from clipfg.types import ClassList
@@ -42,4 +42,4 @@ def _only_texts(prompts: PromptSet) -> PromptSet | None:
     return replace(also[0], also=also[0].also + also[1:]) if also else None
 
 
-PART = Part(make=described_sentences)
+PART = EnsemblePart(make=described_sentences)

@@ -14,7 +14,7 @@ import string
 
 import numpy as np
 
-from clipfg.prompting.ensembling import Part
+from clipfg.prompting.ensembling import EnsemblePart
 from clipfg.prompting.product import plain_sentences
 from clipfg.prompting.prompt_set import PromptSet, readable
 from clipfg.prompting.rendering import Sentences
@@ -77,4 +77,4 @@ def random_tails(classes: ClassList, seed: int, pairs: int = PAIRS) -> list[str]
     return tails
 
 
-PART = Part(make=waffled_sentences)
+PART = EnsemblePart(make=waffled_sentences)

@@ -1,11 +1,11 @@
-"""Weighted: templates count by how surely they place the unlabelled pictures.
+"""Weighted: templates count by how surely they place the unlabelled images.
 
 A template `p` scores `s_p = mean_n max_c scale * (x_n - mean(x)) . z_pc`, where `z_pc` is the
-unit-norm mean of its sentences for class `c`: the largest logit of each picture, after each class's
-mean logit over the pictures is taken off. Without that, templates and class names that suit any
-picture at all would win. Sentences then count by `softmax(s)` of their template.
+unit-norm mean of its sentences for class `c`: the largest logit of each image, after each class's
+mean logit over the images is taken off. Without that, templates and class names that suit any
+image at all would win. Sentences then count by `softmax(s)` of their template.
 
-The paper takes off half of the mean over these pictures and half of that over pictures of the
+The paper takes off half of the mean over these images and half of that over images of the
 encoder's training data, which are not at hand here: all of it is taken from these.
 
 Source: Allingham et al. 2023, arXiv:2302.06235, sections 3.1 to 3.3.
@@ -15,16 +15,16 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from clipfg.prompting.ensembling import Part, combine
+from clipfg.prompting.ensembling import EnsemblePart, combine
 from clipfg.prompting.rendering import Sentences
 
-_BLOCK = 4096  # pictures scored at once
+_BLOCK = 4096  # images scored at once
 
 
 def template_scores(
     features: Float[Tensor, "t d"],
     sentences: Sentences,
-    pictures: Float[Tensor, "n d"],
+    images: Float[Tensor, "n d"],
     scale: float,
 ) -> Float[Tensor, " p"]:
     """`s_p` of each template; minus infinity for one that not every class has a sentence of.
@@ -33,7 +33,7 @@ def template_scores(
     """
     owners, templates = torch.from_numpy(sentences.owners), torch.from_numpy(sentences.templates)
     classes = int(owners.max()) + 1
-    centred = pictures.float() - pictures.float().mean(dim=0)
+    centred = images.float() - images.float().mean(dim=0)
     scores = torch.full((int(templates.max()) + 1,), -torch.inf)
     for template in templates.unique().tolist():
         own = templates == template
@@ -48,14 +48,14 @@ def template_scores(
 def template_weights(
     features: Float[Tensor, "t d"],
     sentences: Sentences,
-    pictures: Float[Tensor, "n d"],
+    images: Float[Tensor, "n d"],
     scale: float,
 ) -> Float[Tensor, " t"]:
     """How much each sentence counts; those of a template with no score count as its average does.
 
     Equal scores make it `mean`: every sentence counts the same, however many its template makes.
     """
-    scores = template_scores(features, sentences, pictures, scale)
+    scores = template_scores(features, sentences, images, scale)
     scored = torch.isfinite(scores)
     shares = torch.ones_like(scores)
     if scored.any():
@@ -64,4 +64,4 @@ def template_weights(
     return shares.clamp_min(1e-6)[torch.from_numpy(sentences.templates)]
 
 
-PART = Part(weigh=template_weights)
+PART = EnsemblePart(weigh=template_weights)

@@ -10,7 +10,7 @@ from torch import Tensor
 from clipfg.errors import DataError
 
 
-class Doubts(NamedTuple):
+class LabelIssues(NamedTuple):
     """What is doubted of each label.
 
     Attributes
@@ -34,7 +34,7 @@ class Doubts(NamedTuple):
 
 def confident_learning(
     probabilities: Iterable[Float[Tensor, "b c"]], labels: Int[Tensor, " n"], classes: int
-) -> Doubts:
+) -> LabelIssues:
     """As many suspects as the confident joint counts wrong labels: the least confident ones.
 
     An item is confidently of class `j` when `p_j >= t_j`, with the threshold `t_j` the mean of
@@ -63,7 +63,7 @@ def confident_learning(
     count = min(round(float(wrong.sum())), int(doubted.sum()))
     suspects = torch.zeros(len(labels), dtype=torch.bool)
     suspects[torch.argsort(own + 2.0 * ~doubted, stable=True)[:count]] = True
-    return Doubts(suspects, own, suggested, share, float(wrong.sum()) / max(len(labels), 1))
+    return LabelIssues(suspects, own, suggested, share, float(wrong.sum()) / max(len(labels), 1))
 
 
 def _likeliest(probabilities: Iterable[Tensor], labels: Tensor) -> tuple[Tensor, Tensor, Tensor]:

@@ -8,7 +8,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 
-class Pairs(NamedTuple):
+class CopyPairs(NamedTuple):
     """Two positions, the lower first, and the cosine of each pair; the most similar pairs first."""
 
     first: Int[Tensor, " m"]
@@ -26,7 +26,7 @@ def equal_rows(rows: Float[Tensor, "n d"]) -> Int[Tensor, " n"]:
 
 def near_pairs(
     cosines: Float[Tensor, "n k"], neighbours: Int[Tensor, "n k"], least: float
-) -> Pairs:
+) -> CopyPairs:
     """Pairs of rows at a cosine of `least` or more, each once, from every row's nearest others.
 
     Of more than `k` rows that are all alike, some pairs are left out, and no row.
@@ -38,4 +38,4 @@ def near_pairs(
     order = torch.argsort(values, descending=True, stable=True)
     _, first = np.unique(ends[order].numpy(), axis=0, return_index=True)
     kept = order[torch.from_numpy(np.sort(first))]
-    return Pairs(ends[kept, 0], ends[kept, 1], values[kept])
+    return CopyPairs(ends[kept, 0], ends[kept, 1], values[kept])

@@ -1,4 +1,4 @@
-"""Whether two pictures are one, cropped, mirrored or saved anew: told from their pixels."""
+"""Whether two images are one, cropped, mirrored or saved anew: told from their pixels."""
 
 from itertools import product
 
@@ -7,22 +7,22 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 SKETCH = 64
-"""Side of what is kept of a picture: 4 KB of grey."""
+"""Side of what is kept of an image: 4 KB of grey."""
 SIDE = 32
 SCALES = (0.95, 0.9, 0.85, 0.8)
 PLACES = (0.0, 1 / 3, 0.5, 2 / 3, 1.0)
 
 
-def sketch(picture: Image.Image) -> Image.Image:
-    """A picture of any size and mode as 64 x 64 pixels of grey."""
-    return ImageOps.grayscale(picture).resize((SKETCH, SKETCH), Image.Resampling.BOX)
+def sketch(image: Image.Image) -> Image.Image:
+    """An image of any size and mode as 64 x 64 pixels of grey."""
+    return ImageOps.grayscale(image).resize((SKETCH, SKETCH), Image.Resampling.BOX)
 
 
 def likeness(first: Image.Image, second: Image.Image) -> float:
     """The largest correlation of one sketch, or its mirror image, with crops of the other.
 
     Crops leave 80 to 100 % of each side, at 25 places each. Copies that were cropped so, resized,
-    mirrored, made grey or saved anew reach 0.95; other pictures of the same kind of thing do not.
+    mirrored, made grey or saved anew reach 0.95; other images of the same kind of thing do not.
     """
     return max(_best(first, second), _best(second, first))
 
@@ -38,8 +38,8 @@ def _best(whole: Image.Image, other: Image.Image) -> float:
     return float((_rows(parts) @ wholes.T).max())
 
 
-def _rows(pictures: list[Image.Image]) -> NDArray[np.float32]:
-    """Pixels as rows of mean 0 and norm 1; a picture of one colour is a row of zeros."""
-    rows = np.stack([np.asarray(picture, dtype=np.float32).ravel() for picture in pictures])
+def _rows(images: list[Image.Image]) -> NDArray[np.float32]:
+    """Pixels as rows of mean 0 and norm 1; an image of one colour is a row of zeros."""
+    rows = np.stack([np.asarray(image, dtype=np.float32).ravel() for image in images])
     rows -= rows.mean(axis=1, keepdims=True)
     return rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-3)

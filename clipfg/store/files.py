@@ -7,13 +7,13 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from clipfg.errors import StoreError
-from clipfg.store.folder import Writer, checked
+from clipfg.store.folder import StoreWriter, checked
 from clipfg.store.index import Index
-from clipfg.store.state import State, Stored
+from clipfg.store.state import StoredFile, StoreState
 from clipfg.types import COLUMNS, REQUIRED
 
 
-def write_keys(writer: Writer, keys: NDArray[np.float32]) -> Stored:
+def write_keys(writer: StoreWriter, keys: NDArray[np.float32]) -> StoredFile:
     """Keys `[n, d]` as a .npy file."""
 
     def write(path: Path) -> None:
@@ -23,7 +23,7 @@ def write_keys(writer: Writer, keys: NDArray[np.float32]) -> Stored:
     return writer.add("keys", "npy", write)
 
 
-def map_keys(path: Path, state: State) -> NDArray[np.float32]:
+def map_keys(path: Path, state: StoreState) -> NDArray[np.float32]:
     """The keys of a state, of which nothing but the header is read."""
     place = checked(path, state.keys)
     try:
@@ -38,7 +38,7 @@ def map_keys(path: Path, state: State) -> NDArray[np.float32]:
     return np.asarray(keys)
 
 
-def write_items(writer: Writer, items: pa.Table) -> Stored:
+def write_items(writer: StoreWriter, items: pa.Table) -> StoredFile:
     """Items as an Arrow file."""
 
     def write(path: Path) -> None:
@@ -48,7 +48,7 @@ def write_items(writer: Writer, items: pa.Table) -> Stored:
     return writer.add("items", "arrow", write)
 
 
-def map_items(path: Path, state: State) -> pa.Table:
+def map_items(path: Path, state: StoreState) -> pa.Table:
     """The items of a state; columns are read when they are used."""
     place = checked(path, state.items)
     try:
@@ -65,7 +65,7 @@ def map_items(path: Path, state: State) -> pa.Table:
     return items
 
 
-def open_index(path: Path, state: State) -> Index:
+def open_index(path: Path, state: StoreState) -> Index:
     """The index of a state, mapped too."""
     if state.index is None:
         return Index(state.factory)

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from clipfg.errors import StoreError
-from clipfg.store.state import FILE, State, Stored
+from clipfg.store.state import FILE, StoredFile, StoreState
 
 try:
     import fcntl
@@ -42,10 +42,10 @@ def has_store(path: Path) -> bool:
     return (path / STATE).is_file()
 
 
-def read_state(path: Path) -> State:
+def read_state(path: Path) -> StoreState:
     """The state that counts at this moment. Raises `StoreError` when there is none, or no store."""
     try:
-        return State.from_json((path / STATE).read_bytes())
+        return StoreState.from_json((path / STATE).read_bytes())
     except FileNotFoundError:
         raise StoreError(
             f"Expected a key store, and there is none at {path}; `clipfg index build DATA --store"
@@ -57,7 +57,7 @@ def read_state(path: Path) -> State:
         raise StoreError(f"{error} ({path / STATE})") from None
 
 
-def opened(path: Path, work: Callable[[State], T]) -> T:
+def opened(path: Path, work: Callable[[StoreState], T]) -> T:
     """`work` on the state that counts, done again when a commit takes its files away meanwhile."""
     for _ in range(TRIES):
         state = read_state(path)
@@ -73,7 +73,7 @@ def opened(path: Path, work: Callable[[State], T]) -> T:
     raise StoreError(f"{path} changes faster than it can be read; try again later.")
 
 
-def checked(path: Path, file: Stored) -> Path:
+def checked(path: Path, file: StoredFile) -> Path:
     """Where a file is, once its size is as recorded. Raises `StoreError` where it is not."""
     place = path / file.name
     if place.is_symlink() or not place.is_file():
@@ -94,7 +94,7 @@ def digest(path: Path) -> str:
 
 
 @contextmanager
-def writing(path: Path) -> Iterator["Writer"]:
+def writing(path: Path) -> Iterator["StoreWriter"]:
     """The right to change the store at `path`, held by one at a time; made if need be.
 
     Raises `StoreError` when another holds it for longer than `WAIT` seconds, or when `path` is no
@@ -112,7 +112,7 @@ def writing(path: Path) -> Iterator["Writer"]:
         raise StoreError(f"Could not write to {path}: {error.strerror}.") from None
     try:
         _lock(handle, path)
-        writer = Writer(path)
+        writer = StoreWriter(path)
         try:
             yield writer
         finally:
@@ -121,24 +121,24 @@ def writing(path: Path) -> Iterator["Writer"]:
         os.close(handle)  # lets go of the lock, as the end of the process does
 
 
-class Writer:
+class StoreWriter:
     """Changes to a store by the one who holds its lock; see `writing`."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
 
-    def add(self, kind: str, suffix: str, write: Callable[[Path], object]) -> Stored:
+    def add(self, kind: str, suffix: str, write: Callable[[Path], object]) -> StoredFile:
         """A new file, whole and on disk. Raises `StoreError` when it cannot be written."""
         name = f"{kind}-{secrets.token_hex(8)}.{suffix}"
         place = self.path / name
         try:
             write(place)
             _sync(place)
-            return Stored(name=name, size=place.stat().st_size, digest=digest(place))
+            return StoredFile(name=name, size=place.stat().st_size, digest=digest(place))
         except (OSError, RuntimeError) as error:  # FAISS reports a full disk as RuntimeError
             raise self._unwritten(error) from None
 
-    def commit(self, state: State) -> None:
+    def commit(self, state: StoreState) -> None:
         """Make `state` the one that counts."""
         partial = self.path / f"{STATE}.part"
         try:

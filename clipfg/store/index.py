@@ -13,7 +13,7 @@ import faiss
 import numpy as np
 
 from clipfg.errors import StoreError, UsageError
-from clipfg.store.folder import Writer
+from clipfg.store.folder import StoreWriter
 from clipfg.store.gpu import MOST_WIDTH, on_gpu
 from clipfg.store.searching import (
     BLOCK,
@@ -25,7 +25,7 @@ from clipfg.store.searching import (
     search_all,
     settle,
 )
-from clipfg.store.state import Stored
+from clipfg.store.state import StoredFile
 
 logger = logging.getLogger("clipfg")
 
@@ -84,8 +84,8 @@ class Index:
         if self._index is not None:
             self._index.reset()
 
-    def write(self, writer: Writer, keys: Matrix) -> Stored | None:
-        """The index in a file of its own; none for Flat. Raises `StoreError`, as `Writer.add`."""
+    def write(self, writer: StoreWriter, keys: Matrix) -> StoredFile | None:
+        """The index in a file of its own; none for Flat. Raises as `StoreWriter.add` does."""
         if self.factory == FLAT:
             return None
         index = self._filled(keys)

@@ -16,7 +16,7 @@ from clipfg.store import files, folder
 from clipfg.store.index import FLAT, Index
 from clipfg.store.items import appended, as_items, replaced, rows_of
 from clipfg.store.searching import Hits, search_all
-from clipfg.store.state import METRIC, State, class_fields
+from clipfg.store.state import METRIC, StoreState, class_fields
 from clipfg.types import UNLABELLED, ClassList, unit_norm
 
 
@@ -131,7 +131,7 @@ class KeyStore:
 
     @property
     def uris(self) -> list[str]:
-        """Where each item's picture is read from."""
+        """Where each item's image is read from."""
         return self.items["uri"].to_pylist()
 
     @property
@@ -251,9 +251,9 @@ class KeyStore:
         with folder.writing(Path(path)) as writer:
             self.commit(writer)
 
-    def commit(self, writer: folder.Writer) -> State:
+    def commit(self, writer: folder.StoreWriter) -> StoreState:
         """As `save`, for one who holds the folder's lock since before reading it."""
-        state = State(
+        state = StoreState(
             clipfg=__version__,
             revision=token_hex(8),
             rows=len(self),
@@ -282,7 +282,7 @@ class KeyStore:
         return folder.opened(Path(path), lambda state: cls._of_state(Path(path), state))
 
     @classmethod
-    def _of_state(cls, path: Path, state: State) -> Self:
+    def _of_state(cls, path: Path, state: StoreState) -> Self:
         return cls(
             files.map_items(path, state),
             files.map_keys(path, state),

@@ -14,7 +14,7 @@ from clipfg.types import ClassList, unit_norm
 
 
 @dataclass(frozen=True)
-class Changes:
+class StoreChanges:
     """Rows of some items: those that a store does not have, has otherwise, and has as they are."""
 
     new: NDArray[np.int64]
@@ -24,7 +24,7 @@ class Changes:
 
 def compare(
     store: KeyStore, items: pa.Table, keys: NDArray[np.float32], classes: ClassList | None
-) -> Changes:
+) -> StoreChanges:
     """How items, whose labels index `classes`, and their keys differ from what a store holds."""
     keys = unit_norm(keys)
     named, _ = known_labels(as_items(items, len(keys), classes), classes, store.classes)
@@ -36,12 +36,12 @@ def compare(
         differ[start : start + BLOCK] = (store.keys[rows[part]] != keys[part]).any(axis=1)
     for name in named.column_names:
         differ |= _differ(store.items, name, rows[known], named[name].take(pa.array(known)))
-    return Changes(np.flatnonzero(rows < 0), known[differ], known[~differ])
+    return StoreChanges(np.flatnonzero(rows < 0), known[differ], known[~differ])
 
 
 def merge(
     store: KeyStore, items: pa.Table, keys: NDArray[np.float32], classes: ClassList | None
-) -> Changes:
+) -> StoreChanges:
     """Add items whose ids are new, and update those whose key or columns differ.
 
     Raises what `KeyStore.add` and `KeyStore.update` raise.

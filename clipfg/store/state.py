@@ -16,7 +16,7 @@ FILE = re.compile(r"(keys|items|index)-[0-9a-f]{16}\.(npy|arrow|faiss)")
 Count = Annotated[int, Field(ge=0, strict=True)]
 
 
-class Stored(BaseModel):
+class StoredFile(BaseModel):
     """One file of a store: its name, its bytes, and their SHA-256."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -26,7 +26,7 @@ class Stored(BaseModel):
     digest: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 
 
-class State(BaseModel):
+class StoreState(BaseModel):
     """What a store holds, by which encoder, and in which files."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -45,9 +45,9 @@ class State(BaseModel):
     recall: float | None = None
     effort: str = ""
     classes: dict[str, Any] | None = None
-    keys: Stored
-    items: Stored
-    index: Stored | None = None
+    keys: StoredFile
+    items: StoredFile
+    index: StoredFile | None = None
 
     @classmethod
     def from_json(cls, text: str | bytes) -> Self:
@@ -80,7 +80,7 @@ class State(BaseModel):
         """As text for a person to read too."""
         return self.model_dump_json(indent=2) + "\n"
 
-    def files(self) -> list[Stored]:
+    def files(self) -> list[StoredFile]:
         """All files that this state names."""
         return [file for file in (self.keys, self.items, self.index) if file is not None]
 
@@ -93,7 +93,7 @@ class State(BaseModel):
 
 
 def class_fields(classes: ClassList | None) -> dict[str, Any] | None:
-    """A class list in plain values, the inverse of `State.class_list`."""
+    """A class list in plain values, the inverse of `StoreState.class_list`."""
     if classes is None:
         return None
     return {

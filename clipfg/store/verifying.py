@@ -11,7 +11,7 @@ from clipfg.store import files
 from clipfg.store.folder import checked, digest, opened
 from clipfg.store.items import as_items
 from clipfg.store.searching import BLOCK
-from clipfg.store.state import State
+from clipfg.store.state import StoreState
 
 TOLERANCE = 1e-5
 """How far a key's norm may be from 1."""
@@ -29,9 +29,9 @@ def verify(path: Path) -> list[str]:
         return [str(error)]
 
 
-def _faults(path: Path, state: State) -> list[str]:
+def _faults(path: Path, state: StoreState) -> list[str]:
     faults = []
-    check: Callable[[Path, State], object]
+    check: Callable[[Path, StoreState], object]
     for file in state.files():
         try:
             found = digest(checked(path, file))
@@ -53,7 +53,7 @@ def _faults(path: Path, state: State) -> list[str]:
     return faults
 
 
-def _items(path: Path, state: State) -> None:
+def _items(path: Path, state: StoreState) -> None:
     items = files.map_items(path, state)
     try:
         items.validate(full=True)
@@ -62,7 +62,7 @@ def _items(path: Path, state: State) -> None:
     as_items(items, state.rows, state.class_list())
 
 
-def _keys(path: Path, state: State) -> None:
+def _keys(path: Path, state: StoreState) -> None:
     keys = files.map_keys(path, state)
     for start in range(0, len(keys), BLOCK):
         block = keys[start : start + BLOCK]

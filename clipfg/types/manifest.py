@@ -31,7 +31,7 @@ COLUMNS: dict[str, pa.DataType] = {
     "domain": pa.string(),
     "parent": pa.string(),
 }
-"""Every column a manifest may have; boxes are `[x0, y0, x1, y1]` in pixels of the full picture."""
+"""Every column a manifest may have; boxes are `[x0, y0, x1, y1]` in pixels of the full image."""
 
 REQUIRED = ("id", "uri", "split", "label")
 
@@ -127,7 +127,7 @@ class Manifest:
 
     @property
     def uris(self) -> list[str]:
-        """Where each picture is read from: a path, or `scheme:...`."""
+        """Where each image is read from: a path, or `scheme:...`."""
         return self.table["uri"].to_pylist()
 
     @property

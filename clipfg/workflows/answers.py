@@ -1,8 +1,8 @@
-"""From what a person asks and what a head knows of itself to the answers of each picture."""
+"""From what a person asks and what a head knows of itself to the answers of each image."""
 
 import logging
 
-from clipfg.confidence import Answers, Asked, Confidence
+from clipfg.confidence import AnswerColumns, AnswerOptions, Confidence
 from clipfg.heads.saving import SavedHead
 from clipfg.settings import Settings
 from clipfg.types import ClassList
@@ -13,9 +13,9 @@ EXTRA = "confidence"
 """Under what name a saved head carries its confidence."""
 
 
-def asked_of(settings: Settings) -> Asked:
-    """What is asked of every picture. Raises `UsageError` for levels outside 0 to 1."""
-    return Asked(
+def asked_of(settings: Settings) -> AnswerOptions:
+    """What is asked of every image. Raises `UsageError` for levels outside 0 to 1."""
+    return AnswerOptions(
         target_error=settings.target_error,
         prediction_set=settings.prediction_set,
         each_class=settings.each_class,
@@ -32,7 +32,7 @@ def confidence_of(saved: SavedHead) -> Confidence | None:
 
 def answers_for(
     settings: Settings, classes: ClassList, confidence: Confidence | None
-) -> Answers | None:
+) -> AnswerColumns | None:
     """The asked columns; None where there is nothing to add.
 
     Raises `UsageError` for what cannot be told of such classes or without labels.
@@ -40,15 +40,15 @@ def answers_for(
     asked = asked_of(settings)
     if not asked and confidence is None:
         return None
-    return Answers(asked, classes, confidence)
+    return AnswerColumns(asked, classes, confidence)
 
 
-def say_promises(answers: Answers | None) -> None:
-    """What the answers promise and what they do not, for the person who waits."""
+def say_guarantees(answers: AnswerColumns | None) -> None:
+    """What the answers guarantee and what they do not, for the person who waits."""
     for note in answers.notes if answers else ():
         logger.info(note)
 
 
-def calibrated(answers: Answers | None) -> bool:
-    """Whether logits become probabilities by a temperature fitted on labelled pictures."""
+def calibrated(answers: AnswerColumns | None) -> bool:
+    """Whether logits become probabilities by a temperature fitted on labelled images."""
     return answers is not None and answers.confidence is not None

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 
-from clipfg.confidence import Answers
+from clipfg.confidence import AnswerColumns
 from clipfg.embedding.batches import FeatureBatch
 from clipfg.embedding.cache import EmbeddingCache
 from clipfg.embedding.pipeline import embed
@@ -19,7 +19,7 @@ from clipfg.heads import Head
 from clipfg.settings import Settings
 from clipfg.types import ClassList, Failure, Progress
 from clipfg.workflows.run_folder import RunFolder
-from clipfg.workflows.session import Data
+from clipfg.workflows.session import Dataset
 
 ROWS = 1024
 """Rows scored at once when features come from a file."""
@@ -42,7 +42,7 @@ class Run:
 
 
 @dataclass(frozen=True)
-class Tally:
+class ClassifyCounts:
     """How many items were classified, how many of them came from the cache, and in what time."""
 
     done: int
@@ -51,7 +51,7 @@ class Tally:
 
 
 def classify(
-    data: Data,
+    data: Dataset,
     encoder: Encoder,
     head: Head,
     classes: ClassList,
@@ -61,9 +61,9 @@ def classify(
     *,
     scoring: Scoring,
     evaluator: Evaluator | None = None,
-    answers: Answers | None = None,
+    answers: AnswerColumns | None = None,
     progress: Progress | None = None,
-) -> Tally:
+) -> ClassifyCounts:
     """Score every item, write `predictions.parquet`, and feed the evaluator where there is one.
 
     `answers` calibrate the logits and add columns of their own.
@@ -88,11 +88,11 @@ def classify(
                 kinds = [domains[i] for i in batch.positions] if domains else None
                 evaluator.update(logits, batch.labels, kinds)
             reused += batch.reused
-    return Tally(writer.rows, reused, time.monotonic() - started)
+    return ClassifyCounts(writer.rows, reused, time.monotonic() - started)
 
 
 def feature_batches(
-    data: Data,
+    data: Dataset,
     encoder: Encoder | None,
     settings: Settings,
     cache: EmbeddingCache,

@@ -21,7 +21,7 @@ PACKAGES = ("open_clip_torch", "torch", "torchvision", "transformers", "pyarrow"
 
 
 @dataclass(frozen=True)
-class Finding:
+class HealthCheck:
     """One line of the examination: what, how it is, the detail, and how to mend it."""
 
     check: str
@@ -30,9 +30,9 @@ class Finding:
     mend: str = ""
 
 
-def examine(settings: Settings) -> list[Finding]:
+def examine(settings: Settings) -> list[HealthCheck]:
     """Every check, in the order in which a person would mend things. None of them raises."""
-    checks: list[Callable[[Settings], Finding]] = [
+    checks: list[Callable[[Settings], HealthCheck]] = [
         _python,
         _packages,
         _torchvision,
@@ -49,16 +49,16 @@ def examine(settings: Settings) -> list[Finding]:
             findings.append(check(settings))
         except Exception as error:  # a broken install is what the doctor is for
             name = check.__name__.strip("_")
-            findings.append(Finding(name, "missing", f"{type(error).__name__}: {error}"))
+            findings.append(HealthCheck(name, "missing", f"{type(error).__name__}: {error}"))
     return findings
 
 
-def _python(_: Settings) -> Finding:
+def _python(_: Settings) -> HealthCheck:
     detail = f"clipfg {__version__}, Python {platform.python_version()}, {platform.platform()}"
-    return Finding("python", "ok", detail)
+    return HealthCheck("python", "ok", detail)
 
 
-def _packages(_: Settings) -> Finding:
+def _packages(_: Settings) -> HealthCheck:
     found, absent = [], []
     for name in PACKAGES:
         try:
@@ -66,108 +66,110 @@ def _packages(_: Settings) -> Finding:
         except PackageNotFoundError:
             absent.append(name)
     if absent:
-        return Finding(
+        return HealthCheck(
             "packages", "missing", f"not installed: {', '.join(absent)}", "pip install clipfg"
         )
-    return Finding("packages", "ok", ", ".join(found))
+    return HealthCheck("packages", "ok", ", ".join(found))
 
 
-def _torchvision(_: Settings) -> Finding:
+def _torchvision(_: Settings) -> HealthCheck:
     import torch
 
     try:
         import torchvision
     except Exception as error:
-        return Finding(
+        return HealthCheck(
             "torchvision",
             "missing",
             f"does not fit torch {torch.__version__}: {error}",
             "pip install --force-reinstall torch torchvision (both from one index)",
         )
-    return Finding("torchvision", "ok", f"{torchvision.__version__} fits torch {torch.__version__}")
+    return HealthCheck(
+        "torchvision", "ok", f"{torchvision.__version__} fits torch {torch.__version__}"
+    )
 
 
-def _processor(_: Settings) -> Finding:
+def _processor(_: Settings) -> HealthCheck:
     import torch
 
     from clipfg.encoders.precision import fastest_precision
 
     precision = fastest_precision(torch.device("cpu"))
     what = "bf16 in hardware" if precision == "bf16" else "no bf16 in hardware, fp32 it is"
-    return Finding("processor", "ok", f"{os.cpu_count()} cores, {what}")
+    return HealthCheck("processor", "ok", f"{os.cpu_count()} cores, {what}")
 
 
-def _gpu(_: Settings) -> Finding:
+def _gpu(_: Settings) -> HealthCheck:
     import torch
 
     if torch.cuda.is_available():
         names = {torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())}
-        return Finding("gpu", "ok", f"{torch.cuda.device_count()} x {', '.join(sorted(names))}")
+        return HealthCheck("gpu", "ok", f"{torch.cuda.device_count()} x {', '.join(sorted(names))}")
     if torch.backends.mps.is_available():
-        return Finding("gpu", "ok", "Apple (mps)")
+        return HealthCheck("gpu", "ok", "Apple (mps)")
     if shutil.which("nvidia-smi"):
-        return Finding(
+        return HealthCheck(
             "gpu",
             "note",
             "nvidia-smi is there, but torch sees no GPU",
             "install a torch build for the driver's CUDA version",
         )
-    return Finding("gpu", "note", "none; everything runs on the CPU")
+    return HealthCheck("gpu", "note", "none; everything runs on the CPU")
 
 
-def _faiss(_: Settings) -> Finding:
+def _faiss(_: Settings) -> HealthCheck:
     if importlib.util.find_spec("faiss") is None:
-        return Finding("faiss", "missing", "not installed", "pip install clipfg")
+        return HealthCheck("faiss", "missing", "not installed", "pip install clipfg")
     import faiss
     import numpy as np
 
     index = faiss.IndexFlatIP(4)
     index.add(np.eye(4, dtype=np.float32))
     if int(index.search(np.eye(4, dtype=np.float32)[2:3], 1)[1][0, 0]) != 2:
-        return Finding("faiss", "missing", "gives wrong neighbours", "reinstall faiss")
+        return HealthCheck("faiss", "missing", "gives wrong neighbours", "reinstall faiss")
     if not hasattr(faiss, "StandardGpuResources"):
-        return Finding("faiss", "ok", f"{faiss.__version__}, without a GPU half")
+        return HealthCheck("faiss", "ok", f"{faiss.__version__}, without a GPU half")
     build = f"{faiss.__version__}, with its GPU half"
     try:
         count = faiss.get_num_gpus()
     except Exception as error:
-        return Finding("faiss", "note", f"{build}, which does not start: {error}")
-    return Finding("faiss", "ok", f"{build}, {count} GPU(s) usable")
+        return HealthCheck("faiss", "note", f"{build}, which does not start: {error}")
+    return HealthCheck("faiss", "ok", f"{build}, {count} GPU(s) usable")
 
 
-def _cache(settings: Settings) -> Finding:
+def _cache(settings: Settings) -> HealthCheck:
     folder = settings.cache_dir
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile(dir=folder):
             pass
     except OSError as error:
-        return Finding(
+        return HealthCheck(
             "cache", "missing", f"{folder}: {error.strerror}", "choose another --cache-dir"
         )
     free = shutil.disk_usage(folder).free / 2**30
     detail = f"{folder}, {free:,.1f} GiB free, SQLite {sqlite3.sqlite_version}"
     if free < 1:
-        return Finding("cache", "note", detail, "clipfg cache clear, or another --cache-dir")
-    return Finding("cache", "ok", detail)
+        return HealthCheck("cache", "note", detail, "clipfg cache clear, or another --cache-dir")
+    return HealthCheck("cache", "ok", detail)
 
 
-def _hub(settings: Settings) -> Finding:
+def _hub(settings: Settings) -> HealthCheck:
     from huggingface_hub import constants
 
     folder = Path(constants.HF_HUB_CACHE)
     count = len(list(folder.glob("models--*"))) if folder.is_dir() else 0
     detail = f"{count} model(s) in {folder}"
     if settings.offline:
-        return Finding(
+        return HealthCheck(
             "hub", "note", f"{detail}; offline by choice", "unset HF_HUB_OFFLINE to go online"
         )
-    return Finding("hub", "ok", detail)
+    return HealthCheck("hub", "ok", detail)
 
 
-def _builtin(_: Settings) -> Finding:
+def _builtin(_: Settings) -> HealthCheck:
     from clipfg.encoders.loading import load_encoder
 
     encoder = load_encoder("builtin:florette", precision="fp32", device="cpu")
     rows = encoder.encode_texts(["a flower"])
-    return Finding("builtin", "ok", f"builtin:florette runs, {rows.shape[1]} wide")
+    return HealthCheck("builtin", "ok", f"builtin:florette runs, {rows.shape[1]} wide")

@@ -10,7 +10,7 @@ from clipfg.errors import UsageError
 from clipfg.settings import Settings
 from clipfg.types import Features, Progress
 from clipfg.workflows.failures import Failures
-from clipfg.workflows.session import open_cache, open_data, open_encoder
+from clipfg.workflows.session import open_cache, open_dataset, open_encoder
 
 
 @dataclass(frozen=True)
@@ -24,14 +24,14 @@ class EmbedRun:
 
     @property
     def exit_code(self) -> int:
-        """0 when every picture was embedded, 3 when some were skipped."""
+        """0 when every image was embedded, 3 when some were skipped."""
         return 3 if self.skipped else 0
 
 
 def embed(data: str | Path, **options: Any) -> Features:
     """`clipfg embed` from Python: the features themselves; `options` as on the command line.
 
-    Pictures that cannot be read are logged and left out. Raises `ClipfgError`s.
+    Images that cannot be read are logged and left out. Raises `ClipfgError`s.
     """
     return _features(
         Settings.resolve(command="embed", dataset=str(data), **options), Failures(), None
@@ -41,7 +41,7 @@ def embed(data: str | Path, **options: Any) -> Features:
 def run_embed(settings: Settings, *, progress: Progress | None = None) -> EmbedRun:
     """Embed `settings.dataset` and write its features to `settings.output`.
 
-    All splits are written unless one is named. Pictures that fail are listed, with the reason,
+    All splits are written unless one is named. Images that fail are listed, with the reason,
     in `OUTPUT.failures.jsonl`. Raises `UsageError` for a missing or unknown kind of output before
     anything is embedded.
     """
@@ -56,7 +56,7 @@ def run_embed(settings: Settings, *, progress: Progress | None = None) -> EmbedR
 
 
 def _features(settings: Settings, failures: Failures, progress: Progress | None) -> Features:
-    data = open_data(settings.model_copy(update={"split": settings.split or "all"}))
+    data = open_dataset(settings.model_copy(update={"split": settings.split or "all"}))
     if data.features is not None:
         return data.features
     with open_cache(settings) as cache:

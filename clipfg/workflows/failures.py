@@ -1,4 +1,4 @@
-"""Pictures that could not be used, in jobs that leave a file rather than a run folder."""
+"""Images that could not be used, in jobs that leave a file rather than a run folder."""
 
 import json
 import logging
@@ -10,7 +10,7 @@ logger = logging.getLogger("clipfg")
 
 
 class Failures(list[Failure]):
-    """Pictures that could not be used, logged as they come."""
+    """Images that could not be used, logged as they come."""
 
     def add(self, failure: Failure) -> None:
         """Take one down."""

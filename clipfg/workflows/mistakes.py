@@ -1,4 +1,4 @@
-"""What a report shows of its mistakes: the pictures that were named wrongly, the surest first."""
+"""What a report shows of its mistakes: the images that were named wrongly, the surest first."""
 
 from pathlib import Path
 
@@ -6,26 +6,26 @@ import pyarrow.parquet as pq
 
 from clipfg.data.images.thumbnails import thumbnail
 from clipfg.errors import ItemError
-from clipfg.evaluation.report.page import Picture
+from clipfg.evaluation.report.page import PredictedImage
 
 SHOWN = 24
 
 
-def surest_mistakes(predictions: Path, most: int = SHOWN) -> list[Picture]:
+def surest_mistakes(predictions: Path, most: int = SHOWN) -> list[PredictedImage]:
     """The wrong rows of a predictions file with the highest probabilities, as thumbnails.
 
-    Those whose picture cannot be read (features have none) are left out; so is everything where
+    Those whose image cannot be read (features have none) are left out; so is everything where
     there is no such file.
     """
     if not predictions.is_file():
         return []
     columns = ["uri", "label", "prediction", "probability"]
     rows = pq.read_table(predictions, columns=columns, filters=[("correct", "==", False)])
-    pictures = []
+    images = []
     for row in rows.sort_by([("probability", "descending")]).slice(0, most).to_pylist():
         try:
             image = thumbnail(row["uri"])
         except ItemError:
             continue
-        pictures.append(Picture(image, row["prediction"], row["probability"], row["label"]))
-    return pictures
+        images.append(PredictedImage(image, row["prediction"], row["probability"], row["label"]))
+    return images

@@ -1,4 +1,4 @@
-"""Pools: all features of a run in memory, for what has to see every picture before naming one."""
+"""Pools: all features of a run in memory, for what has to see every image before naming one."""
 
 import time
 from collections.abc import Callable, Iterable
@@ -12,7 +12,7 @@ from jaxtyping import Float
 from numpy.typing import NDArray
 from torch import Tensor
 
-from clipfg.confidence import Answers
+from clipfg.confidence import AnswerColumns
 from clipfg.embedding.cache import EmbeddingCache
 from clipfg.encoders import Encoder
 from clipfg.errors import DataError
@@ -22,12 +22,12 @@ from clipfg.functional.similarity import Scoring
 from clipfg.settings import Settings
 from clipfg.types import ClassList, Failure, Progress
 from clipfg.workflows.classify import ROWS, feature_batches
-from clipfg.workflows.session import Data
+from clipfg.workflows.session import Dataset
 
 
 @dataclass(frozen=True)
-class Pool:
-    """The pictures of a run that could be used, in order.
+class FeaturePool:
+    """The images of a run that could be used, in order.
 
     `features` `[n, d]` is all that a label-free method is handed; ids, labels and domains are for
     the evaluator and the predictions file.
@@ -44,8 +44,8 @@ class Pool:
     def __len__(self) -> int:
         return len(self.ids)
 
-    def rows(self, which: NDArray[np.intp]) -> "Pool":
-        """The pictures at some positions."""
+    def rows(self, which: NDArray[np.intp]) -> "FeaturePool":
+        """The images at some positions."""
         return replace(
             self,
             features=self.features[torch.from_numpy(which)],
@@ -57,26 +57,26 @@ class Pool:
 
 
 def gather(
-    data: Data,
+    data: Dataset,
     encoder: Encoder | None,
     settings: Settings,
     cache: EmbeddingCache,
     on_failure: Callable[[Failure], None],
     progress: Progress | None,
-) -> Pool:
-    """Embed everything, or take it from the cache: 4 bytes times the width for each picture.
+) -> FeaturePool:
+    """Embed everything, or take it from the cache: 4 bytes times the width for each image.
 
     Features from a file need no encoder.
 
-    Raises `DataError` when no picture could be used.
+    Raises `DataError` when no image could be used.
     """
     started = time.monotonic()
     batches = list(feature_batches(data, encoder, settings, cache, on_failure, progress))
     if not batches:
-        raise DataError(f"Expected pictures that can be used, {data.manifest.name} has none.")
+        raise DataError(f"Expected images that can be used, {data.manifest.name} has none.")
     positions = [int(position) for batch in batches for position in batch.positions]
     uris, domains = data.manifest.uris, data.manifest.column("domain")
-    return Pool(
+    return FeaturePool(
         features=torch.cat([torch.from_numpy(batch.vectors) for batch in batches]).float(),
         ids=[identity for batch in batches for identity in batch.ids],
         uris=[uris[i] for i in positions],
@@ -88,7 +88,7 @@ def gather(
 
 
 def score(
-    pool: Pool,
+    pool: FeaturePool,
     blocks: Iterable[Float[Tensor, "b c"]],
     classes: ClassList,
     path: Path,
@@ -96,7 +96,7 @@ def score(
     top_k: int,
     scoring: Scoring,
     evaluator: Evaluator | None = None,
-    answers: Answers | None = None,
+    answers: AnswerColumns | None = None,
 ) -> None:
     """Write the predictions, and feed the evaluator; `blocks` are logits in the pool's order.
 

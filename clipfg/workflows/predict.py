@@ -1,4 +1,4 @@
-"""Predict: the likeliest classes for pictures that nobody has labelled."""
+"""Predict: the likeliest classes for images that nobody has labelled."""
 
 import logging
 from collections.abc import Sequence
@@ -6,24 +6,24 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from clipfg.confidence import Answers
+from clipfg.confidence import AnswerColumns
 from clipfg.data.loading import load_dataset
 from clipfg.data.readers.class_files import read_class_list
-from clipfg.data.readers.folder import SUFFIXES, read_pictures
+from clipfg.data.readers.folder import SUFFIXES, read_images
 from clipfg.embedding.cache import EmbeddingCache
 from clipfg.encoders import Encoder
 from clipfg.errors import DataError, UsageError
 from clipfg.heads import Head
-from clipfg.heads.class_subset import Among
+from clipfg.heads.class_subset import ClassSubset
 from clipfg.heads.saving import SavedHead, load_head
 from clipfg.heads.zero_shot import ZeroShot
 from clipfg.settings import Settings
 from clipfg.types import ClassList, Manifest, Progress
-from clipfg.workflows.answers import answers_for, calibrated, confidence_of, say_promises
+from clipfg.workflows.answers import answers_for, calibrated, confidence_of, say_guarantees
 from clipfg.workflows.classify import Run, classify
 from clipfg.workflows.run_folder import RunFolder, default_folder
 from clipfg.workflows.session import (
-    Data,
+    Dataset,
     choose_ensemble,
     choose_prompts,
     class_weights,
@@ -42,7 +42,7 @@ class PredictRun(Run):
 
 
 def predict(*photos: str | Path, **options: Any) -> list[dict[str, Any]]:
-    """`clipfg predict` from Python: a row per picture, as `evaluation.predictions.SCHEMA` has it.
+    """`clipfg predict` from Python: a row per image, as `evaluation.predictions.SCHEMA` has it.
 
     `options` are those of the command line. Raises `ClipfgError`s, as `run_predict` does.
     """
@@ -58,7 +58,7 @@ def predict(*photos: str | Path, **options: Any) -> list[dict[str, Any]]:
 def run_predict(
     photos: Sequence[Path], settings: Settings, *, progress: Progress | None = None
 ) -> PredictRun:
-    """Name what is on pictures and folders of pictures, by class names or by a saved head.
+    """Name what is on images and folders of images, by class names or by a saved head.
 
     Raises `UsageError` when neither or both are given, and other `ClipfgError`s.
     """
@@ -67,7 +67,7 @@ def run_predict(
             "Expected either --classes FILE (names, one a line) or --head FILE (saved earlier), got"
             f" {'both' if settings.head else 'neither'}."
         )
-    data = Data(_gather(photos).select(limit=settings.limit))
+    data = Dataset(_gather(photos).select(limit=settings.limit))
     logger.info(f"Photos: {len(data.manifest):,}")
     saved = load_head(settings.head) if settings.head else None
     classes = _classes(settings, saved)
@@ -76,7 +76,7 @@ def run_predict(
     zero_shot = (head is None or isinstance(head, ZeroShot)) and not calibrated(answers)
     if settings.within is not None:
         head, classes, answers = _within(settings.within, head, classes, answers)
-    say_promises(answers)
+    say_guarantees(answers)
     with open_cache(settings) as cache:
         if saved:
             settings = _as_saved(settings, saved)
@@ -105,9 +105,9 @@ def run_predict(
                 answers=answers,
                 progress=progress,
             )
-            folder.results = {"pictures": tally.done, "skipped": folder.failures}
+            folder.results = {"images": tally.done, "skipped": folder.failures}
             if answers is not None and answers.asked:
-                folder.results["promises"] = list(answers.notes)
+                folder.results["guarantees"] = list(answers.notes)
     return PredictRun(path, tally.done, folder.failures, path / "predictions.parquet")
 
 
@@ -131,18 +131,18 @@ def _classes(settings: Settings, saved: SavedHead | None) -> ClassList:
 
 
 def _within(
-    wanted: str, head: Head | None, classes: ClassList, answers: Answers | None
-) -> tuple[Head | None, ClassList, Answers | None]:
-    """Only some of the classes. Raises `UsageError` for promises, which were made among all."""
+    wanted: str, head: Head | None, classes: ClassList, answers: AnswerColumns | None
+) -> tuple[Head | None, ClassList, AnswerColumns | None]:
+    """Only some of the classes. Raises `UsageError` for guarantees, which were made among all."""
     names = classes.below(wanted)
     if head is not None:
-        head = Among(tuple(classes.index(name) for name in names)).around(head)
+        head = ClassSubset(tuple(classes.index(name) for name in names)).around(head)
     narrowed = classes.only(names)
     if answers is None:
         return head, narrowed, None
-    if answers.asked.promises:
+    if answers.asked.guarantees:
         raise UsageError(
-            f"Expected promises among all {len(classes):,} classes that the head knows, got"
+            f"Expected guarantees among all {len(classes):,} classes that the head knows, got"
             f" --within {wanted!r}; fit a head for those alone by `clipfg fewshot ... --within"
             f" {wanted!r}`."
         )
@@ -150,15 +150,15 @@ def _within(
 
 
 def _gather(photos: Sequence[Path]) -> Manifest:
-    """The pictures as a manifest without labels; one path may also be a table or a tar."""
+    """The images as a manifest without labels; one path may also be a table or a tar."""
     if len(photos) == 1 and photos[0].is_file() and photos[0].suffix.lower() not in SUFFIXES:
         found = load_dataset(str(photos[0]))
         return Manifest.build(found.name, {"id": found.table["id"], "uri": found.table["uri"]})
-    return read_pictures(photos)
+    return read_images(photos)
 
 
 def _named_head(
-    settings: Settings, data: Data, encoder: Encoder, classes: ClassList, cache: EmbeddingCache
+    settings: Settings, data: Dataset, encoder: Encoder, classes: ClassList, cache: EmbeddingCache
 ) -> Head:
     prompts = choose_prompts(settings, data.manifest)
     ensemble = choose_ensemble(settings)

@@ -1,4 +1,4 @@
-"""The folder that a run leaves behind, and what is promised of its files.
+"""The folder that a run leaves behind, and what is guaranteed of its files.
 
 `config.json` (the resolved options), `results.json`, `predictions.parquet`, `failures.jsonl` and
 `log.txt`. Everything is written to `NAME.part` and renamed when the run has come to its end,

@@ -45,7 +45,7 @@ def clear_cache(settings: Settings, encoder: str | None) -> str:
 
 
 @dataclass(frozen=True)
-class Data:
+class Dataset:
     """What `--dataset` names: items, and their features where those are what it names."""
 
     manifest: Manifest
@@ -61,13 +61,13 @@ class Data:
             )
         return self.manifest.classes
 
-    def rows(self, which: NDArray[np.intp]) -> "Data":
+    def rows(self, which: NDArray[np.intp]) -> "Dataset":
         """The items at some positions."""
         table = self.manifest.table.take(which)
         return replace(self, manifest=replace(self.manifest, table=table))
 
 
-def open_data(settings: Settings) -> Data:
+def open_dataset(settings: Settings) -> Dataset:
     """The data of `--dataset`: its split and its limit, with a word on what is missing of it.
 
     Raises `UsageError` when no data is named.
@@ -90,7 +90,7 @@ def open_data(settings: Settings) -> Data:
         )
     if manifest.expected is not None and len(manifest) < manifest.expected:
         logger.warning(
-            f"{manifest.name} is partly here: {len(manifest):,} of {manifest.expected:,} pictures"
+            f"{manifest.name} is partly here: {len(manifest):,} of {manifest.expected:,} images"
             f" ({len(manifest) / manifest.expected:.0%}). Every figure speaks of those alone."
         )
     if settings.within is not None:
@@ -99,8 +99,8 @@ def open_data(settings: Settings) -> Data:
     chosen = manifest.select(None if split == "all" else split, settings.limit)
     count = f", {len(chosen.classes):,} classes" if chosen.classes else ""
     part = f" ({split})" if split else ""
-    logger.info(f"Data: {chosen.name}{part}, {len(chosen):,} pictures{count}")
-    return Data(chosen, features)
+    logger.info(f"Data: {chosen.name}{part}, {len(chosen):,} images{count}")
+    return Dataset(chosen, features)
 
 
 def default_split(dataset: str, manifest: Manifest) -> str | None:
@@ -118,7 +118,7 @@ def _manifest_of(features: Features, name: str, classes: ClassList | None) -> Ma
     return Manifest.build(name, columns, classes or features.classes)
 
 
-def open_encoder(settings: Settings, cache: EmbeddingCache, data: Data) -> Encoder:
+def open_encoder(settings: Settings, cache: EmbeddingCache, data: Dataset) -> Encoder:
     """The encoder of `--model`, in a precision that agrees with float32 on this very data.
 
     Without `--model`, the built-in data gets the built-in model, and all else the default.
@@ -178,11 +178,11 @@ def choose_prompts(settings: Settings, manifest: Manifest) -> PromptSet:
 
 
 def choose_ensemble(settings: Settings) -> Ensemble:
-    """The ensemble of `--ensemble`. Raises `UsageError` for one that needs the pictures first."""
+    """The ensemble of `--ensemble`. Raises `UsageError` for one that needs the images first."""
     ensemble = make_ensemble(settings.ensemble)
-    if ensemble.needs_pictures:
+    if ensemble.needs_images:
         raise UsageError(
-            f"Expected an ensemble that needs no pictures, got {settings.ensemble!r}; it works with"
+            f"Expected an ensemble that needs no images, got {settings.ensemble!r}; it works with"
             " `clipfg zeroshot`, others are 'mean' and 'score-mean'."
         )
     return ensemble
@@ -195,12 +195,12 @@ def class_weights(
     cache: EmbeddingCache | None,
     ensemble: Ensemble | None = None,
     *,
-    pictures: Float[Tensor, "n d"] | None = None,
+    images: Float[Tensor, "n d"] | None = None,
     seed: int = 0,
 ) -> Float[Tensor, "c d"]:
     """A text weight per class: the renormalised mean over its prompts, or another ensemble.
 
-    `pictures` are unlabelled features, for ensembles that need them.
+    `images` are unlabelled features, for ensembles that need them.
     """
     ensemble = ensemble or make_ensemble("mean")
     sentences = ensemble.sentences(prompts, classes, seed)
@@ -211,4 +211,4 @@ def class_weights(
     for note in prompts.notes:
         logger.warning(f"Note on prompts: {note}")
     features = embed_texts(sentences.texts, encoder, cache)
-    return ensemble.weights(features, sentences, pictures, encoder.logit_scale)
+    return ensemble.weights(features, sentences, images, encoder.logit_scale)

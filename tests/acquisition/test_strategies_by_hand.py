@@ -8,7 +8,7 @@ import torch
 
 from clipfg.acquisition import kernel_coverage
 from clipfg.acquisition.badge import badge
-from clipfg.acquisition.base import Unlabelled
+from clipfg.acquisition.base import UnlabelledPool
 from clipfg.acquisition.entropy import entropy
 from clipfg.acquisition.k_center import k_center
 from clipfg.acquisition.kernel_coverage import cell_radius, greedy_coverage
@@ -22,7 +22,7 @@ from tests.contracts.test_strategies import make_pool
 
 def test_margin_and_entropy() -> None:
     odds = torch.tensor([[0.5, 0.5, 0.0], [0.4, 0.3, 0.3], [0.9, 0.1, 0.0]])
-    pool = Unlabelled(torch.eye(3), torch.eye(3)[:0], odds)
+    pool = UnlabelledPool(torch.eye(3), torch.eye(3)[:0], odds)
     assert margin(pool, 3).tolist() == [0, 1, 2]
     assert entropy(pool, 3).tolist() == [1, 0, 2]
 
@@ -110,6 +110,6 @@ def test_typiclust_goes_to_the_part_without_a_label() -> None:
     generator = torch.Generator().manual_seed(1)
     groups = [centre + 0.05 * torch.randn(10, 3, generator=generator) for centre in torch.eye(3)]
     x = unit_norm(torch.cat(groups))
-    pool = Unlabelled(x, x[[0, 10]])  # groups 0 and 1 have a label
+    pool = UnlabelledPool(x, x[[0, 10]])  # groups 0 and 1 have a label
     (chosen,) = typiclust(pool, 1).tolist()
     assert chosen == 20 + int(typicality(x[20:]).argmax())

@@ -1,4 +1,4 @@
-"""The commands end to end, on the built-in data, drawn pictures and hostile files."""
+"""The commands end to end, on the built-in data, drawn images and hostile files."""
 
 import csv
 import io
@@ -94,7 +94,7 @@ def test_strict_stops_at_the_first_failure(
     assert "empty file" in capsys.readouterr().err
 
 
-def test_no_usable_picture_is_a_failure(working_folder: Path, names: Path) -> None:
+def test_no_usable_image_is_a_failure(working_folder: Path, names: Path) -> None:
     (working_folder / "photos").mkdir()
     (working_folder / "photos" / "empty.jpg").touch()
     assert main.run(["predict", "photos", "--classes", str(names), *FLORETTE]) == 1
@@ -202,10 +202,10 @@ def test_a_damaged_cache_is_a_sentence_and_can_be_cleared(
 
 
 @pytest.mark.shared
-def test_real_pictures_as_the_plain_loop_scores_them(
+def test_real_images_as_the_plain_loop_scores_them(
     shared: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """cub100's test pictures with lit-birds: the plain transformers loop has 94.47."""
+    """cub100's test images with lit-birds: the plain transformers loop has 94.47."""
     command = ["zeroshot", "--dataset", str(shared / "data" / "cub100"), "--prompts", "photo"]
     model = ["--model", f"hf:{shared / 'models' / 'lit-birds'}", "--precision", "fp32"]
     assert main.run([*command, *model, "--format", "json"]) == 0

@@ -69,7 +69,7 @@ def test_a_prompt_for_a_chat_server(demos, photo) -> None:
     assert "; ".join(made["candidates"]) in first["content"][0]["text"]
 
 
-def test_the_most_similar_last_and_pictures_inside(demos) -> None:
+def test_the_most_similar_last_and_images_inside(demos) -> None:
     out, _ = demos(
         *("--shots", "3", "--order", "last", "--chat", "transformers", "--data-urls", "-f", "json")
     )
@@ -85,8 +85,8 @@ def test_the_most_similar_last_and_pictures_inside(demos) -> None:
     assert len(images) == 4
     head, _, body = images[-1].partition(",")
     assert head == "data:image/jpeg;base64"
-    with Image.open(io.BytesIO(base64.b64decode(body))) as picture:
-        assert picture.size == (96, 96)
+    with Image.open(io.BytesIO(base64.b64decode(body))) as image:
+        assert image.size == (96, 96)
 
 
 @pytest.mark.parametrize("strategy", ["nearest", "per-class", "diverse", "image-then-text"])
@@ -127,7 +127,7 @@ def test_a_missing_model_is_exit_code_4(demos) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "words"), [(b"", "empty file"), (b"\xff\xd8\xff\xe0 cut", "whole picture")]
+    ("content", "words"), [(b"", "empty file"), (b"\xff\xd8\xff\xe0 cut", "whole image")]
 )
 def test_a_broken_photo_is_one_sentence(demos, tmp_path, content, words) -> None:
     (tmp_path / "broken.jpg").write_bytes(content)
@@ -150,7 +150,7 @@ def test_bad_options_are_exit_code_2(demos, arguments, words) -> None:
     assert words in err
 
 
-def test_icl_end_to_end_with_a_broken_picture(home, tmp_path, capsys) -> None:
+def test_icl_end_to_end_with_a_broken_image(home, tmp_path, capsys) -> None:
     photos_of(drawn("test", 3, 2), tmp_path / "photos")
     broken = sorted((tmp_path / "photos").rglob("*.png"))[0]
     broken.write_bytes(broken.read_bytes()[:200])
@@ -168,7 +168,7 @@ def test_icl_end_to_end_with_a_broken_picture(home, tmp_path, capsys) -> None:
 
     assert main.run([*command, "--format", "json"]) == 3
     printed = capsys.readouterr()
-    assert "5 pictures (5 of them before)" in printed.err
+    assert "5 images (5 of them before)" in printed.err
     rows = json.loads(printed.out)
     assert [row["name"] for row in rows] == ["tiny", "vote of 1 shown", "zero-shot"]
     assert main.run(["report", "run", "--format", "json"]) == 0

@@ -101,7 +101,7 @@ def test_filters_duplicates_and_classes(home, capsys, tmp_path) -> None:
     assert len(rows) == 4
     each = found(capsys, "a flower", "--per-class", "1", "-k", "100", *store)
     assert sorted({row["label"] for row in each}) == sorted(row["label"] for row in each)
-    assert len(each) == 100  # the 400 pictures are of 100 species
+    assert len(each) == 100  # the 400 images are of 100 species
     apart = found(capsys, "a flower", "--dedup", "--duplicate", "0.9", *store)
     loaded = KeyStore.load(home / "store")
     keys = loaded.keys[loaded.rows([row["id"] for row in apart])]
@@ -175,21 +175,21 @@ def test_every_format(home, capsysbinary) -> None:
     assert table["id"].to_pylist() == [r["id"] for r in rows]
 
 
-def test_pictures_deleted_since_do_not_cost_the_page(home, capsys, tmp_path) -> None:
+def test_images_deleted_since_do_not_cost_the_page(home, capsys, tmp_path) -> None:
     photos = tmp_path / "photos"
     photos.mkdir()
     for number, colour in enumerate(("red", "green", "blue")):
         Image.new("RGB", (300, 200), colour).save(photos / f"<{number}>.png")
     assert main.run(["index", "build", "photos", "--store", "s", *FLORETTE]) == 0
     (photos / "<1>.png").unlink()
-    (photos / "<2>.png").write_bytes(b"no longer a picture")
+    (photos / "<2>.png").write_bytes(b"no longer an image")
     assert main.run(["retrieve", "a red flower", "--store", "s", "--html", "auto"]) == 0
     printed = capsys.readouterr()
-    assert "2 pictures could not be read" in printed.err
+    assert "2 images could not be read" in printed.err
     (page,) = Path("runs").glob("retrieve-a-red-flower-*.html")
     text = page.read_text()
     assert text.count("<img") == 1
-    assert text.count("no picture") == 2
+    assert text.count("no image") == 2
     assert "&lt;1&gt;.png" in text
     assert "<1>" not in text
 
@@ -243,13 +243,13 @@ def test_from_python(home) -> None:
 
 @pytest.mark.shared
 def test_red_winged_blackbirds_among_real_birds(shared: Path, tmp_path: Path) -> None:
-    """Their pictures beside as many of each of five other species: the first ten are right."""
+    """Their images beside as many of each of five other species: the first ten are right."""
     images = shared / "data" / "cub100" / "images"
     photos = tmp_path / "photos"
     for species in ("Red_winged_Blackbird", *sorted(p.name for p in images.iterdir())[::20]):
         (photos / species).mkdir(parents=True)
-        for picture in sorted((images / species).iterdir())[:12]:
-            (photos / species / picture.name).symlink_to(picture)
+        for image in sorted((images / species).iterdir())[:12]:
+            (photos / species / image.name).symlink_to(image)
     model = f"hf:{shared / 'models' / 'lit-birds'}"
     rows = clipfg.retrieve(
         "red-winged blackbird", dataset=photos, model=model, precision="fp32", top_k=10

@@ -13,7 +13,7 @@ CLASSES = 8
 
 @dataclass(frozen=True)
 class World:
-    """Classes that overlap, and as many pictures of them as one cares to draw."""
+    """Classes that overlap, and as many images of them as one cares to draw."""
 
     centres: np.ndarray
     noise: float = 0.9

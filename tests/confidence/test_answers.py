@@ -4,7 +4,7 @@ import pyarrow as pa
 import pytest
 import torch
 
-from clipfg.confidence import Answers, Asked, Confidence
+from clipfg.confidence import AnswerColumns, AnswerOptions, Confidence
 from clipfg.confidence.confidence import FOLDS
 from clipfg.errors import UsageError
 from clipfg.types import ClassList
@@ -25,36 +25,36 @@ def logits(*rows: tuple[float, float, float]) -> torch.Tensor:
     return torch.tensor(rows).log()
 
 
-def rows(asked: Asked, *shares, confidence=None):
+def rows(asked: AnswerOptions, *shares, confidence=None):
     z = logits(*shares)
-    answers = Answers(asked, CLASSES, confidence)
+    answers = AnswerColumns(asked, CLASSES, confidence)
     found = answers.rows(X[: len(z)], z)
     pa.RecordBatch.from_pylist(found, schema=answers.columns)
     return found
 
 
 def test_it_answers_where_it_is_sure() -> None:
-    asked = Asked(target_error=0.05)
+    asked = AnswerOptions(target_error=0.05)
     found = rows(asked, (0.9, 0.05, 0.05), (0.4, 0.35, 0.25), confidence=known())
     assert found == [{"answer": "rose"}, {"answer": None}]
 
 
 def test_it_is_silent_where_nothing_can_be_shown() -> None:
-    answers = Answers(Asked(target_error=0.05), CLASSES, known(40))
+    answers = AnswerColumns(AnswerOptions(target_error=0.05), CLASSES, known(40))
     assert answers.cut is None
     assert answers.rows(X[:1], logits((0.9, 0.05, 0.05))) == [{"answer": None}]
-    assert "40 held-out pictures nowhere show" in answers.notes[0]
+    assert "40 held-out images nowhere show" in answers.notes[0]
 
 
 def test_answers_climb() -> None:
-    found = rows(Asked(roll_up=0.8), (0.9, 0.05, 0.05), (0.5, 0.4, 0.1), (0.4, 0.1, 0.5))
+    found = rows(AnswerOptions(roll_up=0.8), (0.9, 0.05, 0.05), (0.5, 0.4, 0.1), (0.4, 0.1, 0.5))
     assert [row["answer"] for row in found] == ["rose", "Rosaceae", None]
     assert found[1]["answer_probability"] == pytest.approx(0.9)
     assert found[2]["answer_probability"] is None
 
 
 def test_where_no_class_is_sure_enough_a_group_may_be() -> None:
-    asked = Asked(target_error=0.05, roll_up=0.8)
+    asked = AnswerOptions(target_error=0.05, roll_up=0.8)
     shares = ((0.9, 0.05, 0.05), (0.45, 0.45, 0.1), (0.4, 0.2, 0.4))
     found = rows(asked, *shares, confidence=known())
     assert [row["answer"] for row in found] == ["rose", "Rosaceae", None]
@@ -63,37 +63,39 @@ def test_where_no_class_is_sure_enough_a_group_may_be() -> None:
 def test_sets_name_the_likeliest_first() -> None:
     own = torch.linspace(0.3, 1, 99)
     confidence = Confidence(1.0, own, own > 0, own, torch.arange(99) % 3, 3, "s")
-    (row,) = rows(Asked(prediction_set=0.9), (0.2, 0.45, 0.35), confidence=confidence)
-    threshold = own.sort().values[9]  # ceil(100 * 0.9) = 90 of 99 pictures lie at or above it
+    (row,) = rows(AnswerOptions(prediction_set=0.9), (0.2, 0.45, 0.35), confidence=confidence)
+    threshold = own.sort().values[9]  # ceil(100 * 0.9) = 90 of 99 images lie at or above it
     assert 0.35 < threshold < 0.45
     assert row == {"set": ["bramble"]}
 
 
-def test_too_few_pictures_make_no_sets() -> None:
-    answers = Answers(Asked(prediction_set=0.9), CLASSES, known(8))
+def test_too_few_images_make_no_sets() -> None:
+    answers = AnswerColumns(AnswerOptions(prediction_set=0.9), CLASSES, known(8))
     assert answers.rows(X[:1], logits((0.9, 0.05, 0.05))) == [{"set": None}]
-    assert "take 9 held-out pictures, there are 8" in answers.notes[0]
+    assert "take 9 held-out images, there are 8" in answers.notes[0]
 
 
 @pytest.mark.parametrize(("each", "too_few"), [(3, True), (4, False)])
-def test_folds_of_few_pictures_promise_nothing(each: int, too_few: bool) -> None:
+def test_folds_of_few_images_promise_nothing(each: int, too_few: bool) -> None:
     own = torch.linspace(0.3, 1, 50 * each)
     labels = torch.arange(50).repeat(each)
     confidence = Confidence(1.0, own, own > 0, own, labels, 50, FOLDS)
-    (*_, note) = Answers(Asked(prediction_set=0.9), CLASSES, confidence).notes
-    assert ("too few labels to promise anything: folds of 3" in note) == too_few
+    (*_, note) = AnswerColumns(AnswerOptions(prediction_set=0.9), CLASSES, confidence).notes
+    assert ("too few labels to guarantee anything: folds of 3" in note) == too_few
     assert ("as a rule on the careful side" in note) != too_few
 
 
 def test_a_class_too_small_for_sets_of_its_own_is_said() -> None:
     confidence = known(20)
-    note = Answers(Asked(prediction_set=0.9, each_class=True), CLASSES, confidence).notes[0]
+    note = AnswerColumns(
+        AnswerOptions(prediction_set=0.9, each_class=True), CLASSES, confidence
+    ).notes[0]
     assert "for 0 of 3 classes" in note
     assert "fewer than the 9" in note
 
 
 def test_nothing_asked_adds_nothing() -> None:
-    answers = Answers(Asked(), CLASSES, known())
+    answers = AnswerColumns(AnswerOptions(), CLASSES, known())
     assert not answers.asked
     assert len(answers.columns) == 0
     assert answers.rows(X[:2], logits((0.9, 0.05, 0.05), (0.4, 0.3, 0.3))) == [{}, {}]
@@ -101,33 +103,38 @@ def test_nothing_asked_adds_nothing() -> None:
 
 
 def test_unknowns_that_were_not_learnt_are_said() -> None:
-    asked = Asked(unknown=True)
+    asked = AnswerOptions(unknown=True)
     assert rows(asked, (0.9, 0.05, 0.05), confidence=known()) == [
         {"unknown": None, "familiarity": None}
     ]
-    assert "saved without --unknown" in Answers(asked, CLASSES, known()).notes[0]
+    assert "saved without --unknown" in AnswerColumns(asked, CLASSES, known()).notes[0]
 
 
 @pytest.mark.parametrize(
-    "asked", [Asked(target_error=0.1), Asked(prediction_set=0.9), Asked(unknown=True)]
+    "asked",
+    [
+        AnswerOptions(target_error=0.1),
+        AnswerOptions(prediction_set=0.9),
+        AnswerOptions(unknown=True),
+    ],
 )
 def test_class_names_alone_promise_nothing(asked) -> None:
     with pytest.raises(UsageError, match="of class names alone no error, set or unknown"):
-        Answers(asked, CLASSES)
+        AnswerColumns(asked, CLASSES)
 
 
 def test_groups_of_classes_without_parents_are_refused() -> None:
     with pytest.raises(UsageError, match="classes with parents"):
-        Answers(Asked(roll_up=0.8), ClassList(NAMES))
+        AnswerColumns(AnswerOptions(roll_up=0.8), ClassList(NAMES))
 
 
 @pytest.mark.parametrize("value", [0.0, 1.0, 5.0, math.nan])
 @pytest.mark.parametrize("option", ["target_error", "prediction_set", "roll_up"])
 def test_levels_outside_0_to_1_are_refused(option, value) -> None:
     with pytest.raises(UsageError, match=f"--{option.replace('_', '-')} between 0 and 1"):
-        Asked(**{option: value})
+        AnswerOptions(**{option: value})
 
 
 def test_sets_for_each_class_need_a_level() -> None:
     with pytest.raises(UsageError, match="--prediction-set LEVEL"):
-        Asked(each_class=True)
+        AnswerOptions(each_class=True)

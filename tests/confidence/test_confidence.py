@@ -1,11 +1,11 @@
-"""What is promised holds: on drawn worlds here, on features of real pictures in test_real.py."""
+"""What is guaranteed holds: on drawn worlds here, on features of real images in test_real.py."""
 
 import numpy as np
 import pytest
 import torch
 from scipy.stats import betabinom
 
-from clipfg.confidence import Answers, Asked, Confidence
+from clipfg.confidence import AnswerColumns, AnswerOptions, Confidence
 from clipfg.confidence.confidence import FOLDS
 from clipfg.errors import DataError
 from clipfg.functional.metrics import expected_calibration_error
@@ -44,7 +44,7 @@ def test_coverage_is_that_of_exact_conformal_prediction(world) -> None:
         order = torch.randperm(len(x), generator=torch.Generator().manual_seed(seed))
         held, test = order[:199], order[199:]
         confidence = Confidence.fit(head, support, Support(x[held], labels[held], 8), source="s")
-        sets = Answers(Asked(prediction_set=0.9), CLASSES, confidence).sets(
+        sets = AnswerColumns(AnswerOptions(prediction_set=0.9), CLASSES, confidence).sets(
             confidence.calibrated(logits[test]).softmax(1)
         )
         covered = int(sets.gather(1, labels[test, None]).sum())
@@ -66,7 +66,7 @@ def test_an_asked_error_is_kept_in_nine_of_ten_calibrations(world) -> None:
         order = torch.randperm(len(x), generator=torch.Generator().manual_seed(seed))
         held, test = order[:400], order[400:]
         confidence = Confidence.fit(head, support, Support(x[held], labels[held], 8), source="s")
-        answers = Answers(Asked(target_error=target), CLASSES, confidence)
+        answers = AnswerColumns(AnswerOptions(target_error=target), CLASSES, confidence)
         given = answers.answered(confidence.calibrated(logits[test]).softmax(1))
         answered.append(float(given.double().mean()))
         wrong = int((given & ~hits[test]).sum())
@@ -82,12 +82,12 @@ def test_folds_err_on_the_careful_side(world) -> None:
         head = fit(support)
         confidence = Confidence.fit(head, support)
         x, labels = world.draw(2000, 500 + seed)
-        answers = Answers(Asked(prediction_set=0.9), CLASSES, confidence)
+        answers = AnswerColumns(AnswerOptions(prediction_set=0.9), CLASSES, confidence)
         sets = answers.sets(confidence.calibrated(head.logits(x)).softmax(1))
         covered.append(float(sets.gather(1, labels[:, None]).double().mean()))
     assert 0.89 <= np.mean(covered) <= 0.96
     assert confidence.source == FOLDS
-    assert not confidence.promised
+    assert not confidence.guaranteed
 
 
 def test_sets_for_each_class_cover_each_class(world) -> None:
@@ -97,14 +97,16 @@ def test_sets_for_each_class_cover_each_class(world) -> None:
     shares = confidence.calibrated(head.logits(x)).softmax(1)
     lowest = []
     for each in (False, True):
-        sets = Answers(Asked(prediction_set=0.9, each_class=each), CLASSES, confidence).sets(shares)
+        sets = AnswerColumns(
+            AnswerOptions(prediction_set=0.9, each_class=each), CLASSES, confidence
+        ).sets(shares)
         covered = sets.gather(1, labels[:, None])[:, 0].double()
         lowest.append(min(float(covered[labels == k].mean()) for k in range(8)))
     assert lowest[1] > max(lowest[0], 0.8)
     assert confidence.with_enough(0.9).all()
 
 
-def test_a_class_with_few_pictures_goes_by_all() -> None:
+def test_a_class_with_few_images_goes_by_all() -> None:
     own = torch.linspace(0, 1, 40)
     labels = torch.cat([torch.zeros(35), torch.ones(5)]).long()
     confidence = Confidence(1.0, own, own > 0.5, own, labels, 3, "s")
@@ -114,9 +116,9 @@ def test_a_class_with_few_pictures_goes_by_all() -> None:
     assert quantiles[1:].tolist() == [confidence.quantile(0.9)] * 2
 
 
-def test_one_picture_a_class_is_one_sentence(world) -> None:
+def test_one_image_a_class_is_one_sentence(world) -> None:
     support = world.support(1)
-    with pytest.raises(DataError, match="two pictures of a class"):
+    with pytest.raises(DataError, match="two images of a class"):
         Confidence.fit(fit(support, "class-mean"), support)
 
 
@@ -129,12 +131,12 @@ def test_a_file_keeps_it(world, tmp_path, unknown) -> None:
     save_head(tmp_path / "head", head, CLASSES, extras=extras)
     loaded = Confidence.from_fields(load_head(tmp_path / "head").extras["confidence"])
     x, _ = world.draw(50, 5)
-    asked = Asked(0.3, 0.8, unknown=unknown)
+    asked = AnswerOptions(0.3, 0.8, unknown=unknown)
     first, second = (
-        Answers(asked, CLASSES, c).rows(x, head.logits(x)) for c in (confidence, loaded)
+        AnswerColumns(asked, CLASSES, c).rows(x, head.logits(x)) for c in (confidence, loaded)
     )
     assert first == second
-    assert (loaded.unknowns is not None) == unknown
+    assert (loaded.ood is not None) == unknown
 
 
 def test_half_a_record_is_refused(world) -> None:

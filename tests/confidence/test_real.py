@@ -1,11 +1,11 @@
-"""The promises on features of real pictures: 100 random splits, one head, logits computed once."""
+"""The guarantees on features of real images: 100 random splits, one head, logits computed once."""
 
 import numpy as np
 import pytest
 import torch
 from scipy.stats import betabinom, binom
 
-from clipfg.confidence import Answers, Asked, Confidence
+from clipfg.confidence import AnswerColumns, AnswerOptions, Confidence
 from clipfg.functional.metrics import expected_calibration_error
 from clipfg.functional.similarity import unit_norm
 from clipfg.heads import HEADS
@@ -16,7 +16,7 @@ SPLITS, N = 100, 500
 
 
 @pytest.fixture(scope="module", params=["caltech101", "fgvc"])
-def pictures(request, shared):
+def images(request, shared):
     data = np.load(shared / "data" / "clip-features" / f"{request.param}.npz", allow_pickle=False)
     x = np.concatenate([data["val_f"], data["test_f"]]).astype(np.float32)
     labels = torch.tensor(np.concatenate([data["val_l"], data["test_l"]])).long()
@@ -27,8 +27,8 @@ def pictures(request, shared):
 
 
 @pytest.mark.shared
-def test_promises_hold_over_random_splits(pictures) -> None:
-    head, support, x, labels = pictures
+def test_promises_hold_over_random_splits(images) -> None:
+    head, support, x, labels = images
     classes, logits = ClassList(tuple(map(str, range(100)))), head.logits(x)
     hits = logits.argmax(1) == labels
     target = 0.05 if float(hits.double().mean()) > 0.9 else 0.4
@@ -37,7 +37,7 @@ def test_promises_hold_over_random_splits(pictures) -> None:
         order = torch.randperm(len(x), generator=torch.Generator().manual_seed(seed))
         held, test = order[:N], order[N:]
         confidence = Confidence.fit(head, support, Support(x[held], labels[held], 100), source="s")
-        answers = Answers(Asked(target, 0.9), classes, confidence)
+        answers = AnswerColumns(AnswerOptions(target, 0.9), classes, confidence)
         shares = confidence.calibrated(logits[test]).softmax(1)
         covered = int(answers.sets(shares).gather(1, labels[test, None]).sum())
         low, high = betabinom.ppf([0.025, 0.975], len(test), 451, 50)

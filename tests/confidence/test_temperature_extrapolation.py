@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from clipfg.confidence import Confidence
-from clipfg.confidence import temperature_extrapolation as growth
+from clipfg.confidence import Confidence, temperature_extrapolation
 from clipfg.functional.conformal import conformal_quantile
 from clipfg.functional.scaling import fit_temperature
 from clipfg.heads import HEADS, Head
@@ -17,7 +16,7 @@ BOAST = 3.0
 
 
 class Boaster(Head):
-    """The same answers whatever it learns from, surer by `exp(BOAST / k)` with `k` pictures."""
+    """The same answers whatever it learns from, surer by `exp(BOAST / k)` with `k` images."""
 
     name = "boaster"
 
@@ -32,14 +31,14 @@ class Boaster(Head):
 
 
 def factors(head: Head, support: Support) -> tuple[float, float]:
-    parts = by_folds(head, support, 0, growth.FOLDS)
+    parts = by_folds(head, support, 0, temperature_extrapolation.FOLDS)
     logits, rows = held_out_logits(parts)
     own = fit_temperature(logits, support.labels[rows])
-    return growth.factor_of_all(head, support, parts, logits, own, 0), own
+    return temperature_extrapolation.factor_of_all(head, support, parts, logits, own, 0), own
 
 
 @pytest.mark.parametrize("each", [4, 12, 40])
-def test_what_fades_with_the_number_of_pictures_is_extrapolated(each) -> None:
+def test_what_fades_with_the_number_of_images_is_extrapolated(each) -> None:
     support = World(np.eye(8, 12), noise=0.3).support(each)
     head = Boaster().fit(support.features, support.labels)
     found, own = factors(head, support)
@@ -49,7 +48,7 @@ def test_what_fades_with_the_number_of_pictures_is_extrapolated(each) -> None:
 
 
 @pytest.mark.parametrize("each", [2, 3])
-def test_halves_of_one_picture_tell_nothing(world, each) -> None:
+def test_halves_of_one_image_tell_nothing(world, each) -> None:
     support = world.support(each)
     found, own = factors(Boaster().fit(support.features, support.labels), support)
     assert found == own
@@ -69,7 +68,7 @@ def test_no_finite_factor_fits_what_is_all_right() -> None:
 
 
 @pytest.mark.parametrize("name", ["gda", "class-mean", "auto"])
-def test_sets_of_few_pictures_of_many_channels_cover_what_they_promise(name) -> None:
+def test_sets_of_few_images_of_many_channels_cover_what_they_promise(name) -> None:
     """Four shots of 60 channels: a fold's covariance is quite another than the whole support's."""
     wide = World(np.random.default_rng(7).normal(size=(20, 60)), noise=2.2)
     covered = []

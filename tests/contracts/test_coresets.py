@@ -97,21 +97,21 @@ def test_one_class(strategy, pool) -> None:
     assert len(got.exemplars.unique()) == 7
 
 
-def test_one_picture_and_classes_that_do_not_occur(strategy, pool) -> None:
+def test_one_image_and_classes_that_do_not_occur(strategy, pool) -> None:
     got = strategy.condense(pool[0][:1], torch.tensor([3]), 5)
     assert got.labels.tolist() == [3]
     assert got.exemplars.tolist() == [0]
     torch.testing.assert_close(got.keys, pool[0][:1])
 
 
-def test_one_picture_of_each_class_is_its_key(strategy, pool) -> None:
+def test_one_image_of_each_class_is_its_key(strategy, pool) -> None:
     features = pool[0][:C]
     got = strategy.condense(features, torch.arange(C), 5)
     assert got.exemplars.tolist() == list(range(C))
     assert torch.equal((features @ got.keys.T).argmax(dim=1), torch.arange(C))
 
 
-def test_equal_pictures(strategy) -> None:
+def test_equal_images(strategy) -> None:
     got = strategy.condense(torch.ones(6, 3), torch.arange(6) // 3, 2)
     assert got.labels.tolist() == [0, 0, 1, 1]
     assert len(got.exemplars.unique()) == 4

@@ -116,14 +116,14 @@ def test_data_that_are_not_there(
 
 
 @pytest.mark.parametrize("name", ON_DISK)
-def test_lists_without_pictures(name: str, tmp_path: Path) -> None:
-    """Nothing but a sentence comes out when the pictures were never unpacked."""
+def test_lists_without_images(name: str, tmp_path: Path) -> None:
+    """Nothing but a sentence comes out when the images were never unpacked."""
     card: DatasetCard = DATASETS.get(name)
     root = lay_out(name)(tmp_path / card.folders[0])
     for path in root.rglob("*.*"):
         if path.suffix.lower() in {".jpg", ".jpeg"}:
             path.unlink()
-    with pytest.raises(MissingError, match=r"Expected (the )?pictures") as caught:
+    with pytest.raises(MissingError, match=r"Expected (the )?images") as caught:
         load_dataset(name, data_root=tmp_path)
     assert "\n" not in str(caught.value)
 

@@ -81,16 +81,16 @@ def test_features_of_another_width_are_refused(name, support, unchecked) -> None
         head.logits(torch.ones(2, D + 1))
 
 
-def test_one_picture_of_a_class_is_enough(name, support) -> None:
+def test_one_image_of_a_class_is_enough(name, support) -> None:
     features, labels, weights = support
     rows = (labels > 0) | (torch.arange(N) == 0)
     logits = make(name).fit(features[rows], labels[rows], weights).logits(features)
     assert torch.isfinite(logits).all()
 
 
-def test_a_class_without_a_picture_is_one_sentence(name, support) -> None:
+def test_a_class_without_a_image_is_one_sentence(name, support) -> None:
     if name == "zero-shot":
-        pytest.skip("learns from no picture")
+        pytest.skip("learns from no image")
     features, labels, weights = support
     with pytest.raises(DataError, match="got none of class 2"):
         make(name).fit(features[labels != 2], labels[labels != 2], weights)

@@ -3,16 +3,16 @@
 import pytest
 import torch
 
-from clipfg.acquisition.base import STRATEGIES, Unlabelled
+from clipfg.acquisition.base import STRATEGIES, UnlabelledPool
 from clipfg.errors import UsageError
 from clipfg.functional.similarity import unit_norm
 
 
-def make_pool(n=40, labelled=6, classes=4, seed=0) -> Unlabelled:
+def make_pool(n=40, labelled=6, classes=4, seed=0) -> UnlabelledPool:
     generator = torch.Generator().manual_seed(seed)
     x = unit_norm(torch.randn(n + labelled, 8, generator=generator) + 1)
     odds = torch.randn(n, classes, generator=generator).softmax(dim=1)
-    return Unlabelled(x[:n], x[n:], odds, seed)
+    return UnlabelledPool(x[:n], x[n:], odds, seed)
 
 
 @pytest.fixture(params=list(STRATEGIES))
@@ -21,7 +21,7 @@ def strategy(request):
 
 
 @pytest.mark.parametrize("budget", [1, 7, 40, 99])
-def test_different_pictures_as_many_as_asked_for(strategy, budget) -> None:
+def test_different_images_as_many_as_asked_for(strategy, budget) -> None:
     chosen = strategy(make_pool(), budget).tolist()
     assert len(chosen) == len(set(chosen)) == min(budget, 40)
     assert set(chosen) <= set(range(40))
@@ -34,18 +34,18 @@ def test_the_same_seed_chooses_the_same(strategy) -> None:
 @pytest.mark.parametrize("labelled", [0, 6])
 def test_nothing_known_of_the_classes(strategy, labelled) -> None:
     pool = make_pool(labelled=labelled)
-    assert len(set(strategy(Unlabelled(pool.features, pool.labelled), 5).tolist())) == 5
+    assert len(set(strategy(UnlabelledPool(pool.features, pool.labelled), 5).tolist())) == 5
 
 
-def test_copies_of_one_picture(strategy) -> None:
+def test_copies_of_one_image(strategy) -> None:
     x = unit_norm(torch.ones(6, 3))
-    pool = Unlabelled(x, x[:0], torch.full((6, 2), 0.5))
+    pool = UnlabelledPool(x, x[:0], torch.full((6, 2), 0.5))
     assert sorted(strategy(pool, 6).tolist()) == list(range(6))
 
 
-def test_one_picture_and_one_class(strategy) -> None:
+def test_one_image_and_one_class(strategy) -> None:
     x = unit_norm(torch.ones(1, 3))
-    assert strategy(Unlabelled(x, x, torch.ones(1, 1)), 3).tolist() == [0]
+    assert strategy(UnlabelledPool(x, x, torch.ones(1, 1)), 3).tolist() == [0]
 
 
 def test_a_budget_below_one_is_refused(strategy) -> None:

@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from clipfg.coresets import Condensed
+from clipfg.coresets import CoresetKeys
 
 
 @dataclass(frozen=True)
@@ -17,7 +17,7 @@ class Problem:
     queries: Tensor
     truth: Tensor
 
-    def accuracy(self, coreset: Condensed) -> float:
+    def accuracy(self, coreset: CoresetKeys) -> float:
         nearest = (self.queries @ coreset.keys.T).argmax(dim=1)
         return float((coreset.labels[nearest] == self.truth).float().mean())
 

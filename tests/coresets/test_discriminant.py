@@ -4,8 +4,8 @@ from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from torch.nn.functional import normalize
 
 from clipfg.coresets import CORESETS, discriminant
-from clipfg.coresets.class_mean import ClassMean
-from clipfg.coresets.discriminant import Discriminant, Groups
+from clipfg.coresets.class_mean import ClassMeanCoreset
+from clipfg.coresets.discriminant import Discriminant, Subclasses
 from clipfg.coresets.discriminant import _hits as hits_by_share
 from clipfg.coresets.k_means import KMeans
 
@@ -27,7 +27,7 @@ def whitened_cosines(problem, shrinkage: float) -> torch.Tensor:
 
 @pytest.mark.parametrize("shrinkage", [0.1, 0.7])
 def test_held_out_items_are_named_by_the_plain_formula(problem, shrinkage) -> None:
-    groups = Groups.of(problem.x, problem.labels, 3, seed=0)
+    groups = Subclasses.of(problem.x, problem.labels, 3, seed=0)
     shares = (0.0, 0.4, 1.0)
     got = hits_by_share(groups, problem.queries, problem.truth, shrinkage, shares)
     by_means = whitened_cosines(problem, shrinkage).argmax(dim=1)
@@ -53,7 +53,7 @@ def test_of_many_held_out_items_some_are_asked(problem, monkeypatch) -> None:
     assert {count for count, _ in asked} == {20}
     assert all(classes > 6 for _, classes in asked)  # of all twelve classes, not the first few
     assert problem.accuracy(got) > problem.accuracy(
-        ClassMean().condense(problem.x, problem.labels, 2)
+        ClassMeanCoreset().condense(problem.x, problem.labels, 2)
     )
 
 
@@ -87,7 +87,7 @@ def test_classes_of_several_clusters_get_a_key_for_each(clustered) -> None:
         clustered.accuracy(Discriminant().condense(clustered.x, clustered.labels, m))
         for m in (1, 4)
     )
-    mean = clustered.accuracy(ClassMean().condense(clustered.x, clustered.labels, 4))
+    mean = clustered.accuracy(ClassMeanCoreset().condense(clustered.x, clustered.labels, 4))
     assert four > one + 0.05
     assert four > mean + 0.1
 
@@ -106,7 +106,7 @@ def test_without_spread_within_classes_it_is_k_means(problem) -> None:
 
 
 def test_cosines_stay_comparable(problem) -> None:
-    mean = ClassMean().condense(problem.x, problem.labels, 1)
+    mean = ClassMeanCoreset().condense(problem.x, problem.labels, 1)
     got = Discriminant().condense(problem.x, problem.labels, 1)
     own = (problem.queries @ got.keys.T).mean(), (problem.queries @ got.keys.T).std(dim=1).mean()
     theirs = (problem.queries @ mean.keys.T).mean(), (problem.queries @ mean.keys.T).std()

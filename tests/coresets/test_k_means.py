@@ -2,7 +2,7 @@ import numpy as np
 import torch
 from sklearn.cluster import KMeans as Reference
 
-from clipfg.coresets.class_mean import ClassMean
+from clipfg.coresets.class_mean import ClassMeanCoreset
 from clipfg.coresets.k_means import KMeans
 
 
@@ -21,7 +21,9 @@ def test_keys_are_the_unit_norm_centres_of_scikit_learn(problem) -> None:
 
 
 def test_one_key_a_class_is_the_class_mean(problem) -> None:
-    first, second = (s.condense(problem.x, problem.labels, 1) for s in (KMeans(), ClassMean()))
+    first, second = (
+        s.condense(problem.x, problem.labels, 1) for s in (KMeans(), ClassMeanCoreset())
+    )
     torch.testing.assert_close(first.keys, second.keys)
     assert torch.equal(first.exemplars, second.exemplars)
 

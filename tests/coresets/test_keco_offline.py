@@ -86,7 +86,7 @@ def test_it_beats_random_and_k_center_at_equal_size(problem) -> None:
 
 
 @pytest.mark.shared
-def test_it_beats_random_and_k_center_on_real_pictures(shared) -> None:
+def test_it_beats_random_and_k_center_on_real_images(shared) -> None:
     import numpy as np
 
     data = np.load(shared / "data" / "clip-features" / "fgvc.npz", allow_pickle=False)

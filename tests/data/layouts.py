@@ -1,4 +1,4 @@
-"""Writing official layouts in miniature: list files, and pictures that are only there."""
+"""Writing official layouts in miniature: list files, and images that are only there."""
 
 from collections.abc import Iterable
 from pathlib import Path

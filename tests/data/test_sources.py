@@ -1,4 +1,4 @@
-"""Bytes by URI: files, odd names, tar members, drawn pictures, plug-ins."""
+"""Bytes by URI: files, odd names, tar members, drawn images, plug-ins."""
 
 import os
 import tarfile
@@ -9,7 +9,7 @@ import pytest
 
 from clipfg.data import sources, synthflora
 from clipfg.data.readers.tar_members import member_uri
-from clipfg.data.sources import SOURCES, Source, file_uri, read, scheme_of, signature
+from clipfg.data.sources import SOURCES, ByteSource, file_uri, read, scheme_of, signature
 from clipfg.errors import ItemError
 
 
@@ -71,7 +71,7 @@ def test_what_cannot_be_read(tmp_path: Path) -> None:
         for function in (read, signature):
             with pytest.raises(ItemError, match=words):
                 function(f"{tmp_path}/{name}")
-    with pytest.raises(ItemError, match="fetch the picture first"):
+    with pytest.raises(ItemError, match="fetch the image first"):
         read("https://example.org/a.jpg")
 
 
@@ -116,12 +116,12 @@ def test_a_bent_member_uri(uri: str) -> None:
         read(uri)
 
 
-def test_drawn_pictures_are_signed_by_their_generator() -> None:
+def test_drawn_images_are_signed_by_their_generator() -> None:
     assert signature("synthflora:0/test/17") == (synthflora.GENERATOR_VERSION, 0)
     assert read("synthflora:0/test/17") == synthflora.read("synthflora:0/test/17")
 
 
-ECHO = Source(read=str.encode, signature=lambda uri: (len(uri), 0))
+ECHO = ByteSource(read=str.encode, signature=lambda uri: (len(uri), 0))
 
 
 def test_a_scheme_of_others(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""Properties of the drawn data set: same pictures everywhere, true captions, fair negatives."""
+"""Properties of the drawn data set: same images everywhere, true captions, fair negatives."""
 
 import hashlib
 import io
@@ -46,7 +46,7 @@ def test_unseen_species_are_new_combinations_of_seen_values() -> None:
         assert known == set(ATTRIBUTES[name])
 
 
-def test_no_pretraining_picture_shows_an_unseen_species() -> None:
+def test_no_pretraining_image_shows_an_unseen_species() -> None:
     for split in ("pretrain", "free"):
         for index in range(3000):
             assert flower_at(0, split, index).traits not in unseen_traits()
@@ -89,14 +89,14 @@ def test_free_combinations_have_captions_and_no_labels() -> None:
     assert table["caption"][7] == long_caption(flower_at(0, "free", 7).traits, 7)
 
 
-def test_read_gives_a_picture_that_pillow_opens() -> None:
+def test_read_gives_a_image_that_pillow_opens() -> None:
     content = synthflora.read("synthflora:0/test/17")
-    with Image.open(io.BytesIO(content)) as picture:
-        assert (picture.format, picture.size, picture.mode) == ("PPM", (96, 96), "RGB")
-        assert np.array_equal(np.asarray(picture), pixels(flower_at(0, "test", 17)))
+    with Image.open(io.BytesIO(content)) as image:
+        assert (image.format, image.size, image.mode) == ("PPM", (96, 96), "RGB")
+        assert np.array_equal(np.asarray(image), pixels(flower_at(0, "test", 17)))
 
 
-def test_pictures_are_the_same_in_another_process() -> None:
+def test_images_are_the_same_in_another_process() -> None:
     uris = [f"synthflora:3/{split}/5" for split in ("train", "test", "free")]
     script = (
         "import hashlib, sys; from clipfg.data.synthflora import read\n"
@@ -119,7 +119,7 @@ KNOWN = {
 
 
 @pytest.mark.parametrize("uri", KNOWN)
-def test_pictures_change_only_with_the_generators_version(uri: str) -> None:
+def test_images_change_only_with_the_generators_version(uri: str) -> None:
     assert synthflora.GENERATOR_VERSION == 1
     mean = pixels(synthflora.locate(uri)).mean(axis=(0, 1))
     assert mean == pytest.approx(KNOWN[uri], abs=0.3)  # room for another Pillow's edges
@@ -167,7 +167,7 @@ def test_boxes_cover_the_pixels_that_a_part_changes(part: str, attribute: str, v
     assert checked > 8
 
 
-def test_boxes_lie_inside_the_picture() -> None:
+def test_boxes_lie_inside_the_image() -> None:
     for index in range(150):
         found = synthflora.regions(flower_at(0, "free", index))
         for region in found:
@@ -243,15 +243,15 @@ def test_species_keep_their_habit_and_individuals_vary() -> None:
     assert flower_at(1, "test", 0).pose != one.pose
 
 
-def test_export_writes_readable_pictures_named_after_their_species(tmp_path: Path) -> None:
+def test_export_writes_readable_images_named_after_their_species(tmp_path: Path) -> None:
     files = synthflora.export(tmp_path / "garden", n=6, size=80, seed=1)
     names = {s.name.replace(" ", "_"): s for s in SPECIES}
     assert len(files) == len({f.stem for f in files}) == 6
     for file in files:
         assert file.stem in names
-        with Image.open(file) as picture:
-            picture.load()
-            assert picture.size == (80, 80)
+        with Image.open(file) as image:
+            image.load()
+            assert image.size == (80, 80)
     assert sum(names[f.stem].seen for f in files) == 3
     with pytest.raises(DataError, match="1 to 200"):
         synthflora.export(tmp_path, n=0)

@@ -20,7 +20,7 @@ SIDE = 32
 class CountingEncoder(Encoder):
     """Seeded weights, matrix products and attention as in the real ones, 64 wide.
 
-    Every picture and text that reaches a tower adds a line to `log`, in one write.
+    Every image and text that reaches a tower adds a line to `log`, in one write.
     """
 
     def __init__(
@@ -40,7 +40,7 @@ class CountingEncoder(Encoder):
         self.context_length = 77
         self.log = log
         self.delay = delay
-        self.spoil = set(spoil)  # red levels of one-coloured pictures that come out as NaN
+        self.spoil = set(spoil)  # red levels of one-coloured images that come out as NaN
         self.noise = noise  # what the fast formats get wrong, on purpose
         self.interrupt = interrupt  # the batch in which Ctrl-C is pressed
         self.batches = 0

@@ -1,6 +1,6 @@
 """Embeds a folder into a cache, for tests that kill or double the process.
 
-Usage: embed_in_a_process.py PICTURES CACHE LOG DELAY OUTPUT
+Usage: embed_in_a_process.py IMAGES CACHE LOG DELAY OUTPUT
 """
 
 import sys
@@ -15,9 +15,9 @@ from clipfg.types import Manifest
 from tests.embedding.counting_encoder import CountingEncoder
 
 
-def main(pictures: str, kept: str, log: str, delay: str, output: str) -> None:
+def main(images: str, kept: str, log: str, delay: str, output: str) -> None:
     torch.set_num_threads(1)
-    manifest = Manifest.build("pictures", {"uri": sorted(map(str, Path(pictures).iterdir()))})
+    manifest = Manifest.build("images", {"uri": sorted(map(str, Path(images).iterdir()))})
     encoder = CountingEncoder(Path(log), "bf16", float(delay))
     print("ready", flush=True)
     with EmbeddingCache(kept) as cache:

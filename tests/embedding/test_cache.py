@@ -12,7 +12,7 @@ import pytest
 from clipfg.embedding.cache import FILE, EmbeddingCache, remove_cache
 from clipfg.embedding.database import SCHEMA, VERSION
 from clipfg.errors import StoreError
-from tests.embedding.drawn_pictures import age, refuse
+from tests.embedding.drawn_images import age, refuse
 
 
 def keys(count: int, start: int = 0) -> list[bytes]:
@@ -124,7 +124,7 @@ def test_clearing_gives_the_space_back(cache: EmbeddingCache) -> None:
 def test_five_thousand_look_ups_are_quick(cache: EmbeddingCache) -> None:
     many = keys(5000)
     rows = np.random.default_rng(0).standard_normal((5000, 512)).astype(np.float32)
-    files = [(f"/pictures/{i:05}.jpg", (i, i), key) for i, key in enumerate(many)]
+    files = [(f"/images/{i:05}.jpg", (i, i), key) for i, key in enumerate(many)]
     cache.put("images", "one", "one", dict(zip(many, rows, strict=True)), files)
     signatures = {uri: signature for uri, signature, _ in files}
     best = 1.0

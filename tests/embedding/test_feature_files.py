@@ -18,7 +18,7 @@ SUFFIXES = [".parquet", ".npz", ".safetensors"]
 def some(rows: int = 7, dim: int = 5) -> Features:
     generator = np.random.default_rng(3)
     return Features(
-        ids=tuple(f"pictures/ünï {row}, 'q'.jpg" for row in range(rows)),
+        ids=tuple(f"images/ünï {row}, 'q'.jpg" for row in range(rows)),
         pooled=generator.standard_normal((rows, dim)).astype(np.float32),
         labels=np.array([row % 3 - 1 for row in range(rows)]),
         classes=ClassList(("heath, wood", "Ö"), {"Ö": "umlauts"}, {"Ö": ("a text", "another")}),

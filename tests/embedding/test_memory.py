@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 
 from clipfg.embedding.cache import EmbeddingCache
-from clipfg.embedding.image_loader import Desk, Row
+from clipfg.embedding.image_loader import ImageLoader, ImageRow
 from clipfg.embedding.pipeline import embed
 from clipfg.encoders.base import ImageFeatures
 from clipfg.types import Manifest
@@ -50,11 +50,11 @@ def test_a_hundred_thousand_kept_rows_stream(
     assert most - before < 64  # a hundred thousand rows of 64 floats alone would be 26
 
 
-def test_few_pictures_are_in_flight(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_few_images_are_in_flight(monkeypatch: pytest.MonkeyPatch) -> None:
     """However slow the encoder, no more are decoded than the look-ahead and one batch."""
     lock = threading.Lock()
     decoded = encoded = most = 0
-    fetch, encode = Desk.fetch, CountingEncoder.encode_images
+    fetch, encode = ImageLoader.fetch, CountingEncoder.encode_images
 
     def read(uri: str) -> bytes:
         pixels = np.random.default_rng(int(uri[-10:-4])).integers(0, 256, (9, 9, 3), np.uint8)
@@ -62,7 +62,7 @@ def test_few_pictures_are_in_flight(monkeypatch: pytest.MonkeyPatch) -> None:
         Image.fromarray(pixels).save(sink, "BMP")
         return sink.getvalue()
 
-    def counted_fetch(self: Desk, row: Row) -> torch.Tensor | None:
+    def counted_fetch(self: ImageLoader, row: ImageRow) -> torch.Tensor | None:
         nonlocal decoded, most
         pixels = fetch(self, row)
         with lock:
@@ -78,7 +78,7 @@ def test_few_pictures_are_in_flight(monkeypatch: pytest.MonkeyPatch) -> None:
         return features
 
     monkeypatch.setattr("clipfg.embedding.image_loader.read", read)
-    monkeypatch.setattr(Desk, "fetch", counted_fetch)
+    monkeypatch.setattr(ImageLoader, "fetch", counted_fetch)
     monkeypatch.setattr(CountingEncoder, "encode_images", counted_encode)
     rows = 0
     for batch in embed(numbered(1000), CountingEncoder(delay=0.005), None, batch_size=20):

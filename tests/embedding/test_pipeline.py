@@ -17,7 +17,7 @@ from clipfg.embedding.pipeline import collect, embed
 from clipfg.errors import ItemError
 from clipfg.types import Failure, Manifest
 from tests.embedding.counting_encoder import CountingEncoder
-from tests.embedding.drawn_pictures import draw
+from tests.embedding.drawn_images import draw
 
 
 def lines(log: Path) -> list[str]:
@@ -95,12 +95,12 @@ def test_batch_shapes_are_even_and_bounded() -> None:
 
 
 @pytest.mark.parametrize("kept", [True, False])
-def test_one_entry_for_two_names_of_one_picture(
-    pictures: list[str], cache: EmbeddingCache, tmp_path: Path, kept: bool
+def test_one_entry_for_two_names_of_one_image(
+    images: list[str], cache: EmbeddingCache, tmp_path: Path, kept: bool
 ) -> None:
     log = tmp_path / "log"
-    twins = [shutil.copy2(pictures[0], tmp_path / f"twin{i}.png") for i in range(5)]
-    manifest = Manifest.build("twins", {"uri": [*pictures[:3], *map(str, twins)]})
+    twins = [shutil.copy2(images[0], tmp_path / f"twin{i}.png") for i in range(5)]
+    manifest = Manifest.build("twins", {"uri": [*images[:3], *map(str, twins)]})
     features = collect(manifest, CountingEncoder(log), cache if kept else None)
     assert len(lines(log)) == len(set(lines(log))) == 3
     for row in range(3, 8):
@@ -109,29 +109,29 @@ def test_one_entry_for_two_names_of_one_picture(
         assert cache.info()[0]["images"] == 3
 
 
-def test_a_moved_picture_is_not_embedded_again(
-    manifest: Manifest, pictures: list[str], cache: EmbeddingCache, tmp_path: Path
+def test_a_moved_image_is_not_embedded_again(
+    manifest: Manifest, images: list[str], cache: EmbeddingCache, tmp_path: Path
 ) -> None:
     collect(manifest, CountingEncoder(), cache)
-    moved = shutil.move(pictures[7], tmp_path / "elsewhere.png")
+    moved = shutil.move(images[7], tmp_path / "elsewhere.png")
     encoder = CountingEncoder()
     assert len(collect(Manifest.build("moved", {"uri": [str(moved)]}), encoder, cache)) == 1
     assert encoder.loads == 0
 
 
-def test_a_changed_picture_is_embedded_again(
-    manifest: Manifest, pictures: list[str], cache: EmbeddingCache, tmp_path: Path
+def test_a_changed_image_is_embedded_again(
+    manifest: Manifest, images: list[str], cache: EmbeddingCache, tmp_path: Path
 ) -> None:
     log = tmp_path / "log"
     before = collect(manifest, CountingEncoder(log), cache)
-    draw(Path(pictures[4]), seed=999)
+    draw(Path(images[4]), seed=999)
     after = collect(manifest, CountingEncoder(log), cache)
     assert len(lines(log)) == 51
     changed = np.flatnonzero((before.pooled != after.pooled).any(axis=1))
     assert changed.tolist() == [4]
 
 
-def test_a_picture_changed_within_one_tick_is_embedded_again(
+def test_a_image_changed_within_one_tick_is_embedded_again(
     cache: EmbeddingCache, tmp_path: Path
 ) -> None:
     """Same size, same time: only a hash can tell, so a young file is hashed each time."""
@@ -151,14 +151,14 @@ def test_a_picture_changed_within_one_tick_is_embedded_again(
 
 
 def test_order_is_kept_and_failures_are_told_in_order(
-    pictures: list[str], cache: EmbeddingCache, tmp_path: Path
+    images: list[str], cache: EmbeddingCache, tmp_path: Path
 ) -> None:
     broken = tmp_path / "broken.jpg"
-    broken.write_bytes(b"\xff\xd8 no picture")
+    broken.write_bytes(b"\xff\xd8 no image")
     black = tmp_path / "spoilt.png"
     Image.new("RGB", (40, 40), (123, 9, 9)).save(black)
-    uris = [*pictures[:9], str(broken), *pictures[9:20], "/there/is/none.jpg", str(black)]
-    uris += pictures[20:]
+    uris = [*images[:9], str(broken), *images[9:20], "/there/is/none.jpg", str(black)]
+    uris += images[20:]
     manifest = Manifest.build("mixed", {"uri": uris})
     for _ in range(2):  # with an empty cache, then with a full one
         failures: list[Failure] = []
@@ -179,7 +179,7 @@ def test_strict_raises_the_first_failure(manifest: Manifest, cache: EmbeddingCac
     Path(manifest.uris[10]).write_bytes(b"GIF89a")
     batches: list[FeatureBatch] = []
     stream = embed(manifest, CountingEncoder(), cache, batch_size=8, strict=True)
-    with pytest.raises(ItemError, match="picture"):
+    with pytest.raises(ItemError, match="image"):
         batches.extend(stream)
     assert sum(map(len, batches)) <= 10
     assert not decoding_threads()

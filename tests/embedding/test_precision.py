@@ -6,7 +6,7 @@ import torch
 
 from clipfg.embedding.cache import EmbeddingCache
 from clipfg.embedding.pipeline import collect
-from clipfg.embedding.precision import LOWEST_COSINE, Agreement, settle_precision
+from clipfg.embedding.precision import LOWEST_COSINE, PrecisionAgreement, settle_precision
 from clipfg.types import Manifest
 from tests.embedding.counting_encoder import CountingEncoder
 
@@ -18,7 +18,7 @@ def test_float32_needs_no_verdict(manifest: Manifest, cache: EmbeddingCache) -> 
 
 
 @pytest.mark.parametrize("kept", [True, False])
-def test_agreement_is_measured_on_the_first_pictures(
+def test_agreement_is_measured_on_the_first_images(
     manifest: Manifest, cache: EmbeddingCache, kept: bool
 ) -> None:
     encoder = CountingEncoder(precision="bf16")
@@ -31,7 +31,7 @@ def test_agreement_is_measured_on_the_first_pictures(
     assert agreement is not None
     assert agreement.lowest == pytest.approx(cosines.min().item(), abs=1e-6)
     assert agreement.mean == pytest.approx(cosines.mean().item(), abs=1e-6)
-    assert agreement.pictures == 16
+    assert agreement.images == 16
     assert agreement.lowest < 1
     assert str(agreement).startswith("bf16 agrees with float32: cosine at least 0.99")
 
@@ -50,14 +50,14 @@ def test_the_verdict_is_kept_and_no_weights_are_loaded_for_it(
     assert len(log.read_text().split()) == 2 * 16 + 34
 
 
-def test_a_verdict_on_a_few_pictures_is_not_enough_for_more(
+def test_a_verdict_on_a_few_images_is_not_enough_for_more(
     manifest: Manifest, cache: EmbeddingCache
 ) -> None:
     _, few = settle_precision(CountingEncoder(precision="bf16"), manifest.select(limit=4), cache)
     _, all_of_them = settle_precision(CountingEncoder(precision="bf16"), manifest, cache)
     assert few is not None
     assert all_of_them is not None
-    assert (few.pictures, all_of_them.pictures) == (4, 16)
+    assert (few.images, all_of_them.images) == (4, 16)
 
 
 def test_a_format_that_strays_is_not_used(manifest: Manifest, cache: EmbeddingCache) -> None:
@@ -71,7 +71,7 @@ def test_a_format_that_strays_is_not_used(manifest: Manifest, cache: EmbeddingCa
         assert "so float32 is used" in str(agreement)
 
 
-def test_pictures_that_only_float32_can_embed_count_as_disagreement(
+def test_images_that_only_float32_can_embed_count_as_disagreement(
     manifest: Manifest, cache: EmbeddingCache, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     encode = CountingEncoder.encode_images
@@ -86,7 +86,7 @@ def test_pictures_that_only_float32_can_embed_count_as_disagreement(
     used, agreement = settle_precision(CountingEncoder(precision="fp16"), manifest, cache)
     assert used.precision == "fp32"
     assert agreement is not None
-    assert (agreement.lowest, agreement.pictures) == (0.0, 16)
+    assert (agreement.lowest, agreement.images) == (0.0, 16)
 
 
 def test_nothing_to_measure_on(cache: EmbeddingCache) -> None:
@@ -103,9 +103,9 @@ def test_a_verdict_of_another_version_is_measured_again(
     cache.put_fact(f"precision/{encoder.fingerprint}", '{"unknown": 1}')
     _, agreement = settle_precision(encoder, manifest, cache)
     assert agreement is not None
-    assert agreement.pictures == 16
+    assert agreement.images == 16
 
 
 def test_figures_are_rounded_down() -> None:
-    assert "at least 0.9999 on" in str(Agreement("bf16", 0.99999, 1.0, 16))
+    assert "at least 0.9999 on" in str(PrecisionAgreement("bf16", 0.99999, 1.0, 16))
     assert np.isclose(LOWEST_COSINE, 0.995)

@@ -1,4 +1,4 @@
-"""The promises of the pipeline with the real encoder on real pictures."""
+"""The guarantees of the pipeline with the real encoder on real images."""
 
 from pathlib import Path
 

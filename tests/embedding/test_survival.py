@@ -10,17 +10,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.embedding.drawn_pictures import draw
+from tests.embedding.drawn_images import draw
 
 ROOT = Path(__file__).parents[2]
 
 
 class Run:
-    """One process that embeds the pictures of a test."""
+    """One process that embeds the images of a test."""
 
     def __init__(self, folder: Path, name: str, kept: str = "kept", delay: float = 0.0) -> None:
         self.log, self.output = folder / f"{name}.log", folder / f"{name}.npy"
-        places = [folder / "pictures", folder / kept, self.log]
+        places = [folder / "images", folder / kept, self.log]
         self.process = subprocess.Popen(
             [
                 *(sys.executable, "-m", "tests.embedding.embed_in_a_process"),
@@ -35,9 +35,9 @@ class Run:
     def encoded(self) -> Counter[str]:
         return Counter(self.log.read_text().split() if self.log.exists() else [])
 
-    def wait_for(self, pictures: int) -> None:
+    def wait_for(self, images: int) -> None:
         deadline = time.monotonic() + 60
-        while self.encoded().total() < pictures:
+        while self.encoded().total() < images:
             assert self.process.poll() is None, self.process.communicate()
             assert time.monotonic() < deadline
             time.sleep(0.005)
@@ -55,18 +55,16 @@ class Run:
 
 @pytest.fixture(scope="module")
 def unbroken(tmp_path_factory: pytest.TempPathFactory) -> np.ndarray:
-    """Features of the same pictures from a run that nothing happened to."""
+    """Features of the same images from a run that nothing happened to."""
     folder = tmp_path_factory.mktemp("unbroken")
-    (folder / "pictures").mkdir()
+    (folder / "images").mkdir()
     for seed in range(50):
-        draw(folder / "pictures" / f"{seed:03}.png", seed)
+        draw(folder / "images" / f"{seed:03}.png", seed)
     return Run(folder, "unbroken").finish()
 
 
-@pytest.mark.usefixtures("pictures")
-def test_kill_9_costs_the_pictures_in_flight_and_no_bit(
-    tmp_path: Path, unbroken: np.ndarray
-) -> None:
+@pytest.mark.usefixtures("images")
+def test_kill_9_costs_the_images_in_flight_and_no_bit(tmp_path: Path, unbroken: np.ndarray) -> None:
     killed = Run(tmp_path, "killed", delay=0.25)
     killed.wait_for(17)
     killed.stop(signal.SIGKILL)
@@ -86,7 +84,7 @@ def test_kill_9_costs_the_pictures_in_flight_and_no_bit(
     np.testing.assert_array_equal(features, unbroken)
 
 
-@pytest.mark.usefixtures("pictures")
+@pytest.mark.usefixtures("images")
 def test_ctrl_c_keeps_all_but_the_batch_in_flight(tmp_path: Path, unbroken: np.ndarray) -> None:
     run = Run(tmp_path, "interrupted", delay=0.25)
     run.wait_for(17)
@@ -99,7 +97,7 @@ def test_ctrl_c_keeps_all_but_the_batch_in_flight(tmp_path: Path, unbroken: np.n
     np.testing.assert_array_equal(features, unbroken)
 
 
-@pytest.mark.usefixtures("pictures")
+@pytest.mark.usefixtures("images")
 def test_two_runs_at_once_share_the_work(tmp_path: Path, unbroken: np.ndarray) -> None:
     runs = [Run(tmp_path, f"twin{i}", delay=0.1) for i in range(2)]
     first, second = (run.finish() for run in runs)
@@ -110,7 +108,7 @@ def test_two_runs_at_once_share_the_work(tmp_path: Path, unbroken: np.ndarray) -
     np.testing.assert_array_equal(first, unbroken)
 
 
-@pytest.mark.usefixtures("pictures")
+@pytest.mark.usefixtures("images")
 def test_a_run_that_waits_takes_over_from_one_that_dies(
     tmp_path: Path, unbroken: np.ndarray
 ) -> None:

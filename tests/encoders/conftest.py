@@ -1,4 +1,4 @@
-"""Tiny checkpoints of every family, made once, and pictures of odd shapes."""
+"""Tiny checkpoints of every family, made once, and images of odd shapes."""
 
 from pathlib import Path
 
@@ -16,7 +16,7 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     return {kind: make(home / kind) for kind, make in checkpoints.EVERY.items()}
 
 
-def picture(width: int, height: int) -> Image.Image:
+def image(width: int, height: int) -> Image.Image:
     """Smooth shades with edges on top, the same for the same size."""
     random = np.random.default_rng(width * 1000 + height)
     coarse = random.integers(0, 256, (5, 7, 3), dtype=np.uint8)
@@ -27,7 +27,7 @@ def picture(width: int, height: int) -> Image.Image:
 
 
 @pytest.fixture(scope="session")
-def odd_pictures() -> list[Image.Image]:
+def odd_images() -> list[Image.Image]:
     """Portraits, panoramas, small ones, one-pixel strips, odd margins."""
     sizes = [(37, 53), (333, 500), (500, 333), (224, 224), (227, 225), (31, 64), (301, 20), (3, 90)]
-    return [picture(*size) for size in sizes]
+    return [image(*size) for size in sizes]

@@ -19,7 +19,7 @@ def grey_levels(values: torch.Tensor, mean=MEAN, std=STD) -> torch.Tensor:
 @pytest.mark.parametrize("size", [32, 225, (48, 32), (31, 64)])
 @pytest.mark.parametrize("mode", ["shortest", "longest", "squash"])
 @pytest.mark.parametrize("interpolation", ["bicubic", "bilinear"])
-def test_open_clips_transform_is_met_exactly(odd_pictures, size, mode, interpolation) -> None:
+def test_open_clips_transform_is_met_exactly(odd_images, size, mode, interpolation) -> None:
     from tests.checkpoints import open_clip_library
 
     given = {"mean": MEAN, "std": STD, "resize_mode": mode, "interpolation": interpolation}
@@ -27,7 +27,7 @@ def test_open_clips_transform_is_met_exactly(odd_pictures, size, mode, interpola
     theirs = open_clip_library().transform.image_transform(
         size, is_train=False, **given, fill_color=127
     )
-    for image in odd_pictures:
+    for image in odd_images:
         pixels = ours(image)
         assert pixels.dtype == torch.uint8
         reference = theirs(image)
@@ -46,7 +46,7 @@ SETTINGS = {
         "image_mean": list(MEAN),
         "image_std": list(STD),
     },
-    "crop larger than the picture": {
+    "crop larger than the image": {
         "image_processor_type": "CLIPImageProcessor",
         "size": {"shortest_edge": 32},
         "crop_size": {"height": 37, "width": 40},
@@ -78,9 +78,9 @@ PILLOW = {name: settings for name, settings in SETTINGS.items() if "larger" not 
 
 
 @pytest.mark.parametrize("settings", PILLOW.values(), ids=PILLOW.keys())
-def test_transformers_pillow_processor_is_met_exactly(odd_pictures, settings) -> None:
+def test_transformers_pillow_processor_is_met_exactly(odd_images, settings) -> None:
     ours, theirs = image_processors.preprocessing_of(settings), their_processor(settings, pil=True)
-    for image in odd_pictures:
+    for image in odd_images:
         reference = torch.from_numpy(np.array(theirs(image)["pixel_values"][0]))
         normal = ours.normalise(ours(image)[None])[0]
         torch.testing.assert_close(
@@ -89,12 +89,10 @@ def test_transformers_pillow_processor_is_met_exactly(odd_pictures, settings) ->
 
 
 @pytest.mark.parametrize("settings", SETTINGS.values(), ids=SETTINGS.keys())
-def test_transformers_default_processor_is_met_within_two_grey_levels(
-    odd_pictures, settings
-) -> None:
+def test_transformers_default_processor_is_met_within_two_grey_levels(odd_images, settings) -> None:
     # It resizes with torchvision's fixed-point kernels, which round otherwise than Pillow's.
     ours, theirs = image_processors.preprocessing_of(settings), their_processor(settings, pil=False)
-    for image in odd_pictures:
+    for image in odd_images:
         reference = theirs(image, return_tensors="pt")["pixel_values"][0]
         difference = ours.normalise(ours(image)[None])[0] - reference
         levels = difference.abs() * torch.tensor(ours.std).view(3, 1, 1) * 255
@@ -130,9 +128,9 @@ def test_an_unknown_processor_with_full_settings_is_read() -> None:
 
 
 @pytest.mark.parametrize("resize", ["crop", "squash", "pad"])
-def test_the_result_has_the_promised_size(odd_pictures, resize) -> None:
+def test_the_result_has_the_promised_size(odd_images, resize) -> None:
     preprocessing = Preprocessing((20, 31), resize)
-    for image in odd_pictures:
+    for image in odd_images:
         assert preprocessing(image).shape == (3, 20, 31)
 
 

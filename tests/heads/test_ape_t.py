@@ -17,7 +17,7 @@ def test_untrained_it_is_ape(problem, with_texts) -> None:
 
 
 @pytest.mark.parametrize("with_texts", [False, True])
-def test_training_makes_unseen_pictures_likelier(problem, with_texts) -> None:
+def test_training_makes_unseen_images_likelier(problem, with_texts) -> None:
     texts = problem.texts if with_texts else None
     before = APE(**SETTINGS).fit(problem.x, problem.labels, texts)
     after = APET(**SETTINGS).fit(problem.x, problem.labels, texts)
@@ -60,6 +60,6 @@ def test_one_step_follows_the_gradient_of_a_plain_loop(problem) -> None:
     torch.testing.assert_close(head.strengths_, plain.strengths_ * grown, rtol=1e-4, atol=1e-6)
 
 
-def test_a_class_of_one_picture_keeps_its_key_in_the_cache(one_shot) -> None:
+def test_a_class_of_one_image_keeps_its_key_in_the_cache(one_shot) -> None:
     head = APET().fit(one_shot.x, one_shot.labels)
     assert torch.isfinite(head.logits(one_shot.queries)).all()

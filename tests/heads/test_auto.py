@@ -60,7 +60,7 @@ def test_logits_are_texts_and_members_by_their_factors(problem) -> None:
     torch.testing.assert_close(head.logits(problem.queries), expected, rtol=1e-3, atol=1e-3)
 
 
-def test_factors_are_the_likeliest_on_held_out_pictures() -> None:
+def test_factors_are_the_likeliest_on_held_out_images() -> None:
     problem = make_problem(shots=3)  # one member, whose held-out logits are at hand
     head = Auto().fit(problem.x, problem.labels, problem.texts)
     support = Support.of("auto", problem.x, problem.labels, problem.texts)
@@ -82,14 +82,14 @@ def test_factors_are_the_likeliest_on_held_out_pictures() -> None:
 def test_texts_that_say_nothing_fall_silent_and_good_ones_are_not_drowned() -> None:
     for shots in (1, 2, 4):
         few = make_problem(shots=shots)
-        pictures = Auto().fit(few.x, few.labels)
+        images = Auto().fit(few.x, few.labels)
         noise = unit_norm(torch.randn(few.texts.shape, generator=torch.Generator().manual_seed(1)))
-        assert right(Auto().fit(few.x, few.labels, noise), few) > right(pictures, few) - 0.05
+        assert right(Auto().fit(few.x, few.labels, noise), few) > right(images, few) - 0.05
         means = torch.stack([few.queries[few.truth == c].mean(0) for c in range(6)])
         perfect = unit_norm(means - means.mean(0))  # as good as texts can be
         texts = ZeroShot().fit(text_weights=perfect)
         both = Auto().fit(few.x, few.labels, perfect)
-        assert right(both, few) > max(right(texts, few), right(pictures, few)) - 0.03
+        assert right(both, few) > max(right(texts, few), right(images, few)) - 0.03
 
 
 @pytest.mark.parametrize("shots", [1, 2, 8])
@@ -125,7 +125,7 @@ def test_few_shots_take_the_whitened_mean() -> None:
 
 
 @pytest.mark.parametrize("name", MEMBERS)
-def test_held_out_logits_spread_as_those_of_other_pictures(problem, name) -> None:
+def test_held_out_logits_spread_as_those_of_other_images(problem, name) -> None:
     head = HEADS.get(name)().fit(problem.x, problem.labels)
     support = Support.of("auto", problem.x, problem.labels, None)
     held = head.held_out(support, support.judged(0))
@@ -134,8 +134,8 @@ def test_held_out_logits_spread_as_those_of_other_pictures(problem, name) -> Non
 
 
 @pytest.mark.parametrize("name", MEMBERS)
-def test_held_out_logits_have_not_seen_the_picture(problem, name) -> None:
-    """Whatever label a picture has, what is said of it comes from the others."""
+def test_held_out_logits_have_not_seen_the_image(problem, name) -> None:
+    """Whatever label an image has, what is said of it comes from the others."""
     head = HEADS.get(name)().fit(problem.x, problem.labels)
     support = Support.of("auto", problem.x, problem.labels, None)
     rows = torch.tensor([0])
@@ -144,5 +144,5 @@ def test_held_out_logits_have_not_seen_the_picture(problem, name) -> None:
     moved[0] = problem.x[20]
     tampered = head.held_out(Support.of("auto", moved, problem.labels, None), rows)
     as_that = HEADS.get(name)().fit(moved, problem.labels).held_out(support, rows)
-    assert not torch.equal(before, tampered)  # another picture is scored
+    assert not torch.equal(before, tampered)  # another image is scored
     assert as_that.shape == before.shape == (1, 6)

@@ -42,7 +42,7 @@ def test_useless_texts_are_left_behind(problem) -> None:
     assert head.alpha_ >= 1
 
 
-def test_one_shot_one_class_and_one_picture_among_many(problem, one_shot) -> None:
+def test_one_shot_one_class_and_one_image_among_many(problem, one_shot) -> None:
     assert GDA().fit(one_shot.x, one_shot.labels).shrinkage_ == ONE_SHOT
     rows = [0, *range(8, len(problem.x))]
     head = GDA().fit(problem.x[rows], problem.labels[rows])
@@ -51,7 +51,7 @@ def test_one_shot_one_class_and_one_picture_among_many(problem, one_shot) -> Non
     assert GDA().fit(problem.x[:1], problem.labels[:1]).logits(problem.queries).isfinite().all()
 
 
-def test_a_lone_class_with_many_pictures(problem) -> None:
+def test_a_lone_class_with_many_images(problem) -> None:
     rows = [0, 1, 2, 3, 8, 16, 24, 32, 40]
     head = GDA().fit(problem.x[rows], problem.labels[rows])
     assert torch.isfinite(head.logits(problem.queries)).all()

@@ -60,7 +60,7 @@ def test_blocks_are_the_same_logits_in_the_order_of_the_parts(support, monkeypat
     torch.testing.assert_close(torch.cat(blocks), torch.cat([part.logits for part in parts]))
 
 
-def test_the_only_picture_of_a_class_is_not_held_out() -> None:
+def test_the_only_image_of_a_class_is_not_held_out() -> None:
     x = make_problem(shots=2).x[:5]
     parts = fold_heads(Support.of("test", x, torch.tensor([0, 0, 1, 1, 2]), None))
     assert held_out_logits(parts)[1].tolist() == [0, 1, 2, 3]

@@ -33,7 +33,7 @@ def test_nearer_neighbours_count_for_more(problem) -> None:
         np.testing.assert_allclose(row, shares, atol=1e-4)
 
 
-def test_of_equally_similar_pictures_the_earlier_votes() -> None:
+def test_of_equally_similar_images_the_earlier_votes() -> None:
     x = torch.eye(3)[[0, 0, 0, 1]]
     head = KNN(k=1).fit(x, torch.tensor([2, 0, 1, 1]))
     assert head.logits(torch.eye(3)[:1]).argmax() == 2
@@ -45,7 +45,7 @@ def test_k_is_chosen_among_what_was_offered(problem) -> None:
     assert KNN().fit(noisy.x, noisy.labels).k_ > 1
 
 
-def test_blocks_of_pictures_choose_as_all_at_once(monkeypatch) -> None:
+def test_blocks_of_images_choose_as_all_at_once(monkeypatch) -> None:
     noisy = make_problem(shots=40, width=3)
     whole = KNN().fit(noisy.x, noisy.labels, noisy.texts)
     monkeypatch.setattr(knn, "_CELLS", 7 * len(noisy.x))

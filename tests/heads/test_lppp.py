@@ -18,7 +18,7 @@ def test_the_first_step_makes_prototypes(problem) -> None:
     centred = x - x.mean(axis=0)
     largest = np.linalg.eigvalsh(centred.T @ centred / len(x))[-1]
     head = LPPlusPlus(steps=1).fit(problem.x, problem.labels)
-    for c in range(6):  # every class is likely by 1/6; centred pictures sum to 0
+    for c in range(6):  # every class is likely by 1/6; centred images sum to 0
         expected = 2 / largest * centred[labels == c].sum(axis=0) / len(x)
         np.testing.assert_allclose(head.weights_[c], expected, atol=1e-4)
 

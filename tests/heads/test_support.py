@@ -71,7 +71,7 @@ def test_folds_follow_the_seed() -> None:
     assert not torch.equal(support.folds(0), support.folds(1))
 
 
-def test_a_class_with_one_picture_is_always_trained_on() -> None:
+def test_a_class_with_one_image_is_always_trained_on() -> None:
     support = Support.of("h", X, labels(0, 0, 0, 1, 0, 0), None)
     assert support.folds(0)[3] == -1
     assert all(int(train.counts.min()) > 0 for train, _ in support.splits(0))

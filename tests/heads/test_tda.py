@@ -18,7 +18,7 @@ def by_loop(features, logits) -> tuple[np.ndarray, int]:
     positive: dict[int, list] = {}
     negative: dict[int, list] = {}
     refined, negatives = [], 0
-    for picture, row in zip(x, texts, strict=True):
+    for image, row in zip(x, texts, strict=True):
         p = np.exp(row - row.max())
         p /= p.sum()
         entropy = -sum(p * np.log(p)) / math.log(len(p))
@@ -28,13 +28,13 @@ def by_loop(features, logits) -> tuple[np.ndarray, int]:
             caches.append((negative, NEGATIVE, (p > POSSIBLE).astype(float)))
             negatives += 1
         for kept, kind, value in caches:
-            kept.setdefault(label, []).append((entropy, picture, value))
+            kept.setdefault(label, []).append((entropy, image, value))
             kept[label] = sorted(kept[label], key=lambda entry: entry[0])[: kind.shots]
         scores = row.copy()
         for kept, kind, sign in ((positive, POSITIVE, 1), (negative, NEGATIVE, -1)):
             for entries in kept.values():
                 for _, key, value in entries:
-                    near = math.exp(-kind.beta * (1 - picture @ key))
+                    near = math.exp(-kind.beta * (1 - image @ key))
                     scores += sign * kind.alpha * near * value
         refined.append(scores)
     return np.array(refined), negatives

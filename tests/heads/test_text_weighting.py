@@ -6,7 +6,7 @@ from scipy.optimize import minimize
 from clipfg.functional.similarity import unit_norm
 from clipfg.heads import HEADS
 from clipfg.heads.support import Support
-from clipfg.heads.text_weighting import ONE_SHOT, factors, share_of_pictures
+from clipfg.heads.text_weighting import ONE_SHOT, factors, share_of_images
 from tests.heads.conftest import make_problem
 
 
@@ -34,7 +34,7 @@ def test_one_shot_goes_by_the_spread_of_other_classes(one_shot) -> None:
     support = Support.of("test", one_shot.x, one_shot.labels, one_shot.texts)
     of_means = torch.randn(6, 6, generator=torch.Generator().manual_seed(0))
     rows = support.judged(0)
-    share = share_of_pictures(support, of_means, rows)
+    share = share_of_images(support, of_means, rows)
     others = [np.delete(row, i) for i, row in enumerate(of_means.numpy())]
     spread = np.sqrt(np.mean([row.var() for row in others]))
     assert share == pytest.approx(ONE_SHOT / spread / factors(support, of_means[:0], rows)[0])
@@ -53,5 +53,5 @@ def test_texts_that_say_nothing_cost_little_and_good_ones_help(name, shots) -> N
 
     assert right(unit_norm(noise)) > right(None) - 0.05
     helped = right(unit_norm(means - means.mean(dim=0)))
-    assert helped > right(None) - 0.03  # from 2 shots on pictures alone are nearly all right
+    assert helped > right(None) - 0.03  # from 2 shots on images alone are nearly all right
     assert helped > right(None) or shots > 1

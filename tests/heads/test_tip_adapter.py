@@ -23,7 +23,7 @@ def test_alpha_0_is_zero_shot(problem) -> None:
     assert torch.equal(head.logits(problem.queries), texts.logits(problem.queries))
 
 
-def test_the_larger_beta_the_more_the_nearest_picture_decides() -> None:
+def test_the_larger_beta_the_more_the_nearest_image_decides() -> None:
     problem = make_problem(shots=20, width=3)
     nearest = problem.labels[(problem.queries @ problem.x.T).argmax(1)]
     agree = []
@@ -34,7 +34,7 @@ def test_the_larger_beta_the_more_the_nearest_picture_decides() -> None:
     assert agree[2] > 0.95
 
 
-def test_each_picture_is_left_out_in_turn(problem) -> None:
+def test_each_image_is_left_out_in_turn(problem) -> None:
     head = TipAdapter().fit(problem.x, problem.labels, problem.texts)
 
     def right(alpha: float, beta: float) -> int:

@@ -12,7 +12,7 @@ def test_untrained_it_is_tip_adapter(problem) -> None:
     assert torch.equal(plain.logits(problem.queries), trained.logits(problem.queries))
 
 
-def test_training_makes_unseen_pictures_likelier(problem) -> None:
+def test_training_makes_unseen_images_likelier(problem) -> None:
     settings = {"alpha": 3.0, "beta": 5.5, "scale": 10.0}
     before = TipAdapter(**settings).fit(problem.x, problem.labels, problem.texts)
     after = TipAdapterF(**settings).fit(problem.x, problem.labels, problem.texts)

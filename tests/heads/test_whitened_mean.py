@@ -15,7 +15,7 @@ def cosines(queries, means, metric) -> np.ndarray:
 
 
 def scales(x) -> np.ndarray:
-    """Of channels, with 20 pictures of the mean variance beside those there are."""
+    """Of channels, with 20 images of the mean variance beside those there are."""
     variances = x.var(axis=0)
     return ((len(x) * variances + 20 * variances.mean()) / (len(x) + 20)) ** 0.25
 
@@ -55,7 +55,7 @@ def test_one_shot_is_the_cosine_of_evened_channels(one_shot) -> None:
     assert head.shrinkage_ == ONE_SHOT
 
 
-def test_a_class_alone_and_two_pictures(problem) -> None:
+def test_a_class_alone_and_two_images(problem) -> None:
     alone = WhitenedMean().fit(problem.x[:8], problem.labels[:8])
     assert alone.logits(problem.queries).isfinite().all()
     pair = WhitenedMean().fit(problem.x[[0, 8]], problem.labels[[0, 8]])

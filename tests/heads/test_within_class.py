@@ -102,7 +102,7 @@ def test_evened_directions_turn_features_as_they_are() -> None:
     np.testing.assert_allclose(spectrum.values.sum(), np.trace(expected), rtol=1e-5)
 
 
-def test_of_many_pictures_a_seeded_sample_decides(monkeypatch) -> None:
+def test_of_many_images_a_seeded_sample_decides(monkeypatch) -> None:
     support = make(10, 0)
     everything = choose(support, spectrum_of(support), _cosines, SHRINKAGES, 0)
     monkeypatch.setattr(Support, "judged", partialmethod(Support.judged, most=100))

@@ -6,8 +6,8 @@ from types import SimpleNamespace
 import torch
 
 from clipfg.icl.answer_scores import plain_scores, with_end, without_end
-from clipfg.icl.boundary import Answers
-from clipfg.icl.lvlm import Scores
+from clipfg.icl.boundary import AnswerTokens
+from clipfg.icl.lvlm import AnswerScores
 
 NEXT = torch.tensor(
     [  # p(column | row)
@@ -29,11 +29,11 @@ class Bigram(torch.nn.Module):
 
 def test_without_normalisation_the_short_name_would_win() -> None:
     inputs = {"input_ids": torch.tensor([[2, 0]]), "attention_mask": torch.ones(1, 2).long()}
-    totals = plain_scores(Bigram(), inputs, Answers(0, [SHORT, LONG], [0, 0]))
+    totals = plain_scores(Bigram(), inputs, AnswerTokens(0, [SHORT, LONG], [0, 0]))
     long = 0.6 * 0.9 * 0.5  # less likely as a whole, though each token is likelier than 0.3
     torch.testing.assert_close(totals, torch.tensor([math.log(0.3), math.log(long)]))
     assert totals.argmax() == 0
-    scores = Scores(totals, torch.tensor([1, 3]))
+    scores = AnswerScores(totals, torch.tensor([1, 3]))
     torch.testing.assert_close(scores.normalised, torch.tensor([math.log(0.3), math.log(long) / 3]))
     assert scores.normalised.argmax() == 1
 
@@ -41,7 +41,7 @@ def test_without_normalisation_the_short_name_would_win() -> None:
 def test_tokens_of_the_prompt_are_no_part_of_the_answer() -> None:
     inputs = {"input_ids": torch.tensor([[2]]), "attention_mask": torch.ones(1, 1).long()}
     tails = [[0, *LONG]]  # the prompt's last token was taken back
-    total = plain_scores(Bigram(), inputs, Answers(1, tails, [1]))
+    total = plain_scores(Bigram(), inputs, AnswerTokens(1, tails, [1]))
     torch.testing.assert_close(total, torch.tensor([math.log(0.6 * 0.9 * 0.5)]))
 
 

@@ -1,11 +1,11 @@
 import pytest
 
 from clipfg.errors import DataError
-from clipfg.icl.boundary import Answers, split_answers
+from clipfg.icl.boundary import AnswerTokens, split_answers
 
 
 def test_a_stable_boundary_leaves_the_prompt_whole() -> None:
-    assert split_answers([1, 2, 3], [[1, 2, 3, 4], [1, 2, 3, 5, 6]]) == Answers(
+    assert split_answers([1, 2, 3], [[1, 2, 3, 4], [1, 2, 3, 5, 6]]) == AnswerTokens(
         dropped=0, tails=[[4], [5, 6]], starts=[0, 0]
     )
 
@@ -13,7 +13,7 @@ def test_a_stable_boundary_leaves_the_prompt_whole() -> None:
 def test_a_merged_token_is_the_answers() -> None:
     # The first answer merges with the prompt's last token, the second does not.
     split = split_answers([1, 2, 3], [[1, 2, 34, 5], [1, 2, 3, 7]])
-    assert split == Answers(dropped=1, tails=[[34, 5], [3, 7]], starts=[0, 1])
+    assert split == AnswerTokens(dropped=1, tails=[[34, 5], [3, 7]], starts=[0, 1])
     assert split.lengths == [2, 1]
 
 

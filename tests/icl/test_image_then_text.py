@@ -6,7 +6,7 @@ from clipfg.errors import UsageError
 from clipfg.icl.image_then_text import ImageThenText
 
 
-def test_the_shortlist_is_by_picture_and_its_order_by_text(neighbours) -> None:
+def test_the_shortlist_is_by_image_and_its_order_by_text(neighbours) -> None:
     texts = neighbours.text_similarities.tolist()
     shortlist = sorted(range(12), key=lambda i: (-texts[i], i))  # one class: the nearer first
     assert ImageThenText(breadth=4).choose(neighbours, 3).tolist() == shortlist[:3]

@@ -9,23 +9,25 @@ import torch
 from PIL import Image
 
 from clipfg.errors import DataError, MissingError
-from clipfg.icl import LVLM, Shown, Wording, ask_name
+from clipfg.icl import LVLM, PromptWording, ShownExample, ask_name
 from clipfg.icl.answer_scores import cached_scores, plain_scores
 from clipfg.icl.prompts import Example, turns
 
 NAMES = ["Sea holly", "owl", "red-winged blackbird", "rose", "lily"]
-QUESTION = ask_name([Shown("a", 0), Shown("b", 1)], "c", NAMES, range(5), Wording())
+QUESTION = ask_name(
+    [ShownExample("a", 0), ShownExample("b", 1)], "c", NAMES, range(5), PromptWording()
+)
 
 
 @pytest.fixture(scope="module")
-def pictures() -> list[Image.Image]:
+def images() -> list[Image.Image]:
     """Of three shapes, so that families cut and count them differently."""
     pixels = np.random.default_rng(0)
     sizes = ((40, 60), (64, 64), (30, 90))
     return [Image.fromarray(pixels.integers(0, 255, (*size, 3), dtype=np.uint8)) for size in sizes]
 
 
-def by_hand(lvlm: LVLM, pictures, answer: str) -> float:
+def by_hand(lvlm: LVLM, images, answer: str) -> float:
     """Mean log-probability of the answer's tokens: the whole conversation through the library."""
     messages = [
         {
@@ -43,7 +45,7 @@ def by_hand(lvlm: LVLM, pictures, answer: str) -> float:
     )  # the Idefics templates write "Assistant: x"
     lengths, batches = [], []
     for text in (prompt, prompt + space + answer):
-        batch = lvlm.processor(text=[text], images=[pictures], return_tensors="pt")
+        batch = lvlm.processor(text=[text], images=[images], return_tensors="pt")
         lengths.append(batch["input_ids"].shape[1])
         batches.append(batch)
     with torch.no_grad():
@@ -56,9 +58,9 @@ def by_hand(lvlm: LVLM, pictures, answer: str) -> float:
     return sum(sums) / len(sums)
 
 
-def test_scores_are_those_of_plain_passes(lvlm, pictures) -> None:
-    scores = lvlm.score(QUESTION.turns, pictures, NAMES)
-    expected = [by_hand(lvlm, pictures, name) for name in NAMES]
+def test_scores_are_those_of_plain_passes(lvlm, images) -> None:
+    scores = lvlm.score(QUESTION.turns, images, NAMES)
+    expected = [by_hand(lvlm, images, name) for name in NAMES]
     np.testing.assert_allclose(scores.normalised, expected, atol=1e-4)
     assert lvlm._agrees  # so it was the cache that gave them
     assert len(set(scores.tokens.tolist())) > 1
@@ -66,42 +68,42 @@ def test_scores_are_those_of_plain_passes(lvlm, pictures) -> None:
 
 
 @pytest.mark.parametrize("budget", [1, 60_000, 1 << 30])
-def test_batches_of_any_size_say_the_same(lvlm, pictures, budget) -> None:
-    inputs, split = lvlm._encode(QUESTION.turns, pictures, NAMES)
+def test_batches_of_any_size_say_the_same(lvlm, images, budget) -> None:
+    inputs, split = lvlm._encode(QUESTION.turns, images, NAMES)
     cached = cached_scores(lvlm.model, inputs, split, budget=budget)
     np.testing.assert_allclose(cached, plain_scores(lvlm.model, inputs, split), atol=1e-4)
 
 
-def test_pictures_and_their_order_count(lvlm, pictures) -> None:
+def test_images_and_their_order_count(lvlm, images) -> None:
     one, two = (
         lvlm.score(QUESTION.turns, shown, NAMES).totals
-        for shown in (pictures, [pictures[2], pictures[1], pictures[0]])
+        for shown in (images, [images[2], images[1], images[0]])
     )
     assert (one - two).abs().max() > 1e-3
 
 
-def test_prompts_of_other_lengths_in_turn(lvlm, pictures) -> None:
+def test_prompts_of_other_lengths_in_turn(lvlm, images) -> None:
     """What one prompt leaves behind (Qwen's rotary shift) does not reach the next."""
-    before = lvlm.score(QUESTION.turns, pictures, NAMES).totals
-    short = ask_name([], "c", NAMES, range(5), Wording())
-    lvlm.score(short.turns, pictures[:1], NAMES)
-    assert torch.equal(lvlm.score(QUESTION.turns, pictures, NAMES).totals, before)
+    before = lvlm.score(QUESTION.turns, images, NAMES).totals
+    short = ask_name([], "c", NAMES, range(5), PromptWording())
+    lvlm.score(short.turns, images[:1], NAMES)
+    assert torch.equal(lvlm.score(QUESTION.turns, images, NAMES).totals, before)
 
 
-def test_an_answer_is_scored_the_same_alone_and_among_others(lvlm, pictures) -> None:
-    among = lvlm.score(QUESTION.turns, pictures, NAMES).totals
+def test_an_answer_is_scored_the_same_alone_and_among_others(lvlm, images) -> None:
+    among = lvlm.score(QUESTION.turns, images, NAMES).totals
     for name, total in zip(NAMES, among, strict=True):
-        alone = lvlm.score(QUESTION.turns, pictures, [name]).totals
+        alone = lvlm.score(QUESTION.turns, images, [name]).totals
         np.testing.assert_allclose(alone, [total], atol=1e-4)
 
 
-def test_an_answer_that_merges_with_the_prompt(lvlm, pictures) -> None:
+def test_an_answer_that_merges_with_the_prompt(lvlm, images) -> None:
     """A prompt that ends in a space: with the answer's first letters it makes other tokens."""
     open_end = "{% if add_generation_prompt %}Assistant: {% endif %}"
     template = lvlm.processor.chat_template
     lvlm.processor.chat_template = template[: template.rindex("{% if add_generation")] + open_end
     try:
-        inputs, split = lvlm._encode(QUESTION.turns, pictures, ["owl", "rose"])
+        inputs, split = lvlm._encode(QUESTION.turns, images, ["owl", "rose"])
         assert split.dropped == 1
         whole = lvlm.processor.tokenizer.decode(split.tails[0])
         assert whole.strip() == "owl"
@@ -111,10 +113,10 @@ def test_an_answer_that_merges_with_the_prompt(lvlm, pictures) -> None:
         lvlm.processor.chat_template = template
 
 
-def test_a_cache_of_another_kind_is_found_out(qwen, pictures, monkeypatch, caplog) -> None:
+def test_a_cache_of_another_kind_is_found_out(qwen, images, monkeypatch, caplog) -> None:
     """Where cached scores are wrong, plain ones are used: here the rotary shift gets lost."""
     model = LVLM("qwen", qwen)
-    honest = LVLM("qwen", qwen).score(QUESTION.turns, pictures, NAMES).totals
+    honest = LVLM("qwen", qwen).score(QUESTION.turns, images, NAMES).totals
     forward = type(model.model.model).compute_3d_position_ids
 
     def forgetful(self, **inputs):
@@ -123,33 +125,33 @@ def test_a_cache_of_another_kind_is_found_out(qwen, pictures, monkeypatch, caplo
         return positions
 
     monkeypatch.setattr(type(model.model.model), "compute_3d_position_ids", forgetful)
-    totals = model.score(QUESTION.turns, pictures, NAMES).totals
+    totals = model.score(QUESTION.turns, images, NAMES).totals
     assert model._agrees is False
     assert "a pass of its own" in caplog.text
     np.testing.assert_allclose(totals, honest, atol=1e-4)
 
 
-def test_a_prompt_that_is_too_long_says_so(qwen, pictures) -> None:
+def test_a_prompt_that_is_too_long_says_so(qwen, images) -> None:
     model = LVLM("qwen", qwen)
     long = turns([Example("a", "why? " * 900, "owl")], "b", "What?", "Name it.")
     with pytest.raises(DataError, match=r"at most 2,048 tokens.*--shots"):
-        model.score(long, pictures[:2], NAMES)
+        model.score(long, images[:2], NAMES)
 
 
-def test_names_that_are_pictures_to_the_tokenizer_are_an_error(qwen, pictures) -> None:
+def test_names_that_are_images_to_the_tokenizer_are_an_error(qwen, images) -> None:
     model = LVLM("qwen", qwen)
     with pytest.raises(DataError, match="Making a prompt"):
-        model.score(turns([], "a", "<|image_pad|>?", "Name it."), pictures[:1], NAMES)
+        model.score(turns([], "a", "<|image_pad|>?", "Name it."), images[:1], NAMES)
 
 
-def test_too_little_memory_says_what_to_take_less_of(qwen, pictures, monkeypatch) -> None:
+def test_too_little_memory_says_what_to_take_less_of(qwen, images, monkeypatch) -> None:
     def fail(*_: object, **__: object) -> None:
         raise torch.OutOfMemoryError("CUDA out of memory")
 
     model = LVLM("qwen", qwen)
     monkeypatch.setattr(type(model.model), "forward", fail)
     with pytest.raises(DataError, match=r"fewer --shots"):
-        model.score(QUESTION.turns, pictures, NAMES)
+        model.score(QUESTION.turns, images, NAMES)
 
 
 @pytest.fixture
@@ -157,10 +159,10 @@ def copied(qwen, tmp_path):
     return shutil.copytree(qwen, tmp_path / "copy")
 
 
-def test_without_a_chat_template_it_says_what_to_take(copied, pictures) -> None:
+def test_without_a_chat_template_it_says_what_to_take(copied, images) -> None:
     (copied / "chat_template.jinja").unlink()
     with pytest.raises(DataError, match=r"chat template.*-Instruct"):
-        LVLM("qwen", copied).score(QUESTION.turns, pictures, NAMES)
+        LVLM("qwen", copied).score(QUESTION.turns, images, NAMES)
 
 
 def test_a_model_that_is_no_lvlm(copied) -> None:

@@ -19,10 +19,10 @@ def chart(name: str = "auto", count: int = 1) -> Chart:
     return Chart("Accuracy", "shots", "top-1", (*curves, level), log_x=True)
 
 
-def test_png_is_a_picture_that_shows_the_curves() -> None:
-    picture = Image.open(io.BytesIO(chart().to_png())).convert("RGB")
-    assert picture.size == (1440, 800)
-    pixels = np.asarray(picture).reshape(-1, 3)
+def test_png_is_a_image_that_shows_the_curves() -> None:
+    image = Image.open(io.BytesIO(chart().to_png())).convert("RGB")
+    assert image.size == (1440, 800)
+    pixels = np.asarray(image).reshape(-1, 3)
     for colour in ((0x00, 0x72, 0xB2), (0xD5, 0x5E, 0x00)):  # the curve, then the level
         assert (np.abs(pixels.astype(int) - colour).sum(axis=1) < 12).sum() > 100
 

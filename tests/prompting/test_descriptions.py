@@ -61,7 +61,7 @@ def test_an_unknown_class_and_an_unknown_file() -> None:
         load_descriptions(library_folder() / "birds.yaml")
 
 
-def test_flowers_say_whose_pictures_were_looked_at() -> None:
+def test_flowers_say_whose_images_were_looked_at() -> None:
     assert "pelargonium" in load_prompts("flowers+flowers102").notes[0]
 
 

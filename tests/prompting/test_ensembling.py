@@ -81,16 +81,16 @@ def test_names_that_do_not_join(name, message) -> None:
 
 
 def test_every_name_and_some_combinations_make_plain_clip_of_one_sentence() -> None:
-    texts, sentences, pictures = features(5, 3), rendered([1, 1, 1]), unit_norm(features(6, 4))
+    texts, sentences, images = features(5, 3), rendered([1, 1, 1]), unit_norm(features(6, 4))
     for name in [*ENSEMBLES, "weighted+score-mean", "waffle+sentences+weighted"]:
-        weights = make_ensemble(name).weights(texts, sentences, pictures)
+        weights = make_ensemble(name).weights(texts, sentences, images)
         torch.testing.assert_close(weights, unit_norm(texts), atol=1e-6, rtol=0)
 
 
-def test_pictures_are_asked_for_where_they_are_needed() -> None:
-    assert make_ensemble("waffle+weighted").needs_pictures
-    assert not make_ensemble("waffle+score-mean").needs_pictures
-    with pytest.raises(UsageError, match="unlabelled pictures"):
+def test_images_are_asked_for_where_they_are_needed() -> None:
+    assert make_ensemble("waffle+weighted").needs_images
+    assert not make_ensemble("waffle+score-mean").needs_images
+    with pytest.raises(UsageError, match="unlabelled images"):
         make_ensemble("weighted").weights(features(0, 2), rendered([1, 1]))
 
 

@@ -14,7 +14,7 @@ def remarks(prompts: PromptSet, **more) -> str:
     [
         (("{a} here", "{a}, here!"), "says the same as"),
         (("a {} here", "{a}"), "reads wrong for some names; use {a}"),
-        (("a old picture of {a}", "{}"), "expected 'an old', got 'a old'"),
+        (("a old image of {a}", "{}"), "expected 'an old', got 'a old'"),
         (("{} ☃",), "U+2603"),
         (("{} " * 80,), "cut off"),
     ],
@@ -24,7 +24,7 @@ def test_what_is_found_in_templates(templates, expected) -> None:
 
 
 def test_a_good_set_is_left_in_peace() -> None:
-    assert remarks(PromptSet("x", ("a photo of {a}.", "an old picture of the {}."))) == ""
+    assert remarks(PromptSet("x", ("a photo of {a}.", "an old image of the {}."))) == ""
 
 
 def test_classes_that_are_not_in_the_list_or_have_no_description() -> None:

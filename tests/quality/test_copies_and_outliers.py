@@ -43,13 +43,13 @@ def test_an_outlier_lies_beyond_tukeys_outer_fence() -> None:
     assert found.far.nonzero().flatten().tolist() == [30]
 
 
-def picture(seed: int) -> Image.Image:
+def image(seed: int) -> Image.Image:
     noise = np.random.default_rng(seed).integers(0, 256, (6, 8, 3), dtype=np.uint8)
     return Image.fromarray(noise).resize((160, 120), Image.Resampling.BICUBIC)
 
 
-def test_a_picture_is_like_its_edited_self_and_unlike_others() -> None:
-    whole = picture(0)
+def test_a_image_is_like_its_edited_self_and_unlike_others() -> None:
+    whole = image(0)
     edits = {
         "itself": whole,
         "cropped": whole.crop((5, 4, 150, 112)),
@@ -59,10 +59,10 @@ def test_a_picture_is_like_its_edited_self_and_unlike_others() -> None:
     }
     for name, edit in edits.items():
         assert likeness(sketch(whole), sketch(edit)) >= 0.95, name
-    others = [likeness(sketch(whole), sketch(picture(seed))) for seed in range(1, 30)]
+    others = [likeness(sketch(whole), sketch(image(seed))) for seed in range(1, 30)]
     assert max(others) < 0.9
 
 
-def test_pictures_of_one_colour_are_like_nothing() -> None:
+def test_images_of_one_colour_are_like_nothing() -> None:
     plain = sketch(Image.new("RGB", (9, 9), "teal"))
     assert likeness(plain, plain) == 0

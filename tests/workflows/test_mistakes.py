@@ -12,7 +12,7 @@ from clipfg.workflows.mistakes import surest_mistakes
 
 @pytest.fixture
 def predictions(tmp_path: Path) -> Path:
-    """Four pictures, of which one is right, two are wrong, and one is wrong and gone."""
+    """Four images, of which one is right, two are wrong, and one is wrong and gone."""
     for name in "abc":
         Image.new("RGB", (40, 30), "red").save(tmp_path / f"{name}.png")
     logits = torch.tensor([[5.0, 0.0], [0.0, 1.0], [0.0, 3.0], [0.0, 2.0]])
@@ -31,7 +31,7 @@ def test_the_surest_come_first_and_what_is_gone_is_left_out(predictions: Path) -
     assert len(surest_mistakes(predictions, most=1)) == 1
 
 
-def test_a_run_without_predictions_has_no_pictures(tmp_path: Path) -> None:
+def test_a_run_without_predictions_has_no_images(tmp_path: Path) -> None:
     assert surest_mistakes(tmp_path / "predictions.parquet") == []
 
 

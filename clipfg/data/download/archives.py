@@ -23,13 +23,13 @@ from clipfg.errors import DataError
 SUFFIXES = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".zip")
 
 RATIO = 20
-"""What an archive may unfold to, as a multiple of its size; pictures are hardly compressed."""
+"""What an archive may unfold to, as a multiple of its size; images are hardly compressed."""
 
 FLOOR = 64 << 20
 """Bytes that even a small archive may unfold to."""
 
 MEMBERS = 5_000_000
-"""Members that an archive may have; the largest known here has 2.7 million pictures."""
+"""Members that an archive may have; the largest known here has 2.7 million images."""
 
 MARGIN = 256 << 20
 """Bytes that stay free on the disk."""

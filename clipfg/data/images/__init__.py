@@ -1,1 +1,1 @@
-"""Pictures: decoded upright and safe, and shrunk for pages."""
+"""Images: decoded upright and safe, and shrunk for pages."""

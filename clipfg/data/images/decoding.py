@@ -1,6 +1,6 @@
-"""From the bytes of any picture to upright, opaque 8-bit RGB.
+"""From the bytes of any image to upright, opaque 8-bit RGB.
 
-Large JPEGs are decoded at a half, a quarter or an eighth of their size where the picture is to be
+Large JPEGs are decoded at a half, a quarter or an eighth of their size where the image is to be
 shrunk anyway: libjpeg then leaves out most of the inverse transform.
 """
 
@@ -15,12 +15,12 @@ from PIL import Image, ImageChops, JpegImagePlugin, UnidentifiedImageError
 from clipfg.errors import ItemError
 
 Target = Callable[[int, int], tuple[int, int]]
-"""From a picture's width and height to the width and height that it will be resized to."""
+"""From an image's width and height to the width and height that it will be resized to."""
 
 Box = tuple[float, float, float, float]
 
 GAP = 2
-"""A reduced picture keeps at least this many times the target on both sides (docs/data.md)."""
+"""A reduced image keeps at least this many times the target on both sides (docs/data.md)."""
 
 LARGEST = 178_956_970
 """Pixels that are decoded at most: a gigabyte of RGB, where Pillow itself calls it a bomb."""
@@ -50,14 +50,14 @@ UPRIGHT = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-"""EXIF orientation to what sets the picture upright (EXIF 2.32, tag 274)."""
+"""EXIF orientation to what sets the image upright (EXIF 2.32, tag 274)."""
 
 
 def decode(data: bytes, target: Target | None = None) -> Image.Image:
-    """The picture in `data`: 8-bit RGB, upright, its first frame if it moves.
+    """The image in `data`: 8-bit RGB, upright, its first frame if it moves.
 
     Transparency is laid on white, as a page shows it: what a file holds under its transparent
-    pixels is arbitrary, often black. Deep pictures are scaled to 8 bits by the range of their
+    pixels is arbitrary, often black. Deep images are scaled to 8 bits by the range of their
     format, not clipped; floats by 1 or 255 if they keep to those, else by their own extent. CMYK
     becomes RGB by the plain formula; colour profiles are not applied.
 
@@ -66,60 +66,60 @@ def decode(data: bytes, target: Target | None = None) -> Image.Image:
     data
         A whole file of any of `FORMATS`.
     target
-        What the picture will be resized to next. Given, a JPEG is decoded at a reduced size that
+        What the image will be resized to next. Given, a JPEG is decoded at a reduced size that
         keeps `GAP` times the target on both sides, and the far ends of a strip that would be
         blown up to hundreds of megabytes, which a centre crop drops, are left out.
 
-    A reduced picture says in `info["drafted"]` what it stands for: the size of the whole, and the
+    A reduced image says in `info["drafted"]` what it stands for: the size of the whole, and the
     box of its own pixels that the whole fills (a side of 999 pixels fills 124.875 of 125).
 
-    Raises `ItemError` for what is empty, truncated, broken, no picture or too large. Safe to call
+    Raises `ItemError` for what is empty, truncated, broken, no image or too large. Safe to call
     from many threads; the decoding itself runs without Python's lock.
     """
     if not data:
-        raise ItemError("Expected a picture, got an empty file.")
+        raise ItemError("Expected an image, got an empty file.")
     _hush()
     try:
-        picture = _decode_jpeg(data, target) if data[:3] == b"\xff\xd8\xff" else _decode_other(data)
-        return _cut_strip(picture, target) if target else picture
+        image = _decode_jpeg(data, target) if data[:3] == b"\xff\xd8\xff" else _decode_other(data)
+        return _cut_strip(image, target) if target else image
     except ItemError:
         raise
     except UnidentifiedImageError:
-        raise ItemError(_not_a_picture(data)) from None
+        raise ItemError(_not_a_image(data)) from None
     except Image.DecompressionBombError:
-        raise ItemError(f"Expected a picture of at most {LARGEST:,} pixels, got more.") from None
+        raise ItemError(f"Expected an image of at most {LARGEST:,} pixels, got more.") from None
     except Exception as error:  # Pillow's parsers raise a dozen kinds on hostile bytes
         why = str(error).strip().rstrip(".") or type(error).__name__
-        raise ItemError(f"Expected a whole picture, got a broken one ({why}).") from None
+        raise ItemError(f"Expected a whole image, got a broken one ({why}).") from None
 
 
 def _decode_jpeg(data: bytes, target: Target | None) -> Image.Image:
     # The plug-in is called directly: `Image.open` would refuse a size that `draft` brings down,
-    # and only the first picture of a multi-picture file is wanted.
-    picture: Image.Image = JpegImagePlugin.JpegImageFile(BytesIO(data))
-    turn = _orientation(picture)
-    full, fills = picture.size, None
+    # and only the first image of a multi-image file is wanted.
+    image: Image.Image = JpegImagePlugin.JpegImageFile(BytesIO(data))
+    turn = _orientation(image)
+    full, fills = image.size, None
     if target is not None:
         swap = turn >= 5
         wanted = target(*(full[::-1] if swap else full))
         width, height = wanted[::-1] if swap else wanted
-        draft = picture.draft(None, (max(1, GAP * width), max(1, GAP * height)))
-        fills = draft[1] if draft and picture.size != full else None
+        draft = image.draft(None, (max(1, GAP * width), max(1, GAP * height)))
+        fills = draft[1] if draft and image.size != full else None
     # A progressive file keeps every coefficient in memory whatever size comes out.
-    _check_size(full, LARGEST if "progressive" in picture.info else LARGEST_REDUCED)
-    _check_size(picture.size)
-    picture.load()
-    if picture.mode == "CMYK" and "adobe" not in picture.info:
-        picture = ImageChops.invert(picture)  # Pillow takes every CMYK JPEG as Adobe's, inverted
-    upright = _upright(_to_rgb(picture), turn)
+    _check_size(full, LARGEST if "progressive" in image.info else LARGEST_REDUCED)
+    _check_size(image.size)
+    image.load()
+    if image.mode == "CMYK" and "adobe" not in image.info:
+        image = ImageChops.invert(image)  # Pillow takes every CMYK JPEG as Adobe's, inverted
+    upright = _upright(_to_rgb(image), turn)
     if fills:
-        stored = picture.size
+        stored = image.size
         upright.info["drafted"] = full[::-1] if turn >= 5 else full, _turn_box(fills, stored, turn)
     return upright
 
 
 def _turn_box(box: Box, size: tuple[int, int], turn: int) -> Box:
-    """A box of a stored picture of `size` after the picture was set upright."""
+    """A box of a stored image of `size` after the image was set upright."""
     left, top, right, bottom = box
     if turn in {2, 3, 7, 8}:  # the stored columns run backwards
         left, right = size[0] - right, size[0] - left
@@ -129,56 +129,56 @@ def _turn_box(box: Box, size: tuple[int, int], turn: int) -> Box:
 
 
 def _decode_other(data: bytes) -> Image.Image:
-    with Image.open(BytesIO(data), formats=FORMATS) as picture:
-        _check_size(picture.size)
-        picture.load()
+    with Image.open(BytesIO(data), formats=FORMATS) as image:
+        _check_size(image.size)
+        image.load()
         # Read after loading: TIFF and AVIF turn themselves and then drop the tag.
-        turn = _orientation(picture)
-        return _upright(_to_rgb(picture), turn)
+        turn = _orientation(image)
+        return _upright(_to_rgb(image), turn)
 
 
 def _check_size(size: tuple[int, int], most: int = LARGEST) -> None:
     width, height = size
     if width * height > most:
         raise ItemError(
-            f"Expected a picture of at most {most:,} pixels, got {width} x {height};"
+            f"Expected an image of at most {most:,} pixels, got {width} x {height};"
             " shrink it first."
         )
 
 
-def _orientation(picture: Image.Image) -> int:
-    if not picture.info.keys() & {"exif", "Raw profile type exif", "xmp", "XML:com.adobe.xmp"}:
+def _orientation(image: Image.Image) -> int:
+    if not image.info.keys() & {"exif", "Raw profile type exif", "xmp", "XML:com.adobe.xmp"}:
         return 1
     try:
-        return int(picture.getexif().get(ORIENTATION, 1))
-    except Exception:  # broken metadata is no reason to lose the picture
+        return int(image.getexif().get(ORIENTATION, 1))
+    except Exception:  # broken metadata is no reason to lose the image
         return 1
 
 
-def _upright(picture: Image.Image, turn: int) -> Image.Image:
-    return picture.transpose(UPRIGHT[turn]) if turn in UPRIGHT else picture
+def _upright(image: Image.Image, turn: int) -> Image.Image:
+    return image.transpose(UPRIGHT[turn]) if turn in UPRIGHT else image
 
 
-def _to_rgb(picture: Image.Image) -> Image.Image:
-    if picture.has_transparency_data:
-        layer = picture.convert("RGBA")
-        paper = Image.new("RGB", picture.size, "white")
+def _to_rgb(image: Image.Image) -> Image.Image:
+    if image.has_transparency_data:
+        layer = image.convert("RGBA")
+        paper = Image.new("RGB", image.size, "white")
         paper.paste(layer, mask=layer.getchannel("A"))
         return paper
-    if picture.mode == "RGB":
-        return picture
-    if picture.mode in {"I", "F"} or picture.mode.startswith("I;16"):
-        return _scale(picture).convert("RGB")
-    return picture.convert("RGB")
+    if image.mode == "RGB":
+        return image
+    if image.mode in {"I", "F"} or image.mode.startswith("I;16"):
+        return _scale(image).convert("RGB")
+    return image.convert("RGB")
 
 
-def _scale(picture: Image.Image) -> Image.Image:
-    """A deep grey picture as 8 bits."""
-    values = np.nan_to_num(np.asarray(picture).astype(np.float32), posinf=0.0, neginf=0.0)
+def _scale(image: Image.Image) -> Image.Image:
+    """A deep grey image as 8 bits."""
+    values = np.nan_to_num(np.asarray(image).astype(np.float32), posinf=0.0, neginf=0.0)
     low, high = float(values.min()), float(values.max())
-    if picture.mode.startswith("I;16"):
+    if image.mode.startswith("I;16"):
         low, high = 0.0, 65535.0
-    elif picture.mode == "I" and low >= 0 and high <= 65535:
+    elif image.mode == "I" and low >= 0 and high <= 65535:
         low, high = 0.0, 65535.0  # a PGM of 16 bits comes as "I"
     elif low >= 0 and high <= 255:
         low, high = 0.0, 1.0 if high <= 1 else 255.0
@@ -186,28 +186,28 @@ def _scale(picture: Image.Image) -> Image.Image:
     return Image.fromarray(np.rint(scaled).astype(np.uint8))
 
 
-def _cut_strip(picture: Image.Image, target: Target) -> Image.Image:
-    """The middle of a strip whose resized whole would need gigabytes, else the picture itself."""
-    width, height = picture.size
+def _cut_strip(image: Image.Image, target: Target) -> Image.Image:
+    """The middle of a strip whose resized whole would need gigabytes, else the image itself."""
+    width, height = image.size
     wide, high = target(width, height)
     if wide * high <= LARGEST_STRIP or max(wide, high) <= STRIP * min(wide, high):
-        return picture
+        return image
     if width > height:
         margin = max(0, (width - STRIP * height) // 2)
-        return picture.crop((margin, 0, width - margin, height))
+        return image.crop((margin, 0, width - margin, height))
     margin = max(0, (height - STRIP * width) // 2)
-    return picture.crop((0, margin, width, height - margin))
+    return image.crop((0, margin, width, height - margin))
 
 
-def _not_a_picture(data: bytes) -> str:
+def _not_a_image(data: bytes) -> str:
     head = data[:64]
     if head[4:12] in {b"ftypheic", b"ftypheix", b"ftypmif1", b"ftypheif"}:
-        return "Expected a picture in a format that Pillow reads, got HEIC; convert it to JPEG."
+        return "Expected an image in a format that Pillow reads, got HEIC; convert it to JPEG."
     if head.lstrip()[:1] == b"<":
-        return "Expected a picture, got markup (HTML or SVG)."
+        return "Expected an image, got markup (HTML or SVG)."
     if head.isascii() and b"\0" not in head:
-        return "Expected a picture, got text."
-    return "Expected a picture, got a file in no known picture format."
+        return "Expected an image, got text."
+    return "Expected an image, got a file in no known image format."
 
 
 # Pillow warns of odd metadata and large sizes. `warnings.catch_warnings` is not safe in threads,

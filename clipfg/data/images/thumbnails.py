@@ -1,4 +1,4 @@
-"""Small copies of pictures for pages."""
+"""Small copies of images for pages."""
 
 import io
 
@@ -11,7 +11,7 @@ SIDE = 192
 
 
 def thumbnail(uri: str, side: int = SIDE) -> bytes:
-    """The picture at `uri` as a JPEG of at most `side` x `side` pixels, never enlarged.
+    """The image at `uri` as a JPEG of at most `side` x `side` pixels, never enlarged.
 
     Raises `ItemError` when it cannot be read.
     """
@@ -21,13 +21,13 @@ def thumbnail(uri: str, side: int = SIDE) -> bytes:
 
 
 def shrunk(uri: str, side: int) -> Image.Image:
-    """The picture at `uri` at no more than `side` x `side` pixels. Raises as `thumbnail` does."""
+    """The image at `uri` at no more than `side` x `side` pixels. Raises as `thumbnail` does."""
 
     def target(width: int, height: int) -> tuple[int, int]:
         scale = min(1.0, side / max(width, height))
         return max(1, round(width * scale)), max(1, round(height * scale))
 
-    picture = decode(read(uri), target)
-    # A reduced picture says what it stands for: its own sides may be a pixel off in proportion.
-    whole = picture.info.get("drafted", (picture.size,))[0]
-    return picture.resize(target(*whole), Image.Resampling.LANCZOS)
+    image = decode(read(uri), target)
+    # A reduced image says what it stands for: its own sides may be a pixel off in proportion.
+    whole = image.info.get("drafted", (image.size,))[0]
+    return image.resize(target(*whole), Image.Resampling.LANCZOS)

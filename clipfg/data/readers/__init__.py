@@ -1,1 +1,1 @@
-"""Formats in which people keep pictures, labels and class names."""
+"""Formats in which people keep images, labels and class names."""

@@ -60,7 +60,7 @@ def _read_text(path: Path) -> str:
     if path.is_dir():
         raise DataError(
             f"Expected a file with a class name per line, got the folder {path};"
-            " give a folder of pictures as the data instead."
+            " give a folder of images as the data instead."
         )
     try:
         data = path.read_bytes()
@@ -90,7 +90,7 @@ def _decode(data: bytes, path: Path) -> str:
             return data.decode("cp1252", errors="replace")
     raise DataError(
         f"Expected a text file with a class name per line, got a binary file: {path}."
-        " Pictures are given as the data, class names as --classes."
+        " Images are given as the data, class names as --classes."
     )
 
 

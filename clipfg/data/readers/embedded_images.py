@@ -1,7 +1,7 @@
-"""Pictures inside tables, `parquet:/data/x.parquet?group=0&row=17&column=image` and `arrow:...`.
+"""Images inside tables, `parquet:/data/x.parquet?group=0&row=17&column=image` and `arrow:...`.
 
-This is how the Hugging Face hub keeps pictures: a column of `{bytes, path}`, or of plain bytes. One
-picture is read at a time, so that one bad picture is one failure. A Parquet row group is the least
+This is how the Hugging Face hub keeps images: a column of `{bytes, path}`, or of plain bytes. One
+image is read at a time, so that one bad image is one failure. A Parquet row group is the least
 that can be read, so the last few are kept; an Arrow file is mapped, and only what is asked for is
 touched.
 """
@@ -16,7 +16,7 @@ from urllib.parse import quote, unquote
 
 import pyarrow as pa
 
-from clipfg.data.sources import Signature, Source, read_file, shown, stat_file
+from clipfg.data.sources import ByteSource, Signature, read_file, shown, stat_file
 from clipfg.errors import ItemError
 
 GROUPS = 4
@@ -30,17 +30,17 @@ _LOCK = threading.Lock()
 
 
 def arrow_uri(file: Path | str, row: int, column: str) -> str:
-    """The URI of a picture in a row of an Arrow file."""
+    """The URI of an image in a row of an Arrow file."""
     return f"arrow:{quote(os.fsencode(file))}?row={row}&column={quote(column)}"
 
 
 def parquet_uri(file: Path | str, group: int, row: int, column: str) -> str:
-    """The URI of a picture in a row, counted within its row group, of a Parquet file."""
+    """The URI of an image in a row, counted within its row group, of a Parquet file."""
     return f"parquet:{quote(os.fsencode(file))}?group={group}&row={row}&column={quote(column)}"
 
 
-def holds_pictures(kind: pa.DataType) -> bool:
-    """Whether a column of this type may hold pictures: bytes, or a struct with `bytes` in it."""
+def holds_images(kind: pa.DataType) -> bool:
+    """Whether a column of this type may hold images: bytes, or a struct with `bytes` in it."""
     if pa.types.is_struct(kind):
         return kind.get_field_index("bytes") >= 0 and _is_bytes(kind.field("bytes").type)
     return _is_bytes(kind)
@@ -103,7 +103,7 @@ def _cell(path: str, table: Any, row: int, column: str) -> bytes:
     if value is None and where:  # only a path was kept: relative to the table's folder
         return read_file(os.path.join(os.path.dirname(path), where))  # noqa: PTH118, PTH120
     if not isinstance(value, bytes):
-        raise ItemError(f"Expected a picture in row {row} of {shown(path)}, got none.")
+        raise ItemError(f"Expected an image in row {row} of {shown(path)}, got none.")
     return value
 
 
@@ -123,5 +123,5 @@ def _signature(uri: str) -> Signature:
     return _stamp(unquote(match[1], errors="surrogateescape"))
 
 
-ARROW = Source(read=_read_arrow, signature=_signature)
-PARQUET = Source(read=_read_parquet, signature=_signature)
+ARROW = ByteSource(read=_read_arrow, signature=_signature)
+PARQUET = ByteSource(read=_read_parquet, signature=_signature)

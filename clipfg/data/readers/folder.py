@@ -1,4 +1,4 @@
-"""Folders of pictures: a folder per class, splits above that or not, or simply a heap.
+"""Folders of images: a folder per class, splits above that or not, or simply a heap.
 
 - `photos/*.jpg`: no labels;
 - `photos/sea holly/*.jpg`: the folder is the class;
@@ -27,7 +27,7 @@ SUFFIXES = frozenset(
         *(".heic", ".heif"),
     }
 )
-"""What counts as a picture, in lower case. HEIC is listed so that it is refused, not overlooked."""
+"""What counts as an image, in lower case. HEIC is listed so that it is refused, not overlooked."""
 
 IGNORED = frozenset({"__macosx", "@eadir", "$recycle.bin", "lost+found"})
 
@@ -35,26 +35,26 @@ _log = logging.getLogger(__name__)
 
 
 def read(path: Path, *, name: str | None = None, classes: ClassList | None = None) -> Manifest:
-    """The pictures below a folder, or one picture, in natural order.
+    """The images below a folder, or one image, in natural order.
 
-    Hidden files and what is no picture by its suffix are left out; a picture that turns out
+    Hidden files and what is no image by its suffix are left out; an image that turns out
     broken is listed all the same, so that the run can name it. A link to a folder is followed
     once, never in a circle. Names come from the folders (`003.Sea_holly` is read as "Sea holly"),
     or are matched with `classes` where given.
 
-    Raises `DataError` for a folder without pictures and a class outside `classes`.
+    Raises `DataError` for a folder without images and a class outside `classes`.
     """
     path = path.absolute()
     return _manifest(name or path.name, *_find(path), classes)
 
 
-def read_pictures(paths: Sequence[Path | str]) -> Manifest:
-    """Pictures and folders of them as they are named, with no labels, each picture once.
+def read_images(paths: Sequence[Path | str]) -> Manifest:
+    """Images and folders of them as they are named, with no labels, each image once.
 
     Ids are paths below the folder where one folder is given, else the paths as they were written
     with what is below them. A file that is named outright is taken whatever its suffix.
 
-    Raises `UsageError` for a path that leads nowhere, `DataError` for a folder without pictures.
+    Raises `UsageError` for a path that leads nowhere, `DataError` for a folder without images.
     """
     columns: dict[str, list[str]] = {"id": [], "uri": []}
     known: set[str] = set()
@@ -69,16 +69,16 @@ def read_pictures(paths: Sequence[Path | str]) -> Manifest:
             below = given if given.is_file() else Path(*item.parts)
             columns["uri"].append(uri)
             columns["id"].append(shown((below if alone else given / below).as_posix()))
-    name = Path(paths[0]).absolute().name if len(paths) == 1 else "pictures"
+    name = Path(paths[0]).absolute().name if len(paths) == 1 else "images"
     return Manifest.build(name, columns)
 
 
 def _find(path: Path) -> tuple[Path, list["_Found"]]:
-    """The root that ids are relative to, and the pictures below it: those of a folder, or one."""
+    """The root that ids are relative to, and the images below it: those of a folder, or one."""
     if not path.exists() and not path.is_symlink():
         siblings = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
         raise UsageError(
-            f"Expected a picture or a folder of them, but there is nothing at"
+            f"Expected an image or a folder of them, but there is nothing at"
             f" {shown(str(path))}.{closest(path.name, siblings)}"
         )
     if not path.is_dir():
@@ -86,11 +86,11 @@ def _find(path: Path) -> tuple[Path, list["_Found"]]:
     found, others = _walk(path)
     if not found:
         raise DataError(
-            f"Expected pictures in {shown(str(path))}, found none"
+            f"Expected images in {shown(str(path))}, found none"
             f" ({others} other files; suffixes that count: {' '.join(sorted(SUFFIXES))})."
         )
     if others:
-        _log.info("%s: files left out that are no pictures: %d", path, others)
+        _log.info("%s: files left out that are no images: %d", path, others)
     return path, found
 
 
@@ -105,7 +105,7 @@ class _Found:
 
 
 def _walk(root: Path) -> tuple[list[_Found], int]:
-    """Every picture below `root`, sorted, and how many other files there are."""
+    """Every image below `root`, sorted, and how many other files there are."""
     found: list[_Found] = []
     others = 0
     visited: set[tuple[int, int]] = set()
@@ -121,11 +121,11 @@ def _walk(root: Path) -> tuple[list[_Found], int]:
         for entry in _entries(here):
             if entry.is_dir():
                 pending.append((*parts, entry.name))
-            elif _is_picture(entry.name):
+            elif _is_image(entry.name):
                 found.append(_Found((*parts, entry.name)))
             else:
                 others += 1
-        if parts and _is_picture(parts[-1]) and before == (len(found), len(pending)):
+        if parts and _is_image(parts[-1]) and before == (len(found), len(pending)):
             found.append(_Found(parts))  # an empty folder called x.jpg: listed, to be reported
     found.sort(key=lambda item: [natural(part) for part in item.parts])
     return found, others
@@ -141,7 +141,7 @@ def _entries(folder: str) -> Iterator[os.DirEntry[str]]:
         _log.warning("%s cannot be read: permission denied", shown(folder))
 
 
-def _is_picture(name: str) -> bool:
+def _is_image(name: str) -> bool:
     return os.path.splitext(name)[1].lower() in SUFFIXES  # noqa: PTH122
 
 
@@ -175,7 +175,7 @@ def _take_classes(
 ) -> tuple[list[int | None], ClassList | None]:
     """A label per item and the classes, or nothing where the folders do not mean classes."""
     distinct = sorted(set(folders), key=lambda parts: [natural(part) for part in parts])
-    # Pictures beside folders are a heap; a single folder is only a wrapper around one.
+    # Images beside folders are a heap; a single folder is only a wrapper around one.
     if () in distinct or (len(distinct) == 1 and given is None):
         return [None] * len(folders), None
     names = _class_names(distinct)

@@ -1,7 +1,7 @@
 """Data sets of the Hugging Face hub: `hf:REPO[:CONFIG][@SPLIT]`, or a folder that `datasets` saved.
 
-The library `datasets` (the extra of that name) finds, downloads and converts; the pictures are read
-from its Arrow files by clipfg itself, undecoded until they are embedded, so that one bad picture is
+The library `datasets` (the extra of that name) finds, downloads and converts; the images are read
+from its Arrow files by clipfg itself, undecoded until they are embedded, so that one bad image is
 one failure. A folder written by `save_to_disk` needs no library at all.
 """
 
@@ -13,7 +13,7 @@ from typing import Any
 import pyarrow as pa
 
 from clipfg.data.readers.embedded_images import arrow_uri, open_arrow
-from clipfg.data.readers.hub_features import label_column, picture_column
+from clipfg.data.readers.hub_features import image_column, label_column
 from clipfg.data.readers.labels import index_labels, named_splits, readable_names, relabel
 from clipfg.data.sets.layouts import read_json
 from clipfg.errors import DataError, MissingError, UsageError
@@ -29,7 +29,7 @@ Shards = Mapping[str, Sequence[Path]]
 
 
 def read(name: str, *, classes: ClassList | None = None, offline: bool = False) -> Manifest:
-    """The pictures of a hub data set, or of a folder that `datasets` reads or saved.
+    """The images of a hub data set, or of a folder that `datasets` reads or saved.
 
     Parameters
     ----------
@@ -41,7 +41,7 @@ def read(name: str, *, classes: ClassList | None = None, offline: bool = False) 
         Use what was downloaded before and nothing else.
 
     Raises `MissingError` when the extra is not installed or the data are not here and cannot be
-    had, `UsageError` for a split that there is not, `DataError` for data without pictures.
+    had, `UsageError` for a split that there is not, `DataError` for data without images.
     """
     given = name.removeprefix(PREFIX)
     repo, _, split = given.partition("@")
@@ -114,7 +114,7 @@ def _fetch(repo: str, offline: bool) -> Shards:
         ) from None
     except Exception as error:  # scripts, configs, broken files: as many kinds as data sets
         why = " ".join(str(error).split())[:300]
-        raise DataError(f"Expected a data set of pictures in hf:{repo}, got: {why}") from None
+        raise DataError(f"Expected a data set of images in hf:{repo}, got: {why}") from None
     shards = {str(s): [Path(f["filename"]) for f in d.cache_files] for s, d in found.items()}
     if not all(shards.values()):
         raise DataError(
@@ -132,15 +132,15 @@ def _manifest(name: str, shards: Shards) -> Manifest:
         row = 0
         for file in shards[split]:
             table = _open(file)
-            picture = picture_column(table.schema)
-            if picture is None:
+            image = image_column(table.schema)
+            if image is None:
                 raise DataError(
-                    f"Expected a column of pictures in {name}, got"
+                    f"Expected a column of images in {name}, got"
                     f" {', '.join(table.schema.names) or 'none'}."
                 )
             label, names = label_column(table.schema)
             own = own or names
-            columns["uri"] += [arrow_uri(file, r, picture) for r in range(table.num_rows)]
+            columns["uri"] += [arrow_uri(file, r, image) for r in range(table.num_rows)]
             columns["id"] += [f"{split}/{r}" for r in range(row, row + table.num_rows)]
             columns["split"] += [None if split == "all" else title] * table.num_rows
             if label:

@@ -1,11 +1,11 @@
-"""What the Hugging Face library writes of a table's columns: which hold pictures, which labels."""
+"""What the Hugging Face library writes of a table's columns: which hold images, which labels."""
 
 import json
 from typing import Any
 
 import pyarrow as pa
 
-from clipfg.data.readers.embedded_images import holds_pictures
+from clipfg.data.readers.embedded_images import holds_images
 
 LABELS = ("label", "class", "species", "category", "class_name", "label_name", "target")
 """What a column of labels may be called; the first that occurs is taken."""
@@ -33,12 +33,12 @@ def _columns(schema: pa.Schema, kind: str) -> dict[str, dict[str, Any]]:
     }
 
 
-def picture_column(schema: pa.Schema, *, typed: bool = False) -> str | None:
-    """The column of pictures, or None; with `typed`, only one that says itself to be "Image"."""
-    images = [c for c in _columns(schema, "Image") if holds_pictures(schema.field(c).type)]
+def image_column(schema: pa.Schema, *, typed: bool = False) -> str | None:
+    """The column of images, or None; with `typed`, only one that says itself to be "Image"."""
+    images = [c for c in _columns(schema, "Image") if holds_images(schema.field(c).type)]
     if images or typed:
         return next(iter(images), None)
-    return next((c for c in schema.names if holds_pictures(schema.field(c).type)), None)
+    return next((c for c in schema.names if holds_images(schema.field(c).type)), None)
 
 
 def label_column(schema: pa.Schema) -> tuple[str | None, list[str] | None]:

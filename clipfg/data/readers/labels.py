@@ -38,7 +38,7 @@ def plain(name: str) -> str:
     return re.sub(r"[\s_\-]+", " ", name.casefold().replace("'", "").replace("’", "")).strip()
 
 
-class Lookup:
+class LabelIndex:
     """Finds classes by name: exactly, or else by what is left without case and punctuation."""
 
     def __init__(self, classes: ClassList) -> None:
@@ -85,7 +85,7 @@ def index_labels(
         if not distinct:
             return pa.nulls(len(values), pa.int32()), None
         classes = ClassList(tuple(sorted(distinct, key=natural)))
-    lookup = Lookup(classes)
+    lookup = LabelIndex(classes)
     found = [lookup.find(name) for name in distinct]
     if None in found and all(_is_index(name) for name in distinct):
         return _check_range(names.cast(pa.int64()), classes, where), classes

@@ -1,4 +1,4 @@
-"""Tables of pictures: CSV, TSV, JSON lines and Parquet, a row per picture.
+"""Tables of images: CSV, TSV, JSON lines and Parquet, a row per image.
 
 A column for the path is needed; label, split and the rest are taken where they are, under the
 names that people give them (`table_files.ALIASES`). Paths are relative to the table's folder.
@@ -23,7 +23,7 @@ def read(path: Path, *, name: str | None = None, classes: ClassList | None = Non
     """The rows of a table as a manifest.
 
     Labels are names, or indices into `classes` where that is given. The id is the column `id`,
-    else the path as the table has it (with `#2`, `#3` where a picture has several rows). Other
+    else the path as the table has it (with `#2`, `#3` where an image has several rows). Other
     columns are left aside. A million rows are read in seconds, in columns.
 
     Raises `DataError` for a file that is not what its suffix says, has no column for the path, a
@@ -78,7 +78,7 @@ def _absolute(value: str, folder: Path) -> str:
 
 
 def _ids(given: pa.Array) -> pa.Array:
-    """The paths, with a number behind the second and later rows of one picture."""
+    """The paths, with a number behind the second and later rows of one image."""
     if pc.count_distinct(given).as_py() == len(given):
         return given
     seen: dict[str, int] = {}

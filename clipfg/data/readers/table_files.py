@@ -1,4 +1,4 @@
-"""The formats of tables of pictures: CSV, TSV, JSON lines and Parquet, read in columns."""
+"""The formats of tables of images: CSV, TSV, JSON lines and Parquet, read in columns."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 
 from clipfg.data.readers.embedded_images import parquet_uri
-from clipfg.data.readers.hub_features import LABELS, label_column, picture_column
+from clipfg.data.readers.hub_features import LABELS, image_column, label_column
 from clipfg.errors import DataError
 from clipfg.registry import closest
 from clipfg.types import BOX, REGION
@@ -34,7 +34,7 @@ ALIASES: dict[str, tuple[str, ...]] = {
 """A manifest's columns and what a table may call them; the first that occurs is taken."""
 
 CORNERS = ("x0", "y0", "x1", "y1")
-"""Columns that make a box together, in pixels of the full picture."""
+"""Columns that make a box together, in pixels of the full image."""
 
 CLASSES = b"clipfg.classes"
 """Metadata of a table: the class names that its integer labels index, as JSON."""
@@ -176,13 +176,13 @@ def _read_parquet(path: Path) -> pa.Table:
 
     with parquet.ParquetFile(path) as file:
         schema = file.schema_arrow
-        picture = picture_column(schema, typed=True)
-        chosen = {} if picture else _choose(schema.names, path, needed=False)
+        image = image_column(schema, typed=True)
+        chosen = {} if image else _choose(schema.names, path, needed=False)
         if "uri" not in chosen or not _is_text(schema.field(chosen["uri"]).type):
-            if picture := picture or picture_column(schema):
-                return _read_pictures(file, path, picture)
+            if image := image or image_column(schema):
+                return _read_images(file, path, image)
             kind = schema.field(chosen["uri"]).type if "uri" in chosen else "no such column"
-            raise DataError(f"Expected paths or pictures in a column of {path}, got {kind}.")
+            raise DataError(f"Expected paths or images in a column of {path}, got {kind}.")
         table = file.read(columns=list(dict.fromkeys(chosen.values())))
     return pa.table({ours: table[theirs] for ours, theirs in chosen.items()})
 
@@ -191,32 +191,32 @@ def _is_text(kind: pa.DataType) -> bool:
     return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
 
 
-def _read_pictures(file: Any, path: Path, picture: str) -> pa.Table:
-    """The columns of a table that holds the pictures themselves, as the hub writes them.
+def _read_images(file: Any, path: Path, image: str) -> pa.Table:
+    """The columns of a table that holds the images themselves, as the hub writes them.
 
     Class names that the file carries go into the result's metadata, under `CLASSES`.
     """
-    others = [name for name in file.schema_arrow.names if name != picture]
+    others = [name for name in file.schema_arrow.names if name != image]
     chosen = _choose(others, path, needed=False)
     chosen.pop("uri", None)
     label, names = label_column(file.schema_arrow)
     if label:
         chosen["label"] = label
     groups = [file.metadata.row_group(k).num_rows for k in range(file.metadata.num_row_groups)]
-    uris = [parquet_uri(path, k, r, picture) for k, rows in enumerate(groups) for r in range(rows)]
+    uris = [parquet_uri(path, k, r, image) for k, rows in enumerate(groups) for r in range(rows)]
     columns: dict[str, Any] = {"uri": pa.array(uris, pa.string())}
     if chosen:
         table = file.read(columns=list(dict.fromkeys(chosen.values())))
         columns |= {ours: table[theirs] for ours, theirs in chosen.items()}
-    columns.setdefault("id", _ids_inside(file, picture, len(uris)))
+    columns.setdefault("id", _ids_inside(file, image, len(uris)))
     metadata = {CLASSES: json.dumps(names)} if names else None
     return pa.table(columns).replace_schema_metadata(metadata)
 
 
-def _ids_inside(file: Any, picture: str, rows: int) -> pa.Array:
-    """The paths that the pictures had, where each has its own; else their rows."""
-    if pa.types.is_struct(file.schema_arrow.field(picture).type):
-        cells = file.read(columns=[f"{picture}.path"]).column(0).to_pylist() if rows else []
+def _ids_inside(file: Any, image: str, rows: int) -> pa.Array:
+    """The paths that the images had, where each has its own; else their rows."""
+    if pa.types.is_struct(file.schema_arrow.field(image).type):
+        cells = file.read(columns=[f"{image}.path"]).column(0).to_pylist() if rows else []
         paths = [cell.get("path") if cell else None for cell in cells]
         if all(paths) and len(set(paths)) == rows:
             return pa.array(paths, pa.string())

@@ -9,7 +9,7 @@ import re
 from pathlib import Path
 from urllib.parse import quote, unquote
 
-from clipfg.data.sources import Signature, Source, shown, stat_file
+from clipfg.data.sources import ByteSource, Signature, shown, stat_file
 from clipfg.errors import ItemError
 
 _URI = re.compile(r"tar:([^?#]+)\?offset=(\d{1,18})&size=(\d{1,18})#", re.IGNORECASE)
@@ -58,4 +58,4 @@ def signature(uri: str) -> Signature:
     return _archive(_parse(uri)[0])
 
 
-MEMBERS = Source(read=read, signature=signature)
+MEMBERS = ByteSource(read=read, signature=signature)

@@ -1,8 +1,8 @@
 """WebDataset shards: tar files whose members belong together by the stem of their names.
 
-    0001.jpg  0001.cls  0001.txt  0001.json      one picture, its class, caption and the rest
+    0001.jpg  0001.cls  0001.txt  0001.json      one image, its class, caption and the rest
 
-One pass over the headers makes an index; pictures are read later where they lie, and nothing is
+One pass over the headers makes an index; images are read later where they lie, and nothing is
 ever unpacked. A member that claims a place outside the archive, or is a link or a device, is left
 out and said so. See https://github.com/webdataset/webdataset.
 """
@@ -20,7 +20,7 @@ from typing import Any
 import pyarrow as pa
 
 from clipfg.data.readers.class_files import read_class_list
-from clipfg.data.readers.folder import SUFFIXES as PICTURES
+from clipfg.data.readers.folder import SUFFIXES as IMAGES
 from clipfg.data.readers.labels import index_labels, natural, split_name
 from clipfg.data.readers.tar_members import member_uri
 from clipfg.errors import DataError, UsageError
@@ -29,7 +29,7 @@ from clipfg.types import ClassList, Manifest
 SUFFIXES = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".tar.zst")
 CLASS_FILES = ("classnames.txt", "classes.txt")
 LARGEST_NOTE = 1 << 20
-"""Bytes that a class, caption or JSON beside a picture may have."""
+"""Bytes that a class, caption or JSON beside an image may have."""
 
 _PACKED = {b"\x1f\x8b": "gzip", b"BZ": "bzip2", b"\xfd7": "xz", b"(\xb5": "zstd"}
 _BRACES = re.compile(r"\{([^{}]*)\}")
@@ -63,19 +63,19 @@ def _choices(inside: str) -> list[str]:
 def read(
     path: Path | str, *, name: str | None = None, classes: ClassList | None = None
 ) -> Manifest:
-    """The pictures of a shard, of a folder of shards, or of `{000..009}` shards, as a manifest.
+    """The images of a shard, of a folder of shards, or of `{000..009}` shards, as a manifest.
 
     The class is in `.cls` (an index or a name) or in `.json` (`label`, `class`), the caption in
     `.txt` or `.json`; class names come from `classes`, or `classnames.txt` beside the shards. A
     split is read from a folder or shard called after one (`train/00.tar`, `x-val-01.tar`).
 
-    Raises `DataError` for a compressed or cut archive, one without pictures, and a label outside
+    Raises `DataError` for a compressed or cut archive, one without images, and a label outside
     the classes; `UsageError` when there is no shard.
     """
     shards, root = _find_shards(path)
     samples = [s for shard in shards for s in _samples(shard, root)]
     if not samples:
-        raise DataError(f"Expected pictures in {path}, found none in {len(shards)} tar files.")
+        raise DataError(f"Expected images in {path}, found none in {len(shards)} tar files.")
     classes = classes or _class_names(shards, root)
     given = _labels([s.label for s in samples])
     labels, own = index_labels(given, classes, lambda row: f"{samples[row].id!r}")
@@ -121,7 +121,7 @@ def _find_shards(path: Path | str) -> tuple[list[Path], Path]:
 
 
 def _samples(shard: Path, root: Path) -> Iterator[_Sample]:
-    """The samples of one shard that have a picture, in the archive's order."""
+    """The samples of one shard that have an image, in the archive's order."""
     try:
         place = shard.relative_to(root).as_posix()
     except ValueError:  # shards of one pattern in several folders
@@ -133,7 +133,7 @@ def _samples(shard: Path, root: Path) -> Iterator[_Sample]:
         stem, _, extension = base.partition(".")
         sample = samples.setdefault(f"{folder}/{stem}", _Sample(split=split))
         kind = extension.lower().rpartition(".")[2]
-        if f".{kind}" in PICTURES:
+        if f".{kind}" in IMAGES:
             if not sample.uri or extension.lower() == kind:  # `.jpg` before `.mask.png`
                 sample.id = f"{place}/{member.name}"
                 sample.uri = member_uri(shard, member.offset_data, member.size, member.name)
@@ -151,7 +151,7 @@ def _members(shard: Path) -> Iterator[tuple[tarfile.TarInfo, tarfile.TarFile]]:
     if packed:
         raise DataError(
             f"Expected a plain tar, got one packed with {packed}: {shard}."
-            " Unpack it once (gunzip, unxz): pictures are read from their place in the file."
+            " Unpack it once (gunzip, unxz): images are read from their place in the file."
         )
     refused: list[str] = []
     try:

@@ -2,14 +2,14 @@
 
 101_ObjectCategories/accordion/image_0001.jpg ...; the class of background clutter is left out.
 There is no official split: 30 of each class are for training, as the authors did, drawn by the hash
-of the pictures' names, and the rest for testing. CoOp's 100 classes and split are caltech101@coop.
+of the images' names, and the rest for testing. CoOp's 100 classes and split are caltech101@coop.
 """
 
 from pathlib import Path
 
 from clipfg.data.readers import class_tables
 from clipfg.data.sets.catalogue import DatasetCard, Download
-from clipfg.data.sets.layouts import Item, build, draw_split, expected_of, pictures, subfolders
+from clipfg.data.sets.layouts import Item, build, draw_split, expected_of, images, subfolders
 from clipfg.types import ClassList, Manifest
 
 FOLDER = "101_ObjectCategories"
@@ -22,13 +22,13 @@ def class_list() -> ClassList:
 
 
 def read(root: Path | None) -> Manifest:
-    """The pictures that are on disk."""
+    """The images that are on disk."""
     assert root is not None
     there = set(subfolders(root / FOLDER))
     items = []
     for label, row in enumerate(class_tables.rows("caltech101")):
         folder = f"{FOLDER}/{row['folder']}"
-        files = pictures(root / folder) if row["folder"] in there else []
+        files = images(root / folder) if row["folder"] in there else []
         paths = [f"{folder}/{file}" for file in files]
         splits = draw_split(paths, {"train": TRAINING, "test": None})
         items += [Item(p, s, label) for p, s in zip(paths, splits, strict=True)]

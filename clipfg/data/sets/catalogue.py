@@ -92,7 +92,7 @@ class DatasetCard:
 
     @property
     def images(self) -> int:
-        """Pictures in all official splits."""
+        """Images in all official splits."""
         return sum(self.splits.values())
 
     def holds(self, folder: Path) -> bool:

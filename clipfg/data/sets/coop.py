@@ -36,7 +36,7 @@ def find_split(name: str, root: Path) -> Path | None:
 
 
 def read(card: DatasetCard, root: Path, file: Path | None, *, name: str) -> Manifest:
-    """The pictures that a split file lists and that are on disk.
+    """The images that a split file lists and that are on disk.
 
     Parameters
     ----------

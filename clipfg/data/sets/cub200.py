@@ -1,7 +1,7 @@
 """Caltech-UCSD Birds 200-2011 in its official layout (Wah et al., CNS-TR-2011-001, Caltech).
 
-images.txt, image_class_labels.txt, train_test_split.txt and bounding_boxes.txt are keyed by a
-picture's number, and each may list more than the others. Captions (Reed et al., CVPR 2016) are
+images.txt, image_class_labels.txt, train_test_split.txt and bounding_boxes.txt are keyed by an
+image's number, and each may list more than the others. Captions (Reed et al., CVPR 2016) are
 taken from text/<class>/<image>.txt where they are there, one per line. The readable names, with
 hyphens and apostrophes back in place, and the families and orders are this project's table.
 """
@@ -33,10 +33,10 @@ def class_list(folders: list[str] | None = None) -> ClassList:
 
 
 def read(root: Path | None) -> Manifest:
-    """The pictures that are on disk; `expected` is how many the labels list.
+    """The images that are on disk; `expected` is how many the labels list.
 
     Boxes are turned from `x, y, width, height` to corners. Ids are paths below `root`. Raises
-    `DataError` for list files that contradict each other and `MissingError` when no picture is
+    `DataError` for list files that contradict each other and `MissingError` when no image is
     there.
     """
     assert root is not None
@@ -47,7 +47,7 @@ def read(root: Path | None) -> Manifest:
     present = _present(root / "images")
     items = {n: file for n, file in _read_list(root / "images.txt").items() if file in present}
     if not items:
-        raise MissingError(f"Expected pictures in {root / 'images'}, found none. {CARD.how_to_get}")
+        raise MissingError(f"Expected images in {root / 'images'}, found none. {CARD.how_to_get}")
     unlabelled = next((file for n, file in items.items() if n not in labels), None)
     if unlabelled:
         raise DataError(f"Expected a class for {unlabelled} in {root / 'image_class_labels.txt'}.")
@@ -91,7 +91,7 @@ def _read_list(path: Path, needed: bool = True) -> dict[str, str]:
 
 
 def _present(images: Path) -> set[str]:
-    """`class/picture` for everything on disk: one listing per folder, not one call per file."""
+    """`class/image` for everything on disk: one listing per folder, not one call per file."""
     if not images.is_dir():
         return set()
     folders = [folder for folder in images.iterdir() if folder.is_dir()]

@@ -1,6 +1,6 @@
 """Describable Textures Dataset r1.0.1 in its official layout (Cimpoi et al., CVPR 2014).
 
-images/banded/banded_0002.jpg ...; labels/train1.txt, val1.txt and test1.txt with a `class/picture`
+images/banded/banded_0002.jpg ...; labels/train1.txt, val1.txt and test1.txt with a `class/image`
 per line. Of the ten official partitions the first is read, as is the custom.
 """
 
@@ -18,7 +18,7 @@ def class_list() -> ClassList:
 
 
 def read(root: Path | None) -> Manifest:
-    """The pictures of partition 1 that are on disk."""
+    """The images of partition 1 that are on disk."""
     assert root is not None
     lists = {s: read_lines(root / f"labels/{s}1.txt") for s in ("train", "val", "test")}
     folders = sorted({line.partition("/")[0] for lines in lists.values() for line in lines})
@@ -39,7 +39,7 @@ CARD = DatasetCard(
     splits={"train": 1880, "val": 1880, "test": 1880},
     default_split="test",
     url="https://www.robots.ox.ac.uk/~vgg/data/dtd/",
-    licence="for research; the pictures belong to their authors",
+    licence="for research; the images belong to their authors",
     how_to_get=(
         "Run `clipfg datasets pull dtd`, or get dtd-r1.0.1.tar.gz from"
         " https://www.robots.ox.ac.uk/~vgg/data/dtd/ and unpack it under --data-root."

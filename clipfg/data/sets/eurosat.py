@@ -2,7 +2,7 @@
 
 2750/AnnualCrop/AnnualCrop_1.jpg ...: tiles of 64 x 64 pixels, ten metres to a pixel. There is no
 official split: CoOp's is read where its file lies beside the folder, else half of each class is for
-training, a fifth for validation and the rest for testing, drawn by the hash of the pictures' names.
+training, a fifth for validation and the rest for testing, drawn by the hash of the images' names.
 """
 
 from pathlib import Path
@@ -10,7 +10,7 @@ from pathlib import Path
 from clipfg.data.readers import class_tables
 from clipfg.data.sets import coop
 from clipfg.data.sets.catalogue import DatasetCard, Download
-from clipfg.data.sets.layouts import Item, build, draw_split, expected_of, pictures, subfolders
+from clipfg.data.sets.layouts import Item, build, draw_split, expected_of, images, subfolders
 from clipfg.types import ClassList, Manifest
 
 
@@ -20,14 +20,14 @@ def class_list() -> ClassList:
 
 
 def read(root: Path | None) -> Manifest:
-    """The pictures that are on disk."""
+    """The images that are on disk."""
     assert root is not None
     if file := coop.find_split(CARD.name, root):
         return coop.read(CARD, root, file, name=CARD.name)
     folders = [row["folder"] for row in class_tables.rows("eurosat")]
     items = []
     for label, folder in enumerate(folders):
-        files = pictures(root / folder) if folder in subfolders(root) else []
+        files = images(root / folder) if folder in subfolders(root) else []
         paths = [f"{folder}/{file}" for file in files]
         sizes = {"train": len(paths) // 2, "val": len(paths) // 5, "test": None}
         items += [Item(p, s, label) for p, s in zip(paths, draw_split(paths, sizes), strict=True)]

@@ -1,8 +1,8 @@
 """FGVC-Aircraft 2013b in its official layout (Maji et al., arXiv 1306.5151).
 
 The folder data/ of the archive: images/0034309.jpg ..., variants.txt, and
-images_<level>_<split>.txt with a picture's number and its variant, family or manufacturer. The
-lowest 20 rows of every picture are a banner that names its photographer; it is left on.
+images_<level>_<split>.txt with an image's number and its variant, family or manufacturer. The
+lowest 20 rows of every image are a banner that names its photographer; it is left on.
 """
 
 from pathlib import Path
@@ -23,7 +23,7 @@ def class_list() -> ClassList:
 
 
 def read(root: Path | None) -> Manifest:
-    """The pictures that are on disk. Raises `DataError` for a variant that is not listed."""
+    """The images that are on disk. Raises `DataError` for a variant that is not listed."""
     assert root is not None
     names = read_lines(root / "variants.txt")
     labels = {name: label for label, name in enumerate(names)}
@@ -67,7 +67,7 @@ CARD = DatasetCard(
     folders=("fgvc-aircraft-2013b/data", "fgvc_aircraft", "fgvc-aircraft", "fgvc-aircraft/data"),
     class_list=class_list,
     taxonomy="manufacturer > family > variant",
-    notes="The photographer's banner, the lowest 20 rows of a picture, is left on.",
+    notes="The photographer's banner, the lowest 20 rows of an image, is left on.",
     downloads=(
         Download(
             "https://www.robots.ox.ac.uk/~vgg/data/fgvc-aircraft/archives/fgvc-aircraft-2013b.tar.gz",

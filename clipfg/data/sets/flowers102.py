@@ -1,7 +1,7 @@
 """Oxford 102 Flowers in its official layout (Nilsback and Zisserman, ICVGIP 2008).
 
-jpg/image_00001.jpg ..., imagelabels.mat (class 1 to 102 per picture), setid.mat (numbers of the
-pictures in trnid, valid, tstid). The class names are this project's table, after the list that is
+jpg/image_00001.jpg ..., imagelabels.mat (class 1 to 102 per image), setid.mat (numbers of the
+images in trnid, valid, tstid). The class names are this project's table, after the list that is
 used everywhere, with its slips mended ("barbeton daisy", "lotus lotus").
 """
 
@@ -23,10 +23,10 @@ def class_list() -> ClassList:
 
 
 def read(root: Path | None) -> Manifest:
-    """The pictures that are on disk; `expected` is how many the labels list.
+    """The images that are on disk; `expected` is how many the labels list.
 
     Ids are paths below `root`. Raises `DataError` for label files that do not fit each other and
-    `MissingError` when no picture is there.
+    `MissingError` when no image is there.
     """
     assert root is not None
     labels = [int(label) for label in read_mat(root / "imagelabels.mat", "labels")]
@@ -40,7 +40,7 @@ def read(root: Path | None) -> Manifest:
     present = {entry.name for entry in folder.iterdir()}
     numbers = [n for n in range(1, len(labels) + 1) if _file(n) in present]
     if not numbers:
-        raise MissingError(f"Expected pictures in {folder}, found none. {CARD.how_to_get}")
+        raise MissingError(f"Expected images in {folder}, found none. {CARD.how_to_get}")
     return Manifest.build(
         "flowers102",
         {
@@ -67,7 +67,7 @@ CARD = DatasetCard(
     splits={"train": 1020, "val": 1020, "test": 6149},
     default_split="test",
     url="https://www.robots.ox.ac.uk/~vgg/data/flowers/102/",
-    licence="for research; the pictures belong to their authors",
+    licence="for research; the images belong to their authors",
     how_to_get=(
         "Run `clipfg datasets pull flowers102`, or get 102flowers.tgz, imagelabels.mat and"
         " setid.mat from https://www.robots.ox.ac.uk/~vgg/data/flowers/102/ and unpack them into"

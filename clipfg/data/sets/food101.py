@@ -1,7 +1,7 @@
 """Food-101 in its official layout (Bossard et al., ECCV 2014).
 
 images/apple_pie/1005649.jpg ...; meta/classes.txt, and meta/train.txt and test.txt with a
-`class/number` per line. The training pictures are uncleaned on purpose; the test is clean.
+`class/number` per line. The training images are uncleaned on purpose; the test is clean.
 """
 
 from pathlib import Path
@@ -19,7 +19,7 @@ def class_list() -> ClassList:
 
 
 def read(root: Path | None) -> Manifest:
-    """The pictures that are on disk. Raises `DataError` for a class that is not listed."""
+    """The images that are on disk. Raises `DataError` for a class that is not listed."""
     assert root is not None
     folders = read_lines(root / "meta/classes.txt")
     labels = {folder: label for label, folder in enumerate(folders)}
@@ -43,7 +43,7 @@ CARD = DatasetCard(
     splits={"train": 75750, "test": 25250},
     default_split="test",
     url="https://data.vision.ee.ethz.ch/cvl/datasets_extra/food-101/",
-    licence="for research; the pictures belong to Foodspotting's users",
+    licence="for research; the images belong to Foodspotting's users",
     how_to_get=(
         "Run `clipfg datasets pull food101`, or get food-101.tar.gz from"
         " https://data.vision.ee.ethz.ch/cvl/datasets_extra/food-101/ and unpack it under"
@@ -54,7 +54,7 @@ CARD = DatasetCard(
     layout=("images", "meta/classes.txt", "meta/train.txt", "meta/test.txt"),
     folders=("food-101", "food101"),
     class_list=class_list,
-    notes="Some labels of the training pictures are wrong on purpose.",
+    notes="Some labels of the training images are wrong on purpose.",
     downloads=(
         Download(
             "http://data.vision.ee.ethz.ch/cvl/food-101.tar.gz",

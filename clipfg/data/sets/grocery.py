@@ -23,7 +23,7 @@ def class_list() -> ClassList:
 
 
 def read(root: Path | None) -> Manifest:
-    """The pictures that are on disk. Raises `DataError` for lists that are not as described."""
+    """The images that are on disk. Raises `DataError` for lists that are not as described."""
     assert root is not None
     items = []
     for split in SPLITS:

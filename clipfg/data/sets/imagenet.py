@@ -1,7 +1,7 @@
 """ImageNet, ILSVRC 2012 (Russakovsky et al., IJCV 2015), with a folder per synset.
 
 train/n01440764/*.JPEG ... and val/n01440764/*.JPEG: the usual form, in which the validation
-pictures are sorted into folders. Labels are the order of the synsets' numbers. The class names are
+images are sorted into folders. Labels are the order of the synsets' numbers. The class names are
 those that OpenAI curated for CLIP, read from the installed open_clip, as WordNet's own are poor for
 prompts ("crane" twice); the synsets' numbers are read from the installed timm.
 """
@@ -11,7 +11,7 @@ from importlib.util import find_spec, module_from_spec, spec_from_file_location
 from pathlib import Path
 
 from clipfg.data.sets.catalogue import DatasetCard
-from clipfg.data.sets.layouts import Item, build, expected_of, pictures, subfolders
+from clipfg.data.sets.layouts import Item, build, expected_of, images, subfolders
 from clipfg.errors import DataError, MissingError
 from clipfg.types import ClassList, Manifest
 
@@ -53,7 +53,7 @@ def _installed(package: str, file: str) -> Path:
 
 
 def read(root: Path | None) -> Manifest:
-    """The pictures that are on disk. Raises `DataError` for a folder that is no synset of these."""
+    """The images that are on disk. Raises `DataError` for a folder that is no synset of these."""
     assert root is not None
     labels = {synset: label for label, synset in enumerate(synsets())}
     items = []
@@ -63,7 +63,7 @@ def read(root: Path | None) -> Manifest:
                 raise DataError(
                     f"Expected one of ImageNet's 1,000 synsets in {root / split}, got {folder!r}."
                 )
-            for file in pictures(root / split / folder):
+            for file in images(root / split / folder):
                 items.append(Item(f"{split}/{folder}/{file}", split, labels[folder]))
     return build(CARD, root, items, class_list(), expected=expected_of(CARD, items))
 
@@ -79,7 +79,7 @@ CARD = DatasetCard(
     licence="non-commercial research, by ImageNet's terms",
     how_to_get=(
         "Agree to the terms at https://image-net.org/download.php, get ILSVRC2012_img_val.tar (and"
-        " _train.tar), and sort the pictures into val/SYNSET/ (and train/SYNSET/) of a folder,"
+        " _train.tar), and sort the images into val/SYNSET/ (and train/SYNSET/) of a folder,"
         " imagenet, under --data-root."
     ),
     prompts="openai",

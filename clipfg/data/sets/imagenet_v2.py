@@ -1,4 +1,4 @@
-"""ImageNetV2, matched frequency (Recht et al., ICML 2019): 10 new test pictures for each class.
+"""ImageNetV2, matched frequency (Recht et al., ICML 2019): 10 new test images for each class.
 
 imagenetv2-matched-frequency-format-val/0/*.jpeg ... 999/: the folders are the labels. A reader that
 sorts them as text takes 10 for the third class; here they are numbers.
@@ -8,19 +8,19 @@ from pathlib import Path
 
 from clipfg.data.sets.catalogue import DatasetCard, Download
 from clipfg.data.sets.imagenet import class_list
-from clipfg.data.sets.layouts import Item, build, pictures, subfolders
+from clipfg.data.sets.layouts import Item, build, images, subfolders
 from clipfg.errors import DataError
 from clipfg.types import Manifest
 
 
 def read(root: Path | None) -> Manifest:
-    """The pictures that are on disk. Raises `DataError` for a folder that is no label."""
+    """The images that are on disk. Raises `DataError` for a folder that is no label."""
     assert root is not None
     items = []
     for folder in subfolders(root):
         if not folder.isdecimal() or int(folder) >= CARD.classes:
             raise DataError(f"Expected folders 0 to 999 in {root}, got {folder!r}.")
-        items += [Item(f"{folder}/{file}", "test", int(folder)) for file in pictures(root / folder)]
+        items += [Item(f"{folder}/{file}", "test", int(folder)) for file in images(root / folder)]
     items.sort(key=lambda item: item.label)
     return build(CARD, root, items, class_list(), expected=CARD.images)
 
@@ -33,7 +33,7 @@ CARD = DatasetCard(
     splits={"test": 10000},
     default_split="test",
     url="https://github.com/modestyachts/ImageNetV2",
-    licence="for research; the pictures belong to their authors",
+    licence="for research; the images belong to their authors",
     how_to_get=(
         "Run `clipfg datasets pull imagenet-v2`, or get imagenetv2-matched-frequency.tar.gz by"
         " https://github.com/modestyachts/ImageNetV2 and unpack it under --data-root."

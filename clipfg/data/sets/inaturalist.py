@@ -10,7 +10,7 @@ from pathlib import Path
 
 from clipfg.data.readers import class_tables
 from clipfg.data.sets.catalogue import DatasetCard, Download
-from clipfg.data.sets.layouts import Item, build, expected_of, pictures, read_json, subfolders
+from clipfg.data.sets.layouts import Item, build, expected_of, images, read_json, subfolders
 from clipfg.errors import DataError
 from clipfg.types import ClassList, Manifest
 
@@ -20,7 +20,7 @@ LEVELS = ("genus", "family", "order", "class", "phylum", "kingdom")
 
 
 def read(root: Path | None) -> Manifest:
-    """The pictures that are on disk. Raises `DataError` for folders of another kind."""
+    """The images that are on disk. Raises `DataError` for folders of another kind."""
     assert root is not None
     places = {
         split: next((f for f in folders if (root / f).is_dir()), None)
@@ -34,7 +34,7 @@ def read(root: Path | None) -> Manifest:
         Item(f"{places[split]}/{category}/{file}", split, labels[category])
         for split, folders in found.items()
         for category in folders
-        for file in pictures(root / f"{places[split]}/{category}")
+        for file in images(root / f"{places[split]}/{category}")
     ]
     return build(CARD, root, items, classes, expected=expected_of(CARD, items))
 
@@ -78,9 +78,9 @@ CARD = DatasetCard(
     splits={"train": 2_686_843, "val": 100_000},
     default_split="val",
     url="https://github.com/visipedia/inat_comp/tree/master/2021",
-    licence="non-commercial research; each picture has its own licence",
+    licence="non-commercial research; each image has its own licence",
     how_to_get=(
-        "Run `clipfg datasets pull inaturalist` for the validation pictures (8 GB), or get"
+        "Run `clipfg datasets pull inaturalist` for the validation images (8 GB), or get"
         " train.tar.gz (224 GB), train_mini.tar.gz or val.tar.gz by"
         " https://github.com/visipedia/inat_comp/tree/master/2021 and unpack them into one folder,"
         " inat2021, under --data-root."

@@ -15,7 +15,7 @@ from clipfg.types import ClassList, Manifest
 
 
 class Item(NamedTuple):
-    """A picture as the list files have it; `path` is below the root, with slashes."""
+    """An image as the list files have it; `path` is below the root, with slashes."""
 
     path: str
     split: str | None
@@ -39,7 +39,7 @@ def build(
     there = _present(root, {posixpath.dirname(item.path) for item in items})
     found = [item for item in items if item.path in there]
     if not found:
-        raise MissingError(f"Expected the pictures of {card.title} in {root}, found none.")
+        raise MissingError(f"Expected the images of {card.title} in {root}, found none.")
     columns: dict[str, list[Any]] = {
         "id": [item.path for item in found],
         "uri": [f"{root}/{item.path}" for item in found],
@@ -78,22 +78,22 @@ def subfolders(folder: Path) -> list[str]:
         return sorted(e.name for e in entries if e.is_dir() and not e.name.startswith("."))
 
 
-def pictures(folder: Path) -> list[str]:
-    """The names of the pictures in `folder`, sorted."""
+def images(folder: Path) -> list[str]:
+    """The names of the images in `folder`, sorted."""
     with os.scandir(folder) as entries:
         names = [entry.name for entry in entries]
     return sorted(n for n in names if os.path.splitext(n)[1].lower() in SUFFIXES)  # noqa: PTH122
 
 
 def expected_of(card: DatasetCard, items: Iterable[Item]) -> int:
-    """How many pictures the splits that occur should have: for data with no list of files."""
+    """How many images the splits that occur should have: for data with no list of files."""
     return sum(card.splits.get(split or "", 0) for split in {item.split for item in items})
 
 
 def draw_split(paths: Sequence[str], sizes: Mapping[str, int | None]) -> list[str]:
-    """A split for each of one class's pictures, for data that publishes none.
+    """A split for each of one class's images, for data that publishes none.
 
-    Pictures are ordered by the BLAKE2b hash of their paths, and the first `sizes` go to the first
+    Images are ordered by the BLAKE2b hash of their paths, and the first `sizes` go to the first
     split and so on; None takes the rest. The same names always give the same split, on every
     machine.
     """

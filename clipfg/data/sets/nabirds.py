@@ -1,8 +1,8 @@
 """NABirds v1 in its official layout (Van Horn et al., CVPR 2015).
 
 images/0295/<id>.jpg ...; images.txt, image_class_labels.txt, train_test_split.txt and
-bounding_boxes.txt are keyed by a picture's id, classes.txt by a class's, and hierarchy.txt has a
-class and its parent per line. Of the 1,011 nodes the 555 that pictures are labelled with are the
+bounding_boxes.txt are keyed by an image's id, classes.txt by a class's, and hierarchy.txt has a
+class and its parent per line. Of the 1,011 nodes the 555 that images are labelled with are the
 classes, in the order of their numbers; the others are the taxonomy.
 """
 
@@ -18,7 +18,7 @@ SPLITS = {"1": "train", "0": "test"}
 
 
 def read(root: Path | None) -> Manifest:
-    """The pictures that are on disk. Raises `DataError` for lists that do not fit each other."""
+    """The images that are on disk. Raises `DataError` for lists that do not fit each other."""
     assert root is not None
     files = dict(read_pairs(root / "images.txt"))
     numbers = dict(read_pairs(root / "image_class_labels.txt"))

@@ -1,6 +1,6 @@
 """Oxford-IIIT Pet in its official layout (Parkhi et al., CVPR 2012).
 
-images/Abyssinian_1.jpg ...; annotations/trainval.txt and test.txt hold a line per picture: a name,
+images/Abyssinian_1.jpg ...; annotations/trainval.txt and test.txt hold a line per image: a name,
 the class from 1 to 37 (alphabetical without regard to case), the species (1 cat, 2 dog) and a
 number within the species. The 3,680 of trainval are called "train" here.
 """
@@ -23,7 +23,7 @@ def class_list() -> ClassList:
 
 
 def read(root: Path | None) -> Manifest:
-    """The pictures that are on disk. Raises `DataError` for a line that is not as described."""
+    """The images that are on disk. Raises `DataError` for a line that is not as described."""
     assert root is not None
     items: list[Item] = []
     official: dict[int, str] = {}
@@ -51,7 +51,7 @@ CARD = DatasetCard(
     splits={"train": 3680, "test": 3669},
     default_split="test",
     url="https://www.robots.ox.ac.uk/~vgg/data/pets/",
-    licence="CC BY-SA 4.0; the pictures belong to their authors",
+    licence="CC BY-SA 4.0; the images belong to their authors",
     how_to_get=(
         "Run `clipfg datasets pull oxford-pets`, or get images.tar.gz and annotations.tar.gz from"
         " https://www.robots.ox.ac.uk/~vgg/data/pets/ and unpack both into one folder,"

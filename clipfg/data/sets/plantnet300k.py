@@ -10,7 +10,7 @@ from pathlib import Path
 
 from clipfg.data.readers import class_tables
 from clipfg.data.sets.catalogue import DatasetCard
-from clipfg.data.sets.layouts import Item, build, expected_of, pictures, read_json, subfolders
+from clipfg.data.sets.layouts import Item, build, expected_of, images, read_json, subfolders
 from clipfg.errors import DataError
 from clipfg.types import ClassList, Manifest
 
@@ -28,7 +28,7 @@ def species(official: str) -> str:
 
 
 def read(root: Path | None) -> Manifest:
-    """The pictures that are on disk. Raises `DataError` for a folder without a name."""
+    """The images that are on disk. Raises `DataError` for a folder without a name."""
     assert root is not None
     official = read_json(root / NAMES)
     if not isinstance(official, dict) or not all(isinstance(n, str) for n in official.values()):
@@ -41,7 +41,7 @@ def read(root: Path | None) -> Manifest:
         for folder in subfolders(root / place):
             if folder not in labels:
                 raise DataError(f"Expected a species of {NAMES} in {root / place}, got {folder!r}.")
-            for file in pictures(root / place / folder):
+            for file in images(root / place / folder):
                 items.append(Item(f"{place}/{folder}/{file}", split, labels[folder]))
     classes = _classes([official[number] for number in numbers])
     return build(CARD, root, items, classes, expected=expected_of(CARD, items))
@@ -65,7 +65,7 @@ CARD = DatasetCard(
     splits={"train": 243_916, "val": 31_118, "test": 31_112},
     default_split="test",
     url="https://zenodo.org/records/5645731",
-    licence="CC BY 4.0; each picture has its own author and licence",
+    licence="CC BY 4.0; each image has its own author and licence",
     how_to_get=(
         "Get plantnet_300K.zip (32 GB) from https://zenodo.org/records/5645731 and unpack it under"
         " --data-root."

@@ -1,9 +1,9 @@
 """NWPU-RESISC45 in its official layout (Cheng et al., Proc. IEEE 2017).
 
-NWPU-RESISC45/airplane/airplane_001.jpg ...: 700 aerial pictures of each class, 256 x 256. There is
+NWPU-RESISC45/airplane/airplane_001.jpg ...: 700 aerial images of each class, 256 x 256. There is
 no official split: that of Neumann et al. (arXiv 1911.06721) is read where its lists
 resisc45-train.txt, -val.txt and -test.txt lie in or beside the folder, else a split of the same
-sizes (60, 20 and 20 per cent) is drawn by the hash of the pictures' names.
+sizes (60, 20 and 20 per cent) is drawn by the hash of the images' names.
 """
 
 from pathlib import Path
@@ -15,7 +15,7 @@ from clipfg.data.sets.layouts import (
     build,
     draw_split,
     expected_of,
-    pictures,
+    images,
     read_lines,
     subfolders,
 )
@@ -35,7 +35,7 @@ def class_list() -> ClassList:
 
 
 def read(root: Path | None) -> Manifest:
-    """The pictures that are on disk. Raises `DataError` for a list with another class in it."""
+    """The images that are on disk. Raises `DataError` for a list with another class in it."""
     assert root is not None
     folders = [row["folder"] for row in class_tables.rows("resisc45")]
     for place in (root, root.parent):
@@ -46,7 +46,7 @@ def read(root: Path | None) -> Manifest:
     there = set(subfolders(root))
     items = []
     for label, folder in enumerate(folders):
-        files = pictures(root / folder) if folder in there else []
+        files = images(root / folder) if folder in there else []
         paths = [f"{folder}/{file}" for file in files]
         sizes = {"train": len(paths) * 3 // 5, "val": len(paths) // 5, "test": None}
         items += [Item(p, s, label) for p, s in zip(paths, draw_split(paths, sizes), strict=True)]
@@ -54,14 +54,14 @@ def read(root: Path | None) -> Manifest:
 
 
 def _listed(lists: dict[str, Path], folders: list[str]) -> list[Item]:
-    """Lines are names of pictures, "airplane_001.jpg"; the folder is the name up to its number."""
+    """Lines are names of images, "airplane_001.jpg"; the folder is the name up to its number."""
     labels = {folder: label for label, folder in enumerate(folders)}
     items = []
     for split, path in lists.items():
         for file in read_lines(path):
             folder = file.rpartition("_")[0]
             if folder not in labels:
-                raise DataError(f"Expected a picture of a RESISC45 class, got {file!r} in {path}.")
+                raise DataError(f"Expected an image of a RESISC45 class, got {file!r} in {path}.")
             items.append(Item(f"{folder}/{file}", split, labels[folder]))
     return items
 

@@ -42,7 +42,7 @@ def class_list() -> ClassList:
 
 
 def read(root: Path | None) -> Manifest:
-    """The pictures that are on disk, with their boxes as corners counted from 0."""
+    """The images that are on disk, with their boxes as corners counted from 0."""
     assert root is not None
     names = [str(n) for n in read_mat(root / "devkit/cars_meta.mat", "class_names")]
     test = root / "cars_test_annos_withlabels.mat"
@@ -78,7 +78,7 @@ CARD = DatasetCard(
     url="https://ai.stanford.edu/~jkrause/cars/car_dataset.html",
     licence="non-commercial research",
     how_to_get=(
-        "The publisher's links are dead. Get the pictures and the devkit from a mirror (Kaggle has"
+        "The publisher's links are dead. Get the images and the devkit from a mirror (Kaggle has"
         " several under the name Stanford Cars; https://www.kaggle.com/datasets) and lay them out"
         " as cars_train/, cars_test/, devkit/ and cars_test_annos_withlabels.mat in one folder,"
         " stanford_cars, under --data-root."

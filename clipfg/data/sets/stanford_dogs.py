@@ -1,7 +1,7 @@
 """Stanford Dogs in its official layout (Khosla et al., FGVC at CVPR 2011).
 
 Images/n02085620-Chihuahua/n02085620_10074.jpg ...; train_list.mat and test_list.mat hold
-`file_list` and `labels` from 1 to 120. The pictures are ImageNet's own training pictures, so a
+`file_list` and `labels` from 1 to 120. The images are ImageNet's own training images, so a
 model that was trained there has seen them. The groups above the breeds are WordNet's.
 """
 
@@ -20,7 +20,7 @@ def class_list() -> ClassList:
 
 
 def read(root: Path | None) -> Manifest:
-    """The pictures that are on disk. Raises `DataError` for lists that do not fit each other."""
+    """The images that are on disk. Raises `DataError` for lists that do not fit each other."""
     assert root is not None
     items: list[Item] = []
     folders: dict[int, str] = {}
@@ -59,7 +59,7 @@ CARD = DatasetCard(
     folders=("stanford-dogs", "stanford_dogs", "StanfordDogs", "dogs"),
     class_list=class_list,
     taxonomy="group > breed",
-    notes="The pictures are taken from ImageNet's training set.",
+    notes="The images are taken from ImageNet's training set.",
     downloads=(
         Download(
             "http://vision.stanford.edu/aditya86/ImageNetDogs/images.tar",

@@ -1,7 +1,7 @@
 """SUN397 in its official layout (Xiao et al., CVPR 2010).
 
 SUN397/a/abbey/sun_aaalbzqrimafwbiv.jpg ..., and beside it, from Partitions.zip, Training_01.txt and
-Testing_01.txt with a `/a/abbey/...` per line: 50 pictures of each class in each. The first of the
+Testing_01.txt with a `/a/abbey/...` per line: 50 images of each class in each. The first of the
 ten official partitions is read.
 """
 
@@ -23,7 +23,7 @@ def class_list() -> ClassList:
 
 
 def read(root: Path | None) -> Manifest:
-    """The pictures of partition 1 that are on disk."""
+    """The images of partition 1 that are on disk."""
     assert root is not None
     labels = {row["folder"]: label for label, row in enumerate(class_tables.rows("sun397"))}
     items = []
@@ -32,7 +32,7 @@ def read(root: Path | None) -> Manifest:
         for line in read_lines(path):
             scene = posixpath.dirname(line)
             if scene not in labels:
-                raise DataError(f"Expected a picture of a SUN397 scene, got {line!r} in {path}.")
+                raise DataError(f"Expected an image of a SUN397 scene, got {line!r} in {path}.")
             items.append(Item(f"{FOLDER}{line}", split, labels[scene]))
     return build(CARD, root, items, class_list())
 
@@ -45,7 +45,7 @@ CARD = DatasetCard(
     splits={"train": 19850, "test": 19850},
     default_split="test",
     url="https://vision.princeton.edu/projects/2010/SUN/",
-    licence="for research; the pictures belong to their authors",
+    licence="for research; the images belong to their authors",
     how_to_get=(
         "Run `clipfg datasets pull sun397` (39 GB), or get SUN397.tar.gz and Partitions.zip from"
         " https://vision.princeton.edu/projects/2010/SUN/ and unpack both into one folder, sun397,"

@@ -1,6 +1,6 @@
 """synthflora: 200 species of drawn flowers, for trying every method with no download.
 
-The pictures are drawn on demand from numbers alone: seven attributes in a taxonomy, natural
+The images are drawn on demand from numbers alone: seven attributes in a taxonomy, natural
 variation, light, blur, clutter and grass in front. Sixty species are "unseen": no model that is
 trained with `clipfg.training.florette.train` has met their combination of attributes.
 
@@ -28,7 +28,7 @@ from clipfg.types import COLUMNS, ClassList, Manifest
 __all__ = [
     "ATTRIBUTES",
     "GENERATOR_VERSION",
-    "PICTURE_SIZE",
+    "IMAGE_SIZE",
     "Flower",
     "Species",
     "Traits",
@@ -48,10 +48,10 @@ __all__ = [
 ]
 
 GENERATOR_VERSION = 1
-"""Grows whenever a change alters any picture; caches of features key on it."""
+"""Grows whenever a change alters any image; caches of features key on it."""
 
-PICTURE_SIZE = 96
-"""Side of the data set's pictures, in pixels."""
+IMAGE_SIZE = 96
+"""Side of the data set's images, in pixels."""
 
 _REACH = (-1.0, -1.0, 1.0, 1.0)  # pixels: outlines and the reduction reach over a part's polygon
 
@@ -61,10 +61,10 @@ def classes() -> ClassList:
     return class_list({s.name: descriptions(s.traits) for s in species()})
 
 
-def regions(flower: Flower, size: int = PICTURE_SIZE) -> list[dict[str, object]]:
-    """The parts in a picture of `size` pixels: `{"box": [x0, y0, x1, y1], "phrase": str}` each.
+def regions(flower: Flower, size: int = IMAGE_SIZE) -> list[dict[str, object]]:
+    """The parts in an image of `size` pixels: `{"box": [x0, y0, x1, y1], "phrase": str}` each.
 
-    In the order petals (the whole head), centre, leaves. Boxes are pixels, cut at the picture's
+    In the order petals (the whole head), centre, leaves. Boxes are pixels, cut at the image's
     edge; a part that shows less than half of its box is left out.
     """
     found: list[dict[str, object]] = []
@@ -82,10 +82,10 @@ def regions(flower: Flower, size: int = PICTURE_SIZE) -> list[dict[str, object]]
 
 
 def load(root: Path | None = None, *, seed: int = 0) -> Manifest:  # noqa: ARG001
-    """The data set: 16 train, 4 val and 10 test pictures of each of the 200 species.
+    """The data set: 16 train, 4 val and 10 test images of each of the 200 species.
 
     `domain` says "seen" or "unseen"; `caption` names every attribute; `with_regions` adds the part
-    boxes. `root` is not used: nothing is read from disk and no picture drawn.
+    boxes. `root` is not used: nothing is read from disk and no image drawn.
     """
     return _manifest(seed)
 
@@ -123,7 +123,7 @@ def with_regions(manifest: Manifest) -> Manifest:
 
 
 def load_free(n: int = 1000, *, seed: int = 0) -> Manifest:
-    """`n` pictures of free combinations: captions and regions, but no species and so no labels.
+    """`n` images of free combinations: captions and regions, but no species and so no labels.
 
     All values of an attribute are equally frequent here, so a swapped caption is as likely a
     sentence as the true one: the fair ground for retrieval and for hard negatives.
@@ -157,14 +157,14 @@ def locate(uri: str) -> Flower:
 
 
 def read(uri: str) -> bytes:
-    """Draw the picture of a uri: the bytes of an uncompressed PPM file (P6), which Pillow opens."""
+    """Draw the image of a uri: the bytes of an uncompressed PPM file (P6), which Pillow opens."""
     buffer = io.BytesIO()
-    draw(locate(uri), PICTURE_SIZE).save(buffer, format="PPM")
+    draw(locate(uri), IMAGE_SIZE).save(buffer, format="PPM")
     return buffer.getvalue()
 
 
 def export(folder: str | Path, n: int = 12, size: int = 256, seed: int = 0) -> list[Path]:
-    """Draw `n` test pictures of different species into `folder` as PNG files.
+    """Draw `n` test images of different species into `folder` as PNG files.
 
     Files are named after their species, such as `golden-eyed_spotted_coral_starwort.png`; seen
     and unseen species take turns. Returns the files. Raises `DataError` for an `n` outside
@@ -172,7 +172,7 @@ def export(folder: str | Path, n: int = 12, size: int = 256, seed: int = 0) -> l
     """
     table = species()
     if not 1 <= n <= len(table):
-        raise DataError(f"Expected 1 to {len(table)} pictures, got {n}.")
+        raise DataError(f"Expected 1 to {len(table)} images, got {n}.")
     target = Path(folder)
     target.mkdir(parents=True, exist_ok=True)
     order = np.random.default_rng([seed, 20]).permutation(len(table)).tolist()

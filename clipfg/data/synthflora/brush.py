@@ -1,4 +1,4 @@
-"""Polygons and lines in fractions of a picture's side."""
+"""Polygons and lines in fractions of an image's side."""
 
 import numpy as np
 from PIL import Image, ImageDraw
@@ -8,7 +8,7 @@ from clipfg.data.synthflora.shapes import Points
 
 
 class Brush:
-    """Polygons and lines in fractions of the picture's side on a Pillow image."""
+    """Polygons and lines in fractions of the image's side on a Pillow image."""
 
     def __init__(self, canvas: Image.Image) -> None:
         self._draw = ImageDraw.Draw(canvas)

@@ -51,7 +51,7 @@ def _paint_marking(brush: Brush, flower: Flower, frame: Frame, petal: Points, in
             (0.80, 0.45),
             (0.82, -0.4),
         )
-        # spots are round in the picture, not in the petal's stretched frame
+        # spots are round in the image, not in the petal's stretched frame
         along, width = (float(v) for v in np.linalg.norm(frame.matrix, axis=0))
         dot = 0.070 * size * np.array([1.0, min(along / max(width, 1e-6), 4.5)])
         for place in places:
@@ -141,9 +141,9 @@ def _paint_green(brush: Brush, flower: Flower, plant: Plant, green: Colour) -> N
 
 
 def draw(flower: Flower, size: int) -> Image.Image:
-    """Paint a flower as an RGB picture of `size` by `size` pixels.
+    """Paint a flower as an RGB image of `size` by `size` pixels.
 
-    The scene does not depend on the size: the same flower at 96 and at 512 pixels is one picture
+    The scene does not depend on the size: the same flower at 96 and at 512 pixels is one image
     at two resolutions (but for the camera's noise).
     """
     scenery = arrange(flower)

@@ -2,8 +2,8 @@
 
 `flower_at(seed, split, index)` is the whole data set: every flower follows from these three,
 alike in every process. What no caption says is drawn here too. A species' `Habit` (petal width,
-exact hue, size of the eye, ...) is shared by all its pictures, as in nature: it is what a few
-labelled pictures teach beyond the words. `Pose` varies from picture to picture.
+exact hue, size of the eye, ...) is shared by all its images, as in nature: it is what a few
+labelled images teach beyond the words. `Pose` varies from image to image.
 """
 
 from dataclasses import dataclass
@@ -15,13 +15,13 @@ from clipfg.data.synthflora.taxonomy import ATTRIBUTES, Traits, species, unseen_
 from clipfg.errors import DataError
 
 SPLITS: dict[str, int] = {"train": 16, "val": 4, "test": 10}
-"""Pictures of each species in every split of the manifest."""
+"""Images of each species in every split of the manifest."""
 
 FREE_SPLITS = ("free", "pretrain")
 """Splits without end and without labels: free combinations; and those mixed with seen species."""
 
 _STREAMS = {name: code for code, name in enumerate((*SPLITS, *FREE_SPLITS))}
-_NAMED_SHARE = 0.5  # of the pretraining pictures; the rest are free combinations
+_NAMED_SHARE = 0.5  # of the pretraining images; the rest are free combinations
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,14 +39,14 @@ class Habit:
 
 @dataclass(frozen=True, slots=True)
 class Pose:
-    """Where one flower stands in its picture; lengths are fractions of the picture's side."""
+    """Where one flower stands in its image; lengths are fractions of the image's side."""
 
     head: tuple[float, float]
     radius: float
     spin: float  # radians, of the petals about the eye
     tilt: float  # radians from facing the camera
     tilt_axis: float  # radians
-    foot: float  # x where the stem leaves the picture
+    foot: float  # x where the stem leaves the image
     leaf_heights: tuple[float, float]  # along the stem, 0 at the head, 1 at the foot
     leaf_angles: tuple[float, float]  # radians above the horizontal
     leaf_length: float
@@ -55,7 +55,7 @@ class Pose:
 
 @dataclass(frozen=True, slots=True)
 class Flower:
-    """All that a picture shows. `scenery` seeds background, light, clutter and occluders."""
+    """All that an image shows. `scenery` seeds background, light, clutter and occluders."""
 
     traits: Traits
     habit: Habit

@@ -1,6 +1,6 @@
 """Where every part of a posed flower lies, as polygons: ground truth for boxes and for drawing.
 
-Coordinates are fractions of the picture's side, x to the right and y down.
+Coordinates are fractions of the image's side, x to the right and y down.
 """
 
 import math
@@ -28,7 +28,7 @@ _CURVE = np.stack([(1 - _T) ** 2, 2 * _T * (1 - _T), _T**2], axis=1)  # a quadra
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """An affine map from a part's own frame (x along, y across, both in -1..1) to the picture."""
+    """An affine map from a part's own frame (x along, y across, both in -1..1) to the image."""
 
     matrix: Points  # [2, 2], columns: where the part's x and y axes go
     origin: Points  # [2]

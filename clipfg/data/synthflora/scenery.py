@@ -1,6 +1,6 @@
 """What surrounds a flower: background, light, occluders and the camera.
 
-`arrange` draws every number of the scene at once, so that nothing depends on the picture's size.
+`arrange` draws every number of the scene at once, so that nothing depends on the image's size.
 Backgrounds are painted tiny and enlarged: out of focus for free.
 """
 
@@ -73,12 +73,12 @@ class Scenery:
         if self.ladybird is not None:
             _paint_ladybird(brush, self.ladybird)
 
-    def expose(self, picture: Image.Image) -> Image.Image:
+    def expose(self, image: Image.Image) -> Image.Image:
         """Light, focus and noise of the camera."""
-        side = picture.width
+        side = image.width
         if self.blur * side > 0.2:
-            picture = picture.filter(ImageFilter.GaussianBlur(self.blur * side))
-        pixels = np.asarray(picture, dtype=np.float32)
+            image = image.filter(ImageFilter.GaussianBlur(self.blur * side))
+        pixels = np.asarray(image, dtype=np.float32)
         axis = np.linspace(-1, 1, side, dtype=np.float32)
         slope = np.cos(self.light_angle) * axis[None, :] + np.sin(self.light_angle) * axis[:, None]
         vignette = 1 - 0.10 * (axis[None, :] ** 2 + axis[:, None] ** 2)
@@ -86,7 +86,7 @@ class Scenery:
         tint = np.array([1 + self.warmth, 1.0, 1 - self.warmth], dtype=np.float32)
         rng = np.random.default_rng([*self.seed, 5])
         grain = rng.standard_normal((side, side, 1), dtype=np.float32) * self.noise
-        grain *= min(1.0, 96 / side)  # a larger picture comes from a better camera
+        grain *= min(1.0, 96 / side)  # a larger image comes from a better camera
         exposed = np.clip(pixels * light * tint + grain, 0, 255)
         return Image.fromarray(exposed.astype(np.uint8))
 

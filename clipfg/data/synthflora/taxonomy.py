@@ -62,7 +62,7 @@ class Traits:
 
 @dataclass(frozen=True, slots=True)
 class Species:
-    """A named combination of traits, and whether a model may be trained on its pictures."""
+    """A named combination of traits, and whether a model may be trained on its images."""
 
     name: str
     genus: str
@@ -144,7 +144,7 @@ def species() -> tuple[Species, ...]:
 
 @cache
 def unseen_traits() -> frozenset[Traits]:
-    """The combinations that no training picture may show."""
+    """The combinations that no training image may show."""
     return frozenset(s.traits for s in species() if not s.seen)
 
 

@@ -132,7 +132,7 @@ class OpenClipEncoder(CheckpointEncoder):
     def encode_images(
         self, pixels: UInt8[Tensor, "b 3 h w"], *, patches: bool = False
     ) -> ImageFeatures:
-        """Features of resized pictures; patch tokens for vision transformers."""
+        """Features of resized images; patch tokens for vision transformers."""
         inputs = self.preprocessing.normalise(pixels.to(self.device)).to(DTYPES[self.precision])
         towers: Any = self.model
         with torch.inference_mode():

@@ -43,7 +43,7 @@ class Architecture:
     lower
         Texts are lower-cased before the tokenizer, which in published checkpoints may fail to.
     naflex
-        The image tower takes patches in place of a picture.
+        The image tower takes patches in place of an image.
     """
 
     scoring: Scoring = "softmax"
@@ -122,7 +122,7 @@ class TransformersEncoder(CheckpointEncoder):
         settings = self.files.processor
         if not self.architecture.naflex:
             return preprocessing_of(settings)
-        # A square grid of as many patches as the processor would spend: every picture of a batch
+        # A square grid of as many patches as the processor would spend: every image of a batch
         # has one shape, at the price of the aspect ratio.
         patch = int(settings.get("patch_size", 16))
         side = int(int(settings.get("max_num_patches", 256)) ** 0.5) * patch
@@ -202,7 +202,7 @@ class TransformersEncoder(CheckpointEncoder):
     def encode_images(
         self, pixels: UInt8[Tensor, "b 3 h w"], *, patches: bool = False
     ) -> ImageFeatures:
-        """Features of resized pictures; patch tokens for vision transformers."""
+        """Features of resized images; patch tokens for vision transformers."""
         inputs = self.preprocessing.normalise(pixels.to(self.device)).to(DTYPES[self.precision])
         towers: Any = self.model
         with torch.inference_mode():

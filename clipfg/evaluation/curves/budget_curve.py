@@ -24,8 +24,8 @@ KIND = "budget-curve"
 SCHEMA = 1
 
 NOTES = (
-    "A picture is given the class of its nearest key, by cosine.",
-    "Intervals are 95 % over test pictures and, where a strategy draws, over its draws"
+    "An image is given the class of its nearest key, by cosine.",
+    "Intervals are 95 % over test images and, where a strategy draws, over its draws"
     " (Satterthwaite's t). Differences are paired; p values are of single t tests, and of many some"
     " come out below 0.05 by chance.",
 )
@@ -60,7 +60,7 @@ class BudgetCell:
 
 @dataclass(frozen=True)
 class BudgetCurve:
-    """Strategies by budgets, on one test set of `n` pictures and `classes` classes.
+    """Strategies by budgets, on one test set of `n` images and `classes` classes.
 
     `first` is the strategy that the others are compared with.
     """
@@ -137,8 +137,8 @@ class BudgetCurve:
         budgeted = [cell for cell in self.cells if cell.per_class is not None]
         best = max(budgeted, key=lambda cell: cell.top1.value)
         lead = (
-            f"{self.n:,} test pictures of {self.classes:,} classes; guessing scores"
-            f" {percent(1 / self.classes)}. No test picture has a say in any key."
+            f"{self.n:,} test images of {self.classes:,} classes; guessing scores"
+            f" {percent(1 / self.classes)}. No test image has a say in any key."
         )
         many = len({cell.strategy for cell in budgeted})
         keys = "key" if best.per_class == 1 else "keys"

@@ -17,26 +17,26 @@ KIND = "learning-curve"
 SCHEMA = 1
 
 INTERVALS = (
-    "Intervals are 95 % over both test pictures and draws of the support (Satterthwaite's t): what"
+    "Intervals are 95 % over both test images and draws of the support (Satterthwaite's t): what"
     " another test set and another draw would leave of the figure. With one draw they are over the"
-    " pictures alone."
+    " images alone."
 )
 PAIRED = (
-    "Differences are paired, on the same pictures and draws; p values are of single t tests, and"
+    "Differences are paired, on the same images and draws; p values are of single t tests, and"
     " of many some come out below 0.05 by chance."
 )
 
 
 @dataclass(frozen=True)
-class Cell:
+class LearningCurveCell:
     """One head at one number of shots.
 
     Attributes
     ----------
     head, shots
-        Names; `shots` is empty for what learns from no picture.
+        Names; `shots` is empty for what learns from no image.
     per_class
-        Pictures of a class that were learnt from, on average.
+        Images of a class that were learnt from, on average.
     top1
         The mean over draws and items, with the interval of `repeated.accuracy_over`.
     by_seed
@@ -48,7 +48,7 @@ class Cell:
     against
         This head less the first on the same items and draws; None for the first itself.
     transductive
-        It has looked at all unlabelled test pictures before naming any.
+        It has looked at all unlabelled test images before naming any.
     """
 
     head: str
@@ -74,7 +74,7 @@ class LearningCurve:
     Attributes
     ----------
     n, classes
-        Test pictures, and classes told apart.
+        Test images, and classes told apart.
     first
         The head that the others are compared with.
     cells
@@ -92,7 +92,7 @@ class LearningCurve:
     n: int
     classes: int
     first: str
-    cells: tuple[Cell, ...]
+    cells: tuple[LearningCurveCell, ...]
     estimated: str = ""
     context: Mapping[str, str] = field(default_factory=dict)
     remarks: Sequence[str] = ()
@@ -104,9 +104,9 @@ class LearningCurve:
         return tuple(dict.fromkeys(cell.shots for cell in self.cells if cell.shots))
 
     @property
-    def by_head(self) -> dict[str, dict[str, Cell]]:
+    def by_head(self) -> dict[str, dict[str, LearningCurveCell]]:
         """Cells by the head's label, then by shots."""
-        table: dict[str, dict[str, Cell]] = {}
+        table: dict[str, dict[str, LearningCurveCell]] = {}
         for cell in self.cells:
             table.setdefault(cell.label, {})[cell.shots] = cell
         return table
@@ -142,7 +142,7 @@ class LearningCurve:
         return rows
 
     def chart(self) -> Chart:
-        """Accuracy against shots; what learns from no picture is a level line."""
+        """Accuracy against shots; what learns from no image is a level line."""
         curves = []
         for label, by_shots in self.by_head.items():
             cells = [cell for cell in by_shots.values() if cell.shots]
@@ -151,7 +151,7 @@ class LearningCurve:
                 curves.append(Curve(label, tuple(map(_place, cells)), estimates))
             else:
                 curves.append(Curve(label, (), (by_shots[""].top1,), level=True))
-        labels = "pictures of each class to learn from", "right at the first guess"
+        labels = "images of each class to learn from", "right at the first guess"
         return accuracy_chart(self.context, *labels, curves)
 
     def to_json(self) -> dict[str, Any]:
@@ -163,7 +163,9 @@ class LearningCurve:
         """What `to_json` wrote. Raises `DataError` for anything else."""
         with reading(content, KIND, SCHEMA):
             own = {key: content[key] for key in cls.__dataclass_fields__ if key != "reliability"}
-            cells = tuple(Cell(**cell_fields(cell, "by_seed")) for cell in own.pop("cells"))
+            cells = tuple(
+                LearningCurveCell(**cell_fields(cell, "by_seed")) for cell in own.pop("cells")
+            )
             found = content.get("reliability")
             reliability = Reliability.from_json(found) if found else None
             own["remarks"] = tuple(own["remarks"])
@@ -183,5 +185,5 @@ class LearningCurve:
         yield from render(self)
 
 
-def _place(cell: Cell) -> float:
+def _place(cell: LearningCurveCell) -> float:
     return float(cell.shots) if cell.shots.isdecimal() else cell.per_class

@@ -3,7 +3,7 @@
 from html import escape
 
 from clipfg.evaluation.curves.cells import difference_cells
-from clipfg.evaluation.curves.learning_curve import Cell, LearningCurve
+from clipfg.evaluation.curves.learning_curve import LearningCurve, LearningCurveCell
 from clipfg.evaluation.reliability.page import sections
 from clipfg.evaluation.report.terminal import bounds, percent
 from clipfg.pages import html
@@ -13,8 +13,8 @@ def render_page(curve: LearningCurve) -> str:
     """The curve, a table of every figure, and what they mean."""
     title = " · ".join(value for value in curve.context.values() if value) or "learning curve"
     lead = (
-        f"{curve.n:,} test pictures of {curve.classes:,} classes; guessing scores"
-        f" {percent(1 / curve.classes)}. Every choice of a head was made on the pictures that it"
+        f"{curve.n:,} test images of {curve.classes:,} classes; guessing scores"
+        f" {percent(1 / curve.classes)}. Every choice of a head was made on the images that it"
         " learns from."
     )
     columns = ("head", "shots", "right", "95 % interval", "draws from to", "mean per class")
@@ -37,13 +37,13 @@ def _headline(curve: LearningCurve) -> str:
     return f"{percent(best.top1.value)} right with {best.label}, {_shots(best)}"
 
 
-def _shots(cell: Cell) -> str:
+def _shots(cell: LearningCurveCell) -> str:
     if not cell.shots:
-        return "no picture"
+        return "no image"
     return f"{cell.shots} {'shot' if cell.shots == '1' else 'shots'}"
 
 
-def _row(cell: Cell) -> str:
+def _row(cell: LearningCurveCell) -> str:
     cells = (
         f'<td class="n">{escape(_shots(cell))}</td>',
         f'<td class="n strong">{percent(cell.top1.value)}</td>',

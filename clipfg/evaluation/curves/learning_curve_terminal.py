@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from clipfg.evaluation.curves.cells import in_percent, star
-from clipfg.evaluation.curves.learning_curve import Cell, LearningCurve
+from clipfg.evaluation.curves.learning_curve import LearningCurve, LearningCurveCell
 from clipfg.evaluation.reliability import terminal as reliability_terminal
 from clipfg.evaluation.report.terminal import bounds
 
@@ -23,7 +23,7 @@ def render(curve: LearningCurve) -> Iterator[RenderableType]:
 
 def _parts(curve: LearningCurve) -> Iterator[RenderableType]:
     what = "  ·  ".join(value for value in curve.context.values() if value)
-    kind = "pictures" if curve.estimated else "test pictures"
+    kind = "images" if curve.estimated else "test images"
     size = f"{curve.n:,} {kind}, {curve.classes:,} classes; chance {100 / curve.classes:.1f}"
     yield Text.assemble((f"{what}\n", "bold"), (size, "dim"))
     yield _table(curve, ACCURACY, accuracy if len(curve.shots) > 1 else bounded)
@@ -35,7 +35,7 @@ def _parts(curve: LearningCurve) -> Iterator[RenderableType]:
         yield Group(*reliability_terminal.render(curve.reliability))
 
 
-def _table(curve: LearningCurve, title: str, show: Callable[[Cell], str]) -> Table:
+def _table(curve: LearningCurve, title: str, show: Callable[[LearningCurveCell], str]) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     table.add_column(title, header_style="dim", max_width=28)
     for shots in curve.shots:
@@ -50,23 +50,23 @@ def _table(curve: LearningCurve, title: str, show: Callable[[Cell], str]) -> Tab
     return table
 
 
-def accuracy(cell: Cell) -> str:
+def accuracy(cell: LearningCurveCell) -> str:
     """In per cent, with half the width of its interval."""
     return in_percent(cell.top1)
 
 
-def bounded(cell: Cell) -> str:
+def bounded(cell: LearningCurveCell) -> str:
     """In per cent, with its interval, where there is room for it."""
     return f"{100 * cell.top1.value:.1f} ({bounds(cell.top1)})"
 
 
-def difference(cell: Cell) -> str:
+def difference(cell: LearningCurveCell) -> str:
     """In points, with half the width of its interval; a star where it is unlikely to be chance."""
     if cell.against is None:
         return ""
     return in_percent(cell.against.estimate, "+") + star(cell.against)
 
 
-def seconds(cell: Cell) -> str:
+def seconds(cell: LearningCurveCell) -> str:
     """To fit once."""
     return f"{cell.seconds:.2f}" if cell.seconds < 10 else f"{cell.seconds:.0f}"

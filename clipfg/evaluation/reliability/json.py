@@ -3,7 +3,12 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from clipfg.evaluation.reliability.reliability import Answering, Probabilities, Sets, Strangers
+from clipfg.evaluation.reliability.reliability import (
+    CalibrationResult,
+    OODResult,
+    PredictionSetResult,
+    SelectiveResult,
+)
 from clipfg.evaluation.report.report import LevelRow
 from clipfg.evaluation.report.rolled_up import RolledUp
 from clipfg.evaluation.statistics.severity import Severity
@@ -15,11 +20,11 @@ _ESTIMATES = ("answered", "wrong", "coverage", "called_unknown", "mean", "right"
 def parse(content: Mapping[str, Any]) -> dict[str, Any]:
     """The arguments of `Reliability`."""
     kinds: dict[str, Callable[..., Any]] = {
-        "raw": Probabilities,
-        "calibrated": Probabilities,
-        "answering": Answering,
-        "sets": Sets,
-        "strangers": Strangers,
+        "raw": CalibrationResult,
+        "calibrated": CalibrationResult,
+        "answering": SelectiveResult,
+        "sets": PredictionSetResult,
+        "ood": OODResult,
         "rolled_up": RolledUp,
         "severity": Severity,
     }
@@ -28,10 +33,10 @@ def parse(content: Mapping[str, Any]) -> dict[str, Any]:
         own[key] = kind(**_estimates(own[key])) if own[key] is not None else None
     if own["sets"] is not None:
         rows = tuple(tuple(row) for row in content["sets"]["by_class"])
-        own["sets"] = Sets(**_estimates(content["sets"]) | {"by_class": rows})
+        own["sets"] = PredictionSetResult(**_estimates(content["sets"]) | {"by_class": rows})
     own["risk"] = tuple(tuple(point) for point in own["risk"])
     own["by_level"] = tuple(LevelRow(**_estimates(row)) for row in own["by_level"])
-    own["promises"] = tuple(own["promises"])
+    own["guarantees"] = tuple(own["guarantees"])
     return own
 
 

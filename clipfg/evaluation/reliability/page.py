@@ -1,9 +1,9 @@
-"""Whether promises held, as sections of an HTML page."""
+"""Whether guarantees held, as sections of an HTML page."""
 
 from collections.abc import Iterator
 from html import escape
 
-from clipfg.evaluation.reliability.reliability import Reliability, Sets
+from clipfg.evaluation.reliability.reliability import PredictionSetResult, Reliability
 from clipfg.evaluation.reliability.terminal import COLUMNS, notes, rows
 from clipfg.evaluation.report.terminal import percent
 from clipfg.pages import html
@@ -23,15 +23,15 @@ def sections(found: Reliability) -> Iterator[str]:
     yield html.section("How far to trust it", f"<p>{escape(what)}</p>{alarm}{table}{said}")
     yield html.section("Risk and coverage", found.chart().to_svg())
     if found.sets is not None:
-        yield html.section("Sets, class by class", _by_class(found.sets))
+        yield html.section("PredictionSetResult, class by class", _by_class(found.sets))
 
 
-def _by_class(sets: Sets) -> str:
+def _by_class(sets: PredictionSetResult) -> str:
     ordered = sorted(sets.by_class, key=lambda row: (row[2], -row[1], row[0]))
     cells = [
         f'<th scope="row">{escape(name)}</th><td class="n">{n:,}</td>'
         f'<td class="n strong">{percent(share)}</td>'
         for name, n, share in ordered
     ]
-    table = html.table(("class", "pictures", "true class in the set"), cells)
+    table = html.table(("class", "images", "true class in the set"), cells)
     return f"<details><summary>{len(ordered):,} classes, lowest first</summary>{table}</details>"

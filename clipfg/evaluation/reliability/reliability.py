@@ -1,4 +1,4 @@
-"""Whether promises held: probabilities, abstention, sets and unknowns of a head on a test set."""
+"""Whether guarantees held on a test set: calibration, abstention, prediction sets, OOD flags."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -27,11 +27,11 @@ if TYPE_CHECKING:
 POINTS = 50
 """Of the risk-coverage curve that are kept."""
 FEWEST = 10
-"""Test pictures from which a class's own coverage is worth a word."""
+"""Test images from which a class's own coverage is worth a word."""
 
 
 @dataclass(frozen=True)
-class Probabilities:
+class CalibrationResult:
     """Mean NLL in nats and calibration error of one scaling of the logits."""
 
     nll: float
@@ -39,8 +39,8 @@ class Probabilities:
 
 
 @dataclass(frozen=True)
-class Answering:
-    """Answers under a threshold: the share of pictures answered, and of those the share wrong.
+class SelectiveResult:
+    """Answers under a threshold: the share of images answered, and of those the share wrong.
 
     `wrong` is None where nothing is answered.
     """
@@ -51,7 +51,7 @@ class Answering:
 
 
 @dataclass(frozen=True)
-class Sets:
+class PredictionSetResult:
     """Prediction sets at a level.
 
     Attributes
@@ -59,11 +59,11 @@ class Sets:
     level, each_class
         What was asked.
     coverage
-        The share of pictures whose true class is in the set.
+        The share of images whose true class is in the set.
     mean_size, single, empty
         Classes in a set; the shares of sets of one class and of none.
     by_class
-        Each class's name, pictures and coverage.
+        Each class's name, images and coverage.
     """
 
     level: float
@@ -76,24 +76,24 @@ class Sets:
 
     @property
     def lowest(self) -> tuple[str, int, float] | None:
-        """The class with the lowest coverage among those with `FEWEST` pictures or more."""
+        """The class with the lowest coverage among those with `FEWEST` images or more."""
         counted = [row for row in self.by_class if row[1] >= FEWEST]
         return min(counted, key=lambda row: row[2]) if counted else None
 
 
 @dataclass(frozen=True)
-class Strangers:
-    """Telling pictures of no class.
+class OODResult:
+    """Telling images of no class.
 
     Attributes
     ----------
     score
         What tells them.
     auroc_support, auroc
-        On held-out pictures of the support and on the test pictures, each the mean over heads that
+        On held-out images of the support and on the test images, each the mean over heads that
         have not learnt a group of classes; None where the test set could not tell.
     called_unknown
-        The share of test pictures, all of known classes, that are called unknown.
+        The share of test images, all of known classes, that are called unknown.
     """
 
     score: str
@@ -104,12 +104,12 @@ class Strangers:
 
 @dataclass(frozen=True)
 class Reliability:
-    """One head's confidence, measured on `n` test pictures that nothing has seen.
+    """One head's confidence, measured on `n` test images that nothing has seen.
 
     Attributes
     ----------
     head, learnt_from, calibrated_on
-        Which head, and the pictures behind it, in words.
+        Which head, and the images behind it, in words.
     raw, calibrated
         Probabilities before and after scaling.
     aurc
@@ -121,8 +121,8 @@ class Reliability:
         What was asked.
     by_level, severity
         Where the classes have a taxonomy.
-    promises
-        What was promised, a sentence each.
+    guarantees
+        What was guaranteed, a sentence each.
     """
 
     head: str
@@ -130,40 +130,42 @@ class Reliability:
     calibrated_on: str
     n: int
     accuracy: float
-    raw: Probabilities
-    calibrated: Probabilities
+    raw: CalibrationResult
+    calibrated: CalibrationResult
     aurc: float
     risk: tuple[tuple[float, float], ...]
-    answering: Answering | None = None
-    sets: Sets | None = None
-    strangers: Strangers | None = None
+    answering: SelectiveResult | None = None
+    sets: PredictionSetResult | None = None
+    ood: OODResult | None = None
     rolled_up: RolledUp | None = None
     by_level: tuple[LevelRow, ...] = ()
     severity: Severity | None = None
-    promises: tuple[str, ...] = ()
+    guarantees: tuple[str, ...] = ()
 
     @property
     def broken(self) -> tuple[str, ...]:
-        """The promises that the test pictures contradict, beyond what chance explains."""
+        """The guarantees that the test images contradict, beyond what chance explains."""
         found = []
         wrong = self.answering.wrong if self.answering else None
         if self.answering is not None and wrong is not None and wrong.low > self.answering.target:
             target = self.answering.target
             found.append(
-                f"{wrong.value:.1%} of answers were wrong (promised: at most {target:.0%})"
+                f"{wrong.value:.1%} of answers were wrong (guaranteed: at most {target:.0%})"
             )
         if self.sets is not None and self.sets.coverage.high < self.sets.level:
             held, level = self.sets.coverage.value, self.sets.level
-            found.append(f"sets held {held:.1%} of true classes (promised: {level:.0%})")
-        if self.strangers is not None and self.strangers.called_unknown.low > FALSE_ALARMS:
-            called = self.strangers.called_unknown.value
-            found.append(f"{called:.1%} were called unknown (promised: at most {FALSE_ALARMS:.0%})")
+            found.append(f"sets held {held:.1%} of true classes (guaranteed: {level:.0%})")
+        if self.ood is not None and self.ood.called_unknown.low > FALSE_ALARMS:
+            called = self.ood.called_unknown.value
+            found.append(
+                f"{called:.1%} were called unknown (guaranteed: at most {FALSE_ALARMS:.0%})"
+            )
         if not found:
             return ()
         return (
-            f"BROKEN on the test pictures: {'; '.join(found)}. What confidence was learnt from"
+            f"BROKEN on the test images: {'; '.join(found)}. What confidence was learnt from"
             f" ({self.calibrated_on}) is not like them; the encoder may know it already, or it was"
-            " taken elsewhere. Calibrate on pictures like those to come: --calibration SPLIT.",
+            " taken elsewhere. Calibrate on images like those to come: --calibration SPLIT.",
         )
 
     def chart(self) -> Chart:
@@ -180,8 +182,8 @@ class Reliability:
             line = (Estimate(target, target, target),)
             curves.append(Curve(f"asked: {target:.0%}", (), line, level=True))
         return Chart(
-            title="Error among answered pictures, the surest answered first",
-            x_label="pictures answered (%)",
+            title="Error among answered images, the surest answered first",
+            x_label="images answered (%)",
             y_label="wrong among them",
             curves=tuple(curves),
         )
@@ -206,10 +208,10 @@ class Reliability:
         yield from render(self)
 
 
-def probabilities(logits: Float[Tensor, "n c"], labels: Int[Tensor, " n"]) -> Probabilities:
+def probabilities(logits: Float[Tensor, "n c"], labels: Int[Tensor, " n"]) -> CalibrationResult:
     """NLL and calibration error of logits."""
     certainty, hits = certainty_and_hits(logits, labels)
-    return Probabilities(
+    return CalibrationResult(
         nll=float(negative_log_likelihood(logits, labels).mean()),
         ece=float(expected_calibration_error(certainty, hits)),
     )
@@ -218,7 +220,7 @@ def probabilities(logits: Float[Tensor, "n c"], labels: Int[Tensor, " n"]) -> Pr
 def certainty_and_hits(
     logits: Float[Tensor, "n c"], labels: Int[Tensor, " n"]
 ) -> tuple[Float[Tensor, " n"], Bool[Tensor, " n"]]:
-    """The largest probability of each picture, and whether its class is the true one."""
+    """The largest probability of each image, and whether its class is the true one."""
     certainty = logits.float().softmax(dim=1).amax(dim=1)
     return certainty, top_classes(logits, 1)[:, 0] == labels
 
@@ -228,7 +230,7 @@ def risk_points(
 ) -> tuple[float, tuple[tuple[float, float], ...]]:
     """The area under the risk-coverage curve, and at most `POINTS` points of it."""
     curve = risk_coverage(certainty, hits)
-    # The surest few say little: the curve begins at its tenth picture.
+    # The surest few say little: the curve begins at its tenth image.
     first = min(int((curve.coverage * len(hits) < 10).sum()), len(curve.coverage) - 1)
     every = torch.linspace(first, len(curve.coverage) - 1, min(POINTS, len(curve.coverage) - first))
     places = every.round().long()
@@ -236,11 +238,13 @@ def risk_points(
     return aurc(certainty, hits), tuple(points)
 
 
-def answering(target: float, answered: Bool[Tensor, " n"], hits: Bool[Tensor, " n"]) -> Answering:
-    """How many pictures are answered, and how many of those wrongly."""
+def answering(
+    target: float, answered: Bool[Tensor, " n"], hits: Bool[Tensor, " n"]
+) -> SelectiveResult:
+    """How many images are answered, and how many of those wrongly."""
     count, wrong = int(answered.sum()), int((answered & ~hits).sum())
     share = proportion(wrong, count) if count else None
-    return Answering(target, proportion(count, len(hits)), share)
+    return SelectiveResult(target, proportion(count, len(hits)), share)
 
 
 def sets_of(
@@ -249,13 +253,13 @@ def sets_of(
     names: tuple[str, ...],
     level: float,
     each_class: bool,
-) -> Sets:
+) -> PredictionSetResult:
     """Coverage and size of prediction sets."""
     covered = inside.gather(1, labels[:, None])[:, 0].numpy()
     sizes = inside.sum(dim=1)
     counts = np.bincount(labels.numpy(), minlength=len(names))
     caught = np.bincount(labels.numpy(), weights=covered, minlength=len(names))
-    return Sets(
+    return PredictionSetResult(
         level=level,
         each_class=each_class,
         coverage=proportion(int(covered.sum()), len(covered)),

@@ -1,4 +1,4 @@
-"""Whether promises held, as rows: what was asked, what came out; for a terminal and a page."""
+"""Whether guarantees held, as rows: what was asked, what came out; for a terminal and a page."""
 
 from collections.abc import Iterator
 
@@ -14,11 +14,11 @@ from clipfg.types import Estimate
 
 Row = tuple[str, str, str, str]
 """What, asked, value, interval."""
-COLUMNS = ("on the test pictures", "asked", "came out", "95 % interval")
+COLUMNS = ("on the test images", "asked", "came out", "95 % interval")
 
 
 def render(found: Reliability) -> Iterator[RenderableType]:
-    """A table of what was asked and what came out, and the promises."""
+    """A table of what was asked and what came out, and the guarantees."""
     what = f"{found.head}, learnt from {found.learnt_from}, calibrated on {found.calibrated_on}"
     yield Text(what, style="bold")
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
@@ -53,12 +53,12 @@ def rows(found: Reliability) -> Iterator[Row]:
         yield "sets of one class", "", percent(sets.single), ""
         if sets.empty:
             yield "empty sets", "", percent(sets.empty), ""
-    if strangers := found.strangers:
-        called = strangers.called_unknown
-        yield _row("known pictures called unknown", f"≤ {percent(FALSE_ALARMS)}", called)
-        yield "AUROC, classes left out of the support", "", f"{strangers.auroc_support:.3f}", ""
-        if strangers.auroc is not None:
-            yield "AUROC, the same among test pictures", "", f"{strangers.auroc:.3f}", ""
+    if ood := found.ood:
+        called = ood.called_unknown
+        yield _row("known images called unknown", f"≤ {percent(FALSE_ALARMS)}", called)
+        yield "AUROC, classes left out of the support", "", f"{ood.auroc_support:.3f}", ""
+        if ood.auroc is not None:
+            yield "AUROC, the same among test images", "", f"{ood.auroc:.3f}", ""
     for level in found.by_level:
         yield _row(f"right {level.title}", "", level.accuracy)
 
@@ -68,12 +68,12 @@ def _row(name: str, asked: str, estimate: Estimate) -> Row:
 
 
 def notes(found: Reliability) -> Iterator[str]:
-    """What was promised, and what takes a sentence."""
-    yield from found.promises
+    """What was guaranteed, and what takes a sentence."""
+    yield from found.guarantees
     if found.severity is not None:
         yield severity_note(found.severity) + "."
     if found.rolled_up is not None:
         yield rolled_up_note(found.rolled_up) + "."
     if found.sets is not None and found.sets.lowest is not None:
         name, n, _ = found.sets.lowest
-        yield f"Lowest of a class with {FEWEST} test pictures or more: {name} ({n} pictures)."
+        yield f"Lowest of a class with {FEWEST} test images or more: {name} ({n} images)."

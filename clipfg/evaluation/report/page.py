@@ -15,7 +15,7 @@ CONFUSIONS_SHOWN = 20
 
 
 @dataclass(frozen=True)
-class Picture:
+class PredictedImage:
     """A thumbnail for the page: the bytes of a JPEG, PNG or WebP, and what was said of it.
 
     `label` is None where the class is not known; `probability` lies between 0 and 1.
@@ -27,14 +27,14 @@ class Picture:
     label: str | None = None
 
 
-def render_page(report: Report, pictures: Sequence[Picture] = ()) -> str:
-    """The page's text. Raises `DataError` for a picture in another format."""
+def render_page(report: Report, images: Sequence[PredictedImage] = ()) -> str:
+    """The page's text. Raises `DataError` for an image in another format."""
     title = " · ".join(value for value in report.context.values() if value) or "clipfg report"
     sections = [
         _header(report),
         _headline(report),
         _groups(report),
-        _pictures(pictures),
+        _images(images),
         _confusions(report),
         _classes(report),
         _footer(report),
@@ -56,7 +56,7 @@ def _header(report: Report) -> str:
     return f"""<header>
 <p class="kicker">clipfg report</p>
 {caveat}<h1>{percent(top1.value)} <small>right at the first guess{mark}</small></h1>
-<p class="lead">95 % interval {bounds(top1)} %, on {report.n:,} pictures of
+<p class="lead">95 % interval {bounds(top1)} %, on {report.n:,} images of
 {report.classes - len(report.absent):,} classes, told apart among {report.classes:,}.
 Guessing scores {percent(report.chance)}; always naming the commonest class
 {percent(report.majority)}.</p>
@@ -107,7 +107,7 @@ def _groups(report: Report) -> str:
     ]
     if not rows:
         return ""
-    columns = ("", "pictures", "classes", "right", "95 % interval", "chance marked")
+    columns = ("", "images", "classes", "right", "95 % interval", "chance marked")
     return section("By domain and by group", table(columns, rows))
 
 
@@ -119,23 +119,23 @@ def _group(name: str, n: int, classes: int, estimate: Estimate, chance: float) -
     )
 
 
-def _pictures(pictures: Sequence[Picture]) -> str:
-    if not pictures:
+def _images(images: Sequence[PredictedImage]) -> str:
+    if not images:
         return ""
     return section(
-        "Mistakes, the surest first", f'<div class="grid">{"".join(map(_figure, pictures))}</div>'
+        "Mistakes, the surest first", f'<div class="grid">{"".join(map(_figure, images))}</div>'
     )
 
 
-def _figure(picture: Picture) -> str:
-    source = image_source(picture.data)
-    verdict = "unknown" if picture.label is None else "wrong"
-    if picture.label == picture.prediction:
+def _figure(image: PredictedImage) -> str:
+    source = image_source(image.data)
+    verdict = "unknown" if image.label is None else "wrong"
+    if image.label == image.prediction:
         verdict = "right"
-    truth = f"<span>is {escape(picture.label or '')}</span>" if verdict == "wrong" else ""
+    truth = f"<span>is {escape(image.label or '')}</span>" if verdict == "wrong" else ""
     return (
-        f'<figure class="{verdict}"><img src="{source}" alt="{escape(picture.label or "")}">'
-        f"<figcaption><b>{escape(picture.prediction)}</b> {percent(picture.probability, 0)}"
+        f'<figure class="{verdict}"><img src="{source}" alt="{escape(image.label or "")}">'
+        f"<figcaption><b>{escape(image.prediction)}</b> {percent(image.probability, 0)}"
         f"{truth}</figcaption></figure>"
     )
 
@@ -149,7 +149,7 @@ def _confusions(report: Report) -> str:
         f"<td>{escape(pair.ancestor or '')}</td>"
         for pair in report.confusions[:CONFUSIONS_SHOWN]
     ]
-    columns = ["most confused", "taken for", "times", "share of its pictures", "both belong to"]
+    columns = ["most confused", "taken for", "times", "share of its images", "both belong to"]
     return section("What is mistaken for what", table(columns, rows))
 
 
@@ -158,7 +158,7 @@ def _classes(report: Report) -> str:
         report.per_class,
         key=lambda row: (row.accuracy is None, row.accuracy or 0.0, -row.n, row.name),
     )
-    columns = ("class", "pictures", "right", "in top 5", "precision", "F1", "")
+    columns = ("class", "images", "right", "in top 5", "precision", "F1", "")
     listed = table(columns, map(_class_row, ranked))
     return section(
         "Every class, the hardest first",
@@ -201,7 +201,7 @@ def _profile(ranked: Sequence[ClassRow]) -> str:
 
 def _footer(report: Report) -> str:
     remarks = [
-        f"Intervals: percentiles of {RESAMPLES:,} bootstrap draws of the pictures, each shifted by"
+        f"Intervals: percentiles of {RESAMPLES:,} bootstrap draws of the images, each shifted by"
         " its mean difference from the number reported.",
         f"NLL (in nats) and calibration error ({ECE_BINS} equal bins) are of the softmax over"
         " the classes.",

@@ -13,7 +13,7 @@ from clipfg.types import Estimate
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderableType
 
-    from clipfg.evaluation.report.page import Picture
+    from clipfg.evaluation.report.page import PredictedImage
 
 SCHEMA = 1
 
@@ -121,7 +121,7 @@ class Report:
     context
         What was run (model, data, prompts ...), shown above the numbers.
     transductive
-        What has looked at all unlabelled pictures of the test pool before naming any, or nothing.
+        What has looked at all unlabelled images of the test pool before naming any, or nothing.
         Every number is then marked so, wherever it is shown.
     remarks
         What a reader must know besides, a sentence each.
@@ -211,11 +211,11 @@ class Report:
         except (KeyError, TypeError, ValueError) as error:
             raise DataError(f"The report is damaged: {error} is missing or wrong.") from None
 
-    def to_html(self, pictures: Sequence["Picture"] = ()) -> str:
+    def to_html(self, images: Sequence["PredictedImage"] = ()) -> str:
         """One page with nothing outside it; see `clipfg.evaluation.report.page`."""
         from clipfg.evaluation.report.page import render_page
 
-        return render_page(self, pictures)
+        return render_page(self, images)
 
     def __rich_console__(
         self, console: "Console", options: "ConsoleOptions"

@@ -12,14 +12,14 @@ from clipfg.types import ClassList, Estimate
 
 @dataclass(frozen=True)
 class RolledUp:
-    """Answers at a level of probability, on `n` labelled pictures.
+    """Answers at a level of probability, on `n` labelled images.
 
     Attributes
     ----------
     level
         The probability that an answer must have.
     at_class, at_group
-        Shares of pictures answered with a class, and with a group; the others have no answer.
+        Shares of images answered with a class, and with a group; the others have no answer.
     right
         The share of answers that are the true class or a group above it; None without answers.
     """

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from clipfg.evaluation.report.report import SCHEMA, Report
 from clipfg.evaluation.report.terminal import bounds, percent
-from clipfg.evaluation.statistics.paired import Comparison, compare
+from clipfg.evaluation.statistics.paired import PairedComparison, compare
 
 
 @dataclass(frozen=True)
@@ -16,7 +16,7 @@ class SideBySide:
     """Reports by name, and the paired comparison of each but the first with the first."""
 
     reports: Mapping[str, Report]
-    against_first: Mapping[str, Comparison]
+    against_first: Mapping[str, PairedComparison]
 
     def rows(self) -> list[dict[str, Any]]:
         """A row for each: top-1 with its interval, and the paired difference with its p value."""
@@ -86,13 +86,13 @@ def side_by_side(
     return SideBySide(remarked, against)
 
 
-def _remark(first: str, paired: Comparison) -> str:
+def _remark(first: str, paired: PairedComparison) -> str:
     return (
-        f"Top-1 against {first} on the same pictures: {_points(paired)}, McNemar's exact p ="
+        f"Top-1 against {first} on the same images: {_points(paired)}, McNemar's exact p ="
         f" {paired.p_value:.2g}"
     )
 
 
-def _points(paired: Comparison) -> str:
+def _points(paired: PairedComparison) -> str:
     gain = paired.difference
     return f"{100 * gain.value:+.1f} points ({100 * gain.low:+.1f} to {100 * gain.high:+.1f})"

@@ -38,7 +38,7 @@ def _parts(report: Report, roomy: bool, rows: int) -> Iterator[RenderableType]:
 def _heading(report: Report) -> Text:
     what = "  ·  ".join(value for value in report.context.values() if value)
     size = (
-        f"{report.n:,} pictures, {report.classes:,} classes; chance {percent(report.chance)},"
+        f"{report.n:,} images, {report.classes:,} classes; chance {percent(report.chance)},"
         f" the commonest class {percent(report.majority)}"
     )
     caveat = f"{report.caveat}\n" if report.caveat else ""
@@ -94,7 +94,7 @@ def _bar(estimate: Estimate, chance: float | None) -> Text:
 
 
 def _groups(report: Report, roomy: bool) -> Table:
-    counts = ("pictures", "classes") if roomy else ()
+    counts = ("images", "classes") if roomy else ()
     table = _table("by domain and group", *counts, "right", "95 % interval", "chance")
     rows = [(row.name, row.n, row.classes, row.top1, report.chance) for row in report.by_domain] + [
         (f"right {row.title}", row.n, row.groups, row.accuracy, row.chance)
@@ -111,7 +111,7 @@ def _groups(report: Report, roomy: bool) -> Table:
 def _hardest(report: Report, roomy: bool, rows: int) -> Table:
     top5 = roomy and "top5" in report.shown_metrics
     more = (("in top 5",) if top5 else ()) + (("precision",) if roomy else ())
-    table = _table("hardest classes", "pictures", "right", *more)
+    table = _table("hardest classes", "images", "right", *more)
     for row in report.worst(rows):
         if row.accuracy is None or row.accuracy == 1:
             continue
@@ -136,7 +136,7 @@ def notes(report: Report, names: int = 3) -> Iterator[str]:
         listed = ", ".join(absent[:names]) + (", ..." if len(absent) > names else "")
         one = len(absent) == 1
         yield (
-            f"{len(absent):,} {'class has' if one else 'classes have'} no picture here and"
+            f"{len(absent):,} {'class has' if one else 'classes have'} no image here and"
             f" {'enters' if one else 'enter'} no mean: {listed}"
         )
     if report.severity is not None:
@@ -147,7 +147,7 @@ def notes(report: Report, names: int = 3) -> Iterator[str]:
     if count := report.unlabelled:
         one = count == 1
         yield (
-            f"{count:,} {'picture' if one else 'pictures'} without a label"
+            f"{count:,} {'image' if one else 'images'} without a label"
             f" {'is' if one else 'are'} not counted"
         )
 
@@ -176,7 +176,7 @@ def rolled_up_note(rolled: RolledUp) -> str:
     """What answers that may be groups came to, in a sentence."""
     none = max(1 - rolled.at_class - rolled.at_group, 0.0)
     shares = (
-        f"Rolled up until {percent(rolled.level, 0)} likely: {percent(rolled.at_class)} of pictures"
+        f"Rolled up until {percent(rolled.level, 0)} likely: {percent(rolled.at_class)} of images"
         f" are answered with a class, {percent(rolled.at_group)} with a group, {percent(none)} not"
     )
     if rolled.right is None:

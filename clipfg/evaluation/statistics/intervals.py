@@ -7,7 +7,7 @@ weight per item (how often it was drawn), so that all metrics are weighted sums 
 Decisions:
 
 - All metrics share their draws. The macro metrics average over the classes that a draw contains;
-  drawing within each class instead would give a class with a single picture no spread at all,
+  drawing within each class instead would give a class with a single image no spread at all,
   and too narrow an interval.
 - Resampling shifts metrics that are not linear in the items: ECE up, macro F1 down. The mean
   shift is taken off, so that an interval shows the spread around the number that is reported.

@@ -12,7 +12,7 @@ from clipfg.types import Estimate
 
 
 @dataclass(frozen=True)
-class Comparison:
+class PairedComparison:
     """The second's accuracy less the first's, on the same `n` items.
 
     Attributes
@@ -34,7 +34,7 @@ class Comparison:
 
 def compare(
     first: NDArray[Any], second: NDArray[Any], seed: int = 0, resamples: int = RESAMPLES
-) -> Comparison:
+) -> PairedComparison:
     """Compare two columns of hits `[n]` (`Outcomes.hits`), item by item.
 
     Only items on which the two differ say anything. A draw of all items holds multinomial counts
@@ -60,4 +60,4 @@ def compare(
     differing = only_first + only_second
     p_value = float(binomtest(only_second, differing).pvalue) if differing else 1.0
     estimate = Estimate(value, max(low, -1.0), min(high, 1.0))
-    return Comparison(n, estimate, only_first, only_second, p_value)
+    return PairedComparison(n, estimate, only_first, only_second, p_value)

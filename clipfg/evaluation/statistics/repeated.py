@@ -7,7 +7,7 @@ reasons, the items that happen to be in the test set and the supports that happe
 
 Both hold a share of the interaction, so V errs on the wide side. Bounds take Student's t with
 Satterthwaite's degrees of freedom; with three seeds that differ much these are few, and the
-interval is as wide as so few seeds deserve. A bootstrap of the items alone would promise that a
+interval is as wide as so few seeds deserve. A bootstrap of the items alone would guarantee that a
 new draw of the support scores the same.
 
 Source: Searle, Casella and McCulloch 1992, Variance Components, section 4.5; Satterthwaite 1946,

@@ -19,7 +19,7 @@ class Severity:
     Attributes
     ----------
     mistakes
-        How many pictures were named wrongly.
+        How many images were named wrongly.
     mean
         Over mistakes, from 1 (siblings) to `most` (nothing in common). Lower is better; a
         classifier that makes fewer but worse mistakes scores higher.

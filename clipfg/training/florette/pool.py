@@ -1,4 +1,4 @@
-"""Draw florette's training pictures once, with several processes, into plain arrays."""
+"""Draw florette's training images once, with several processes, into plain arrays."""
 
 from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor
@@ -10,63 +10,63 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from clipfg.data.synthflora import PICTURE_SIZE, draw, flower_at
+from clipfg.data.synthflora import IMAGE_SIZE, draw, flower_at
 from clipfg.data.synthflora.plant import grow
 from clipfg.data.synthflora.taxonomy import ATTRIBUTES, Traits
 
 PARTS = ("petals", "eye", "leaf", "leaf")
 """The parts in the order of the pool's boxes."""
 
-_CHUNK = 500  # pictures per task of a process
+_CHUNK = 500  # images per task of a process
 
 
 @dataclass(frozen=True)
-class Pool:
-    """Training pictures `[n, s, s, 3]`, their traits' codes `[n, 7]`, part boxes `[n, 4, 4]`.
+class TrainingImages:
+    """Training images `[n, s, s, 3]`, their traits' codes `[n, 7]`, part boxes `[n, 4, 4]`.
 
     Boxes are `[x0, y0, x1, y1]` as fractions of the side, in the order of `PARTS`.
     """
 
-    pictures: NDArray[np.uint8]
+    images: NDArray[np.uint8]
     codes: NDArray[np.int8]
     boxes: NDArray[np.float32]
 
     def __len__(self) -> int:
-        return len(self.pictures)
+        return len(self.images)
 
     def traits(self, index: int) -> Traits:
-        """The traits of one picture's flower."""
+        """The traits of one image's flower."""
         values = ATTRIBUTES.values()
         return Traits(*(v[c] for v, c in zip(values, self.codes[index].tolist(), strict=True)))
 
     def save(self, path: Path) -> None:
         """Keep the pool for another run with the same seed."""
-        np.savez(path, pictures=self.pictures, codes=self.codes, boxes=self.boxes)
+        np.savez(path, images=self.images, codes=self.codes, boxes=self.boxes)
 
     @classmethod
-    def load(cls, path: Path) -> "Pool":
+    def load(cls, path: Path) -> "TrainingImages":
         """Read a saved pool."""
         with np.load(path) as kept:
-            return cls(kept["pictures"], kept["codes"], kept["boxes"])
+            return cls(kept["images"], kept["codes"], kept["boxes"])
 
 
-def _draw_chunk(seed: int, start: int, stop: int, side: int) -> Pool:
-    pictures = np.empty((stop - start, side, side, 3), dtype=np.uint8)
+def _draw_chunk(seed: int, start: int, stop: int, side: int) -> TrainingImages:
+    images = np.empty((stop - start, side, side, 3), dtype=np.uint8)
     codes = np.empty((stop - start, len(ATTRIBUTES)), dtype=np.int8)
     boxes = np.empty((stop - start, len(PARTS), 4), dtype=np.float32)
     for row, index in enumerate(range(start, stop)):
         flower = flower_at(seed, "pretrain", index)
-        picture = draw(flower, PICTURE_SIZE)
+        image = draw(flower, IMAGE_SIZE)
         # by way of the data set's size, so that training meets what the preprocessing makes
-        pictures[row] = np.asarray(picture.resize((side, side), Image.Resampling.BICUBIC))
+        images[row] = np.asarray(image.resize((side, side), Image.Resampling.BICUBIC))
         codes[row] = flower.traits.codes()
         found = grow(flower).boxes()
         boxes[row] = [*found["petals"], *found["eye"], *found["leaf"]]
-    return Pool(pictures, codes, boxes.clip(0.0, 1.0))
+    return TrainingImages(images, codes, boxes.clip(0.0, 1.0))
 
 
-def draw_pool(seed: int, count: int, side: int, workers: int) -> Pool:
-    """Draw the first `count` pictures of the split `pretrain` at `side` pixels.
+def draw_pool(seed: int, count: int, side: int, workers: int) -> TrainingImages:
+    """Draw the first `count` images of the split `pretrain` at `side` pixels.
 
     The result does not depend on `workers`.
     """
@@ -78,10 +78,10 @@ def draw_pool(seed: int, count: int, side: int, workers: int) -> Pool:
         return _joined(task.result() for task in tasks)
 
 
-def _joined(chunks: Iterable[Pool]) -> Pool:
+def _joined(chunks: Iterable[TrainingImages]) -> TrainingImages:
     parts = list(chunks)
-    return Pool(
-        np.concatenate([p.pictures for p in parts]),
+    return TrainingImages(
+        np.concatenate([p.images for p in parts]),
         np.concatenate([p.codes for p in parts]),
         np.concatenate([p.boxes for p in parts]),
     )

@@ -8,14 +8,14 @@ from typing import Any
 class FloretteRecipe:
     """How florette is built and trained (`clipfg.training.florette.train`).
 
-    Captions in mixed styles, half of the pictures free combinations of attributes, and a loss
+    Captions in mixed styles, half of the images free combinations of attributes, and a loss
     that ties each part's patches to that part's phrase. The numbers keep one run within minutes
     on two CPU cores, and leave errors on purpose: a built-in model that knew everything would
     show no difference between one method and the next.
     """
 
-    pictures: int = 60_000
-    """Different training pictures; each is met `samples / pictures` times, half mirrored."""
+    images: int = 60_000
+    """Different training images; each is met `samples / images` times, half mirrored."""
     samples: int = 115_000
     batch_size: int = 256
     learning_rate: float = 1.5e-3

@@ -2,7 +2,7 @@
 
 The loss is CLIP's, in both directions, over long, short and name captions, plus a loss that ties
 the mean of a part's patch tokens to the part's phrase. Where a caption happens to be true of
-another picture of the batch too, that pair counts as neither right nor wrong.
+another image of the batch too, that pair counts as neither right nor wrong.
 """
 
 import argparse
@@ -26,7 +26,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from clipfg.data.synthflora.captions import Caption, phrase, training_caption
 from clipfg.data.synthflora.taxonomy import ATTRIBUTES
-from clipfg.training.florette.pool import PARTS, Pool, draw_pool
+from clipfg.training.florette.pool import PARTS, TrainingImages, draw_pool
 from clipfg.training.florette.recipe import FloretteRecipe
 from clipfg.training.florette.vocabulary import corpus, learn_merges, write_merges
 
@@ -36,7 +36,7 @@ WEIGHTS_FILE = "open_clip_model.safetensors"
 _NAMES = tuple(ATTRIBUTES)
 
 
-class Texts:
+class TokenCache:
     """Tokenises captions, each different sentence once, and cuts a batch to its longest."""
 
     def __init__(self, tokenizer: Callable[[list[str]], Tensor]) -> None:
@@ -95,16 +95,16 @@ def write_configuration(recipe: FloretteRecipe, folder: Path) -> None:
 
 
 def truth(codes: NDArray[np.int8], captions: Sequence[Caption], of: NDArray[np.int64]) -> Tensor:
-    """Of which pictures each caption is true `[t, b]`; caption t was written for picture of[t]."""
+    """Of which images each caption is true `[t, b]`; caption t was written for image of[t]."""
     stated = np.array([[name in c.states for name in _NAMES] for c in captions])
     agree = codes[of][:, None, :] == codes[None, :, :]
     return torch.from_numpy((agree | ~stated[:, None, :]).all(axis=2))
 
 
 def contrastive_loss(logits: Tensor, also_true: Tensor) -> Tensor:
-    """CLIP's loss on logits `[b, b]` of picture i and text j, without the pairs that are true too.
+    """CLIP's loss on logits `[b, b]` of image i and text j, without the pairs that are true too.
 
-    `also_true[j, i]` says that text j is true of picture i.
+    `also_true[j, i]` says that text j is true of image i.
     """
     right = torch.arange(len(logits))
     ignored = also_true.T.clone()
@@ -131,11 +131,13 @@ def coverage(boxes: Tensor, grid: int) -> Tensor:
 class Trainer:
     """One training run; `step` takes the indices of a batch."""
 
-    def __init__(self, recipe: FloretteRecipe, pool: Pool, folder: Path, seed: int) -> None:
+    def __init__(
+        self, recipe: FloretteRecipe, pool: TrainingImages, folder: Path, seed: int
+    ) -> None:
         torch.manual_seed(seed)
         self.recipe, self.pool = recipe, pool
         self.model, tokenizer = build(folder)
-        self.texts = Texts(tokenizer)
+        self.texts = TokenCache(tokenizer)
         self.rng = np.random.default_rng([seed, 1])
         self.steps = max(1, recipe.samples // recipe.batch_size)
         decayed = [p for p in self.model.parameters() if p.ndim >= 2]
@@ -158,11 +160,11 @@ class Trainer:
 
     def _pixels(self, batch: NDArray[np.int64]) -> tuple[Tensor, Tensor]:
         """Normalised pixels `[b, 3, s, s]` and boxes `[b, 4, 4]`, half of both mirrored."""
-        pictures, boxes = self.pool.pictures[batch], self.pool.boxes[batch].copy()
+        images, boxes = self.pool.images[batch], self.pool.boxes[batch].copy()
         mirrored = self.rng.random(len(batch)) < 0.5
-        pictures[mirrored] = pictures[mirrored, :, ::-1]
+        images[mirrored] = images[mirrored, :, ::-1]
         boxes[mirrored] = boxes[mirrored][..., [2, 1, 0, 3]] * [-1, 1, -1, 1] + [1, 0, 1, 0]
-        pixels = torch.from_numpy(pictures).permute(0, 3, 1, 2).float() / 127.5 - 1.0
+        pixels = torch.from_numpy(images).permute(0, 3, 1, 2).float() / 127.5 - 1.0
         return pixels, torch.from_numpy(boxes).float()
 
     def _caption_loss(self, pooled: Tensor, batch: NDArray[np.int64], scale: Tensor) -> Tensor:
@@ -226,7 +228,7 @@ def train(
     folder: Path,
     seed: int,
     recipe: FloretteRecipe | None = None,
-    pool: Pool | None = None,
+    pool: TrainingImages | None = None,
     workers: int = 2,
     say: Callable[[str], None] = print,
 ) -> None:
@@ -234,7 +236,7 @@ def train(
     recipe = recipe or FloretteRecipe()
     write_configuration(recipe, folder)
     if pool is None:
-        pool = draw_pool(seed, recipe.pictures, recipe.image_size, workers)
+        pool = draw_pool(seed, recipe.images, recipe.image_size, workers)
     trainer = Trainer(recipe, pool, folder, seed)
     start = time.monotonic()
     for number, batch in enumerate(trainer.batches()):
@@ -253,7 +255,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, required=True, help="folder for the model")
     parser.add_argument(
-        "--pool", type=Path, help="keep the drawn pictures here (.npz), or reuse them"
+        "--pool", type=Path, help="keep the drawn images here (.npz), or reuse them"
     )
     parser.add_argument("--samples", type=int, default=FloretteRecipe.samples)
     parser.add_argument("--region-weight", type=float, default=FloretteRecipe.region_weight)
@@ -265,8 +267,8 @@ def main() -> None:
     pool = None
     if args.pool is not None:
         if not args.pool.exists():
-            draw_pool(args.seed, recipe.pictures, recipe.image_size, args.workers).save(args.pool)
-        pool = Pool.load(args.pool)
+            draw_pool(args.seed, recipe.images, recipe.image_size, args.workers).save(args.pool)
+        pool = TrainingImages.load(args.pool)
     train(args.out, args.seed, recipe, pool, args.workers)
 
 

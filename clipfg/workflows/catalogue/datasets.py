@@ -1,4 +1,4 @@
-"""What there is to know of data sets, getting them, and pictures drawn from the built-in one."""
+"""What there is to know of data sets, getting them, and images drawn from the built-in one."""
 
 import csv
 import logging
@@ -33,7 +33,7 @@ def dataset_rows(settings: Settings) -> list[dict[str, Any]]:
                 "name": card.name,
                 "what": card.domain,
                 "classes": card.classes,
-                "pictures": card.images,
+                "images": card.images,
                 "on_disk": short_path(where, settings.data_root) if where else _how(card),
                 "licence": card.licence,
             }
@@ -79,7 +79,7 @@ def dataset_facts(settings: Settings) -> list[dict[str, Any]]:
     manifest = load_dataset(
         settings.dataset, data_root=settings.data_root, offline=settings.offline
     )
-    facts.append(("pictures here", f"{len(manifest):,} of {manifest.expected or len(manifest):,}"))
+    facts.append(("images here", f"{len(manifest):,} of {manifest.expected or len(manifest):,}"))
     facts += [(f"split {name}", f"{count:,}") for name, count in manifest.splits.items()]
     facts += _class_facts(manifest.classes)
     return [{"fact": fact, "value": value} for fact, value in facts if value]
@@ -127,7 +127,7 @@ def pull_dataset(
 def dataset_table() -> str:
     """The catalogue as a Markdown table, for docs/data.md."""
     lines = [
-        "| name | what | classes | pictures | splits | taxonomy | prompts | how to get it |",
+        "| name | what | classes | images | splits | taxonomy | prompts | how to get it |",
         "|---|---|---|---|---|---|---|---|",
     ]
     for card in map(DATASETS.get, DATASETS):
@@ -158,11 +158,11 @@ def dataset_notes() -> str:
 
 
 def draw_synthflora(folder: Path, count: int, size: int, seed: int) -> list[Path]:
-    """Draw test pictures into `folder`, with the class list that `clipfg predict` reads."""
-    pictures = synthflora.export(folder, n=count, size=size, seed=seed)
+    """Draw test images into `folder`, with the class list that `clipfg predict` reads."""
+    images = synthflora.export(folder, n=count, size=size, seed=seed)
     class_file = folder / CLASS_FILE
     _write_class_file(synthflora.classes(), class_file)
-    return [*pictures, class_file]
+    return [*images, class_file]
 
 
 def _write_class_file(classes: ClassList, path: Path) -> None:

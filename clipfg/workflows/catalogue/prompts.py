@@ -4,11 +4,13 @@ from pathlib import Path
 
 from clipfg.data.readers.class_files import read_class_list
 from clipfg.errors import ClipfgError
-from clipfg.prompting.linting import CONTEXT, Finding, lint
+from clipfg.prompting.linting import CONTEXT, PromptIssue, lint
 from clipfg.prompting.loading import load_descriptions, load_prompts
 
 
-def lint_prompts(name: str, classes: Path | None = None, model: str | None = None) -> list[Finding]:
+def lint_prompts(
+    name: str, classes: Path | None = None, model: str | None = None
+) -> list[PromptIssue]:
     """Everything to be said of a set or a file; one that cannot be read is one error.
 
     Raises `ClipfgError`s for a class list or a model that cannot be read.
@@ -16,7 +18,7 @@ def lint_prompts(name: str, classes: Path | None = None, model: str | None = Non
     try:
         prompts = load_prompts(name)
     except ClipfgError as error:
-        return [Finding("error", name, str(error))]
+        return [PromptIssue("error", name, str(error))]
     try:
         descriptions = load_descriptions(name)
     except ClipfgError:

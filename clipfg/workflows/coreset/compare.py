@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from clipfg.coresets import CORESETS, Condensed, make_coreset
+from clipfg.coresets import CORESETS, CoresetKeys, make_coreset
 from clipfg.errors import DataError, UsageError
 from clipfg.evaluation.curves.budget_curve import BudgetCell, BudgetCurve
 from clipfg.evaluation.statistics.repeated import accuracy_over, difference_over
@@ -20,9 +20,9 @@ from clipfg.types import Progress
 from clipfg.workflows.classify import ROWS, Run
 from clipfg.workflows.coreset.run import budgets
 from clipfg.workflows.coreset.source import open_encoder_for, stored_data
-from clipfg.workflows.pool import Pool, gather
+from clipfg.workflows.pool import FeaturePool, gather
 from clipfg.workflows.protocol.leakage import without_leaks
-from clipfg.workflows.protocol.splits import Roles, by_split, open_roles
+from clipfg.workflows.protocol.splits import SupportAndTest, by_split, open_support_and_test
 from clipfg.workflows.run_folder import RunFolder, default_folder
 from clipfg.workflows.session import open_cache
 
@@ -46,8 +46,9 @@ def run_comparison(
 ) -> ComparisonRun:
     """Condense the train split by every strategy, budget and seed, and judge on the test split.
 
-    Without `--strategy` all strategies are compared. Test pictures that are in the support as well
-    are not counted. Raises `ClipfgError`s, as `open_roles` does for data without such splits.
+    Without `--strategy` all strategies are compared. Test images that are in the support as well
+    are not counted. Raises `ClipfgError`s, for data without such splits as
+    `open_support_and_test` does.
     """
     names = _names(settings)
     if settings.total is not None:
@@ -78,7 +79,7 @@ def run_comparison(
             curve = compare(support, test, names, asked, seeds)
             context = {
                 "data": roles.name,
-                "support": f"{roles.source}, {len(support):,} pictures",
+                "support": f"{roles.source}, {len(support):,} images",
                 "test": roles.tested,
                 "model": model,
             }
@@ -90,10 +91,10 @@ def run_comparison(
     return ComparisonRun(path, len(support) + len(test), folder.failures, curve)
 
 
-def _roles(settings: Settings) -> Roles:
+def _roles(settings: Settings) -> SupportAndTest:
     """What is condensed and what is tested on, of `--dataset` or `--store`."""
     if settings.store is None:
-        return open_roles(settings)
+        return open_support_and_test(settings)
     if settings.dataset is not None:
         raise UsageError("Expected --dataset DATA or --store DIR, got both; leave one away.")
     named = settings.model_copy(update={"dataset": str(settings.store)})
@@ -101,8 +102,8 @@ def _roles(settings: Settings) -> Roles:
 
 
 def compare(
-    support: Pool,
-    test: Pool,
+    support: FeaturePool,
+    test: FeaturePool,
     names: Sequence[str],
     per_class: Sequence[int],
     seeds: Sequence[int],
@@ -139,16 +140,16 @@ def compare(
                 )
             )
         logger.info(f"Condensed by {name}")
-    cells.append(_full(Condensed(support.features, labels, torch.arange(len(labels))), test))
+    cells.append(_full(CoresetKeys(support.features, labels, torch.arange(len(labels))), test))
     return BudgetCurve(len(truth), len(np.unique(labels)), names[0], tuple(cells))
 
 
-def _full(support: Condensed, test: Pool) -> BudgetCell:
+def _full(support: CoresetKeys, test: FeaturePool) -> BudgetCell:
     hits = (_nearest(support, test.features) == np.asarray(test.labels))[None]
     return BudgetCell(FULL, None, len(support), accuracy_over(hits), (float(hits.mean()),), 0.0)
 
 
-def _nearest(coreset: Condensed, queries: Tensor) -> NDArray[np.int64]:
+def _nearest(coreset: CoresetKeys, queries: Tensor) -> NDArray[np.int64]:
     """The class of each query's nearest key; of equally near ones the first."""
     blocks = [coreset.labels[(x @ coreset.keys.T).argmax(dim=1)] for x in queries.split(ROWS)]
     return torch.cat(blocks).numpy()
@@ -164,19 +165,19 @@ def _names(settings: Settings) -> list[str]:
     return [FIRST, *(name for name in asked if name != FIRST)]
 
 
-def _checked(support: Pool, test: Pool) -> tuple[Pool, list[str]]:
-    """The test pictures that no key is made of, of classes that have a key."""
+def _checked(support: FeaturePool, test: FeaturePool) -> tuple[FeaturePool, list[str]]:
+    """The test images that no key is made of, of classes that have a key."""
     rows, remarks = without_leaks(support, test, same_ids=True)
     known = np.isin(np.asarray(test.labels)[rows], np.unique(support.labels))
     if not known.all():
         remarks.append(
-            f"{int((~known).sum()):,} test pictures are of classes that have nothing to condense,"
+            f"{int((~known).sum()):,} test images are of classes that have nothing to condense,"
             " and are not counted"
         )
     rows = rows[known]
     if not len(rows):
         raise DataError(
-            "Expected test pictures that no key is made of, got none: the pictures to condense and"
+            "Expected test images that no key is made of, got none: the images to condense and"
             " those to evaluate on are the same, or have no class in common."
         )
     for remark in remarks:

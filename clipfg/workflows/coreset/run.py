@@ -14,7 +14,7 @@ from clipfg.errors import DataError, UsageError
 from clipfg.settings import Settings
 from clipfg.store import KeyStore, has_store, writing
 from clipfg.types import Progress
-from clipfg.workflows.coreset.source import Source, open_source
+from clipfg.workflows.coreset.source import CoresetData, open_source
 from clipfg.workflows.coreset.stream import Stream
 from clipfg.workflows.failures import Failures
 from clipfg.workflows.run_folder import default_folder
@@ -31,7 +31,7 @@ class CoresetRun:
     """A store that holds a coreset.
 
     `items` and `classes` are what it was made of. `peak` is the most feature rows that were held at
-    once; `skipped` counts pictures that could not be used.
+    once; `skipped` counts images that could not be used.
     """
 
     path: Path
@@ -44,7 +44,7 @@ class CoresetRun:
 
     @property
     def exit_code(self) -> int:
-        """0 when every picture was used, 3 when some were skipped."""
+        """0 when every image was used, 3 when some were skipped."""
         return 3 if self.skipped else 0
 
 
@@ -110,7 +110,7 @@ def _check_budget(settings: Settings) -> None:
         )
 
 
-def _budget(settings: Settings, source: Source) -> int:
+def _budget(settings: Settings, source: CoresetData) -> int:
     """Keys of each class; `--total` is shared out evenly, and what is left over is not used."""
     if settings.total is None:
         return budgets(settings)[0]
@@ -133,7 +133,7 @@ def _check_place(path: Path, settings: Settings) -> None:
 
 
 def _condensed(
-    source: Source, strategy: Coreset, per_class: int
+    source: CoresetData, strategy: Coreset, per_class: int
 ) -> tuple[NDArray[np.int64], NDArray[np.float32], int]:
     positions, features, labels = source.gather()
     condensed = strategy.condense(features, labels, per_class)
@@ -141,14 +141,14 @@ def _condensed(
 
 
 def _streamed(
-    source: Source, strategy: KeCOOnline, per_class: int
+    source: CoresetData, strategy: KeCOOnline, per_class: int
 ) -> tuple[NDArray[np.int64], NDArray[np.float32], int, int]:
     state, items = Stream(strategy, per_class), 0
     for positions, vectors in source.batches:
         state.take(positions, vectors, source.labels[positions])
         items += len(positions)
     if not items:
-        raise DataError(f"Expected labelled pictures that can be used, {source.name} has none.")
+        raise DataError(f"Expected labelled images that can be used, {source.name} has none.")
     return *state.finish(), items, state.peak
 
 

@@ -21,7 +21,7 @@ from clipfg.types import REQUIRED, UNLABELLED, ClassList, Features, Manifest, Pr
 from clipfg.workflows.classify import ROWS, feature_batches
 from clipfg.workflows.failures import Failures
 from clipfg.workflows.protocol.splits import TRAIN
-from clipfg.workflows.session import Data, check_same_encoder, open_data, open_encoder
+from clipfg.workflows.session import Dataset, check_same_encoder, open_dataset, open_encoder
 
 logger = logging.getLogger("clipfg")
 
@@ -30,7 +30,7 @@ Batch = tuple[NDArray[np.int64], NDArray[np.float32]]
 
 
 @dataclass(frozen=True)
-class Source:
+class CoresetData:
     """Labelled items, and their features as a stream.
 
     `items` have the columns of a store. `fingerprint`, `model` and `precision` say who made the
@@ -67,7 +67,7 @@ class Source:
         """All at once: positions, features and labels. Raises `DataError` when there are none."""
         batches = list(self.batches)
         if not batches:
-            raise DataError(f"Expected labelled pictures that can be used, {self.name} has none.")
+            raise DataError(f"Expected labelled images that can be used, {self.name} has none.")
         positions = np.concatenate([rows for rows, _ in batches])
         features = torch.from_numpy(np.concatenate([vectors for _, vectors in batches]))
         return positions, features, torch.from_numpy(self.labels[positions])
@@ -75,7 +75,7 @@ class Source:
 
 def open_source(
     settings: Settings, cache: EmbeddingCache, failures: Failures, progress: Progress | None
-) -> Source:
+) -> CoresetData:
     """The items of `--store` or `--dataset`: those of `--split`, by default the train split.
 
     Data without a train split are taken whole. Items without a label are left out. Raises
@@ -88,7 +88,7 @@ def open_source(
     return _of_data(settings, cache, failures, progress)
 
 
-def _of_store(settings: Settings, path: Path) -> Source:
+def _of_store(settings: Settings, path: Path) -> CoresetData:
     store = KeyStore.load(path)
     splits = np.array(store.items["split"].to_pylist(), dtype=object)
     split = settings.split or (TRAIN if (splits == TRAIN).any() else "all")
@@ -104,10 +104,10 @@ def _of_store(settings: Settings, path: Path) -> Source:
     parts = [kept[start : start + ROWS] for start in range(0, len(kept), ROWS)]
     batches = ((rows, np.array(store.keys[rows])) for rows in parts)
     about = (store.fingerprint, store.model, store.precision, store.prompts)
-    return Source(path.name, store.items, labels, store.classes, batches, *about)
+    return CoresetData(path.name, store.items, labels, store.classes, batches, *about)
 
 
-def stored_data(path: Path) -> Data:
+def stored_data(path: Path) -> Dataset:
     """The items of a store as data whose features are known."""
     store = KeyStore.load(path)
     columns = {name: store.items[name] for name in REQUIRED}
@@ -121,20 +121,20 @@ def stored_data(path: Path) -> Data:
         fingerprint=store.fingerprint,
         splits=splits,
     )
-    return Data(manifest, features)
+    return Dataset(manifest, features)
 
 
 def _of_data(
     settings: Settings, cache: EmbeddingCache, failures: Failures, progress: Progress | None
-) -> Source:
-    whole = open_data(settings.model_copy(update={"split": "all", "limit": None}))
+) -> CoresetData:
+    whole = open_dataset(settings.model_copy(update={"split": "all", "limit": None}))
     split = settings.split or (TRAIN if TRAIN in whole.manifest.splits else "all")
     manifest = whole.manifest.select(None if split == "all" else split, settings.limit)
     data = replace(whole, manifest=manifest)
     known = np.flatnonzero(manifest.labels != UNLABELLED)
     if not known.size:
         raise DataError(
-            f"Expected labelled pictures, {manifest.name} has none; a coreset needs to know which"
+            f"Expected labelled images, {manifest.name} has none; a coreset needs to know which"
             " class each is of."
         )
     _say_split(manifest.name, split, len(known), len(whole.manifest))
@@ -149,10 +149,10 @@ def _of_data(
     batches = ((batch.positions, batch.vectors) for batch in stream)
     table, labels = data.manifest.table, data.manifest.labels
     prompts = manifest.prompts
-    return Source(manifest.name, table, labels, data.classes, batches, *made_by, prompts)
+    return CoresetData(manifest.name, table, labels, data.classes, batches, *made_by, prompts)
 
 
-def open_encoder_for(data: Data, settings: Settings, cache: EmbeddingCache) -> Encoder | None:
+def open_encoder_for(data: Dataset, settings: Settings, cache: EmbeddingCache) -> Encoder | None:
     """The encoder, or None for features from a file where no `--model` is named."""
     if data.features is not None and settings.model is None:
         return None

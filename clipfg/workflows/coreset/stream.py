@@ -1,4 +1,4 @@
-"""KeCO as pictures arrive: no more is held than the keys and the batch at hand."""
+"""KeCO as images arrive: no more is held than the keys and the batch at hand."""
 
 import numpy as np
 import torch

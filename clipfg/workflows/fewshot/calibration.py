@@ -7,14 +7,14 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import torch
 
-from clipfg.confidence import Answers, Confidence
-from clipfg.confidence.promises import NAMES
-from clipfg.confidence.unknowns import auroc_on
-from clipfg.confidence.unseen_classes import Unseen, without_classes
+from clipfg.confidence import AnswerColumns, Confidence
+from clipfg.confidence.guarantees import NAMES
+from clipfg.confidence.ood_detector import auroc_on
+from clipfg.confidence.unseen_classes import UnseenClassTrial, without_classes
 from clipfg.errors import UsageError
 from clipfg.evaluation.evaluator import Evaluator
 from clipfg.evaluation.reliability import reliability
-from clipfg.evaluation.reliability.reliability import Reliability, Strangers
+from clipfg.evaluation.reliability.reliability import OODResult, Reliability
 from clipfg.evaluation.statistics.intervals import proportion
 from clipfg.functional.novelty import FALSE_ALARMS
 from clipfg.heads import Head
@@ -22,9 +22,9 @@ from clipfg.heads.support import Support
 from clipfg.settings import Settings
 from clipfg.types import ClassList
 from clipfg.workflows.answers import answers_for, asked_of
-from clipfg.workflows.pool import Pool
-from clipfg.workflows.protocol.splits import TRAIN, Roles
-from clipfg.workflows.session import Data, open_data
+from clipfg.workflows.pool import FeaturePool
+from clipfg.workflows.protocol.splits import TRAIN, SupportAndTest
+from clipfg.workflows.session import Dataset, open_dataset
 
 logger = logging.getLogger("clipfg")
 
@@ -34,7 +34,7 @@ PARTS = 4
 
 
 @dataclass(frozen=True)
-class Known:
+class CalibratedHead:
     """A head, and what has been learnt of it; `answers` is None where that is nothing.
 
     `trials` are heads that have not learnt a group of classes; `support` is what the head itself
@@ -44,10 +44,10 @@ class Known:
     head: Head
     support: Support
     said: str
-    answers: Answers | None = None
-    trials: list[Unseen] = field(default_factory=list)
+    answers: AnswerColumns | None = None
+    trials: list[UnseenClassTrial] = field(default_factory=list)
 
-    def with_remarks(self, remarks: tuple[str, ...]) -> "Known":
+    def with_remarks(self, remarks: tuple[str, ...]) -> "CalibratedHead":
         """The same, and what a test has shown of it."""
         if not remarks or self.answers is None or self.answers.confidence is None:
             return self
@@ -60,7 +60,7 @@ class Known:
         return self.answers.confidence if self.answers else None
 
 
-def check_asked(settings: Settings, roles: Roles) -> None:
+def check_asked(settings: Settings, roles: SupportAndTest) -> None:
     """Raises `UsageError` for what cannot be asked of these data, before any work is done."""
     asked_of(settings).check(roles.classes)
     where = settings.calibration
@@ -72,10 +72,10 @@ def check_asked(settings: Settings, roles: Roles) -> None:
         )
     if where in (TRAIN, "all") or f"split {where}" == roles.tested:
         raise UsageError(
-            f"Expected --calibration by pictures that nothing is learnt from or tested on, got the"
+            f"Expected --calibration by images that nothing is learnt from or tested on, got the"
             f" split {where!r}; try {BY_FOLDS}, {BY_SPLIT} or another split."
         )
-    open_data(_calibrating(settings))
+    open_dataset(_calibrating(settings))
 
 
 def _calibrating(settings: Settings) -> Settings:
@@ -89,14 +89,14 @@ def learn(
     classes: ClassList,
     said: str,
     fit: Callable[[Support], Head],
-    embed: Callable[[Data], Pool],
-) -> Known:
+    embed: Callable[[Dataset], FeaturePool],
+) -> CalibratedHead:
     """Learn confidence where it is asked for or kept; `fit` fits the head on a part of `support`.
 
-    With one picture of each class nothing can be held out: a sentence says so.
+    With one image of each class nothing can be held out: a sentence says so.
     """
     asked, where = asked_of(settings), settings.calibration
-    known = Known(head, support, said)
+    known = CalibratedHead(head, support, said)
     if not asked and settings.save is None:
         return known
     held, source = None, ""
@@ -105,13 +105,13 @@ def learn(
         held, source = support.rows(out), "a quarter of the support, held out"
         support = support.rows(~out)
         if len(held):
-            known = Known(fit(support), support, f"three quarters of {said}")
+            known = CalibratedHead(fit(support), support, f"three quarters of {said}")
     elif where != BY_FOLDS:
         held, source = _of_split(settings, classes, embed), f"split {where}"
     if (held is not None and not len(held)) or (held is None and int(support.counts.max()) < 2):
-        note = "Nothing is known of the head's confidence: that takes two pictures of a class."
+        note = "Nothing is known of the head's confidence: that takes two images of a class."
         logger.warning(note)
-        if asked.promises:
+        if asked.guarantees:
             return known
         return replace(known, answers=answers_for(settings, classes, None))
     trials = without_classes(known.head, support, settings.seed) if asked.unknown else []
@@ -127,17 +127,21 @@ def learn(
     return replace(known, answers=answers_for(settings, classes, confidence), trials=trials)
 
 
-def _of_split(settings: Settings, classes: ClassList, embed: Callable[[Data], Pool]) -> Support:
-    """The labelled pictures of a split, of the classes that are learnt."""
-    data = open_data(_calibrating(settings))
+def _of_split(
+    settings: Settings, classes: ClassList, embed: Callable[[Dataset], FeaturePool]
+) -> Support:
+    """The labelled images of a split, of the classes that are learnt."""
+    data = open_dataset(_calibrating(settings))
     places = np.array([classes.names.index(n) if n in classes else -1 for n in data.classes.names])
     pool = embed(data.rows(np.flatnonzero(places[data.manifest.labels] >= 0)))
     labels = torch.from_numpy(places[pool.labels])
     return Support(pool.features, labels, len(classes))
 
 
-def measure(known: Known, test: Pool, classes: ClassList, name: str, seed: int) -> Reliability:
-    """Everything that was asked, on test pictures; there has to be a confidence."""
+def measure(
+    known: CalibratedHead, test: FeaturePool, classes: ClassList, name: str, seed: int
+) -> Reliability:
+    """Everything that was asked, on test images; there has to be a confidence."""
     answers, confidence = known.answers, known.confidence
     assert answers is not None
     assert confidence is not None
@@ -170,27 +174,27 @@ def measure(known: Known, test: Pool, classes: ClassList, name: str, seed: int) 
         risk=risk,
         answering=answering,
         sets=sets,
-        strangers=_strangers(known, test),
+        ood=_ood(known, test),
         by_level=tuple(report.by_level),
         severity=report.severity,
-        promises=answers.notes,
+        guarantees=answers.notes,
     )
 
 
-def _strangers(known: Known, test: Pool) -> Strangers | None:
+def _ood(known: CalibratedHead, test: FeaturePool) -> OODResult | None:
     confidence, answers = known.confidence, known.answers
     assert confidence is not None
     assert answers is not None
-    unknowns = confidence.unknowns
+    detector = confidence.ood
     calibrated = answers.calibrated(known.head.logits(test.features))
     familiar = answers.familiarity(test.features, calibrated)
-    if unknowns is None or familiar is None:
+    if detector is None or familiar is None:
         return None
-    return Strangers(
-        score=NAMES[unknowns.score],
-        auroc_support=unknowns.aurocs[unknowns.score],
+    return OODResult(
+        score=NAMES[detector.score],
+        auroc_support=detector.aurocs[detector.score],
         auroc=auroc_on(
-            unknowns.score,
+            detector.score,
             known.trials,
             test.features,
             torch.from_numpy(test.labels),

@@ -1,4 +1,4 @@
-"""The embedded pictures of a few-shot run, seen to that supports and test set fit together."""
+"""The embedded images of a few-shot run, seen to that supports and test set fit together."""
 
 import logging
 from collections.abc import Callable, Sequence
@@ -8,39 +8,39 @@ import numpy as np
 
 from clipfg.errors import DataError
 from clipfg.types import ClassList
-from clipfg.workflows.pool import Pool
+from clipfg.workflows.pool import FeaturePool
 from clipfg.workflows.protocol.leakage import listed, without_copies, without_leaks
-from clipfg.workflows.protocol.splits import Roles
-from clipfg.workflows.protocol.support_sets import Draws, Shots, draw_supports
-from clipfg.workflows.session import Data
+from clipfg.workflows.protocol.splits import SupportAndTest
+from clipfg.workflows.protocol.support_sets import Shots, SupportDraws, draw_supports
+from clipfg.workflows.session import Dataset
 
 logger = logging.getLogger("clipfg")
 
 
 @dataclass(frozen=True)
-class Pictures:
+class Images:
     """Supports and their draws, and the test pool or None; labels index `classes`.
 
-    Every class has a picture to learn from. `remarks` say what was left out.
+    Every class has an image to learn from. `remarks` say what was left out.
     """
 
-    support: Pool
-    draws: Draws
-    test: Pool | None
+    support: FeaturePool
+    draws: SupportDraws
+    test: FeaturePool | None
     classes: ClassList
     remarks: tuple[str, ...] = ()
 
 
-def gather_pictures(
-    roles: Roles,
+def gather_images(
+    roles: SupportAndTest,
     shots: Sequence[Shots],
     seeds: Sequence[int],
-    embed: Callable[[Data], Pool],
+    embed: Callable[[Dataset], FeaturePool],
     same_ids: bool,
-) -> Pictures:
-    """Draw supports, embed what they need and the test pictures, and leave out what must not count.
+) -> Images:
+    """Draw supports, embed what they need and the test images, and leave out what must not count.
 
-    Only pictures that a draw needs are embedded. `same_ids` as of `without_leaks`. Raises
+    Only images that a draw needs are embedded. `same_ids` as of `without_leaks`. Raises
     `DataError` when nothing is left to evaluate on.
     """
     draws = draw_supports(roles.support.manifest.labels, seeds)
@@ -56,15 +56,15 @@ def gather_pictures(
     else:
         rows, remarks = without_leaks(support, test, same_ids)
         test = test.rows(rows)
-    found = _of_known_classes(Pictures(support, draws, test, roles.classes, tuple(remarks)))
+    found = _of_known_classes(Images(support, draws, test, roles.classes, tuple(remarks)))
     found = replace(found, remarks=(*found.remarks, *_short(found, shots)))
     for remark in found.remarks:
         logger.warning(remark)
     return found
 
 
-def _of_known_classes(given: Pictures) -> Pictures:
-    """Leave out classes that have no picture to learn from, and number the others anew."""
+def _of_known_classes(given: Images) -> Images:
+    """Leave out classes that have no image to learn from, and number the others anew."""
     present = np.unique(given.support.labels)
     test, names = given.test, given.classes.names
     if len(present) == len(names):
@@ -74,20 +74,20 @@ def _of_known_classes(given: Pictures) -> Pictures:
         rows = np.flatnonzero(np.isin(test.labels, present))
         if not len(rows):
             raise DataError(
-                "Expected test pictures of classes that can be learnt, got none: the support and"
-                " the pictures to evaluate on have no class in common."
+                "Expected test images of classes that can be learnt, got none: the support and"
+                " the images to evaluate on have no class in common."
             )
         if len(rows) < len(test):
-            lost = f", with their {len(test) - len(rows):,} test pictures"
+            lost = f", with their {len(test) - len(rows):,} test images"
         test = test.rows(rows)
         test = replace(test, labels=np.searchsorted(present, test.labels))
     missing = [name for i, name in enumerate(names) if i not in set(present.tolist())]
     remark = (
-        f"{len(missing):,} of {len(names):,} classes have no picture to learn from and are left"
+        f"{len(missing):,} of {len(names):,} classes have no image to learn from and are left"
         f" out{lost}: {listed(missing)}"
     )
     labels = np.searchsorted(present, given.support.labels)
-    return Pictures(
+    return Images(
         replace(given.support, labels=labels),
         replace(given.draws, labels=labels),
         test,
@@ -96,10 +96,10 @@ def _of_known_classes(given: Pictures) -> Pictures:
     )
 
 
-def _short(pictures: Pictures, shots: Sequence[Shots]) -> list[str]:
+def _short(images: Images, shots: Sequence[Shots]) -> list[str]:
     """A sentence for each number of shots that some classes have not got."""
-    names = pictures.classes.names
-    counts = np.bincount(pictures.draws.labels, minlength=len(names))
+    names = images.classes.names
+    counts = np.bincount(images.draws.labels, minlength=len(names))
     found = []
     for each in shots:
         few = np.flatnonzero(counts < each.most) if np.isfinite(each.most) else np.arange(0)

@@ -16,7 +16,7 @@ DEFAULT = "auto,whitened-mean,gda,linear-probe,tip-adapter,class-mean"
 
 
 @dataclass(frozen=True)
-class Contender:
+class HeadSpec:
     """A head, and a transductive method that refines what it says of the test pool, or None."""
 
     head: str
@@ -33,29 +33,29 @@ class Contender:
         return HEADS.get(self.head).needs_texts
 
     def predict(self, head: Head, pool: Float[Tensor, "n d"]) -> Int[Tensor, " n"]:
-        """The likeliest class of every picture of the test pool."""
+        """The likeliest class of every image of the test pool."""
         if self.method is None:
             return torch.cat([block.argmax(dim=1) for block in in_blocks(pool, head.logits)])
         return TRANSDUCTIONS.get(self.method)(pool, head.logits(pool)).argmax(dim=1)
 
 
-def parse_heads(text: str) -> tuple[Contender, ...]:
+def parse_heads(text: str) -> tuple[HeadSpec, ...]:
     """`"auto,gda,transclip"`: a transductive method refines the first head, or `gda+transclip`.
 
     Raises `UsageError` for unknown names, one that comes twice, and no head that comes first.
     """
-    found: list[Contender] = []
+    found: list[HeadSpec] = []
     for part in text.split(","):
         name = part.strip()
         base, plus, method = name.rpartition("+")
         if name in TRANSDUCTIONS:
-            found.append(Contender(found[0].head if found else "", name))
+            found.append(HeadSpec(found[0].head if found else "", name))
         elif plus and method in TRANSDUCTIONS:
             HEADS.get(base)
-            found.append(Contender(base, method))
+            found.append(HeadSpec(base, method))
         else:
             HEADS.get(name)
-            found.append(Contender(name))
+            found.append(HeadSpec(name))
     if found[0].method is not None:
         raise UsageError(
             f"Expected a head that can be kept to come first, got {text!r}: {found[0].method} needs"

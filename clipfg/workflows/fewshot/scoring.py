@@ -5,13 +5,13 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from clipfg.evaluation.curves.learning_curve import Cell, LearningCurve
+from clipfg.evaluation.curves.learning_curve import LearningCurve, LearningCurveCell
 from clipfg.evaluation.statistics.repeated import accuracy_over, difference_over
-from clipfg.workflows.fewshot.trials import Learners, Trial
+from clipfg.workflows.fewshot.trials import HeadSet, Trial
 
 
 def judge(
-    learners: Learners,
+    heads: HeadSet,
     trials: Sequence[Trial],
     labels: NDArray[np.int64],
     classes: int,
@@ -25,17 +25,17 @@ def judge(
     Every head is compared with the first one at the same number of shots.
     """
     hits = [trial.predictions == labels for trial in trials]
-    own = {t.shots: h for t, h in zip(trials, hits, strict=True) if t.contender == learners.first}
+    own = {t.shots: h for t, h in zip(trials, hits, strict=True) if t.spec == heads.first}
     cells = []
     for trial, right in zip(trials, hits, strict=True):
         against = None
-        if trial.contender != learners.first and trial.shots in own:
+        if trial.spec != heads.first and trial.shots in own:
             against = difference_over(own[trial.shots], right)
         counts = np.bincount(labels, minlength=classes)
         correct = np.bincount(labels, weights=right.mean(axis=0), minlength=classes)
         cells.append(
-            Cell(
-                head=trial.contender.name,
+            LearningCurveCell(
+                head=trial.spec.name,
                 shots=trial.shots,
                 per_class=trial.per_class,
                 top1=accuracy_over(right),
@@ -43,10 +43,10 @@ def judge(
                 mean_per_class=float((correct[counts > 0] / counts[counts > 0]).mean()),
                 seconds=trial.seconds,
                 against=against,
-                transductive=trial.contender.method is not None,
+                transductive=trial.spec.method is not None,
             )
         )
-    first = learners.first.name
+    first = heads.first.name
     return LearningCurve(
         len(labels), classes, first, tuple(cells), estimated, dict(context), tuple(remarks)
     )

@@ -17,29 +17,29 @@ from torch import Tensor
 
 from clipfg.heads import HEADS, Head
 from clipfg.heads.support import Support
-from clipfg.workflows.fewshot.heads import ZERO_SHOT, Contender
-from clipfg.workflows.protocol.support_sets import ALL, Draws, Shots
+from clipfg.workflows.fewshot.heads import ZERO_SHOT, HeadSpec
+from clipfg.workflows.protocol.support_sets import ALL, Shots, SupportDraws
 
 Done = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
-class Learners:
+class HeadSet:
     """Who is compared; `first` among them is whom the others are compared with.
 
     `scales` is how the encoder itself turns cosines into logits, for zero-shot.
     """
 
-    contenders: tuple[Contender, ...]
-    first: Contender
+    specs: tuple[HeadSpec, ...]
+    first: HeadSpec
     scales: dict[str, float] = field(default_factory=dict)
 
     @property
-    def by_head(self) -> dict[str, list[Contender]]:
+    def by_head(self) -> dict[str, list[HeadSpec]]:
         """Contenders by the head that they share: it is fitted once."""
-        heads: dict[str, list[Contender]] = {}
-        for contender in self.contenders:
-            heads.setdefault(contender.head, []).append(contender)
+        heads: dict[str, list[HeadSpec]] = {}
+        for spec in self.specs:
+            heads.setdefault(spec.head, []).append(spec)
         return heads
 
     def fit(self, name: str, support: Support, seed: int) -> tuple[Head, float]:
@@ -58,11 +58,11 @@ class Learners:
 class Trial:
     """One contender at one number of shots: predictions `[s, n]`, a row for each draw.
 
-    `shots` is empty for what learns from no picture. `seconds` is the mean to fit once,
-    `per_class` that of the pictures learnt from.
+    `shots` is empty for what learns from no image. `seconds` is the mean to fit once,
+    `per_class` that of the images learnt from.
     """
 
-    contender: Contender
+    spec: HeadSpec
     shots: str
     predictions: NDArray[np.int64]
     seconds: float
@@ -70,13 +70,13 @@ class Trial:
 
 
 _Run = tuple[NDArray[np.int64], float, int]
-"""Predictions, seconds to fit, pictures learnt from."""
+"""Predictions, seconds to fit, images learnt from."""
 
 
 def by_shots(
-    learners: Learners,
+    heads: HeadSet,
     support: Support,
-    draws: Draws,
+    draws: SupportDraws,
     shots: Sequence[Shots],
     seeds: Sequence[int],
     pool: Float[Tensor, "n d"],
@@ -86,33 +86,33 @@ def by_shots(
 
     That head is of the first draw. One draw is run where all would be the same.
     """
-    runs: dict[tuple[Contender, str], list[_Run]] = {}
+    runs: dict[tuple[HeadSpec, str], list[_Run]] = {}
     kept: Head | None = None
     steps = [(each, draw) for each in shots for draw in range(draws.that_differ(each))]
     for step, (each, draw) in enumerate(steps):
         part = support.rows(torch.from_numpy(draws.rows(draw, each)))
-        for name, own in learners.by_head.items():
+        for name, own in heads.by_head.items():
             label = "" if name == ZERO_SHOT else str(each)
             if not label and step:
                 continue
-            head, seconds = learners.fit(name, part, seeds[draw])
-            for contender in own:
-                row = contender.predict(head, pool).cpu().numpy()
-                runs.setdefault((contender, label), []).append((row, seconds, len(part)))
-            if name == learners.first.head and draw == 0 and (each == max(shots) or not label):
+            head, seconds = heads.fit(name, part, seeds[draw])
+            for spec in own:
+                row = spec.predict(head, pool).cpu().numpy()
+                runs.setdefault((spec, label), []).append((row, seconds, len(part)))
+            if name == heads.first.head and draw == 0 and (each == max(shots) or not label):
                 kept = head
         if done is not None:
             done(step + 1, len(steps))
     assert kept is not None
-    return _trials(learners, runs, support.classes), kept
+    return _trials(heads, runs, support.classes), kept
 
 
 @dataclass(frozen=True)
-class HeldOut:
-    """Trials on held-out folds: which pictures they predict, and the first contender's logits.
+class FoldTrials:
+    """Trials on held-out folds: which images they predict, and the first contender's logits.
 
     `rows` are positions `[m]` in the support, in order; `logits` `[m, c]` are of the first
-    partition into folds. A picture that is alone in its class is never held out.
+    partition into folds. An image that is alone in its class is never held out.
     """
 
     trials: list[Trial]
@@ -121,37 +121,37 @@ class HeldOut:
 
 
 def by_folds(
-    learners: Learners, support: Support, seeds: Sequence[int], done: Done | None = None
-) -> HeldOut:
-    """Predict every picture by heads that have learnt from the other folds alone.
+    heads: HeadSet, support: Support, seeds: Sequence[int], done: Done | None = None
+) -> FoldTrials:
+    """Predict every image by heads that have learnt from the other folds alone.
 
-    Each seed is another partition into folds. There must be a class of two pictures.
+    Each seed is another partition into folds. There must be a class of two images.
     """
     rows = (support.counts[support.labels] > 1).nonzero().flatten()
     place = torch.full_like(support.labels, -1)
     place[rows] = torch.arange(len(rows), device=place.device)
-    runs: dict[tuple[Contender, str], list[_Run]] = {}
+    runs: dict[tuple[HeadSpec, str], list[_Run]] = {}
     logits = support.features.new_zeros(len(rows), support.classes)
     for draw, seed in enumerate(seeds):
-        parts: dict[Contender, list[_Run]] = {}
+        parts: dict[HeadSpec, list[_Run]] = {}
         splits = support.splits(seed)
         for train, held in splits:
             x = support.features[held]
-            for name, own in learners.by_head.items():
-                head, seconds = learners.fit(name, train, seed)
-                for contender in own:
-                    row = contender.predict(head, x).cpu().numpy()
-                    parts.setdefault(contender, []).append((row, seconds, len(train)))
-                if name == learners.first.head and draw == 0:
+            for name, own in heads.by_head.items():
+                head, seconds = heads.fit(name, train, seed)
+                for spec in own:
+                    row = spec.predict(head, x).cpu().numpy()
+                    parts.setdefault(spec, []).append((row, seconds, len(train)))
+                if name == heads.first.head and draw == 0:
                     logits[place[held]] = head.logits(x)
         order = place[torch.cat([held for _, held in splits])].cpu().numpy()
-        for contender, own_parts in parts.items():
-            label = "" if contender.head == ZERO_SHOT else ALL
+        for spec, own_parts in parts.items():
+            label = "" if spec.head == ZERO_SHOT else ALL
             if label or draw == 0:
-                runs.setdefault((contender, label), []).append(_joined(own_parts, order))
+                runs.setdefault((spec, label), []).append(_joined(own_parts, order))
         if done is not None:
             done(draw + 1, len(seeds))
-    return HeldOut(_trials(learners, runs, support.classes), rows.cpu().numpy(), logits)
+    return FoldTrials(_trials(heads, runs, support.classes), rows.cpu().numpy(), logits)
 
 
 def _joined(parts: list[_Run], order: NDArray[np.int64]) -> _Run:
@@ -163,13 +163,13 @@ def _joined(parts: list[_Run], order: NDArray[np.int64]) -> _Run:
 
 
 def _trials(
-    learners: Learners, runs: dict[tuple[Contender, str], list[_Run]], classes: int
+    heads: HeadSet, runs: dict[tuple[HeadSpec, str], list[_Run]], classes: int
 ) -> list[Trial]:
     """In the order of contenders; shots come in order already."""
-    order = {contender: place for place, contender in enumerate(learners.contenders)}
+    order = {spec: place for place, spec in enumerate(heads.specs)}
     trials = []
-    for (contender, label), own in sorted(runs.items(), key=lambda item: order[item[0][0]]):
+    for (spec, label), own in sorted(runs.items(), key=lambda item: order[item[0][0]]):
         rows, seconds, sizes = zip(*own, strict=True)
         per_class = float(np.mean(sizes)) / classes if label else 0.0
-        trials.append(Trial(contender, label, np.stack(rows), float(np.mean(seconds)), per_class))
+        trials.append(Trial(spec, label, np.stack(rows), float(np.mean(seconds)), per_class))
     return trials

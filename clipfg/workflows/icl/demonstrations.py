@@ -1,4 +1,4 @@
-"""Demonstrations from a store: which labelled pictures are shown with one in question."""
+"""Demonstrations from a store: which labelled images are shown with one in question."""
 
 import logging
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from clipfg.errors import DataError, UsageError
-from clipfg.icl import DEMONSTRATIONS, Neighbours, Selection
+from clipfg.icl import DEMONSTRATIONS, DemonstrationStrategy, Neighbours
 from clipfg.icl.questions import check_choices
 from clipfg.settings import Settings
 from clipfg.store import KeyStore
@@ -25,7 +25,7 @@ SHOTS, MOST_SHOTS = 4, 64
 
 @dataclass(frozen=True)
 class Demonstration:
-    """A picture of the store that is shown: `label` is an index into the run's classes."""
+    """An image of the store that is shown: `label` is an index into the run's classes."""
 
     id: str
     uri: str
@@ -55,16 +55,16 @@ class Candidates:
 
 
 @dataclass(frozen=True)
-class Plan:
+class DemonstrationPlan:
     """How demonstrations are selected and what is asked, checked before anything is embedded."""
 
-    selection: Selection
+    selection: DemonstrationStrategy
     shots: int
     candidates: Candidates
     choices: int | None
 
     @classmethod
-    def of(cls, settings: Settings) -> "Plan":
+    def of(cls, settings: Settings) -> "DemonstrationPlan":
         """The plan of the options. Raises `UsageError`s for what cannot be done."""
         text = SHOTS if settings.shots is None else settings.shots
         if not str(text).isdecimal() or int(text) > MOST_SHOTS:
@@ -105,7 +105,7 @@ def as_the_store(settings: Settings, store: KeyStore) -> Settings:
     return settings.model_copy(update=update)
 
 
-class Demonstrator:
+class DemonstrationFinder:
     """Selects demonstrations from a store, of classes that the run knows.
 
     Parameters
@@ -127,7 +127,7 @@ class Demonstrator:
     def __init__(
         self,
         store: KeyStore,
-        plan: Plan,
+        plan: DemonstrationPlan,
         classes: ClassList,
         fingerprint: str,
         texts: Float[Tensor, "c d"] | None = None,
@@ -141,7 +141,7 @@ class Demonstrator:
         if not self.usable.any():
             raise DataError(
                 f"Expected labelled keys of the {len(classes):,} classes in the store, got none;"
-                " build it from labelled pictures of the same classes."
+                " build it from labelled images of the same classes."
             )
         if left_out := int((~self.usable).sum()):
             logger.warning(

@@ -11,28 +11,28 @@ from jaxtyping import Float
 from torch import Tensor
 
 from clipfg.data.images.thumbnails import thumbnail
-from clipfg.data.readers.folder import read_pictures
+from clipfg.data.readers.folder import read_images
 from clipfg.data.sources import scheme_of
 from clipfg.embedding.cache import EmbeddingCache
 from clipfg.embedding.content_hash import contents_of
 from clipfg.embedding.pipeline import collect
 from clipfg.encoders import Encoder
 from clipfg.errors import DataError, ItemError, UsageError
-from clipfg.icl import CHATS, Question, Wording, in_order, vote
+from clipfg.icl import CHATS, PromptWording, Question, in_order, vote
 from clipfg.icl.prompts import with_sources
 from clipfg.settings import Settings
 from clipfg.types import ClassList, Failure, Manifest
 from clipfg.workflows.icl.demonstrations import (
     Demonstration,
-    Demonstrator,
-    Plan,
+    DemonstrationFinder,
+    DemonstrationPlan,
     as_the_store,
     open_store,
 )
 from clipfg.workflows.icl.lvlm_files import open_lvlm
-from clipfg.workflows.icl.questions import SIDE, Answerer, Asker
+from clipfg.workflows.icl.questions import SIDE, LvlmScorer, QuestionBuilder
 from clipfg.workflows.session import (
-    Data,
+    Dataset,
     choose_ensemble,
     choose_prompts,
     class_weights,
@@ -75,36 +75,40 @@ class Demos:
 def run_demos(photo: Path, settings: Settings, *, chat: str, data_urls: bool) -> Demos:
     """Select demonstrations for a photo, make the prompt, and with `--lvlm` have it answered.
 
-    A picture of the store with the photo's own content is not shown. Raises `UsageError` for an
+    An image of the store with the photo's own content is not shown. Raises `UsageError` for an
     unknown format, `ItemError` for a photo that cannot be read, and other `ClipfgError`s.
     """
     if chat not in CHATS:
         raise UsageError(f"Expected --chat {' or '.join(CHATS)}, got {chat!r}.")
-    plan = Plan.of(settings)
+    plan = DemonstrationPlan.of(settings)
     store = open_store(settings)
     if store.classes is None:
         raise DataError(
-            "Expected a store with class names, got one without; build it from labelled pictures."
+            "Expected a store with class names, got one without; build it from labelled images."
         )
     plan.check(store.classes)
-    manifest = read_pictures([photo])
+    manifest = read_images([photo])
     if len(manifest) != 1:
         raise UsageError(f"Expected one photo, got {len(manifest)} in {photo}.")
     with open_cache(settings) as cache:
-        encoder = open_encoder(as_the_store(settings, store), cache, Data(manifest))
+        encoder = open_encoder(as_the_store(settings, store), cache, Dataset(manifest))
         store.check_encoder(encoder.fingerprint, encoder.name, encoder.precision)
         answerer = None
         if settings.lvlm is not None:
-            answerer = Answerer(*open_lvlm(settings, encoder.device, cache), cache, settings.resume)
+            answerer = LvlmScorer(
+                *open_lvlm(settings, encoder.device, cache), cache, settings.resume
+            )
         query = _embed(manifest, encoder, cache)
         suited = replace(manifest, prompts=store.prompts or manifest.prompts)
         prompts, ensemble = choose_prompts(settings, suited), choose_ensemble(settings)
         texts = class_weights(encoder, prompts, store.classes, cache, ensemble, seed=settings.seed)
-        demonstrator = Demonstrator(store, plan, store.classes, encoder.fingerprint, texts)
+        demonstrator = DemonstrationFinder(store, plan, store.classes, encoder.fingerprint, texts)
         uri = manifest.uris[0]
         shown = _others(uri, query, demonstrator, cache)
-        wording = Wording(settings.instruction, settings.question)
-        asker = Asker(demonstrator, plan, store.classes, wording, settings.order, settings.seed)
+        wording = PromptWording(settings.instruction, settings.question)
+        asker = QuestionBuilder(
+            demonstrator, plan, store.classes, wording, settings.order, settings.seed
+        )
         question = asker.ask(str(photo), uri, query, shown, texts @ query)
         answers = _answers(answerer, question, store.classes) if answerer else None
     said = with_sources(question.turns, lambda uri: _source(uri, data_urls=data_urls))
@@ -127,12 +131,12 @@ def _embed(manifest: Manifest, encoder: Encoder, cache: EmbeddingCache) -> Float
 
 
 def _others(
-    uri: str, query: Float[Tensor, " d"], demonstrator: Demonstrator, cache: EmbeddingCache
+    uri: str, query: Float[Tensor, " d"], demonstrator: DemonstrationFinder, cache: EmbeddingCache
 ) -> list[Demonstration]:
     """The demonstrations of a photo, without the photo itself, under whatever name.
 
     What was selected is compared, and selected again where the photo was among it: a store may
-    hold a million pictures.
+    hold a million images.
     """
     hidden: list[int] = []
     while True:
@@ -157,13 +161,13 @@ def _vote(shown: Sequence[Demonstration], classes: ClassList) -> str | None:
 
 
 def _source(uri: str, *, data_urls: bool) -> str:
-    """The picture's path; a small copy in a data URL where asked for, or where it has no path."""
+    """The image's path; a small copy in a data URL where asked for, or where it has no path."""
     if scheme_of(uri) is None and not data_urls:
         return uri
     return "data:image/jpeg;base64," + base64.b64encode(thumbnail(uri, SIDE)).decode()
 
 
-def _answers(answerer: Answerer, question: Question, classes: ClassList) -> list[dict[str, Any]]:
+def _answers(answerer: LvlmScorer, question: Question, classes: ClassList) -> list[dict[str, Any]]:
     scores, _ = answerer.scores(question)
     names = [classes.names[label] for label in question.labels]
     rows = [

@@ -1,4 +1,4 @@
-"""The figures of an in-context evaluation: every method on the same pictures."""
+"""The figures of an in-context evaluation: every method on the same images."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -13,13 +13,13 @@ from clipfg.evaluation.report.side_by_side import SideBySide, side_by_side
 from clipfg.settings import Settings
 from clipfg.types import ClassList
 from clipfg.workflows.icl.questions import over_classes
-from clipfg.workflows.pool import Pool, score
+from clipfg.workflows.pool import FeaturePool, score
 from clipfg.workflows.run_folder import RunFolder, file_name
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """What came out for one picture.
+class IclOutcome:
+    """What came out for one image.
 
     Parameters
     ----------
@@ -37,7 +37,7 @@ class Outcome:
 
 
 def scores_by_method(
-    outcomes: Sequence[Outcome], zero_shot: Float[Tensor, "n c"], shots: int, lvlm: str | None
+    outcomes: Sequence[IclOutcome], zero_shot: Float[Tensor, "n c"], shots: int, lvlm: str | None
 ) -> dict[str, Float[Tensor, "n c"]]:
     """The scores of each method by its name; what the others are compared with comes first."""
     vote = {f"vote of {shots} shown": torch.stack([one.vote for one in outcomes])} if shots else {}
@@ -48,10 +48,10 @@ def scores_by_method(
 
 
 @dataclass(frozen=True)
-class Measure:
+class MethodScorer:
     """Writes the predictions of each method and makes its report."""
 
-    pool: Pool
+    pool: FeaturePool
     classes: ClassList
     folder: RunFolder
     settings: Settings
@@ -60,10 +60,10 @@ class Measure:
     def compare(
         self,
         methods: Mapping[str, Float[Tensor, "n c"]],
-        outcomes: Sequence[Outcome],
+        outcomes: Sequence[IclOutcome],
         choices: int | None,
     ) -> SideBySide:
-        """All methods against the first, picture by picture.
+        """All methods against the first, image by image.
 
         Where the question was a choice, that is what they are compared on. What the encoder alone
         makes of all classes follows; it answers another question and is compared with nothing.
@@ -89,7 +89,7 @@ class Measure:
         first, report = next(iter(compared.reports.items()))
         remark = (
             f"{first} could answer with {len(among[0])} names; the right one was among them for"
-            f" {sum(there) / len(there):.1%} of the pictures"
+            f" {sum(there) / len(there):.1%} of the images"
         )
         guess = sum(t / len(own) for t, own in zip(there, among, strict=True)) / len(there)
         report = replace(report, chance=guess, remarks=(remark, *report.remarks))
@@ -122,7 +122,7 @@ class Measure:
         if choices is not None:
             remark = (
                 f"One of {choices} names is right, so guessing scores {1 / choices:.0%}; the labels"
-                " of similar pictures nearly answer such a question, as their vote shows"
+                " of similar images nearly answer such a question, as their vote shows"
             )
             report = replace(report, classes=choices, chance=1 / choices, remarks=(remark,))
         return report, evaluator

@@ -1,4 +1,4 @@
-"""What a language model is asked of one picture, and its answers, kept between runs."""
+"""What a language model is asked of one image, and its answers, kept between runs."""
 
 import hashlib
 import json
@@ -14,28 +14,32 @@ from clipfg.data.images.thumbnails import shrunk
 from clipfg.embedding.cache import EmbeddingCache
 from clipfg.embedding.content_hash import contents_of
 from clipfg.errors import ItemError
-from clipfg.icl import LVLM, Question, Shown, Wording, ask_choice, ask_name, in_order
+from clipfg.icl import LVLM, PromptWording, Question, ShownExample, ask_choice, ask_name, in_order
 from clipfg.icl.prompts import sources, with_sources
 from clipfg.icl.questions import draw_choices
 from clipfg.icl.selection import Order
 from clipfg.types import ClassList
-from clipfg.workflows.icl.demonstrations import Demonstration, Demonstrator, Plan
+from clipfg.workflows.icl.demonstrations import (
+    Demonstration,
+    DemonstrationFinder,
+    DemonstrationPlan,
+)
 
 SIDE = 768
-"""Pixels that a picture has at most on its longer side when a language model sees it."""
+"""Pixels that an image has at most on its longer side when a language model sees it."""
 
 BELOW = 10.0
 """How far under the least likely candidate all other classes are scored."""
 
 
 @dataclass(frozen=True)
-class Asker:
-    """Makes the question about a picture from its demonstrations."""
+class QuestionBuilder:
+    """Makes the question about an image from its demonstrations."""
 
-    demonstrator: Demonstrator
-    plan: Plan
+    demonstrator: DemonstrationFinder
+    plan: DemonstrationPlan
     classes: ClassList
-    wording: Wording
+    wording: PromptWording
     order: Order
     seed: int
 
@@ -48,12 +52,12 @@ class Asker:
         zero_shot: Float[Tensor, " c"],
         truth: int | None = None,
     ) -> Question:
-        """The question about the picture `identity` at `uri`.
+        """The question about the image `identity` at `uri`.
 
         A choice is among `truth` and others at random; where the truth is not known, among the
         classes that zero-shot puts first. What is random depends on the seed and the id alone.
         """
-        examples = [Shown(one.uri, one.label) for one in in_order(shown, self.order)]
+        examples = [ShownExample(one.uri, one.label) for one in in_order(shown, self.order)]
         names = self.classes.names
         if self.plan.choices is None:
             candidates = self._candidates(query, zero_shot)
@@ -79,10 +83,10 @@ class Asker:
 
 
 @dataclass(frozen=True)
-class Answerer:
+class LvlmScorer:
     """Asks a language model, and keeps what it said beside the embeddings.
 
-    A question is known again by its words, the content of its pictures and its answers, and the
+    A question is known again by its words, the content of its images and its answers, and the
     model by its fingerprint: whatever ends a run, no question is put twice.
     """
 
@@ -94,14 +98,14 @@ class Answerer:
     def scores(self, question: Question) -> tuple[Float[Tensor, " a"], bool]:
         """The mean log-probability a token of each answer, and whether it was kept.
 
-        Raises `ItemError` for a picture that cannot be read, `DataError` as `LVLM.score` does.
+        Raises `ItemError` for an image that cannot be read, `DataError` as `LVLM.score` does.
         """
         key = self._key(question)
         kept = self.cache.get("texts", self.fingerprint, [key]) if self.resume else {}
         if key in kept:
             return torch.from_numpy(kept[key].copy()), True
-        pictures = [shrunk(uri, SIDE) for uri in sources(question.turns)]
-        scores = self.lvlm.score(question.turns, pictures, question.answers).normalised
+        images = [shrunk(uri, SIDE) for uri in sources(question.turns)]
+        scores = self.lvlm.score(question.turns, images, question.answers).normalised
         self.cache.put("texts", self.fingerprint, self.lvlm.name, {key: scores.numpy()})
         return scores, False
 
@@ -109,7 +113,7 @@ class Answerer:
         uris = sources(question.turns)
         contents = contents_of(uris, self.cache)
         if missing := [uri for uri in uris if uri not in contents]:
-            raise ItemError(f"Expected a picture that can be read: {missing[0]}.")
+            raise ItemError(f"Expected an image that can be read: {missing[0]}.")
         said = with_sources(question.turns, lambda uri: contents[uri].hex())
         facts = [[[turn.role, *map(str, turn.parts)] for turn in said], question.answers, SIDE]
         return hashlib.blake2b(json.dumps(facts).encode(), digest_size=16).digest()

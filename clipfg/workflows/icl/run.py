@@ -1,6 +1,6 @@
-"""In-context prediction: how well a language model names pictures from a few shown ones.
+"""In-context prediction: how well a language model names images from a few shown ones.
 
-Beside it stand, on the same pictures, the vote of the labels that were shown, which needs no
+Beside it stand, on the same images, the vote of the labels that were shown, which needs no
 language model, and zero-shot classification by the encoder.
 """
 
@@ -23,31 +23,31 @@ from clipfg.errors import DataError, ItemError, UsageError
 from clipfg.evaluation.report.side_by_side import SideBySide
 from clipfg.evaluation.report.terminal import bounds, percent
 from clipfg.heads.zero_shot import ZeroShot
-from clipfg.icl import Wording, vote
+from clipfg.icl import PromptWording, vote
 from clipfg.settings import Settings
 from clipfg.store import KeyStore
 from clipfg.types import UNLABELLED, ClassList, Failure, Progress
 from clipfg.workflows.classify import Run
 from clipfg.workflows.icl.demonstrations import (
     Demonstration,
-    Demonstrator,
-    Plan,
+    DemonstrationFinder,
+    DemonstrationPlan,
     as_the_store,
     open_store,
 )
-from clipfg.workflows.icl.figures import Measure, Outcome, scores_by_method
+from clipfg.workflows.icl.figures import IclOutcome, MethodScorer, scores_by_method
 from clipfg.workflows.icl.lvlm_files import open_lvlm
-from clipfg.workflows.icl.questions import Answerer, Asker, over_classes
-from clipfg.workflows.pool import Pool, gather
+from clipfg.workflows.icl.questions import LvlmScorer, QuestionBuilder, over_classes
+from clipfg.workflows.pool import FeaturePool, gather
 from clipfg.workflows.run_folder import RunFolder, default_folder
 from clipfg.workflows.session import (
-    Data,
+    Dataset,
     check_same_encoder,
     choose_ensemble,
     choose_prompts,
     class_weights,
     open_cache,
-    open_data,
+    open_dataset,
     open_encoder,
 )
 
@@ -58,7 +58,7 @@ ANSWERS = "answers.jsonl"
 
 @dataclass(frozen=True)
 class IclRun(Run):
-    """A finished evaluation; `excluded` pictures were in the store and took no part."""
+    """A finished evaluation; `excluded` images were in the store and took no part."""
 
     comparison: SideBySide
     excluded: int
@@ -91,21 +91,21 @@ class IclRun(Run):
 
 
 def run_icl(settings: Settings, *, progress: Progress | None = None) -> IclRun:
-    """Name the labelled pictures of `settings.dataset` from demonstrations out of a store.
+    """Name the labelled images of `settings.dataset` from demonstrations out of a store.
 
     Without `--lvlm` only the vote of the shown labels and zero-shot are measured. Raises
     `ClipfgError`s: data without labels, a store of another encoder, a missing model.
     """
-    plan = Plan.of(settings)
+    plan = DemonstrationPlan.of(settings)
     store = open_store(settings)
-    data = open_data(settings)
+    data = open_dataset(settings)
     if not (data.manifest.labels != UNLABELLED).any():
         raise DataError(
-            f"Expected labelled pictures to measure accuracy on, and {data.manifest.name} has"
+            f"Expected labelled images to measure accuracy on, and {data.manifest.name} has"
             " none; try `clipfg demos`, which needs no labels."
         )
     if data.features is not None and settings.lvlm is not None:
-        raise UsageError("Expected pictures for --lvlm to see, got features; name their folder.")
+        raise UsageError("Expected images for --lvlm to see, got features; name their folder.")
     plan.check(data.classes)
     with open_cache(settings) as cache:
         encoder = open_encoder(as_the_store(settings, store), cache, data)
@@ -123,7 +123,7 @@ def run_icl(settings: Settings, *, progress: Progress | None = None) -> IclRun:
         }
         if settings.lvlm is not None:
             lvlm, fingerprint = open_lvlm(settings, encoder.device, cache)
-            answerer = Answerer(lvlm, fingerprint, cache, settings.resume)
+            answerer = LvlmScorer(lvlm, fingerprint, cache, settings.resume)
             resolved["lvlm_fingerprint"] = fingerprint
         path = settings.output or default_folder("icl", data.manifest.name, encoder.name)
         with RunFolder(path, resolved) as folder:
@@ -134,12 +134,12 @@ def run_icl(settings: Settings, *, progress: Progress | None = None) -> IclRun:
 @dataclass(frozen=True)
 class _Job:
     settings: Settings
-    plan: Plan
-    data: Data
+    plan: DemonstrationPlan
+    data: Dataset
     encoder: Encoder
     cache: EmbeddingCache
     store: KeyStore
-    answerer: Answerer | None
+    answerer: LvlmScorer | None
     folder: RunFolder
 
 
@@ -148,10 +148,10 @@ def _evaluate(job: _Job, progress: Progress | None) -> IclRun:
     stored = _in_store(job, pool)
     usable = ~stored & (pool.labels != UNLABELLED)
     if excluded := int(stored.sum()):
-        logger.warning(f"{excluded:,} of {len(pool):,} pictures are in the store and take no part.")
+        logger.warning(f"{excluded:,} of {len(pool):,} images are in the store and take no part.")
     if not usable.any():
         raise DataError(
-            "Expected labelled pictures that are not in the store, got none; evaluate on another"
+            "Expected labelled images that are not in the store, got none; evaluate on another"
             " split than the one that the store was built from."
         )
     pool = pool.rows(np.flatnonzero(usable))
@@ -164,11 +164,11 @@ def _evaluate(job: _Job, progress: Progress | None) -> IclRun:
     head = ZeroShot(job.encoder.logit_scale, job.encoder.logit_bias, ensemble.renormalise)
     zero_shot = head.fit(text_weights=weights).logits(pool.features)
     texts = weights if job.plan.selection.needs_texts else None
-    demonstrator = Demonstrator(job.store, job.plan, classes, job.encoder.fingerprint, texts)
+    demonstrator = DemonstrationFinder(job.store, job.plan, classes, job.encoder.fingerprint, texts)
     items = _answer(job, pool, demonstrator, zero_shot, progress)
     kept = np.array(sorted(items), dtype=np.int64)
     if not len(kept):
-        raise DataError("Expected pictures that could be asked about, got none; see the failures.")
+        raise DataError("Expected images that could be asked about, got none; see the failures.")
     pool, zero_shot = pool.rows(kept), zero_shot[torch.from_numpy(kept)]
     context = {
         "data": job.data.manifest.name,
@@ -177,7 +177,7 @@ def _evaluate(job: _Job, progress: Progress | None) -> IclRun:
         "precision": job.encoder.precision,
         "demonstrations": f"{job.plan.shots}, {job.plan.selection.name}",
     }
-    measure = Measure(pool, classes, job.folder, job.settings, context)
+    measure = MethodScorer(pool, classes, job.folder, job.settings, context)
     answered = [items[i] for i in kept]
     methods = scores_by_method(
         answered, zero_shot, job.plan.shots, job.answerer.lvlm.name if job.answerer else None
@@ -187,11 +187,11 @@ def _evaluate(job: _Job, progress: Progress | None) -> IclRun:
     return IclRun(job.folder.path, len(pool), job.folder.failures, comparison, excluded)
 
 
-def _in_store(job: _Job, pool: Pool) -> NDArray[np.bool_]:
-    """Which pictures the store holds: one that shows itself answers itself.
+def _in_store(job: _Job, pool: FeaturePool) -> NDArray[np.bool_]:
+    """Which images the store holds: one that shows itself answers itself.
 
-    Pictures are the same by their content; by their id where the content of one cannot be read.
-    Folders number their pictures alike, so equal ids alone mean nothing.
+    Images are the same by their content; by their id where the content of one cannot be read.
+    Folders number their images alike, so equal ids alone mean nothing.
     """
     ids, uris = (job.store.items[name].to_pylist() for name in ("id", "uri"))
     stored = contents_of(uris, job.cache)
@@ -209,15 +209,15 @@ def _in_store(job: _Job, pool: Pool) -> NDArray[np.bool_]:
 
 def _answer(
     job: _Job,
-    pool: Pool,
-    demonstrator: Demonstrator,
+    pool: FeaturePool,
+    demonstrator: DemonstrationFinder,
     zero_shot: Float[Tensor, "n c"],
     progress: Progress | None,
-) -> dict[int, Outcome]:
-    """What came out for each picture that could be asked about; a row on disk for each at once."""
-    wording = Wording(job.settings.instruction, job.settings.question)
+) -> dict[int, IclOutcome]:
+    """What came out for each image that could be asked about; a row on disk for each at once."""
+    wording = PromptWording(job.settings.instruction, job.settings.question)
     classes, settings = job.data.classes, job.settings
-    asker = Asker(demonstrator, job.plan, classes, wording, settings.order, settings.seed)
+    asker = QuestionBuilder(demonstrator, job.plan, classes, wording, settings.order, settings.seed)
     items, reused = {}, 0
     with job.folder.part(ANSWERS).open("w", encoding="utf-8") as file:
         for i, (identity, uri) in enumerate(zip(pool.ids, pool.uris, strict=True)):
@@ -239,23 +239,23 @@ def _answer(
                     raise
                 job.folder.fail(Failure(identity, uri, "answer", str(error)))
                 continue
-            items[i] = Outcome(vote([one.label for one in shown], len(classes)), said, among)
+            items[i] = IclOutcome(vote([one.label for one in shown], len(classes)), said, among)
             _write(file, _row(pool, i, shown, items[i], zero_shot[i], classes))
             if progress is not None:
                 progress(i + 1, len(pool))
     if job.answerer is not None:
         logger.info(
-            f"{job.answerer.lvlm.name} was asked about {len(items):,} pictures ({reused:,} of them"
+            f"{job.answerer.lvlm.name} was asked about {len(items):,} images ({reused:,} of them"
             " before)"
         )
     return items
 
 
 def _row(
-    pool: Pool,
+    pool: FeaturePool,
     i: int,
     shown: Sequence[Demonstration],
-    item: Outcome,
+    item: IclOutcome,
     zero_shot: Tensor,
     classes: ClassList,
 ) -> dict[str, Any]:

@@ -19,10 +19,10 @@ from clipfg.workflows.classify import feature_batches
 from clipfg.workflows.failures import Failures
 from clipfg.workflows.session import (
     FEATURES,
-    Data,
+    Dataset,
     check_same_encoder,
     open_cache,
-    open_data,
+    open_dataset,
     open_encoder,
 )
 
@@ -33,7 +33,7 @@ ORIGIN = "data"
 
 
 @dataclass(frozen=True)
-class Embedded:
+class EmbeddedItems:
     """Items of one data name with their keys, and who made those."""
 
     items: pa.Table
@@ -67,10 +67,10 @@ def embed_items(
     failures: Failures,
     prefix: str,
     progress: Progress | None,
-) -> Embedded:
+) -> EmbeddedItems:
     """The data's items and keys; another encoder than the store's is refused before any work."""
     settings = settings.model_copy(update={"split": settings.split or "all"})
-    data = open_data(settings)
+    data = open_dataset(settings)
     with open_cache(settings) as cache:
         encoder = _encoder(settings, store, data, cache)
         made_by = _made_by(encoder, data, store)
@@ -80,7 +80,7 @@ def embed_items(
         kept, keys = _keys(settings, data, encoder, cache, dim, failures, progress)
     items = _items(data.manifest, kept, prefix, origin := _origin(settings, data.manifest))
     listed = frozenset(prefix + identity for identity in data.manifest.ids)
-    return Embedded(
+    return EmbeddedItems(
         items,
         keys,
         data.manifest.classes,
@@ -92,7 +92,7 @@ def embed_items(
 
 
 def _encoder(
-    settings: Settings, store: KeyStore | None, data: Data, cache: EmbeddingCache
+    settings: Settings, store: KeyStore | None, data: Dataset, cache: EmbeddingCache
 ) -> Encoder | None:
     """The encoder of `--model`, else the store's; None for features, which need none."""
     if data.features is not None and settings.model is None:
@@ -107,7 +107,9 @@ def _encoder(
     return encoder
 
 
-def _made_by(encoder: Encoder | None, data: Data, store: KeyStore | None) -> tuple[str, str, str]:
+def _made_by(
+    encoder: Encoder | None, data: Dataset, store: KeyStore | None
+) -> tuple[str, str, str]:
     """Fingerprint, model and precision; a file of features knows the first at most."""
     if encoder is not None:
         return encoder.fingerprint, encoder.name, encoder.precision
@@ -133,7 +135,7 @@ def _check_store(store: KeyStore, fingerprint: str, model: str, precision: str, 
 
 def _keys(
     settings: Settings,
-    data: Data,
+    data: Dataset,
     encoder: Encoder | None,
     cache: EmbeddingCache,
     dim: int,
@@ -149,7 +151,7 @@ def _keys(
         kept.append(batch.positions)
         rows += len(batch)
     if not rows:
-        raise DataError(f"Expected pictures that can be used, {data.manifest.name} has none.")
+        raise DataError(f"Expected images that can be used, {data.manifest.name} has none.")
     return np.concatenate(kept), keys[:rows]
 
 

@@ -1,6 +1,6 @@
 """The key store over any data: built, brought up to date, thinned out, looked at.
 
-Pictures are embedded before the store is locked, and the embedding cache keeps what is done, so a
+Images are embedded before the store is locked, and the embedding cache keeps what is done, so a
 second writer waits for a commit and never for an encoder.
 """
 
@@ -28,7 +28,7 @@ from clipfg.store import (
 )
 from clipfg.types import Progress
 from clipfg.workflows.failures import Failures
-from clipfg.workflows.index.items import ORIGIN, Embedded, embed_items
+from clipfg.workflows.index.items import ORIGIN, EmbeddedItems, embed_items
 
 logger = logging.getLogger("clipfg")
 
@@ -51,7 +51,7 @@ class IndexRun:
 
     @property
     def exit_code(self) -> int:
-        """0 when every picture was used, 3 when some were skipped."""
+        """0 when every image was used, 3 when some were skipped."""
         return 3 if self.skipped else 0
 
 
@@ -64,7 +64,7 @@ def run_build(
 ) -> IndexRun:
     """Make the store `settings.store` hold `settings.dataset`, and nothing else.
 
-    A store of the same encoder is replaced in one step, its pictures not embedded again. Raises
+    A store of the same encoder is replaced in one step, its images not embedded again. Raises
     `StoreError` where one of another encoder is: that is refused, both encoders named.
     """
     path = store_path(settings)
@@ -208,8 +208,8 @@ def _held(path: Path) -> KeyStore | None:
         return None
 
 
-def _check_origin(store: KeyStore, new: Embedded) -> None:
-    """Raises `StoreError` where an id of these data is that of another picture in the store."""
+def _check_origin(store: KeyStore, new: EmbeddedItems) -> None:
+    """Raises `StoreError` where an id of these data is that of another image in the store."""
     if ORIGIN not in store.items.column_names:
         return
     rows = store.rows(new.items["id"].to_pylist())
@@ -232,7 +232,7 @@ def _check_origin(store: KeyStore, new: Embedded) -> None:
             )
 
 
-def _vanished(store: KeyStore, new: Embedded, settings: Settings) -> list[str]:
+def _vanished(store: KeyStore, new: EmbeddedItems, settings: Settings) -> list[str]:
     """Ids that came from the same data, and that it no longer lists."""
     if settings.limit is not None or ORIGIN not in store.items.column_names:
         return []

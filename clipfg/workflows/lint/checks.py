@@ -1,4 +1,4 @@
-"""Everything that is checked of pictures and of how many each class has."""
+"""Everything that is checked of images and of how many each class has."""
 
 from collections.abc import Iterator
 
@@ -9,15 +9,15 @@ from clipfg.functional.neighbours import nearest_neighbours
 from clipfg.quality.outliers import outliers
 from clipfg.types import UNLABELLED, ClassList
 from clipfg.workflows.lint.duplicates import copies, groups_of_equals, near_copies, representatives
-from clipfg.workflows.lint.findings import Gathered, LintFinding
-from clipfg.workflows.lint.labels import doubtful_labels
+from clipfg.workflows.lint.findings import LintData, LintFinding
+from clipfg.workflows.lint.labels import label_issues
 
 NEIGHBOURS = 10
 IMBALANCE = 10
-"""How many times the median class's pictures are many, and what share of it is few."""
+"""How many times the median class's images are many, and what share of it is few."""
 
 
-def check_pictures(data: Gathered, seed: int) -> list[LintFinding]:
+def check_images(data: LintData, seed: int) -> list[LintFinding]:
     """Copies, near copies, doubtful labels and outliers; each content is looked at once."""
     groups = groups_of_equals(data.pool.features)
     found = list(copies(data, groups))
@@ -26,13 +26,13 @@ def check_pictures(data: Gathered, seed: int) -> list[LintFinding]:
         x = data.pool.features if len(rows) == len(data.pool) else data.pool.features[rows]
         cosines, neighbours = nearest_neighbours(x, NEIGHBOURS)
         found += near_copies(data, rows, cosines, neighbours)
-        found += far_pictures(data, rows, cosines)
-    found += doubtful_labels(data, rows, seed)
+        found += far_images(data, rows, cosines)
+    found += label_issues(data, rows, seed)
     return found
 
 
-def far_pictures(data: Gathered, rows: Tensor, cosines: Tensor) -> Iterator[LintFinding]:
-    """Pictures whose neighbours are farther away than other pictures' by far."""
+def far_images(data: LintData, rows: Tensor, cosines: Tensor) -> Iterator[LintFinding]:
+    """Images whose neighbours are farther away than other images' by far."""
     found = outliers(cosines)
     for i in found.far.nonzero().flatten().tolist():
         distance = float(found.distances[i])
@@ -41,18 +41,18 @@ def far_pictures(data: Gathered, rows: Tensor, cosines: Tensor) -> Iterator[Lint
 
 
 def class_sizes(labels: np.ndarray, classes: ClassList) -> Iterator[LintFinding]:
-    """Classes with no picture, with one, and with ten times fewer or more than the median has."""
+    """Classes with no image, with one, and with ten times fewer or more than the median has."""
     counts = np.bincount(labels[labels != UNLABELLED], minlength=len(classes))
     if not counts.any():
         return
     median = float(np.median(counts[counts > 0]))
     for name, count in zip(classes.names, counts.tolist(), strict=True):
         if count == 0:
-            what = "has no picture"
+            what = "has no image"
         elif count == 1:
-            what = "has one picture: nothing can be learnt from it and tested too"
+            what = "has one image: nothing can be learnt from it and tested too"
         elif count * IMBALANCE <= median or count >= IMBALANCE * median:
-            what = f"has {count:,} pictures, the median class {median:,.0f}"
+            what = f"has {count:,} images, the median class {median:,.0f}"
         else:
             continue
         ratio = (count + 1) / (median + 1)

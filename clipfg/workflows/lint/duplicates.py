@@ -1,4 +1,4 @@
-"""Pictures that are there twice, and whether they were told apart by split or label."""
+"""Images that are there twice, and whether they were told apart by split or label."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,15 +10,15 @@ from torch import Tensor
 from clipfg.data.sources import read
 from clipfg.errors import ItemError
 from clipfg.quality.copies import equal_rows
-from clipfg.workflows.lint.findings import Gathered, Level, LintFinding
+from clipfg.workflows.lint.findings import Level, LintData, LintFinding
 from clipfg.workflows.lint.near_duplicates import find_near_copies
 
 
 @dataclass(frozen=True)
 class _Pair:
-    """Two rows that are one picture, the second the one that is named beside the first."""
+    """Two rows that are one image, the second the one that is named beside the first."""
 
-    data: Gathered
+    data: LintData
     row: int
     other: int
     score: float
@@ -52,7 +52,7 @@ def groups_of_equals(features: Tensor) -> list[list[int]]:
     return list(groups.values())
 
 
-def representatives(data: Gathered, groups: list[list[int]]) -> Tensor:
+def representatives(data: LintData, groups: list[list[int]]) -> Tensor:
     """A row of each group: one with a label if there is any, of those one in the train split."""
     best = [
         min(rows, key=lambda row: (data.label(row) == "", data.splits[row] != "train"))
@@ -61,12 +61,12 @@ def representatives(data: Gathered, groups: list[list[int]]) -> Tensor:
     return torch.tensor(sorted(best), dtype=torch.long)
 
 
-def copies(data: Gathered, groups: list[list[int]]) -> Iterator[LintFinding]:
+def copies(data: LintData, groups: list[list[int]]) -> Iterator[LintFinding]:
     """Rows whose feature another row has too.
 
     Splits are compared with a copy in the train split, else with the first copy in any; labels with
     that copy's, or with the first label there is where it has none. Where the bytes can be read and
-    differ, the pictures look the same to the encoder and no more is claimed.
+    differ, the images look the same to the encoder and no more is claimed.
     """
     for rows in groups:
         if len(rows) < 2:
@@ -89,7 +89,7 @@ def copies(data: Gathered, groups: list[list[int]]) -> Iterator[LintFinding]:
 
 
 def _content(uri: str) -> bytes | None:
-    """A hash of the bytes at `uri`; None for features from a file, which have no picture."""
+    """A hash of the bytes at `uri`; None for features from a file, which have no image."""
     try:
         return blake2b(read(uri), digest_size=16).digest()
     except ItemError:
@@ -97,9 +97,9 @@ def _content(uri: str) -> bytes | None:
 
 
 def near_copies(
-    data: Gathered, rows: Tensor, cosines: Tensor, neighbours: Tensor
+    data: LintData, rows: Tensor, cosines: Tensor, neighbours: Tensor
 ) -> Iterator[LintFinding]:
-    """Pairs that are one picture, cropped, resized, mirrored or saved anew."""
+    """Pairs that are one image, cropped, resized, mirrored or saved anew."""
     uris = [data.pool.uris[row] for row in rows.tolist()]
     for a, b, score, measure in find_near_copies(uris, cosines, neighbours):
         told = f"{measure} {score:.3f}"

@@ -4,22 +4,22 @@ from dataclasses import dataclass
 from typing import Literal
 
 from clipfg.types import UNLABELLED, ClassList
-from clipfg.workflows.pool import Pool
+from clipfg.workflows.pool import FeaturePool
 
 Level = Literal["error", "warning"]
 
 KINDS: dict[str, str] = {
-    "unreadable": "pictures that cannot be read",
-    "leak": "the same picture in two splits",
-    "contradiction": "the same picture with two labels",
-    "copy": "the same picture twice",
-    "near-leak": "almost the same picture in two splits",
-    "near-contradiction": "almost the same picture with two labels",
-    "near-copy": "almost the same picture twice",
-    "label": "labels that the other pictures speak against",
-    "outlier": "pictures far from all others",
+    "unreadable": "images that cannot be read",
+    "leak": "the same image in two splits",
+    "contradiction": "the same image with two labels",
+    "copy": "the same image twice",
+    "near-leak": "almost the same image in two splits",
+    "near-contradiction": "almost the same image with two labels",
+    "near-copy": "almost the same image twice",
+    "label": "labels that the other images speak against",
+    "outlier": "images far from all others",
     "class-name": "class names that are alike or too long",
-    "class-size": "classes with no, one, few or very many pictures",
+    "class-size": "classes with no, one, few or very many images",
 }
 """Every kind of finding, the gravest first."""
 
@@ -28,8 +28,8 @@ KINDS: dict[str, str] = {
 class LintFinding:
     """One remark on the data.
 
-    `id` is a picture's, or a class's name for the kinds that begin with `class`; `other` is the
-    picture beside it, or the class that is meant. `score` is what findings of a kind are ranked by,
+    `id` is an image's, or a class's name for the kinds that begin with `class`; `other` is the
+    image beside it, or the class that is meant. `score` is what findings of a kind are ranked by,
     the largest first: a cosine, a probability or a distance.
     """
 
@@ -42,10 +42,10 @@ class LintFinding:
 
 
 @dataclass(frozen=True)
-class Gathered:
-    """The pictures that could be read, with the split of each, and their class list or None."""
+class LintData:
+    """The images that could be read, with the split of each, and their class list or None."""
 
-    pool: Pool
+    pool: FeaturePool
     splits: list[str | None]
     classes: ClassList | None
 

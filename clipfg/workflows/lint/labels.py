@@ -1,4 +1,4 @@
-"""Labels that the other pictures speak against."""
+"""Labels that the other images speak against."""
 
 import logging
 from collections.abc import Iterator, Sequence
@@ -9,11 +9,11 @@ from torch import Tensor
 
 from clipfg.functional.scaling import fit_temperature
 from clipfg.heads import HEADS
-from clipfg.heads.held_out import Held, among, by_folds, held_out_logits, logit_blocks
+from clipfg.heads.held_out import HeldOutFold, among, by_folds, held_out_logits, logit_blocks
 from clipfg.heads.support import Support
 from clipfg.quality.confident_learning import confident_learning
 from clipfg.types import UNLABELLED
-from clipfg.workflows.lint.findings import Gathered, LintFinding
+from clipfg.workflows.lint.findings import LintData, LintFinding
 
 logger = logging.getLogger("clipfg")
 
@@ -22,17 +22,17 @@ LIKELY = 0.5
 
 
 @dataclass(frozen=True)
-class HeldOutOdds:
-    """Probabilities of held-out pictures, a block of rows at a time, computed whenever asked for.
+class HeldOutProbabilities:
+    """Probabilities of held-out images, a block of rows at a time, computed whenever asked for.
 
-    Pictures times classes may be more numbers than memory holds.
+    Images times classes may be more numbers than memory holds.
     """
 
-    parts: Sequence[Held]
+    parts: Sequence[HeldOutFold]
     factor: float
 
     @classmethod
-    def of(cls, support: Support, seed: int) -> "HeldOutOdds":
+    def of(cls, support: Support, seed: int) -> "HeldOutProbabilities":
         """By a head that has not seen them; its temperature is told from some thousands of them."""
         head = HEADS.get(HEAD)(**{"seed": seed}).fit(support.features, support.labels)
         parts = by_folds(head, support, seed)
@@ -49,11 +49,11 @@ class HeldOutOdds:
             yield (self.factor * logits).softmax(dim=1)
 
 
-def doubtful_labels(data: Gathered, rows: Tensor, seed: int) -> Iterator[LintFinding]:
+def label_issues(data: LintData, rows: Tensor, seed: int) -> Iterator[LintFinding]:
     """Labels that a head fitted on the other folds speaks against.
 
-    Needs two classes with two pictures each; a class's only picture cannot be judged. A head that
-    does not know what else a picture might be says nothing about its label: only where one other
+    Needs two classes with two images each; a class's only image cannot be judged. A head that
+    does not know what else an image might be says nothing about its label: only where one other
     class is likelier than all the rest together is the label doubted.
     """
     labels = torch.from_numpy(data.pool.labels)[rows]
@@ -61,12 +61,12 @@ def doubtful_labels(data: Gathered, rows: Tensor, seed: int) -> Iterator[LintFin
     present, labels = torch.unique(labels, return_inverse=True)
     if data.classes is None or (torch.bincount(labels) > 1).sum() < 2:
         return
-    odds = HeldOutOdds.of(Support.of("lint", data.pool.features[rows], labels, None), seed)
+    odds = HeldOutProbabilities.of(Support.of("lint", data.pool.features[rows], labels, None), seed)
     rows, labels = rows[odds.rows], labels[odds.rows]
     doubts = confident_learning(odds, labels, len(present))
     agreed = float((doubts.suggested == labels).double().mean())
     logger.info(
-        f"Labels: a head that has not seen them names {agreed:.0%} of {len(labels):,} pictures as"
+        f"Labels: a head that has not seen them names {agreed:.0%} of {len(labels):,} images as"
         " labelled; the lower that is, the more doubts are the head's own mistakes"
     )
     for i in doubts.suspects.nonzero().flatten().tolist():

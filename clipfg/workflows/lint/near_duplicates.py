@@ -15,17 +15,17 @@ from clipfg.quality.copies import near_pairs
 from clipfg.quality.image_similarity import SKETCH, likeness, sketch
 
 SAME = 0.95
-"""The likeness from which two pictures are one (docs/lint.md)."""
+"""The likeness from which two images are one (docs/lint.md)."""
 NEAR = 0.97
 """The cosine that has to do where there are no pixels, for features from a file."""
 PAIRS = 2_000
-"""Pairs looked at, and one more for every ten pictures."""
+"""Pairs looked at, and one more for every ten images."""
 
 
 def find_near_copies(
     uris: list[str], cosines: Tensor, neighbours: Tensor
 ) -> Iterator[tuple[int, int, float, str]]:
-    """Positions of two pictures, how alike they are and by what measure, the most alike first.
+    """Positions of two images, how alike they are and by what measure, the most alike first.
 
     Cosines differ between encoders by too much for one threshold: of lit-birds, a crop of 90 % of
     each side lies at 0.78 to 0.98 of its original, and other birds at up to 0.95. So the pairs with
@@ -49,7 +49,7 @@ def find_near_copies(
 
 
 def _sketch(uri: str) -> Image.Image | None:
-    """None for features from a file, and a picture that has gone."""
+    """None for features from a file, and an image that has gone."""
     try:
         return sketch(decode(read(uri), lambda width, height: (SKETCH, SKETCH)))  # noqa: ARG005
     except ItemError:

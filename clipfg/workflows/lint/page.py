@@ -1,4 +1,4 @@
-"""What `clipfg lint` found, as pictures side by side."""
+"""What `clipfg lint` found, as images side by side."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -6,16 +6,16 @@ from typing import Literal
 
 from clipfg.data.images.thumbnails import thumbnail
 from clipfg.errors import ItemError
-from clipfg.pages.gallery import Group, Tile, render_gallery
+from clipfg.pages.gallery import Tile, TileGroup, render_gallery
 from clipfg.types import Manifest
-from clipfg.workflows.lint.findings import KINDS, Gathered, LintFinding
+from clipfg.workflows.lint.findings import KINDS, LintData, LintFinding
 
 SHOWN = 24
 """Findings of a kind that the page shows; `findings.parquet` has them all."""
 
 
-def render(manifest: Manifest, data: Gathered | None, found: Sequence[LintFinding]) -> str:
-    """The page: a group for each kind, each finding's pictures in one row."""
+def render(manifest: Manifest, data: LintData | None, found: Sequence[LintFinding]) -> str:
+    """The page: a group for each kind, each finding's images in one row."""
     groups = []
     for kind, title in KINDS.items():
         of_kind = [finding for finding in found if finding.kind == kind]
@@ -23,16 +23,16 @@ def render(manifest: Manifest, data: Gathered | None, found: Sequence[LintFindin
             heading = f"{len(of_kind):,} {title}" if len(of_kind) > 1 else f"1: {title}"
             note = f"The first {SHOWN}." if len(of_kind) > SHOWN else ""
             tiles = _Tiles(data).of(of_kind[:SHOWN])
-            groups.append(Group(heading, tuple(tiles), note))
+            groups.append(TileGroup(heading, tuple(tiles), note))
     errors = sum(finding.level == "error" for finding in found)
-    lead = f"{errors:,} errors and {len(found) - errors:,} warnings, in {len(manifest):,} pictures."
+    lead = f"{errors:,} errors and {len(found) - errors:,} warnings, in {len(manifest):,} images."
     return render_gallery(f"What is wrong with {manifest.name}?", lead, groups)
 
 
 class _Tiles:
-    """Thumbnails by id, or by class: then the first picture of it stands for it."""
+    """Thumbnails by id, or by class: then the first image of it stands for it."""
 
-    def __init__(self, data: Gathered | None) -> None:
+    def __init__(self, data: LintData | None) -> None:
         self._data = data
         self._rows: dict[str, int] = {}
         if data is not None:
@@ -53,7 +53,7 @@ class _Tiles:
         image, facts = None, ""
         row = self._rows.get(key)
         if row is not None and self._data is not None:
-            with suppress(ItemError):  # features from a file, or a picture that has gone
+            with suppress(ItemError):  # features from a file, or an image that has gone
                 image = thumbnail(self._data.pool.uris[row])
             facts = " · ".join(x for x in (self._data.label(row), self._data.splits[row]) if x)
         tone: Literal["bad", "plain"] = "bad" if bad else "plain"

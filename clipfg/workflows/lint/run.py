@@ -17,12 +17,18 @@ from clipfg.prompting.prompt_set import readable
 from clipfg.settings import Settings
 from clipfg.types import ClassList, Failure, Progress
 from clipfg.workflows.classify import Run
-from clipfg.workflows.lint.checks import check_pictures, class_sizes
-from clipfg.workflows.lint.findings import KINDS, Gathered, LintFinding
+from clipfg.workflows.lint.checks import check_images, class_sizes
+from clipfg.workflows.lint.findings import KINDS, LintData, LintFinding
 from clipfg.workflows.lint.page import render
 from clipfg.workflows.pool import gather
 from clipfg.workflows.run_folder import RunFolder, default_folder
-from clipfg.workflows.session import Data, check_same_encoder, open_cache, open_data, open_encoder
+from clipfg.workflows.session import (
+    Dataset,
+    check_same_encoder,
+    open_cache,
+    open_dataset,
+    open_encoder,
+)
 
 logger = logging.getLogger("clipfg")
 
@@ -72,7 +78,7 @@ def run_lint(
 
     Raises `ClipfgError`s: data that cannot be opened, a missing encoder.
     """
-    data = open_data(settings.model_copy(update={"split": settings.split or "all"}))
+    data = open_dataset(settings.model_copy(update={"split": settings.split or "all"}))
     with open_cache(settings) as cache:
         encoder = _open_encoder(settings, cache, data)
         resolved: dict[str, Any] = settings.model_dump(mode="json") | {
@@ -96,14 +102,14 @@ def run_lint(
                 for failure in failures
             ]
             if gathered is not None:
-                found += check_pictures(gathered, settings.seed)
+                found += check_images(gathered, settings.seed)
             if data.manifest.classes is not None:
                 found += _check_classes(data, data.manifest.classes, encoder, cache)
             order = list(KINDS)
             found.sort(key=lambda finding: (order.index(finding.kind), -finding.score))
             done = len(gathered.pool) if gathered else 0
             run = LintRun(path, done, len(failures), found)
-            folder.results = {"pictures": done, "errors": _errors(found), "found": run.counts}
+            folder.results = {"images": done, "errors": _errors(found), "found": run.counts}
             table = pa.Table.from_pylist(run.rows(), schema=SCHEMA)
             pq.write_table(table, folder.part("findings.parquet"))
             if html:
@@ -113,13 +119,13 @@ def run_lint(
 
 
 def _gather(
-    data: Data,
+    data: Dataset,
     encoder: Encoder | None,
     settings: Settings,
     cache: EmbeddingCache,
     fail: Any,
     progress: Progress | None,
-) -> Gathered | None:
+) -> LintData | None:
     """What can be read, or None when nothing can: then that is what there is to say."""
     try:
         pool = gather(data, encoder, settings, cache, fail, progress)
@@ -129,16 +135,16 @@ def _gather(
     manifest = data.manifest
     splits = dict(zip(manifest.ids, manifest.table["split"].to_pylist(), strict=True))
     logger.info(
-        f"Looked at {len(pool):,} pictures in {pool.seconds:.1f} s ({pool.reused:,} were embedded"
+        f"Looked at {len(pool):,} images in {pool.seconds:.1f} s ({pool.reused:,} were embedded"
         " before)"
     )
-    return Gathered(pool, [splits[identity] for identity in pool.ids], manifest.classes)
+    return LintData(pool, [splits[identity] for identity in pool.ids], manifest.classes)
 
 
 def _check_classes(
-    data: Data, classes: ClassList, encoder: Encoder | None, cache: EmbeddingCache
+    data: Dataset, classes: ClassList, encoder: Encoder | None, cache: EmbeddingCache
 ) -> list[LintFinding]:
-    """Names by their texts, and how many pictures there are of each."""
+    """Names by their texts, and how many images there are of each."""
     features = count = None
     context = {}
     if encoder is not None:
@@ -151,7 +157,7 @@ def _check_classes(
     return found + list(class_sizes(data.manifest.labels, classes))
 
 
-def _open_encoder(settings: Settings, cache: EmbeddingCache, data: Data) -> Encoder | None:
+def _open_encoder(settings: Settings, cache: EmbeddingCache, data: Dataset) -> Encoder | None:
     """The encoder, or None for features from a file whose encoder is not named."""
     if data.features is not None and settings.model is None:
         logger.info("No --model is named: class names are not compared as texts")

@@ -1,20 +1,22 @@
-"""Pictures that are in two places at once: in the support and in the test set, or twice in one."""
+"""Images that are in two places at once: in the support and in the test set, or twice in one."""
 
 from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from clipfg.workflows.pool import Pool
+from clipfg.workflows.pool import FeaturePool
 
 NAMED = 5
-"""How many pictures or classes a sentence names."""
+"""How many images or classes a sentence names."""
 
 
-def without_leaks(support: Pool, test: Pool, same_ids: bool) -> tuple[NDArray[np.intp], list[str]]:
-    """Positions of test pictures that no support could have learnt by heart, and what was refused.
+def without_leaks(
+    support: FeaturePool, test: FeaturePool, same_ids: bool
+) -> tuple[NDArray[np.intp], list[str]]:
+    """Positions of test images that no support could have learnt by heart, and what was refused.
 
-    A test picture is refused when its path or its content is in the support; with `same_ids`,
+    A test image is refused when its path or its content is in the support; with `same_ids`,
     where both come from one data set, its id too. Content is told by the feature, bit for bit:
     embeddings are kept by content, so that a copy under another name has the same one.
     """
@@ -29,13 +31,13 @@ def without_leaks(support: Pool, test: Pool, same_ids: bool) -> tuple[NDArray[np
         return rows, []
     named = [test.ids[i] for i in np.flatnonzero(leaks)]
     return rows, [
-        f"{len(named):,} test pictures are in the support as well, by path or by content, and are"
+        f"{len(named):,} test images are in the support as well, by path or by content, and are"
         f" not counted: {listed(named)}"
     ]
 
 
-def without_copies(pool: Pool) -> tuple[NDArray[np.intp], list[str]]:
-    """Positions of the first picture of each content, and which others are left out.
+def without_copies(pool: FeaturePool) -> tuple[NDArray[np.intp], list[str]]:
+    """Positions of the first image of each content, and which others are left out.
 
     A copy in another fold would give the answer away.
     """
@@ -44,7 +46,7 @@ def without_copies(pool: Pool) -> tuple[NDArray[np.intp], list[str]]:
     if len(rows) == len(pool):
         return rows, []
     named = [pool.ids[i] for i in np.setdiff1d(np.arange(len(pool)), rows)]
-    return rows, [f"{len(named):,} pictures are copies of others and left out: {listed(named)}"]
+    return rows, [f"{len(named):,} images are copies of others and left out: {listed(named)}"]
 
 
 def listed(names: Sequence[str]) -> str:
@@ -52,5 +54,5 @@ def listed(names: Sequence[str]) -> str:
     return ", ".join(names[:NAMED]) + (", ..." if len(names) > NAMED else "")
 
 
-def _contents(pool: Pool) -> list[bytes]:
+def _contents(pool: FeaturePool) -> list[bytes]:
     return [row.tobytes() for row in pool.features.numpy()]

@@ -1,4 +1,4 @@
-"""Which pictures a few-shot run may learn from, and which it is evaluated on."""
+"""Which images a few-shot run may learn from, and which it is evaluated on."""
 
 import logging
 from dataclasses import dataclass, replace
@@ -15,7 +15,7 @@ from clipfg.registry import closest
 from clipfg.settings import Settings
 from clipfg.types import UNLABELLED, ClassList, Manifest
 from clipfg.workflows.protocol.support_sets import hold_out
-from clipfg.workflows.session import Data, default_split, open_data
+from clipfg.workflows.session import Dataset, default_split, open_dataset
 
 logger = logging.getLogger("clipfg")
 
@@ -23,15 +23,15 @@ TRAIN = "train"
 
 
 @dataclass(frozen=True)
-class Roles:
-    """Labelled pictures to draw supports from, and those to evaluate on, of one class list.
+class SupportAndTest:
+    """Labelled images to draw supports from, and those to evaluate on, of one class list.
 
     `test` is None where all there is are a person's own labels. `source` and `tested` say in a few
     words what they are.
     """
 
-    support: Data
-    test: Data | None
+    support: Dataset
+    test: Dataset | None
     source: str
     tested: str
 
@@ -46,8 +46,8 @@ class Roles:
         return self.support.classes
 
 
-def open_roles(settings: Settings) -> Roles:
-    """The pictures of `--dataset` by its splits, `--support` or `--own-labels`, `--within` a group.
+def open_support_and_test(settings: Settings) -> SupportAndTest:
+    """The images of `--dataset` by its splits, `--support` or `--own-labels`, `--within` a group.
 
     Raises `UsageError` for data that say nothing of what may be learnt from, `DataError` for a part
     without a label.
@@ -60,19 +60,19 @@ def open_roles(settings: Settings) -> Roles:
     return replace(roles, support=support, test=test)
 
 
-def _within(data: Data, wanted: str) -> Data:
+def _within(data: Dataset, wanted: str) -> Dataset:
     return replace(data, manifest=data.manifest.within(wanted))
 
 
-def _open_roles(settings: Settings) -> Roles:
+def _open_roles(settings: Settings) -> SupportAndTest:
     if settings.own_labels is not None and settings.support is not None:
         raise UsageError("Expected --own-labels or --support, got both; leave one away.")
     if settings.dataset is None and settings.own_labels is not None:
-        own = _labelled(open_data(_whole(settings, settings.own_labels)))
-        return Roles(own, None, "own labels", "")
-    whole = open_data(_whole(settings, settings.dataset))
+        own = _labelled(open_dataset(_whole(settings, settings.own_labels)))
+        return SupportAndTest(own, None, "own labels", "")
+    whole = open_dataset(_whole(settings, settings.dataset))
     if settings.own_labels is not None:
-        own = open_data(_whole(settings, settings.own_labels, classes=None))
+        own = open_dataset(_whole(settings, settings.own_labels, classes=None))
         manifest = relabel(own.manifest, whole.classes)
         support = _labelled(replace(own, manifest=manifest))
         return _with_test(settings, whole, support, "own labels", np.zeros(0, dtype=bool))
@@ -91,10 +91,10 @@ def _whole(settings: Settings, name: str | None, **changed: None) -> Settings:
     )
 
 
-def by_split(settings: Settings, whole: Data) -> Roles:
+def by_split(settings: Settings, whole: Dataset) -> SupportAndTest:
     """The train split to learn from, and `--split` or the data's own to evaluate on.
 
-    Data without splits are halved. Raises as `open_roles` does.
+    Data without splits are halved. Raises as `open_support_and_test` does.
     """
     splits = whole.manifest.splits
     if not splits:
@@ -102,20 +102,22 @@ def by_split(settings: Settings, whole: Data) -> Roles:
         held = hold_out(labelled.manifest.labels, settings.seed)
         if not held.any():
             raise DataError(
-                f"Expected a class with two pictures, and {whole.manifest.name} has none; `clipfg"
+                f"Expected a class with two images, and {whole.manifest.name} has none; `clipfg"
                 " fewshot --own-labels` fits a head on what there is."
             )
         logger.warning(
             f"{whole.manifest.name} has no split: half of each class, drawn with seed"
-            f" {settings.seed}, is held out to evaluate on. Pictures of one object or moment in"
+            f" {settings.seed}, is held out to evaluate on. Images of one object or moment in"
             " both halves would flatter every figure; give a manifest with a column `split` then."
         )
         support, test = (labelled.rows(np.flatnonzero(part)) for part in (~held, held))
-        return Roles(support, _limited(test, settings), "the other half", "a held-out half")
+        return SupportAndTest(
+            support, _limited(test, settings), "the other half", "a held-out half"
+        )
     if TRAIN not in splits:
         raise UsageError(
             f"Expected a split {TRAIN!r} to draw supports from, {whole.manifest.name} has"
-            f" {', '.join(splits)}; name the pictures by --support FILE or --own-labels FOLDER."
+            f" {', '.join(splits)}; name the images by --support FILE or --own-labels FOLDER."
         )
     split = _test_split(settings, whole.manifest)
     if split in (TRAIN, "all"):
@@ -125,7 +127,7 @@ def by_split(settings: Settings, whole: Data) -> Roles:
         )
     support = _labelled(replace(whole, manifest=whole.manifest.select(TRAIN)))
     test = _labelled(replace(whole, manifest=whole.manifest.select(split, settings.limit)))
-    return Roles(support, test, f"split {TRAIN}", f"split {split}")
+    return SupportAndTest(support, test, f"split {TRAIN}", f"split {split}")
 
 
 def _test_split(settings: Settings, manifest: Manifest) -> str:
@@ -142,9 +144,9 @@ def _test_split(settings: Settings, manifest: Manifest) -> str:
 
 
 def _with_test(
-    settings: Settings, whole: Data, support: Data, source: str, taken: NDArray[np.bool_]
-) -> Roles:
-    """The evaluated split of the data, without the pictures that the support has taken."""
+    settings: Settings, whole: Dataset, support: Dataset, source: str, taken: NDArray[np.bool_]
+) -> SupportAndTest:
+    """The evaluated split of the data, without the images that the support has taken."""
     manifest, tested = whole.manifest, "all others"
     if taken.size:
         manifest = replace(manifest, table=manifest.table.filter(pa.array(~taken)))
@@ -152,25 +154,25 @@ def _with_test(
         split = _test_split(settings, manifest)
         manifest, tested = manifest.select(split), f"split {split}"
     test = _labelled(_limited(replace(whole, manifest=manifest), settings))
-    return Roles(support, test, source, tested)
+    return SupportAndTest(support, test, source, tested)
 
 
-def _limited(data: Data, settings: Settings) -> Data:
+def _limited(data: Dataset, settings: Settings) -> Dataset:
     return replace(data, manifest=data.manifest.select(limit=settings.limit))
 
 
-def _labelled(data: Data) -> Data:
-    """The pictures whose class is known. Raises `DataError` when there is none."""
+def _labelled(data: Dataset) -> Dataset:
+    """The images whose class is known. Raises `DataError` when there is none."""
     known = np.flatnonzero(data.manifest.labels != UNLABELLED)
     if not known.size:
         raise DataError(
-            f"Expected labelled pictures, and {data.manifest.name} has none of them; a folder per"
+            f"Expected labelled images, and {data.manifest.name} has none of them; a folder per"
             " class or a manifest with a column `label` would say what is what."
         )
     return data if known.size == len(data.manifest) else data.rows(known)
 
 
-def _relabelled(data: Data, labels: NDArray[np.int64]) -> Data:
+def _relabelled(data: Dataset, labels: NDArray[np.int64]) -> Dataset:
     table = data.manifest.table
     place = table.column_names.index("label")
     known = pa.array(labels, pa.int32(), mask=labels == UNLABELLED)
@@ -178,8 +180,8 @@ def _relabelled(data: Data, labels: NDArray[np.int64]) -> Data:
     return replace(data, manifest=manifest)
 
 
-def _listed(file: Path, data: Data) -> tuple[NDArray[np.intp], NDArray[np.int64]]:
-    """Positions and labels of the pictures that a support file names.
+def _listed(file: Path, data: Dataset) -> tuple[NDArray[np.intp], NDArray[np.int64]]:
+    """Positions and labels of the images that a support file names.
 
     Raises `DataError` for an id that the data lacks, one without a label anywhere, and a label
     other than the data's.

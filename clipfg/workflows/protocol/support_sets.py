@@ -1,4 +1,4 @@
-"""Support sets: which labelled pictures each number of shots may learn from, drawn by seeds."""
+"""Support sets: which labelled images each number of shots may learn from, drawn by seeds."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ ALL = "all"
 
 @dataclass(frozen=True, order=True)
 class Shots:
-    """Pictures of each class to learn from: `most`, or all there are (infinity)."""
+    """Images of each class to learn from: `most`, or all there are (infinity)."""
 
     most: float
 
@@ -40,41 +40,41 @@ def parse_shots(text: str) -> tuple[Shots, ...]:
 
 
 @dataclass(frozen=True)
-class Draws:
-    """For each seed, the place `[s, n]` of every picture in its class's random order.
+class SupportDraws:
+    """For each seed, the place `[s, n]` of every image in its class's random order.
 
     The support at `K` shots is what has a place below `K`: nested over shots, balanced over
-    classes, and decided by seed and order of the pictures alone.
+    classes, and decided by seed and order of the images alone.
     """
 
     labels: NDArray[np.int64]
     places: NDArray[np.int64]
 
     def rows(self, seed: int, shots: Shots) -> NDArray[np.intp]:
-        """Positions of the support of the `seed`-th draw, in the pictures' order."""
+        """Positions of the support of the `seed`-th draw, in the images' order."""
         return np.flatnonzero(self.places[seed] < shots.most)
 
     def ever(self, shots: Sequence[Shots]) -> NDArray[np.intp]:
         """Positions that any draw needs at any of the shots."""
         return np.flatnonzero((self.places < max(shots).most).any(axis=0))
 
-    def keep(self, which: NDArray[Any]) -> "Draws":
-        """The draws without the pictures that `which` leaves out: later ones move up."""
-        return Draws(self.labels[which], _places(self.places[:, which], self.labels[which]))
+    def keep(self, which: NDArray[Any]) -> "SupportDraws":
+        """The draws without the images that `which` leaves out: later ones move up."""
+        return SupportDraws(self.labels[which], _places(self.places[:, which], self.labels[which]))
 
     def that_differ(self, shots: Shots) -> int:
         """How many draws to run: one where every class gives all it has, else all."""
         return 1 if bool((self.places[0] < shots.most).all()) else len(self.places)
 
 
-def draw_supports(labels: NDArray[np.int64], seeds: Sequence[int]) -> Draws:
+def draw_supports(labels: NDArray[np.int64], seeds: Sequence[int]) -> SupportDraws:
     """A random order within each class for every seed."""
     ranks = np.stack([np.random.default_rng(seed).permutation(len(labels)) for seed in seeds])
-    return Draws(labels, _places(ranks, labels))
+    return SupportDraws(labels, _places(ranks, labels))
 
 
 def _places(ranks: NDArray[np.int64], labels: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Of each picture among those of its class, where `ranks` `[s, n]` order them."""
+    """Of each image among those of its class, where `ranks` `[s, n]` order them."""
     order = np.lexsort((ranks, np.broadcast_to(labels, ranks.shape)))
     grouped = labels[order[0]]  # classes lie in the same runs whatever the order within them
     starts = np.searchsorted(grouped, grouped)

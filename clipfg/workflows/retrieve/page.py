@@ -7,14 +7,14 @@ from typing import Any
 
 from clipfg.data.images.thumbnails import thumbnail
 from clipfg.errors import ItemError
-from clipfg.pages.gallery import Group, Tile, render_gallery
+from clipfg.pages.gallery import Tile, TileGroup, render_gallery
 from clipfg.prompting.prompt_set import loose
-from clipfg.workflows.retrieve.run import Found, RetrieveRun
-from clipfg.workflows.retrieve.search import Wish
+from clipfg.workflows.retrieve.run import QueryHits, RetrieveRun
+from clipfg.workflows.retrieve.search import SearchOptions
 from clipfg.workflows.run_folder import default_folder
 
 MOST_TILES = 1000
-"""Pictures on a page, at most: some 8 KB each."""
+"""Images on a page, at most: some 8 KB each."""
 AUTO = "auto"
 
 
@@ -26,8 +26,8 @@ def page_path(asked: str, run: RetrieveRun) -> Path:
     return folder.with_name(f"{folder.name}.html")
 
 
-def write_page(run: RetrieveRun, wish: Wish, path: Path) -> int:
-    """Write the page; returns how many pictures on it could not be read."""
+def write_page(run: RetrieveRun, wish: SearchOptions, path: Path) -> int:
+    """Write the page; returns how many images on it could not be read."""
     shown = _shown(run.found)
     uris = dict.fromkeys(
         uri for found in shown for uri in (*found.query.photos, *(r["path"] for r in found.rows))
@@ -43,7 +43,7 @@ def write_page(run: RetrieveRun, wish: Wish, path: Path) -> int:
         " phrases were composed to."
     ]
     if missing:
-        notes.append(f"{missing:,} of the pictures could not be read: moved or deleted since.")
+        notes.append(f"{missing:,} of the images could not be read: moved or deleted since.")
     if left_out:
         notes.append(f"{left_out:,} more hits are not shown.")
     title = run.found[0].query.title if len(run.found) == 1 else f"{len(run.found):,} queries"
@@ -53,10 +53,10 @@ def write_page(run: RetrieveRun, wish: Wish, path: Path) -> int:
     return missing
 
 
-def _shown(found: Sequence[Found]) -> list[Found]:
+def _shown(found: Sequence[QueryHits]) -> list[QueryHits]:
     """The first hits of every query, as many of each as fit."""
     each = max(1, MOST_TILES // len(found))
-    return [Found(one.query, one.rows[:each]) for one in found[:MOST_TILES]]
+    return [QueryHits(one.query, one.rows[:each]) for one in found[:MOST_TILES]]
 
 
 def _thumbnail(uri: str) -> bytes | None:
@@ -66,13 +66,13 @@ def _thumbnail(uri: str) -> bytes | None:
         return None
 
 
-def _group(found: Found, images: dict[str, bytes | None], names: dict[str, str]) -> Group:
+def _group(found: QueryHits, images: dict[str, bytes | None], names: dict[str, str]) -> TileGroup:
     """Hits of one query; where that is a class's name, right and wrong ones are told apart."""
     texts, photos = found.query.texts, found.query.photos
     wanted = names.get(loose(texts[0])) if len(texts) == 1 and not photos else None
     tiles = [Tile(images[uri], "the photo asked with", (Path(uri).name,)) for uri in photos]
     tiles += [_tile(row, images[row["path"]], wanted) for row in found.rows]
-    return Group(found.query.title, tuple(tiles), "" if found.rows else "Nothing was found.")
+    return TileGroup(found.query.title, tuple(tiles), "" if found.rows else "Nothing was found.")
 
 
 def _tile(row: dict[str, Any], image: bytes | None, wanted: str | None) -> Tile:
@@ -84,10 +84,10 @@ def _tile(row: dict[str, Any], image: bytes | None, wanted: str | None) -> Tile:
     return Tile(image, title, lines, "good" if row["label"] == wanted else "bad")
 
 
-def _facts(run: RetrieveRun, wish: Wish) -> list[tuple[str, str]]:
+def _facts(run: RetrieveRun, wish: SearchOptions) -> list[tuple[str, str]]:
     """What was searched and how; what was not asked for stays out."""
     return [
-        ("searched", f"{len(run.store):,} pictures"),
+        ("searched", f"{len(run.store):,} images"),
         ("model", run.store.model),
         ("not", ", ".join(wish.negated)),
         ("where", ", ".join(wish.where)),

@@ -56,7 +56,7 @@ class Query:
 def photo_uri(part: str) -> str | None:
     """The URI of a part of a query that is a photo, or None: it is a text.
 
-    A photo ends as pictures do ("x.jpg"), names a file in some folder, or is a URI of a scheme
+    A photo ends as images do ("x.jpg"), names a file in some folder, or is a URI of a scheme
     that clipfg reads.
     """
     scheme = scheme_of(part)
@@ -86,7 +86,7 @@ def read_queries(path: Path) -> list[Query]:
 
 
 @dataclass(frozen=True)
-class Wording:
+class QueryWording:
     """How a text becomes sentences; without prompts it is used as it is."""
 
     prompts: PromptSet | None
@@ -98,7 +98,7 @@ class Wording:
 
 
 def embed_phrases(
-    phrases: Sequence[str], wording: Wording, encoder: Encoder, cache: EmbeddingCache
+    phrases: Sequence[str], wording: QueryWording, encoder: Encoder, cache: EmbeddingCache
 ) -> dict[str, Float[Tensor, " d"]]:
     """A unit-norm feature for each phrase: the mean of its sentences'."""
     if not phrases:

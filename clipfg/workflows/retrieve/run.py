@@ -1,4 +1,4 @@
-"""Retrieve: the pictures of a store or a data set that are nearest to texts and photos."""
+"""Retrieve: the images of a store or a data set that are nearest to texts and photos."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -22,12 +22,12 @@ from clipfg.workflows.failures import Failures
 from clipfg.workflows.index.run import store_in_memory
 from clipfg.workflows.retrieve.queries import (
     Query,
-    Wording,
+    QueryWording,
     embed_photos,
     embed_phrases,
     read_queries,
 )
-from clipfg.workflows.retrieve.search import Wish, search
+from clipfg.workflows.retrieve.search import SearchOptions, search
 from clipfg.workflows.session import open_cache
 
 K = 10
@@ -39,7 +39,7 @@ SAMPLE = 16_384
 
 
 @dataclass(frozen=True)
-class Found:
+class QueryHits:
     """The hits of one query, best first.
 
     `rows` have `query, rank, score, label, split, id, path`; the score is the cosine with the
@@ -52,9 +52,9 @@ class Found:
 
 @dataclass(frozen=True)
 class RetrieveRun:
-    """A finished search, and how many pictures or queries could not be used."""
+    """A finished search, and how many images or queries could not be used."""
 
-    found: tuple[Found, ...]
+    found: tuple[QueryHits, ...]
     store: KeyStore
     skipped: int
 
@@ -86,7 +86,7 @@ def retrieve(
     `options` are those of the command line (`top_k`, `model`, ...). Raises `ClipfgError`s, as
     `run_retrieve` does.
     """
-    wish = Wish(weight, tuple(negated), raw, tuple(where), duplicate, per_class)
+    wish = SearchOptions(weight, tuple(negated), raw, tuple(where), duplicate, per_class)
     data = None if dataset is None else str(dataset)
     settings = searched_in(
         Settings.resolve(command="retrieve", store=store, dataset=data, **options), store, data
@@ -104,7 +104,7 @@ def searched_in(settings: Settings, store: object, dataset: object) -> Settings:
 def run_retrieve(
     parts: Sequence[str],
     settings: Settings,
-    wish: Wish,
+    wish: SearchOptions,
     *,
     queries: Path | None = None,
     progress: Progress | None = None,
@@ -127,14 +127,14 @@ def run_retrieve(
     with open_cache(settings) as cache:
         encoder = _query_encoder(settings, store, cache)
         prompts = None if wish.raw else load_prompts(settings.prompts or store.prompts or GENERAL)
-        wording = Wording(prompts, store.classes)
+        wording = QueryWording(prompts, store.classes)
         usable, vectors, above = _vectors(
             asked, wish, wording, store, encoder, cache, settings, failures
         )
     k = settings.top_k if "top_k" in settings.model_fields_set else K
     ranked = search(store, vectors, k, mask, wish, above)
     found = [
-        Found(query, tuple(_rows(store, query, positions, scores)))
+        QueryHits(query, tuple(_rows(store, query, positions, scores)))
         for query, (positions, scores) in zip(usable, ranked, strict=True)
     ]
     return RetrieveRun(tuple(found), store, len(failures))
@@ -175,8 +175,8 @@ def _query_encoder(settings: Settings, store: KeyStore, cache: EmbeddingCache) -
 
 def _vectors(
     asked: Sequence[Query],
-    wish: Wish,
-    wording: Wording,
+    wish: SearchOptions,
+    wording: QueryWording,
     store: KeyStore,
     encoder: Encoder,
     cache: EmbeddingCache,

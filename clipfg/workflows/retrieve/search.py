@@ -17,7 +17,7 @@ Ranked: TypeAlias = tuple[NDArray[np.int64], NDArray[np.float32]]
 """The rows of one query's hits in the store, best first, and their cosines."""
 
 DUPLICATE = 0.98
-"""Cosine from which two pictures count as one.
+"""Cosine from which two images count as one.
 
 Re-saved copies of bird photos lie above it, different photos below (lit-birds: 4,499 of 4,499 have
 no neighbour there; CLIP ViT-B/32 on aircraft: 99.7 %). Crops and mirrored copies lie below it too:
@@ -28,7 +28,7 @@ DEEPER = 4
 
 
 @dataclass(frozen=True)
-class Wish:
+class SearchOptions:
     """How queries are put together, and which hits are kept.
 
     Parameters
@@ -71,7 +71,7 @@ def search(
     vectors: NDArray[np.float32],
     k: int,
     mask: NDArray[np.bool_] | None,
-    wish: Wish,
+    wish: SearchOptions,
     above: Sequence[Tensor],
 ) -> list[Ranked]:
     """Positions and scores of each query's hits; it looks deeper where too few pass."""

@@ -1,4 +1,4 @@
-"""Which pictures count as labelled, before any is asked about."""
+"""Which images count as labelled, before any is asked about."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -10,13 +10,14 @@ from clipfg.errors import DataError, UsageError
 from clipfg.registry import closest
 from clipfg.settings import Settings
 from clipfg.types import UNLABELLED, ClassList, Manifest
-from clipfg.workflows.session import Data, open_data
+from clipfg.workflows.session import Dataset, open_dataset
 
 
-def with_labels(settings: Settings, data: Data) -> tuple[Data, Data | None]:
-    """The data with the labels that are to count, and a person's own labelled pictures.
+def with_labels(settings: Settings, data: Dataset) -> tuple[Dataset, Dataset | None]:
+    """The data with the labels that are to count, and a person's own labelled images.
 
-    Raises `UsageError` for both `--labelled` and `--own-labels`, `DataError` as `open_data` does.
+    Raises `UsageError` for both `--labelled` and `--own-labels`, `DataError` as
+    `open_dataset` does.
     """
     if settings.own_labels is not None and settings.support is not None:
         raise UsageError("Expected --own-labels or --labelled, got both; leave one away.")
@@ -24,7 +25,7 @@ def with_labels(settings: Settings, data: Data) -> tuple[Data, Data | None]:
         return replace(data, manifest=_only_listed(data, settings.support)), None
     if settings.own_labels is None:
         return data, None
-    own = open_data(
+    own = open_dataset(
         settings.model_copy(update={"dataset": settings.own_labels, "split": "all", "limit": None})
     )
     if data.manifest.classes is not None:
@@ -32,8 +33,8 @@ def with_labels(settings: Settings, data: Data) -> tuple[Data, Data | None]:
     return data, own
 
 
-def _only_listed(data: Data, file: Path) -> Manifest:
-    """The manifest with the labels of the pictures that a file names, and no others.
+def _only_listed(data: Dataset, file: Path) -> Manifest:
+    """The manifest with the labels of the images that a file names, and no others.
 
     A label in the file wins over the data's; one that has none in either may be asked about again.
     Raises `DataError` for an id that the data lacks and a label outside its classes.

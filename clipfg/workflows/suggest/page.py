@@ -1,4 +1,4 @@
-"""What to label next, as a list to fill in and as pictures."""
+"""What to label next, as a list to fill in and as images."""
 
 import csv
 from collections.abc import Sequence
@@ -6,7 +6,7 @@ from pathlib import Path
 
 from clipfg.data.images.thumbnails import thumbnail
 from clipfg.errors import ItemError
-from clipfg.pages.gallery import Group, Tile, render_gallery
+from clipfg.pages.gallery import Tile, TileGroup, render_gallery
 from clipfg.workflows.suggest.ranking import Suggestion
 
 
@@ -19,16 +19,18 @@ def write_csv(suggestions: Sequence[Suggestion], path: Path) -> None:
 
 
 def render(suggestions: Sequence[Suggestion], name: str, strategy: str) -> str:
-    """The page: every suggestion's picture, the first to label first."""
+    """The page: every suggestion's image, the first to label first."""
     tiles = []
     for each in suggestions:
         try:
             image = thumbnail(each.path)
-        except ItemError:  # features from a file, or a picture that has gone
+        except ItemError:  # features from a file, or an image that has gone
             image = None
         lines = [each.why]
         if each.likely is not None and each.probability is not None:
             lines.insert(0, f"{each.likely}? {each.probability:.0%}")
         tiles.append(Tile(image, f"{each.rank}. {each.id}", tuple(lines)))
-    lead = f"{len(suggestions):,} pictures chosen by {strategy}, the first to label first."
-    return render_gallery(f"What to label next in {name}", lead, [Group("Pictures", tuple(tiles))])
+    lead = f"{len(suggestions):,} images chosen by {strategy}, the first to label first."
+    return render_gallery(
+        f"What to label next in {name}", lead, [TileGroup("Images", tuple(tiles))]
+    )

@@ -16,7 +16,7 @@ HEAD = "whitened-mean"
 
 
 @dataclass(frozen=True)
-class Odds:
+class CalibratedClassifier:
     """A fitted head, the factor that calibrates it, and the classes that its columns stand for."""
 
     head: Head
@@ -30,7 +30,7 @@ class Odds:
         labels: Int[Tensor, " m"],
         texts: Float[Tensor, "c d"] | None = None,
         seed: int = 0,
-    ) -> "Odds":
+    ) -> "CalibratedClassifier":
         """Fit the head on the classes that have a label, and its temperature on held-out folds.
 
         With one label a class nothing can be held out: the head's logits stay as they are.
@@ -53,7 +53,7 @@ class Odds:
         return (self.factor * self.head.logits(features)).softmax(dim=1)
 
 
-def text_odds(
+def text_probabilities(
     features: Float[Tensor, "n d"], texts: Float[Tensor, "c d"], scale: float
 ) -> Float[Tensor, "n c"]:
     """Zero-shot probabilities, at the temperature that the encoder was trained with."""

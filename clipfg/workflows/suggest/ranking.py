@@ -1,4 +1,4 @@
-"""Pictures ranked by what a label of them is worth, and why."""
+"""Images ranked by what a label of them is worth, and why."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,14 +7,14 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from clipfg.acquisition.base import STRATEGIES, Unlabelled
+from clipfg.acquisition.base import STRATEGIES, UnlabelledPool
 from clipfg.functional.uncertainty import margin_uncertainty
-from clipfg.workflows.pool import Pool
+from clipfg.workflows.pool import FeaturePool
 
 
 @dataclass(frozen=True)
 class Suggestion:
-    """A picture to label: how unsure its class is (0 to 1), its likeliest class, and a reason.
+    """An image to label: how unsure its class is (0 to 1), its likeliest class, and a reason.
 
     `uncertainty` and `likely` are None where nothing is known of the classes.
     """
@@ -29,8 +29,8 @@ class Suggestion:
 
 
 def rank(
-    pool: Pool,
-    scene: Unlabelled,
+    pool: FeaturePool,
+    scene: UnlabelledPool,
     names: Sequence[str],
     strategy: str,
     budget: int,
@@ -42,7 +42,7 @@ def rank(
     found = []
     for place, (row, share) in enumerate(zip(chosen.tolist(), shares.tolist(), strict=True), 1):
         likely = probability = unsure = None
-        why = f"nearest to {share:,} pictures" if share > 1 else "unlike all others"
+        why = f"nearest to {share:,} images" if share > 1 else "unlike all others"
         if odds is not None:
             best = odds[row].topk(min(2, len(names)))
             likely, probability = names[int(best.indices[0])], float(best.values[0])
@@ -58,7 +58,7 @@ def rank(
 def _stands_for(
     features: Float[Tensor, "n d"], known: Float[Tensor, "m d"], chosen: Int[Tensor, " b"]
 ) -> Int[Tensor, " b"]:
-    """How many pictures are nearer to each chosen one than to others or to any labelled one."""
+    """How many images are nearer to each chosen one than to others or to any labelled one."""
     anchors = torch.cat([known, features[chosen]])
     nearest = torch.cat([(block @ anchors.T).argmax(dim=1) for block in features.split(1024)])
     return torch.bincount(nearest, minlength=len(anchors))[len(known) :]

@@ -1,4 +1,4 @@
-"""Suggest: which pictures to label next, so that each label teaches as much as it can."""
+"""Suggest: which images to label next, so that each label teaches as much as it can."""
 
 import logging
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from jaxtyping import Float
 from numpy.typing import NDArray
 from torch import Tensor
 
-from clipfg.acquisition.base import STRATEGIES, Unlabelled
+from clipfg.acquisition.base import STRATEGIES, UnlabelledPool
 from clipfg.embedding.cache import EmbeddingCache
 from clipfg.encoders import Encoder
 from clipfg.errors import DataError
@@ -18,21 +18,21 @@ from clipfg.quality.copies import equal_rows
 from clipfg.settings import Settings
 from clipfg.types import UNLABELLED, ClassList, Progress
 from clipfg.workflows.classify import Run
-from clipfg.workflows.pool import Pool, gather
+from clipfg.workflows.pool import FeaturePool, gather
 from clipfg.workflows.run_folder import RunFolder, default_folder
 from clipfg.workflows.session import (
-    Data,
+    Dataset,
     check_same_encoder,
     choose_ensemble,
     choose_prompts,
     class_weights,
     open_cache,
-    open_data,
+    open_dataset,
     open_encoder,
 )
 from clipfg.workflows.suggest.labels import with_labels
 from clipfg.workflows.suggest.page import render, write_csv
-from clipfg.workflows.suggest.probabilities import Odds, text_odds
+from clipfg.workflows.suggest.probabilities import CalibratedClassifier, text_probabilities
 from clipfg.workflows.suggest.ranking import Suggestion, rank
 
 logger = logging.getLogger("clipfg")
@@ -48,28 +48,28 @@ class SuggestRun(Run):
     suggestions: list[Suggestion]
 
     def rows(self) -> list[dict[str, Any]]:
-        """A row for each picture."""
+        """A row for each image."""
         return [vars(suggestion) for suggestion in self.suggestions]
 
 
 @dataclass(frozen=True)
 class _Job:
     settings: Settings
-    data: Data
-    own: Data | None
+    data: Dataset
+    own: Dataset | None
     encoder: Encoder | None
     cache: EmbeddingCache
     folder: RunFolder
     progress: Progress | None
 
-    def embed(self, data: Data) -> Pool:
+    def embed(self, data: Dataset) -> FeaturePool:
         return gather(
             data, self.encoder, self.settings, self.cache, self.folder.fail, self.progress
         )
 
 
 def suggest(dataset: str, **options: Any) -> list[dict[str, Any]]:
-    """`clipfg suggest` from Python: a row per picture, the first to label first.
+    """`clipfg suggest` from Python: a row per image, the first to label first.
 
     `options` are those of the command line. Raises `ClipfgError`s, as `run_suggest` does.
     """
@@ -79,13 +79,13 @@ def suggest(dataset: str, **options: Any) -> list[dict[str, Any]]:
 def run_suggest(
     settings: Settings, *, progress: Progress | None = None, html: bool = False
 ) -> SuggestRun:
-    """Rank `settings.budget` pictures of `settings.dataset` that have no label.
+    """Rank `settings.budget` images of `settings.dataset` that have no label.
 
     Raises `ClipfgError`s: an unknown strategy, data in which everything has a label.
     """
     strategy = settings.strategy or DEFAULT
     STRATEGIES.get(strategy)  # a misspelt name costs no embedding
-    data = open_data(settings.model_copy(update={"split": settings.split or "all"}))
+    data = open_dataset(settings.model_copy(update={"split": settings.split or "all"}))
     data, own = with_labels(settings, data)
     with open_cache(settings) as cache:
         encoder = None
@@ -115,10 +115,10 @@ def run_suggest(
     return SuggestRun(path, len(pool), folder.failures, suggestions)
 
 
-def _gather(job: _Job) -> tuple[Pool, Pool | None]:
-    """Pictures to ask about, each content once, and those with a label or None.
+def _gather(job: _Job) -> tuple[FeaturePool, FeaturePool | None]:
+    """Images to ask about, each content once, and those with a label or None.
 
-    Raises `DataError` when every picture has a label already.
+    Raises `DataError` when every image has a label already.
     """
     everything = job.embed(job.data)
     labelled = job.embed(job.own) if job.own is not None else None
@@ -128,19 +128,21 @@ def _gather(job: _Job) -> tuple[Pool, Pool | None]:
     if labelled is None and len(mine):
         labelled = everything.rows(mine)
     elif len(mine):
-        logger.info(f"{len(mine):,} pictures of {job.data.manifest.name} have labels too: left out")
+        logger.info(f"{len(mine):,} images of {job.data.manifest.name} have labels too: left out")
     asked = np.flatnonzero(everything.labels == UNLABELLED)
     pool = everything.rows(_new(everything, asked, labelled))
     if not len(pool):
         raise DataError(
-            f"Expected pictures without a label to choose from, and all {len(everything):,} of"
+            f"Expected images without a label to choose from, and all {len(everything):,} of"
             f" {job.data.manifest.name} have one; try --simulate, or name those that count as"
             " labelled by --labelled FILE."
         )
     return pool, labelled
 
 
-def _new(everything: Pool, asked: NDArray[np.intp], labelled: Pool | None) -> NDArray[np.intp]:
+def _new(
+    everything: FeaturePool, asked: NDArray[np.intp], labelled: FeaturePool | None
+) -> NDArray[np.intp]:
     """Those asked about whose content is not labelled already, each content once."""
     known = labelled.features if labelled is not None else everything.features[:0]
     rows = torch.cat([known, everything.features[torch.from_numpy(asked)]])
@@ -149,16 +151,18 @@ def _new(everything: Pool, asked: NDArray[np.intp], labelled: Pool | None) -> ND
     return asked[(first == own).numpy()]
 
 
-def _suggest(job: _Job, strategy: str, pool: Pool, labelled: Pool | None) -> list[Suggestion]:
+def _suggest(
+    job: _Job, strategy: str, pool: FeaturePool, labelled: FeaturePool | None
+) -> list[Suggestion]:
     classes = job.data.manifest.classes or (job.own.manifest.classes if job.own else None)
     known = labelled.features if labelled is not None else pool.features[:0]
     odds, names = _odds(job, pool, labelled, classes)
-    scene = Unlabelled(pool.features, known, odds, job.settings.seed)
+    scene = UnlabelledPool(pool.features, known, odds, job.settings.seed)
     return rank(pool, scene, names, strategy, job.settings.budget)
 
 
 def _odds(
-    job: _Job, pool: Pool, labelled: Pool | None, classes: ClassList | None
+    job: _Job, pool: FeaturePool, labelled: FeaturePool | None, classes: ClassList | None
 ) -> tuple[Float[Tensor, "n c"] | None, list[str]]:
     """Probabilities and the names of their classes.
 
@@ -179,8 +183,8 @@ def _odds(
         )
         if len(present) < len(classes):
             scale = job.encoder.logit_scale
-            return text_odds(pool.features, texts, scale), list(classes.names)
+            return text_probabilities(pool.features, texts, scale), list(classes.names)
     if labelled is None or len(present) < 2:
         return None, []
-    odds = Odds.of(labelled.features, labels, texts, job.settings.seed)
+    odds = CalibratedClassifier.of(labelled.features, labels, texts, job.settings.seed)
     return odds.probabilities(pool.features), [classes.names[i] for i in odds.classes.tolist()]

@@ -13,26 +13,26 @@ from clipfg.types import Progress
 from clipfg.workflows.classify import Run
 from clipfg.workflows.pool import gather
 from clipfg.workflows.protocol.leakage import without_copies, without_leaks
-from clipfg.workflows.protocol.splits import open_roles
+from clipfg.workflows.protocol.splits import open_support_and_test
 from clipfg.workflows.run_folder import RunFolder, default_folder
 from clipfg.workflows.session import check_same_encoder, open_cache, open_encoder
-from clipfg.workflows.suggest.simulation import Replay, budgets_from, replay
+from clipfg.workflows.suggest.simulation import SimulationResult, budgets_from, replay
 
 logger = logging.getLogger("clipfg")
 
 
 @dataclass(frozen=True)
-class ReplayRun(Run):
+class SimulationRun(Run):
     """A finished replay."""
 
-    replay: Replay
+    replay: SimulationResult
 
     def rows(self) -> list[dict[str, object]]:
         """A row for each strategy and number of labels."""
         return self.replay.rows()
 
 
-def run_replay(settings: Settings, *, progress: Progress | None = None) -> ReplayRun:
+def run_simulation(settings: Settings, *, progress: Progress | None = None) -> SimulationRun:
     """Replay the strategies of `--strategy`, all of them by default, against random.
 
     They ask about the train split, and the test split is what accuracy is measured on; data without
@@ -44,7 +44,7 @@ def run_replay(settings: Settings, *, progress: Progress | None = None) -> Repla
         STRATEGIES.get(name)
     if settings.own_labels is not None or settings.support is not None:
         raise UsageError("Expected --simulate to begin with no labels, got some; leave them away.")
-    roles = open_roles(settings)
+    roles = open_support_and_test(settings)
     assert roles.test is not None  # only own labels come without
     with open_cache(settings) as cache:
         encoder = None
@@ -80,6 +80,6 @@ def run_replay(settings: Settings, *, progress: Progress | None = None) -> Repla
                 progress,
             )
             folder.results = {"rows": done.rows(), "remarks": [*remarks, *leaks]}
-            title = f"{roles.name}: {len(test):,} test pictures, {settings.seeds} seeds"
+            title = f"{roles.name}: {len(test):,} test images, {settings.seeds} seeds"
             folder.part("curve.png").write_bytes(done.chart(title).to_png())
-    return ReplayRun(path, len(support) + len(test), folder.failures, done)
+    return SimulationRun(path, len(support) + len(test), folder.failures, done)

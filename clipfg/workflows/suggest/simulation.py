@@ -9,16 +9,16 @@ from jaxtyping import Float, Int
 from numpy.typing import NDArray
 from torch import Tensor
 
-from clipfg.acquisition.base import STRATEGIES, Unlabelled
+from clipfg.acquisition.base import STRATEGIES, UnlabelledPool
 from clipfg.errors import DataError
 from clipfg.evaluation.statistics.repeated import Difference, accuracy_over, difference_over
 from clipfg.pages.chart import Chart, Curve
 from clipfg.types import Estimate
-from clipfg.workflows.suggest.probabilities import Odds
+from clipfg.workflows.suggest.probabilities import CalibratedClassifier
 
 BASELINE = "random"
 POOL = 0.8
-"""The share of the pictures that each seed may ask about: what a strategy without chance would
+"""The share of the images that each seed may ask about: what a strategy without chance would
 choose differs from seed to seed too."""
 DOUBLINGS = 4
 
@@ -26,7 +26,7 @@ Hits = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
-class Replay:
+class SimulationResult:
     """Hits `[seeds, n]` of each strategy at each number of labels.
 
     `ceilings` are the shares of test items, over seeds, whose class has a label by then: the most
@@ -78,17 +78,17 @@ class Replay:
         return Chart(title, "labels", "accuracy", curves, log_x=True)
 
 
-def budgets_from(first: int, pictures: int) -> tuple[int, ...]:
+def budgets_from(first: int, images: int) -> tuple[int, ...]:
     """`first` labels and up to four doublings, as far as the pool of a seed reaches.
 
-    Raises `DataError` for data with too few pictures.
+    Raises `DataError` for data with too few images.
     """
-    most = int(POOL * pictures)
+    most = int(POOL * images)
     found = tuple(first << i for i in range(DOUBLINGS + 1) if first << i <= most)
     if not found:
         raise DataError(
-            f"Expected at least {int(first / POOL) + 1:,} labelled pictures to ask for {first:,}"
-            f" labels, got {pictures:,}; try a smaller --budget."
+            f"Expected at least {int(first / POOL) + 1:,} labelled images to ask for {first:,}"
+            f" labels, got {images:,}; try a smaller --budget."
         )
     return found
 
@@ -101,11 +101,11 @@ def replay(
     budgets: Sequence[int],
     seeds: Sequence[int],
     progress: Callable[[int, int], None] | None = None,
-) -> Replay:
-    """Ask for labels in rounds, fit a head on those so far, and judge it on the test pictures.
+) -> SimulationResult:
+    """Ask for labels in rounds, fit a head on those so far, and judge it on the test images.
 
-    Every strategy begins with nothing labelled and no texts, and gets the same part of the pictures
-    at the same seed. A test picture of a class that has no label yet counts as wrong.
+    Every strategy begins with nothing labelled and no texts, and gets the same part of the images
+    at the same seed. A test image of a class that has no label yet counts as wrong.
     """
     names = list(dict.fromkeys((BASELINE, *strategies)))
     hits: dict[str, list[list[NDArray[np.bool_]]]] = {}
@@ -123,7 +123,7 @@ def replay(
                 progress(done, total)
     stacked = {name: [np.stack(rows) for rows in columns] for name, columns in hits.items()}
     ceilings = {name: [float(np.mean(shares)) for shares in met[name]] for name in names}
-    return Replay(tuple(budgets), stacked, ceilings)
+    return SimulationResult(tuple(budgets), stacked, ceilings)
 
 
 def _one(
@@ -134,23 +134,23 @@ def _one(
     budgets: Sequence[int],
     seed: int,
 ) -> list[tuple[NDArray[np.bool_], float]]:
-    """Hits after each round, and the share of test pictures whose class has a label."""
+    """Hits after each round, and the share of test images whose class has a label."""
     ask = STRATEGIES.get(name)
     generator = torch.Generator().manual_seed(seed)
     left = torch.randperm(len(features), generator=generator)[: int(POOL * len(features))]
     known = left[:0]
-    odds: Odds | None = None
+    odds: CalibratedClassifier | None = None
     found = []
     for budget in budgets:
         x = features[left]
         probabilities = odds.probabilities(x) if odds is not None else None
-        pool = Unlabelled(x, features[known], probabilities, seed)
+        pool = UnlabelledPool(x, features[known], probabilities, seed)
         chosen = ask(pool, budget - len(known))
         known = torch.cat([known, left[chosen]])
         kept = torch.ones(len(left), dtype=torch.bool)
         kept[chosen] = False
         left = left[kept]
-        odds = Odds.of(features[known], labels[known], seed=seed)
+        odds = CalibratedClassifier.of(features[known], labels[known], seed=seed)
         hits = (odds.predict(test[0]) == test[1]).numpy()
         found.append((hits, float(torch.isin(test[1], odds.classes).double().mean())))
     return found

@@ -1,4 +1,4 @@
-"""Which prompt sets a run is about: those named, or the one that suits the pictures best."""
+"""Which prompt sets a run is about: those named, or the one that suits the images best."""
 
 import logging
 from dataclasses import dataclass
@@ -24,14 +24,14 @@ AUTO = "auto"
 
 
 @dataclass(frozen=True)
-class Asked:
+class PromptChoice:
     """The prompt sets of a run, and whether one of them is to be chosen."""
 
     sets: tuple[PromptSet, ...]
     auto: bool = False
 
 
-def asked_prompts(settings: Settings, manifest: Manifest, classes: ClassList) -> Asked:
+def asked_prompts(settings: Settings, manifest: Manifest, classes: ClassList) -> PromptChoice:
     """The sets of `--prompts`: one, several with commas, or `auto`.
 
     `auto` alone chooses among the set that suits the data, the same joined with every description
@@ -49,10 +49,10 @@ def asked_prompts(settings: Settings, manifest: Manifest, classes: ClassList) ->
         names = list(dict.fromkeys([own, *joined, "general", "photo"]))
     if len(set(names)) < len(names) or not names:
         raise UsageError(f"Expected different prompt sets, got {given!r}.")
-    return Asked(tuple(map(load_prompts, names)), auto)
+    return PromptChoice(tuple(map(load_prompts, names)), auto)
 
 
-def choose_by_pictures(
+def choose_by_images(
     sets: tuple[PromptSet, ...],
     features: Float[Tensor, "n d"],
     encoder: Encoder,
@@ -61,14 +61,14 @@ def choose_by_pictures(
     ensemble: Ensemble,
     seed: int,
 ) -> tuple[PromptSet, dict[str, float]]:
-    """The set with the best label-free criterion on these pictures, and every set's value.
+    """The set with the best label-free criterion on these images, and every set's value.
 
     Of equal ones the first.
     """
     values = {}
     for prompts in sets:
         weights = class_weights(
-            encoder, prompts, classes, cache, ensemble, pictures=features, seed=seed
+            encoder, prompts, classes, cache, ensemble, images=features, seed=seed
         )
         head = ZeroShot(encoder.logit_scale, encoder.logit_bias, ensemble.renormalise)
         logits = head.fit(text_weights=weights).logits(features)

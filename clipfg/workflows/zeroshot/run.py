@@ -1,4 +1,4 @@
-"""Zero-shot: how well class names alone tell labelled pictures apart."""
+"""Zero-shot: how well class names alone tell labelled images apart."""
 
 import logging
 from collections.abc import Mapping, Sequence
@@ -8,7 +8,7 @@ from typing import Any
 from jaxtyping import Float
 from torch import Tensor
 
-from clipfg.confidence import Answers
+from clipfg.confidence import AnswerColumns
 from clipfg.embedding.cache import EmbeddingCache
 from clipfg.encoders import Encoder
 from clipfg.errors import DataError, UsageError
@@ -24,20 +24,20 @@ from clipfg.prompting.criteria import CHOSEN
 from clipfg.prompting.ensembling import Ensemble, make_ensemble
 from clipfg.settings import Settings
 from clipfg.types import UNLABELLED, ClassList, Progress
-from clipfg.workflows.answers import answers_for, say_promises
+from clipfg.workflows.answers import answers_for, say_guarantees
 from clipfg.workflows.classify import Run, classify
 from clipfg.workflows.mistakes import surest_mistakes
-from clipfg.workflows.pool import Pool, gather, in_blocks, score
+from clipfg.workflows.pool import FeaturePool, gather, in_blocks, score
 from clipfg.workflows.run_folder import RunFolder, default_folder, file_name
 from clipfg.workflows.session import (
-    Data,
+    Dataset,
     check_same_encoder,
     class_weights,
     open_cache,
-    open_data,
+    open_dataset,
     open_encoder,
 )
-from clipfg.workflows.zeroshot.prompts import Asked, asked_prompts, choose_by_pictures
+from clipfg.workflows.zeroshot.prompts import PromptChoice, asked_prompts, choose_by_images
 
 logger = logging.getLogger("clipfg")
 
@@ -55,14 +55,14 @@ class _Job:
     """What every step of one evaluation needs."""
 
     settings: Settings
-    data: Data
+    data: Dataset
     classes: ClassList
     encoder: Encoder
     cache: EmbeddingCache
     ensemble: Ensemble
     folder: RunFolder
     html: bool
-    answers: Answers | None
+    answers: AnswerColumns | None
 
 
 def zeroshot(dataset: str, **options: Any) -> ZeroshotRun:
@@ -76,22 +76,22 @@ def zeroshot(dataset: str, **options: Any) -> ZeroshotRun:
 def run_zeroshot(
     settings: Settings, *, progress: Progress | None = None, html: bool = False
 ) -> ZeroshotRun:
-    """Classify the labelled pictures of `settings.dataset` by their class names alone.
+    """Classify the labelled images of `settings.dataset` by their class names alone.
 
-    Several prompt sets are compared on one embedding of the pictures. Raises `ClipfgError`s: data
+    Several prompt sets are compared on one embedding of the images. Raises `ClipfgError`s: data
     that cannot be read or has no labels, a missing encoder.
     """
     ensemble = make_ensemble(settings.ensemble)
     if settings.transductive is not None:
         TRANSDUCTIONS.get(settings.transductive)  # a misspelt name costs no embedding
-    data = open_data(settings)
+    data = open_dataset(settings)
     if not (data.manifest.labels != UNLABELLED).any():
         raise DataError(
-            f"Expected labelled pictures to measure accuracy on, and {data.manifest.name} has"
+            f"Expected labelled images to measure accuracy on, and {data.manifest.name} has"
             " none; try `clipfg predict`, which needs no labels."
         )
     answers = answers_for(settings, data.classes, None)
-    say_promises(answers)
+    say_guarantees(answers)
     asked = asked_prompts(settings, data.manifest, data.classes)
     with open_cache(settings) as cache:
         encoder = open_encoder(settings, cache, data)
@@ -111,7 +111,7 @@ def run_zeroshot(
                 settings, data, data.classes, encoder, cache, ensemble, folder, html, answers
             )
             several = len(asked.sets) > 1
-            if several or asked.auto or ensemble.needs_pictures or settings.transductive:
+            if several or asked.auto or ensemble.needs_images or settings.transductive:
                 done, report, comparison = _with_pool(job, asked, progress)
             else:
                 done, report, comparison = *_streamed(job, asked.sets[0], progress), None
@@ -145,15 +145,15 @@ def _streamed(job: _Job, prompts: PromptSet, progress: Progress | None) -> tuple
 
 
 def _with_pool(
-    job: _Job, asked: Asked, progress: Progress | None
+    job: _Job, asked: PromptChoice, progress: Progress | None
 ) -> tuple[int, Report, SideBySide | None]:
-    """Sets that are compared or chosen, and methods that look at all pictures first."""
+    """Sets that are compared or chosen, and methods that look at all images first."""
     pool = gather(job.data, job.encoder, job.settings, job.cache, job.folder.fail, progress)
     _say_done(job, len(pool), pool.reused, pool.seconds)
     sets = asked.sets
     values: dict[str, float] = {}
     if asked.auto:
-        best, values = choose_by_pictures(
+        best, values = choose_by_images(
             asked.sets,
             pool.features,
             job.encoder,
@@ -186,7 +186,7 @@ def _with_pool(
 
 
 def _evaluate(
-    job: _Job, pool: Pool, prompts: PromptSet, values: Mapping[str, float], file: str
+    job: _Job, pool: FeaturePool, prompts: PromptSet, values: Mapping[str, float], file: str
 ) -> tuple[Report, Evaluator]:
     head = _head(job, prompts, pool.features)
     evaluator = Evaluator(job.classes, seed=job.settings.seed)
@@ -207,7 +207,7 @@ def _evaluate(
     looked = []
     if values:
         looked.append(f"prompts chosen by {CHOSEN}")
-    if job.ensemble.needs_pictures:
+    if job.ensemble.needs_images:
         looked.append(f"ensemble {job.ensemble.name}")
     if job.settings.transductive:
         looked.append(job.settings.transductive)
@@ -227,14 +227,14 @@ def _rolled_up(job: _Job, file: str) -> RolledUp | None:
     return rolled_up(job.folder.part(file), job.classes, level, job.settings.seed)
 
 
-def _head(job: _Job, prompts: PromptSet, pictures: Float[Tensor, "n d"] | None) -> Head:
+def _head(job: _Job, prompts: PromptSet, images: Float[Tensor, "n d"] | None) -> Head:
     weights = class_weights(
         job.encoder,
         prompts,
         job.classes,
         job.cache,
         job.ensemble,
-        pictures=pictures,
+        images=images,
         seed=job.settings.seed,
     )
     head = ZeroShot(job.encoder.logit_scale, job.encoder.logit_bias, job.ensemble.renormalise)
@@ -272,6 +272,6 @@ def _write_page(job: _Job, report: Report, name: str) -> None:
 
 def _say_done(job: _Job, done: int, reused: int, seconds: float) -> None:
     logger.info(
-        f"Classified {done:,} pictures in {seconds:.1f} s ({reused:,} were embedded before),"
+        f"Classified {done:,} images in {seconds:.1f} s ({reused:,} were embedded before),"
         f" skipped {job.folder.failures:,}"
     )

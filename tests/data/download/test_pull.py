@@ -9,8 +9,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tests.data.sets.test_caltech101 import lay_out as lay_out_caltech
-from tests.data.sets.test_resisc45 import lay_out as lay_out_resisc
 
 from clipfg.data.download import pull as pulling
 from clipfg.data.download.pull import pull
@@ -18,8 +16,10 @@ from clipfg.data.loading import load_dataset
 from clipfg.data.sets.catalogue import DATASETS, DatasetCard, Download
 from clipfg.errors import DataError, MissingError, UsageError
 from tests.data.serving import Publisher, serve
+from tests.data.sets.test_caltech101 import lay_out as lay_out_caltech
 from tests.data.sets.test_dtd import lay_out as lay_out_dtd
 from tests.data.sets.test_flowers102 import lay_out as lay_out_flowers
+from tests.data.sets.test_resisc45 import lay_out as lay_out_resisc
 
 
 def packed(folder: Path, name: str = ".", *, only: str = "") -> bytes:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from PIL import Image, features
 
 from clipfg.data.images.decoding import GAP, STRIP, decode
-from clipfg.data.readers.folder import read_pictures
+from clipfg.data.readers.folder import read_images
 from clipfg.data.sources import read
 from clipfg.encoders.preprocessing import Preprocessing
 from clipfg.errors import ItemError
@@ -28,9 +28,9 @@ from tests.hostile import (
 )
 
 
-def array(picture: Image.Image) -> np.ndarray:
-    assert picture.mode == "RGB"
-    return np.asarray(picture).astype(int)
+def array(image: Image.Image) -> np.ndarray:
+    assert image.mode == "RGB"
+    return np.asarray(image).astype(int)
 
 
 def shortest(side: int):
@@ -44,8 +44,8 @@ def shortest(side: int):
     return target
 
 
-def pixels(picture: Image.Image, side: int) -> np.ndarray:
-    return Preprocessing(size=(side, side))(picture).numpy().astype(int)
+def pixels(image: Image.Image, side: int) -> np.ndarray:
+    return Preprocessing(size=(side, side))(image).numpy().astype(int)
 
 
 def rings(size: tuple[int, int]) -> Image.Image:
@@ -77,7 +77,7 @@ def test_first_frame_of_an_animation() -> None:
     assert (array(decode(data)) == array(frames[0].convert("RGB"))).all()
 
 
-def test_first_picture_of_a_camera_pair() -> None:
+def test_first_image_of_a_camera_pair() -> None:
     data = encode(scene(), "MPO", save_all=True, append_images=[Image.new("RGB", WIDE)])
     assert np.abs(array(decode(data)) - array(scene())).mean() < 3
 
@@ -94,12 +94,12 @@ def test_transparent_pixels_are_white_and_half_ones_half_white() -> None:
 
 
 def test_transparency_of_a_palette() -> None:
-    picture = see_through()
-    got = array(decode(encode(picture, "PNG", transparency=0)))
-    holes = np.asarray(picture) == 0
+    image = see_through()
+    got = array(decode(encode(image, "PNG", transparency=0)))
+    holes = np.asarray(image) == 0
     assert holes.any()
     assert (got[holes] == 255).all()
-    assert (got[~holes] == array(picture.convert("RGB"))[~holes]).all()
+    assert (got[~holes] == array(image.convert("RGB"))[~holes]).all()
 
 
 def test_transparent_colour_of_an_opaque_mode() -> None:
@@ -138,8 +138,8 @@ def test_deep_grey_of_tiff_and_pgm() -> None:
     ],
 )
 def test_floats(values: list[float], wanted: list[int]) -> None:
-    picture = Image.fromarray(np.array([values], np.float32))
-    assert array(decode(encode(picture, "TIFF")))[0, :, 0].tolist() == wanted
+    image = Image.fromarray(np.array([values], np.float32))
+    assert array(decode(encode(image, "TIFF")))[0, :, 0].tolist() == wanted
 
 
 def test_cmyk_both_ways_round() -> None:
@@ -158,7 +158,7 @@ def test_cmyk_both_ways_round() -> None:
 @pytest.mark.parametrize("orientation", range(1, 9))
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF"])
 def test_exif_turns(orientation: int, kind: str) -> None:
-    # What the tag means (EXIF 2.32): where row 0 and column 0 of the stored picture belong.
+    # What the tag means (EXIF 2.32): where row 0 and column 0 of the stored image belong.
     stored = np.asarray(scene())
     upright = {
         1: stored,
@@ -175,7 +175,7 @@ def test_exif_turns(orientation: int, kind: str) -> None:
     assert np.abs(got - upright).mean() < 4
 
 
-def test_reduced_decoding_keeps_the_gap_and_the_picture() -> None:
+def test_reduced_decoding_keeps_the_gap_and_the_image() -> None:
     data = encode(scene((1600, 1200)), "JPEG", quality=95)
     whole = decode(data)
     for side in (32, 75, 100, 149, 150, 151, 300, 301, 600):
@@ -183,13 +183,13 @@ def test_reduced_decoding_keeps_the_gap_and_the_picture() -> None:
         got = decode(data, target)
         assert min(got.size) >= min(1200, GAP * side)
         assert min(got.size) < 2 * GAP * side or got.size == (200, 150)
-        one, other = (pixels(picture, side) for picture in (got, whole))
+        one, other = (pixels(image, side) for image in (got, whole))
         assert np.abs(one - other).max() <= 4
 
 
 @pytest.mark.parametrize("turn", range(1, 9))
 def test_reduced_decoding_moves_nothing(turn: int) -> None:
-    # Odd sides: the reduced picture has a last row and column that are only partly filled.
+    # Odd sides: the reduced image has a last row and column that are only partly filled.
     data = encode(rings((1003, 1237)), "JPEG", quality=95, exif=exif(turn))
     got = decode(data, shortest(60))
     assert sorted(got.size) == [126, 155]
@@ -199,7 +199,7 @@ def test_reduced_decoding_moves_nothing(turn: int) -> None:
     assert np.abs(one - other).mean() < np.abs(one - moved).mean() / 8
 
 
-def test_reduced_decoding_of_a_turned_picture() -> None:
+def test_reduced_decoding_of_a_turned_image() -> None:
     # 1200 x 400 upright; a target that squeezes the width alone allows no reduction in height.
     data = sideways(6, (1200, 400))
     assert decode(data, lambda w, h: (300, 100)).size == (600, 200)
@@ -228,7 +228,7 @@ def test_strips_are_cut_to_the_middle(size: tuple[int, int]) -> None:
 
 
 @pytest.mark.parametrize("size", [(2000, 50), (7000, 230), (100, 900)])
-def test_long_pictures_that_fit_are_left_whole(size: tuple[int, int]) -> None:
+def test_long_images_that_fit_are_left_whole(size: tuple[int, int]) -> None:
     data = encode(Image.new("L", size), "PNG")
     assert decode(data, shortest(224)).size == size
 
@@ -239,7 +239,7 @@ def test_long_pictures_that_fit_are_left_whole(size: tuple[int, int]) -> None:
         (b"", "empty file"),
         (b"hello", "got text"),
         (b"<svg xmlns='x'>", "markup"),
-        (b"\x00" * 100, "no known picture format"),
+        (b"\x00" * 100, "no known image format"),
         (b"\0\0\0\x18ftypheic" + bytes(20), "HEIC"),
         (b"%!PS-Adobe-3.0 EPSF-3.0\n", "got text"),  # never handed to Ghostscript
         (b"\xff\xd8\xff", "broken"),
@@ -289,15 +289,15 @@ def test_every_cut_is_refused_or_harmless(kind: str) -> None:
     kind=st.sampled_from(["JPEG", "PNG", "GIF", "TIFF", "WEBP", "BMP", "PPM"]),
     damage=st.lists(st.tuples(st.floats(0, 0.999), st.integers(0, 255)), max_size=12),
 )
-def test_damage_ends_in_a_picture_or_a_sentence(kind: str, damage: list[tuple[float, int]]) -> None:
+def test_damage_ends_in_a_image_or_a_sentence(kind: str, damage: list[tuple[float, int]]) -> None:
     data = bytearray(encode(scene((40, 30)), kind))
     for place, value in damage:
         data[int(place * len(data))] = value
     try:
-        picture = decode(bytes(data), shortest(16))
+        image = decode(bytes(data), shortest(16))
     except ItemError:
         return
-    assert picture.mode == "RGB"
+    assert image.mode == "RGB"
 
 
 def test_no_warning_escapes_even_where_warnings_are_errors() -> None:
@@ -329,7 +329,7 @@ def test_threads_agree() -> None:
 
 def test_hostile_folder(tmp_path: Path) -> None:
     expected = make_hostile_folder(tmp_path / "photos")
-    manifest = read_pictures([tmp_path / "photos"])
+    manifest = read_images([tmp_path / "photos"])
     got = {}
     for name, uri in zip(manifest.ids, manifest.uris, strict=True):
         try:
@@ -346,7 +346,7 @@ def test_real_photographs_survive_reduction(shared: Path) -> None:
     assert len(files) == 30
     squares = []
     for file in files:
-        side = 80  # small enough that pictures of 500 x 375 are halved
+        side = 80  # small enough that images of 500 x 375 are halved
         full, got = decode(file.read_bytes()), decode(file.read_bytes(), shortest(side))
         if got.size != full.size:  # else too narrow to be halved
             squares.append(((pixels(full, side) - pixels(got, side)) ** 2).mean())

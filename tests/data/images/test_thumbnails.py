@@ -10,19 +10,19 @@ from clipfg.errors import ItemError
 
 
 def opened(data: bytes) -> Image.Image:
-    picture = Image.open(io.BytesIO(data))
-    assert picture.format == "JPEG"
-    return picture
+    image = Image.open(io.BytesIO(data))
+    assert image.format == "JPEG"
+    return image
 
 
 @pytest.mark.parametrize(("size", "small"), [((1000, 500), (192, 96)), ((40, 30), (40, 30))])
 @pytest.mark.parametrize("suffix", ["jpg", "png"])
 def test_the_longer_side_is_bounded_and_never_enlarged(tmp_path: Path, size, small, suffix) -> None:
-    path = tmp_path / f"picture.{suffix}"
+    path = tmp_path / f"image.{suffix}"
     Image.new("RGB", size, (200, 30, 30)).save(path)
-    picture = opened(thumbnail(str(path)))
-    assert picture.size == small
-    assert np.abs(np.asarray(picture)[0, 0].astype(int) - (200, 30, 30)).max() < 8
+    image = opened(thumbnail(str(path)))
+    assert image.size == small
+    assert np.abs(np.asarray(image)[0, 0].astype(int) - (200, 30, 30)).max() < 8
 
 
 def test_a_turned_photo_stands_upright(tmp_path: Path) -> None:
@@ -32,13 +32,13 @@ def test_a_turned_photo_stands_upright(tmp_path: Path) -> None:
     assert opened(thumbnail(str(tmp_path / "turned.jpg"), side=100)).size == (50, 100)
 
 
-def test_drawn_pictures_have_thumbnails_too() -> None:
+def test_drawn_images_have_thumbnails_too() -> None:
     from clipfg.data import synthflora
 
     assert max(opened(thumbnail(synthflora.load().uris[0])).size) <= 192
 
 
-def test_what_is_no_picture_is_one_sentence(tmp_path: Path) -> None:
-    (tmp_path / "x.jpg").write_text("no picture")
-    with pytest.raises(ItemError, match="Expected a picture"):
+def test_what_is_no_image_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "x.jpg").write_text("no image")
+    with pytest.raises(ItemError, match="Expected an image"):
         thumbnail(str(tmp_path / "x.jpg"))

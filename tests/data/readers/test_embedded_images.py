@@ -1,4 +1,4 @@
-"""Pictures inside Arrow and Parquet files: read by row, one bad picture being one failure."""
+"""Images inside Arrow and Parquet files: read by row, one bad image being one failure."""
 
 import json
 from concurrent.futures import ThreadPoolExecutor
@@ -16,13 +16,13 @@ from clipfg.errors import DataError, ItemError
 from clipfg.types import ClassList
 from tests.hostile import encode, scene
 
-PICTURES = [encode(scene(), "JPEG"), encode(scene(), "PNG"), b"no picture", None]
+IMAGES = [encode(scene(), "JPEG"), encode(scene(), "PNG"), b"no image", None]
 STRUCT = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
 
 
 def table(**more: list[object]) -> pa.Table:
-    """Ten rows of the four pictures in turn, as the hub writes them."""
-    cells = [{"bytes": PICTURES[n % 4], "path": f"{n}.jpg"} for n in range(10)]
+    """Ten rows of the four images in turn, as the hub writes them."""
+    cells = [{"bytes": IMAGES[n % 4], "path": f"{n}.jpg"} for n in range(10)]
     return pa.table({"image": pa.array(cells, STRUCT), **more})
 
 
@@ -45,8 +45,8 @@ def test_parquet_as_the_hub_writes_it(tmp_path: Path) -> None:
     assert manifest.labels.tolist() == [0, 1] * 5
     assert manifest.ids == [f"{n}.jpg" for n in range(10)]
     assert manifest.uris[5] == f"parquet:{tmp_path}/test.parquet?group=1&row=1&column=image"
-    assert [read(uri) for uri in manifest.uris[:2]] == PICTURES[:2]
-    assert read(manifest.uris[9]) == PICTURES[1]
+    assert [read(uri) for uri in manifest.uris[:2]] == IMAGES[:2]
+    assert read(manifest.uris[9]) == IMAGES[1]
     assert decode(read(manifest.uris[8])).mode == "RGB"
     with pytest.raises(ItemError, match="got text"):
         decode(read(manifest.uris[2]))
@@ -64,19 +64,19 @@ def test_many_threads_read_alike(tmp_path: Path) -> None:
     whole = [uri for n, uri in enumerate(manifest.uris) if n % 4 < 3]
     with ThreadPoolExecutor(8) as pool:
         found = list(pool.map(read, whole * 20))
-    assert found == [PICTURES[n % 4] for n in range(10) if n % 4 < 3] * 20
+    assert found == [IMAGES[n % 4] for n in range(10) if n % 4 < 3] * 20
 
 
 def test_plain_bytes_names_and_paths(tmp_path: Path) -> None:
-    made = pa.table({"jpg": [PICTURES[0], PICTURES[1]], "species": ["owl", "jay"]})
+    made = pa.table({"jpg": [IMAGES[0], IMAGES[1]], "species": ["owl", "jay"]})
     parquet.write_table(made, tmp_path / "t.parquet")
     manifest = load_dataset(str(tmp_path / "t.parquet"))
     assert manifest.classes == ClassList(("jay", "owl"))
     assert manifest.labels.tolist() == [1, 0]
     assert manifest.ids == ["0", "1"]
-    assert read(manifest.uris[1]) == PICTURES[1]
+    assert read(manifest.uris[1]) == IMAGES[1]
     both = made.append_column("path", pa.array(["a.jpg", "b.jpg"]))
-    parquet.write_table(both, tmp_path / "paths.parquet")  # paths say where the pictures are
+    parquet.write_table(both, tmp_path / "paths.parquet")  # paths say where the images are
     assert load_dataset(str(tmp_path / "paths.parquet")).uris[0] == str(tmp_path / "a.jpg")
 
 
@@ -87,7 +87,7 @@ def test_arrow(form: str, tmp_path: Path) -> None:
     writer = pa.ipc.new_stream if form == "stream" else pa.ipc.new_file
     with writer(path, made.schema) as sink:
         sink.write_table(made, max_chunksize=3)
-    assert read(arrow_uri(path, 9, "image")) == PICTURES[1]
+    assert read(arrow_uri(path, 9, "image")) == IMAGES[1]
     assert signature(arrow_uri(path, 9, "image"))[0] == path.stat().st_size
 
 
@@ -121,7 +121,7 @@ def test_a_changed_table_is_read_again(tmp_path: Path) -> None:
     assert signature(uri) != before
 
 
-def test_tables_without_pictures(tmp_path: Path) -> None:
+def test_tables_without_images(tmp_path: Path) -> None:
     parquet.write_table(pa.table({"image": [[1, 2]], "x": [1]}), tmp_path / "t.parquet")
-    with pytest.raises(DataError, match="Expected paths or pictures"):
+    with pytest.raises(DataError, match="Expected paths or images"):
         load_dataset(str(tmp_path / "t.parquet"))

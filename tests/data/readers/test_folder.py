@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from clipfg.data.readers.folder import read, read_pictures
+from clipfg.data.readers.folder import read, read_images
 from clipfg.errors import DataError, UsageError
 from clipfg.types import ClassList
 
@@ -106,7 +106,7 @@ def test_links(tmp_path: Path) -> None:
     assert manifest.classes == ClassList(("a", "b", "c"))
 
 
-def test_an_empty_folder_called_like_a_picture_is_reported(tmp_path: Path) -> None:
+def test_an_empty_folder_called_like_a_image_is_reported(tmp_path: Path) -> None:
     root = plant(tmp_path, "1.jpg")
     (root / "2.jpg").mkdir()
     assert read(root).ids == ["1.jpg", "2.jpg"]
@@ -129,16 +129,16 @@ def test_nothing_to_read(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"found none \(1 other files"):
         read(tmp_path)
     with pytest.raises(UsageError, match=r"nothing at .*photo.*Did you mean 'photos'"):
-        read_pictures([tmp_path / "photo"])
+        read_images([tmp_path / "photo"])
 
 
-def test_pictures_named_one_by_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_images_named_one_by_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     plant(tmp_path, "a/1.jpg", "a/2.jpg", "b/1.jpg", "photo.dat")
     monkeypatch.chdir(tmp_path)
-    whole = read_pictures([Path("a")])
+    whole = read_images([Path("a")])
     assert whole.ids == ["1.jpg", "2.jpg"]
     assert whole.name == "a"
-    mixed = read_pictures(["b", "a/2.jpg", "a", "photo.dat", tmp_path / "b/1.jpg"])
+    mixed = read_images(["b", "a/2.jpg", "a", "photo.dat", tmp_path / "b/1.jpg"])
     assert mixed.ids == ["b/1.jpg", "a/2.jpg", "a/1.jpg", "photo.dat"]
     assert mixed.uris == [str(tmp_path / name) for name in mixed.ids]
     assert mixed.classes is None

@@ -22,7 +22,7 @@ needs_datasets = pytest.mark.skipif(
     reason="the extra `datasets` is not installed (pip install 'clipfg[datasets]')",
 )
 
-PICTURES = [encode(scene(), "PNG"), b"broken", encode(scene(), "JPEG")]
+IMAGES = [encode(scene(), "PNG"), b"broken", encode(scene(), "JPEG")]
 
 
 @pytest.fixture(autouse=True)
@@ -37,7 +37,7 @@ def made(labels: list[int]) -> Any:
     features = datasets.Features(
         {"image": datasets.Image(), "label": datasets.ClassLabel(names=["sea_holly", "owl"])}
     )
-    cells = [{"bytes": PICTURES[n % 3], "path": None} for n in range(len(labels))]
+    cells = [{"bytes": IMAGES[n % 3], "path": None} for n in range(len(labels))]
     return datasets.Dataset.from_dict({"image": cells, "label": labels}, features=features)
 
 
@@ -52,8 +52,8 @@ def test_a_saved_folder(prefix: str, tmp_path: Path) -> None:
     assert manifest.labels.tolist() == [0, 1, 1, 1, -1]
     assert manifest.table["split"].to_pylist() == ["train"] * 3 + ["val"] * 2
     assert manifest.ids == [*(f"train/{n}" for n in range(3)), "validation/0", "validation/1"]
-    # A broken picture is listed like any other: it is one failure when its turn comes.
-    assert [read(uri) for uri in manifest.uris] == [*PICTURES, *PICTURES[:2]]
+    # A broken image is listed like any other: it is one failure when its turn comes.
+    assert [read(uri) for uri in manifest.uris] == [*IMAGES, *IMAGES[:2]]
     assert all(uri.startswith("arrow:/") for uri in manifest.uris)
     alone = load_dataset(f"{prefix}{tmp_path}/saved/train")
     assert alone.splits == {}
@@ -77,10 +77,10 @@ def test_a_repository_of_parquet_files(tmp_path: Path) -> None:
     manifest = load_dataset(f"hf:{tmp_path}/repo")
     assert manifest.splits == {"test": 2, "train": 3}
     assert manifest.labels.tolist() == [0, 1, 0, 1, 1]
-    assert read(manifest.uris[2]) == PICTURES[2]
+    assert read(manifest.uris[2]) == IMAGES[2]
     direct = load_dataset(f"{tmp_path}/repo/data/test-00000-of-00001.parquet")
     assert direct.classes == manifest.classes
-    assert [read(uri) for uri in direct.uris] == PICTURES[:2]
+    assert [read(uri) for uri in direct.uris] == IMAGES[:2]
     named = ClassList(("Owl", "Sea-Holly"))
     assert load_dataset(f"hf:{tmp_path}/repo", classes=named).labels.tolist() == [1, 0, 1, 0, 0]
 
@@ -95,9 +95,9 @@ def test_what_is_not_here_while_offline(offline: bool) -> None:
 
 
 @needs_datasets
-def test_data_without_pictures(tmp_path: Path) -> None:
+def test_data_without_images(tmp_path: Path) -> None:
     datasets.Dataset.from_dict({"text": ["a", "b"]}).save_to_disk(tmp_path / "saved")
-    with pytest.raises(DataError, match="a column of pictures in saved, got text"):
+    with pytest.raises(DataError, match="a column of images in saved, got text"):
         load_dataset(f"hf:{tmp_path}/saved")
 
 

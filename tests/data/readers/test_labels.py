@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clipfg.data.readers.labels import (
-    Lookup,
+    LabelIndex,
     index_labels,
     named_splits,
     natural,
@@ -32,7 +32,7 @@ def test_natural_order_is_total_and_stable(names: list[str]) -> None:
 
 
 def test_names_are_matched_as_they_are_written() -> None:
-    lookup = Lookup(BIRDS)
+    lookup = LabelIndex(BIRDS)
     for spelling in ("Blue Jay", "blue_jay", " BLUE-JAY "):
         assert lookup.find(spelling) == 0
     assert lookup.find("Anna Hummingbird") is None
@@ -41,7 +41,7 @@ def test_names_are_matched_as_they_are_written() -> None:
 
 
 def test_spellings_that_two_classes_share_are_not_guessed() -> None:
-    lookup = Lookup(ClassList(("red-bird", "red bird")))
+    lookup = LabelIndex(ClassList(("red-bird", "red bird")))
     assert lookup.find("red bird") == 1
     assert lookup.find("red_bird") is None
 

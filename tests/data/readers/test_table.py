@@ -75,7 +75,7 @@ def test_paths(tmp_path: Path) -> None:
     ]
 
 
-def test_several_rows_of_one_picture(tmp_path: Path) -> None:
+def test_several_rows_of_one_image(tmp_path: Path) -> None:
     text = "path,x0,y0,x1,y1\na.jpg,1,2,3,4\na.jpg,5,6,7,8.5\nb.jpg,,,,\n"
     manifest = read(write(tmp_path, text))
     assert manifest.ids == ["a.jpg", "a.jpg#2", "b.jpg"]

@@ -47,7 +47,7 @@ def test_samples_are_put_together_by_stem(tmp_path: Path) -> None:
             "x/0002.mask.png": b"mask",
             "x/0002.JPG": JPEG + b"2",
             "x/0002.json": json.dumps({"label": 0, "caption": "an owl", "split": "valid"}).encode(),
-            "x/0003.txt": b"words without a picture",
+            "x/0003.txt": b"words without an image",
             "x/0004.png": b"3",
         },
     )

@@ -10,7 +10,7 @@ from clipfg.errors import DataError, MissingError
 
 
 def lay_out(root: Path) -> Path:
-    """Three pictures of two classes; the third is listed and not there, a fourth not listed."""
+    """Three images of two classes; the third is listed and not there, a fourth not listed."""
     folders = ["001.Black_footed_Albatross", "002.Laysan_Albatross"]
     files = [f"{folders[0]}/a_1.jpg", f"{folders[1]}/b_1.jpg", f"{folders[1]}/b_2.jpg"]
     for file in files[:2]:

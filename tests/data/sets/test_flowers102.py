@@ -12,7 +12,7 @@ from clipfg.errors import DataError, MissingError
 
 
 def lay_out(root: Path, present: Sequence[int] = range(1, 7)) -> Path:
-    """Six pictures of classes 77, 1, 102, 2, 2, 77; of which some are there."""
+    """Six images of classes 77, 1, 102, 2, 2, 77; of which some are there."""
     (root / "jpg").mkdir(parents=True)
     labels = np.array([[77, 1, 102, 2, 2, 77]], np.uint8)
     savemat(root / "imagelabels.mat", {"labels": labels})
@@ -20,7 +20,7 @@ def lay_out(root: Path, present: Sequence[int] = range(1, 7)) -> Path:
     savemat(root / "setid.mat", {k: np.array(v, np.uint16) for k, v in splits.items()})
     for number in present:
         (root / "jpg" / f"image_{number:05d}.jpg").write_bytes(b"x")
-    (root / "jpg" / "notes.txt").write_text("not a picture")
+    (root / "jpg" / "notes.txt").write_text("not an image")
     return root
 
 

@@ -25,7 +25,7 @@ def test_layout(tmp_path: Path) -> None:
         "toilet paper",
     ]
     assert manifest.splits == {"val": 4}
-    assert manifest.expected == CARD.splits["val"]  # nothing is said of training pictures
+    assert manifest.expected == CARD.splits["val"]  # nothing is said of training images
 
 
 def test_synsets_and_names() -> None:

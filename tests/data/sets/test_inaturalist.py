@@ -35,7 +35,7 @@ def test_layout(tmp_path: Path) -> None:
     assert classes.lineage("Lumbricus terrestris") == worm
 
 
-def test_categories_without_pictures_come_from_the_json(tmp_path: Path) -> None:
+def test_categories_without_images_come_from_the_json(tmp_path: Path) -> None:
     lay_out(tmp_path)
     missing = "00001_Animalia_Annelida_Polychaeta_Sabellida_Sabellidae_Sabella_pavonina"
     names = [{"image_dir_name": name} for name in (WORM, missing, GANNET, MULBERRY)]

@@ -13,8 +13,8 @@ from clipfg.data.sets.layouts import (
     Item,
     build,
     draw_split,
+    images,
     in_order,
-    pictures,
     read_json,
     read_lines,
     read_mat,
@@ -55,11 +55,11 @@ def test_a_drawn_split_is_the_order_of_the_hashes() -> None:
     assert draw_split(paths[:3], {"train": 30, "test": None}) == ["train"] * 3
 
 
-def test_folders_and_pictures(tmp_path: Path) -> None:
+def test_folders_and_images(tmp_path: Path) -> None:
     touch(tmp_path, "b/1.JPEG", "b/notes.txt", "A/2.png", ".hidden/3.jpg", "4.jpg")
     assert subfolders(tmp_path) == ["A", "b"]
     assert subfolders(tmp_path / "none") == []
-    assert pictures(tmp_path / "b") == ["1.JPEG"]
+    assert images(tmp_path / "b") == ["1.JPEG"]
 
 
 def test_list_files(tmp_path: Path) -> None:

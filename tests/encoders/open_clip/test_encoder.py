@@ -31,7 +31,7 @@ def library_loop(folder, images, texts, **changes):
 @pytest.mark.filterwarnings("ignore::ResourceWarning")
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize("kind", checkpoints.OPEN_CLIP)
-def test_the_librarys_own_loop_is_reproduced(folders, odd_pictures, kind, monkeypatch) -> None:
+def test_the_librarys_own_loop_is_reproduced(folders, odd_images, kind, monkeypatch) -> None:
     folder = folders[kind]
     monkeypatch.chdir(folder)  # the library looks for a bare bpe_path there
     changes = {}
@@ -39,10 +39,10 @@ def test_the_librarys_own_loop_is_reproduced(folders, odd_pictures, kind, monkey
         config = json.loads((folder / "open_clip_config.json").read_text())["model_cfg"]["text_cfg"]
         local = {"hf_model_name": str(folder), "hf_model_pretrained": False}
         changes = {"text_cfg": config | local}
-    model, images, texts = library_loop(folder, odd_pictures, TEXTS, **changes)
+    model, images, texts = library_loop(folder, odd_images, TEXTS, **changes)
 
     encoder = load_encoder(f"open_clip:local-dir:{folder}", precision="fp32", device="cpu")
-    pixels = torch.stack([encoder.preprocessing(image) for image in odd_pictures])
+    pixels = torch.stack([encoder.preprocessing(image) for image in odd_images])
     features = encoder.encode_images(pixels, patches=True)
     close(features.pooled, images)
     close(encoder.encode_texts(TEXTS), texts)
@@ -53,9 +53,9 @@ def test_the_librarys_own_loop_is_reproduced(folders, odd_pictures, kind, monkey
     assert encoder.scoring == ("softmax" if bias == 0 else "sigmoid")
 
 
-def test_patches_are_the_tokens_before_the_pool(folders, odd_pictures) -> None:
+def test_patches_are_the_tokens_before_the_pool(folders, odd_images) -> None:
     encoder = load_encoder(str(folders["open-clip-vit"]), precision="fp32", device="cpu")
-    pixels = encoder.preprocessing(odd_pictures[0])[None]
+    pixels = encoder.preprocessing(odd_images[0])[None]
     visual = encoder.model.visual
     visual.output_tokens = True
     _, tokens = visual(encoder.preprocessing.normalise(pixels))
@@ -65,10 +65,10 @@ def test_patches_are_the_tokens_before_the_pool(folders, odd_pictures) -> None:
     assert encoder.encode_images(pixels).patches is None
 
 
-def test_patches_of_an_average_pool_average_to_the_pool(folders, odd_pictures) -> None:
+def test_patches_of_an_average_pool_average_to_the_pool(folders, odd_images) -> None:
     # The tower pools its tokens before its last norm; with the norm undone both ways must agree.
     encoder = load_encoder(str(folders["open-clip-siglip"]), precision="fp32", device="cpu")
-    pixels = encoder.preprocessing(odd_pictures[0])[None]
+    pixels = encoder.preprocessing(odd_images[0])[None]
     trunk = encoder.model.visual.trunk
     trunk.norm, trunk.fc_norm = torch.nn.Identity(), torch.nn.Identity()
     features = encoder.encode_images(pixels, patches=True)
@@ -153,11 +153,11 @@ def test_the_preferred_checkpoint_is_taken(copy) -> None:
         files_in_folder(copy)
 
 
-def test_a_plain_pickle_of_tensors_is_read_and_gives_the_same(copy, odd_pictures) -> None:
+def test_a_plain_pickle_of_tensors_is_read_and_gives_the_same(copy, odd_images) -> None:
     from safetensors.torch import load_file
 
     safe = load_encoder(str(copy), precision="fp32", device="cpu")
-    pixels = safe.preprocessing(odd_pictures[0])[None]
+    pixels = safe.preprocessing(odd_images[0])[None]
     expected, scale = safe.encode_images(pixels).pooled, safe.logit_scale
     torch.save(load_file(copy / WEIGHTS[0]), copy / "open_clip_pytorch_model.bin")
     (copy / WEIGHTS[0]).unlink()

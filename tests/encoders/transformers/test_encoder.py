@@ -17,9 +17,9 @@ def close(ours: torch.Tensor, theirs: torch.Tensor) -> None:
 
 
 @pytest.fixture(scope="module")
-def pictures(odd_pictures) -> dict[int, list[Image.Image]]:
+def images(odd_images) -> dict[int, list[Image.Image]]:
     """Of a size that needs no resize, so that both sides start from the same pixels."""
-    return {side: [image.resize((side, side)) for image in odd_pictures] for side in (32, 36)}
+    return {side: [image.resize((side, side)) for image in odd_images] for side in (32, 36)}
 
 
 def library_loop(folder, images, texts):
@@ -47,8 +47,8 @@ def library_loop(folder, images, texts):
 
 
 @pytest.mark.parametrize("kind", checkpoints.TRANSFORMERS)
-def test_the_librarys_own_loop_is_reproduced(folders, pictures, kind) -> None:
-    images = pictures[36 if kind == "clip" else 32]
+def test_the_librarys_own_loop_is_reproduced(folders, images, kind) -> None:
+    images = images[36 if kind == "clip" else 32]
     model, pooled, text = library_loop(folders[kind], images, TEXTS)
     encoder = load_encoder(f"hf:{folders[kind]}", precision="fp32", device="cpu")
     pixels = torch.stack([encoder.preprocessing(image) for image in images])
@@ -98,9 +98,9 @@ def test_texts_beyond_the_context_are_cut_and_counted(folders) -> None:
 
 
 @pytest.mark.parametrize("kind", checkpoints.TRANSFORMERS)
-def test_patches_are_normed_and_projected_tokens(folders, pictures, kind) -> None:
+def test_patches_are_normed_and_projected_tokens(folders, images, kind) -> None:
     encoder = load_encoder(str(folders[kind]), precision="fp32", device="cpu")
-    pixels = encoder.preprocessing(pictures[32][0])[None]
+    pixels = encoder.preprocessing(images[32][0])[None]
     features = encoder.encode_images(pixels, patches=True)
     assert features.patches is not None
     assert features.patches.shape == (1, 16, encoder.dim)
@@ -186,7 +186,7 @@ def test_missing_preprocessing_is_one_sentence(copy) -> None:
         load_encoder(str(copy))
 
 
-def test_weights_in_shards(copy, folders, pictures) -> None:
+def test_weights_in_shards(copy, folders, images) -> None:
     from transformers import AutoModel
 
     whole = load_encoder(str(folders["clip"]), precision="fp32", device="cpu")
@@ -195,7 +195,7 @@ def test_weights_in_shards(copy, folders, pictures) -> None:
     shards = load_encoder(str(copy), precision="fp32", device="cpu")
     assert len(shards.files.weights) > 2
     assert shards.logit_scale == whole.logit_scale
-    pixels = whole.preprocessing(pictures[32][0])[None]
+    pixels = whole.preprocessing(images[32][0])[None]
     close(shards.encode_images(pixels).pooled, whole.encode_images(pixels).pooled)
     shards.files.weights[-1].unlink()
     with pytest.raises(MissingError, match="not in the folder"):

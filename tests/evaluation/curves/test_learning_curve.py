@@ -5,19 +5,21 @@ import pytest
 from rich.console import Console
 
 from clipfg.errors import DataError
-from clipfg.evaluation.curves.learning_curve import Cell, LearningCurve
+from clipfg.evaluation.curves.learning_curve import LearningCurve, LearningCurveCell
 from clipfg.evaluation.statistics.repeated import Difference
 from clipfg.types import Estimate
 
 
 def make(shots: tuple[str, ...] = ("1", "all")) -> LearningCurve:
     gain = Difference(Estimate(0.05, 0.01, 0.09), 0.02)
-    cells = [Cell("zero-shot", "", 0.0, Estimate(0.3, 0.2, 0.4), (0.3,), 0.3, 0.0)]
+    cells = [LearningCurveCell("zero-shot", "", 0.0, Estimate(0.3, 0.2, 0.4), (0.3,), 0.3, 0.0)]
     for name, against in (("gda", None), ("<b>+transclip", gain)):
         for count in shots:
             top1 = Estimate(0.5, 0.4, 0.7)
             marked = "+" in name
-            cells.append(Cell(name, count, 7.5, top1, (0.4, 0.6), 0.45, 12.3, against, marked))
+            cells.append(
+                LearningCurveCell(name, count, 7.5, top1, (0.4, 0.6), 0.45, 12.3, against, marked)
+            )
     return LearningCurve(100, 4, "gda", tuple(cells), "", {"data": "<i>"}, ("A remark",))
 
 

@@ -11,11 +11,11 @@ from clipfg.errors import DataError
 from clipfg.evaluation.reliability import reliability
 from clipfg.evaluation.reliability.page import sections
 from clipfg.evaluation.reliability.reliability import (
-    Answering,
-    Probabilities,
+    CalibrationResult,
+    OODResult,
+    PredictionSetResult,
     Reliability,
-    Sets,
-    Strangers,
+    SelectiveResult,
 )
 from clipfg.types import Estimate
 
@@ -37,13 +37,13 @@ def found() -> Reliability:
         n=300,
         accuracy=float(hits.double().mean()),
         raw=reliability.probabilities(logits, labels),
-        calibrated=Probabilities(0.1, 0.01),
+        calibrated=CalibrationResult(0.1, 0.01),
         aurc=area,
         risk=risk,
         answering=reliability.answering(0.3, certainty > 0.8, hits),
         sets=reliability.sets_of(inside, labels, (NAME, "b", "c", "d"), 0.7, False),
-        strangers=Strangers("energy", 0.8, 0.7, Estimate(0.04, 0.02, 0.06)),
-        promises=("A promise.",),
+        ood=OODResult("energy", 0.8, 0.7, Estimate(0.04, 0.02, 0.06)),
+        guarantees=("A guarantee.",),
     )
 
 
@@ -72,7 +72,7 @@ def test_the_parts_count(found) -> None:
 
 
 def test_json_and_back(found) -> None:
-    bare = replace(found, answering=None, sets=None, strangers=None)
+    bare = replace(found, answering=None, sets=None, ood=None)
     for each in (found, bare):
         assert Reliability.from_json(json.loads(json.dumps(each.to_json()))) == each
     with pytest.raises(DataError, match="whole record"):
@@ -83,7 +83,13 @@ def test_it_is_shown(found) -> None:
     console = Console(width=90, file=io.StringIO())
     console.print(found)
     text = console.file.getvalue().replace("\N{NO-BREAK SPACE}", " ")
-    for part in ("wrong among answered", "≤ 30.0 %", "classes in a set", "A promise.", "split val"):
+    for part in (
+        "wrong among answered",
+        "≤ 30.0 %",
+        "classes in a set",
+        "A guarantee.",
+        "split val",
+    ):
         assert part in text
     page = "".join(sections(found))
     assert NAME not in page
@@ -96,9 +102,9 @@ def test_broken_promises_are_called_so(found) -> None:
     low = Estimate(0.5, 0.45, 0.55)
     bad = replace(
         found,
-        answering=Answering(0.05, low, low),
+        answering=SelectiveResult(0.05, low, low),
         sets=replace(found.sets, level=0.99, coverage=low),
-        strangers=replace(found.strangers, called_unknown=low),
+        ood=replace(found.ood, called_unknown=low),
     )
     (sentence,) = bad.broken
     for part in ("50.0% of answers were wrong", "sets held 50.0%", "50.0% were called unknown"):
@@ -113,6 +119,8 @@ def test_no_answers_have_no_error() -> None:
     assert none.answered.value == 0
 
 
-def test_classes_with_few_pictures_are_not_the_lowest() -> None:
-    sets = Sets(0.9, False, Estimate(0.9, 0.8, 1.0), 1.0, 1.0, 0.0, (("a", 9, 0.0), ("b", 3, 1.0)))
+def test_classes_with_few_images_are_not_the_lowest() -> None:
+    sets = PredictionSetResult(
+        0.9, False, Estimate(0.9, 0.8, 1.0), 1.0, 1.0, 0.0, (("a", 9, 0.0), ("b", 3, 1.0))
+    )
     assert sets.lowest is None

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from clipfg.errors import DataError
 from clipfg.evaluation import Evaluator, Report
-from clipfg.evaluation.report.page import Picture
+from clipfg.evaluation.report.page import PredictedImage
 from clipfg.evaluation.report.report import METRICS
 from clipfg.types import ClassList
 
@@ -86,9 +86,9 @@ def test_terminal_has_the_numbers(report) -> None:
         assert f"{100 * estimate.value:.1f} %" in text
         assert f"{100 * estimate.low:.1f} – {100 * estimate.high:.1f}" in text
     assert f"{report.metrics['nll'].value:.3f}" in text
-    assert "79 pictures, 9 classes" in text
-    assert "1 class has no picture here and enters no mean: absent <b>" in text
-    assert "1 picture without a label is not counted" in text
+    assert "79 images, 9 classes" in text
+    assert "1 class has no image here and enters no mean: absent <b>" in text
+    assert "1 image without a label is not counted" in text
     assert "right parent" in text
     assert "<seen>" in text
 
@@ -123,7 +123,7 @@ def test_top_5_of_five_classes_is_not_shown() -> None:
     assert report.to_json()["metrics"]["top5"]["value"] == 1
 
 
-def picture(kind: str = "JPEG") -> bytes:
+def image(kind: str = "JPEG") -> bytes:
     data = io.BytesIO()
     Image.new("RGB", (8, 8), "tomato").save(data, kind)
     return data.getvalue()
@@ -131,7 +131,7 @@ def picture(kind: str = "JPEG") -> bytes:
 
 def test_page_escapes_every_text(report) -> None:
     page = report.to_html(
-        [Picture(picture(), HOSTILE, 0.5, "<u>"), Picture(picture("PNG"), "x", 1)]
+        [PredictedImage(image(), HOSTILE, 0.5, "<u>"), PredictedImage(image("PNG"), "x", 1)]
     )
     for text in (HOSTILE, "<i>model</i>", "absent <b>", "genus <0>", "<seen>"):
         assert text not in page
@@ -141,7 +141,7 @@ def test_page_escapes_every_text(report) -> None:
 
 
 def test_page_loads_nothing(report) -> None:
-    page = report.to_html([Picture(picture("WEBP"), "rose", 0.9, "rose")])
+    page = report.to_html([PredictedImage(image("WEBP"), "rose", 0.9, "rose")])
     assert "default-src 'none'" in page
     assert not re.findall(r"https?:|@import|url\(|<link|<iframe", page)
     assert re.findall(r'src="([^"]{0,22})', page) == ["data:image/webp;base64"]
@@ -160,7 +160,7 @@ def test_page_is_well_formed(report) -> None:
         def handle_endtag(self, tag) -> None:
             assert open_tags.pop() == tag
 
-    Checker().feed(report.to_html([Picture(picture(), "a", 0.2, "b")]))
+    Checker().feed(report.to_html([PredictedImage(image(), "a", 0.2, "b")]))
     assert open_tags == []
 
 
@@ -172,9 +172,9 @@ def test_page_has_the_numbers_and_every_class(report) -> None:
         assert f'<th scope="row">{row.name}</th><td class="n">{row.n}</td>' in page
 
 
-def test_page_refuses_other_pictures(report) -> None:
+def test_page_refuses_other_images(report) -> None:
     with pytest.raises(DataError, match="JPEG, PNG or WebP"):
-        report.to_html([Picture(b"<svg/>", "x", 1.0)])
+        report.to_html([PredictedImage(b"<svg/>", "x", 1.0)])
 
 
 def test_worst_classes_come_first(report) -> None:

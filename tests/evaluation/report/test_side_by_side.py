@@ -30,7 +30,7 @@ def test_each_is_compared_with_the_first_item_by_item() -> None:
     assert rows[0]["difference"] is rows[0]["p_value"] is None
     gain = reports["z"].metrics["top1"].value - reports["x"].metrics["top1"].value
     assert rows[2]["difference"] == pytest.approx(gain)
-    assert "against x on the same pictures" in both.reports["y"].remarks[0]
+    assert "against x on the same images" in both.reports["y"].remarks[0]
     shown = both.shown()
     assert shown[0]["against the first"] == shown[0]["p"] == ""
     assert shown[2]["against the first"].startswith(f"{100 * gain:+.1f} points (")

@@ -13,11 +13,11 @@ from clipfg.data.synthflora.captions import Caption, long_caption, name_caption,
 from clipfg.data.synthflora.flower import flower_at
 from clipfg.data.synthflora.taxonomy import species, unseen_traits
 from clipfg.training.florette import train as florette
-from clipfg.training.florette.pool import Pool, draw_pool
+from clipfg.training.florette.pool import TrainingImages, draw_pool
 from clipfg.training.florette.recipe import FloretteRecipe
 from clipfg.training.florette.vocabulary import corpus, learn_merges
 
-TINY = FloretteRecipe(pictures=48, samples=80, batch_size=16, width=32, layers=1, text_layers=1)
+TINY = FloretteRecipe(images=48, samples=80, batch_size=16, width=32, layers=1, text_layers=1)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -30,12 +30,14 @@ def one_thread() -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def pool() -> Pool:
-    return draw_pool(0, TINY.pictures, TINY.image_size, workers=1)
+def pool() -> TrainingImages:
+    return draw_pool(0, TINY.images, TINY.image_size, workers=1)
 
 
 @pytest.fixture(scope="module")
-def trained(pool: Pool, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
+def trained(
+    pool: TrainingImages, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, list[str]]:
     folder = tmp_path_factory.mktemp("florette")
     told: list[str] = []
     florette.train(folder, seed=0, recipe=TINY, pool=pool, say=told.append)
@@ -66,13 +68,13 @@ def test_cut_token_ids_give_the_full_towers_features(trained: tuple[Path, list[s
     model, tokenizer = florette.load(trained[0])
     texts = [long_caption(s.traits, i) for i, s in enumerate(species()[:12])]
     ids = tokenizer(texts)
-    cut = florette.Texts(tokenizer)(texts)
+    cut = florette.TokenCache(tokenizer)(texts)
     assert cut.shape[1] < ids.shape[1]
     with torch.inference_mode():
         torch.testing.assert_close(florette.encode_texts(model.text, cut), model.text(ids))
 
 
-def test_training_is_repeatable(pool: Pool, tmp_path: Path) -> None:
+def test_training_is_repeatable(pool: TrainingImages, tmp_path: Path) -> None:
     losses = []
     florette.write_configuration(TINY, tmp_path)
     for _ in range(2):
@@ -81,16 +83,16 @@ def test_training_is_repeatable(pool: Pool, tmp_path: Path) -> None:
     assert losses[0] == losses[1]
 
 
-def test_the_pool_holds_no_unseen_species(pool: Pool) -> None:
+def test_the_pool_holds_no_unseen_species(pool: TrainingImages) -> None:
     assert not {pool.traits(i) for i in range(len(pool))} & unseen_traits()
     assert pool.traits(7) == flower_at(0, "pretrain", 7).traits
 
 
-def test_pool_boxes_are_those_of_the_parts(pool: Pool, tmp_path: Path) -> None:
-    assert pool.boxes.shape == (TINY.pictures, 4, 4)
+def test_pool_boxes_are_those_of_the_parts(pool: TrainingImages, tmp_path: Path) -> None:
+    assert pool.boxes.shape == (TINY.images, 4, 4)
     assert (pool.boxes[:, 0, 2:] > pool.boxes[:, 0, :2]).all()
     pool.save(tmp_path / "pool.npz")
-    assert np.array_equal(Pool.load(tmp_path / "pool.npz").pictures, pool.pictures)
+    assert np.array_equal(TrainingImages.load(tmp_path / "pool.npz").images, pool.images)
 
 
 def test_every_word_of_a_caption_is_one_token(trained: tuple[Path, list[str]]) -> None:
@@ -106,7 +108,7 @@ def test_merges_learn_the_most_frequent_pair_first() -> None:
     assert learn_merges(corpus(20), 600) == learn_merges(corpus(20), 600)
 
 
-def test_truth_finds_all_pictures_that_a_caption_fits() -> None:
+def test_truth_finds_all_images_that_a_caption_fits() -> None:
     codes = np.array([[0, 0, 1, 0, 0, 0, 0], [2, 0, 1, 0, 0, 0, 0], [0, 0, 3, 0, 0, 0, 0]], np.int8)
     captions = [Caption("", frozenset({"colour"})), Caption(""), Caption("", frozenset({"count"}))]
     found = florette.truth(codes, captions, np.arange(3))
@@ -120,7 +122,7 @@ def test_contrastive_loss_leaves_out_what_is_also_true() -> None:
     both = functional.cross_entropy(logits, right) + functional.cross_entropy(logits.T, right)
     torch.testing.assert_close(plain, both / 2)
     also = torch.eye(3, dtype=torch.bool)
-    also[0, 2] = True  # text 0 also fits picture 2: that pair must not count
+    also[0, 2] = True  # text 0 also fits image 2: that pair must not count
     changed = logits.clone()
     changed[2, 0] = 50.0
     loss = florette.contrastive_loss(logits, also)

@@ -51,7 +51,7 @@ def test_facts_of_what_is_here(working_folder: Path) -> None:
     lay_out_flowers(working_folder / "data/flowers-102", [1, 2])
     found = facts("flowers102")
     assert found["on disk"] == "data/flowers-102"
-    assert found["pictures here"] == "2 of 6"
+    assert found["images here"] == "2 of 6"
     assert found["other splits"] == "flowers102@coop"
     assert found["classes"] == "102"
     assert found["names"].startswith("pink primrose, ")
@@ -98,7 +98,7 @@ def test_pull(working_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         path = pull_dataset("dtd", settings, lambda _: lambda *at: seen.append(at))
     assert path == working_folder / "data/dtd"
     assert seen[-1] == (len(body), len(body))
-    assert facts("dtd")["pictures here"] == "3 of 4"
+    assert facts("dtd")["images here"] == "3 of 4"
     assert pull_dataset("dtd", Settings(offline=True), lambda _: None) == path  # already there
 
 

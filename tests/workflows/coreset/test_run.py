@@ -1,4 +1,4 @@
-"""Coresets as key stores, as a comparison, and made of a stream of pictures."""
+"""Coresets as key stores, as a comparison, and made of a stream of images."""
 
 import json
 from itertools import chain
@@ -146,7 +146,7 @@ def test_a_stream_of_drawn_flowers(home, capsys) -> None:
     assert "keco-online with --stream" in capsys.readouterr().err
 
 
-def test_strategies_are_compared_on_pictures_that_no_key_is_made_of(home, capsys) -> None:
+def test_strategies_are_compared_on_images_that_no_key_is_made_of(home, capsys) -> None:
     write_features(make_features(overlap=4), home / "f.parquet")
     command = ["coreset", "--dataset", "features:f.parquet", "--per-class", "1,3", "--html"]
     names = ["--strategy", "random,discriminant", "--seeds", "4", "-o", "run"]

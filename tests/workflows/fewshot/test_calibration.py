@@ -42,18 +42,18 @@ def test_everything_asked_is_measured(data, tmp_path, calibration) -> None:
     )
     assert found.sets.coverage.value == pytest.approx(covered.mean())
     assert found.sets.mean_size == pytest.approx(table["set"].map(len).mean())
-    assert found.strangers.called_unknown.value == pytest.approx(table["unknown"].mean())
-    assert found.strangers.auroc > 0.5
+    assert found.ood.called_unknown.value == pytest.approx(table["unknown"].mean())
+    assert found.ood.auroc > 0.5
     assert covered.mean() > 0.85
-    if calibration == "split":  # 16 pictures show nothing, and silence is said
+    if calibration == "split":  # 16 images show nothing, and silence is said
         assert found.answering.wrong is None
-        assert "nowhere show" in found.promises[0]
+        assert "nowhere show" in found.guarantees[0]
     else:
         assert found.answering.wrong.value <= 0.2
     assert found.calibrated.ece < found.raw.ece
     assert [row.title for row in found.by_level] == ["parent"]
     told = {"folds": "measured", "split": "quarter", "val": "split val"}[calibration]
-    assert told in found.promises[-1]
+    assert told in found.guarantees[-1]
 
 
 def test_results_come_back_and_are_shown(data, tmp_path) -> None:
@@ -66,7 +66,12 @@ def test_results_come_back_and_are_shown(data, tmp_path) -> None:
     content = json.loads((tmp_path / "run" / "results.json").read_text())
     assert LearningCurve.from_json(content) == done.curve
     page = (tmp_path / "run" / "report.html").read_text()
-    for text in ("How far to trust it", "Risk and coverage", "Sets, class by class", "<svg"):
+    for text in (
+        "How far to trust it",
+        "Risk and coverage",
+        "PredictionSetResult, class by class",
+        "<svg",
+    ):
         assert text in page
     assert done.curve.reliability == Reliability.from_json(content["reliability"])
 
@@ -84,7 +89,7 @@ def test_a_run_that_asks_nothing_is_as_it_was(data, tmp_path) -> None:
 def test_one_shot_is_a_sentence_and_no_lost_run(data, tmp_path, caplog) -> None:
     done = run(data, tmp_path, shots="1", target_error=0.1)
     assert done.curve.reliability is None
-    assert "takes two pictures of a class" in caplog.text
+    assert "takes two images of a class" in caplog.text
 
 
 @pytest.mark.parametrize(
@@ -120,28 +125,28 @@ def test_a_saved_head_answers_as_it_was_asked(tmp_path) -> None:
         "synthflora", shots="4", heads="class-mean", seeds=1, save=head, within=genus,
         unknown=True, output=tmp_path / "run", limit=40, **options,
     )  # fmt: skip
-    pictures = synthflora.export(tmp_path / "pictures", 3, size=64)
-    rows = predict(tmp_path / "pictures", head=head, output=tmp_path / "asked", **ASKED, **options)
-    assert len(rows) == len(pictures)
+    images = synthflora.export(tmp_path / "images", 3, size=64)
+    rows = predict(tmp_path / "images", head=head, output=tmp_path / "asked", **ASKED, **options)
+    assert len(rows) == len(images)
     for row in rows:
         assert {"answer", "answer_probability", "set", "unknown", "familiarity"} < set(row)
         assert isinstance(row["set"], list)
         assert 0 < row["familiarity"] <= 1
-    plain = predict(tmp_path / "pictures", head=head, output=tmp_path / "plain", **options)
+    plain = predict(tmp_path / "images", head=head, output=tmp_path / "plain", **options)
     assert set(plain[0]) == set(rows[0]) - {
         "answer", "answer_probability", "set", "unknown", "familiarity"
     }  # fmt: skip
     assert [r["prediction"] for r in plain] == [r["prediction"] for r in rows]
     with pytest.raises(UsageError, match="fit a head for those alone"):
-        predict(tmp_path / "pictures", head=head, within=genus, target_error=0.1, **options)
+        predict(tmp_path / "images", head=head, within=genus, target_error=0.1, **options)
 
 
 def test_class_names_alone_promise_nothing_before_any_work(tmp_path) -> None:
-    pictures = synthflora.export(tmp_path / "pictures", 1, size=64)
+    images = synthflora.export(tmp_path / "images", 1, size=64)
     names = tmp_path / "names.txt"
     names.write_text("rose\niris\n")
     with pytest.raises(UsageError, match="of class names alone"):
-        predict(pictures[0], classes=names, target_error=0.1, model="nowhere:nothing")
+        predict(images[0], classes=names, target_error=0.1, model="nowhere:nothing")
 
 
 def test_zero_shot_rolls_up_and_stays_within(tmp_path) -> None:

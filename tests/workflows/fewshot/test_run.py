@@ -49,7 +49,7 @@ def run(output: Path, **options):
     return run_fewshot(Settings.resolve(output=output, **FAST | options))
 
 
-def test_a_curve_a_picture_a_page_and_a_head(data, tmp_path, capsys) -> None:
+def test_a_curve_a_image_a_page_and_a_head(data, tmp_path, capsys) -> None:
     command = ["fewshot", "--dataset", data, "--head", "class-mean,knn,class-mean+transclip"]
     more = ["--shots", "1,4,all", "--seeds", "2", "--html", "-o", str(tmp_path / "run")]
     head = tmp_path / "head.safetensors"
@@ -93,7 +93,7 @@ def test_labels_of_the_test_set_change_no_prediction(data, tmp_path) -> None:
     assert columns[0][1] == columns[1][1]
 
 
-def test_test_pictures_that_are_in_the_support_are_refused(tmp_path, caplog) -> None:
+def test_test_images_that_are_in_the_support_are_refused(tmp_path, caplog) -> None:
     features = make(("train", "test"))
     pooled = features.pooled.copy()
     pooled[CLASSES * EACH : CLASSES * EACH + 3] = pooled[:3]  # copies under other names
@@ -102,7 +102,7 @@ def test_test_pictures_that_are_in_the_support_are_refused(tmp_path, caplog) -> 
     )
     done = run(tmp_path / "run", dataset=write(copied, tmp_path / "x.npz"), shots="all")
     assert done.curve.n == CLASSES * EACH - 3
-    assert "3 test pictures are in the support as well" in done.curve.remarks[0]
+    assert "3 test images are in the support as well" in done.curve.remarks[0]
 
 
 def test_classes_that_give_less_or_nothing_are_named(tmp_path) -> None:
@@ -111,8 +111,8 @@ def test_classes_that_give_less_or_nothing_are_named(tmp_path) -> None:
     keep[[0, 1, 2, 3, 4, 5]] = False  # two of class a are left
     done = run(tmp_path / "run", dataset=write(features.rows(keep), tmp_path / "x.npz"))
     first, second = done.curve.remarks
-    assert "1 of 5 classes have no picture to learn from" in first
-    assert "with their 8 test pictures: e" in first
+    assert "1 of 5 classes have no image to learn from" in first
+    assert "with their 8 test images: e" in first
     assert second == "At 4 shots 1 of 4 classes give what they have: a (2)"
     assert (done.curve.n, done.curve.classes) == (CLASSES * EACH - 8 - 6 + 6, 4)
 
@@ -185,7 +185,7 @@ def test_what_is_wrong_costs_nothing(data, tmp_path, options, message) -> None:
 
 
 def test_drawn_flowers_are_learnt_beside_zero_shot_and_predicted(tmp_path, capsys) -> None:
-    """Texts, pictures and a saved head, end to end, with nothing but the built-in parts."""
+    """Texts, images and a saved head, end to end, with nothing but the built-in parts."""
     head, cache = str(tmp_path / "head.safetensors"), ["--cache-dir", str(tmp_path / "cache")]
     command = ["fewshot", "--dataset", "synthflora", *FLORETTE, *cache, "--limit", "40"]
     learn = ["--shots", "1", "--seeds", "1", "--head", "auto", "--save", head]

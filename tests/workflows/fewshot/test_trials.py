@@ -1,4 +1,4 @@
-"""No test label, and no test picture, has a say in what a head learns."""
+"""No test label, and no test image, has a say in what a head learns."""
 
 from inspect import signature
 
@@ -8,9 +8,9 @@ import torch
 
 from clipfg.heads import HEADS
 from clipfg.heads.support import Support
-from clipfg.workflows.fewshot.heads import ZERO_SHOT, Contender
+from clipfg.workflows.fewshot.heads import ZERO_SHOT, HeadSpec
 from clipfg.workflows.fewshot.scoring import judge
-from clipfg.workflows.fewshot.trials import Learners, by_folds, by_shots
+from clipfg.workflows.fewshot.trials import HeadSet, by_folds, by_shots
 from clipfg.workflows.protocol.support_sets import Shots, draw_supports
 from tests.heads.conftest import make_problem
 
@@ -27,9 +27,9 @@ def support_of(problem) -> Support:
     return Support.of("test", problem.x, problem.labels, problem.texts)
 
 
-def learners(*names: str) -> Learners:
-    contenders = tuple(map(Contender, names))
-    return Learners(contenders, contenders[0])
+def learners(*names: str) -> HeadSet:
+    specs = tuple(map(HeadSpec, names))
+    return HeadSet(specs, specs[0])
 
 
 def run(problem, pool, *names: str):
@@ -51,24 +51,24 @@ def test_a_head_learns_the_same_whatever_it_is_tested_on(problem, name) -> None:
 
 def test_there_is_no_way_in_for_a_test_label() -> None:
     assert "label" not in " ".join(signature(by_shots).parameters)
-    assert list(signature(Contender.predict).parameters) == ["self", "head", "pool"]
+    assert list(signature(HeadSpec.predict).parameters) == ["self", "head", "pool"]
 
 
 def test_each_learns_from_its_draw_alone(problem) -> None:
     draws = draw_supports(problem.labels.numpy(), SEEDS)
     trials, head = run(problem, problem.queries, "gda", "class-mean")
-    assert [(t.contender.name, t.shots) for t in trials] == [
+    assert [(t.spec.name, t.shots) for t in trials] == [
         ("gda", "1"), ("gda", "4"), ("class-mean", "1"), ("class-mean", "4"),
     ]  # fmt: skip
     for trial in trials:
         for place, seed in enumerate(SEEDS):
             rows = torch.from_numpy(draws.rows(place, Shots(int(trial.shots))))
-            options = {"seed": seed} if trial.contender.name == "gda" else {}
-            alone = HEADS.get(trial.contender.name)(**options)
+            options = {"seed": seed} if trial.spec.name == "gda" else {}
+            alone = HEADS.get(trial.spec.name)(**options)
             alone.fit(problem.x[rows], problem.labels[rows], problem.texts)
             expected = alone.logits(problem.queries).argmax(dim=1).numpy()
             assert np.array_equal(trial.predictions[place], expected)
-            if (trial.contender.name, trial.shots, place) == ("gda", "4", 0):
+            if (trial.spec.name, trial.shots, place) == ("gda", "4", 0):
                 assert torch.equal(head.logits(problem.queries), alone.logits(problem.queries))
 
 
@@ -88,10 +88,8 @@ def test_folds_predict_what_they_have_not_learnt(problem) -> None:
 
 
 def test_the_judge_compares_with_the_first_on_the_same_items(problem) -> None:
-    refined = Contender("gda", "label-propagation")
-    who = Learners(
-        (*learners(ZERO_SHOT, "gda", "class-mean").contenders, refined), Contender("gda")
-    )
+    refined = HeadSpec("gda", "label-propagation")
+    who = HeadSet((*learners(ZERO_SHOT, "gda", "class-mean").specs, refined), HeadSpec("gda"))
     draws = draw_supports(problem.labels.numpy(), SEEDS)
     trials, _ = by_shots(who, support_of(problem), draws, SHOTS, SEEDS, problem.queries)
     curve = judge(who, trials, problem.truth.numpy(), 6, context={}, remarks=())

@@ -115,9 +115,9 @@ def test_answers_are_among_the_candidates(home, options, which, monkeypatch) -> 
     asked = []
     score = LVLM.score
 
-    def listen(self, turns, pictures, answers):
+    def listen(self, turns, images, answers):
         asked.append(set(answers))
-        return score(self, turns, pictures, answers)
+        return score(self, turns, images, answers)
 
     monkeypatch.setattr(LVLM, "score", listen)
     run = run_icl(options(lvlm=str(home / "tiny"), candidates=which))
@@ -129,7 +129,7 @@ def test_answers_are_among_the_candidates(home, options, which, monkeypatch) -> 
         assert (row["zero_shot"] if which.startswith("zero") else row["shown"][0]) in names
     there = [row["label"] in row["among"] for row in rows]
     assert run.rows()[0]["chance"] == pytest.approx(sum(there) / N / 2)
-    assert f"for {sum(there) / N:.1%} of the pictures" in run.remarks[0]
+    assert f"for {sum(there) / N:.1%} of the images" in run.remarks[0]
     assert run.rows()[1]["chance"] == 0.25
 
 
@@ -161,7 +161,7 @@ def test_what_was_answered_survives_an_interruption(home, options, monkeypatch, 
         run_icl(options(**given, resume=False, output=tmp_path / "fourth"))
 
 
-def test_pictures_of_the_store_take_no_part(home, options, tmp_path, caplog) -> None:
+def test_images_of_the_store_take_no_part(home, options, tmp_path, caplog) -> None:
     """Under another name in another folder, by their content."""
     train = drawn("train", 4, 2)
     photos_of(train, tmp_path / "mixed")
@@ -170,14 +170,14 @@ def test_pictures_of_the_store_take_no_part(home, options, tmp_path, caplog) -> 
         path.rename(tmp_path / "mixed" / path.parent.name / f"new-{path.name}")
     run = run_icl(options(dataset=str(tmp_path / "mixed")))
     assert (run.done, run.excluded) == (4, 8)
-    assert "8 of 12 pictures are in the store" in caplog.text
+    assert "8 of 12 images are in the store" in caplog.text
     photos_of(train, tmp_path / "same")
     with pytest.raises(DataError, match="another split"):
         run_icl(options(dataset=str(tmp_path / "same")))
 
 
 def test_where_contents_cannot_be_read_ids_count(home, options, tmp_path) -> None:
-    """Features have no content; here those of four pictures of the store and of four others."""
+    """Features have no content; here those of four images of the store and of four others."""
     encoder = load_encoder("builtin:florette", precision="fp32", device="cpu")
     parts = [collect(drawn(split, 4, 1), encoder, None) for split in ("train", "test")]
     both = replace(

@@ -1,4 +1,4 @@
-"""`clipfg index` on pictures with the built-in model, and on features in files."""
+"""`clipfg index` on images with the built-in model, and on features in files."""
 
 import json
 import logging
@@ -10,11 +10,11 @@ import pyarrow as pa
 import pytest
 
 from clipfg.cli import main
-from clipfg.embedding.batch_encoder import Bench
+from clipfg.embedding.batch_encoder import BatchEncoder
 from clipfg.embedding.feature_files import write_features
 from clipfg.store import KeyStore, verify
 from clipfg.types import ClassList, Features
-from tests.embedding.drawn_pictures import draw
+from tests.embedding.drawn_images import draw
 
 CLASSES = ClassList(("robin", "wren"))
 
@@ -52,9 +52,9 @@ def index(verb: str, *arguments: object, store: Path) -> int:
 MODEL = ("--model", "builtin:florette", "--precision", "fp32")
 
 
-def test_a_folder_of_pictures_over_its_life(photos, tmp_path, capsys, monkeypatch) -> None:
+def test_a_folder_of_images_over_its_life(photos, tmp_path, capsys, monkeypatch) -> None:
     store = tmp_path / "store"
-    (photos / "a" / "broken.png").write_bytes(b"no picture")
+    (photos / "a" / "broken.png").write_bytes(b"no image")
     assert index("build", photos, *MODEL, store=store) == 3
     failure = json.loads((store / "failures.jsonl").read_text())
     assert failure["id"] == "a/broken.png"
@@ -64,13 +64,13 @@ def test_a_folder_of_pictures_over_its_life(photos, tmp_path, capsys, monkeypatc
     assert (built.model, built.precision) == ("builtin:florette", "fp32")
 
     encoded: list[int] = []
-    real = Bench.encode
+    real = BatchEncoder.encode
 
     def encode(self, pending, files):
         encoded.append(len(pending))
         return real(self, pending, files)
 
-    monkeypatch.setattr(Bench, "encode", encode)
+    monkeypatch.setattr(BatchEncoder, "encode", encode)
     draw(photos / "a" / "7.png", 7)  # new
     draw(photos / "a" / "1.png", 100)  # changed
     (photos / "b" / "2.png").unlink()  # vanished
@@ -133,7 +133,7 @@ def test_another_encoder_is_refused_by_name(tmp_path, photos, capsys, monkeypatc
         said = capsys.readouterr().err
         assert "fingerprint ffffffffffff" in said
         assert "fingerprint 999999999999" in said
-    monkeypatch.setattr(Bench, "encode", None)  # refused before anything is embedded
+    monkeypatch.setattr(BatchEncoder, "encode", None)  # refused before anything is embedded
     for verb in ("build", "add"):
         assert index(verb, photos, *MODEL, store=store) == 1
         assert "builtin:florette in fp32" in capsys.readouterr().err

@@ -5,7 +5,7 @@ from clipfg.functional.similarity import unit_norm
 from clipfg.heads import HEADS, held_out
 from clipfg.heads.held_out import by_folds, held_out_logits
 from clipfg.heads.support import Support
-from clipfg.workflows.lint.labels import HEAD, HeldOutOdds
+from clipfg.workflows.lint.labels import HEAD, HeldOutProbabilities
 
 
 @pytest.fixture
@@ -18,7 +18,7 @@ def support() -> Support:
 
 def test_blocks_are_the_whole_matrix_and_come_twice(support, monkeypatch) -> None:
     monkeypatch.setattr(held_out, "_CELLS", 5 * support.classes)
-    odds = HeldOutOdds.of(support, seed=0)
+    odds = HeldOutProbabilities.of(support, seed=0)
     head = HEADS.get(HEAD)(**{"seed": 0}).fit(support.features, support.labels)
     logits, rows = held_out_logits(by_folds(head, support, 0))
     assert rows.tolist() == list(range(60))
@@ -30,11 +30,11 @@ def test_blocks_are_the_whole_matrix_and_come_twice(support, monkeypatch) -> Non
 
 
 def test_the_temperature_makes_the_labels_likely(support) -> None:
-    odds = HeldOutOdds.of(support, seed=0)
+    odds = HeldOutProbabilities.of(support, seed=0)
     own = support.labels[odds.rows]
     likely = {
         change: float(
-            torch.cat(list(HeldOutOdds(odds.parts, odds.factor * change)))
+            torch.cat(list(HeldOutProbabilities(odds.parts, odds.factor * change)))
             .gather(1, own[:, None])
             .log()
             .mean()

@@ -1,4 +1,4 @@
-"""`clipfg lint` end to end: planted faults in drawn pictures are found, and clean data passes."""
+"""`clipfg lint` end to end: planted faults in drawn images are found, and clean data passes."""
 
 import csv
 import json
@@ -24,7 +24,7 @@ EACH = 6
 
 @pytest.fixture(scope="module")
 def flowers(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Three species that look different, six drawn pictures each, half train and half test."""
+    """Three species that look different, six drawn images each, half train and half test."""
     home = tmp_path_factory.mktemp("flowers")
     manifest = load_dataset("synthflora")
     labels = manifest.labels
@@ -72,10 +72,10 @@ def test_what_is_planted_is_found(copy, capsys) -> None:
     other = rows[EACH][1]
     shutil.copy(copy / "3-0.png", copy / "leak.png")
     shutil.copy(copy / "77-0.png", copy / "two-labels.png")
-    picture = Image.open(copy / "150-0.png")
-    width, height = picture.size
-    picture.crop((2, 1, width - 1, height - 2)).save(copy / "near.jpg", quality=90)
-    (copy / "broken.png").write_bytes(b"no picture")
+    image = Image.open(copy / "150-0.png")
+    width, height = image.size
+    image.crop((2, 1, width - 1, height - 2)).save(copy / "near.jpg", quality=90)
+    (copy / "broken.png").write_bytes(b"no image")
     write_table(
         copy,
         [
@@ -182,14 +182,14 @@ def test_an_outlier_and_small_classes_in_features_from_a_file(tmp_path, capsys) 
     found = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [row["id"] for row in found if row["kind"] == "outlier"] == ["p60"]
     sizes = {row["id"]: row["what"] for row in found if row["kind"] == "class-size"}
-    assert sizes["d"] == "has no picture"
-    assert sizes["c"].startswith("has one picture")
+    assert sizes["d"] == "has no image"
+    assert sizes["c"].startswith("has one image")
 
 
 @pytest.mark.parametrize(
     ("labels", "names"),
     [([-1] * 6, None), ([0] * 6, ("a",)), ([0, 1, 2, 3, 4, 5], tuple("abcdef"))],
-    ids=["no labels", "one class", "one picture each"],
+    ids=["no labels", "one class", "one image each"],
 )
 def test_labels_that_nothing_can_be_told_of(labels, names, tmp_path, capsys) -> None:
     x = np.eye(6) + 0.5
@@ -221,5 +221,5 @@ def test_a_table_for_a_person(copy, capsys) -> None:
     command = ["lint", "-d", str(copy), *FLORETTE, "-o", f"{copy}-run", "-f", "table"]
     assert main.run(command) == 0
     printed = capsys.readouterr().out
-    assert "the same picture twice" in printed
+    assert "the same image twice" in printed
     assert "again.png" in printed

@@ -26,7 +26,7 @@ def test_supports_are_balanced_nested_and_repeatable(labels, seed) -> None:
 
 
 @given(LABELS, st.integers(0, 99), st.data())
-def test_pictures_that_drop_out_are_replaced_by_the_next(labels, seed, data) -> None:
+def test_images_that_drop_out_are_replaced_by_the_next(labels, seed, data) -> None:
     which = np.array(data.draw(st.lists(st.booleans(), min_size=len(labels), max_size=len(labels))))
     draws = draw_supports(labels, [seed])
     left = draws.keep(np.flatnonzero(which))

@@ -94,15 +94,15 @@ def test_everything_labelled_says_what_to_do(truth, tmp_path, capsys) -> None:
     assert "nobody" in capsys.readouterr().err
 
 
-def test_pictures_with_names_and_own_labels(tmp_path, capsys, monkeypatch) -> None:
+def test_images_with_names_and_own_labels(tmp_path, capsys, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)
     for folder, count in (("photos", "8"), ("drawn", "3")):
         assert main.run(["datasets", "draw", folder, "-n", count, "--size", "64"]) == 0
-    pictures = sorted(Path("drawn").glob("*.png")) or sorted(Path("drawn").glob("*.jpg"))
-    for number, picture in enumerate(pictures[:2]):
+    images = sorted(Path("drawn").glob("*.png")) or sorted(Path("drawn").glob("*.jpg"))
+    for number, image in enumerate(images[:2]):
         home = Path("own") / f"class {number}"
         home.mkdir(parents=True)
-        picture.rename(home / picture.name)
+        image.rename(home / image.name)
     command = ["suggest", "-d", "photos", *FLORETTE, "--budget", "3", "-o", "run", "--html"]
     capsys.readouterr()
     assert main.run([*command, "--classes", "photos/classes.csv", "--prompts", "synthflora"]) == 0
@@ -114,7 +114,7 @@ def test_pictures_with_names_and_own_labels(tmp_path, capsys, monkeypatch) -> No
     rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert {row["likely"] for row in rows} <= {"class 0", "class 1"}
     assert not {Path(row["path"]).read_bytes() for row in rows} & {
-        picture.read_bytes() for picture in Path("own").rglob("*.*")
+        image.read_bytes() for image in Path("own").rglob("*.*")
     }
 
 
@@ -125,7 +125,7 @@ def test_hostile_files_are_never_suggested(tmp_path, capsys) -> None:
     rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     good = {name for name, usable in expected.items() if usable}
     assert {row["id"] for row in rows} <= good
-    assert len(rows) == len(good) - 3  # one picture three times, one colour twice
+    assert len(rows) == len(good) - 3  # one image three times, one colour twice
 
 
 def test_a_replay_judges_each_strategy_against_random(truth, tmp_path, capsys) -> None:

@@ -73,7 +73,7 @@ METHODS = [
 def test_no_label_free_method_reads_a_label(file, cache_dir, tmp_path, options) -> None:
     labels = read_features(file).labels
     deleted = np.full_like(labels, UNLABELLED)
-    deleted[0] = labels[0]  # zeroshot asks for one picture to measure on
+    deleted[0] = labels[0]  # zeroshot asks for one image to measure on
     columns, chosen = [], []
     for name, own in (("right", labels), ("wrong", labels[::-1].copy()), ("none", deleted)):
         tampered = relabelled(file, tmp_path / f"{name}.parquet", own)
@@ -104,7 +104,7 @@ def test_sets_are_compared_on_one_embedding(file, cache_dir, tmp_path, capsys) -
         top1 = content["reports"][name]["metrics"]["top1"]["value"]
         assert hits[name].mean() == pytest.approx(top1)
         page = (tmp_path / "run" / f"report-{name}.html").read_text()
-        assert ("against photo on the same pictures" in page) == (name != "photo")
+        assert ("against photo on the same images" in page) == (name != "photo")
     paired = content["comparison"]["name"]
     assert paired["only_first"] == (hits["photo"] & ~hits["name"]).sum()
     assert paired["only_second"] == (~hits["photo"] & hits["name"]).sum()

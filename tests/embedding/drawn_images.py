@@ -1,4 +1,4 @@
-"""Small pictures, each of its own bytes and old enough to be trusted by the cache."""
+"""Small images, each of its own bytes and old enough to be trusted by the cache."""
 
 import os
 from pathlib import Path
@@ -8,7 +8,7 @@ from PIL import Image
 
 
 def draw(path: Path, seed: int, side: int = 40) -> str:
-    """A picture of its own for each seed, written long enough ago to be trusted."""
+    """An image of its own for each seed, written long enough ago to be trusted."""
     pixels = np.random.default_rng(seed).integers(0, 256, (side, side, 3), dtype=np.uint8)
     Image.fromarray(pixels).save(path)
     age(path)

@@ -1,4 +1,4 @@
-"""Telling that a picture belongs to none of the classes: a score chosen on classes held out."""
+"""Telling that an image belongs to none of the classes: a score chosen on classes held out."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from clipfg.confidence.unseen_classes import Unseen, without_classes
+from clipfg.confidence.unseen_classes import UnseenClassTrial, without_classes
 from clipfg.functional.novelty import (
     auroc,
     energy,
@@ -22,7 +22,7 @@ from clipfg.heads.support import Support
 
 SCORES = ("softmax", "energy", "concept-softmax", "neighbour")
 """The head's largest probability; its energy; MCM, of cosines with class texts or means; the cosine
-with the nearest picture of the support."""
+with the nearest image of the support."""
 
 
 def score(
@@ -50,8 +50,8 @@ def reference_of(name: str, support: Support) -> Float[Tensor, "m d"]:
     return support.features[:0]
 
 
-class Seen(NamedTuple):
-    """Held-out pictures of known classes, and what the head that saw them has learnt from."""
+class OODInputs(NamedTuple):
+    """Held-out images of known classes, and what the head that saw them has learnt from."""
 
     logits: Float[Tensor, "n c"]
     """Calibrated."""
@@ -60,15 +60,15 @@ class Seen(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Unknowns:
-    """A score, and what it is on pictures of known classes that the head has not learnt from.
+class OODDetector:
+    """A score, and what it is on images of known classes that the head has not learnt from.
 
     Attributes
     ----------
     score
         One of `SCORES`: that which told held-out classes best.
     known
-        Its values on held-out pictures of known classes `[n]`.
+        Its values on held-out images of known classes `[n]`.
     reference
         What it compares features with `[m, d]`.
     aurocs
@@ -85,14 +85,14 @@ class Unknowns:
         cls,
         head: Head,
         support: Support,
-        seen: Iterable[Seen],
+        seen: Iterable[OODInputs],
         factor: float,
         seed: int,
-        trials: list[Unseen] | None = None,
+        trials: list[UnseenClassTrial] | None = None,
     ) -> Self | None:
         """Choose the score, and keep its values on what was `seen`.
 
-        `factor` calibrates the head's logits. None where the support has too few pictures or
+        `factor` calibrates the head's logits. None where the support has too few images or
         classes to leave any out.
         """
         trials = without_classes(head, support, seed) if trials is None else trials
@@ -106,13 +106,15 @@ class Unknowns:
     def familiarity(
         self, logits: Float[Tensor, "n c"], features: Float[Tensor, "n d"]
     ) -> Float[Tensor, " n"]:
-        """The share of known pictures that look no more familiar, from 0 to 1."""
+        """The share of known images that look no more familiar, from 0 to 1."""
         values = score(self.score, logits, features.float(), self.reference)
         return familiarity(values, self.known)
 
 
-def held_out_auroc(name: str, trials: list[Unseen], support: Support, factor: float) -> float:
-    """How well a score tells pictures of left-out classes from held-out ones of the others."""
+def held_out_auroc(
+    name: str, trials: list[UnseenClassTrial], support: Support, factor: float
+) -> float:
+    """How well a score tells images of left-out classes from held-out ones of the others."""
     values = [
         auroc(
             *(
@@ -132,12 +134,12 @@ def held_out_auroc(name: str, trials: list[Unseen], support: Support, factor: fl
 
 def auroc_on(
     name: str,
-    trials: list[Unseen],
+    trials: list[UnseenClassTrial],
     features: Float[Tensor, "n d"],
     labels: Int[Tensor, " n"],
     factor: float,
 ) -> float | None:
-    """The same on other labelled pictures; None where they are all of one kind."""
+    """The same on other labelled images; None where they are all of one kind."""
     values = []
     for trial in trials:
         known = torch.isin(labels, trial.known)
@@ -149,21 +151,21 @@ def auroc_on(
     return sum(values) / len(values) if values else None
 
 
-def to_fields(unknowns: Unknowns) -> dict[str, Any]:
+def to_fields(detector: OODDetector) -> dict[str, Any]:
     """Plain values and tensors, for a file."""
     return {
-        "unknown_score": unknowns.score,
-        "unknown_aurocs": dict(unknowns.aurocs),
-        "unknown_known": unknowns.known,
-        "unknown_reference": unknowns.reference,
+        "unknown_score": detector.score,
+        "unknown_aurocs": dict(detector.aurocs),
+        "unknown_known": detector.known,
+        "unknown_reference": detector.reference,
     }
 
 
-def from_fields(fields: Mapping[str, Any]) -> Unknowns | None:
+def from_fields(fields: Mapping[str, Any]) -> OODDetector | None:
     """What `to_fields` made, or None where it is not there."""
     if "unknown_score" not in fields:
         return None
-    return Unknowns(
+    return OODDetector(
         fields["unknown_score"],
         fields["unknown_known"],
         fields["unknown_reference"],

@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from clipfg.confidence import Confidence
-from clipfg.confidence.unknowns import SCORES, auroc_on, reference_of, score
+from clipfg.confidence.ood_detector import SCORES, auroc_on, reference_of, score
 from clipfg.confidence.unseen_classes import without_classes
 from clipfg.functional.novelty import auroc
 from clipfg.heads import HEADS
@@ -17,35 +17,35 @@ def fitted(world):
 
 
 def test_the_score_that_tells_held_out_classes_best_is_kept(fitted) -> None:
-    unknowns = fitted[2].unknowns
-    assert set(unknowns.aurocs) == set(SCORES)
-    assert unknowns.aurocs[unknowns.score] == max(unknowns.aurocs.values()) > 0.6
-    assert len(unknowns.known) == len(fitted[1])
+    detector = fitted[2].ood
+    assert set(detector.aurocs) == set(SCORES)
+    assert detector.aurocs[detector.score] == max(detector.aurocs.values()) > 0.6
+    assert len(detector.known) == len(fitted[1])
 
 
 def test_classes_that_nobody_showed_are_less_familiar(fitted, world) -> None:
     head, _, confidence = fitted
     x, labels = world.draw(2400, 3, classes=12)  # four classes more
-    familiar = confidence.unknowns.familiarity(confidence.calibrated(head.logits(x)), x)
+    familiar = confidence.ood.familiarity(confidence.calibrated(head.logits(x)), x)
     known = labels < 8
     assert auroc(familiar[known], familiar[~known]) > 0.6
     assert float((familiar[~known] <= 0.05).double().mean()) > 0.1
 
 
-def test_one_known_picture_in_twenty_is_called_unknown(world) -> None:
+def test_one_known_image_in_twenty_is_called_unknown(world) -> None:
     called = []
     for seed in range(15):
         support = world.support(12, seed=200 + seed)
         head = HEADS.get("class-mean")().fit(support.features, support.labels)
         confidence = Confidence.fit(head, support, unknown=True)
         x, _ = world.draw(800, 300 + seed)
-        familiar = confidence.unknowns.familiarity(confidence.calibrated(head.logits(x)), x)
+        familiar = confidence.ood.familiarity(confidence.calibrated(head.logits(x)), x)
         called.append(float((familiar <= 0.05).double().mean()))
     assert 0.02 < np.mean(called) < 0.05 + 2 * np.std(called) / np.sqrt(15)
 
 
 @pytest.mark.parametrize("name", SCORES)
-def test_on_test_pictures_the_same_heads_are_asked(fitted, world, name) -> None:
+def test_on_test_images_the_same_heads_are_asked(fitted, world, name) -> None:
     head, support, confidence = fitted
     trials = without_classes(head, support, 0)
     x, labels = world.draw(400, 6)
@@ -63,5 +63,5 @@ def test_on_test_pictures_the_same_heads_are_asked(fitted, world, name) -> None:
 def test_with_two_classes_there_is_none_to_leave_out(world) -> None:
     support = world.support(6, classes=2)
     head = HEADS.get("class-mean")().fit(support.features, support.labels)
-    assert Confidence.fit(head, support, unknown=True).unknowns is None
+    assert Confidence.fit(head, support, unknown=True).ood is None
     assert torch.isfinite(torch.tensor(Confidence.fit(head, support).factor))
