@@ -61,10 +61,13 @@ class _Rate(ProgressColumn):
 
 
 @contextmanager
-def progress_bar(label: str) -> Iterator[Callable[[int, int], None] | None]:
-    """A bar with rate and time left; yields `report(done, total)`, or None off a terminal."""
+def progress_bars() -> Iterator[Callable[[str], Callable[[int, int], None] | None]]:
+    """Bars with rate and time left; yields `progress(label)`, which gives `report(done, total)`.
+
+    Off a terminal it gives None.
+    """
     if not sys.stderr.isatty() or logging.getLogger("clipfg").handlers[0].level >= logging.ERROR:
-        yield None
+        yield lambda label: None  # noqa: ARG005
         return
     columns = (
         TextColumn("{task.description}"),
@@ -73,10 +76,14 @@ def progress_bar(label: str) -> Iterator[Callable[[int, int], None] | None]:
         _Rate(),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=stderr(), transient=True) as bar:
-        task = bar.add_task(label, total=None)
+    with Progress(*columns, console=stderr(), transient=True) as bars:
 
-        def report(done: int, total: int) -> None:
-            bar.update(task, completed=done, total=total)
+        def progress(label: str) -> Callable[[int, int], None]:
+            task = bars.add_task(label, total=None, visible=False)
 
-        yield report
+            def report(done: int, total: int) -> None:
+                bars.update(task, completed=done, total=total, visible=done < total)
+
+            return report
+
+        yield progress
