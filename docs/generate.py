@@ -24,20 +24,20 @@ COMMAND_LINE = """# The command line
 
 Written by `python -m docs.generate` from the program's own `--help`.
 
-Results go to stdout, everything else to stderr. Exit codes: 0 done; 1 failed; 2 usage error; 3 done,
-some images skipped; 4 something needed is missing; 130 interrupted.
+Results go to stdout, everything else to stderr. Exit codes: 0 done; 1 failed; 2 usage error; 3
+done, some images skipped; 4 something needed is missing; 130 interrupted.
 
 A run folder holds `config.json` (the resolved options), `results.json` (the figures),
-`predictions.parquet` (a row per image), `failures.jsonl` (what was skipped, and why), `log.txt` and,
-with `--html`, a page. Files get their names when the run is complete.
+`predictions.parquet` (a row per image), `failures.jsonl` (what was skipped, and why), `log.txt`
+and, with `--html`, a page. Files get their names when the run is complete.
 
 ## Where a value comes from
 
 From the flag, else the environment, else the `--config` file, else `clipfg.toml` in the working
 folder, else `clipfg.toml` in the user's configuration folder, else it is the default. The shared
-options below can be set for all commands at once (`CLIPFG_BATCH_SIZE=64`, or `batch_size = 64` at the
-top of a file). Any option can be set for one command (`CLIPFG_SUGGEST_STRATEGY=margin`, or in a table
-named after the command), which wins over the first:
+options below can be set for all commands at once (`CLIPFG_BATCH_SIZE=64`, or `batch_size = 64` at
+the top of a file). Any option can be set for one command (`CLIPFG_SUGGEST_STRATEGY=margin`, or in a
+table named after the command), which wins over the first:
 
     model = "open_clip:ViT-B-16-SigLIP/webli"
     [coreset]
