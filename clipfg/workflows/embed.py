@@ -18,6 +18,7 @@ class EmbedRun(Run):
     features: Features
     skipped: int
     path: Path | None = None
+    folder = None
 
     @property
     def done(self) -> int:  # type: ignore[override]
