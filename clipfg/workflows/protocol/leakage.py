@@ -20,9 +20,11 @@ def without_leaks(
 
     A test image is excluded when its path or its content is in the support; with `same_ids`, where
     both come from one data set, its id too. Equal content is told by equal features, bit for bit:
-    embeddings are cached by content, so that a copy under another name has the same one.
+    embeddings are cached by content, so that a copy under another name has the same one. Items of
+    a features file have no path but their id.
     """
-    paths, ids = set(support.uris), set(support.ids) if same_ids else set()
+    paths = {uri for id, uri in zip(support.ids, support.uris, strict=True) if uri != id}
+    ids = set(support.ids) if same_ids else set()
     first = equal_rows(torch.cat([support.features, test.features]))[len(support) :]
     leaks = (first < len(support)).numpy() | np.array(
         [id in ids or uri in paths for id, uri in zip(test.ids, test.uris, strict=True)], dtype=bool
