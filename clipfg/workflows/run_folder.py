@@ -78,8 +78,9 @@ class Failures(list[Failure]):
 
 def default_folder(command: str, data: str, model: str) -> Path:
     """`runs/zeroshot-flowers102-ViT-B-16-20260131-142500`, in the working folder."""
-    parts = [re.sub(r"[^\w.]+", "-", Path(part).name or part).strip("-.") for part in (data, model)]
-    stem = "-".join([command, *(part[:40] for part in parts if part)])
+    named = (command, data, model)
+    parts = [re.sub(r"[^\w.]+", "-", Path(part).name or part).strip("-.") for part in named]
+    stem = "-".join(part[:40] for part in parts if part)
     base = Path("runs") / f"{stem}-{datetime.now():%Y%m%d-%H%M%S}"
     path, again = base, 1
     while path.exists():

@@ -11,7 +11,7 @@ of its own. Jobs may run in several threads.
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import TracebackType
@@ -142,11 +142,14 @@ class Session(Generic[Given]):
             progress=self.progress("Downloading"),
         )
 
-    def dataset(self) -> Dataset:
-        """The items of `--dataset` by its split, limit and node of the taxonomy."""
+    def dataset(self, split: str | None = None) -> Dataset:
+        """The items of `--dataset` by its split, limit and node of the taxonomy.
+
+        `split` is another than that of the options.
+        """
         options = self.options
         data = self.whole().within(getattr(options, "within", None))
-        split = options.split or default_split(options.dataset, data.manifest)
+        split = split or options.split or default_split(options.dataset, data.manifest)
         data = data.select(split, options.limit)
         classes = data.manifest.classes
         count = f", {len(classes):,} classes" if classes else ""
@@ -186,9 +189,12 @@ class Session(Generic[Given]):
     ) -> Encoder | None:
         """The encoder, or None where all parts are features and no `--model` is named.
 
-        `without` is what the job then lacks, for the log.
+        `without` is what the job then lacks, for the log. Raises `DataError` as `open_encoder`
+        does, and for features of two encoders.
         """
-        if self.options.model is None and all(part.features is not None for part in parts):
+        stored = [part.features for part in parts if part.features is not None]
+        if self.options.model is None and len(stored) == len(parts):
+            check_one_encoder(stored)
             if without:
                 logger.info(f"No --model is named: {without}")
             return None
@@ -307,7 +313,8 @@ class Session(Generic[Given]):
     def run_folder(self, data: str, **facts: Any) -> Iterator[RunFolder]:
         """The job's run folder: `--output`, or a new one named after command, data and model.
 
-        `facts` go into its `config.json`, beside the options and the encoder.
+        `facts` go into its `config.json`, beside the options and the encoder. A `command` among
+        them names the folder.
         """
         options, encoder = self.options, self.encoder
         config = to_json(options) | {
@@ -315,10 +322,11 @@ class Session(Generic[Given]):
             "model": encoder.name if encoder else None,
             "precision": encoder.precision if encoder else None,
             "fingerprint": encoder.fingerprint if encoder else None,
+            **facts,
         }
         model = encoder.name if encoder else ""
-        path = getattr(options, "output", None) or default_folder(options.command, data, model)
-        with RunFolder(path, config | facts, self.failures) as folder:
+        path = getattr(options, "output", None) or default_folder(config["command"], data, model)
+        with RunFolder(path, config, self.failures) as folder:
             yield folder
 
 
@@ -390,6 +398,17 @@ def check_same_encoder(features: Features, encoder: Encoder) -> None:
             f" {encoder.fingerprint[:12]}), got those of another encoder, precision or"
             f" preprocessing ({features.fingerprint[:12]}); name the --model and --precision that"
             " made them."
+        )
+
+
+def check_one_encoder(features: Sequence[Features]) -> None:
+    """Raises `DataError` for features of different widths or fingerprints."""
+    fingerprints = {each.fingerprint for each in features} - {""}
+    if len({each.dim for each in features}) > 1 or len(fingerprints) > 1:
+        made = [f"{each.dim} wide by {each.fingerprint[:12] or 'unknown'}" for each in features]
+        raise DataError(
+            f"Expected features of one encoder, got {' and '.join(made)}; embed all images with the"
+            " same --model."
         )
 
 
