@@ -12,10 +12,10 @@ from clipfg.data.readers.labels import index_labels, relabel
 from clipfg.data.readers.support_files import read_support_file
 from clipfg.errors import DataError, UsageError
 from clipfg.registry import closest
-from clipfg.settings import Settings
 from clipfg.types import UNLABELLED, ClassList, Manifest
+from clipfg.workflows.dataset import Dataset, default_split
 from clipfg.workflows.protocol.support_sets import hold_out
-from clipfg.workflows.session import Dataset, default_split, open_dataset
+from clipfg.workflows.session import Session
 
 logger = logging.getLogger("clipfg")
 
@@ -46,57 +46,49 @@ class SupportAndTest:
         return self.support.classes
 
 
-def open_support_and_test(settings: Settings) -> SupportAndTest:
+def open_support_and_test(session: Session) -> SupportAndTest:
     """The images of `--dataset` by its splits, `--support` or `--own-labels`, `--within` a group.
 
     Raises `UsageError` for data that say nothing of what may be learnt from, `DataError` for a part
     without a label.
     """
-    roles = _open_roles(settings)
-    if settings.within is None:
+    roles = _open_roles(session)
+    within = getattr(session.options, "within", None)
+    if within is None:
         return roles
-    support = _labelled(_within(roles.support, settings.within))
-    test = roles.test and _labelled(_within(roles.test, settings.within))
+    support = _labelled(roles.support.within(within))
+    test = roles.test and _labelled(roles.test.within(within))
     return replace(roles, support=support, test=test)
 
 
-def _within(data: Dataset, wanted: str) -> Dataset:
-    return replace(data, manifest=data.manifest.within(wanted))
-
-
-def _open_roles(settings: Settings) -> SupportAndTest:
-    if settings.own_labels is not None and settings.support is not None:
-        raise UsageError("Expected --own-labels or --support, got both; leave one away.")
-    if settings.dataset is None and settings.own_labels is not None:
-        own = _labelled(open_dataset(_whole(settings, settings.own_labels)))
-        return SupportAndTest(own, None, "own labels", "")
-    whole = open_dataset(_whole(settings, settings.dataset))
-    if settings.own_labels is not None:
-        own = open_dataset(_whole(settings, settings.own_labels, classes=None))
+def _open_roles(session: Session) -> SupportAndTest:
+    options = session.options
+    own_labels, listed = (getattr(options, name, None) for name in ("own_labels", "support"))
+    if own_labels is not None and listed is not None:
+        raise UsageError("--own-labels and --support cannot be combined.")
+    if options.dataset is None and own_labels is not None:
+        return SupportAndTest(_labelled(session.whole(own_labels)), None, "own labels", "")
+    whole = session.whole()
+    if own_labels is not None:
+        own = session.whole(own_labels, use_classes=False)
         manifest = relabel(own.manifest, whole.classes)
         support = _labelled(replace(own, manifest=manifest))
-        return _with_test(settings, whole, support, "own labels", np.zeros(0, dtype=bool))
-    if settings.support is not None:
-        chosen, labels = _listed(settings.support, whole)
+        return _with_test(session, whole, support, "own labels", np.zeros(0, dtype=bool))
+    if listed is not None:
+        chosen, labels = _listed(listed, whole)
         support = _labelled(_relabelled(whole.rows(chosen), labels))
         taken = np.zeros(len(whole.manifest), dtype=bool)
         taken[chosen] = True
-        return _with_test(settings, whole, support, settings.support.name, taken)
-    return by_split(settings, whole)
+        return _with_test(session, whole, support, listed.name, taken)
+    return by_split(session, whole, options.split)
 
 
-def _whole(settings: Settings, name: str | None, **changed: None) -> Settings:
-    return settings.model_copy(
-        update={"dataset": name, "split": "all", "limit": None, "within": None, **changed},
-    )
-
-
-def by_split(settings: Settings, whole: Dataset) -> SupportAndTest:
+def by_split(session: Session, whole: Dataset, split: str | None) -> SupportAndTest:
     """The train split to learn from, and `--split` or the data's own to evaluate on.
 
     Data without splits are halved. Raises as `open_support_and_test` does.
     """
-    splits = whole.manifest.splits
+    splits, settings = whole.manifest.splits, session.options
     if not splits:
         labelled = _labelled(whole)
         held = hold_out(labelled.manifest.labels, settings.seed)
@@ -112,14 +104,14 @@ def by_split(settings: Settings, whole: Dataset) -> SupportAndTest:
         )
         support, test = (labelled.rows(np.flatnonzero(part)) for part in (~held, held))
         return SupportAndTest(
-            support, _limited(test, settings), "the other half", "a held-out half"
+            support, test.select(limit=settings.limit), "the other half", "a held-out half"
         )
     if TRAIN not in splits:
         raise UsageError(
             f"Expected a split {TRAIN!r} to draw supports from, {whole.manifest.name} has"
             f" {', '.join(splits)}; name the images by --support FILE or --own-labels FOLDER."
         )
-    split = _test_split(settings, whole.manifest)
+    split = _test_split(settings.dataset, split, whole.manifest)
     if split in (TRAIN, "all"):
         raise UsageError(
             f"Expected a --split to evaluate on that is not learnt from, got {split!r};"
@@ -130,9 +122,8 @@ def by_split(settings: Settings, whole: Dataset) -> SupportAndTest:
     return SupportAndTest(support, test, f"split {TRAIN}", f"split {split}")
 
 
-def _test_split(settings: Settings, manifest: Manifest) -> str:
-    assert settings.dataset is not None
-    split = settings.split or default_split(settings.dataset, manifest)
+def _test_split(dataset: str | None, split: str | None, manifest: Manifest) -> str:
+    split = split or default_split(dataset, manifest)
     if split is None and "val" in manifest.splits:
         split = "val"
     if split is None:
@@ -144,21 +135,18 @@ def _test_split(settings: Settings, manifest: Manifest) -> str:
 
 
 def _with_test(
-    settings: Settings, whole: Dataset, support: Dataset, source: str, taken: NDArray[np.bool_]
+    session: Session, whole: Dataset, support: Dataset, source: str, taken: NDArray[np.bool_]
 ) -> SupportAndTest:
     """The evaluated split of the data, without the images that the support has taken."""
     manifest, tested = whole.manifest, "all others"
     if taken.size:
         manifest = replace(manifest, table=manifest.table.filter(pa.array(~taken)))
     if manifest.splits:
-        split = _test_split(settings, manifest)
+        split = _test_split(session.options.dataset, session.options.split, manifest)
         manifest, tested = manifest.select(split), f"split {split}"
-    test = _labelled(_limited(replace(whole, manifest=manifest), settings))
+    chosen = replace(whole, manifest=manifest).select(limit=session.options.limit)
+    test = _labelled(chosen)
     return SupportAndTest(support, test, source, tested)
-
-
-def _limited(data: Dataset, settings: Settings) -> Dataset:
-    return replace(data, manifest=data.manifest.select(limit=settings.limit))
 
 
 def _labelled(data: Dataset) -> Dataset:
