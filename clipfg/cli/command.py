@@ -1,7 +1,7 @@
 """From an options class to a command: flags, sources, logging, and the job with its progress."""
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_origin
@@ -24,8 +24,8 @@ CONFIG = typer.Option(
 QUIET = typer.Option("--quiet", "-q", help="Only errors on stderr.", rich_help_panel="Output")
 VERBOSE = typer.Option("--verbose", "-v", help="More detail on stderr.", rich_help_panel="Output")
 POSITIONAL = {
-    "dataset": typer.Argument(metavar="[DATA]", help="The same as --dataset.", show_default=False),
-    "store": typer.Argument(metavar="[DIR]", help="The same as --store.", show_default=False),
+    "dataset": typer.Argument(metavar="DATA", help="The same as --dataset.", show_default=False),
+    "store": typer.Argument(metavar="DIR", help="The same as --store.", show_default=False),
 }
 
 
@@ -62,6 +62,7 @@ def command(
 
         signature = [*own.values(), *places, *flags, *common]
         signature = [each.replace(kind=inspect.Parameter.KEYWORD_ONLY) for each in signature]
+        invoke.__doc__ = _paragraphs(run.__doc__ or "")
         invoke.__signature__ = inspect.Signature(signature)  # type: ignore[attr-defined]
         invoke.__annotations__ = {each.name: each.annotation for each in signature}
         return invoke
@@ -97,8 +98,22 @@ def _annotation(option: Option) -> Any:
     how = typer.Option(
         *option.flags,
         metavar=option.metavar or "|".join(option.choices) or None,
-        help=option.help,
+        help=_help(option),
         rich_help_panel=option.panel,
         show_default=False,
     )
     return Annotated[kind | None, how]
+
+
+def _help(option: Option) -> str:
+    """The sentence on an option, with its default where that is plain text or a number."""
+    if not option.default or not isinstance(option.default, str | int | float):
+        return option.help
+    if isinstance(option.default, bool) or str(option.default) in option.help:
+        return option.help
+    return f"{option.help.removesuffix('.')} (default: {option.default})."
+
+
+def _paragraphs(doc: str) -> str:
+    """A docstring whose paragraphs are lines, for the terminal to wrap."""
+    return "\n\n".join(" ".join(part.split()) for part in doc.split("\n\n"))

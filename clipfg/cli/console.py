@@ -11,7 +11,6 @@ from functools import cache
 from rich.console import Console
 from rich.progress import (
     BarColumn,
-    MofNCompleteColumn,
     Progress,
     ProgressColumn,
     Task,
@@ -19,6 +18,9 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 from rich.text import Text
+
+DOWNLOAD = "Downloading"
+"""What labels of stages begin with whose progress is in bytes."""
 
 
 @cache
@@ -54,10 +56,26 @@ def set_up_logging(*, quiet: bool, verbose: bool) -> None:
     logger.addHandler(handler)
 
 
+class _Amount(ProgressColumn):
+    """How much is done: images, or MiB of a download."""
+
+    def render(self, task: Task) -> Text:
+        mib = task.description.startswith(DOWNLOAD)
+        done, total = (
+            int(n or 0) >> 20 if mib else int(n or 0) for n in (task.completed, task.total)
+        )
+        return Text(f"{done:,}/{total:,}{' MiB' if mib else ''}")
+
+
 class _Rate(ProgressColumn):
+    """How fast it goes, in the same unit."""
+
     def render(self, task: Task) -> Text:
         speed = task.finished_speed or task.speed
-        return Text("" if speed is None else f"{speed:,.0f}/s", style="dim")
+        if speed is None:
+            return Text("")
+        mib = task.description.startswith(DOWNLOAD)
+        return Text(f"{speed / 2**20:,.1f} MiB/s" if mib else f"{speed:,.0f}/s", style="dim")
 
 
 @contextmanager
@@ -72,7 +90,7 @@ def progress_bars() -> Iterator[Callable[[str], Callable[[int, int], None] | Non
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
-        MofNCompleteColumn(),
+        _Amount(),
         _Rate(),
         TimeRemainingColumn(),
     )

@@ -49,7 +49,7 @@ def add(options: IndexAddOptions) -> int:
 @command(IndexRemoveOptions)
 def remove(
     options: IndexRemoveOptions,
-    ids: Annotated[list[str] | None, typer.Argument(metavar="[ID]...", help="Items.")] = None,
+    ids: Annotated[list[str] | None, typer.Argument(metavar="ID", help="Items.")] = None,
 ) -> int:
     """Remove items by id, or all that meet a condition."""
     from clipfg.workflows.index.run import run_remove

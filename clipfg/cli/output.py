@@ -131,12 +131,9 @@ def print_report(report: Report, format: str | None) -> None:
         json.dump(report.to_json(), sys.stdout, indent=2, ensure_ascii=False)
         sys.stdout.write("\n")
     else:
-        rows = [
-            {"metric": name, "value": figure.value, "low": figure.low, "high": figure.high}
-            | ({"transductive": report.transductive} if report.transductive else {})
-            for name, figure in report.metrics.items()
-        ]
-        print_rows(rows, form)
+        from clipfg.evaluation.report.rows import metric_rows
+
+        print_rows(metric_rows(report), form)
 
 
 def print_curve(curve: LearningCurve, format: str | None) -> None:

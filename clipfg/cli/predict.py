@@ -17,9 +17,7 @@ def predict(
     options: PredictOptions,
     photos: Annotated[
         list[Path] | None,
-        typer.Argument(
-            metavar="[PHOTOS]...", help="Images, or folders of them.", show_default=False
-        ),
+        typer.Argument(metavar="PHOTOS", help="Images, or folders of them.", show_default=False),
     ] = None,
 ) -> int:
     """Classify unlabelled images: the likeliest classes of each.

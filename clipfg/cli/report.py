@@ -12,7 +12,7 @@ from clipfg.options import ReportOptions
 @command(ReportOptions)
 def report(
     options: ReportOptions,
-    runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Run folders.")],
+    runs: Annotated[list[Path], typer.Argument(metavar="RUN", help="Run folders.")],
 ) -> int:
     """Show a finished run again; several runs side by side."""
     from clipfg.cli.output import chosen_format, print_result, print_rows

@@ -19,7 +19,7 @@ def retrieve(
     query: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[QUERY]...", help='Texts ("red-winged blackbird") and photos, as one query.'
+            metavar="QUERY", help='Texts ("red-winged blackbird") and photos, as one query.'
         ),
     ] = None,
 ) -> int:

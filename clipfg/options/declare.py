@@ -143,12 +143,12 @@ def declared(kind: type[Options]) -> list[Option]:
         origin = next(
             c for c in reversed(lineage) if own.name in vars(c).get("__annotations__", ())
         )
-        words = dict(own.metadata)
+        words: dict[str, Any] = dict(own.metadata)
         short, flag = words.pop("short"), words.pop("flag")
         type_ = _without_none(hints[own.name])
         name = own.name.replace("_", "-")
         flag = flag or (f"--{name}/--no-{name}" if type_ is bool else f"--{name}")
-        place = {"panel": origin.panel, "shared": origin.shared}
+        place: dict[str, Any] = {"panel": origin.panel, "shared": origin.shared}
         one = Option(own.name, type_, own.default, flags=(flag, *short), **words, **place)
         found.append((PANELS.index(one.panel), lineage.index(origin), one))
     return [one for *_, one in sorted(found, key=lambda entry: entry[:2])]

@@ -94,8 +94,10 @@ class ModelOptions(Options):
     model: str | None = option(
         None, "Encoder; see `clipfg models list`.", "-m", metavar="NAME|PATH"
     )
-    device: str = option("auto", "auto, cpu, cuda, cuda:1 or mps.", metavar="DEVICE")
-    precision: Literal["auto", "fp32", "bf16", "fp16"] = option("auto", "Number format.")
+    device: str = option("auto", "Device: cpu, cuda, cuda:1 or mps.", metavar="DEVICE")
+    precision: Literal["auto", "fp32", "bf16", "fp16"] = option(
+        "auto", "Number format; auto is the fastest that agrees with fp32."
+    )
     batch_size: int = option(32, "Images per forward pass.", least=1, most=65536)
 
 
@@ -179,7 +181,10 @@ class FormatOptions(Options):
     """How results are printed."""
 
     format: Format | None = option(
-        None, "Output format; by default a table on a terminal, else jsonl.", "-f"
+        None,
+        "Format: table, json, jsonl, csv or parquet; by default a table on a terminal, else jsonl.",
+        "-f",
+        metavar="FORMAT",
     )
 
 

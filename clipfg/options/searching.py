@@ -49,10 +49,10 @@ class IndexRemoveOptions(StoreOptions):
 
     where: tuple[str, ...] = option(
         (),
-        "label=NAME, label!=NAME, split=NAME or id=GLOB; may be repeated.",
+        "Only items with label=NAME, label!=NAME, split=NAME or id=GLOB; may be repeated.",
         metavar="CONDITION",
     )
-    device: str = option("auto", "auto, cpu, cuda, cuda:1 or mps.", metavar="DEVICE")
+    device: str = option("auto", "Device: cpu, cuda, cuda:1 or mps.", metavar="DEVICE")
 
 
 @options("Store", command="index")

@@ -109,7 +109,7 @@ def open_dataset(
 
 def default_split(name: str | None, manifest: Manifest) -> str | None:
     """What is evaluated unless a split is named: the data set's own choice, else its test split."""
-    if name in DATASETS:
+    if name is not None and name in DATASETS:
         return DATASETS.get(name).default_split
     return "test" if "test" in manifest.splits else None
 

@@ -15,14 +15,11 @@ from clipfg.workflows.session import Session
 class EmbedRun(Run):
     """A finished embedding: the features, and the file that holds them, if one was asked for."""
 
-    features: Features
+    folder: None
+    done: int
     skipped: int
-    path: Path | None = None
-
-    @property
-    def done(self) -> int:  # type: ignore[override]
-        """Images that were embedded."""
-        return len(self.features)
+    features: Features
+    path: Path | None
 
     def rows(self) -> list[dict[str, Any]]:
         """A row per image: its id, class and split."""
@@ -52,4 +49,4 @@ def run_embed(session: Session[EmbedOptions]) -> EmbedRun:
     if path is not None:
         session.failures.replace(path.with_name(f"{path.name}.failures.jsonl"))
         write_features(features, path)
-    return EmbedRun(features, len(session.failures), path)
+    return EmbedRun(None, len(features), len(session.failures), features, path)

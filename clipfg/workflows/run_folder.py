@@ -35,7 +35,7 @@ class Run:
         Images that were used, and images that could not be.
     """
 
-    folder: Path | None = None
+    folder: Path | None
     done: int
     skipped: int
 

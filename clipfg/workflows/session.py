@@ -8,6 +8,7 @@ A program that runs many jobs, such as a server, keeps one session open and star
 of its own. Jobs may run in several threads.
 """
 
+import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -16,7 +17,6 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Generic, Protocol, Self, TypeVar
 
-import logging
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -44,16 +44,19 @@ BUILTIN_DATA, BUILTIN_MODEL = "synthflora", "builtin:florette"
 ROWS = 1024
 """Rows handed on at once when features come from a file."""
 
-O = TypeVar("O", bound=JobOptions, covariant=True)
+Given = TypeVar("Given", bound=JobOptions)
 
 
 class MadeBy(Protocol):
     """What says which encoder made it: a key store, a saved head. Empty where it does not know."""
 
     @property
-    def model(self) -> str: ...
+    def model(self) -> str:
+        """The encoder's name."""
+
     @property
-    def precision(self) -> str: ...
+    def precision(self) -> str:
+        """Its number format."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +68,7 @@ class Provenance:
     precision: str = ""
 
 
-class Session(Generic[O]):
+class Session(Generic[Given]):
     """The options of a job, its cache, encoder, failures and progress; a context manager.
 
     Parameters
@@ -84,7 +87,7 @@ class Session(Generic[O]):
     """
 
     def __init__(
-        self, options: O, progress: Callable[[str], Progress | None] | None = None
+        self, options: Given, progress: Callable[[str], Progress | None] | None = None
     ) -> None:
         self.options = options
         self.failures = Failures()
@@ -94,8 +97,8 @@ class Session(Generic[O]):
         self._owner = True
 
     def another(
-        self, options: O, progress: Callable[[str], Progress | None] | None = None
-    ) -> "Session[O]":
+        self, options: Given, progress: Callable[[str], Progress | None] | None = None
+    ) -> "Session[Given]":
         """The session of a further job, with this one's cache and encoders."""
         job = Session(options, progress)
         job._shared, job._owner = self._shared, False

@@ -11,6 +11,7 @@ from clipfg.errors import UsageError
 from clipfg.evaluation.evaluator import Evaluator
 from clipfg.evaluation.report.report import Report
 from clipfg.evaluation.report.rolled_up import RolledUp, rolled_up
+from clipfg.evaluation.report.rows import metric_rows
 from clipfg.evaluation.report.side_by_side import SideBySide, side_by_side
 from clipfg.heads.transduction import TRANSDUCTIONS
 from clipfg.options import ZeroshotOptions
@@ -46,7 +47,7 @@ class ZeroshotRun(Run):
 
     def rows(self) -> list[dict[str, Any]]:
         """A row per metric, or per prompt set where several were compared."""
-        return self.comparison.rows() if self.comparison else self.report.rows()
+        return self.comparison.rows() if self.comparison else metric_rows(self.report)
 
 
 def run_zeroshot(session: Session[ZeroshotOptions]) -> ZeroshotRun:

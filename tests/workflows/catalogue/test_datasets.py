@@ -9,7 +9,7 @@ import pytest
 
 from clipfg.data.sets.catalogue import DATASETS, Download
 from clipfg.errors import MissingError, UsageError
-from clipfg.settings import Settings
+from clipfg.options import DatasetPullOptions, DatasetShowOptions
 from clipfg.workflows.catalogue.datasets import (
     dataset_facts,
     dataset_rows,
@@ -32,13 +32,13 @@ def working_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def facts(dataset: str, **options: object) -> dict[str, str]:
-    rows = dataset_facts(Settings(dataset=dataset, **options))
+    rows = dataset_facts(DatasetShowOptions(dataset=dataset, **options))
     return {row["fact"]: row["value"] for row in rows}
 
 
 def test_rows(working_folder: Path) -> None:
     lay_out_flowers(working_folder / "data/flowers-102")
-    rows = {row["name"]: row for row in dataset_rows(Settings())}
+    rows = {row["name"]: row for row in dataset_rows(None)}
     assert list(rows) == list(DATASETS)
     assert rows["flowers102"]["on_disk"] == "data/flowers-102"
     assert rows["synthflora"]["on_disk"] == "built in"
@@ -79,11 +79,11 @@ def test_short_paths(working_folder: Path) -> None:
 
 def test_pull(working_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     body = packed(lay_out_dtd(working_folder / "made"), "dtd")
-    settings = Settings()
+    settings = DatasetPullOptions()
     with pytest.raises(MissingError, match="Agree to the terms"):
-        pull_dataset("nabirds", Settings(offline=True), lambda _: None)
+        pull_dataset("nabirds", DatasetPullOptions(offline=True), lambda _: None)
     with pytest.raises(MissingError, match="offline"):
-        pull_dataset("dtd", Settings(offline=True), lambda _: None)
+        pull_dataset("dtd", DatasetPullOptions(offline=True), lambda _: None)
     with pytest.raises(UsageError, match="Did you mean 'dtd'"):
         pull_dataset("dttd", settings, lambda _: None)
     with pytest.raises(UsageError, match="when it is first used"):
@@ -99,7 +99,9 @@ def test_pull(working_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert path == working_folder / "data/dtd"
     assert seen[-1] == (len(body), len(body))
     assert facts("dtd")["images here"] == "3 of 4"
-    assert pull_dataset("dtd", Settings(offline=True), lambda _: None) == path  # already there
+    assert (
+        pull_dataset("dtd", DatasetPullOptions(offline=True), lambda _: None) == path
+    )  # already there
 
 
 def test_the_page_lists_the_catalogue() -> None:
