@@ -1,6 +1,6 @@
 """A few keys per class in place of many: a coreset as a key store."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,29 +23,24 @@ PER_CLASS = "5"
 
 @dataclass(frozen=True)
 class CoresetRun(Run):
-    """A store that holds a coreset, in `folder`.
+    """A store that holds a coreset, in `folder`, made of `done` items.
 
-    `items` and `classes` are what it was made of; `rows_held` is the most feature rows that were
-    in memory at once.
+    `rows_held` is the most feature rows that were in memory at once.
     """
 
     folder: Path
+    done: int
+    skipped: int
     strategy: str
     keys: int
     classes: int
-    items: int
     rows_held: int
-    skipped: int = 0
-
-    @property
-    def done(self) -> int:  # type: ignore[override]
-        """Images that were condensed."""
-        return self.items
 
     def rows(self) -> list[dict[str, Any]]:
         """One row of what was made of what."""
-        facts = asdict(self)
-        return [{"store": str(facts.pop("folder"))} | facts]
+        row = {"store": str(self.folder), "strategy": self.strategy, "keys": self.keys}
+        row |= {"classes": self.classes, "items": self.done, "rows_held": self.rows_held}
+        return [row | {"skipped": self.skipped}]
 
 
 def compares(options: CoresetOptions) -> bool:
@@ -83,7 +78,7 @@ def run_coreset(session: Session[CoresetOptions]) -> CoresetRun:
         made.commit(writer)
         session.failures.replace(path / "failures.jsonl")
     classes = len(np.unique(made.labels))
-    return CoresetRun(path, name, len(made), classes, items, held, len(session.failures))
+    return CoresetRun(path, items, len(session.failures), name, len(made), classes, held)
 
 
 def budgets(text: str) -> tuple[int, ...]:

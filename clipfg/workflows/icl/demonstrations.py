@@ -67,6 +67,8 @@ class DemonstrationPlan:
         candidates = Candidates.parse(options.candidates)
         if options.choices is not None and candidates.by != "all":
             raise UsageError("--choices and --candidates cannot be combined.")
+        if not options.question.strip():
+            raise UsageError("--question must not be blank.")
         return cls(strategy, options.shots, candidates, options.choices)
 
     def check(self, classes: ClassList) -> None:

@@ -61,6 +61,7 @@ class DemosRun(Run):
     vote: str | None
     answers: list[dict[str, Any]] | None
 
+    folder = None
     done = 1
     skipped = 0
 

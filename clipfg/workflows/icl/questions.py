@@ -27,7 +27,7 @@ class QuestionBuilder:
 
     @classmethod
     def of(cls, options: DemosOptions | IclOptions, finder: DemonstrationFinder) -> Self:
-        """The builder of the options. Raises `UsageError` for a blank question."""
+        """The builder of the options."""
         wording = PromptWording(options.instruction, options.question)
         return cls(finder, wording, options.order, options.seed)
 

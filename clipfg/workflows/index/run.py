@@ -35,18 +35,14 @@ class IndexRun(Run):
     """
 
     folder: Path
+    done: int
+    skipped: int
     keys: int
     added: int = 0
     updated: int = 0
     unchanged: int = 0
     removed: int = 0
-    skipped: int = 0
     vanished: tuple[str, ...] = ()
-
-    @property
-    def done(self) -> int:  # type: ignore[override]
-        """Images that are in the store as the data set has them."""
-        return self.added + self.updated + self.unchanged
 
     def rows(self) -> list[dict[str, Any]]:
         """One row of counts."""
@@ -72,18 +68,19 @@ def run_build(session: Session[IndexBuildOptions]) -> IndexRun:
         store.device = options.device
         store.commit(writer)
         session.failures.replace(path / FAILURES)
-    skipped = len(session.failures)
+    done, skipped = len(store), len(session.failures)
     if held is None:
-        return IndexRun(path, len(store), added=len(store), skipped=skipped)
+        return IndexRun(path, done, skipped, len(store), added=len(store))
     changes = compare(held, new.items, new.keys, new.classes)
     return IndexRun(
         path,
+        done,
+        skipped,
         len(store),
         added=len(changes.new),
         updated=len(changes.changed),
         unchanged=len(changes.unchanged),
         removed=int((store.rows(held.ids) < 0).sum()),
-        skipped=skipped,
     )
 
 
@@ -111,12 +108,13 @@ def run_add(session: Session[IndexAddOptions]) -> IndexRun:
         session.failures.replace(path / FAILURES)
     return IndexRun(
         path,
+        len(new.items),
+        len(session.failures),
         len(store),
         added=len(changes.new),
         updated=len(changes.changed),
         unchanged=len(changes.unchanged),
         removed=len(pruned),
-        skipped=len(session.failures),
         vanished=() if options.prune else tuple(vanished),
     )
 
@@ -144,7 +142,7 @@ def run_remove(options: IndexRemoveOptions, ids: Sequence[str]) -> IndexRun:
         store.remove(chosen)
         if chosen:
             store.commit(writer)
-    return IndexRun(path, len(store), removed=len(chosen))
+    return IndexRun(path, len(chosen), 0, len(store), removed=len(chosen))
 
 
 def _held(path: Path, *, warn: bool = False) -> KeyStore | None:

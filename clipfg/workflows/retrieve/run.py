@@ -22,18 +22,15 @@ from clipfg.workflows.session import Session
 class RetrieveRun(Run):
     """A finished search: the hits of every query, and the page of thumbnails, if one was wanted.
 
-    `skipped` counts queries and images to search that could not be used.
+    `done` counts queries, `skipped` queries and images to search that could not be used.
     """
 
+    folder: None
+    done: int
+    skipped: int
     found: tuple[QueryHits, ...]
     store: KeyStore
-    skipped: int
-    page: Path | None = None
-
-    @property
-    def done(self) -> int:  # type: ignore[override]
-        """Queries that were answered."""
-        return len(self.found)
+    page: Path | None
 
     def rows(self) -> list[dict[str, Any]]:
         """A row per hit, query after query; see `QueryHits`."""
@@ -68,7 +65,7 @@ def run_retrieve(session: Session[RetrieveOptions], query: Sequence[str] = ()) -
     if options.html is not None:
         page = page_path(options.html, found)
         write_page(page, found, store, options, duplicate)
-    return RetrieveRun(found, store, len(session.failures), page)
+    return RetrieveRun(None, len(found), len(session.failures), found, store, page)
 
 
 def _duplicate(options: RetrieveOptions) -> float | None:

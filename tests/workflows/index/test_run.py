@@ -187,8 +187,8 @@ def test_remove(tmp_path, capsys) -> None:
     capsys.readouterr()
     for arguments, code, message in (
         (["none.jpg"], 1, "got 'none.jpg'"),
-        ([], 2, "--where CONDITION"),
-        (["1.jpg", "--where", "split=test"], 2, "--where CONDITION"),
+        ([], 2, "Say which items to remove"),
+        (["1.jpg", "--where", "split=test"], 2, "cannot be combined"),
         (["--where", "label=robbin"], 2, "Did you mean 'robin'"),
     ):
         assert index("remove", *arguments, store=store) == code
