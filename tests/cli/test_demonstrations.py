@@ -4,6 +4,7 @@ import base64
 import csv
 import io
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -119,6 +120,15 @@ def test_a_language_model_answers(demos, home) -> None:
     table, _ = demos(*arguments, "--format", "table")
     assert made["answers"][0]["name"].split()[-1] in table
     assert "Majority vote of these labels" in table
+
+
+def test_without_a_store_the_default_one_is_used(home, photo, capsys) -> None:
+    command = ["demos", photo, "--precision", "fp32", "--shots", "1", "--format", "json"]
+    assert main.run(command) == 2
+    assert "none at .clipfg/store" in capsys.readouterr().err
+    shutil.copytree(home / "store", ".clipfg/store")
+    assert main.run(command) == 0
+    assert len(json.loads(capsys.readouterr().out)["demonstrations"]) == 1
 
 
 def test_a_missing_model_is_exit_code_4(demos) -> None:

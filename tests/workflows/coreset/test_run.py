@@ -12,11 +12,11 @@ from clipfg.cli import main
 from clipfg.coresets import make_coreset
 from clipfg.embedding.feature_files import write_features
 from clipfg.errors import DataError, UsageError
-from clipfg.options import CoresetOptions
+from clipfg.options import CoresetOptions, resolve
 from clipfg.store import KeyStore
 from clipfg.types import UNLABELLED, ClassList, Features
 from clipfg.workflows.coreset.compare import ComparisonRun, run_comparison
-from clipfg.workflows.coreset.run import CoresetRun, run_coreset
+from clipfg.workflows.coreset.run import CoresetRun, compares, run_coreset
 from clipfg.workflows.coreset.stream import Stream
 from tests.workflows.jobs import job
 
@@ -213,6 +213,20 @@ def test_a_store_is_compared_as_the_data_are(home) -> None:
         compare(home, **asked, store=home / "whole")
 
 
+def test_without_data_the_default_store_is_condensed_and_compared(home) -> None:
+    assert main.run(["index", "build", "features:f.parquet"]) == 0
+    made = condense(home, dataset=None, per_class="2")
+    assert (made.done, made.keys) == (59, 10)
+    assert compare(home, dataset=None, per_class="2", strategy="k-means", output=None).done > 0
+    with pytest.raises(UsageError, match="is the store to condense"):
+        condense(home, dataset=None, output=home / ".clipfg" / "store")
+
+
+def test_data_that_are_named_are_condensed_in_place_of_a_configured_store(home) -> None:
+    (home / "clipfg.toml").write_text("store = 'nowhere'\n")
+    assert condense(home, per_class="2").done == 59
+
+
 def test_test_labels_have_no_say_in_any_key(home) -> None:
     """Accuracy of permuted labels is chance, and what was chosen does not change."""
     first = compare(home, strategy="discriminant", per_class="2")
@@ -245,6 +259,29 @@ def test_nothing_to_test_on_is_refused(home) -> None:
         compare(home, per_class="2")
     with pytest.raises(UsageError, match="that is not learnt from"):
         compare(home, per_class="2", split="train")
+
+
+def test_what_is_compared() -> None:
+    assert compares(resolve(CoresetOptions, {"compare": True}))
+    assert compares(resolve(CoresetOptions, {"strategy": "random,k-means"}))
+    assert compares(resolve(CoresetOptions, {"per_class": [1, 2]}))
+    assert not compares(resolve(CoresetOptions, {"strategy": "random", "per_class": 2}))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"stream": True}, "--stream takes one strategy and one budget"),
+        ({"total": 20}, "--total cannot be compared"),
+        ({"strategy": "random, random"}, "Strategy 'random' is listed twice"),
+        ({"strategy": "k-centre"}, "Did you mean 'k-center'"),
+        ({"per_class": "none"}, "whole numbers from 1"),
+    ],
+)
+def test_what_cannot_be_compared_is_one_sentence(home, options, message) -> None:
+    with pytest.raises(UsageError, match=message):
+        compare(home, **options)
+    assert not (home / "out").exists()
 
 
 def test_the_strategies_are_listed(capsys) -> None:

@@ -195,6 +195,23 @@ def test_where_contents_cannot_be_read_ids_count(home, icl, tmp_path) -> None:
         icl(dataset=f"features:{tmp_path / 'both.npz'}", lvlm=str(home / "tiny"))
 
 
+def test_images_that_the_store_has_lost_are_recognised_by_id(home, icl, tmp_path) -> None:
+    """All ids are those of the store, no content is; three images of the store are gone."""
+    paths = photos_of(drawn("train", 4, 2), tmp_path / "shown")
+    store_of(load_dataset(str(tmp_path / "shown")), tmp_path / "store")
+    others = photos_of(drawn("test", 4, 2), tmp_path / "others")
+    for path, other in zip(paths, others, strict=True):
+        place = tmp_path / "photos" / path.relative_to(tmp_path / "shown")
+        place.parent.mkdir(parents=True, exist_ok=True)
+        other.rename(place)
+    given = {"store": tmp_path / "store", "dataset": tmp_path / "photos"}
+    assert icl(**given).excluded == 0
+    for path in paths[:3]:
+        path.unlink()
+    run = icl(**given)
+    assert (run.done, run.excluded) == (5, 3)
+
+
 def test_a_store_of_another_encoder_is_refused(home, icl, tmp_path) -> None:
     store = KeyStore.load(home / "store")
     KeyStore.of(
@@ -207,6 +224,14 @@ def test_a_store_of_another_encoder_is_refused(home, icl, tmp_path) -> None:
     ).save(tmp_path / "other")
     with pytest.raises(StoreError, match="encoder"):
         icl(store=tmp_path / "other")
+
+
+def test_the_default_store_is_that_of_the_working_folder(home, icl, tmp_path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UsageError, match=r"none at \.clipfg/store; name one by --store DIR"):
+        icl(store=None)
+    store_of(drawn("train", 4, 2), Path(".clipfg") / "store")
+    assert icl(store=None).done == N
 
 
 def test_demonstrations_that_are_gone_cost_their_items(home, icl, tmp_path) -> None:
