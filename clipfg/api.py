@@ -40,14 +40,8 @@ from clipfg.workflows.embed import EmbedRun, run_embed
 from clipfg.workflows.fewshot.run import FewshotRun, run_fewshot
 from clipfg.workflows.icl.demos import DemosRun, run_demos
 from clipfg.workflows.icl.run import IclRun, run_icl
-from clipfg.workflows.index.run import (
-    IndexRun,
-    run_add,
-    run_build,
-    run_remove,
-    store_info,
-    verify_store,
-)
+from clipfg.workflows.index.run import IndexRun, run_add, run_build, run_remove
+from clipfg.workflows.index.store import store_info, verify_store
 from clipfg.workflows.lint.run import LintRun, run_lint
 from clipfg.workflows.predict import PredictRun, run_predict
 from clipfg.workflows.retrieve.run import RetrieveRun, run_retrieve

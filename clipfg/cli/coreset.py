@@ -25,5 +25,5 @@ def coreset(options: CoresetOptions) -> int:
         return finish(comparison)
     run = perform(run_coreset, options)
     print_rows(run.rows(), form)
-    stderr().print(f"Key store: {run.path}", soft_wrap=True)
+    stderr().print(f"Key store: {run.folder}", soft_wrap=True)
     return run.exit_code

@@ -15,6 +15,9 @@ from clipfg.options import (
 if TYPE_CHECKING:
     from clipfg.workflows.index.run import IndexRun
 
+SHOWN = 10
+"""How many ids that have vanished are named."""
+
 app = typer.Typer(
     help="The key store: embedded images, searched by cosine similarity.", no_args_is_help=True
 )
@@ -58,7 +61,7 @@ def remove(
 def info(options: IndexShowOptions) -> None:
     """Show what the store holds, by which encoder, and how it is searched."""
     from clipfg.cli.output import chosen_format, print_rows
-    from clipfg.workflows.index.run import store_info
+    from clipfg.workflows.index.store import store_info
 
     facts, form = store_info(options), chosen_format(options.format)
     if form == "table":
@@ -73,7 +76,7 @@ def verify(options: IndexShowOptions) -> int:
     """Read every byte of the store and report what is wrong; exit code 1 if anything is."""
     from clipfg.cli.console import stderr
     from clipfg.cli.output import print_rows
-    from clipfg.workflows.index.run import store_path, verify_store
+    from clipfg.workflows.index.store import store_path, verify_store
 
     faults = verify_store(options)
     if not faults:
@@ -89,7 +92,6 @@ for each in (build, add, remove, info, verify):
 
 def _report(run: "IndexRun") -> int:
     from clipfg.cli.console import stderr
-    from clipfg.workflows.index.run import SHOWN
 
     names = ("added", "updated", "unchanged", "removed", "skipped")
     done = ", ".join(f"{n:,} {name}" for name in names if (n := getattr(run, name)))

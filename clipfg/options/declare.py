@@ -97,8 +97,13 @@ def option(
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """The base of all options classes: `panel` and `shared` are of the fields a class adds."""
+    """The base of all options classes: `panel` and `shared` are of the fields a class adds.
 
+    Of `alternatives` only what the strongest source names counts: `--dataset` on the command line
+    puts aside a `store` of the configuration file.
+    """
+
+    alternatives: ClassVar[tuple[str, ...]] = ()
     command: ClassVar[str] = ""
     panel: ClassVar[str] = ""
     shared: ClassVar[bool] = False

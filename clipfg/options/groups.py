@@ -82,7 +82,9 @@ class TaxonomyOptions(Options):
 class StoreOptions(Options):
     """Which key store."""
 
-    store: Path | None = option(None, "Folder of the key store.", metavar="DIR")
+    store: Path | None = option(
+        None, "Folder of the key store; by default .clipfg/store.", metavar="DIR"
+    )
 
 
 @options("Model", shared=True)
@@ -100,12 +102,18 @@ class ModelOptions(Options):
 
 
 @options("Model", shared=True)
-class PromptOptions(Options):
-    """How class names become text."""
+class PromptSetOptions(Options):
+    """What is said around a name."""
 
     prompts: str | None = option(
         None, "Prompt set (`clipfg prompts list`); `a+b` joins two.", metavar="NAME|FILE"
     )
+
+
+@options("Model", shared=True)
+class PromptOptions(PromptSetOptions):
+    """How class names become text."""
+
     ensemble: str = option(
         "mean",
         "How a class's prompts become one weight: mean, score-mean, sentences, product, waffle,"

@@ -58,6 +58,8 @@ def resolve(
     layers += [_read_file(path, kind.command, known) for path in files]
     merged: dict[str, _Value] = {}
     for layer in reversed(layers):
+        if not layer.keys().isdisjoint(kind.alternatives):
+            merged = {k: v for k, v in merged.items() if k not in kind.alternatives}
         merged |= layer
     return kind(**{key: check(known[key], *value) for key, value in merged.items()})
 

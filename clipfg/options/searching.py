@@ -1,7 +1,7 @@
 """Options of the commands around the key store: index, retrieve, coreset, demos and icl."""
 
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
 from clipfg.options.declare import option, options
 from clipfg.options.groups import (
@@ -11,6 +11,7 @@ from clipfg.options.groups import (
     OutputOptions,
     PageOptions,
     PromptOptions,
+    PromptSetOptions,
     StoreOptions,
     TopKOptions,
 )
@@ -60,9 +61,10 @@ class IndexShowOptions(StoreOptions, FormatOptions):
 
 
 @options("Query", command="retrieve")
-class RetrieveOptions(JobOptions, StoreOptions, PromptOptions, FormatOptions, TopKOptions):
+class RetrieveOptions(JobOptions, StoreOptions, PromptSetOptions, FormatOptions, TopKOptions):
     """Options of `clipfg retrieve`."""
 
+    alternatives: ClassVar[tuple[str, ...]] = ("store", "dataset")
     split: str = option("all", "Split to search, with --dataset.")
     top_k: int = option(10, "Hits to show per query.", "-k", metavar="K", least=1, most=1000)
     queries: Path | None = option(
@@ -94,6 +96,7 @@ class RetrieveOptions(JobOptions, StoreOptions, PromptOptions, FormatOptions, To
 class CoresetOptions(JobOptions, StoreOptions, OutputOptions, PageOptions):
     """Options of `clipfg coreset`."""
 
+    alternatives: ClassVar[tuple[str, ...]] = ("store", "dataset")
     strategy: str | None = option(
         None,
         "Strategy (`clipfg coresets list`; default discriminant); several are compared.",

@@ -8,6 +8,7 @@ from clipfg.options import (
     CoresetOptions,
     DemosOptions,
     FewshotOptions,
+    IndexBuildOptions,
     LintOptions,
     RetrieveOptions,
     SuggestOptions,
@@ -135,6 +136,25 @@ def test_a_bad_value_names_its_source(
 def test_an_unknown_keyword_has_a_hint() -> None:
     with pytest.raises(UsageError, match=r"no option 'bacth_size'. Did you mean 'batch_size'"):
         zeroshot(bacth_size=3)
+
+
+def test_of_alternatives_the_nearest_source_that_names_one_counts(
+    working_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (working_folder / "clipfg.toml").write_text("store = 'birds'\ndataset = 'photos'\n")
+
+    def searched(**given) -> tuple[str | None, Path | None]:
+        options = resolve(RetrieveOptions, given)
+        return options.dataset, options.store
+
+    assert searched() == ("photos", Path("birds"))
+    assert searched(dataset="flowers") == ("flowers", None)
+    assert searched(store="other") == (None, Path("other"))
+    assert searched(store="other", dataset="flowers") == ("flowers", Path("other"))
+    monkeypatch.setenv("CLIPFG_STORE", "named")
+    assert searched() == (None, Path("named"))
+    assert searched(dataset="flowers") == ("flowers", None)
+    assert resolve(IndexBuildOptions, {"dataset": "flowers"}).store == Path("named")
 
 
 @pytest.mark.parametrize(

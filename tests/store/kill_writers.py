@@ -22,10 +22,11 @@ from pathlib import Path
 import faiss
 import torch
 
-from clipfg.settings import Settings
+from clipfg.options import CoresetOptions
 from clipfg.store import KeyStore, has_store, merge, verify, writing
 from clipfg.workflows.coreset.run import run_coreset
 from tests.store.stores import CLASSES, clustered, make, same, table
+from tests.workflows.jobs import job
 
 Operation = Callable[[Path], None]
 START, SOURCE, FINISHED = "start", "source", "finished"
@@ -58,11 +59,8 @@ def remove(path: Path) -> None:
 def coreset(path: Path) -> None:
     """As `clipfg coreset`: a few keys of another store in the place of what there is."""
     source, cache = path.with_name(SOURCE), path.with_name("cache")
-    run_coreset(
-        Settings.resolve(
-            store=source, output=path, cache_dir=cache, strategy="keco-online", per_class="200"
-        )
-    )
+    options = {"store": source, "output": path, "cache_dir": cache}
+    job(run_coreset, CoresetOptions, **options, strategy="keco-online", per_class=200)
 
 
 OPERATIONS: dict[str, Operation] = {
