@@ -1,4 +1,4 @@
-"""`clipfg coresets`: the ways to condense labelled items, by name."""
+"""`clipfg coresets`: the strategies that condense labelled items, by name."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ app = typer.Typer(help="Ways to condense labelled items to a few keys.", no_args
 
 @app.command("list")
 def list_coresets(format: options.Format = None) -> None:
-    """Every strategy by name, with one line on what it does."""
+    """Every strategy by name, and what it is good for."""
     from clipfg.cli.output import print_rows
     from clipfg.coresets import CORESETS
 
@@ -19,7 +19,7 @@ def list_coresets(format: options.Format = None) -> None:
         {
             "strategy": name,
             "targets": list(CORESETS.get(name).targets),
-            "what": (CORESETS.get(name).__doc__ or "").split("\n")[0],
+            "what": CORESETS.summary(name),
         }
         for name in CORESETS
     ]

@@ -11,9 +11,8 @@ app = typer.Typer(help="Classifiers on features.", no_args_is_help=True)
 
 @app.command("list")
 def list_heads(format: options.Format = None) -> None:
-    """Every head by name, with one line on what it does."""
+    """Every head by name, and what it is good for."""
     from clipfg.cli.output import print_rows
     from clipfg.heads import HEADS
 
-    rows = [{"head": n, "what": (HEADS.get(n).__doc__ or "").split("\n")[0]} for n in HEADS]
-    print_rows(rows, format)
+    print_rows([{"head": name, "what": HEADS.summary(name)} for name in HEADS], format)
