@@ -1,8 +1,8 @@
-"""Named parts: encoders, data sets, heads and all else that a user calls by name.
+"""Named parts: encoders, data sets, heads and everything else that a user calls by name.
 
-A part is registered where it is written, as `"module:attribute"`, so that a listing costs no
-import and a new part is one file and one line. Packages of others add theirs by entry points
-(group `clipfg.heads`, `clipfg.datasets`, ...). A name registered twice raises.
+A part is registered as `"module:attribute"` with a one-line summary, so that listing the names
+imports nothing and a new part is one file and one line. Other packages add theirs by entry points
+(group `clipfg.heads`, `clipfg.datasets`, ...). Registering a name twice raises.
 """
 
 import difflib
@@ -23,24 +23,26 @@ def closest(name: str, names: Iterable[str]) -> str:
 
 
 class Registry(Generic[T]):
-    """A table from names to parts that are imported when they are first asked for.
+    """A table from names to parts, which are imported on first use.
 
     `kind` is the singular noun used in messages ("head"); `group` is the entry-point group that
     plug-ins use. Raises `ValueError` when a name is registered twice, `UsageError` when an
-    unknown name is asked for.
+    unknown name is requested.
     """
 
     def __init__(self, kind: str, group: str) -> None:
         self.kind = kind
         self.group = group
         self._targets: dict[str, str] = {}
+        self._summaries: dict[str, str] = {}
         self._plugins_read = False
 
-    def register(self, name: str, target: str) -> None:
-        """Add `name`; `target` is `"package.module:attribute"`."""
+    def register(self, name: str, target: str, summary: str = "") -> None:
+        """Add `name`; `target` is `"package.module:attribute"`, `summary` what a listing shows."""
         if name in self._targets:
             raise ValueError(f"{self.kind} {name!r} is registered twice")
         self._targets[name] = target
+        self._summaries[name] = summary
 
     def get(self, name: str) -> T:
         """The part called `name`, imported now. Raises `UsageError` for an unknown name."""
@@ -52,6 +54,12 @@ class Registry(Generic[T]):
             )
         module, _, attribute = targets[name].partition(":")
         return cast(T, getattr(import_module(module), attribute))
+
+    def summary(self, name: str) -> str:
+        """One line on what `name` is good for; of a plug-in, the first line of its docstring."""
+        if name not in self or not self._summaries[name]:
+            return (self.get(name).__doc__ or "").strip().partition("\n")[0]
+        return self._summaries[name]
 
     def _read_plugins(self) -> dict[str, str]:
         if not self._plugins_read:

@@ -6,7 +6,7 @@ from clipfg.registry import Registry
 
 def registry() -> Registry[type]:
     parts: Registry[type] = Registry("part", "clipfg.no_such_group")
-    parts.register("ordered", "collections:OrderedDict")
+    parts.register("ordered", "collections:OrderedDict", "Keeps its order")
     return parts
 
 
@@ -29,3 +29,12 @@ def test_it_lists_and_contains_its_names() -> None:
     assert list(registry()) == ["ordered"]
     assert "ordered" in registry()
     assert "other" not in registry()
+
+
+def test_a_summary_is_what_was_registered_or_the_first_line_of_the_docstring() -> None:
+    parts = registry()
+    assert parts.summary("ordered") == "Keeps its order"
+    parts.register("plug-in", "collections:ChainMap")
+    assert parts.summary("plug-in").startswith("A ChainMap groups multiple dicts")
+    with pytest.raises(UsageError, match="Did you mean"):
+        parts.summary("orderd")

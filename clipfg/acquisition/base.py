@@ -53,11 +53,18 @@ class Strategy(Protocol):
 
 
 STRATEGIES: Registry[Strategy] = Registry("strategy", "clipfg.strategies")
-STRATEGIES.register("random", "clipfg.acquisition.random:random")
-STRATEGIES.register("margin", "clipfg.acquisition.margin:margin")
-STRATEGIES.register("entropy", "clipfg.acquisition.entropy:entropy")
-STRATEGIES.register("k-center", "clipfg.acquisition.k_center:k_center")
-STRATEGIES.register("typiclust", "clipfg.acquisition.typiclust:typiclust")
-STRATEGIES.register("badge", "clipfg.acquisition.badge:badge")
-STRATEGIES.register("maxherding", "clipfg.acquisition.maxherding:maxherding")
-STRATEGIES.register("uherding", "clipfg.acquisition.uherding:uherding")
+for name, target, summary in (
+    ("uherding", "uherding:uherding", "Best default: covers the images, unsure ones count more"),
+    (
+        "maxherding",
+        "maxherding:maxherding",
+        "Covers the images; needs no class names and no labels",
+    ),
+    ("typiclust", "typiclust:typiclust", "The most typical image of each unlabelled cluster"),
+    ("k-center", "k_center:k_center", "The images farthest from all labels, outliers included"),
+    ("margin", "margin:margin", "Images torn between two classes; weak with few labels"),
+    ("entropy", "entropy:entropy", "Images of the least certain class; can lose to random"),
+    ("badge", "badge:badge", "Images that would change the classifier most, all different"),
+    ("random", "random:random", "The control that every other strategy has to beat"),
+):
+    STRATEGIES.register(name, f"clipfg.acquisition.{target}", summary)

@@ -1,4 +1,4 @@
-"""`clipfg coresets`: the ways to condense labelled items, by name."""
+"""`clipfg coresets`: the strategies that condense labelled items, by name."""
 
 import typer
 
@@ -10,7 +10,7 @@ app = typer.Typer(help="Ways to condense labelled items to a few keys.", no_args
 
 @command(FormatOptions)
 def list_coresets(options: FormatOptions) -> None:
-    """Every strategy by name, with one line on what it does."""
+    """List the coreset strategies and what each is good for."""
     from clipfg.cli.output import print_rows
     from clipfg.coresets import CORESETS
 
@@ -18,7 +18,7 @@ def list_coresets(options: FormatOptions) -> None:
         {
             "strategy": name,
             "targets": list(CORESETS.get(name).targets),
-            "what": (CORESETS.get(name).__doc__ or "").split("\n")[0],
+            "what": CORESETS.summary(name),
         }
         for name in CORESETS
     ]

@@ -10,11 +10,11 @@ app = typer.Typer(help="Classifiers on features.", no_args_is_help=True)
 
 @command(FormatOptions)
 def list_heads(options: FormatOptions) -> None:
-    """Every head by name, with one line on what it does."""
+    """List the heads and what each is good for."""
     from clipfg.cli.output import print_rows
     from clipfg.heads import HEADS
 
-    rows = [{"head": n, "what": (HEADS.get(n).__doc__ or "").split("\n")[0]} for n in HEADS]
+    rows = [{"head": name, "what": HEADS.summary(name)} for name in HEADS]
     print_rows(rows, options.format)
 
 

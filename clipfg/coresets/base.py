@@ -133,15 +133,18 @@ def nearest_distinct(rows: Float[Tensor, "n d"], keys: Float[Tensor, "m d"]) -> 
 
 
 CORESETS: Registry[type[Coreset]] = Registry("coreset strategy", "clipfg.coresets")
-CORESETS.register("random", "clipfg.coresets.random:Random")
-CORESETS.register("k-center", "clipfg.coresets.k_center:KCenter")
-CORESETS.register("herding", "clipfg.coresets.herding:Herding")
-CORESETS.register("k-means", "clipfg.coresets.k_means:KMeans")
-CORESETS.register("class-mean", "clipfg.coresets.class_mean:ClassMeanCoreset")
-CORESETS.register("discriminant", "clipfg.coresets.discriminant:Discriminant")
-CORESETS.register("infoscore", "clipfg.coresets.infoscore:InfoScore")
-CORESETS.register("keco-online", "clipfg.coresets.keco_online:KeCOOnline")
-CORESETS.register("keco-offline", "clipfg.coresets.keco_offline:KeCOOffline")
+for name, target, summary in (
+    ("discriminant", "discriminant:Discriminant", "Best default: keys that tell classes apart"),
+    ("k-means", "k_means:KMeans", "For classes that consist of several clusters; fast"),
+    ("class-mean", "class_mean:ClassMeanCoreset", "One key for each class; hard to beat, instant"),
+    ("keco-offline", "keco_offline:KeCOOffline", "KeCO in several passes; its target matters"),
+    ("keco-online", "keco_online:KeCOOnline", "KeCO in one pass; works on a stream"),
+    ("herding", "herding:Herding", "Typical real images, the most typical first"),
+    ("k-center", "k_center:KCenter", "Real images that cover a class, outliers included"),
+    ("infoscore", "infoscore:InfoScore", "Real images that most help others to be recognised"),
+    ("random", "random:Random", "The control that every other strategy has to beat"),
+):
+    CORESETS.register(name, f"clipfg.coresets.{target}", summary)
 
 
 def make_coreset(spec: str, seed: int = 0) -> Coreset:

@@ -39,11 +39,13 @@ class ByteSource:
 
 
 SOURCES: Registry[ByteSource] = Registry("URI scheme", "clipfg.sources")
-SOURCES.register("file", "clipfg.data.sources:FILE_URIS")
-SOURCES.register("tar", "clipfg.data.readers.tar_members:MEMBERS")
-SOURCES.register("arrow", "clipfg.data.readers.embedded_images:ARROW")
-SOURCES.register("parquet", "clipfg.data.readers.embedded_images:PARQUET")
-SOURCES.register("synthflora", "clipfg.data.sources:DRAWN")
+SOURCES.register("file", "clipfg.data.sources:FILE_URIS", "Files on disk")
+SOURCES.register("tar", "clipfg.data.readers.tar_members:MEMBERS", "Members of tar archives")
+SOURCES.register("arrow", "clipfg.data.readers.embedded_images:ARROW", "Images inside Arrow files")
+SOURCES.register(
+    "parquet", "clipfg.data.readers.embedded_images:PARQUET", "Images inside Parquet files"
+)
+SOURCES.register("synthflora", "clipfg.data.sources:DRAWN", "Flowers drawn on demand")
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):")  # two letters or more: C:\ is a drive
 

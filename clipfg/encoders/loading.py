@@ -29,9 +29,11 @@ class Family(Protocol):
 
 
 FAMILIES: Registry[Family] = Registry("encoder family", "clipfg.encoders")
-FAMILIES.register("open_clip", "clipfg.encoders.families:open_clip")
-FAMILIES.register("hf", "clipfg.encoders.families:hugging_face")
-FAMILIES.register("builtin", "clipfg.encoders.families:builtin")
+FAMILIES.register(
+    "open_clip", "clipfg.encoders.families:open_clip", "open_clip's models and folders"
+)
+FAMILIES.register("hf", "clipfg.encoders.families:hugging_face", "Models in transformers' layout")
+FAMILIES.register("builtin", "clipfg.encoders.families:builtin", "Models that ship with clipfg")
 
 
 def load_encoder(

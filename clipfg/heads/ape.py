@@ -1,6 +1,7 @@
-"""APE: a cache on the channels that tell classes apart, sure images of it counting for less."""
+"""APE: a cache on the channels that tell classes apart, in which easy images count for less."""
 
-from typing import ClassVar, Self
+from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from jaxtyping import Float, Int
@@ -8,27 +9,28 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from clipfg.functional.similarity import cosine_logits
-from clipfg.heads.base import Head
+from clipfg.heads.few_shot import FewShotHead
 from clipfg.heads.support import Support, accuracy
-from clipfg.heads.tip_adapter import cache, choose_strengths, judged, leave_out
+from clipfg.heads.tip_adapter import cache, choose_strengths, leave_out, left_out_rows
 
 GAMMAS = (0.0, 0.1, 0.2, 0.4)
 
 
-class APE(Head):
+@dataclass(eq=False)
+class APE(FewShotHead):
     """`logits = scale cos(x, text) + alpha sum_i exp(-beta (1 - cos'(x, x_i))) r_i onehot(y_i)`.
 
     `cos'` is taken over refined channels: those of the smallest `0.7 S - 0.3 V`, with `S` the mean
     product of two different classes in the channel and `V` its variance between classes. `S` and
     `V` are of the texts or, without any, of the class means. `r_i = exp(gamma KL_i)`, with `KL_i`
-    how far the texts' probabilities of image `i` are from its label; 1 without texts.
+    the divergence of image `i`'s label from its probabilities by the texts; 1 without texts.
 
-    This is the form that trains nothing.
+    This form trains nothing.
 
     Parameters
     ----------
     alpha, beta, gamma
-        None chooses them by leaving each image of the support out in turn; with one shot they
+        None chooses them by leaving out each image of the support in turn; with one shot they
         are 1, 5.5 and 0.
     channels
         The share of channels kept, above 0 and at most 1.
@@ -50,84 +52,56 @@ class APE(Head):
     """
 
     name: ClassVar[str] = "ape"
-    channels_: Tensor
-    keys_: Tensor
-    labels_: Tensor
-    strengths_: Tensor
-    texts_: Tensor
-    alpha_: float
-    beta_: float
-    gamma_: float
 
-    def __init__(
-        self,
-        alpha: float | None = None,
-        beta: float | None = None,
-        gamma: float | None = None,
-        channels: float = 0.75,
-        scale: float = 100.0,
-    ) -> None:
-        self.alpha = alpha
-        self.beta = beta
-        self.gamma = gamma
-        self.channels = channels
-        self.scale = scale
+    alpha: float | None = None
+    beta: float | None = None
+    gamma: float | None = None
+    channels: float = 0.75
+    scale: float = 100.0
 
-    def fit(
-        self,
-        features: Float[Tensor, "n d"] | None = None,
-        labels: Int[Tensor, " n"] | None = None,
-        text_weights: Float[Tensor, "c d"] | None = None,
-    ) -> Self:
-        """Choose channels and strengths. Raises as `Support.of` does."""
-        support = Support.of(self.name, features, labels, text_weights)
-        prior = support.means if support.texts is None else support.texts
-        self.channels_ = best_channels(prior, self.channels)
-        refined = Support(
-            normalize(support.features[:, self.channels_], dim=1), support.labels, support.classes
+    def learn(self, support: Support) -> None:
+        """Choose channels and strengths."""
+        self.texts_, self.labels_ = support.texts_or_zeros, support.labels
+        self.channels_ = best_channels(
+            support.means if support.texts is None else support.texts, self.channels
         )
-        self.texts_ = torch.zeros_like(prior) if support.texts is None else support.texts
-        surprise = self._surprise(support)
+        self.keys_ = self._refine(support.features)
+        divergence = self._divergence(support)
         gammas = GAMMAS if self.gamma is None else (self.gamma,)
-        gammas = gammas if support.texts is not None else (0.0,)
         best = -1.0
-        for gamma in gammas:
-            strengths = torch.exp(gamma * surprise)
+        for gamma in gammas if support.texts is not None else (0.0,):
+            strengths = torch.exp(gamma * divergence)
             alpha, beta = choose_strengths(
-                support, self.alpha, self.beta, self.scale, strengths, refined.features
+                support, self.alpha, self.beta, self.scale, strengths, self.keys_
             )
-            score = self._score(support, refined, alpha * strengths, beta)
+            score = self._left_out_accuracy(support, alpha * strengths, beta)
             if score > best:
-                best = score
-                self.alpha_, self.beta_, self.gamma_ = alpha, beta, gamma
+                best, self.alpha_, self.beta_, self.gamma_ = score, alpha, beta, gamma
                 self.strengths_ = alpha * strengths
-        self.keys_, self.labels_ = refined.features, refined.labels
-        return self
 
-    def _surprise(self, support: Support) -> Tensor:
+    def _refine(self, x: Tensor) -> Tensor:
+        return normalize(x[:, self.channels_], dim=1)
+
+    def _divergence(self, support: Support) -> Tensor:
         """`KL(label || softmax(cosines with texts))` of each image, on refined channels."""
         if support.texts is None:
             return torch.zeros(len(support), device=support.features.device)
-        x, texts = (normalize(t[:, self.channels_], dim=1) for t in (support.features, self.texts_))
-        shares = (self.scale * x @ texts.T).log_softmax(dim=1)
-        return -shares.gather(1, support.labels[:, None])[:, 0]
+        log_shares = (self.scale * self.keys_ @ self._refine(self.texts_).T).log_softmax(dim=1)
+        return -log_shares.gather(1, support.labels[:, None])[:, 0]
 
-    def _score(self, support: Support, refined: Support, strengths: Tensor, beta: float) -> float:
-        rows = judged(support)
+    def _left_out_accuracy(self, support: Support, strengths: Tensor, beta: float) -> float:
+        rows = left_out_rows(support)
         if not len(rows):
             return 0.0
-        similar = refined.features[rows] @ refined.features.T
-        similar = leave_out(similar, rows, support.counts, support.labels)
+        similar = leave_out(self.keys_[rows] @ self.keys_.T, rows, support)
         texts = self.scale * support.features[rows] @ self.texts_.T
         logits = texts + cache(similar, support.labels, beta, texts, strengths)
         return accuracy(logits, support.labels[rows])
 
-    def logits(self, features: Float[Tensor, "n d"]) -> Float[Tensor, "n c"]:
-        """Texts and cache. Raises `UsageError` before `fit`, `DataError` for another width."""
-        self.check_fitted()
-        x = features.float()
+    def score(self, x: Float[Tensor, "n d"]) -> Float[Tensor, "n c"]:
+        """Texts and cache."""
         texts = cosine_logits(x, self.texts_, self.scale)
-        similar = normalize(x[:, self.channels_], dim=1) @ self.keys_.T
+        similar = self._refine(x) @ self.keys_.T
         return texts + cache(similar, self.labels_, self.beta_, texts, self.strengths_)
 
 

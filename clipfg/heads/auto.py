@@ -1,8 +1,9 @@
 """Auto: a blend of heads that learn from images, weighed against the texts by likelihood."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import combinations
-from typing import Any, ClassVar, Protocol, Self, cast
+from typing import Any, ClassVar, Protocol, cast
 
 import torch
 from jaxtyping import Float, Int
@@ -10,72 +11,60 @@ from torch import Tensor
 
 from clipfg.functional.similarity import cosine_logits
 from clipfg.heads.base import HEADS, Head
+from clipfg.heads.few_shot import FewShotHead
 from clipfg.heads.support import Support, about_as_good
 from clipfg.heads.text_weighting import factors, spread, spread_of_others
 
 MEMBERS = ("whitened-mean", "gda", "linear-probe")
 FEW = 4
-"""Shots below which folds would train on so much less that they would judge another problem.
+"""Shots below which a fold trains on so few images that it would judge a different problem.
 
-The whitened mean alone then: on supports drawn from four data sets, blends of it with linear-probe,
-tip-adapter-f or prolip gained on some of them at one to three shots and lost on others."""
+The whitened mean is used alone then: on supports drawn from four data sets, blends of it with
+linear-probe, tip-adapter-f or prolip gained on some of them at one to three shots and lost on
+others."""
 _LARGE = 2e6
-"""Images times classes from which a linear probe takes minutes, and in the end all memory."""
+"""Images times classes above which a linear probe takes minutes, and in the end all memory."""
 
 
 class Member(Protocol):
-    """A head that can tell what it would say of an image of its support, had it not seen it."""
-
-    @property
-    def fitted(self) -> dict[str, Any]:
-        """As of `Head`."""
-        ...
-
-    def fit(self, features: Tensor, labels: Tensor) -> Any:
-        """As of `Head`, from images alone."""
-        ...
-
-    def logits(self, features: Tensor) -> Tensor:
-        """As of `Head`."""
-        ...
+    """A head that can score an image of its support as if it had not seen it."""
 
     def held_out(self, support: Support, rows: Tensor) -> Tensor:
-        """Logits `[m, c]` of the support's images at `rows`, by a head that has not seen them."""
+        """Logits `[m, c]` of the support's images at `rows`, by heads that have not seen them."""
         ...
 
 
-class Auto(Head):
+@dataclass(eq=False)
+class Auto(FewShotHead):
     """`logits = tau cos(x, text) + beta mean over the chosen heads of their logits / spread`.
 
     Each member first chooses its own settings on the support, from images alone. With those
-    fixed, every subset of members is judged by how many images its blend names rightly, each
+    fixed, every subset of members is judged by how many images its blend classifies correctly, each
     image held out in its fold. Of those within one standard error of the best, paired image by
-    image, the smallest is taken, then the earliest in the order of `MEMBERS`. Where
-    the largest class has fewer than four images the whitened mean is taken as it is; with very
-    many images and classes the linear probe is left out.
+    image, the smallest is taken, then the earliest in the order of `MEMBERS`. If the largest class
+    has fewer than four images, the whitened mean is used alone; with very many images and classes
+    the linear probe is excluded.
 
     A head's spread is the deviation of its logits within rows, over all held-out images: one
-    number, since an image whose logits lie close together is an unsure one.
+    number, since an image whose logits lie close together is an uncertain one.
 
-    The factors are those at which the held-out images are likeliest, so that texts which say
-    nothing of the images fall silent and texts which say all are not drowned by a few shots.
-    A class mean of `k` images errs by `1/k` of the spread within classes, and log-odds shrink by
-    `1 + 1/k`: `beta` is measured with the images that a fold leaves and made larger accordingly.
-    Texts have learnt from no image: with one shot, `tau` is measured on the support itself and
-    `beta` is `weighing.ONE_SHOT`.
+    The factors are those at which the held-out images are likeliest, so that uninformative texts
+    get no weight and excellent ones are not drowned out by a few shots. A class mean of `k` images
+    errs by `1/k` of the spread within classes, and log-odds shrink by `1 + 1/k`: `beta` is measured
+    with the images that a fold leaves, and enlarged accordingly. Texts have learnt from no image:
+    with one shot, `tau` is measured on the support itself and `beta` is `text_weighting.ONE_SHOT`.
 
     Parameters
     ----------
     seed
-        Of the folds, the heads' own among them.
+        Random seed of the folds, including those of the members.
 
     Attributes
     ----------
     members_
         Names of the heads in use.
     held_out_
-        The share of held-out images that their blend named rightly, without texts; -1 where none
-        were held out.
+        Accuracy of their blend on held-out images, without texts; -1 where none were held out.
     tau_, beta_
         The factors on texts and on images.
     spreads_
@@ -83,51 +72,42 @@ class Auto(Head):
     texts_
         `[c, d]`, zeros without texts.
     shots_
-        Images a class that were learnt from, on average.
+        Training images per class, on average.
 
-    What the members have learnt follows under `m0_`, `m1_`, ...
+    What the members have learnt follows as `m0_...`, `m1_...`.
 
     Source: this project's; blends by held-out accuracy as in Caruana et al. 2004, the rule of one
     standard error as in Breiman et al. 1984, factors as in Platt 1999.
     """
 
     name: ClassVar[str] = "auto"
-    members_: list[str]
-    held_out_: float
-    tau_: float
-    beta_: float
-    spreads_: list[float]
-    texts_: Tensor
-    shots_: float
 
-    def __init__(self, seed: int = 0) -> None:
-        self.seed = seed
+    seed: int = 0
 
-    def fit(
-        self,
-        features: Float[Tensor, "n d"] | None = None,
-        labels: Int[Tensor, " n"] | None = None,
-        text_weights: Float[Tensor, "c d"] | None = None,
-    ) -> Self:
-        """Choose heads and fit them on the whole support. Raises as `Support.of` does."""
-        support = Support.of(self.name, features, labels, text_weights)
+    def learn(self, support: Support) -> None:
+        """Choose heads and fit them on the whole support."""
         few = int(support.counts.max()) < FEW
         large = len(support) * support.classes > _LARGE
         names = MEMBERS[: 1 if few else 2 if large else None]
-        heads = {name: cast(Member, HEADS.get(name)(**{"seed": self.seed})) for name in names}
-        for head in heads.values():
-            head.fit(support.features, support.labels)
+        heads = {
+            name: HEADS.get(name)(**{"seed": self.seed}).fit(support.features, support.labels)
+            for name in names
+        }
         rows = support.judged(self.seed)
-        told = {name: head.held_out(support, rows) for name, head in heads.items()}
+        held_out = {
+            name: cast(Member, head).held_out(support, rows) for name, head in heads.items()
+        }
         spreads = {
-            name: spread(told[name]) if len(rows) else spread_of_others(head.logits(support.means))
+            name: spread(held_out[name])
+            if len(rows)
+            else spread_of_others(head.logits(support.means))
             for name, head in heads.items()
         }
-        scores = {name: logits / spreads[name] for name, logits in told.items()}
+        scores = {name: logits / spreads[name] for name, logits in held_out.items()}
         chosen, self.held_out_ = _best_blend(scores, support.labels[rows])
         self.tau_, self.beta_ = factors(support, _blend(scores, chosen), rows)
         self.spreads_ = [spreads[name] for name in chosen]
-        return self._keep(support, chosen, [heads[name].fitted for name in chosen])
+        self._keep(support, chosen, [heads[name].fitted for name in chosen])
 
     def refit(
         self,
@@ -135,7 +115,7 @@ class Auto(Head):
         labels: Int[Tensor, " n"] | None = None,
         text_weights: Float[Tensor, "c d"] | None = None,
     ) -> "Auto":
-        """The same blend of heads, with their settings, fitted elsewhere.
+        """The same blend of heads, with their settings, fitted on other images.
 
         `beta` follows the number of images, as log-odds do.
         """
@@ -146,20 +126,17 @@ class Auto(Head):
         other.beta_ = self.beta_ * (1 + 1 / self.shots_) / (1 + 1 / shots)
         places = range(len(self.members_))
         members = [self._member(i).refit(support.features, support.labels) for i in places]
-        return other._keep(support, self.members_, [member.fitted for member in members])
+        other._keep(support, self.members_, [member.fitted for member in members])
+        return other
 
     def _keep(
-        self, support: Support, names: Sequence[str], learnt: Sequence[dict[str, Any]]
-    ) -> Self:
+        self, support: Support, names: Sequence[str], fitted: Sequence[dict[str, Any]]
+    ) -> None:
         self.members_, self.shots_ = list(names), len(support) / support.classes
-        texts = support.texts
-        if texts is None:
-            texts = support.features.new_zeros(support.classes, support.features.shape[1])
-        self.texts_ = texts
-        for position, fitted in enumerate(learnt):
-            for key, value in fitted.items():
+        self.texts_ = support.texts_or_zeros
+        for position, attributes in enumerate(fitted):
+            for key, value in attributes.items():
                 setattr(self, f"m{position}_{key}", value)
-        return self
 
     def _member(self, position: int) -> Head:
         head = HEADS.get(self.members_[position])()
@@ -169,16 +146,15 @@ class Auto(Head):
                 setattr(head, key.removeprefix(prefix), value)
         return head
 
-    def logits(self, features: Float[Tensor, "n d"]) -> Float[Tensor, "n c"]:
-        """Blended scores. Raises `UsageError` before `fit`, `DataError` for another width."""
-        self.check_fitted()
-        parts = [self._member(i).logits(features) / own for i, own in enumerate(self.spreads_)]
-        texts = cosine_logits(features.float(), self.texts_, self.tau_)
+    def score(self, x: Float[Tensor, "n d"]) -> Float[Tensor, "n c"]:
+        """Blended scores."""
+        parts = [self._member(i).logits(x) / own for i, own in enumerate(self.spreads_)]
+        texts = cosine_logits(x, self.texts_, self.tau_)
         return texts + self.beta_ * torch.stack(parts).mean(dim=0)
 
 
 def _best_blend(scores: dict[str, Tensor], labels: Tensor) -> tuple[tuple[str, ...], float]:
-    """The first subset about as good as the best, and the share that it names rightly."""
+    """The first subset about as good as the best, and its accuracy."""
     if not len(labels):
         return tuple(scores)[:1], -1.0
     subsets = [c for size in range(1, len(scores) + 1) for c in combinations(scores, size)]

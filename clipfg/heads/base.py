@@ -67,20 +67,24 @@ class Head(ABC):
 
 
 HEADS: Registry[type[Head]] = Registry("head", "clipfg.heads")
-HEADS.register("zero-shot", "clipfg.heads.zero_shot:ZeroShot")
-HEADS.register("auto", "clipfg.heads.auto:Auto")
-HEADS.register("class-mean", "clipfg.heads.class_mean:ClassMean")
-HEADS.register("knn", "clipfg.heads.knn:KNN")
-HEADS.register("whitened-mean", "clipfg.heads.whitened_mean:WhitenedMean")
-HEADS.register("gda", "clipfg.heads.gda:GDA")
-HEADS.register("tip-adapter", "clipfg.heads.tip_adapter:TipAdapter")
-HEADS.register("tip-adapter-f", "clipfg.heads.tip_adapter_f:TipAdapterF")
-HEADS.register("ape", "clipfg.heads.ape:APE")
-HEADS.register("ape-t", "clipfg.heads.ape_t:APET")
-HEADS.register("lp++", "clipfg.heads.lppp:LPPlusPlus")
-HEADS.register("prolip", "clipfg.heads.prolip:ProLIP")
-HEADS.register("linear-probe", "clipfg.heads.linear_probe:LinearProbe")
-HEADS.register(
-    "cross-modal-linear-probe",
-    "clipfg.heads.cross_modal_linear_probe:CrossModalLinearProbe",
-)
+for name, target, summary in (
+    ("auto", "auto:Auto", "Best default: blends the strongest heads, weighed against the texts"),
+    ("whitened-mean", "whitened_mean:WhitenedMean", "Strong from 1 shot on, and fast"),
+    ("gda", "gda:GDA", "Strong from 4 shots on; one closed-form fit, no training"),
+    ("linear-probe", "linear_probe:LinearProbe", "The classic baseline; ignores the texts"),
+    (
+        "cross-modal-linear-probe",
+        "cross_modal_linear_probe:CrossModalLinearProbe",
+        "A linear probe that counts each class's text as one more image",
+    ),
+    ("lp++", "lppp:LPPlusPlus", "A linear probe blended with the texts, class by class"),
+    ("prolip", "prolip:ProLIP", "Fine-tunes a projection of the features; slow"),
+    ("tip-adapter-f", "tip_adapter_f:TipAdapterF", "Tip-Adapter with trained keys; slow"),
+    ("ape-t", "ape_t:APET", "APE with trained keys, texts and strengths; slow"),
+    ("ape", "ape:APE", "Tip-Adapter on the most telling channels; trains nothing"),
+    ("tip-adapter", "tip_adapter:TipAdapter", "Texts plus similar labelled images; trains nothing"),
+    ("knn", "knn:KNN", "Votes of the most similar images; every answer can be traced"),
+    ("class-mean", "class_mean:ClassMean", "The simplest baseline: the nearest class average"),
+    ("zero-shot", "zero_shot:ZeroShot", "Class names alone; needs no labelled image"),
+):
+    HEADS.register(name, f"clipfg.heads.{target}", summary)

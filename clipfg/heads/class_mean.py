@@ -1,22 +1,24 @@
 """Class mean: the nearest mean of the support's features, by cosine."""
 
-from typing import ClassVar, Self
+from dataclasses import dataclass
+from typing import ClassVar
 
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor
 
 from clipfg.functional.similarity import cosine_logits, unit_norm
-from clipfg.heads.base import Head
+from clipfg.heads.few_shot import FewShotHead
 from clipfg.heads.support import Support
 
 
-class ClassMean(Head):
-    """`logits = scale * cos(feature, mean of the class's features)`; texts teach it nothing.
+@dataclass(eq=False)
+class ClassMean(FewShotHead):
+    """`logits = scale * cos(feature, mean of the class's features)`; texts are ignored.
 
     Parameters
     ----------
     scale
-        The factor on cosines; it moves probabilities and no prediction.
+        The factor on cosines; it changes probabilities but no prediction.
 
     Attributes
     ----------
@@ -27,26 +29,13 @@ class ClassMean(Head):
     """
 
     name: ClassVar[str] = "class-mean"
-    weights_: Tensor
 
-    def __init__(self, scale: float = 100.0) -> None:
-        self.scale = scale
+    scale: float = 100.0
 
-    def fit(
-        self,
-        features: Float[Tensor, "n d"] | None = None,
-        labels: Int[Tensor, " n"] | None = None,
-        text_weights: Float[Tensor, "c d"] | None = None,
-    ) -> Self:
-        """Average each class. Raises `UsageError` and `DataError` as `Support.of` does."""
-        support = Support.of(self.name, features, labels, text_weights)
+    def learn(self, support: Support) -> None:
+        """Average each class."""
         self.weights_ = unit_norm(support.means)
-        return self
 
-    def logits(self, features: Float[Tensor, "n d"]) -> Float[Tensor, "n c"]:
-        """Scaled cosines of unit-norm features with every mean.
-
-        Raises `UsageError` before `fit`, `DataError` for features of another width.
-        """
-        self.check_fitted()
-        return cosine_logits(features.float(), self.weights_, self.scale)
+    def score(self, x: Float[Tensor, "n d"]) -> Float[Tensor, "n c"]:
+        """Scaled cosines with every mean."""
+        return cosine_logits(x, self.weights_, self.scale)

@@ -1,5 +1,6 @@
-"""Among: another head's logits of some classes alone."""
+"""The logits of another head for some of its classes only."""
 
+from dataclasses import dataclass
 from typing import ClassVar, Self
 
 import torch
@@ -10,38 +11,34 @@ from clipfg.errors import UsageError
 from clipfg.heads.base import Head
 
 
+@dataclass(eq=False)
 class ClassSubset(Head):
-    """The columns of a fitted head that a person has narrowed the question to.
-
-    It is no head of its own to be learnt or registered: `around` takes one that is fitted.
+    """Some of the columns of a fitted head; it is not fitted itself, and not registered.
 
     Parameters
     ----------
+    head
+        The fitted head.
     columns
-        Which classes, by their index in the other head.
+        Which classes, by their index in that head.
     """
 
-    name: ClassVar[str] = "among"
-    whole_: Head
+    name: ClassVar[str] = "class-subset"
 
-    def __init__(self, columns: tuple[int, ...] = ()) -> None:
-        self.columns = columns
-
-    def around(self, head: Head) -> Self:
-        """Show some classes of `head`."""
-        self.whole_ = head
-        return self
+    head: Head
+    columns: tuple[int, ...]
 
     def fit(
         self,
-        features: Float[Tensor, "n d"] | None = None,  # noqa: ARG002 - see `around`
+        features: Float[Tensor, "n d"] | None = None,  # noqa: ARG002
         labels: Int[Tensor, " n"] | None = None,  # noqa: ARG002
         text_weights: Float[Tensor, "c d"] | None = None,  # noqa: ARG002
     ) -> Self:
-        """Raises `UsageError`: what there is to learn, the other head has learnt."""
-        raise UsageError("Expected a fitted head to narrow, got images; call around(head).")
+        """Raises `UsageError`: the whole head is what can be fitted."""
+        raise UsageError(
+            "A head narrowed to some of its classes cannot be fitted; fit the head itself."
+        )
 
     def logits(self, features: Float[Tensor, "n d"]) -> Float[Tensor, "n c"]:
         """Scores of the chosen classes, in their order."""
-        self.check_fitted()
-        return self.whole_.logits(features)[:, torch.tensor(self.columns)]
+        return self.head.logits(features)[:, torch.tensor(self.columns)]

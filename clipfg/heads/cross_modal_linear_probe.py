@@ -1,14 +1,12 @@
 """Cross-modal linear probe: class texts are one more shot of each class."""
 
-from typing import ClassVar, Self
-
-from jaxtyping import Float, Int
-from torch import Tensor
+from dataclasses import dataclass
+from typing import ClassVar
 
 from clipfg.heads.linear_probe import LinearProbe
-from clipfg.heads.support import Support
 
 
+@dataclass(eq=False)
 class CrossModalLinearProbe(LinearProbe):
     """Logistic regression on images and texts alike: each class's text weight is a sample too.
 
@@ -20,15 +18,3 @@ class CrossModalLinearProbe(LinearProbe):
 
     name: ClassVar[str] = "cross-modal-linear-probe"
     needs_texts: ClassVar[bool] = True
-
-    def fit(
-        self,
-        features: Float[Tensor, "n d"] | None = None,
-        labels: Int[Tensor, " n"] | None = None,
-        text_weights: Float[Tensor, "c d"] | None = None,
-    ) -> Self:
-        """Choose `C` and fit. Raises `UsageError` without texts, and as `Support.of` does."""
-        support = Support.of(
-            self.name, features, labels, text_weights, needs_texts=self.needs_texts
-        )
-        return self._learn(support, texts=True)

@@ -1,49 +1,51 @@
 """Nearest neighbours: the support's closest images vote, beside the texts."""
 
+from dataclasses import dataclass
 from itertools import product
-from typing import ClassVar, Literal, Self
+from typing import ClassVar, Literal
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor
 
 from clipfg.errors import UsageError
 from clipfg.functional.similarity import cosine_logits, top_classes
-from clipfg.heads.base import Head
+from clipfg.heads.few_shot import FewShotHead
 from clipfg.heads.support import Support, accuracy
 
 KS = (1, 3, 5, 9, 15)
 SHARES = (0.3, 0.5, 0.1, 0.7, 0.0, 0.9, 1.0)
-"""Shares of the texts tried; of equals the earlier is taken."""
+"""Candidate shares of the texts; of equally good ones the earlier is taken."""
 ONE_SHOT = 0.7
 """The share where no class has two images: up to 0.5 a single vote cannot be overruled."""
 _CELLS = 32_000_000  # similarities held at once: 128 MB
 _FLOOR = 1e-6  # the share of votes of a class that has none
 
 
-class KNN(Head):
+@dataclass(eq=False)
+class KNN(FewShotHead):
     """`logits = log((1 - alpha) votes + alpha softmax(scale cos(x, text)))`.
 
     `votes` are shares of the k nearest images; without texts `alpha` is 0. The images may as
-    well be the keys of a store or a coreset. Of equally similar images the earlier of the support
-    is the nearer one, of equal votes the class of lower index wins.
+    well be the keys of a store or a coreset. Of equally similar images the earlier one in the
+    support is nearer, of equal votes the class of lower index wins.
 
     Parameters
     ----------
     k
         Neighbours that vote. None chooses among 1, 3, 5, 9 and 15 by seeded folds of the support
-        (the smallest of equals), and takes 1 where no class has two images.
+        (the smallest of equally good ones), and takes 1 where no class has two images.
     alpha
         The share of the texts, from 0 to 1. None chooses it with `k`, and takes 0.7 where no class
         has two images.
     weights
-        `"vote"`: each counts one. `"softmax"`: each counts `exp(cos / temperature)`.
+        `"vote"`: each counts 1. `"softmax"`: each counts `exp(cos / temperature)`.
     temperature
         Of that softmax.
     scale
         The factor on cosines with texts.
     seed
-        Of the folds.
+        Random seed of the folds.
 
     Attributes
     ----------
@@ -59,54 +61,30 @@ class KNN(Head):
     """
 
     name: ClassVar[str] = "knn"
-    keys_: Tensor
-    labels_: Tensor
-    texts_: Tensor
-    classes_: int
-    k_: int
-    alpha_: float
 
-    def __init__(
-        self,
-        k: int | None = None,
-        alpha: float | None = None,
-        weights: Literal["vote", "softmax"] = "softmax",
-        temperature: float = 0.02,
-        scale: float = 100.0,
-        seed: int = 0,
-    ) -> None:
-        self.k = k
-        self.alpha = alpha
-        self.weights = weights
-        self.temperature = temperature
-        self.scale = scale
-        self.seed = seed
+    k: int | None = None
+    alpha: float | None = None
+    weights: Literal["vote", "softmax"] = "softmax"
+    temperature: float = 0.02
+    scale: float = 100.0
+    seed: int = 0
 
-    def fit(
-        self,
-        features: Float[Tensor, "n d"] | None = None,
-        labels: Int[Tensor, " n"] | None = None,
-        text_weights: Float[Tensor, "c d"] | None = None,
-    ) -> Self:
+    def learn(self, support: Support) -> None:
         """Keep the support and choose `k` and `alpha`.
 
-        Raises `UsageError` for a `k` below 1, an `alpha` outside 0 to 1 or unknown `weights`, and
-        as `Support.of` does.
+        Raises `UsageError` for a `k` below 1, an `alpha` outside 0 to 1 or unknown `weights`.
         """
         if (self.k is not None and self.k < 1) or self.weights not in ("vote", "softmax"):
             raise UsageError(
-                "Expected a k from 1 and weights 'vote' or 'softmax', got"
+                "Expected a k of at least 1 and weights 'vote' or 'softmax', got"
                 f" {self.k} and {self.weights!r}."
             )
         if self.alpha is not None and not 0 <= self.alpha <= 1:
             raise UsageError(f"Expected an alpha from 0 to 1, got {self.alpha}.")
-        support = Support.of(self.name, features, labels, text_weights)
         k, self.alpha_ = self._choose(support)
         self.keys_, self.labels_ = support.features, support.labels
         self.classes_, self.k_ = support.classes, min(k, len(support))
-        blank = torch.zeros(support.classes, support.features.shape[1], device=self.keys_.device)
-        self.texts_ = blank if support.texts is None else support.texts
-        return self
+        self.texts_ = support.texts_or_zeros
 
     def _choose(self, support: Support) -> tuple[int, float]:
         ks = KS if self.k is None else (self.k,)
@@ -125,13 +103,13 @@ class KNN(Head):
                 nearest = top_classes(similar, min(ks[-1], len(train)))
                 for k in ks:
                     votes = self._vote(similar, nearest[:, :k], train.labels, support.classes)
-                    named = votes if support.texts is None else self._named(x, support.texts)
+                    by_text = votes if support.texts is None else self._by_text(x, support.texts)
                     for alpha in shares:
-                        mixed = torch.lerp(votes, named, alpha)
+                        mixed = torch.lerp(votes, by_text, alpha)
                         right[k, alpha] += accuracy(mixed, truth) * len(rows)
         return max(right, key=lambda option: right[option])
 
-    def _named(self, x: Tensor, texts: Tensor) -> Tensor:
+    def _by_text(self, x: Tensor, texts: Tensor) -> Tensor:
         return cosine_logits(x, texts, self.scale).softmax(dim=1)
 
     def _vote(self, similar: Tensor, nearest: Tensor, labels: Tensor, classes: int) -> Tensor:
@@ -143,15 +121,10 @@ class KNN(Head):
         shares = similar.new_zeros(len(similar), classes)
         return shares.scatter_add(1, labels[nearest], votes)
 
-    def logits(self, features: Float[Tensor, "n d"]) -> Float[Tensor, "n c"]:
-        """Logarithms of the mixed shares; classes without any have all the same.
-
-        Raises `UsageError` before `fit`, `DataError` for features of another width.
-        """
-        self.check_fitted()
-        x = features.float()
+    def score(self, x: Float[Tensor, "n d"]) -> Float[Tensor, "n c"]:
+        """Logarithms of the mixed shares; classes without any share a floor."""
         similar = cosine_logits(x, self.keys_)
         shares = self._vote(similar, top_classes(similar, self.k_), self.labels_, self.classes_)
         if self.alpha_ > 0:
-            shares = torch.lerp(shares, self._named(x, self.texts_), self.alpha_)
+            shares = torch.lerp(shares, self._by_text(x, self.texts_), self.alpha_)
         return shares.add(_FLOOR).log()

@@ -1,6 +1,7 @@
-"""Linear probe: logistic regression on features, its penalty chosen on the support."""
+"""Linear probe: logistic regression on features, with the penalty chosen on the support."""
 
-from typing import ClassVar, Self
+from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from jaxtyping import Float, Int
@@ -8,7 +9,7 @@ from torch import Tensor
 
 from clipfg.functional.logistic import Basis
 from clipfg.functional.similarity import cosine_logits
-from clipfg.heads.base import Head
+from clipfg.heads.few_shot import FewShotHead
 from clipfg.heads.support import Support, accuracy
 
 COSTS = (1.0, 10.0, 31.6, 100.0, 316.0, 1000.0)
@@ -16,26 +17,28 @@ ONE_SHOT = 10.0
 _FOLDS = 3
 _SETTLED = 5
 """Steps after which costs rank as they will in the end, long before the weights have settled; each
-cost begins from the one before."""
+cost begins from the solution of the one before."""
 _COLD = 15
 """Steps after which accuracy changes little from a standing start."""
-_LARGE = 1e9  # n c d from which one fold has to do
+_LARGE = 1e9  # n c d above which one fold has to do
 
 
-class LinearProbe(Head):
+@dataclass(eq=False)
+class LinearProbe(FewShotHead):
     """`logits = x.w_k + b_k`, minimising `C sum_i -log p(y_i | x_i) + |W|^2 / 2`.
 
-    Texts teach it nothing; `cross-modal-linear-probe` learns from them.
+    Texts are ignored; `cross-modal-linear-probe` learns from them.
 
     Parameters
     ----------
     cost
         `C`, the inverse of the penalty. None chooses among 1 to 1,000 by accuracy on up to three
-        seeded folds of the support (the smallest of equals), and takes 10 with one shot.
+        seeded folds of the support (the smallest of equally good ones), and takes 10 with one
+        shot.
     iterations
-        At most so many steps of L-BFGS for each `C`.
+        The largest number of L-BFGS steps for each `C`.
     seed
-        Of the folds.
+        Random seed of the folds.
 
     Attributes
     ----------
@@ -48,30 +51,17 @@ class LinearProbe(Head):
     """
 
     name: ClassVar[str] = "linear-probe"
-    weights_: Tensor
-    bias_: Tensor
-    cost_: float
 
-    def __init__(self, cost: float | None = None, iterations: int = 40, seed: int = 0) -> None:
-        self.cost = cost
-        self.iterations = iterations
-        self.seed = seed
+    cost: float | None = None
+    iterations: int = 40
+    seed: int = 0
 
-    def fit(
-        self,
-        features: Float[Tensor, "n d"] | None = None,
-        labels: Int[Tensor, " n"] | None = None,
-        text_weights: Float[Tensor, "c d"] | None = None,
-    ) -> Self:
-        """Choose `C` and fit. Raises as `Support.of` does."""
-        return self._learn(Support.of(self.name, features, labels, text_weights), texts=False)
-
-    def _learn(self, support: Support, texts: bool) -> Self:
-        basis, labels = _problem(support, texts)
+    def learn(self, support: Support) -> None:
+        """Choose `C` and fit."""
+        basis, labels = _problem(support, self.needs_texts)
         self.cost_ = self._choose(support, basis, labels) if self.cost is None else self.cost
         linear = basis.path(labels, support.classes, (self.cost_,), self.iterations)[0]
         self.weights_, self.bias_ = linear.weights, linear.bias
-        return self
 
     def _choose(self, support: Support, basis: Basis, labels: Tensor) -> float:
         large = len(support) * support.classes * support.features.shape[1] > _LARGE
@@ -82,33 +72,32 @@ class LinearProbe(Head):
         right = torch.zeros(len(COSTS), dtype=torch.float64)
         for fold in range(1 if large else count):
             held = folds == fold
-            given = _given(held, len(labels))
-            path = basis.part(given).path(labels[given], support.classes, COSTS, _SETTLED)
+            kept = _kept(held, len(labels))
+            path = basis.part(kept).path(labels[kept], support.classes, COSTS, _SETTLED)
             x, truth = support.features[held], support.labels[held]
             right += torch.tensor([accuracy(linear(x), truth) * len(x) for linear in path])
         return COSTS[int(right.argmax())]
 
     def held_out(self, support: Support, rows: Int[Tensor, " m"]) -> Float[Tensor, "m c"]:
-        """Logits of images of the support by fits to the other folds, at the `C` chosen."""
+        """Logits of images of the support by fits to the other folds, at the `C` in use."""
         basis, labels = _problem(support, texts=False)
         folds = support.folds(self.seed)
         found = support.features.new_zeros(len(rows), support.classes)
         for fold in range(int(folds.max()) + 1):
             own = folds[rows] == fold
-            given = _given(folds == fold, len(labels))
-            part = basis.part(given)
-            linear = part.path(labels[given], support.classes, (self.cost_,), _COLD)[0]
+            kept = _kept(folds == fold, len(labels))
+            part = basis.part(kept)
+            linear = part.path(labels[kept], support.classes, (self.cost_,), _COLD)[0]
             found[own] = linear(support.features[rows[own]])
         return found
 
-    def logits(self, features: Float[Tensor, "n d"]) -> Float[Tensor, "n c"]:
-        """Linear scores. Raises `UsageError` before `fit`, `DataError` for another width."""
-        self.check_fitted()
-        return cosine_logits(features.float(), self.weights_) + self.bias_
+    def score(self, x: Float[Tensor, "n d"]) -> Float[Tensor, "n c"]:
+        """Linear scores."""
+        return cosine_logits(x, self.weights_) + self.bias_
 
 
 def _problem(support: Support, texts: bool) -> tuple[Basis, Tensor]:
-    """The images, and after them the texts as one more shot of each class where asked for."""
+    """The images, and after them, on request, the texts as one more shot of each class."""
     x, labels = support.features, support.labels
     if texts and support.texts is not None:
         x = torch.cat([x, support.texts])
@@ -116,6 +105,6 @@ def _problem(support: Support, texts: bool) -> tuple[Basis, Tensor]:
     return Basis.of(x), labels
 
 
-def _given(held: Tensor, count: int) -> Tensor:
-    """What a fold learns from: all images that it does not hold out, and all texts."""
+def _kept(held: Tensor, count: int) -> Tensor:
+    """What a fold trains on: all images that it does not hold out, and all texts."""
     return torch.cat([~held, held.new_ones(count - len(held))])

@@ -1,18 +1,20 @@
-"""ProLIP: the last projection is tuned and held to where it began."""
+"""ProLIP: the last projection is fine-tuned and held close to where it began."""
 
-from typing import ClassVar, Self
+from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor
 from torch.nn.functional import cross_entropy, normalize
 
 from clipfg.errors import DataError
-from clipfg.heads.base import Head
+from clipfg.heads.few_shot import FewShotHead
 from clipfg.heads.support import Support
 
 
-class ProLIP(Head):
+@dataclass(eq=False)
+class ProLIP(FewShotHead):
     """`logits = scale * cos(x P, t_k)`, minimising cross-entropy `+ lambda |P - I|^2`.
 
     The paper tunes the encoder's own projection. On features that are embedded once, `P` is a
@@ -32,7 +34,7 @@ class ProLIP(Head):
     steps, batch_size, learning_rate
         Of Adam; the rate falls to 0 along a cosine.
     seed
-        Of the order of batches.
+        Random seed of the batches.
 
     Attributes
     ----------
@@ -43,39 +45,20 @@ class ProLIP(Head):
     """
 
     name: ClassVar[str] = "prolip"
-    projection_: Tensor
-    weights_: Tensor
 
-    def __init__(
-        self,
-        scale: float = 100.0,
-        penalty: float | None = None,
-        steps: int = 100,
-        batch_size: int = 512,
-        learning_rate: float = 1e-3,
-        seed: int = 0,
-    ) -> None:
-        self.scale = scale
-        self.penalty = penalty
-        self.steps = steps
-        self.batch_size = batch_size
-        self.learning_rate = learning_rate
-        self.seed = seed
+    scale: float = 100.0
+    penalty: float | None = None
+    steps: int = 100
+    batch_size: int = 512
+    learning_rate: float = 1e-3
+    seed: int = 0
 
-    def fit(
-        self,
-        features: Float[Tensor, "n d"] | None = None,
-        labels: Int[Tensor, " n"] | None = None,
-        text_weights: Float[Tensor, "c d"] | None = None,
-    ) -> Self:
-        """Tune the projection. Raises as `Support.of` does."""
-        support = Support.of(self.name, features, labels, text_weights)
-        projection = torch.eye(support.features.shape[1], device=support.features.device)
+    def learn(self, support: Support) -> None:
+        """Tune the projection."""
+        self.projection_ = torch.eye(support.features.shape[1], device=support.features.device)
         if support.texts is not None or int(support.counts.max()) > 1:
-            projection = self._tune(support, projection)
-        self.projection_ = projection
-        self.weights_ = _targets(support, projection)
-        return self
+            self.projection_ = self._tune(support, self.projection_)
+        self.weights_ = _targets(support, self.projection_)
 
     def _tune(self, support: Support, identity: Tensor) -> Tensor:
         projection = identity.clone().requires_grad_()
@@ -109,14 +92,12 @@ class ProLIP(Head):
             logits = logits.scatter(1, labels[:, None], own)
         return self.scale * logits, labels
 
-    def logits(self, features: Float[Tensor, "n d"]) -> Float[Tensor, "n c"]:
-        """Scaled cosines. Raises `UsageError` before `fit`, `DataError` for another width."""
-        self.check_fitted()
+    def score(self, x: Float[Tensor, "n d"]) -> Float[Tensor, "n c"]:
+        """Scaled cosines."""
         width = len(self.projection_)
-        if features.shape[1] != width:
-            raise DataError(f"Expected features of width {width}, got width {features.shape[1]}.")
-        turned = normalize(features.float() @ self.projection_, dim=1)
-        return self.scale * turned @ self.weights_.T
+        if x.shape[1] != width:
+            raise DataError(f"Expected features of width {width}, got width {x.shape[1]}.")
+        return self.scale * normalize(x @ self.projection_, dim=1) @ self.weights_.T
 
 
 def _targets(support: Support, projection: Tensor) -> Tensor:

@@ -14,7 +14,7 @@ from clipfg.functional.similarity import unit_norm
 
 FOLDS = 5
 JUDGED = 4096
-"""Held-out images to choose by: more would decide the same, later."""
+"""Held-out images to choose by; more would only take longer to choose the same."""
 
 
 @dataclass(frozen=True)
@@ -35,16 +35,16 @@ class Support:
         text_weights: Tensor | None,
         needs_texts: bool = False,
     ) -> Self:
-        """Check what `fit` was given. There are as many classes as texts, or as labels go up to.
+        """Check the arguments of `fit`. There are as many classes as texts, or as the labels say.
 
-        Raises `UsageError` where the head learns from something that is missing; `DataError` for
-        unequal lengths or widths, labels out of range and classes without an image.
+        Raises `UsageError` for missing features, labels or needed texts; `DataError` for unequal
+        lengths or widths, labels out of range and classes without an image.
         """
         if features is None or labels is None:
             raise UsageError(f"Expected labelled features for the {head} head, got none.")
         if needs_texts and text_weights is None:
             raise UsageError(
-                f"Expected text weights for the {head} head, got none; give class names, or take"
+                f"Expected text weights for the {head} head, got none; give class names, or use"
                 " a head that learns from images alone, such as gda."
             )
         if len(features) != len(labels) or not len(labels):
@@ -69,12 +69,19 @@ class Support:
         if empty:
             raise DataError(
                 f"Expected at least one image of each of {classes} classes, got none of class"
-                f" {empty[0]} ({len(empty)} such in all); add an image or leave the class out."
+                f" {empty[0]} ({len(empty)} classes have none); add images or exclude them."
             )
         return support
 
     def __len__(self) -> int:
         return len(self.labels)
+
+    @property
+    def texts_or_zeros(self) -> Float[Tensor, "c d"]:
+        """Class texts; without any, rows of zeros, which score every class 0."""
+        if self.texts is None:
+            return self.features.new_zeros(self.classes, self.features.shape[1])
+        return self.texts
 
     @cached_property
     def counts(self) -> Int[Tensor, " c"]:
@@ -88,35 +95,35 @@ class Support:
         return sums.index_add(0, self.labels, self.features) / self.counts[:, None]
 
     def rows(self, which: Tensor) -> "Support":
-        """The support that an index array or a mask picks, of the same classes and texts."""
+        """The part that an index array or a mask selects, with the same classes and texts."""
         return replace(self, features=self.features[which], labels=self.labels[which])
 
     def folds(self, seed: int, most: int = FOLDS) -> Int[Tensor, " n"]:
         """The fold that each image is held out in; -1 where it is the only one of its class.
 
-        Stratified: each class is spread over the folds as evenly as it goes. There are as many
+        Stratified: each class is spread over the folds as evenly as possible. There are as many
         folds as the largest class has images, and at most `most`.
         """
         return stratified_folds(self.labels, seed, most)
 
     def splits(self, seed: int, most: int = FOLDS) -> list[tuple["Support", Tensor]]:
-        """What to train on and the positions held out, fold by fold; none with one shot."""
+        """The training part and the positions held out, for each fold; none with one shot."""
         return [(self.without(held), held) for held in self.held(seed, most)]
 
     def held(self, seed: int, most: int = FOLDS) -> list[Int[Tensor, " h"]]:
-        """The positions held out, fold by fold; none with one shot."""
+        """The positions held out, for each fold; none with one shot."""
         folds = self.folds(seed, most)
         parts = [(folds == fold).nonzero().flatten() for fold in range(int(folds.max()) + 1)]
         return [held for held in parts if len(held)]
 
     def without(self, held: Int[Tensor, " h"]) -> "Support":
-        """The support less the images at some positions, of the same classes and texts."""
+        """The support less the images at some positions, with the same classes and texts."""
         left = torch.ones(len(self), dtype=torch.bool, device=self.labels.device)
         left[held] = False
         return self.rows(left)
 
     def judged(self, seed: int, most: int = JUDGED) -> Int[Tensor, " m"]:
-        """Positions, in order, of images that are held out in a fold; of many a seeded sample."""
+        """Ascending positions of images held out in a fold, at most `most`: a seeded sample."""
         held = (self.counts[self.labels] > 1).nonzero().flatten()
         generator = torch.Generator().manual_seed(seed)
         chosen = torch.randperm(len(held), generator=generator)[:most].sort().values
@@ -124,7 +131,7 @@ class Support:
 
 
 def about_as_good(hits: Bool[Tensor, "o m"]) -> Bool[Tensor, " o"]:
-    """Which options are right about as often as the best one on the same `m` images.
+    """Which options are about as accurate as the best one on the same `m` images.
 
     That is within one standard error, paired image by image: the rule of Breiman et al. 1984.
     """
@@ -134,5 +141,5 @@ def about_as_good(hits: Bool[Tensor, "o m"]) -> Bool[Tensor, " o"]:
 
 
 def accuracy(logits: Float[Tensor, "n c"], labels: Int[Tensor, " n"]) -> float:
-    """The share of rows whose best class is the labelled one."""
+    """Top-1 accuracy, from 0 to 1."""
     return float((logits.argmax(dim=1) == labels).double().mean())

@@ -1,4 +1,4 @@
-"""How much images count beside texts: by the likelihood of images that are held out."""
+"""How much images count beside texts: by the likelihood of held-out images."""
 
 import torch
 from jaxtyping import Float, Int
@@ -8,10 +8,10 @@ from torch.nn.functional import cross_entropy, softplus
 from clipfg.heads.support import FOLDS, Support
 
 ONE_SHOT = 1.5
-"""The factor on logits of deviation 1 with one shot, where nothing is held out to measure it on."""
+"""The factor on logits of deviation 1 with one shot, where no held-out image can measure it."""
 _PRIOR = 10.0
 _MOST = 1000.0
-"""The factor beside texts of factor 1 at which these have fallen silent."""
+"""The factor beside texts of factor 1 at which the texts no longer matter."""
 
 
 def share_of_images(
@@ -20,7 +20,7 @@ def share_of_images(
     """The factor on a head's logits beside cosines with texts, from 0 to 1,000.
 
     `logits` are those of held-out images at `rows`; where there are none, those of class means
-    `[c, c]`, which tell how far logits spread, each one's own left out.
+    `[c, c]`, whose spread is measured without each one's own.
     """
     tau, beta = factors(support, logits, rows)
     if not len(rows):
@@ -29,12 +29,12 @@ def share_of_images(
 
 
 def spread(logits: Float[Tensor, "m c"]) -> float:
-    """Their deviation within rows: the root of the mean variance."""
+    """The deviation of logits within rows: the root of the mean variance."""
     return float(logits.var(dim=1, correction=0).mean().sqrt().clamp_min(1e-6))
 
 
 def spread_of_others(logits: Float[Tensor, "c c"]) -> float:
-    """The `spread` of class means' logits, each one's own left out where two others are left."""
+    """The `spread` of class means' logits without each one's own, if two others remain."""
     classes = len(logits)
     if classes < 3:
         return spread(logits)
@@ -47,10 +47,10 @@ def factors(
 ) -> tuple[float, float]:
     """On cosines with texts and on `blend`, the logits of held-out images at `rows`.
 
-    They are those at which the images are likeliest, the second grown to what a head is worth
-    that has learnt from all images: a class mean of `k` errs by `1/k` of the spread within
-    classes, and log-odds shrink by `1 + 1/k`. With one shot nothing is held out: the first is
-    measured on the support itself, the second is `ONE_SHOT`. Without texts the first is 0.
+    They are those at which the images are likeliest, the second enlarged to suit a head that has
+    learnt from all images: a class mean of `k` images errs by `1/k` of the spread within classes,
+    and log-odds shrink by `1 + 1/k`. With one shot nothing is held out: the first is measured on
+    the support itself, the second is `ONE_SHOT`. Without texts the first is 0.
 
     Source: factors as in Platt 1999.
     """
@@ -68,10 +68,10 @@ def factors(
 
 
 def _likeliest(parts: list[Tensor], labels: Tensor) -> list[float]:
-    """Factors, not below 0, at which the sum of the parts' logits makes the labels likeliest.
+    """Non-negative factors at which the sum of the parts' logits makes the labels likeliest.
 
     A normal prior of deviation `_PRIOR` on the factors of parts of deviation 1 keeps them finite
-    where a handful of images is told apart without a fault.
+    where a handful of images is classified without a mistake.
     """
     spreads = [float(part.std(correction=0).clamp_min(1e-6)) for part in parts]
     raw = torch.zeros(len(parts), device=labels.device, requires_grad=True)

@@ -1,32 +1,35 @@
-"""Tip-Adapter: texts, and a cache of the support's images that speak for their classes."""
+"""Tip-Adapter: texts, and a cache of the support's images that vote for their classes."""
 
-from typing import ClassVar, Self
+from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor
 
 from clipfg.functional.similarity import cosine_logits
-from clipfg.heads.base import Head
+from clipfg.heads.few_shot import FewShotHead
 from clipfg.heads.support import Support, accuracy
 
 BETAS = (5.5, 1.0, 2.0, 10.0, 20.0, 40.0, 80.0)
 ALPHAS = (1.0, 0.0, 0.3, 3.0, 10.0, 30.0, 100.0)
 _JUDGED = 4096
-"""Images that are left out in turn to choose by; more would decide the same, later."""
+"""Images left out in turn to choose by; more would only take longer to choose the same."""
 
 
-class TipAdapter(Head):
+@dataclass(eq=False)
+class TipAdapter(FewShotHead):
     """`logits = scale * cos(x, text) + alpha * sum_i exp(-beta (1 - cos(x, x_i))) onehot(y_i)`.
 
-    Without texts the second term stands alone. At alpha 0 it is zero-shot; without texts and the
-    larger beta, the more the nearest image decides.
+    Without texts only the second term remains. At alpha 0 it is zero-shot; without texts, the
+    larger beta is, the more the nearest image decides.
 
     Parameters
     ----------
     alpha, beta
-        None chooses them by leaving each image of the support out in turn. With one shot, where
-        nothing is left to answer with, they are 1 and 5.5, the paper's; alpha is 1 without texts.
+        None chooses them by leaving out each image of the support in turn. With one shot no other
+        image of the class is left, and they are 1 and 5.5 as in the paper; alpha is 1 without
+        texts.
     scale
         The factor on cosines with texts.
 
@@ -43,41 +46,19 @@ class TipAdapter(Head):
     """
 
     name: ClassVar[str] = "tip-adapter"
-    keys_: Tensor
-    labels_: Tensor
-    texts_: Tensor
-    alpha_: float
-    beta_: float
 
-    def __init__(
-        self, alpha: float | None = None, beta: float | None = None, scale: float = 100.0
-    ) -> None:
-        self.alpha = alpha
-        self.beta = beta
-        self.scale = scale
+    alpha: float | None = None
+    beta: float | None = None
+    scale: float = 100.0
 
-    def fit(
-        self,
-        features: Float[Tensor, "n d"] | None = None,
-        labels: Int[Tensor, " n"] | None = None,
-        text_weights: Float[Tensor, "c d"] | None = None,
-    ) -> Self:
-        """Keep the support and choose alpha and beta. Raises as `Support.of` does."""
-        self._keep(Support.of(self.name, features, labels, text_weights))
-        return self
-
-    def _keep(self, support: Support) -> None:
+    def learn(self, support: Support) -> None:
+        """Keep the support and choose alpha and beta."""
         self.alpha_, self.beta_ = choose_strengths(support, self.alpha, self.beta, self.scale)
         self.keys_, self.labels_ = support.features, support.labels
-        texts = support.texts
-        if texts is None:
-            texts = support.features.new_zeros(support.classes, support.features.shape[1])
-        self.texts_ = texts
+        self.texts_ = support.texts_or_zeros
 
-    def logits(self, features: Float[Tensor, "n d"]) -> Float[Tensor, "n c"]:
-        """Texts and cache. Raises `UsageError` before `fit`, `DataError` for another width."""
-        self.check_fitted()
-        x = features.float()
+    def score(self, x: Float[Tensor, "n d"]) -> Float[Tensor, "n c"]:
+        """Texts and cache."""
         texts = cosine_logits(x, self.texts_, self.scale)
         return texts + self.alpha_ * cache(x @ self.keys_.T, self.labels_, self.beta_, texts)
 
@@ -87,23 +68,23 @@ def cache(
 ) -> Tensor:
     """`sum_i r_i exp(-beta (1 - cos_i)) onehot(y_i)`, in the shape of the logits `like`.
 
-    `strengths` are `r`, 1 where there are none.
+    `strengths` are `r`, all 1 by default.
     """
     near = torch.exp(-beta * (1 - similar))
     near = near if strengths is None else near * strengths
     return torch.zeros_like(like).index_add(1, labels, near)
 
 
-def leave_out(similar: Tensor, rows: Tensor, counts: Tensor, labels: Tensor) -> Tensor:
+def leave_out(similar: Tensor, rows: Tensor, support: Support) -> Tensor:
     """Similarities in which no image is its own neighbour, unless its class has no other."""
-    alone = counts[labels[rows]] == 1
+    alone = support.counts[support.labels[rows]] == 1
     own = torch.arange(len(rows), device=rows.device)
     similar = similar.clone()
     similar[own, rows] = torch.where(alone, similar[own, rows], -torch.inf)
     return similar
 
 
-def judged(support: Support) -> Tensor:
+def left_out_rows(support: Support) -> Tensor:
     """Positions of images whose class has another, evenly thinned out to `_JUDGED`."""
     rows = (support.counts[support.labels] > 1).nonzero().flatten()
     return rows[:: -(-len(rows) // _JUDGED)] if len(rows) else rows
@@ -117,22 +98,20 @@ def choose_strengths(
     strengths: Tensor | None = None,
     keys: Tensor | None = None,
 ) -> tuple[float, float]:
-    """The alpha and beta that name most left-out images rightly; what is given is kept.
+    """The alpha and beta that classify most left-out images correctly; given ones are kept.
 
     `strengths` weigh the keys, which are the support's features unless others are given.
     """
     betas = BETAS if beta is None else (beta,)
     alphas = (1.0,) if support.texts is None else ALPHAS
     alphas = alphas if alpha is None else (alpha,)
-    rows = judged(support)
+    rows = left_out_rows(support)
     if not len(rows) or len(betas) * len(alphas) == 1:
         return alphas[0], betas[0]
     x, labels = support.features[rows], support.labels[rows]
     keys = support.features if keys is None else keys
-    similar = leave_out(keys[rows] @ keys.T, rows, support.counts, support.labels)
-    texts = x.new_zeros(len(rows), support.classes)
-    if support.texts is not None:
-        texts = scale * x @ support.texts.T
+    similar = leave_out(keys[rows] @ keys.T, rows, support)
+    texts = scale * x @ support.texts_or_zeros.T
     right: dict[tuple[float, float], float] = {}
     for one_beta in betas:
         sums = cache(similar, support.labels, one_beta, texts, strengths)

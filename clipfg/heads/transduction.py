@@ -25,9 +25,16 @@ class Transduction(Protocol):
 
 
 TRANSDUCTIONS: Registry[Transduction] = Registry("transductive method", "clipfg.transductions")
-TRANSDUCTIONS.register("transclip", "clipfg.heads.transclip:transclip")
-TRANSDUCTIONS.register("label-propagation", "clipfg.heads.label_propagation:label_propagation")
-TRANSDUCTIONS.register("tda", "clipfg.heads.tda:tda")
+for name, target, summary in (
+    (
+        "label-propagation",
+        "label_propagation:label_propagation",
+        "Similar images get similar answers; the safest choice",
+    ),
+    ("transclip", "transclip:transclip", "Gains most where texts are good, hurts where not"),
+    ("tda", "tda:tda", "For images that arrive one by one; small effect"),
+):
+    TRANSDUCTIONS.register(name, f"clipfg.heads.{target}", summary)
 
 
 def check_pool(features: Tensor, logits: Tensor) -> None:

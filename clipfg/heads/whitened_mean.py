@@ -1,6 +1,7 @@
-"""Whitened mean: the nearest class mean by cosine, where directions count by what they tell."""
+"""Whitened mean: the nearest class mean by cosine, on directions weighted by what they tell."""
 
-from typing import ClassVar, Self
+from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from jaxtyping import Float, Int
@@ -9,28 +10,29 @@ from torch.nn.functional import normalize
 
 from clipfg.functional.covariance import Spectrum
 from clipfg.functional.similarity import cosine_logits
-from clipfg.heads.base import Head
+from clipfg.heads.few_shot import FewShotHead
 from clipfg.heads.support import Support
 from clipfg.heads.text_weighting import share_of_images
-from clipfg.heads.within_class import SHRINKAGES, choose, held_out_logits, spectrum_of
+from clipfg.heads.within_class import SHRINKAGES, SharedCovariance
 
 ONE_SHOT = 1.0
-"""With one image a class nothing tells spread within classes from spread between them."""
+"""With one image per class, spread within classes cannot be told from spread between them."""
 
 _EVEN = 0.5
-"""How far spread between classes is taken to be even, as class means are few."""
+"""How far the spread between classes is assumed to be even, as there are few class means."""
 
 
-class WhitenedMean(Head):
+@dataclass(eq=False)
+class WhitenedMean(FewShotHead):
     """`logits = scale * (cos(x, text) + alpha cos(P (x - m), P (mu_k - m)))`; texts where given.
 
     `P = diag(g) U^T S^(-1/2) C^-1`, with `mu_k` class means and `m` the mean of the support: each
     channel over its scale (`channel_scales`), and whitened by the shrunk covariance `S` within
     classes. In what results, `U` and `b` are the eigenvectors and eigenvalues of the covariance
-    between classes, over the variance within. With `n` images a class,
-    `g^2 = n b / (1 + (n + 1) b)`: as much as products of an image and a class mean count in the
-    predictive density of the two-covariance model (probabilistic LDA). Unlike there, and in `gda`,
-    lengths are left out of account: a mean of few images is longer in noisy directions, which
+    between classes, over the variance within. With `n` images per class,
+    `g^2 = n b / (1 + (n + 1) b)`: the weight of a direction in products of an image and a class
+    mean in the predictive density of the two-covariance model (probabilistic LDA). Unlike there,
+    and in `gda`, lengths do not count: a mean of few images is longer in noisy directions, which
     distances punish and angles forgive. With one shot `P = C^-1`.
 
     Parameters
@@ -54,69 +56,45 @@ class WhitenedMean(Head):
     """
 
     name: ClassVar[str] = "whitened-mean"
-    centre_: Tensor
-    projection_: Tensor
-    weights_: Tensor
-    texts_: Tensor
-    shrinkage_: float
-    alpha_: float
 
-    def __init__(
-        self,
-        shrinkage: float | None = None,
-        alpha: float | None = None,
-        scale: float = 100.0,
-        seed: int = 0,
-    ) -> None:
-        self.shrinkage = shrinkage
-        self.alpha = alpha
-        self.scale = scale
-        self.seed = seed
+    shrinkage: float | None = None
+    alpha: float | None = None
+    scale: float = 100.0
+    seed: int = 0
 
-    def fit(
-        self,
-        features: Float[Tensor, "n d"] | None = None,
-        labels: Int[Tensor, " n"] | None = None,
-        text_weights: Float[Tensor, "c d"] | None = None,
-    ) -> Self:
-        """Estimate the covariance and project the means. Raises as `Support.of` does."""
-        support = Support.of(self.name, features, labels, text_weights)
-        few = int(support.counts.max()) < 2
-        shrinkages = (ONE_SHOT,) if few else SHRINKAGES
-        shrinkages = shrinkages if self.shrinkage is None else (self.shrinkage,)
-        spectrum = spectrum_of(support, evened=True)
-        self.shrinkage_ = choose(support, spectrum, _cosines, shrinkages, self.seed)
-        self.projection_ = _projection(support, spectrum, self.shrinkage_).float()
+    def learn(self, support: Support) -> None:
+        """Estimate the covariance, project the means, weigh the images against the texts."""
+        covariance = self._covariance(support)
+        shrinkages = (ONE_SHOT,) if int(support.counts.max()) < 2 else SHRINKAGES
+        self.shrinkage_ = covariance.choose(
+            shrinkages if self.shrinkage is None else (self.shrinkage,)
+        )
+        self.projection_ = _projection(support, covariance.spectrum, self.shrinkage_).float()
         self.centre_ = support.features.mean(dim=0)
         self.weights_ = normalize((support.means - self.centre_) @ self.projection_, dim=1)
-        texts = support.texts
-        self.texts_ = torch.zeros_like(self.weights_) if texts is None else texts
+        self.texts_ = support.texts_or_zeros
         self.alpha_ = 1.0 if self.alpha is None else self.alpha
-        if self.alpha is None and texts is not None:
-            rows = support.judged(self.seed)
-            if len(rows):
-                cosines = held_out_logits(
-                    support, spectrum, _cosines, self.shrinkage_, rows, self.seed
-                )
-            else:
-                cosines = self.weights_ @ self.weights_.T
+        if self.alpha is None and support.texts is not None:
+            rows = covariance.rows
+            cosines = (
+                covariance.held_out(self.shrinkage_, rows)
+                if len(rows)
+                else self.weights_ @ self.weights_.T
+            )
             self.alpha_ = share_of_images(support, cosines, rows)
-        return self
+
+    def _covariance(self, support: Support) -> SharedCovariance:
+        return SharedCovariance(support, _cosines, self.seed, evened=True)
 
     def held_out(self, support: Support, rows: Int[Tensor, " m"]) -> Float[Tensor, "m c"]:
-        """Logits of images of the support as if they were not in it, at the shrinkage chosen.
+        """Logits of images of the support as if they were not in it, at the shrinkage in use.
 
-        `g` is left out, which the class means of all folds decide.
+        They leave out `g`, which the class means of all folds decide.
         """
-        whole = spectrum_of(support, evened=True)
-        return self.scale * held_out_logits(
-            support, whole, _cosines, self.shrinkage_, rows, self.seed
-        )
+        return self.scale * self._covariance(support).held_out(self.shrinkage_, rows)
 
-    def logits(self, features: Float[Tensor, "n d"]) -> Float[Tensor, "n c"]:
-        """Scaled cosines. Raises `UsageError` before `fit`, `DataError` for another width."""
-        self.check_fitted()
-        x = features.float()
+    def score(self, x: Float[Tensor, "n d"]) -> Float[Tensor, "n c"]:
+        """Scaled cosines."""
         texts = cosine_logits(x, self.texts_)
         turned = normalize((x - self.centre_) @ self.projection_, dim=1)
         return self.scale * (texts + self.alpha_ * turned @ self.weights_.T)

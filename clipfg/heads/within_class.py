@@ -1,9 +1,11 @@
-"""The covariance that all classes share, and how its shrinkage is judged with few images."""
+"""The covariance that all classes share, and how its shrinkage is chosen with few images."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from clipfg.functional.covariance import (
@@ -17,14 +19,14 @@ from clipfg.functional.covariance import (
 from clipfg.heads.support import Support, about_as_good
 
 SHRINKAGES = (0.5, 0.3, 0.7, 0.2, 0.1, 0.05, 0.9, 0.02)
-"""Those tried."""
+"""The candidates."""
 ONE_SHOT = 0.95
-"""With one image a class, spread within classes is unknown: the whole support's stands in for
-it, which is mostly spread between classes, and is therefore trusted little."""
+"""With one image per class the spread within classes is unknown. The whole support's stands in for
+it, which is mostly spread between classes and therefore trusted little."""
 _GROUPS = (20, 5)
-"""Of classes set aside in turn. With few images many groups, or the covariance that is judged
-would come from markedly fewer than the one used; with more than `_PLENTY` a channel it is the same,
-and few are quicker."""
+"""Groups of classes that are set aside in turn. Few images need many groups, or the covariance that
+is judged would come from markedly fewer images than the one used; with more than `_PLENTY` images
+per channel it hardly changes, and few groups are faster."""
 _PLENTY = 8
 
 Score = Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]
@@ -35,110 +37,109 @@ Root = Callable[[Tensor], Tensor]
 """A map after which plain products are those under an inverse covariance."""
 
 
-def spectrum_of(support: Support, evened: bool = False) -> Spectrum:
-    """Of the covariance within classes, or of the whole where no class has two images.
+@dataclass(frozen=True)
+class SharedCovariance:
+    """The covariance within classes of a support set, and scores under it on held-out images.
 
-    Evened, it is that of channels divided by their `channel_scales` in the support. The division
-    is part of the vectors, which turn features as they are and are not of length 1 then.
+    Parameters
+    ----------
+    score
+        Logits from products under the inverse covariance.
+    seed
+        Random seed of the folds.
+    evened
+        Whether channels are first divided by their `channel_scales` in the support.
     """
-    x, means = support.features, support.means
-    scale = channel_scales(x) if evened else x.new_ones(x.shape[1])
-    single = int(support.counts.max()) < 2
-    x, means = x / scale, means / scale
-    own = total_spectrum(x) if single else within_spectrum(x, support.labels, means)
-    return own._replace(vectors=own.vectors / scale[:, None])
 
+    support: Support
+    score: Score
+    seed: int
+    evened: bool = False
 
-def choose(
-    support: Support,
-    whole: Spectrum,
-    score: Score,
-    shrinkages: Sequence[float],
-    seed: int,
-) -> float:
-    """The mean of the shrinkages that name about as many held-out images rightly as the best.
+    @cached_property
+    def spectrum(self) -> Spectrum:
+        """Of the covariance within classes, or of the whole where no class has two images.
 
-    Of several that differ by a few images the best is best by luck. `whole` is
-    `spectrum_of(support)`. With one shot or one class nothing can be held out: `ONE_SHOT` (or the
-    only value).
-    """
-    rows = support.judged(seed)
-    if len(shrinkages) == 1:
-        return shrinkages[0]
-    if not len(rows) or support.classes < 2:
-        return ONE_SHOT
-    hits = torch.zeros(len(shrinkages), len(rows), dtype=torch.bool, device=rows.device)
-    for covariance, parts in _by_group(support, whole, rows, seed):
-        for i, shrinkage in enumerate(shrinkages):
+        Evened, the division is part of the vectors: they turn features as they are, and are not of
+        length 1.
+        """
+        x, means = self.support.features, self.support.means
+        scale = channel_scales(x) if self.evened else x.new_ones(x.shape[1])
+        single = int(self.support.counts.max()) < 2
+        x, means = x / scale, means / scale
+        own = total_spectrum(x) if single else within_spectrum(x, self.support.labels, means)
+        return own._replace(vectors=own.vectors / scale[:, None])
+
+    @cached_property
+    def rows(self) -> Int[Tensor, " m"]:
+        """Positions of the held-out images to judge by; none with one shot."""
+        return self.support.judged(self.seed)
+
+    def choose(self, shrinkages: Sequence[float]) -> float:
+        """The mean of the shrinkages that classify held-out images about as well as the best.
+
+        Among shrinkages that differ by a few images, the best is best by luck. With one shot or
+        one class nothing can be held out: `ONE_SHOT`, or the only candidate.
+        """
+        if len(shrinkages) == 1:
+            return shrinkages[0]
+        if not len(self.rows) or self.support.classes < 2:
+            return ONE_SHOT
+        hits = torch.zeros(
+            len(shrinkages), len(self.rows), dtype=torch.bool, device=self.rows.device
+        )
+        for covariance, parts in self._by_group(self.rows):
+            for i, shrinkage in enumerate(shrinkages):
+                root = covariance.inverse_root(shrinkage)
+                for part in parts:
+                    labels = self.support.labels[self.rows[part.places]]
+                    hits[i, part.places] = part.logits(self.score, root).argmax(dim=1) == labels
+        good = about_as_good(hits).cpu()
+        return float(torch.tensor(shrinkages, dtype=torch.float64)[good].mean())
+
+    def held_out(self, shrinkage: float, rows: Int[Tensor, " m"]) -> Float[Tensor, "m c"]:
+        """Logits of the support's images at `rows`, as `choose` judges them.
+
+        Class means come from the other folds of all classes. The covariance comes from all images
+        of *other classes* (groups of classes are set aside in turn): two shots leave one to train
+        on, from which no class could estimate its spread.
+        """
+        found = self.support.features.new_zeros(len(rows), self.support.classes)
+        for covariance, parts in self._by_group(rows):
             root = covariance.inverse_root(shrinkage)
             for part in parts:
-                labels = support.labels[rows[part.places]]
-                hits[i, part.places] = part.logits(score, root).argmax(dim=1) == labels
-    good = about_as_good(hits).cpu()
-    return float(torch.tensor(shrinkages, dtype=torch.float64)[good].mean())
+                found[part.places] = part.logits(self.score, root)
+        return found
 
-
-def held_out_logits(
-    support: Support, whole: Spectrum, score: Score, shrinkage: float, rows: Tensor, seed: int
-) -> Tensor:
-    """Logits `[m, c]` of the support's images at `rows`, as `choose` judges them.
-
-    Class means come from the other folds of all classes. The covariance comes from all images of
-    *other classes* (a group of classes is set aside in turn): two shots leave one to train on, of
-    which no class could tell its spread.
-    """
-    found = support.features.new_zeros(len(rows), support.classes)
-    for covariance, parts in _by_group(support, whole, rows, seed):
-        root = covariance.inverse_root(shrinkage)
-        for part in parts:
-            found[part.places] = part.logits(score, root)
-    return found
-
-
-def _by_group(
-    support: Support, whole: Spectrum, rows: Tensor, seed: int
-) -> Iterator[tuple["_Covariance", list["_Part"]]]:
-    """The covariance without each group of classes, and the group's images, fold by fold."""
-    folds = support.folds(seed)
-    turned = support.features @ whole.vectors.to(support.features.dtype)
-    basis = Support(turned, support.labels, support.classes)
-    trains = [_Train.of(basis.rows(folds != fold)) for fold in range(int(folds.max()) + 1)]
-    count = _GROUPS[len(support) > _PLENTY * turned.shape[1]]
-    groups = support.labels % count
-    for group in range(min(count, support.classes)):
-        own = (groups[rows] == group).nonzero().flatten()
-        if not len(own):
-            continue
-        covariance = _Covariance.without(basis, whole, groups == group)
-        parts = []
-        for fold, train in enumerate(trains):
-            places = own[folds[rows[own]] == fold]
-            given = (turned[rows[places]], train.means)
-            x, means = (covariance.turn(each - train.centre) for each in given)
-            parts.append(_Part(places, x, means, train.log_shares))
-        yield covariance, parts
-
-
-@dataclass(frozen=True)
-class _Train:
-    """What the other folds say: class means `[c, d]`, their common mean, the classes' shares."""
-
-    means: Tensor
-    centre: Tensor
-    log_shares: Tensor
-
-    @classmethod
-    def of(cls, part: Support) -> "_Train":
-        shares = (part.counts / len(part)).log()
-        return cls(part.means, part.features.mean(dim=0), shares)
+    def _by_group(self, rows: Tensor) -> Iterator[tuple["_Covariance", list["_Part"]]]:
+        """The covariance without each group of classes, and the group's images, fold by fold."""
+        support, folds = self.support, self.support.folds(self.seed)
+        turned = support.features @ self.spectrum.vectors.to(support.features.dtype)
+        basis = Support(turned, support.labels, support.classes)
+        trains = [basis.rows(folds != fold) for fold in range(int(folds.max()) + 1)]
+        centres = [train.features.mean(dim=0) for train in trains]
+        count = _GROUPS[len(support) > _PLENTY * turned.shape[1]]
+        groups = support.labels % count
+        for group in range(min(count, support.classes)):
+            own = (groups[rows] == group).nonzero().flatten()
+            if not len(own):
+                continue
+            covariance = _Covariance.without(basis, self.spectrum, groups == group)
+            parts = []
+            for fold, (train, centre) in enumerate(zip(trains, centres, strict=True)):
+                places = own[folds[rows[own]] == fold]
+                x = covariance.turn(turned[rows[places]] - centre)
+                means = covariance.turn(train.means - centre)
+                parts.append(_Part(places, x, means, (train.counts / len(train)).log()))
+            yield covariance, parts
 
 
 @dataclass(frozen=True)
 class _Part:
     """Held-out images of a group in one fold, and the class means of the other folds.
 
-    `places` are those of the images among the rows that are judged. Both are less the common mean
-    and turned as the group's covariance needs them.
+    `places` are positions among the rows that are judged. Images and means are relative to the
+    common mean, and turned as the group's covariance needs them.
     """
 
     places: Tensor
@@ -156,7 +157,7 @@ class _Part:
 class _Covariance:
     """`diag(values) - R^T R / count`, after rows are turned by `vectors` where there are any.
 
-    Leaving few images out takes their residuals `R` `[r, d]` away from a covariance whose
+    Leaving few images out subtracts their residuals `R` `[r, d]` from a covariance whose
     eigenvectors are known, and costs no decomposition of its own.
     """
 

@@ -1,5 +1,6 @@
-"""Zero-shot: the class weights are the texts' and nothing is learnt."""
+"""Zero-shot: the class weights are those of the texts, and nothing is learnt."""
 
+from dataclasses import dataclass
 from typing import ClassVar, Self
 
 from jaxtyping import Float, Int
@@ -10,6 +11,7 @@ from clipfg.functional.similarity import cosine_logits, unit_norm
 from clipfg.heads.base import Head
 
 
+@dataclass(eq=False)
 class ZeroShot(Head):
     """`logits = scale * cos(feature, text weight) + bias`.
 
@@ -18,37 +20,35 @@ class ZeroShot(Head):
     scale
         The encoder's trained factor on cosines (CLIP: about 100).
     bias
-        What the encoder adds to them; 0 except for sigmoid models.
+        The encoder's trained shift of logits; 0 except for sigmoid models.
     normalise
-        Whether text weights are scaled to unit norm. Without, a weight that is a plain mean of
+        Whether text weights are scaled to unit norm. If not, a weight that is a plain mean of
         unit-norm text features gives the mean of the cosines with each of them.
 
     Attributes
     ----------
     weights_
-        Class weights `[c, d]`, float32, of unit norm where `normalise` says so.
+        Class weights `[c, d]`, float32, of unit norm if `normalise`.
 
     Source: Radford et al. 2021, arXiv:2103.00020.
     """
 
     name: ClassVar[str] = "zero-shot"
     needs_texts: ClassVar[bool] = True
-    weights_: Tensor
 
-    def __init__(self, scale: float = 100.0, bias: float = 0.0, normalise: bool = True) -> None:
-        self.scale = scale
-        self.bias = bias
-        self.normalise = normalise
+    scale: float = 100.0
+    bias: float = 0.0
+    normalise: bool = True
 
     def fit(
         self,
-        features: Float[Tensor, "n d"] | None = None,  # noqa: ARG002 - learns from no image
+        features: Float[Tensor, "n d"] | None = None,  # noqa: ARG002 - images are not needed
         labels: Int[Tensor, " n"] | None = None,  # noqa: ARG002
         text_weights: Float[Tensor, "c d"] | None = None,
     ) -> Self:
         """Keep the text weights. Raises `UsageError` when there are none."""
         if text_weights is None:
-            raise UsageError("Expected text weights for a zero-shot head, got none.")
+            raise UsageError("Expected text weights for the zero-shot head, got none.")
         self.weights_ = unit_norm(text_weights) if self.normalise else text_weights.float()
         return self
 

@@ -38,12 +38,26 @@ class EnsemblePart:
 
 
 ENSEMBLES: Registry[EnsemblePart] = Registry("prompt ensemble", "clipfg.ensembles")
-ENSEMBLES.register("mean", "clipfg.prompting.ensembling:MEAN")
-ENSEMBLES.register("score-mean", "clipfg.prompting.score_mean:PART")
-ENSEMBLES.register("sentences", "clipfg.prompting.sentences:PART")
-ENSEMBLES.register("product", "clipfg.prompting.product:PART")
-ENSEMBLES.register("waffle", "clipfg.prompting.waffle:PART")
-ENSEMBLES.register("weighted", "clipfg.prompting.weighted:PART")
+ENSEMBLES.register(
+    "mean", "clipfg.prompting.ensembling:MEAN", "The mean of each class's texts; the default"
+)
+ENSEMBLES.register(
+    "score-mean", "clipfg.prompting.score_mean:PART", "The mean score of each class's texts"
+)
+ENSEMBLES.register(
+    "sentences",
+    "clipfg.prompting.sentences:PART",
+    "Descriptions alone, without the bare templates",
+)
+ENSEMBLES.register(
+    "product", "clipfg.prompting.product:PART", "Every template with every description"
+)
+ENSEMBLES.register(
+    "waffle", "clipfg.prompting.waffle:PART", "Random words and letters as descriptions; a control"
+)
+ENSEMBLES.register(
+    "weighted", "clipfg.prompting.weighted:PART", "Templates weighted by unlabelled images"
+)
 
 MEAN = EnsemblePart()
 

@@ -106,7 +106,7 @@ def _within(
     """Only some of the classes. Raises `UsageError` for guarantees, which hold among all."""
     names = classes.below(wanted)
     if head is not None:
-        head = ClassSubset(tuple(classes.index(name) for name in names)).around(head)
+        head = ClassSubset(head, tuple(classes.index(name) for name in names))
     narrowed = classes.only(names)
     if answers is None:
         return head, narrowed, None

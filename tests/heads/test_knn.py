@@ -89,7 +89,7 @@ def test_one_shot_beside_texts_lets_texts_overrule_a_vote(one_shot) -> None:
 
 
 def test_arguments_are_checked(problem) -> None:
-    with pytest.raises(UsageError, match="k from 1"):
+    with pytest.raises(UsageError, match="k of at least 1"):
         KNN(k=0).fit(problem.x, problem.labels)
     with pytest.raises(UsageError, match="alpha from 0 to 1"):
         KNN(alpha=1.5).fit(problem.x, problem.labels)

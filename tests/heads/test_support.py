@@ -20,7 +20,7 @@ def test_classes_come_from_texts_or_from_labels() -> None:
     ("features", "given", "texts", "message"),
     [
         (X, labels(0, 0, 2, 2, 2, 2), None, "none of class 1"),
-        (X[:4], labels(0, 1, 2, 3), torch.eye(6), r"none of class 4 \(2 such"),
+        (X[:4], labels(0, 1, 2, 3), torch.eye(6), r"none of class 4 \(2 classes"),
         (X, labels(0, 1, 2, 3), None, "6 features and 4 labels"),
         (X[:0], labels()[:0].long(), None, "at least one"),
         (X, labels(0, -1, 0, 0, 0, 0), None, "got -1 to 0"),

@@ -13,7 +13,7 @@ from clipfg.heads import within_class
 from clipfg.heads.gda import _logits
 from clipfg.heads.support import Support
 from clipfg.heads.whitened_mean import _cosines
-from clipfg.heads.within_class import SHRINKAGES, _Covariance, choose, spectrum_of
+from clipfg.heads.within_class import SHRINKAGES, SharedCovariance, _Covariance
 
 CLASSES, WIDTH = 24, 12
 
@@ -69,7 +69,7 @@ def test_the_choice_is_that_of_the_plain_loop(head, score, shots) -> None:
         right = plain_hits(support, head, groups)[:, support.judged(0).numpy()]
         lost = right[right.sum(axis=1).argmax()] - right
         good = lost.mean(axis=1) <= lost.std(axis=1) / lost.shape[1] ** 0.5
-        got = choose(support, spectrum_of(support), score, SHRINKAGES, 0)
+        got = SharedCovariance(support, score, 0).choose(SHRINKAGES)
         assert got == pytest.approx(np.array(SHRINKAGES)[good].mean())
 
 
@@ -77,7 +77,7 @@ def test_the_choice_is_that_of_the_plain_loop(head, score, shots) -> None:
 def test_what_is_left_out_is_the_covariance_without_it(aside) -> None:
     """Of one class by an update, of half the classes by a decomposition of its own."""
     support = make(6, 0)
-    whole = spectrum_of(support)
+    whole = SharedCovariance(support, _logits, 0).spectrum
     basis = Support(support.features @ whole.vectors.float(), support.labels, CLASSES)
     away = support.labels < aside
     covariance = _Covariance.without(basis, whole, away)
@@ -93,7 +93,7 @@ def test_what_is_left_out_is_the_covariance_without_it(aside) -> None:
 
 def test_evened_directions_turn_features_as_they_are() -> None:
     support = make(4, 0)
-    spectrum = spectrum_of(support, evened=True)
+    spectrum = SharedCovariance(support, _cosines, 0, evened=True).spectrum
     turned = (support.features.double() - support.means[support.labels]) @ spectrum.vectors
     scales = channel_scales(support.features)
     expected = covariance_without(support, CLASSES, CLASSES + 1) / np.outer(scales, scales)
@@ -104,8 +104,8 @@ def test_evened_directions_turn_features_as_they_are() -> None:
 
 def test_of_many_images_a_seeded_sample_decides(monkeypatch) -> None:
     support = make(10, 0)
-    everything = choose(support, spectrum_of(support), _cosines, SHRINKAGES, 0)
+    everything = SharedCovariance(support, _cosines, 0).choose(SHRINKAGES)
     monkeypatch.setattr(Support, "judged", partialmethod(Support.judged, most=100))
-    chosen = [choose(support, spectrum_of(support), _cosines, SHRINKAGES, 0) for _ in range(2)]
+    chosen = [SharedCovariance(support, _cosines, 0).choose(SHRINKAGES) for _ in range(2)]
     assert chosen[0] == chosen[1]
     assert abs(chosen[0] - everything) <= 0.4

@@ -1,0 +1,47 @@
+"""What heads that learn from labelled images share: their input is checked, and their state."""
+
+from abc import abstractmethod
+from typing import Self
+
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from clipfg.heads.base import Head
+from clipfg.heads.support import Support
+
+
+class FewShotHead(Head):
+    """A head that learns from a support set: a subclass writes `learn` and `score`.
+
+    Subclasses are dataclasses (`@dataclass(eq=False)`) whose fields are the parameters, so that
+    `__init__` keeps its arguments and does nothing else.
+    """
+
+    def fit(
+        self,
+        features: Float[Tensor, "n d"] | None = None,
+        labels: Int[Tensor, " n"] | None = None,
+        text_weights: Float[Tensor, "c d"] | None = None,
+    ) -> Self:
+        """Learn from labelled images and, where given, class texts.
+
+        Raises `UsageError` and `DataError` as `Support.of` does.
+        """
+        self.learn(Support.of(self.name, features, labels, text_weights, self.needs_texts))
+        return self
+
+    def logits(self, features: Float[Tensor, "n d"]) -> Float[Tensor, "n c"]:
+        """Scores of every class.
+
+        Raises `UsageError` before `fit`, `DataError` for features of another width.
+        """
+        self.check_fitted()
+        return self.score(features.float())
+
+    @abstractmethod
+    def learn(self, support: Support) -> None:
+        """Compute the fitted attributes, whose names end in `_`, from a checked support set."""
+
+    @abstractmethod
+    def score(self, x: Float[Tensor, "n d"]) -> Float[Tensor, "n c"]:
+        """Logits of unit-norm float32 rows; `cosine_logits` raises for rows of another width."""
