@@ -61,7 +61,7 @@ def pull(
             assert report is not None
             report(done >> 20, total >> 20)
 
-        path = pull_dataset(name, settings, lambda _: show if report else None)
+        path = pull_dataset(name, settings, show if report else None)
     typer.echo(path)
 
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from clipfg.data.readers.class_tables import taxonomy
+from clipfg.data.readers.class_tables import with_lineages
 from clipfg.errors import DataError, UsageError
 from clipfg.registry import closest
 from clipfg.types import ClassList
@@ -192,10 +192,8 @@ class _Gathered:
         if self.parents or not any(map(any, self.ranks.values())):
             return ClassList(tuple(self.names), self.parents, self.texts)
         used = [i for i in range(len(RANK_COLUMNS)) if any(r[i] for r in self.ranks.values())]
-        levels = tuple(RANK_COLUMNS[i] for i in used)
-        lineages = {name: [ranks[i] for i in used] for name, ranks in self.ranks.items()}
-        whole = levels if all(map(all, lineages.values())) else ()
-        return ClassList(tuple(self.names), taxonomy(lineages, levels), self.texts, whole)
+        lineages = [[self.ranks[name][i] for i in used] for name in self.names]
+        return with_lineages(self.names, lineages, [RANK_COLUMNS[i] for i in used], self.texts)
 
 
 def _parse_tree(text: str, suffix: str) -> Any:

@@ -121,11 +121,11 @@ def _walk(root: Path) -> tuple[list[_Found], int]:
         for entry in _entries(here):
             if entry.is_dir():
                 pending.append((*parts, entry.name))
-            elif _is_image(entry.name):
+            elif is_image(entry.name):
                 found.append(_Found((*parts, entry.name)))
             else:
                 others += 1
-        if parts and _is_image(parts[-1]) and before == (len(found), len(pending)):
+        if parts and is_image(parts[-1]) and before == (len(found), len(pending)):
             found.append(_Found(parts))  # an empty folder called x.jpg: listed, to be reported
     found.sort(key=lambda item: [natural(part) for part in item.parts])
     return found, others
@@ -141,7 +141,8 @@ def _entries(folder: str) -> Iterator[os.DirEntry[str]]:
         _log.warning("%s cannot be read: permission denied", shown(folder))
 
 
-def _is_image(name: str) -> bool:
+def is_image(name: str) -> bool:
+    """Whether a file counts as an image by its suffix."""
     return os.path.splitext(name)[1].lower() in SUFFIXES  # noqa: PTH122
 
 

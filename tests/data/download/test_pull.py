@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from clipfg.data.download import pull as pulling
 from clipfg.data.download.pull import pull
 from clipfg.data.loading import load_dataset
 from clipfg.data.sets.catalogue import DATASETS, DatasetCard, Download
@@ -136,12 +135,3 @@ def test_refusals(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage(1, 1, 1 << 30))
     with pytest.raises(DataError, match=r"Expected 1,\d\d\d MiB free"):
         pull(DATASETS.get("stanford-dogs"), tmp_path)
-
-
-def test_two_at_once(tmp_path: Path) -> None:
-    pytest.importorskip("fcntl")
-    with (
-        pulling._alone(tmp_path / ".dtd.partial"),
-        pytest.raises(DataError, match="Another run is filling"),
-    ):
-        pull(DATASETS.get("dtd"), tmp_path)

@@ -59,7 +59,8 @@ def test_folders_and_images(tmp_path: Path) -> None:
     touch(tmp_path, "b/1.JPEG", "b/notes.txt", "A/2.png", ".hidden/3.jpg", "4.jpg")
     assert subfolders(tmp_path) == ["A", "b"]
     assert subfolders(tmp_path / "none") == []
-    assert images(tmp_path / "b") == ["1.JPEG"]
+    assert images(tmp_path, "b") == ["b/1.JPEG"]
+    assert images(tmp_path, "none") == images(tmp_path, "4.jpg") == []
 
 
 def test_list_files(tmp_path: Path) -> None:

@@ -81,13 +81,13 @@ def test_pull(working_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     body = packed(lay_out_dtd(working_folder / "made"), "dtd")
     settings = Settings()
     with pytest.raises(MissingError, match="Agree to the terms"):
-        pull_dataset("nabirds", Settings(offline=True), lambda _: None)
+        pull_dataset("nabirds", Settings(offline=True))
     with pytest.raises(MissingError, match="offline"):
-        pull_dataset("dtd", Settings(offline=True), lambda _: None)
+        pull_dataset("dtd", Settings(offline=True))
     with pytest.raises(UsageError, match="Did you mean 'dtd'"):
-        pull_dataset("dttd", settings, lambda _: None)
+        pull_dataset("dttd", settings)
     with pytest.raises(UsageError, match="when it is first used"):
-        pull_dataset("hf:food101", settings, lambda _: None)
+        pull_dataset("hf:food101", settings)
     seen: list[tuple[int, int]] = []
     with serve(**{"dtd.tgz": body}) as publisher:
         digest = f"md5:{hashlib.md5(body).hexdigest()}"
@@ -95,11 +95,11 @@ def test_pull(working_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
             DATASETS.get("dtd"), downloads=(Download(f"{publisher.address}/dtd.tgz", digest),)
         )
         monkeypatch.setattr("clipfg.data.sets.dtd.CARD", card)
-        path = pull_dataset("dtd", settings, lambda _: lambda *at: seen.append(at))
+        path = pull_dataset("dtd", settings, lambda *at: seen.append(at))
     assert path == working_folder / "data/dtd"
     assert seen[-1] == (len(body), len(body))
     assert facts("dtd")["images here"] == "3 of 4"
-    assert pull_dataset("dtd", Settings(offline=True), lambda _: None) == path  # already there
+    assert pull_dataset("dtd", Settings(offline=True)) == path  # already there
 
 
 def test_the_page_lists_the_catalogue() -> None:
