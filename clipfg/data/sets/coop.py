@@ -8,8 +8,9 @@ labels and the class names are the file's, so that results compare with papers t
 import posixpath
 from pathlib import Path
 
+from clipfg.data.readers.list_files import in_order, read_json
 from clipfg.data.sets.catalogue import DATASETS, DatasetCard
-from clipfg.data.sets.layouts import Item, build, in_order, read_json
+from clipfg.data.sets.layouts import Item, build
 from clipfg.errors import DataError, MissingError, UsageError
 from clipfg.types import ClassList, Manifest
 

@@ -9,9 +9,10 @@ this project's table.
 from pathlib import Path
 
 from clipfg.data.readers import class_tables
+from clipfg.data.readers.list_files import read_pairs
 from clipfg.data.sets.catalogue import DatasetCard, Download
 from clipfg.data.sets.cub_lists import class_numbers, read_items
-from clipfg.data.sets.layouts import build, read_pairs
+from clipfg.data.sets.layouts import build
 from clipfg.types import Manifest
 
 

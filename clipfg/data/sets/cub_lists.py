@@ -6,7 +6,8 @@ image's id and a value per line; a class is a number.
 
 from pathlib import Path
 
-from clipfg.data.sets.layouts import Item, read_fields, read_pairs
+from clipfg.data.readers.list_files import read_fields, read_pairs
+from clipfg.data.sets.layouts import Item
 from clipfg.errors import DataError
 
 SPLITS = {"1": "train", "0": "test"}

@@ -8,8 +8,9 @@ with its errors corrected ("barbeton daisy", "lotus lotus").
 from pathlib import Path
 
 from clipfg.data.readers import class_tables
+from clipfg.data.readers.list_files import read_mat
 from clipfg.data.sets.catalogue import DatasetCard, Download
-from clipfg.data.sets.layouts import Item, build, read_mat
+from clipfg.data.sets.layouts import Item, build
 from clipfg.types import Manifest
 
 

@@ -8,8 +8,9 @@ clean.
 from pathlib import Path
 
 from clipfg.data.readers import class_tables
+from clipfg.data.readers.list_files import read_lines
 from clipfg.data.sets.catalogue import DatasetCard, Download
-from clipfg.data.sets.layouts import build, in_lists, read_lines
+from clipfg.data.sets.layouts import build, in_lists
 from clipfg.types import Manifest
 
 

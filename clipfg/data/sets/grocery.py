@@ -8,8 +8,9 @@ line: path, fine class, coarse class. The paper has no val; the repository added
 from pathlib import Path
 
 from clipfg.data.readers import class_tables
+from clipfg.data.readers.list_files import in_order, read_fields
 from clipfg.data.sets.catalogue import DatasetCard
-from clipfg.data.sets.layouts import Item, build, in_order, read_fields
+from clipfg.data.sets.layouts import Item, build
 from clipfg.types import Manifest
 
 

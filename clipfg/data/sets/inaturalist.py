@@ -9,8 +9,9 @@ categories that have no folder on disk. Classes are scientific names.
 from pathlib import Path
 
 from clipfg.data.readers import class_tables
+from clipfg.data.readers.list_files import read_json
 from clipfg.data.sets.catalogue import DatasetCard, Download
-from clipfg.data.sets.layouts import build_unlisted, in_folders, read_json, subfolders
+from clipfg.data.sets.layouts import build_unlisted, in_folders, subfolders
 from clipfg.errors import DataError
 from clipfg.types import ClassList, Manifest
 

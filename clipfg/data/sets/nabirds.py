@@ -8,9 +8,10 @@ are labelled with are the classes, in the order of their numbers; the others are
 from pathlib import Path
 
 from clipfg.data.readers import class_tables
+from clipfg.data.readers.list_files import read_fields
 from clipfg.data.sets.catalogue import DatasetCard
 from clipfg.data.sets.cub_lists import read_items
-from clipfg.data.sets.layouts import build, read_fields
+from clipfg.data.sets.layouts import build
 from clipfg.errors import DataError
 from clipfg.types import ClassList, Manifest
 

@@ -10,8 +10,9 @@ import re
 from pathlib import Path
 
 from clipfg.data.readers import class_tables
+from clipfg.data.readers.list_files import read_json
 from clipfg.data.sets.catalogue import DatasetCard
-from clipfg.data.sets.layouts import build_unlisted, in_folders, read_json
+from clipfg.data.sets.layouts import build_unlisted, in_folders
 from clipfg.errors import DataError
 from clipfg.types import Manifest
 

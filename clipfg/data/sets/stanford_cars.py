@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from clipfg.data.readers import class_tables
+from clipfg.data.readers.list_files import read_mat
 from clipfg.data.sets.catalogue import DatasetCard
-from clipfg.data.sets.layouts import Item, build, read_mat
+from clipfg.data.sets.layouts import Item, build
 from clipfg.errors import DataError
 from clipfg.types import Manifest
 

@@ -8,8 +8,9 @@ model that was trained there has seen them. The groups above the breeds are Word
 from pathlib import Path
 
 from clipfg.data.readers import class_tables
+from clipfg.data.readers.list_files import in_order, read_mat
 from clipfg.data.sets.catalogue import DatasetCard, Download
-from clipfg.data.sets.layouts import Item, build, in_order, read_mat
+from clipfg.data.sets.layouts import Item, build
 from clipfg.errors import DataError
 from clipfg.types import Manifest
 

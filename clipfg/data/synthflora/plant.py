@@ -1,4 +1,4 @@
-"""Where every part of a posed flower lies, as polygons: ground truth for boxes and for drawing.
+"""Where every part of a posed flower is, as polygons: ground truth for boxes and for drawing.
 
 Coordinates are fractions of the image's side, x to the right and y down.
 """
@@ -122,7 +122,7 @@ def _leaves(flower: Flower, stem: Points) -> tuple[Frame, ...]:
     length = pose.leaf_length * habit.leaf_length
     aspect = LEAF_ASPECT[flower.traits.leaf] * habit.leaf_width
     if flower.traits.leaf == "grassy":
-        length *= 1.25  # so slim a leaf is found only when it is long
+        length *= 1.25  # a leaf this slim is visible only when it is long
     frames = []
     for place, angle in zip(pose.leaf_heights, pose.leaf_angles, strict=True):
         row = abs(place) * (len(stem) - 1)

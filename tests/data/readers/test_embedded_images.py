@@ -106,7 +106,7 @@ def test_places_that_are_not_there(tmp_path: Path) -> None:
         with pytest.raises(ItemError, match="Expected") as caught:
             read(uri)
         assert "\n" not in str(caught.value)
-    with pytest.raises(ItemError, match="Expected a place"):
+    with pytest.raises(ItemError, match="Expected arrow:PATH"):
         signature("parquet:here")
 
 
