@@ -9,20 +9,10 @@ import pytest
 from clipfg.data.loading import load_dataset
 from clipfg.data.sets.catalogue import DATASETS, DatasetCard
 from clipfg.errors import ClipfgError, DataError, MissingError, UsageError
-from clipfg.prompting import load_prompts
 from clipfg.types import ClassList
 from tests.data.sets.test_cub200 import lay_out as lay_out_cub
 from tests.data.sets.test_flowers102 import lay_out as lay_out_flowers
 from tests.hostile import encode, scene
-
-
-@pytest.mark.parametrize("name", list(DATASETS))
-def test_cards(name: str) -> None:
-    card = DATASETS.get(name)
-    assert card.name == name
-    assert card.default_split in card.splits
-    assert card.images > 0
-    load_prompts(card.prompts)
 
 
 @pytest.mark.parametrize("name", ["flowers102", "cub200"])

@@ -16,7 +16,7 @@ from clipfg.data.loading import load_dataset
 from clipfg.data.sets import dtd
 from clipfg.data.sets.catalogue import Download
 from clipfg.errors import DataError, MissingError
-from tests.data.download.test_pull import packed
+from tests.data.layouts import packed
 from tests.data.serving import Publisher, serve
 from tests.data.sets.test_dtd import lay_out
 

@@ -14,19 +14,12 @@ from clipfg.data.download.pull import pull
 from clipfg.data.loading import load_dataset
 from clipfg.data.sets.catalogue import DATASETS, DatasetCard, Download
 from clipfg.errors import DataError, MissingError, UsageError
+from tests.data.layouts import packed
 from tests.data.serving import Publisher, serve
 from tests.data.sets.test_caltech101 import lay_out as lay_out_caltech
 from tests.data.sets.test_dtd import lay_out as lay_out_dtd
 from tests.data.sets.test_flowers102 import lay_out as lay_out_flowers
 from tests.data.sets.test_resisc45 import lay_out as lay_out_resisc
-
-
-def packed(folder: Path, name: str = ".", *, only: str = "") -> bytes:
-    """A folder, or one thing in it, as a gzipped tar with `name` on top."""
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
-        archive.add(folder / only, f"{name}/{only}" if only else name)
-    return buffer.getvalue()
 
 
 def served(card: DatasetCard, publisher: Publisher, **bodies: bytes) -> DatasetCard:

@@ -17,7 +17,7 @@ from clipfg.workflows.catalogue.datasets import (
     pull_dataset,
     short_path,
 )
-from tests.data.download.test_pull import packed
+from tests.data.layouts import packed
 from tests.data.serving import serve
 from tests.data.sets.test_dtd import lay_out as lay_out_dtd
 from tests.data.sets.test_flowers102 import lay_out as lay_out_flowers
