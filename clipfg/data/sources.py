@@ -92,13 +92,13 @@ def stat_file(path: str | bytes, largest: int | None = LARGEST) -> Signature:
     except (OSError, ValueError) as error:
         raise ItemError(_reason(path, error)) from None
     if stat.S_ISDIR(found.st_mode):
-        raise ItemError(f"Expected an image, got a folder: {shown(path)}")
+        raise ItemError(f"Expected an image at {shown(path)}, got a folder.")
     if not stat.S_ISREG(found.st_mode):
-        raise ItemError(f"Expected an image, got a device or pipe: {shown(path)}")
+        raise ItemError(f"Expected an image at {shown(path)}, got a device or pipe.")
     if largest is not None and found.st_size > largest:
         raise ItemError(
-            f"Expected an image of at most {largest >> 20} MiB,"
-            f" got {found.st_size >> 20} MiB: {shown(path)}"
+            f"Expected an image of at most {largest >> 20} MiB at {shown(path)}, got"
+            f" {found.st_size >> 20} MiB."
         )
     return found.st_size, found.st_mtime_ns
 
@@ -117,11 +117,11 @@ def _reason(path: str | bytes, error: OSError | ValueError) -> str:
     if isinstance(error, FileNotFoundError):
         link = os.path.islink(path)  # noqa: PTH114
         what = "the link there is broken" if link else "there is none"
-        return f"Expected a file, but {what}: {shown(path)}"
+        return f"Expected a file at {shown(path)}, but {what}."
     if isinstance(error, PermissionError):
-        return f"Expected a readable file, but permission is denied: {shown(path)}"
+        return f"Expected a readable file at {shown(path)}, but permission is denied."
     why = getattr(error, "strerror", None) or str(error)
-    return f"Expected a readable file, got {why!r}: {shown(path)}"
+    return f"Expected a readable file at {shown(path)}, got {why!r}."
 
 
 def shown(path: str | bytes) -> str:

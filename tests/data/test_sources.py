@@ -33,7 +33,7 @@ def test_a_name_that_is_not_unicode(tmp_path: Path) -> None:
     assert read(uri) == b"123"
     assert signature(uri)[0] == 3
     Path(os.fsdecode(path)).unlink()
-    with pytest.raises(ItemError, match=r"there is none: .*caf.xe9"):
+    with pytest.raises(ItemError, match=r"at .*caf.xe9 .*, but there is none"):
         read(uri)
 
 

@@ -60,9 +60,13 @@ def unpack(archive: Path, folder: Path) -> None:
         _unpack(members(archive), archive, folder)
     except (tarfile.TarError, zipfile.BadZipFile, zlib.error, LZMAError, EOFError) as error:
         why = str(error).rstrip(".") or type(error).__name__
-        raise DataError(f"Expected a whole archive, got a damaged one ({why}): {archive}") from None
+        raise DataError(
+            f"Expected a whole archive at {archive}, got a damaged one ({why})."
+        ) from None
     except (NotImplementedError, RuntimeError) as error:  # zipfile: unknown method, encrypted
-        raise DataError(f"Expected an archive that Python reads, got {error}: {archive}") from None
+        raise DataError(
+            f"Expected an archive that Python reads at {archive}, got {error}."
+        ) from None
     except OSError as error:
         # gzip raises it too, for a file that is not gzip
         raise DataError(f"Could not unpack {archive}: {error.strerror or error}.") from None
@@ -75,7 +79,7 @@ def _unpack(members: Iterator[_Member], archive: Path, folder: Path) -> None:
     for count, member in enumerate(members, 1):
         target = folder.joinpath(*_inside(member.name, archive))
         if count > MEMBERS:
-            raise DataError(f"Expected at most {MEMBERS:,} files, got more: {archive}")
+            raise DataError(f"Expected at most {MEMBERS:,} files in {archive}, got more.")
         if count % 1000 == 1:
             check_space(folder, 0, f"unpacking {archive.name}")
         if member.kind == "folder":
@@ -98,8 +102,7 @@ def _write(member: _Member, target: Path, left: int, archive: Path) -> int:
             left -= len(chunk)
             if left < 0:
                 raise DataError(
-                    f"Expected an archive that unpacks to at most {RATIO} times its size, got more:"
-                    f" {archive}"
+                    f"Expected {archive} to unpack to at most {RATIO} times its size, got more."
                 )
             file.write(chunk)
     return left

@@ -31,7 +31,7 @@ class _UnreachableError(Exception):
 def fetch(
     download: Download, folder: Path, *, progress: Progress | None = None, pause: float = 1.0
 ) -> Path:
-    """The file in `folder`, downloaded as far as it is not there yet.
+    """The file in `folder`; what is missing of it is downloaded.
 
     What has arrived is kept under a name ending in `.part`, and the next call resumes it by an HTTP
     range; from a server without ranges it starts over. `progress` is called with the bytes that

@@ -41,7 +41,7 @@ def read_class_list(path: Path | str) -> ClassList:
     - JSON or YAML: a list of names or of `{name, parent, text}`; a mapping from numbers to names
       or names to numbers; from names to sentences; or `{classes, parents, texts}`.
 
-    UTF-8 and UTF-16 are told apart; anything else is read as Windows Latin, with a warning in the
+    UTF-8 and UTF-16 are detected; anything else is read as Windows Latin, with a warning in the
     log. Raises `UsageError` when there is no such file, `DataError` when it holds no class list or
     a name is blank or occurs twice.
     """
@@ -73,7 +73,9 @@ def _read_text(path: Path) -> str:
         ) from None
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or error
-        raise DataError(f"Expected a readable file of class names, got {why!s}: {path}") from None
+        raise DataError(
+            f"Expected a readable file of class names at {path}, got {why!s}."
+        ) from None
     return unicodedata.normalize("NFC", _decode(data, path))
 
 

@@ -69,7 +69,7 @@ def taxonomy(lineages: Mapping[str, Sequence[str]], levels: Sequence[str]) -> di
     levels
         What the ancestors are, nearest first ("genus", "family").
 
-    Different nodes get different names: a family called like a class or like a nearer level is
+    Different nodes get different names: a family with the name of a class or of a nearer level is
     "A310 (family)", and one of two genera of one name is "Morus (Sulidae)".
     """
     paths = {

@@ -98,8 +98,8 @@ def _cell(path: str, table: Callable[[Signature], pa.Table], row: int, column: s
             values = table(stamp).column(column)
         cell: Any = values[row].as_py()
     except (pa.ArrowException, OSError, KeyError, IndexError) as error:
-        why = " ".join(str(error).split())
-        raise ItemError(f"Expected row {row} of {column!r} in {shown(path)}, got: {why}") from None
+        why = " ".join(str(error).split()).rstrip(".")
+        raise ItemError(f"Expected row {row} of {column!r} in {shown(path)}, got: {why}.") from None
     inside = isinstance(cell, dict)
     value, where = (cell.get("bytes"), cell.get("path")) if inside else (cell, None)
     if value is None and where:  # only a path was kept: relative to the table's folder

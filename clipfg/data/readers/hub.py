@@ -107,14 +107,14 @@ def _fetch(repo: str, offline: bool) -> Shards:
         found = datasets.load_dataset(path, config or None)
     except (OSError, datasets.exceptions.DatasetNotFoundError) as error:
         here = offline or datasets.config.HF_HUB_OFFLINE
-        hint = "it is not on this machine and we are offline" if here else error
+        hint = "it is not on this machine and this run is offline" if here else error
         raise MissingError(
             f"Expected the data set {path!r} from the hub, but {' '.join(str(hint).split())}."
             " Check the name and the connection, or give the path of a copy."
         ) from None
     except Exception as error:  # scripts, configs, broken files: as many kinds as data sets
-        why = " ".join(str(error).split())[:300]
-        raise DataError(f"Expected a data set of images in hf:{repo}, got: {why}") from None
+        why = " ".join(str(error).split())[:300].rstrip(".")
+        raise DataError(f"Expected a data set of images in hf:{repo}, got: {why}.") from None
     shards = {str(s): [Path(f["filename"]) for f in d.cache_files] for s, d in found.items()}
     if not all(shards.values()):
         raise DataError(
@@ -169,5 +169,5 @@ def _open(file: Path) -> pa.Table:
     try:
         return open_arrow(str(file))
     except (OSError, pa.ArrowException) as error:
-        why = " ".join(str(error).split())
-        raise DataError(f"Expected an Arrow file, got: {why} ({file})") from None
+        why = " ".join(str(error).split()).rstrip(".")
+        raise DataError(f"Expected an Arrow file at {file}, got: {why}.") from None

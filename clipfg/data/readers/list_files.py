@@ -15,7 +15,7 @@ def read_lines(path: Path) -> list[str]:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         why = getattr(error, "strerror", None) or error
-        raise DataError(f"Expected a readable list, got {why}: {path}") from None
+        raise DataError(f"Expected a readable list at {path}, got {why}.") from None
     return [line.strip() for line in text.splitlines() if line.strip()]
 
 
@@ -44,7 +44,7 @@ def read_json(path: Path) -> Any:
         with path.open(encoding="utf-8-sig") as file:
             return json.load(file)
     except OSError as error:
-        raise DataError(f"Expected a readable file, got {error.strerror}: {path}") from None
+        raise DataError(f"Expected a readable file at {path}, got {error.strerror}.") from None
     except ValueError as error:
         raise DataError(f"Expected JSON in {path}, got {error}.") from None
 
@@ -59,11 +59,11 @@ def read_mat(path: Path, key: str) -> Any:
         return np.atleast_1d(content[key])
     except OSError as error:
         raise DataError(
-            f"Expected a readable file, got {error.strerror or error}: {path}"
+            f"Expected a readable file at {path}, got {error.strerror or error}."
         ) from None
     except Exception as error:  # scipy raises several kinds on a damaged file
-        why = str(error) or type(error).__name__
-        raise DataError(f"Expected a MATLAB file with {key!r} in {path}, got: {why}") from None
+        why = str(error).rstrip(".") or type(error).__name__
+        raise DataError(f"Expected a MATLAB file with {key!r} in {path}, got: {why}.") from None
 
 
 def in_order(names: Mapping[int, str], where: Path) -> list[str]:

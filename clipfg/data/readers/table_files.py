@@ -56,11 +56,11 @@ def read_columns(path: Path) -> pa.Table:
         return _join_corners(_read_csv(path))
     except OSError as error:
         why = error.strerror or error
-        raise DataError(f"Expected a readable table, got {why}: {path}") from None
+        raise DataError(f"Expected a readable table at {path}, got {why}.") from None
     except pa.ArrowException as error:
         kind = suffix.lstrip(".").upper()
-        reason = " ".join(str(error).split())
-        raise DataError(f"Expected {kind} in {path}, got: {reason}") from None
+        reason = " ".join(str(error).split()).rstrip(".")
+        raise DataError(f"Expected {kind} in {path}, got: {reason}.") from None
 
 
 def _choose(header: list[str], path: Path, needed: bool = True) -> dict[str, str]:
@@ -75,7 +75,7 @@ def _choose(header: list[str], path: Path, needed: bool = True) -> dict[str, str
         shown = ", ".join(repr(column) for column in header[:12])
         near = next((hint for c in at if (hint := closest(c, ALIASES["uri"]))), "")
         raise DataError(
-            f"Expected a column called {', '.join(ALIASES['uri'][:6])} in {path},"
+            f"Expected a column named {', '.join(ALIASES['uri'][:6])} in {path},"
             f" got {shown or 'none'}.{near}"
         )
     if "box" not in chosen and all(corner in at for corner in CORNERS):
@@ -126,7 +126,7 @@ def _encoding(head: bytes, path: Path) -> str:
     if head[:2] in {b"\xff\xfe", b"\xfe\xff"}:
         return "utf-16"
     if b"\0" in head:
-        raise DataError(f"Expected a CSV, got a binary file: {path}")
+        raise DataError(f"Expected a CSV at {path}, got a binary file.")
     return "utf-8"
 
 
@@ -159,7 +159,7 @@ def _typed(values: list[Any], column: str, path: Path) -> pa.Array:
         return pa.array(values, STRUCTURED[column])
     except (pa.ArrowException, TypeError, ValueError) as error:
         what = "[x0, y0, x1, y1]" if column == "box" else "[{box, phrase}, ...]"
-        raise DataError(f"Expected {column} as {what} in {path}, got: {error}") from None
+        raise DataError(f"Expected {column} as {what} in {path}, got: {error}.") from None
 
 
 def _join_corners(table: pa.Table) -> pa.Table:
@@ -268,4 +268,4 @@ def _json_rows(path: Path) -> Iterator[Mapping[str, Any]]:
                     )
                 yield row
     except UnicodeDecodeError:
-        raise DataError(f"Expected JSON lines in UTF-8, got another encoding: {path}") from None
+        raise DataError(f"Expected JSON lines in UTF-8 at {path}, got another encoding.") from None

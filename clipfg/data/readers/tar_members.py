@@ -34,14 +34,14 @@ def read(uri: str) -> bytes:
     length, _ = stat_file(path, largest=None)
     if offset + size > length:
         raise ItemError(
-            f"Expected {size} bytes at {offset}, but the archive ends at {length}: {shown(path)}"
+            f"Expected {size} bytes at {offset} of {shown(path)}, but it ends at {length}."
         )
     try:
         with open(path, "rb") as file:  # noqa: PTH123
             file.seek(offset)
             return file.read(size)
     except OSError as error:
-        raise ItemError(f"Could not read {shown(path)}: {error.strerror}") from None
+        raise ItemError(f"Could not read {shown(path)}: {error.strerror}.") from None
 
 
 def signature(uri: str) -> Signature:

@@ -164,9 +164,9 @@ def _members(shard: Path) -> Iterator[tuple[tarfile.TarInfo, tarfile.TarFile]]:
                     continue
                 yield member, archive
     except (tarfile.TarError, EOFError, ValueError) as error:
-        raise DataError(f"Expected a whole tar file, got {error}: {shard}") from None
+        raise DataError(f"Expected a whole tar file at {shard}, got {error}.") from None
     except OSError as error:
-        raise DataError(f"Expected a readable tar file, got {error.strerror}: {shard}") from None
+        raise DataError(f"Expected a readable tar file at {shard}, got {error.strerror}.") from None
     if refused:
         _log.warning(
             "%s: skipped %d members that are links, devices or lead out of the archive (first: %r)",

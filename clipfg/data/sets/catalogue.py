@@ -1,6 +1,6 @@
-"""The register of data sets that are called by name, and what each card says.
+"""The registry of published data sets by name, and the facts on each one's card.
 
-A new one is a file with a `CARD`, and one line here.
+A new one is a file with a `CARD` and one line here; see docs/architecture.md.
 """
 
 import os
@@ -29,7 +29,7 @@ class Download:
     size
         Its length in bytes, as exactly as that is published; 0 where it is not.
     inner
-        Archives inside it, unpacked where they lie.
+        Archives inside it, unpacked in place.
     """
 
     url: str
@@ -50,7 +50,7 @@ class DatasetCard:
     Parameters
     ----------
     name, title, domain
-        What it is called on the command line and in full, and what its images show.
+        Its name on the command line and in full, and what its images show.
     classes, splits
         Class count and sizes of the official splits.
     default_split
@@ -175,7 +175,7 @@ DATASETS.register("country211", "clipfg.data.sets.country211:CARD")
 
 
 def recognise(folder: Path) -> DatasetCard | None:
-    """The data set whose official layout `folder` has, whatever it is called; else None."""
+    """The data set whose official layout `folder` has, whatever its name; else None."""
     cards = [card for name in DATASETS if (card := DATASETS.get(name)).holds(folder)]
-    # CUB's lists are among NABirds': where two fit, the one that asks for more is meant.
+    # NABirds has CUB's lists and more: where two layouts fit, the larger one counts.
     return max(cards, key=lambda card: len(card.layout), default=None)

@@ -34,7 +34,7 @@ def read(card: DatasetCard, root: Path, file: Path | None, *, name: str) -> Mani
     file
         The split file; found beside the data where None.
     name
-        What the manifest is called.
+        The manifest's name.
 
     Raises `UsageError` for a data set for which CoOp has no split file, `MissingError` when the
     file does not exist, and `DataError` for one in another form.

@@ -35,7 +35,7 @@ def build(
 ) -> Manifest:
     """A manifest of the items that are on disk; `expected` of them are listed.
 
-    Raises `MissingError` when none of them is there.
+    Raises `MissingError` when none of them is on disk.
     """
     there = _present(root, {posixpath.dirname(item.path) for item in items})
     found = [item for item in items if item.path in there]

@@ -145,7 +145,7 @@ def hard_negatives(traits: Traits, rng: np.random.Generator, n: int, style: int 
         if value != getattr(traits, name)
     ]
     if n > len(swaps):
-        raise ValueError(f"Expected at most {len(swaps)} hard negatives, got n = {n}")
+        raise ValueError(f"Expected at most {len(swaps)} hard negatives, got {n}.")
     chosen: list[str] = []
     # attributes take turns, so that the many colours do not crowd out the rest
     order = {name: rng.random() for name in ATTRIBUTES}

@@ -26,10 +26,7 @@ _NAMED_SHARE = 0.5  # of the pretraining images; the rest are free combinations
 
 @dataclass(frozen=True, slots=True)
 class Habit:
-    """What all flowers of one combination share and no caption mentions (factors around 1).
-
-    The order is that in which `habit_of` draws.
-    """
+    """What all flowers of one combination share and no caption mentions (factors around 1)."""
 
     petal_width: float
     eye_size: float
@@ -71,8 +68,9 @@ def habit_of(traits: Traits) -> Habit:
     """The habit of a combination: a fixed function of its traits."""
     rng = np.random.default_rng([1778, *traits.codes()])
     factors = 1.0 + rng.uniform(-1, 1, 6) * (0.16, 0.22, 0.15, 0.15, 0.25, 0.3)
+    petal_width, eye, leaf_length, leaf_width, mark, stem = factors.tolist()
     red, green, blue = rng.uniform(-14, 14, 3).tolist()
-    return Habit(*factors.tolist(), (red, green, blue))
+    return Habit(petal_width, eye, leaf_length, leaf_width, mark, stem, tint=(red, green, blue))
 
 
 def _pose(rng: np.random.Generator) -> Pose:

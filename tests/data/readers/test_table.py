@@ -157,7 +157,7 @@ def test_integer_labels_stay_integers(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "content", "words"),
     [
-        ("t.csv", "", "column called path"),
+        ("t.csv", "", "column named path"),
         ("t.csv", "path\n", "Expected rows"),
         ("t.csv", "pth,label\na,b\n", "Did you mean 'path'"),
         ("t.csv", "path,label\na.jpg,jay\n,owl\n", "row 2 of .*blank"),
