@@ -49,7 +49,7 @@ def pull(
     from clipfg.workflows.catalogue.datasets import pull_dataset
 
     with progress_bars() as progress:
-        typer.echo(pull_dataset(name, options, progress))
+        typer.echo(pull_dataset(name, options, progress("Downloading")))
 
 
 @command(DrawOptions)

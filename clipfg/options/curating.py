@@ -5,7 +5,7 @@ from pathlib import Path
 from clipfg.options.declare import option, options
 from clipfg.options.groups import (
     CacheOptions,
-    DataOptions,
+    DataNameOptions,
     DataRootOptions,
     FormatOptions,
     JobOptions,
@@ -68,7 +68,7 @@ class DatasetListOptions(DataRootOptions, FormatOptions):
 
 
 @options("Data", command="datasets")
-class DatasetShowOptions(DataOptions, NetworkOptions, FormatOptions):
+class DatasetShowOptions(DataNameOptions, NetworkOptions, FormatOptions):
     """Options of `clipfg datasets show`."""
 
 

@@ -50,8 +50,8 @@ class DataRootOptions(Options):
 
 
 @options("Data", shared=True)
-class DataOptions(DataRootOptions):
-    """Which images, and what their classes are called."""
+class DataNameOptions(DataRootOptions):
+    """Which data."""
 
     dataset: str | None = option(
         None,
@@ -59,6 +59,12 @@ class DataOptions(DataRootOptions):
         "-d",
         metavar="NAME|PATH",
     )
+
+
+@options("Data", shared=True)
+class DataOptions(DataNameOptions):
+    """Which images of the data, and what their classes are called."""
+
     split: str | None = option(None, "Split to use; by default the data set's own choice.")
     classes: Path | None = option(
         None,

@@ -98,7 +98,14 @@ def open_dataset(
     if name.startswith(FEATURES):
         features = read_features(Path(name.removeprefix(FEATURES)))
         return Dataset(_manifest_of(features, name, classes), features)
-    manifest = load_dataset(name, data_root=options.data_root, classes=classes, offline=offline)
+    manifest = load_dataset(
+        name,
+        data_root=options.data_root,
+        classes=classes,
+        offline=offline,
+        download=options.download,
+        progress=progress,
+    )
     if manifest.expected is not None and len(manifest) < manifest.expected:
         logger.warning(
             f"{manifest.name} is incomplete: {len(manifest):,} of {manifest.expected:,} images"

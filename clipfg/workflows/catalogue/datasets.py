@@ -3,15 +3,13 @@
 import csv
 import logging
 import os
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from clipfg.data import synthflora
 from clipfg.data.download.pull import pull
 from clipfg.data.loading import load_dataset
-from clipfg.data.sets.catalogue import DATASETS, DatasetCard, Download
-from clipfg.data.sets.coop import PUBLISHED
+from clipfg.data.sets.catalogue import DATASETS, DatasetCard
 from clipfg.errors import MissingError, UsageError
 from clipfg.options import DatasetPullOptions, DatasetShowOptions
 from clipfg.types import ClassList, Progress
@@ -93,7 +91,7 @@ def _card_facts(card: DatasetCard) -> list[tuple[str, Any]]:
         ("splits", ", ".join(f"{k} {v:,}" for k, v in card.splits.items())),
         ("evaluated", card.default_split),
         ("notes", card.notes),
-        ("other splits", f"{card.name}@coop" if card.name in PUBLISHED else ""),
+        ("other splits", f"{card.name}@coop" if card.coop else ""),
         ("prompts", card.prompts),
         ("taxonomy", card.taxonomy),
         ("download", f"{sum(sizes) / 1e6:,.1f} MB" if sizes and all(sizes) else ""),
@@ -106,11 +104,7 @@ def _class_facts(classes: ClassList | None) -> list[tuple[str, Any]]:
     return [("classes", f"{len(classes):,}"), ("names", ", ".join(classes.names))]
 
 
-def pull_dataset(
-    name: str,
-    options: DatasetPullOptions,
-    progress: Callable[[str], Progress | None] = lambda label: None,  # noqa: ARG005
-) -> Path:
+def pull_dataset(name: str, options: DatasetPullOptions, progress: Progress | None = None) -> Path:
     """Get a data set of the catalogue into `--data-root` (`data/` where none is named).
 
     Raises `UsageError` for a name that is not in the catalogue and what `pulling.pull` raises.
@@ -120,11 +114,7 @@ def pull_dataset(
     card = DATASETS.get(name)
     if options.offline and card.downloads and card.locate(options.data_root) is None:
         raise MissingError(f"Expected the network to get {card.title}, but this run is offline.")
-
-    def bar(download: Download) -> Progress | None:
-        return progress(f"Downloading {Path(download.url).name}")
-
-    path = pull(card, options.data_root or DATA_ROOT, bar=bar)
+    path = pull(card, options.data_root or DATA_ROOT, progress=progress)
     logger.info(f"{card.title} is in {short_path(path)}. Licence: {card.licence}.")
     return path
 
@@ -138,7 +128,7 @@ def dataset_table() -> str:
     for card in map(DATASETS.get, DATASETS):
         title = f"[{card.title}]({card.url})" if card.url else card.title
         splits = ", ".join(f"{split} {size:,}" for split, size in card.splits.items())
-        name = f"`{card.name}`" + (", `@coop`" if card.name in PUBLISHED else "")
+        name = f"`{card.name}`" + (", `@coop`" if card.coop else "")
         get = f"`clipfg datasets pull {card.name}`" if card.downloads else card.how_to_get
         cells = [name, title, f"{card.classes:,}", f"{card.images:,}", splits]
         cells += [card.taxonomy or "–", f"`{card.prompts}`", get]

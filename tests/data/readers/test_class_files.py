@@ -105,7 +105,7 @@ def test_tree_details(tmp_path: Path) -> None:
         ("n.txt", "a\nb\na\n", "'a' twice"),
         ("n.txt", b"\xff\xd8\xff\xe0\0\x10JFIF\0", "binary file"),
         ("n.txt", b"\xff\xfea", "binary file"),
-        ("n.csv", "name,parent\n,b\n", "name in line 2"),
+        ("n.csv", "name,parent\n,b\n", "none in line 2"),
         ("n.csv", "name,parent\na,b,c\n", "2 cells in line 2, got 3; put quotes"),
         ("n.csv", "x,y\na,b\n", "header with a column 'name'"),
         ("n.csv", "name,parent,grandparent\na,p,g\nb,p,h\n", "one parent of 'p'"),

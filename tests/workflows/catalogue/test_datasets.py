@@ -17,7 +17,7 @@ from clipfg.workflows.catalogue.datasets import (
     pull_dataset,
     short_path,
 )
-from tests.data.download.test_pull import packed
+from tests.data.layouts import packed
 from tests.data.serving import serve
 from tests.data.sets.test_dtd import lay_out as lay_out_dtd
 from tests.data.sets.test_flowers102 import lay_out as lay_out_flowers
@@ -81,13 +81,13 @@ def test_pull(working_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     body = packed(lay_out_dtd(working_folder / "made"), "dtd")
     settings = DatasetPullOptions()
     with pytest.raises(MissingError, match="Agree to the terms"):
-        pull_dataset("nabirds", DatasetPullOptions(offline=True), lambda _: None)
+        pull_dataset("nabirds", DatasetPullOptions(offline=True))
     with pytest.raises(MissingError, match="offline"):
-        pull_dataset("dtd", DatasetPullOptions(offline=True), lambda _: None)
+        pull_dataset("dtd", DatasetPullOptions(offline=True))
     with pytest.raises(UsageError, match="Did you mean 'dtd'"):
-        pull_dataset("dttd", settings, lambda _: None)
+        pull_dataset("dttd", settings)
     with pytest.raises(UsageError, match="when it is first used"):
-        pull_dataset("hf:food101", settings, lambda _: None)
+        pull_dataset("hf:food101", settings)
     seen: list[tuple[int, int]] = []
     with serve(**{"dtd.tgz": body}) as publisher:
         digest = f"md5:{hashlib.md5(body).hexdigest()}"
@@ -95,13 +95,11 @@ def test_pull(working_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
             DATASETS.get("dtd"), downloads=(Download(f"{publisher.address}/dtd.tgz", digest),)
         )
         monkeypatch.setattr("clipfg.data.sets.dtd.CARD", card)
-        path = pull_dataset("dtd", settings, lambda _: lambda *at: seen.append(at))
+        path = pull_dataset("dtd", settings, lambda *at: seen.append(at))
     assert path == working_folder / "data/dtd"
     assert seen[-1] == (len(body), len(body))
     assert facts("dtd")["images here"] == "3 of 4"
-    assert (
-        pull_dataset("dtd", DatasetPullOptions(offline=True), lambda _: None) == path
-    )  # already there
+    assert pull_dataset("dtd", DatasetPullOptions(offline=True)) == path  # already there
 
 
 def test_the_page_lists_the_catalogue() -> None:
