@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from clipfg.embedding.atomic import finished
+from clipfg.atomic import finished
 from clipfg.embedding.foreign_features import Arrays, assemble, log_refused
 from clipfg.embedding.parquet_features import KEY, FeatureWriter, parquet_arrays
 from clipfg.errors import ClipfgError, DataError, UsageError

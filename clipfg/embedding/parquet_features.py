@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from clipfg.embedding.atomic import finished
+from clipfg.atomic import finished
 from clipfg.embedding.foreign_features import IDS, LABELS, Arrays
 from clipfg.errors import DataError
 from clipfg.types import UNLABELLED

@@ -76,8 +76,8 @@ class Preprocessing:
     def __call__(self, image: Image.Image) -> UInt8[Tensor, "3 h w"]:
         """The pixels of one RGB image, resized and cropped but not yet normalised.
 
-        Where `info["drafted"]` tells of a whole that the image is a reduction of, the whole's
-        size decides, so that the crop sits where it would without the reduction.
+        Where the image was decoded at a reduced size (`info["drafted"]`), the size of the full
+        image decides, so that the crop lies where it would without the reduction.
         """
         size, box = image.info.get("drafted", (image.size, None))
         resized = image.resize(self.target(*size), RESAMPLING[self.interpolation], box)
@@ -91,6 +91,21 @@ class Preprocessing:
             canvas.paste(resized, (-left, -top))
             resized = canvas
         return torch.from_numpy(np.array(resized, dtype=np.uint8)).permute(2, 0, 1).contiguous()
+
+    def map_boxes(
+        self, boxes: Float[Tensor, "r 4"], width: int, height: int
+    ) -> Float[Tensor, "r 4"]:
+        """Boxes of an upright image of `width x height`, in the pixels of what it is made into.
+
+        Boxes are `x0, y0, x1, y1` in pixels. What the crop leaves out is cut off: a box that lies
+        outside it altogether comes out empty.
+        """
+        rows, columns = self.size
+        wide, high = self.target(width, height)
+        scale = boxes.new_tensor([wide / width, high / height] * 2)
+        shift = boxes.new_tensor([self._margin(wide, columns), self._margin(high, rows)] * 2)
+        edge = boxes.new_tensor([columns, rows] * 2)
+        return (boxes * scale - shift).clamp(min=0).minimum(edge)
 
     def normalise(self, pixels: UInt8[Tensor, "b 3 h w"]) -> Float[Tensor, "b 3 h w"]:
         """Pixels on the scale that the tower was trained on, in float32."""

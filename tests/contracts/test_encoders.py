@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from clipfg.encoders import Encoder, load_encoder
+from clipfg.errors import UsageError
 from tests import checkpoints
 
 
@@ -56,6 +57,26 @@ def test_a_row_does_not_depend_on_its_batch(folder) -> None:
     torch.testing.assert_close(together, alone, atol=2e-5, rtol=1e-4)
     texts = torch.cat([encoder.encode_texts([text]) for text in TEXTS])
     torch.testing.assert_close(encoder.encode_texts(TEXTS), texts, atol=2e-5, rtol=1e-4)
+
+
+def test_regions_are_means_of_patches(folder) -> None:
+    encoder = load(folder)
+    pixels = pixels_for(encoder)
+    features = encoder.encode_images(pixels, patches=True)
+    torch.testing.assert_close(features.pooled, encoder.encode_images(pixels).pooled)
+    height, width = pixels.shape[-2:]
+    boxes = [torch.empty(0, 4), torch.tensor([[0, 0, width, height]] * 2), torch.zeros(1, 4)]
+    if features.patches is None:
+        with pytest.raises(UsageError, match="vision transformer"):
+            encoder.encode_regions(pixels, boxes)
+        return
+    none, whole, empty = encoder.encode_regions(pixels, boxes)
+    assert none.shape == (0, encoder.dim)
+    for row in whole:
+        torch.testing.assert_close(row, features.patches[1].mean(0), atol=2e-5, rtol=1e-4)
+    assert not empty.any()
+    again = encoder.encode_regions(pixels, boxes, features=features)
+    torch.testing.assert_close(again[1], whole)
 
 
 def test_heads_can_train_on_the_features(folder) -> None:
