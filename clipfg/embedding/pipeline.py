@@ -1,36 +1,36 @@
-"""From a manifest to features: what is kept is looked up, the rest is decoded beside the encoder.
+"""From a manifest to features: cached ones are looked up, the others computed and cached.
 
-    scan -> fetch (threads: read, hash, decode, resize) -> encode (this thread) -> keep -> yield
+    scan -> load (threads: read, hash, decode, resize) -> encode (this thread) -> keep -> yield
 
-Everything is bounded, so memory does not grow with the manifest, and everything that was yielded
-is in the cache already, so a run that is killed loses the images in flight and no more.
+Each stage holds a bounded number of items, so memory does not grow with the manifest. What has been
+yielded has been cached, so a run that is killed loses only the images in flight.
 """
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import UInt8
 from numpy.typing import NDArray
-from torch import Tensor
 
-from clipfg.embedding.batch_encoder import BatchEncoder, Known, batch_shape
+from clipfg.embedding.batch_encoder import BatchEncoder, batch_shape
 from clipfg.embedding.batches import FeatureBatch
-from clipfg.embedding.cache import EmbeddingCache
-from clipfg.embedding.image_loader import ImageLoader, ImageRow
-from clipfg.embedding.scanning import CHUNK, scan
+from clipfg.embedding.cache import EmbeddingCache, FileHash
+from clipfg.embedding.encode_locks import EncodeLocks
+from clipfg.embedding.image_loader import ImageLoader, ImageRow, LoadedImage
+from clipfg.embedding.kept_features import Dense, ImageKey, ItemFeatures, KeptFeatures
+from clipfg.embedding.scanning import scan
 from clipfg.encoders.base import Encoder
 from clipfg.errors import ItemError
-from clipfg.types import Failure, Features, Manifest
+from clipfg.types import Failure, Features, Manifest, Patches, Progress, Regions
+from clipfg.types.dense import bag_offsets, offsets_of
 
-MOST_ROWS = 8 * CHUNK
-"""Rows held at once, those that wait for an earlier image included."""
-
-Report = Callable[[int, int], None]
-"""Called with the items done so far and the items in all."""
+CHUNK = 512
+"""Items looked up and yielded together: of pooled features alone, a mebibyte or two."""
+MOST_CHUNKS = 8
+"""Chunks held at once, including items that wait for an earlier image."""
 
 
 def embed(
@@ -38,16 +38,18 @@ def embed(
     encoder: Encoder,
     cache: EmbeddingCache | None,
     *,
+    dense: Collection[Dense] = (),
     batch_size: int = 32,
     workers: int | None = None,
-    progress: Report | None = None,
+    progress: Progress | None = None,
     on_failure: Callable[[Failure], None] | None = None,
     strict: bool = False,
 ) -> Iterator[FeatureBatch]:
     """Stream the features of a manifest's images, in its order and in bounded memory.
 
-    Each image's bits depend on the image, the encoder and the shape of the batches
-    (`batch_shape`), not on which others were cached: a resumed run ends as an unbroken one.
+    The bits of an image's features depend on the image, the encoder and the shape of the batches
+    (`batch_shape`), not on which other images were cached, so that an interrupted and resumed run
+    ends as an uninterrupted one does.
 
     Parameters
     ----------
@@ -57,21 +59,27 @@ def embed(
         Its weights are loaded only when something is not in the cache.
     cache
         Where embeddings are kept; None keeps nothing.
+    dense
+        What to return (and keep) beside the pooled features: `"patches"`, and `"regions"` for the
+        boxes in the manifest's `regions` column or, where it has none, its `box` column.
     batch_size
-        The most images encoded at once.
+        The largest number of images encoded at once.
     workers
         Threads that read and decode; by default one for each core, at most eight.
     progress
-        Called as batches are done, failures counted.
+        Called after each batch; failed items count as done.
     on_failure
         Called in the manifest's order with each item that cannot be used.
     strict
-        Raise the first failure as `ItemError` in place of going on.
+        Raise the first failure as `ItemError`.
+
+    Raises `UsageError` for dense features of an encoder or of data that has none.
     """
-    stream = _Stream(manifest, encoder, cache, batch_size, workers or default_workers())
+    bags = manifest.bags
+    run = _EmbeddingRun(manifest, encoder, cache, dense, batch_size, workers or default_workers())
     done = 0
     try:
-        for rows in stream.settled_rows():
+        for rows in run.finished_rows():
             for row in rows:
                 if isinstance(row.outcome, Failure):
                     if strict:
@@ -79,13 +87,13 @@ def embed(
                     if on_failure is not None:
                         on_failure(row.outcome)
             done += len(rows)
-            batch = _batch(rows)
+            batch = _batch(rows, bags)
             if progress is not None:
                 progress(done, len(manifest))
             if batch is not None:
                 yield batch
     finally:
-        stream.close()
+        run.close()
 
 
 def collect(
@@ -93,20 +101,24 @@ def collect(
     encoder: Encoder,
     cache: EmbeddingCache | None,
     *,
+    dense: Collection[Dense] = (),
     batch_size: int = 32,
     workers: int | None = None,
-    progress: Report | None = None,
+    progress: Progress | None = None,
     on_failure: Callable[[Failure], None] | None = None,
     strict: bool = False,
 ) -> Features:
-    """The features of a manifest in memory, `[n, d]`; items that fail are left out. See `embed`."""
+    """The features of a manifest in memory, without items that fail; see `embed`."""
     pooled = np.empty((len(manifest), encoder.dim), dtype=np.float32)
     kept = np.empty(len(manifest), dtype=np.int64)
+    patches: list[Patches] = []
+    regions: list[Regions] = []
     rows = 0
     for batch in embed(
         manifest,
         encoder,
         cache,
+        dense=dense,
         batch_size=batch_size,
         workers=workers,
         progress=progress,
@@ -116,8 +128,12 @@ def collect(
         pooled[rows : rows + len(batch)] = batch.vectors
         kept[rows : rows + len(batch)] = batch.positions
         rows += len(batch)
+        if batch.patches is not None:
+            patches.append(batch.patches)
+        if batch.regions is not None:
+            regions.append(batch.regions)
     which = kept[:rows]
-    ids, splits = manifest.ids, manifest.table["split"].to_pylist()
+    ids, splits, bags = manifest.ids, manifest.table["split"].to_pylist(), manifest.bags
     return Features(
         ids=tuple(ids[i] for i in which),
         pooled=pooled[:rows],
@@ -126,15 +142,18 @@ def collect(
         fingerprint=encoder.fingerprint,
         manifest=manifest.digest,
         splits=tuple(splits[i] for i in which),
+        patches=Patches.concat(patches) if patches else None,
+        regions=Regions.concat(regions) if regions else None,
+        bag_offsets=None if bags is None else bag_offsets(bags[which]),
     )
 
 
 def default_workers() -> int:
-    """A thread for each core that this process may use, eight at most.
+    """A thread for each core that this process may use, at most eight.
 
-    Pillow lets go of Python's lock, so threads do here. On two cores beside a bf16 ViT-B-32, which
-    wants both, two threads gave 97 images/s, one 87, two processes 57, one process 68 (the tower
-    alone 121); giving torch a single thread gave 70. See benchmarks/embed.py --sweep.
+    Pillow releases Python's lock while it decodes, so threads suffice. On two cores beside a bf16
+    ViT-B-32, which wants both, two threads gave 97 images/s, one 87, two processes 57, one process
+    68 (the tower alone 121); giving torch a single thread gave 70. See benchmarks/embed.py --sweep.
     """
     if hasattr(os, "sched_getaffinity"):
         cores = len(os.sched_getaffinity(0))
@@ -143,125 +162,160 @@ def default_workers() -> int:
     return min(8, cores)
 
 
-def _batch(rows: list[ImageRow]) -> FeatureBatch | None:
-    good = [row for row in rows if isinstance(row.outcome, np.ndarray)]
-    if not good:
-        return None
-    vectors: NDArray[np.float32] = np.stack([row.outcome for row in good])  # type: ignore[misc]
-    return FeatureBatch(
-        positions=np.array([row.position for row in good], dtype=np.int64),
-        ids=tuple(row.id for row in good),
-        vectors=vectors,
-        labels=np.array([row.label for row in good], dtype=np.int64),
-        reused=sum(row.reused for row in good),
-    )
-
-
 @dataclass(slots=True)
 class PendingImage:
-    """An item that is being read and decoded in another thread, or that needs neither."""
+    """An item whose image is being loaded in a thread, or one that needs no loading (None)."""
 
     row: ImageRow
-    pixels: Future[UInt8[Tensor, "3 h w"] | None] | None
+    image: Future[LoadedImage | None] | None
 
 
-class _Stream:
-    """The state of one run: rows in flight, images that wait for the encoder, rows to hand on."""
+class _EmbeddingRun:
+    """The state of one run.
+
+    Items pass through it in the manifest's order: `_loaded_rows` loads their images ahead of time,
+    `finished_rows` collects images into batches, encodes them, and hands on the items whose
+    features or failure are known.
+    """
 
     def __init__(
         self,
         manifest: Manifest,
         encoder: Encoder,
         cache: EmbeddingCache | None,
+        dense: Collection[Dense],
         batch_size: int,
         workers: int,
     ) -> None:
-        self._cache = cache
-        self._fingerprint = encoder.fingerprint
         self._shape = batch_shape(len(manifest), batch_size)
+        self._chunk = self._shape if dense else CHUNK
+        self._most_rows = MOST_CHUNKS * self._chunk
+        self._kept = KeptFeatures(cache, encoder, dense)
+        self._source = scan(manifest, self._kept, self._chunk)
+        self._loader = ImageLoader(encoder.preprocessing, self._kept_features)
+        lock_file = cache.path.with_name("locks") if cache and cache.writable else None
+        self._locks = EncodeLocks(lock_file, encoder.fingerprint)
+        self._encoder = BatchEncoder(encoder, self._shape, self._kept, self._locks)
         self._ahead = 2 * self._shape + workers
-        self._source = scan(manifest, self._fingerprint, cache)
-        self._loader = ImageLoader(encoder.preprocessing, self._kept)
-        self._batch_encoder = BatchEncoder(encoder, self._shape, cache)
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="clipfg-decode")
-        self._queue: deque[PendingImage] = deque()
-        self._in_flight = 0
-        self._pending: dict[bytes, UInt8[Tensor, "3 h w"]] = {}
-        self._files: Known = []
+        self._batch: dict[ImageKey, LoadedImage] = {}
+        self._files: list[FileHash] = []
 
-    def settled_rows(self) -> Iterator[list[ImageRow]]:
-        """Lists of consecutive rows whose outcome is known and kept."""
-        assembled: deque[ImageRow] = deque()
-        ready = 0
-        while self._fill():
-            assembled.append(self._take())
+    def finished_rows(self) -> Iterator[list[ImageRow]]:
+        """Lists of consecutive rows whose outcome is known, and kept."""
+        rows: deque[ImageRow] = deque()
+        finished = 0
+        for row, image in self._loaded_rows():
+            rows.append(row)
+            if image is not None and row.key is not None:
+                self._batch[row.key] = image
             encoded = False
-            if len(self._pending) == self._shape or len(assembled) >= MOST_ROWS:
+            if len(self._batch) == self._shape or len(rows) >= self._most_rows:
                 encoded = self._encode()
-            while ready < len(assembled) and assembled[ready].outcome is not None:
-                ready += 1
-            if ready and (encoded or ready >= CHUNK):
-                yield [assembled.popleft() for _ in range(ready)]
-                ready = 0
+            while finished < len(rows) and rows[finished].outcome is not None:
+                finished += 1
+            if finished and (encoded or finished >= self._chunk):
+                yield [rows.popleft() for _ in range(finished)]
+                finished = 0
         self._encode()
-        assert all(row.outcome is not None for row in assembled)
-        if assembled:
-            yield list(assembled)
+        assert all(row.outcome is not None for row in rows)
+        if rows:
+            yield list(rows)
 
-    def close(self) -> None:
-        """Stop the threads and keep what is known of files, however the run ends."""
-        self._pool.shutdown(wait=True, cancel_futures=True)
-        self._keep_files()
-        self._batch_encoder.close()
-
-    def _kept(self, content: bytes) -> NDArray[np.float32] | None:
-        if self._cache is None:
-            return None
-        return self._cache.get("images", self._fingerprint, [content]).get(content)
-
-    def _fill(self) -> bool:
-        """Start fetching what comes next, as far as is allowed; False at the end."""
-        while self._in_flight < self._ahead and len(self._queue) < MOST_ROWS:
-            row = next(self._source, None)
-            if row is None:
-                break
-            future = None
-            if row.outcome is None:
-                future = self._pool.submit(self._loader.fetch, row)
-                self._in_flight += 1
-            self._queue.append(PendingImage(row, future))
-        return bool(self._queue)
-
-    def _take(self) -> ImageRow:
-        """The next row in order, its image fetched and put with those that are to be encoded."""
-        pending = self._queue.popleft()
-        row = pending.row
-        if pending.pixels is not None:
-            pixels = pending.pixels.result()
-            self._in_flight -= 1
-            if pixels is not None and row.content is not None:
-                self._pending[row.content] = pixels
-            if row.content is not None and row.signature is not None and row.settled:
-                self._files.append((row.uri, row.signature, row.content))
-        if len(self._files) >= CHUNK:
-            self._keep_files()
-        return row
+    def _loaded_rows(self) -> Iterator[tuple[ImageRow, LoadedImage | None]]:
+        """All rows in order, with the image of those that are to be encoded."""
+        queue: deque[PendingImage] = deque()
+        loading = 0
+        while True:
+            while loading < self._ahead and len(queue) < self._most_rows:
+                row = next(self._source, None)
+                if row is None:
+                    break
+                future = None
+                if row.outcome is None:
+                    future = self._pool.submit(self._loader.fetch, row)
+                    loading += 1
+                queue.append(PendingImage(row, future))
+            if not queue:
+                return
+            pending = queue.popleft()
+            image = None
+            if pending.image is not None:
+                image = pending.image.result()
+                loading -= 1
+                self._note_file(pending.row)
+            yield pending.row, image
 
     def _encode(self) -> bool:
-        if not self._pending:
+        """Encode the images of the batch, if there are any, and settle their rows."""
+        if not self._batch:
             return False
-        vectors, foreign = self._batch_encoder.encode(self._pending, self._files)
-        for content in self._pending:
-            if content in vectors:
-                self._loader.settle(content, vectors[content], reused=content in foreign)
+        features, foreign = self._encoder.encode(self._batch, self._files)
+        for key in self._batch:
+            if key in features:
+                self._loader.settle(key, features[key], reused=key in foreign)
             else:
-                self._loader.settle(
-                    content, ("encode", "Expected finite features, got NaN or zero.")
-                )
-        self._pending, self._files = {}, []
+                self._loader.settle(key, ("encode", "Expected finite features, got NaN or zero."))
+        self._batch, self._files = {}, []
         return True
 
+    def _kept_features(self, key: ImageKey) -> ItemFeatures | None:
+        return self._kept.get([key]).get(key)
+
+    def _note_file(self, row: ImageRow) -> None:
+        if row.key is not None and row.signature is not None and row.settled:
+            self._files.append((row.uri, row.signature, row.key.content))
+        if len(self._files) >= CHUNK:
+            self._keep_files()
+
     def _keep_files(self) -> None:
-        if self._cache is not None and self._files:
-            self._cache.remember(self._files)
-            self._files = []
+        self._kept.remember(self._files)
+        self._files = []
+
+    def close(self) -> None:
+        """Stop the threads and keep the content hashes found so far, however the run ends."""
+        self._pool.shutdown(wait=True, cancel_futures=True)
+        self._keep_files()
+        self._locks.close()
+
+
+def _batch(rows: list[ImageRow], bags: NDArray[np.int64] | None) -> FeatureBatch | None:
+    good = [(row, row.outcome) for row in rows if isinstance(row.outcome, ItemFeatures)]
+    if not good:
+        return None
+    positions = np.array([row.position for row, _ in good], dtype=np.int64)
+    return FeatureBatch(
+        positions=positions,
+        ids=tuple(row.id for row, _ in good),
+        vectors=np.stack([features.pooled for _, features in good]),
+        labels=np.array([row.label for row, _ in good], dtype=np.int64),
+        reused=sum(row.reused for row, _ in good),
+        patches=_patches([features.patches for _, features in good]),
+        regions=_regions(good),
+        bags=None if bags is None else bags[positions],
+    )
+
+
+def _patches(maps: list[NDArray[np.float16] | None]) -> Patches | None:
+    found = [each for each in maps if each is not None]
+    if not found:
+        return None
+    values = np.concatenate([each.reshape(-1, each.shape[-1]) for each in found])
+    return Patches(values, np.array([each.shape[:2] for each in found]))
+
+
+def _regions(items: list[tuple[ImageRow, ItemFeatures]]) -> Regions | None:
+    found = [
+        (features.regions, row.boxes, row.phrases)
+        for row, features in items
+        if features.regions is not None and row.boxes is not None
+    ]
+    if not found:
+        return None
+    values, boxes, phrases = zip(*found, strict=True)
+    return Regions(
+        values=np.concatenate(values),
+        boxes=np.concatenate(boxes),
+        offsets=offsets_of([len(each) for each in values]),
+        phrases=tuple(phrase for each in phrases for phrase in each),
+    )

@@ -1,8 +1,8 @@
 """When two images count as the same image.
 
-Where there are bytes, equal bytes decide (`content_hash`). Where there are only features, equal rows
-decide (`equal_rows`): embeddings are cached by content hash, so a copy of an image under another name
-has the same feature, bit for bit.
+Where there are bytes, equal bytes decide (`content_hash`). Where there are only features, equal
+rows decide (`equal_rows`): embeddings are cached by content hash, so a copy of an image under
+another name has the same feature, bit for bit.
 """
 
 import hashlib

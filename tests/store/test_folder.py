@@ -101,7 +101,7 @@ HOSTILE = [
     (None, {"classes": {"names": [], "parents": {}, "texts": {}}}, "class name"),
     (None, {"classes": {"names": [1], "parents": {}, "texts": {}}}, "class names"),
     (None, {"classes": {"names": ["a"], "parents": []}}, "class names"),
-    (None, {"classes": {"names": ["a"], "parents": {"a": "a"}, "texts": {}}}, "circle"),
+    (None, {"classes": {"names": ["a"], "parents": {"a": "a"}, "texts": {}}}, "cycle"),
 ]
 
 

@@ -99,8 +99,8 @@ def test_one_shot_is_a_sentence_and_no_lost_run(data, tmp_path, caplog) -> None:
         ({"calibration": "train"}, "nothing is learnt from or tested on"),
         ({"calibration": "vall"}, "Did you mean 'val'"),
         ({"target_error": 2.0}, "--target-error between 0 and 1"),
-        ({"within": "nowhere"}, "The widest groups: group 0, group 1"),
-        ({"within": "k0"}, "two classes or more"),
+        ({"within": "nowhere"}, "The broadest groups are group 0, group 1"),
+        ({"within": "k0"}, "at least two classes"),
     ],
 )
 def test_what_cannot_be_asked_is_refused(data, tmp_path, options, message) -> None:
