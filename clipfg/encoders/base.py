@@ -26,11 +26,10 @@ DTYPES: dict[str, torch.dtype] = {
 
 @dataclass(frozen=True)
 class ImageFeatures:
-    """What an image tower returns: float32, not normalised.
+    """What an image tower gives: float32, not normalised.
 
-    `patches` are the last layer's patch tokens, row by row from the top left, projected into the
-    space of `pooled` where the architecture has a linear projection. They are None unless asked
-    for, and for towers without patch tokens (CNNs).
+    `patches` are the last layer's tokens in rows from the top left, in the space of `pooled` where
+    the architecture has a linear way there; None unless asked for, and for towers without tokens.
     """
 
     pooled: Float[Tensor, "b d"]

@@ -76,8 +76,8 @@ class Preprocessing:
     def __call__(self, image: Image.Image) -> UInt8[Tensor, "3 h w"]:
         """The pixels of one RGB image, resized and cropped but not yet normalised.
 
-        Where the image was decoded at a reduced size (`info["drafted"]`), the size of the full
-        image decides, so that the crop lies where it would without the reduction.
+        Where `info["drafted"]` tells of a whole that the image is a reduction of, the whole's
+        size decides, so that the crop sits where it would without the reduction.
         """
         size, box = image.info.get("drafted", (image.size, None))
         resized = image.resize(self.target(*size), RESAMPLING[self.interpolation], box)
@@ -91,6 +91,12 @@ class Preprocessing:
             canvas.paste(resized, (-left, -top))
             resized = canvas
         return torch.from_numpy(np.array(resized, dtype=np.uint8)).permute(2, 0, 1).contiguous()
+
+    def normalise(self, pixels: UInt8[Tensor, "b 3 h w"]) -> Float[Tensor, "b 3 h w"]:
+        """Pixels on the scale that the tower was trained on, in float32."""
+        mean = torch.tensor(self.mean, device=pixels.device).view(1, 3, 1, 1) * 255
+        std = torch.tensor(self.std, device=pixels.device).view(1, 3, 1, 1) * 255
+        return (pixels.float() - mean) / std
 
     def map_boxes(
         self, boxes: Float[Tensor, "r 4"], width: int, height: int
@@ -106,9 +112,3 @@ class Preprocessing:
         shift = boxes.new_tensor([self._margin(wide, columns), self._margin(high, rows)] * 2)
         edge = boxes.new_tensor([columns, rows] * 2)
         return (boxes * scale - shift).clamp(min=0).minimum(edge)
-
-    def normalise(self, pixels: UInt8[Tensor, "b 3 h w"]) -> Float[Tensor, "b 3 h w"]:
-        """Pixels on the scale that the tower was trained on, in float32."""
-        mean = torch.tensor(self.mean, device=pixels.device).view(1, 3, 1, 1) * 255
-        std = torch.tensor(self.std, device=pixels.device).view(1, 3, 1, 1) * 255
-        return (pixels.float() - mean) / std

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any, Self
 
 from clipfg.errors import DataError, UsageError
 from clipfg.registry import closest
@@ -79,10 +80,10 @@ class ClassList:
             name = parent
         return tuple(above)
 
-    def only(self, names: Sequence[str]) -> "ClassList":
+    def only(self, names: Sequence[str]) -> Self:
         """The list of these classes, with their parents and texts."""
         texts = {name: self.texts[name] for name in names if name in self.texts}
-        return ClassList(tuple(names), self.parents, texts, self.levels)
+        return type(self)(tuple(names), self.parents, texts, self.levels)
 
     def below(self, wanted: str) -> tuple[str, ...]:
         """The classes at or below any of the nodes of the taxonomy in `wanted`, a comma-separated
@@ -113,6 +114,25 @@ class ClassList:
             return " These classes have no groups, since none has a parent."
         listed = ", ".join(list(tops)[:5]) + (", ..." if len(tops) > 5 else "")
         return f" The broadest groups are {listed}."
+
+    def to_dict(self) -> dict[str, Any]:
+        """As plain values that JSON holds; `levels` only where they are known."""
+        fields = {
+            "names": list(self.names),
+            "parents": dict(self.parents),
+            "texts": {name: list(texts) for name, texts in self.texts.items()},
+        }
+        return fields | ({"levels": list(self.levels)} if self.levels else {})
+
+    @classmethod
+    def from_dict(cls, fields: Mapping[str, Any]) -> Self:
+        """The inverse of `to_dict`.
+
+        Raises `KeyError`, `TypeError`, `AttributeError` or `DataError` for anything else.
+        """
+        texts = {name: tuple(texts) for name, texts in fields["texts"].items()}
+        names, levels = tuple(fields["names"]), tuple(fields.get("levels", ()))
+        return cls(names, fields["parents"], texts, levels)
 
     def __len__(self) -> int:
         return len(self.names)

@@ -70,7 +70,7 @@ class Features:
             if given is not None and len(given) != rows:
                 raise DataError(f"Expected {rows} {name}, one per feature row, got {len(given)}.")
         bags = self.bag_offsets
-        if bags is not None and (bags[0] != 0 or bags[-1] != rows or (np.diff(bags) < 0).any()):
+        if bags is not None and (bags[0] != 0 or bags[-1] != rows or (np.diff(bags) < 1).any()):
             raise DataError(f"Expected bag offsets that rise from 0 to {rows}, got {bags}.")
         object.__setattr__(self, "pooled", unit_norm(self.pooled))
         object.__setattr__(self, "labels", np.asarray(self.labels, dtype=np.int64))

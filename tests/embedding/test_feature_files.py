@@ -1,5 +1,6 @@
 import logging
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,9 +9,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from clipfg.embedding.feature_files import read_features, write_features
-from clipfg.embedding.parquet_features import FeatureWriter
 from clipfg.errors import DataError, UsageError
-from clipfg.types import ClassList, Features, unit_norm
+from clipfg.types import ClassList, Features, Patches, Regions, unit_norm
 
 SUFFIXES = [".parquet", ".npz", ".safetensors"]
 
@@ -53,6 +53,60 @@ def test_features_without_labels_or_splits_come_back(tmp_path: Path, suffix: str
     assert set(back.splits) <= {None}
     assert back.labels.tolist() == [-1, -1]
     assert back.classes is None
+
+
+def dense(rows: int = 7, dim: int = 5) -> Features:
+    """With patches on grids of their own, no to three regions each, and bags."""
+    generator = np.random.default_rng(4)
+    grids = generator.integers(1, 5, (rows, 2))
+    counts = np.arange(rows) % 4
+    regions = int(counts.sum())
+    return replace(
+        some(rows, dim),
+        patches=Patches(
+            generator.standard_normal((int(grids.prod(1).sum()), dim)).astype(np.float16), grids
+        ),
+        regions=Regions(
+            unit_norm(generator.standard_normal((regions, dim))),
+            generator.random((regions, 4)).astype(np.float32),
+            np.concatenate([[0], np.cumsum(counts)]),
+            tuple(f"a ‘phrase’ {i}" if i % 3 else None for i in range(regions)),
+        ),
+        bag_offsets=np.array(sorted({0, rows // 3, rows // 2, rows})),
+    )
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+@pytest.mark.parametrize("rows", [0, 1, 7, 500])
+@pytest.mark.parametrize("parts", [("patches",), ("regions",), ("bag_offsets",), None])
+def test_patches_regions_and_bags_come_back(
+    tmp_path: Path,
+    suffix: str,
+    rows: int,
+    parts: tuple[str, ...] | None,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("clipfg.embedding.parquet_features.ROW_GROUP", 1 << 12)
+    features = dense(rows)
+    if parts:
+        gone = {"patches", "regions", "bag_offsets"} - set(parts)
+        features = replace(features, **dict.fromkeys(gone))
+    write_features(features, tmp_path / f"f{suffix}")
+    back = read_features(tmp_path / f"f{suffix}")
+    assert back.ids == features.ids
+    for name, own in vars(features).items():
+        read = getattr(back, name)
+        if name == "bag_offsets" and own is not None:
+            np.testing.assert_array_equal(read, own)
+        if isinstance(own, Patches | Regions):
+            for field, array in vars(own).items():
+                if isinstance(array, np.ndarray):
+                    assert array.dtype == getattr(read, field).dtype
+                    np.testing.assert_array_equal(getattr(read, field), array)
+        else:
+            assert (own is None) == (read is None)
+    if features.regions is not None:
+        assert back.regions.phrases == features.regions.phrases
 
 
 def test_others_can_read_what_is_written(tmp_path: Path) -> None:
@@ -242,23 +296,27 @@ def test_what_cannot_be_features_ends_in_a_sentence(tmp_path: Path) -> None:
             read_features(tmp_path / f"{name}.npz")
     with pytest.raises(UsageError, match="parquet"):
         read_features(tmp_path / "features.csv")
-    with pytest.raises(DataError, match="there is none"):
+    with pytest.raises(DataError, match="got none at"):
         read_features(tmp_path / "absent.npz")
     with pytest.raises(DataError, match="write"):
         write_features(some(), Path("/proc/absent/f.npz"))
 
 
-def test_a_writer_that_fails_leaves_the_old_file(tmp_path: Path) -> None:
-    path = tmp_path / "f.parquet"
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_a_writer_that_fails_leaves_the_old_file(
+    tmp_path: Path, suffix: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / f"f{suffix}"
     write_features(some(3), path)
     before = path.read_bytes()
 
-    def fail() -> None:
-        with FeatureWriter(path, 5, "{}") as writer:
-            writer.write(("a",), np.ones((1, 5), dtype=np.float32), np.zeros(1, dtype=np.int64))
-            raise KeyboardInterrupt
+    def fail(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
 
+    monkeypatch.setattr("pyarrow.parquet.ParquetWriter.write_table", fail)
+    monkeypatch.setattr(np, "savez", fail)
+    monkeypatch.setattr("safetensors.numpy.save_file", fail)
     with pytest.raises(KeyboardInterrupt):
-        fail()
+        write_features(some(4), path)
     assert path.read_bytes() == before
-    assert [p.name for p in tmp_path.iterdir()] == ["f.parquet"]
+    assert [p.name for p in tmp_path.iterdir()] == [path.name]

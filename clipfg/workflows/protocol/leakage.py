@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from clipfg.types import equal_rows
 from clipfg.workflows.pool import FeaturePool
 
 NAMED = 5
@@ -20,11 +21,12 @@ def without_leaks(
     where both come from one data set, its id too. Content is told by the feature, bit for bit:
     embeddings are kept by content, so that a copy under another name has the same one.
     """
-    paths, contents = set(support.uris), set(_contents(support))
-    ids = set(support.ids) if same_ids else set()
+    paths, ids = set(support.uris), set(support.ids) if same_ids else set()
+    both = np.concatenate([support.features.numpy(), test.features.numpy()])
+    copied = equal_rows(both)[len(support) :] < len(support)
     leaks = [
-        identity in ids or uri in paths or content in contents
-        for identity, uri, content in zip(test.ids, test.uris, _contents(test), strict=True)
+        identity in ids or uri in paths or copy
+        for identity, uri, copy in zip(test.ids, test.uris, copied.tolist(), strict=True)
     ]
     rows = np.flatnonzero(~np.array(leaks, dtype=bool))
     if len(rows) == len(test):
@@ -41,8 +43,7 @@ def without_copies(pool: FeaturePool) -> tuple[NDArray[np.intp], list[str]]:
 
     A copy in another fold would give the answer away.
     """
-    _, first = np.unique(np.array(_contents(pool), dtype=object), return_index=True)
-    rows = np.sort(first)
+    rows = np.flatnonzero(equal_rows(pool.features.numpy()) == np.arange(len(pool)))
     if len(rows) == len(pool):
         return rows, []
     named = [pool.ids[i] for i in np.setdiff1d(np.arange(len(pool)), rows)]
@@ -52,7 +53,3 @@ def without_copies(pool: FeaturePool) -> tuple[NDArray[np.intp], list[str]]:
 def listed(names: Sequence[str]) -> str:
     """The first few, in a sentence."""
     return ", ".join(names[:NAMED]) + (", ..." if len(names) > NAMED else "")
-
-
-def _contents(pool: FeaturePool) -> list[bytes]:
-    return [row.tobytes() for row in pool.features.numpy()]
