@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 
 def content_hash(data: bytes) -> bytes:
-    """The BLAKE2b hash of an image's bytes, 16 bytes long; embeddings are cached under it."""
+    """The BLAKE2b hash of an image or a text, 16 bytes; its embedding is cached under it."""
     return hashlib.blake2b(data, digest_size=16).digest()
 
 

@@ -2,7 +2,6 @@ import os
 import shutil
 import sqlite3
 import threading
-import time
 from hashlib import blake2b
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import pytest
 
 from clipfg.embedding.cache import FILE, EmbeddingCache, remove_cache
 from clipfg.embedding.database import SCHEMA, VERSION
+from clipfg.embedding.sqlite_file import KEYS
 from clipfg.errors import StoreError
 from tests.embedding.drawn_images import age, refuse
 
@@ -121,19 +121,34 @@ def test_clearing_gives_the_space_back(cache: EmbeddingCache) -> None:
     assert cache.size < before / 10
 
 
-def test_five_thousand_look_ups_are_quick(cache: EmbeddingCache) -> None:
+def test_five_thousand_look_ups_take_few_statements(cache: EmbeddingCache) -> None:
     many = keys(5000)
-    rows = np.random.default_rng(0).standard_normal((5000, 512)).astype(np.float32)
+    rows = np.random.default_rng(0).standard_normal((5000, 8)).astype(np.float32)
     files = [(f"/images/{i:05}.jpg", (i, i), key) for i, key in enumerate(many)]
     cache.put("images", "one", "one", dict(zip(many, rows, strict=True)), files)
     signatures = {uri: signature for uri, signature, _ in files}
-    best = 1.0
-    for _ in range(5):
-        start = time.perf_counter()
-        found = cache.get("images", "one", list(cache.contents(signatures).values()))
-        best = min(best, time.perf_counter() - start)
+    statements: list[str] = []
+    cache._file._connection.set_trace_callback(statements.append)
+    found = cache.get("images", "one", list(cache.contents(signatures).values()))
+    cache._file._connection.set_trace_callback(None)
     assert len(found) == 5000
-    assert best < 0.15
+    assert len(statements) == 5000 / KEYS + 1 + 5000 / KEYS  # files, the encoder, embeddings
+
+
+def test_the_look_ups_are_by_index(cache: EmbeddingCache) -> None:
+    """No statement of a run reads a table from end to end."""
+    cache.put("images", "one", "one", vectors(3))
+    asked: list[str] = []
+    cache._file._connection.set_trace_callback(asked.append)
+    cache.get("images", "two", keys(2))
+    cache.get("images", "one", keys(2))
+    cache.contents({"/a": (1, 1)})
+    cache.fact("a")
+    cache._file._connection.set_trace_callback(None)
+    assert len(asked) == 5
+    for statement in asked:
+        plan = cache._file._connection.execute(f"EXPLAIN QUERY PLAN {statement}").fetchall()
+        assert all(step.startswith("SEARCH") for *_, step in plan), plan
 
 
 def test_threads_share_a_cache(cache: EmbeddingCache) -> None:

@@ -2,9 +2,11 @@
 
 import errno
 import json
+import os
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import numpy as np
@@ -94,7 +96,7 @@ HOSTILE = [
     (None, {"rows": True}, "rows"),
     (None, {"dim": 0}, "dim"),
     (None, {"format": 2}, "format 1, got 2"),
-    (None, {"metric": "l2"}, "by cosine, got 'l2'"),
+    (None, {"metric": "l2"}, "metric cosine, got 'l2'"),
     (None, {"model": None}, "model"),
     (None, {"keys": []}, "keys"),
     (None, {"more": 1}, "more"),
@@ -137,7 +139,7 @@ def test_no_store_and_a_folder_of_other_things(tmp_path) -> None:
     with pytest.raises(StoreError, match="clipfg index build"):
         KeyStore.load(tmp_path / "none")
     (tmp_path / "photo.jpg").write_bytes(b"x")
-    with pytest.raises(StoreError, match="holds other things"):
+    with pytest.raises(StoreError, match="has other content"):
         make(3).save(tmp_path)
     with pytest.raises(StoreError, match="Could not write"):
         make(3).save(tmp_path / "photo.jpg")
@@ -148,7 +150,7 @@ def test_a_second_writer_waits_and_then_is_told(path, monkeypatch) -> None:
     monkeypatch.setattr(folder, "WAIT", 0.2)
     with (
         writing(path),
-        pytest.raises(StoreError, match="Another run is writing"),
+        pytest.raises(StoreError, match="Another run has been writing"),
     ):
         make(5).save(path)
     monkeypatch.setattr(folder, "WAIT", 30)
@@ -181,26 +183,29 @@ def test_two_writers_lose_nothing_of_each_other(path) -> None:
 def test_readers_see_the_old_or_the_new_while_it_is_written(path) -> None:
     stores = [make(30, seed=1), make(31, seed=2)]
     stores[0].save(path)
-    stop = threading.Event()
+    seen: list[int] = []
 
     def rewrite() -> None:
-        while not stop.is_set():
-            for store in reversed(stores):
-                store.save(path)
+        for number in range(1, 31):
+            stores[number % 2].save(path)
+            enough = len(seen) + 2  # the second of them began after this save
+            while len(seen) < enough and reading.is_set():
+                time.sleep(0.001)
 
+    reading = threading.Event()
+    reading.set()
     writer = threading.Thread(target=rewrite)
     writer.start()
     try:
-        seen = set()
-        for _ in range(200):
+        while writer.is_alive():
             store = KeyStore.load(path)
             assert same(store, stores[len(store) - 30])
-            seen.add(len(store))
             assert verify(path) == []
+            seen.append(len(store))
     finally:
-        stop.set()
+        reading.clear()
         writer.join()
-    assert seen == {30, 31}
+    assert set(seen) == {30, 31}
 
 
 def test_a_reader_keeps_what_it_has_opened(path) -> None:
@@ -227,7 +232,7 @@ def test_a_full_disk_costs_nothing_that_was_there(path, room) -> None:
     assert done.returncode == 1
     last = done.stderr.strip().splitlines()[-1]
     assert "Could not write to" in last
-    assert "is as it was" in last
+    assert "is unchanged" in last
     assert same(KeyStore.load(path), before)
     assert verify(path) == []
     assert len(list(path.iterdir())) == 5  # nothing half-written stays either
@@ -235,21 +240,34 @@ def test_a_full_disk_costs_nothing_that_was_there(path, room) -> None:
 
 def test_a_disk_that_fills_up_at_any_step(path, monkeypatch) -> None:
     before = KeyStore.load(path)
-    real = folder._sync
+    real = os.fsync
     for last in range(8):
         steps = iter(range(100))
 
-        def sync(place: Path, last=last, steps=steps) -> None:
+        def sync(handle: int, last=last, steps=steps) -> None:
             if next(steps) == last:
                 raise OSError(errno.ENOSPC, "No space left on device")
-            real(place)
+            real(handle)
 
-        monkeypatch.setattr(folder, "_sync", sync)
+        monkeypatch.setattr(os, "fsync", sync)
         if last < 5:
-            with pytest.raises(StoreError, match="No space left on device"):
+            with pytest.raises(StoreError, match=r"No space left on device\. .* is unchanged"):
                 make(20, factory="IVF2,Flat").save(path)
             assert same(KeyStore.load(path), before)
         else:  # the new state counts already
             make(20, factory="IVF2,Flat").save(path)
             assert len(KeyStore.load(path)) == 20
         assert verify(path) == []
+        assert not list(path.glob(".*"))
+
+
+def test_what_an_interrupted_commit_leaves_is_removed(path, tmp_path) -> None:
+    leftovers = [".store.json.0123abcd.part", "store.json.part", "keys-0123456789abcdef.npy"]
+    fresh = tmp_path / "fresh"  # its first build was killed
+    fresh.mkdir()
+    for folder_ in (path, fresh):
+        for name in leftovers:
+            (folder_ / name).write_bytes(b"half")
+        make(5).save(folder_)
+        assert len(list(folder_.iterdir())) == 4
+        assert verify(folder_) == []

@@ -114,11 +114,11 @@ def test_nothing_to_search() -> None:
     [
         ({"queries": np.ones((1, 7), np.float32)}, r"shape \[q, 8\].*ViT-B-32.*\(1, 7\)"),
         ({"queries": np.ones(8, np.float32)}, r"shape \[q, 8\]"),
-        ({"k": 0}, "one key or more"),
-        ({"metric": "l2"}, "compared by cosine, got 'l2'"),
+        ({"k": 0}, "at least 1, got 0"),
+        ({"metric": "l2"}, "metric cosine, got 'l2'"),
         ({"fingerprint": "b" * 64}, "ViT-B-32/openai in fp32.*aaaaaaaaaaaa.*bbbbbbbbbbbb"),
-        ({"where": np.ones(5, bool)}, "6 truth values"),
-        ({"where": np.arange(6)}, "6 truth values"),
+        ({"where": np.ones(5, bool)}, "6 booleans"),
+        ({"where": np.arange(6)}, "6 booleans"),
     ],
 )
 def test_a_query_that_does_not_fit_is_refused(change, message) -> None:
