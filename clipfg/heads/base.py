@@ -72,7 +72,7 @@ class Head(ABC, Generic[Input]):
 
     `consumes` says which features `fit` and `logits` take:
 
-    - `"pooled"`: a tensor `[n, d]`, a unit-norm row for each image; such a head derives from `Head`.
+    - `"pooled"`: a tensor `[n, d]`, a unit-norm row for each image; it derives from `Head` alone.
     - `"patches"`: `FeatureSets` with grids, the patch features of each image as its encoder gives
       them, not normalised; it derives from `Head[FeatureSets]`.
     - `"bags"`: `FeatureSets` of pooled, unit-norm features, one set for each bag, and the labels of
@@ -109,7 +109,7 @@ class Head(ABC, Generic[Input]):
         labels: Int[Tensor, " n"] | None = None,
         text_weights: Float[Tensor, "c d"] | None = None,
     ) -> "Head[Input]":
-        """A new head of the same kind, fitted to other data with the settings chosen by this one."""
+        """A new head of the same kind, fitted to other data with the settings that this one has."""
         chosen = {
             name: value if isinstance(own := getattr(self, f"{name}_", value), Tensor) else own
             for name, value in self.config.items()

@@ -115,6 +115,24 @@ def test_the_fingerprint_moves_with_the_content_and_not_with_the_folder(folder, 
     assert load(copy).fingerprint != original.fingerprint
 
 
+def test_the_fingerprint_moves_with_every_file_and_with_the_architecture(folder, tmp_path) -> None:
+    original, copy = load(folder).fingerprint, shutil.copytree(folder, tmp_path / "elsewhere")
+    configs = {"open_clip_config.json", "config.json", "preprocessor_config.json"}
+    for path in sorted(copy.iterdir()):
+        before = path.read_bytes()
+        if path.name not in configs:
+            path.write_bytes(before + b"\n")
+            assert load(copy).fingerprint != original, path.name
+        elif path.name != "preprocessor_config.json":
+            settings = json.loads(before)
+            for part in (settings, settings.get("model_cfg", {})):
+                part["quick_gelu"] = True
+            path.write_text(json.dumps(settings))
+            assert load(copy).fingerprint != original, path.name
+        path.write_bytes(before)
+    assert load(copy).fingerprint == original
+
+
 def test_the_fingerprint_moves_with_the_preprocessing(folder, tmp_path) -> None:
     copy = shutil.copytree(folder, tmp_path / "elsewhere")
     names = ("open_clip_config.json", "processor_config.json", "preprocessor_config.json")
