@@ -27,12 +27,12 @@ class TestClassList:
     def test_index_is_the_position(self) -> None:
         assert [CLASSES.index(name) for name in CLASSES.names] == [0, 1]
 
-    def test_a_label_outside_the_list_is_answered_with_the_nearest(self) -> None:
+    def test_an_unknown_name_gets_a_hint(self) -> None:
         with pytest.raises(DataError, match="Did you mean 'rose'"):
             CLASSES.index("rosa")
 
     @pytest.mark.parametrize("names", [(), ("rose", "rose"), ("rose", " ")])
-    def test_refuses_no_names_double_names_and_blank_ones(self, names: tuple[str, ...]) -> None:
+    def test_refuses_missing_duplicate_and_blank_names(self, names: tuple[str, ...]) -> None:
         with pytest.raises(DataError):
             ClassList(names)
 
@@ -63,11 +63,11 @@ class TestManifest:
     def test_selects_a_split_then_a_limit(self) -> None:
         assert self.build().select("test", limit=1).ids == ["b"]
 
-    def test_an_unknown_split_names_those_there_are(self) -> None:
+    def test_an_unknown_split_lists_the_known_ones(self) -> None:
         with pytest.raises(UsageError, match="test, train"):
             self.build().select("tset")
 
-    def test_an_id_twice_is_refused(self) -> None:
+    def test_a_duplicate_id_is_refused(self) -> None:
         with pytest.raises(DataError, match="'a' more than once"):
             Manifest.build("m", {"uri": ["a", "b"], "id": ["a", "a"]})
 
@@ -182,7 +182,7 @@ class TestDense:
             mask = np.isin(np.arange(5), which)
             assert self.features().rows(mask).bag_offsets.tolist() == offsets
 
-    def test_a_bag_is_not_taken_apart(self) -> None:
+    def test_rows_of_a_bag_must_stay_together(self) -> None:
         with pytest.raises(DataError, match="rows of each bag together"):
             self.features().rows([0, 2, 1])
 
@@ -195,7 +195,7 @@ class TestDense:
         with pytest.raises(DataError, match="items in bags"):
             replace(part, bag_offsets=None).bags([0])
 
-    def test_parts_are_joined_again(self) -> None:
+    def test_concat_is_the_inverse_of_rows(self) -> None:
         whole = self.features()
         rows = [np.arange(2), np.arange(2, 5)]
         patches = Patches.concat([whole.patches.rows(part) for part in rows])

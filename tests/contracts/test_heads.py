@@ -120,7 +120,7 @@ def test_one_image_of_a_class_is_enough(name, support) -> None:
     assert torch.isfinite(logits).all()
 
 
-def test_a_class_without_an_image_is_one_sentence(name, support) -> None:
+def test_a_class_without_an_image_is_reported(name, support) -> None:
     if name == "zero-shot":
         pytest.skip("learns from no image")
     features, labels, weights = support
@@ -158,7 +158,7 @@ def test_sets_of_features_are_selected_as_rows_are() -> None:
         assert torch.equal(found.grids, grids[picked])
 
 
-def test_features_without_what_a_head_takes_are_one_sentence() -> None:
+def test_features_without_patches_or_bags_are_reported() -> None:
     pooled = Features(("a",), np.ones((1, 3), np.float32), np.zeros(1))
     with pytest.raises(DataError, match="with patches"):
         FeatureSets.of_patches(pooled)

@@ -24,7 +24,7 @@ def vectors(count: int, dim: int = 8) -> dict[bytes, np.ndarray]:
     return dict(zip(keys(count), rows, strict=True))
 
 
-def test_vectors_come_back_bit_for_bit_and_apart(cache: EmbeddingCache) -> None:
+def test_vectors_round_trip_bit_for_bit_and_are_kept_apart(cache: EmbeddingCache) -> None:
     kept = vectors(1234)
     cache.put("images", "one", "model", kept)
     found = cache.get("images", "one", keys(2000))
@@ -34,7 +34,7 @@ def test_vectors_come_back_bit_for_bit_and_apart(cache: EmbeddingCache) -> None:
     assert cache.get("texts", "one", keys(10)) == {}
 
 
-def test_what_is_there_stays(cache: EmbeddingCache) -> None:
+def test_an_existing_vector_is_not_overwritten(cache: EmbeddingCache) -> None:
     first, second = vectors(3), {key: row + 1 for key, row in vectors(3).items()}
     cache.put("images", "one", "model", first)
     cache.put("images", "one", "model", second)
@@ -88,7 +88,7 @@ def test_digest_is_the_hash_and_is_remembered_once_settled(
     known = cache.digest(path)
     settled = path.stat().st_mtime
     path.write_bytes(b"third")
-    os.utime(path, (settled, settled))  # nobody does this by accident: it shows what is trusted
+    os.utime(path, (settled, settled))  # on purpose: the cache trusts size and time
     assert cache.digest(path) == known
     with pytest.raises(OSError, match="absent"):
         cache.digest(tmp_path / "absent")
@@ -189,7 +189,7 @@ def test_a_failed_write_leaves_nothing_half_done(cache: EmbeddingCache) -> None:
 
 
 @pytest.mark.parametrize("content", [b"This is a text file, not a database.\n" * 30, b"\0" * 5000])
-def test_a_damaged_file_ends_in_a_sentence(tmp_path: Path, content: bytes) -> None:
+def test_a_damaged_file_is_reported(tmp_path: Path, content: bytes) -> None:
     (tmp_path / FILE).write_bytes(content)
     with pytest.raises(StoreError, match="clipfg cache clear"):
         EmbeddingCache(tmp_path)
@@ -198,7 +198,7 @@ def test_a_damaged_file_ends_in_a_sentence(tmp_path: Path, content: bytes) -> No
         assert cache.info() == []
 
 
-def test_damage_found_on_the_way_costs_the_cache_and_not_the_run(tmp_path: Path) -> None:
+def test_damage_found_during_a_run_disables_the_cache_alone(tmp_path: Path) -> None:
     with EmbeddingCache(tmp_path) as cache:
         cache.put("images", "one", "one", vectors(3000, dim=64))
     file = tmp_path / FILE
@@ -290,7 +290,7 @@ def test_a_truly_read_only_folder(tmp_path: Path) -> None:
         folder.chmod(0o700)
 
 
-def test_a_lock_that_is_never_let_go_costs_a_warning(
+def test_a_lock_that_is_never_released_costs_a_warning(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("clipfg.embedding.database.PATIENCE", 0.1)
@@ -305,7 +305,7 @@ def test_a_lock_that_is_never_let_go_costs_a_warning(
     assert "locked" in said[0]
 
 
-def test_many_processes_may_make_it_at_once(tmp_path: Path) -> None:
+def test_several_runs_may_create_it_at_once(tmp_path: Path) -> None:
     problems: list[BaseException] = []
     gate = threading.Barrier(6)
 

@@ -27,7 +27,7 @@ BOXES = [[0.0, 0, 40, 40], [3, 5, 21, 33], [39, 39, 60, 60], [10, 10, 10, 30]]
 
 
 def with_regions(manifest: Manifest) -> Manifest:
-    """Item i has the first i modulo 5 of the boxes."""
+    """Item i has the first (i modulo 5) boxes."""
     cells = [
         [{"box": box, "phrase": f"{row}.{n}"} for n, box in enumerate(BOXES[: row % 5])] or None
         for row in range(len(manifest))
@@ -160,7 +160,7 @@ def _signature(uri: str) -> tuple[int, int]:
     return state.st_size, state.st_mtime_ns
 
 
-def test_one_image_may_have_other_boxes_elsewhere(
+def test_one_image_may_have_different_boxes(
     images: list[str], cache: EmbeddingCache, tmp_path: Path
 ) -> None:
     def items(*boxes: list[float] | None) -> Manifest:
@@ -207,7 +207,7 @@ def test_an_image_whose_features_are_too_large_for_half_precision_fails(
 
 
 @pytest.mark.parametrize("box", [[1, 2, np.nan, 4], [1, 2, np.inf, 4], [1, 2, None, 4]])
-def test_a_box_that_is_none_costs_its_item_alone(images: list[str], box: list[float]) -> None:
+def test_an_invalid_box_fails_its_item_alone(images: list[str], box: list[float]) -> None:
     manifest = Manifest.build("m", {"uri": images[:3], "box": [BOXES[0], box, BOXES[1]]})
     failures: list[Failure] = []
     features = collect(
@@ -218,7 +218,7 @@ def test_a_box_that_is_none_costs_its_item_alone(images: list[str], box: list[fl
     assert "box" in failures[0].reason
 
 
-def test_what_has_no_dense_features_is_one_sentence(manifest: Manifest) -> None:
+def test_missing_dense_features_are_reported(manifest: Manifest) -> None:
     with pytest.raises(UsageError, match="has no patch features; choose a vision transformer"):
         collect(manifest, CountingEncoder(tokens=False), None, dense=["patches"])
     plain = replace(manifest, table=manifest.table.drop_columns(["regions"]))
@@ -229,7 +229,7 @@ def test_what_has_no_dense_features_is_one_sentence(manifest: Manifest) -> None:
 def test_few_maps_are_looked_up_at_once(
     manifest: Manifest, cache: EmbeddingCache, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A map takes the room of hundreds of pooled features, so memory is bounded by the batch."""
+    """Patches take much more memory than pooled features, so the batch bounds them."""
     collect(manifest, CountingEncoder(), cache, dense=BOTH)
     asked: list[int] = []
     get = EmbeddingCache.get
@@ -275,7 +275,7 @@ def test_bags_go_along_and_lose_what_fails(images: list[str], cache: EmbeddingCa
 
 
 def test_florette_finds_the_parts_of_a_flower(tmp_path: Path) -> None:
-    """A real encoder: the phrase of a part lies nearest to the region that shows it."""
+    """With a real encoder, the phrase of a part is most similar to the region that shows it."""
     encoder = load_encoder("builtin:florette", precision="fp32", device="cpu")
     manifest = synthflora.with_regions(load_dataset("synthflora").select("test", limit=400))
     manifest = replace(manifest, table=manifest.table.take(list(range(0, 400, 10))))

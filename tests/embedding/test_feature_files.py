@@ -56,7 +56,7 @@ def test_features_without_labels_or_splits_come_back(tmp_path: Path, suffix: str
 
 
 def dense(rows: int = 7, dim: int = 5) -> Features:
-    """With patches on grids of their own, no to three regions each, and bags."""
+    """With patches on various grids, up to three regions an item, and bags."""
     generator = np.random.default_rng(4)
     grids = generator.integers(1, 5, (rows, 2))
     counts = np.arange(rows) % 4
@@ -230,7 +230,7 @@ def test_published_clip_features(
         test = np.array([split == "test" for split in features.splits])
         np.testing.assert_allclose(features.pooled[test], expected, atol=1e-3)
         np.testing.assert_array_equal(features.labels[test], arrays["test_l"])
-    # What DATA.md's figure for class means on the 16-shot set says: 32.0 and 91.4 per cent.
+    # The published accuracy of class means on the 16-shot set: 32.0 % and 91.4 %.
     means = np.stack(
         [features.pooled[train][features.labels[train] == c].mean(0) for c in range(100)]
     )
@@ -261,7 +261,7 @@ def test_nothing_is_unpickled(
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
 @pytest.mark.parametrize("content", [b"", b"nonsense", b"PK\x03\x04 half a zip", b"PAR1"])
-def test_unreadable_files_end_in_a_sentence(tmp_path: Path, suffix: str, content: bytes) -> None:
+def test_unreadable_files_are_reported(tmp_path: Path, suffix: str, content: bytes) -> None:
     path = tmp_path / f"bad{suffix}"
     path.write_bytes(content)
     with pytest.raises(DataError, match=r"Expected .*bad"):
@@ -269,7 +269,7 @@ def test_unreadable_files_end_in_a_sentence(tmp_path: Path, suffix: str, content
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
-def test_half_a_file_ends_in_a_sentence(tmp_path: Path, suffix: str) -> None:
+def test_a_truncated_file_is_reported(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"half{suffix}"
     write_features(some(100), path)
     whole = path.read_bytes()
@@ -279,7 +279,7 @@ def test_half_a_file_ends_in_a_sentence(tmp_path: Path, suffix: str) -> None:
             read_features(path)
 
 
-def test_what_cannot_be_features_ends_in_a_sentence(tmp_path: Path) -> None:
+def test_arrays_that_are_not_features_are_reported(tmp_path: Path) -> None:
     cases = {
         "zero": {"features": np.zeros((2, 3))},
         "nan": {"features": np.full((2, 3), np.nan)},

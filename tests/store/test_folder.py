@@ -1,4 +1,4 @@
-"""The folder: what is written, what is refused, and what two at once may do."""
+"""The folder of a store: what is written, what is refused, and concurrent access."""
 
 import errno
 import json
@@ -24,8 +24,8 @@ def path(tmp_path) -> Path:
 
 
 def test_a_commit_leaves_what_it_names_and_nothing_else(path) -> None:
-    (path / "keys-0123456789abcdef.npy").write_bytes(b"of a writer that died")
-    (path / "notes.txt").write_text("a person's own")
+    (path / "keys-0123456789abcdef.npy").write_bytes(b"left by a killed writer")
+    (path / "notes.txt").write_text("not clipfg's")
     make(20).save(path)
     state = json.loads((path / "store.json").read_text())
     own = {"store.json", "lock", "notes.txt"}
@@ -37,7 +37,7 @@ def test_a_commit_leaves_what_it_names_and_nothing_else(path) -> None:
 
 @pytest.mark.parametrize("kind", ["keys", "items", "index"])
 @pytest.mark.parametrize("damage", ["cut", "gone", "link", "flipped"])
-def test_a_damaged_file_is_one_sentence(path, kind, damage) -> None:
+def test_a_damaged_file_is_reported(path, kind, damage) -> None:
     file = next(path.glob(f"{kind}-*"))
     data = file.read_bytes()
     if damage == "cut":
@@ -108,7 +108,7 @@ HOSTILE = [
 
 
 @pytest.mark.parametrize(("kind", "change", "message"), HOSTILE)
-def test_a_hostile_state_is_one_sentence(path, kind, change, message) -> None:
+def test_a_hostile_state_is_reported(path, kind, change, message) -> None:
     state = json.loads((path / "store.json").read_text())
     if kind:
         state[kind] |= change
@@ -121,13 +121,13 @@ def test_a_hostile_state_is_one_sentence(path, kind, change, message) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "1", "\0", "[" * 100_000, '{"format": 1}'])
-def test_a_state_that_is_no_state(path, text) -> None:
+def test_a_file_that_is_not_a_state_is_reported(path, text) -> None:
     (path / "store.json").write_text(text)
     with pytest.raises(StoreError, match=r"store\.json"):
         KeyStore.load(path)
 
 
-def test_a_state_that_knows_of_no_prompts_still_opens(path) -> None:
+def test_a_state_without_prompts_still_opens(path) -> None:
     state = json.loads((path / "store.json").read_text())
     del state["prompts"]
     (path / "store.json").write_text(json.dumps(state))
@@ -135,7 +135,7 @@ def test_a_state_that_knows_of_no_prompts_still_opens(path) -> None:
     assert verify(path) == []
 
 
-def test_no_store_and_a_folder_of_other_things(tmp_path) -> None:
+def test_a_missing_store_and_a_folder_with_other_content(tmp_path) -> None:
     with pytest.raises(StoreError, match="clipfg index build"):
         KeyStore.load(tmp_path / "none")
     (tmp_path / "photo.jpg").write_bytes(b"x")
@@ -146,7 +146,7 @@ def test_no_store_and_a_folder_of_other_things(tmp_path) -> None:
     assert [x.name for x in tmp_path.iterdir()] == ["photo.jpg"]
 
 
-def test_a_second_writer_waits_and_then_is_told(path, monkeypatch) -> None:
+def test_a_second_writer_waits_and_then_gives_up(path, monkeypatch) -> None:
     monkeypatch.setattr(folder, "WAIT", 0.2)
     with (
         writing(path),
@@ -163,7 +163,7 @@ def test_a_second_writer_waits_and_then_is_told(path, monkeypatch) -> None:
     assert len(KeyStore.load(path)) == 5
 
 
-def test_two_writers_lose_nothing_of_each_other(path) -> None:
+def test_two_writers_keep_each_others_changes(path) -> None:
     def add(start: int) -> None:
         for number in range(5):
             with writing(path) as writer:
@@ -180,7 +180,7 @@ def test_two_writers_lose_nothing_of_each_other(path) -> None:
     assert verify(path) == []
 
 
-def test_readers_see_the_old_or_the_new_while_it_is_written(path) -> None:
+def test_readers_see_the_old_or_the_new_state_during_writes(path) -> None:
     stores = [make(30, seed=1), make(31, seed=2)]
     stores[0].save(path)
     seen: list[int] = []
@@ -217,8 +217,8 @@ def test_a_reader_keeps_what_it_has_opened(path) -> None:
 
 
 @pytest.mark.parametrize("room", [0, 1000, 3000])
-def test_a_full_disk_costs_nothing_that_was_there(path, room) -> None:
-    """In a process that may write no more than `room` bytes a file."""
+def test_a_full_disk_leaves_the_store_unchanged(path, room) -> None:
+    """In a process that may write at most `room` bytes per file."""
     before = KeyStore.load(path)
     code = (
         "import resource, sys; from pathlib import Path; from tests.store.stores import make\n"

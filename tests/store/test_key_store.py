@@ -1,4 +1,4 @@
-"""What a store holds after any changes, against a dictionary."""
+"""A store after any sequence of changes, compared with a dictionary."""
 
 import numpy as np
 import pyarrow as pa
@@ -82,7 +82,7 @@ def test_columns_of_either_side_are_kept() -> None:
     assert store.items.column_names[:4] == ["id", "uri", "split", "label"]
 
 
-def test_an_update_may_describe_the_items_anew() -> None:
+def test_an_update_may_replace_columns() -> None:
     store = make(5)
     old, name = store.items.to_pylist(), store.ids[2]
     items = pa.table({"id": [name], "uri": ["/moved"], "split": ["val"], "label": [0]})
