@@ -12,7 +12,7 @@ from torch import Tensor
 from clipfg.embedding.cache import FileHash
 from clipfg.embedding.encode_locks import EncodeLocks
 from clipfg.embedding.image_loader import LoadedImage
-from clipfg.embedding.kept_features import ImageKey, ItemFeatures, KeptFeatures
+from clipfg.embedding.kept_features import ImageKey, ItemFeatures, KeptFeatures, content_of
 from clipfg.embedding.malloc import keep_freed_blocks
 from clipfg.encoders.base import Encoder, no_patches
 from clipfg.errors import ClipfgError
@@ -66,18 +66,22 @@ class BatchEncoder:
         foreign: set[ImageKey] = set()
         left = dict(pending)
         while left:
-            with self._locks.take({key.content for key in left}) as mine:
+            with self._locks.take({content_of(key) for key in left}) as mine:
                 # Looked up after the claim: whoever held one before has kept its features by now.
                 found = self._kept.get(left)
                 features |= found
                 foreign |= found.keys()
-                chosen = {k: v for k, v in left.items() if k.content in mine and k not in found}
+                chosen = {
+                    key: image
+                    for key, image in left.items()
+                    if content_of(key) in mine and key not in found
+                }
                 features |= self._kept.put(self._compute(chosen), files)
                 files = ()
             left = {k: v for k, v in left.items() if k not in found and k not in chosen}
             # Waiting with nothing held, so that two runs cannot wait for each other.
             for key in left:
-                self._locks.wait(key.content)
+                self._locks.wait(content_of(key))
         return features, foreign
 
     def _compute(self, images: Mapping[ImageKey, LoadedImage]) -> dict[ImageKey, ItemFeatures]:

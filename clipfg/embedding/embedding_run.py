@@ -9,7 +9,13 @@ from clipfg.embedding.batch_encoder import BatchEncoder, batch_shape
 from clipfg.embedding.cache import EmbeddingCache, FileHash
 from clipfg.embedding.encode_locks import EncodeLocks
 from clipfg.embedding.image_loader import ImageLoader, ImageRow, LoadedImage
-from clipfg.embedding.kept_features import Dense, ImageKey, ItemFeatures, KeptFeatures
+from clipfg.embedding.kept_features import (
+    Dense,
+    ImageKey,
+    ItemFeatures,
+    KeptFeatures,
+    content_of,
+)
 from clipfg.embedding.scanning import scan
 from clipfg.encoders.base import Encoder
 from clipfg.types import Manifest
@@ -122,7 +128,7 @@ class EmbeddingRun:
 
     def _note_file(self, row: ImageRow) -> None:
         if row.key is not None and row.signature is not None and row.settled:
-            self._files.append((row.uri, row.signature, row.key.content))
+            self._files.append((row.uri, row.signature, content_of(row.key)))
         if len(self._files) >= CHUNK:
             self._keep_files()
 

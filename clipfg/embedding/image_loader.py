@@ -42,7 +42,7 @@ class ImageRow:
 
     def key_for(self, content: bytes) -> ImageKey:
         """What its features are known by once its content is known."""
-        return ImageKey(content, b"" if self.boxes is None else self.boxes.tobytes())
+        return content if self.boxes is None else content + self.boxes.tobytes()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,36 +1,33 @@
 """The cache as one run sees it: one encoder, and the kinds of features that the run asks for."""
 
-import hashlib
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from clipfg.data.sources import Signature
-from clipfg.embedding.cache import EmbeddingCache, FileHash, Vectors
+from clipfg.embedding.cache import EmbeddingCache, FileHash
 from clipfg.encoders.base import Encoder
+from clipfg.types import content_hash
 
 Dense = Literal["patches", "regions"]
 """What can be asked for beside the pooled feature."""
 
 
-class ImageKey(NamedTuple):
-    """What an image's features are known by: its content and, for regions, its boxes."""
-
-    content: bytes
-    boxes: bytes = b""
-    """Float32 `[r, 4]`, little-endian."""
-
-    @property
-    def regions(self) -> bytes:
-        """The key of its region features."""
-        return hashlib.blake2b(self.content + self.boxes, digest_size=16).digest()
+ImageKey = bytes
+"""What an image's features are known by: its content hash and, where regions are asked for, its
+boxes, as float32 `[r, 4]`."""
+CONTENT = 16
+"""Bytes of the content hash."""
 
 
-@dataclass(frozen=True, slots=True)
-class ItemFeatures:
+def content_of(key: ImageKey) -> bytes:
+    """The content hash of an image."""
+    return key[:CONTENT]
+
+
+class ItemFeatures(NamedTuple):
     """The features of one image.
 
     Attributes
@@ -80,28 +77,29 @@ class KeptFeatures:
 
     def get(self, keys: Iterable[ImageKey]) -> dict[ImageKey, ItemFeatures]:
         """The images of which everything asked for is kept."""
-        keys = list(dict.fromkeys(keys))
+        contents = {key: content_of(key) for key in keys}
         cache, by = self._cache, self._fingerprint
-        if cache is None or not keys:
+        if cache is None or not contents:
             return {}
-        pooled = cache.get("images", by, [key.content for key in keys])
-        keys = [key for key in keys if key.content in pooled]
-        patches: Vectors = {}
-        regions: Vectors = {}
+        pooled = cache.get("images", by, list(contents.values()))
+        found = {k: ItemFeatures(pooled[c]) for k, c in contents.items() if c in pooled}
         if "patches" in self.dense:
-            patches = cache.get("patches", by, [key.content for key in keys])
-            keys = [key for key in keys if key.content in patches]
+            maps = cache.get("patches", by, list(contents.values()))
+            found = {
+                key: features._replace(patches=maps[contents[key]])
+                for key, features in found.items()
+                if contents[key] in maps
+            }
         if "regions" in self.dense:
+            hashes = {key: content_hash(key) for key in found if len(key) > CONTENT}
+            rows = cache.get("regions", by, list(hashes.values()))
             none = np.empty((0, self._encoder.dim), dtype=np.float32)
-            regions = cache.get("regions", by, [key.regions for key in keys if key.boxes])
-            regions |= {key.regions: none for key in keys if not key.boxes}
-            keys = [key for key in keys if key.regions in regions]
-        return {
-            key: ItemFeatures(
-                pooled[key.content], patches.get(key.content), regions.get(key.regions)
-            )
-            for key in keys
-        }
+            found = {
+                key: features._replace(regions=rows[hashes[key]] if key in hashes else none)
+                for key, features in found.items()
+                if key not in hashes or hashes[key] in rows
+            }
+        return found
 
     def put(
         self, features: Mapping[ImageKey, ItemFeatures], files: Sequence[FileHash] = ()
@@ -114,18 +112,20 @@ class KeptFeatures:
         if cache is None or not features:
             self.remember(files)
             return dict(features)
-        patches = {k.content: f.patches for k, f in features.items() if f.patches is not None}
-        regions = {k.regions: f.regions for k, f in features.items() if f.regions is not None}
+        pooled = {content_of(key): own.pooled for key, own in features.items()}
+        patches = {content_of(k): f.patches for k, f in features.items() if f.patches is not None}
+        regions = {
+            content_hash(key): own.regions
+            for key, own in features.items()
+            if own.regions is not None and len(own.regions)
+        }
         cache.put("patches", by, name, patches)
-        cache.put("regions", by, name, {key: rows for key, rows in regions.items() if len(rows)})
-        cache.put("images", by, name, {k.content: f.pooled for k, f in features.items()}, files)
+        cache.put("regions", by, name, regions)
+        cache.put("images", by, name, pooled, files)
         if not self.dense:
             return dict(features)
-        pooled = cache.get("images", by, [key.content for key in features])
-        return {
-            key: replace(own, pooled=pooled.get(key.content, own.pooled))
-            for key, own in features.items()
-        }
+        pooled |= cache.get("images", by, list(pooled))
+        return {k: own._replace(pooled=pooled[content_of(k)]) for k, own in features.items()}
 
     def contents(self, signatures: Mapping[str, Signature]) -> dict[str, bytes]:
         """Content hashes of the files seen before; see `EmbeddingCache.contents`."""

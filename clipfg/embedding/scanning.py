@@ -70,10 +70,9 @@ def _look_up(rows: list[ImageRow], kept: KeptFeatures) -> None:
         except ItemError as error:
             row.fail("read", str(error))
     contents = kept.contents(signatures)
-    open_rows = [row for row in rows if row.outcome is None and row.uri in contents]
-    keys = {row.position: row.key_for(contents[row.uri]) for row in open_rows}
-    features = kept.get(keys.values())
-    for row in open_rows:
-        key = keys[row.position]
+    known = [row for row in rows if row.outcome is None and row.uri in contents]
+    keys = [row.key_for(contents[row.uri]) for row in known]
+    features = kept.get(keys)
+    for row, key in zip(known, keys, strict=True):
         if key in features:
             row.key, row.outcome, row.reused = key, features[key], True
