@@ -71,7 +71,8 @@ def decode(data: bytes, target: Target | None = None) -> Image.Image:
         to hundreds of megabytes loses its far ends, which a centre crop drops anyway.
 
     A reduced image has in `info["drafted"]` the size of the full image, and the box of its own
-    pixels that the full image covers (a side of 999 pixels covers 124.875 of 125).
+    pixels that the full image covers (a side of 999 pixels covers 124.875 of 125). A cut strip has
+    its former size in `info["whole"]`.
 
     Raises `ItemError` for data that are empty, truncated, broken, no image or too large. Safe to
     call from many threads; the decoding itself runs without Python's lock.
@@ -91,6 +92,13 @@ def decode(data: bytes, target: Target | None = None) -> Image.Image:
     except Exception as error:  # Pillow's parsers raise a dozen kinds on hostile bytes
         why = str(error).strip().rstrip(".") or type(error).__name__
         raise ItemError(f"Expected a whole image, got a broken one ({why}).") from None
+
+
+def full_size(image: Image.Image) -> tuple[int, int]:
+    """Width and height of the upright image that `decode` made this one from."""
+    whole = image.info.get("whole", image.size)
+    width, height = image.info.get("drafted", (whole,))[0]
+    return width, height
 
 
 def _decode_jpeg(data: bytes, target: Target | None) -> Image.Image:
@@ -194,9 +202,12 @@ def _cut_strip(image: Image.Image, target: Target) -> Image.Image:
         return image
     if width > height:
         margin = max(0, (width - STRIP * height) // 2)
-        return image.crop((margin, 0, width - margin, height))
-    margin = max(0, (height - STRIP * width) // 2)
-    return image.crop((0, margin, width, height - margin))
+        middle = image.crop((margin, 0, width - margin, height))
+    else:
+        margin = max(0, (height - STRIP * width) // 2)
+        middle = image.crop((0, margin, width, height - margin))
+    middle.info["whole"] = image.size
+    return middle
 
 
 def _not_an_image(data: bytes) -> str:

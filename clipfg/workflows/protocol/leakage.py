@@ -3,10 +3,9 @@
 from collections.abc import Sequence
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
-from clipfg.quality.copies import equal_rows
+from clipfg.types import equal_rows
 from clipfg.workflows.pool import FeaturePool
 
 NAMED = 5
@@ -25,8 +24,9 @@ def without_leaks(
     """
     paths = {uri for id, uri in zip(support.ids, support.uris, strict=True) if uri != id}
     ids = set(support.ids) if same_ids else set()
-    first = equal_rows(torch.cat([support.features, test.features]))[len(support) :]
-    leaks = (first < len(support)).numpy() | np.array(
+    both = np.concatenate([support.features.numpy(), test.features.numpy()])
+    copied = equal_rows(both)[len(support) :] < len(support)
+    leaks = copied | np.array(
         [id in ids or uri in paths for id, uri in zip(test.ids, test.uris, strict=True)], dtype=bool
     )
     rows = np.flatnonzero(~leaks)
@@ -44,7 +44,7 @@ def without_copies(pool: FeaturePool) -> tuple[NDArray[np.intp], list[str]]:
 
     A copy in another fold would give the answer away.
     """
-    copies = (equal_rows(pool.features) < torch.arange(len(pool))).numpy()
+    copies = equal_rows(pool.features.numpy()) < np.arange(len(pool))
     rows = np.flatnonzero(~copies)
     if len(rows) == len(pool):
         return rows, []

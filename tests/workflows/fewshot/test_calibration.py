@@ -200,8 +200,8 @@ def test_folds_of_the_whole_support_calibrate_the_head_itself(seed) -> None:
         ({"calibration": "train"}, "learnt from or tested on"),
         ({"calibration": "vall"}, "Did you mean 'val'"),
         ({"target_error": 2.0}, "--target-error between 0 and 1"),
-        ({"within": "nowhere"}, "The widest groups: group 0, group 1"),
-        ({"within": "k0"}, "two classes or more"),
+        ({"within": "nowhere"}, "The broadest groups are group 0, group 1"),
+        ({"within": "k0"}, "at least two classes"),
     ],
 )
 def test_what_cannot_be_asked_is_refused(data, tmp_path, options, message) -> None:
