@@ -91,6 +91,7 @@ def draw_images(folder: Path) -> None:
     from rich.console import Console
 
     from clipfg.data import synthflora
+    from clipfg.evaluation.terminal import render_terminal
     from clipfg.workflows.zeroshot.run import zeroshot
 
     folder.mkdir(exist_ok=True)
@@ -103,7 +104,7 @@ def draw_images(folder: Path) -> None:
         run = zeroshot("synthflora", output=Path(place) / "run", precision="fp32")
     with Path(os.devnull).open("w", encoding="utf-8") as nowhere:
         console = Console(record=True, width=88, file=nowhere)
-        console.print(run.report)
+        console.print(render_terminal(run.report, console.width))
     console.save_svg(
         str(folder / "zeroshot.svg"), title="clipfg zeroshot --dataset synthflora --precision fp32"
     )

@@ -47,14 +47,16 @@ def icl(
     settings = options.resolve("icl", dict(locals()))
 
     from clipfg.cli.console import progress_bar, stderr
-    from clipfg.cli.output import chosen_format, print_rows
+    from clipfg.cli.output import chosen_format, print_result, print_rows
     from clipfg.workflows.icl.run import run_icl
 
     with progress_bar("Images") as progress:
         run = run_icl(settings, progress=progress)
     form = chosen_format(settings.format)
-    title = "On the same images, each against the first"
-    print_rows(run.shown() if form == "table" else run.rows(), form, title=title)
+    if form == "table":
+        print_result(run.comparison)
+    else:
+        print_rows(run.rows(), form)
     for remark in run.remarks:
         stderr().print(remark, markup=False, soft_wrap=True)
     stderr().print(f"Run folder: {run.folder}", soft_wrap=True)

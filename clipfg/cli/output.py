@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from clipfg.evaluation.curves.budget_curve import BudgetCurve
     from clipfg.evaluation.curves.learning_curve import LearningCurve
     from clipfg.evaluation.report.report import Report
+    from clipfg.evaluation.terminal import Result
 
 Row = Mapping[str, Any]
 
@@ -119,16 +120,21 @@ def _print_parquet(rows: Sequence[Row]) -> None:
     sys.stdout.buffer.write(buffer.getvalue())
 
 
+def print_result(result: Result) -> None:
+    """A result for a person."""
+    from clipfg.cli.console import stdout
+    from clipfg.evaluation.terminal import render_terminal
+
+    stdout().print(render_terminal(result, stdout().width))
+
+
 def print_report(report: Report, format: str | None) -> None:
     """A report for a person, or its figures as rows (`json`: the whole of it)."""
     form = chosen_format(format)
     if form == "table":
-        from clipfg.cli.console import stdout
-
-        stdout().print(report)
+        print_result(report)
     elif form == "json":
-        json.dump(report.to_json(), sys.stdout, indent=2, ensure_ascii=False)
-        sys.stdout.write("\n")
+        _print_json(report)
     else:
         rows = [
             {"metric": name, "value": figure.value, "low": figure.low, "high": figure.high}
@@ -142,12 +148,9 @@ def print_curve(curve: LearningCurve, format: str | None) -> None:
     """A learning curve for a person, or a row per head and number of shots (`json`: all of it)."""
     form = chosen_format(format)
     if form == "table":
-        from clipfg.cli.console import stdout
-
-        stdout().print(curve)
+        print_result(curve)
     elif form == "json":
-        json.dump(curve.to_json(), sys.stdout, indent=2, ensure_ascii=False)
-        sys.stdout.write("\n")
+        _print_json(curve)
     else:
         print_rows(curve.rows(), form)
 
@@ -156,13 +159,18 @@ def print_budgets(curve: BudgetCurve, format: str | None) -> None:
     """Coresets for a person, or a row per strategy and budget (`json`: all of it)."""
     form = chosen_format(format)
     if form == "table":
-        title = f"right by the nearest key, % (* differs from {curve.first}, p < 0.05)"
-        print_rows(curve.shown(), form, title=title)
+        print_result(curve)
     elif form == "json":
-        json.dump(curve.to_json(), sys.stdout, indent=2, ensure_ascii=False)
-        sys.stdout.write("\n")
+        _print_json(curve)
     else:
         print_rows(curve.rows(), form)
+
+
+def _print_json(result: Report | LearningCurve | BudgetCurve) -> None:
+    from clipfg.evaluation.serialization import to_json
+
+    json.dump(to_json(result), sys.stdout, indent=2, ensure_ascii=False)
+    sys.stdout.write("\n")
 
 
 def print_predictions(path: Path, format: str | None, *, shown: int) -> None:

@@ -105,7 +105,7 @@ def suggest(
     settings = options.resolve("suggest", given)
 
     from clipfg.cli.console import progress_bar, stderr
-    from clipfg.cli.output import chosen_format, print_rows
+    from clipfg.cli.output import chosen_format, print_result, print_rows
     from clipfg.workflows.suggest.run import run_suggest
     from clipfg.workflows.suggest.simulate import run_simulation
 
@@ -113,7 +113,10 @@ def suggest(
     if simulate:
         with progress_bar("Working") as progress:
             replay = run_simulation(settings, progress=progress)
-        print_rows(replay.rows(), form, title="Accuracy in per cent, and what is gained on random")
+        if form == "table":
+            print_result(replay.replay.grid())
+        else:
+            print_rows(replay.rows(), form)
         stderr().print(f"Run folder: {replay.folder}", soft_wrap=True)
         return replay.exit_code
     with progress_bar("Embedding") as progress:

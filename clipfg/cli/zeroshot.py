@@ -51,7 +51,7 @@ def zeroshot(
     settings = options.resolve("zeroshot", given)
 
     from clipfg.cli.console import progress_bar, stderr
-    from clipfg.cli.output import chosen_format, print_report, print_rows
+    from clipfg.cli.output import chosen_format, print_report, print_result, print_rows
     from clipfg.workflows.zeroshot.run import run_zeroshot
 
     with progress_bar("Embedding") as progress:
@@ -60,8 +60,9 @@ def zeroshot(
         print_report(run.report, chosen_format(settings.format))
     else:
         form = chosen_format(settings.format)
-        title = "Prompt sets on the same images, each against the first"
-        rows = run.comparison.shown() if form == "table" else run.comparison.rows()
-        print_rows(rows, form, title=title)
+        if form == "table":
+            print_result(run.comparison)
+        else:
+            print_rows(run.comparison.rows(), form)
     stderr().print(f"Run folder: {run.folder}", soft_wrap=True)
     return run.exit_code

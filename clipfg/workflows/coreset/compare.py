@@ -14,6 +14,8 @@ from torch import Tensor
 from clipfg.coresets import CORESETS, CoresetKeys, make_coreset
 from clipfg.errors import DataError, UsageError
 from clipfg.evaluation.curves.budget_curve import BudgetCell, BudgetCurve
+from clipfg.evaluation.page import render_page
+from clipfg.evaluation.serialization import to_json
 from clipfg.evaluation.statistics.repeated import accuracy_over, difference_over
 from clipfg.settings import Settings
 from clipfg.types import Progress
@@ -84,10 +86,10 @@ def run_comparison(
                 "model": model,
             }
             curve = replace(curve, context=context, remarks=tuple(remarks))
-            folder.results = curve.to_json()
-            folder.part("curve.png").write_bytes(curve.chart().to_png())
+            folder.results = to_json(curve)
+            folder.part("curve.png").write_bytes(curve.grid.chart().to_png())
             if html:
-                folder.part("report.html").write_text(curve.to_html(), encoding="utf-8")
+                folder.part("report.html").write_text(render_page(curve), encoding="utf-8")
     return ComparisonRun(path, len(support) + len(test), folder.failures, curve)
 
 

@@ -16,7 +16,9 @@ from clipfg.embedding.cache import EmbeddingCache
 from clipfg.encoders import Encoder
 from clipfg.errors import DataError, UsageError
 from clipfg.evaluation.curves.learning_curve import LearningCurve
+from clipfg.evaluation.page import render_page
 from clipfg.evaluation.report.rolled_up import rolled_up
+from clipfg.evaluation.serialization import to_json
 from clipfg.heads import Head
 from clipfg.heads.saving import save_head
 from clipfg.heads.support import Support
@@ -125,10 +127,10 @@ def run_fewshot(
                 curve, known = _on_folds(job, images, learners, support)
             else:
                 curve, known = _on_test(job, images, learners, support, images.test)
-            folder.results = curve.to_json()
-            folder.part("curve.png").write_bytes(curve.chart().to_png())
+            folder.results = to_json(curve)
+            folder.part("curve.png").write_bytes(curve.grid.chart().to_png())
             if html:
-                folder.part("report.html").write_text(curve.to_html(), encoding="utf-8")
+                folder.part("report.html").write_text(render_page(curve), encoding="utf-8")
     if settings.save is not None:  # a full disk here costs no result
         _save(job, images, learners, known, settings.save)
     done = len(images.support) + (len(images.test) if images.test else 0)
@@ -215,7 +217,7 @@ def _on_test(
         file = job.folder.part("predictions.parquet")
         rolled = rolled_up(file, images.classes, job.settings.roll_up, job.settings.seed)
         found = replace(found, rolled_up=rolled)
-    return replace(curve, reliability=found), known.with_remarks(found.broken)
+    return replace(curve, reliability=found), known.with_remarks(found.unmet)
 
 
 def _learn_confidence(

@@ -21,7 +21,7 @@ from clipfg.embedding.content_hash import contents_of
 from clipfg.encoders import Encoder
 from clipfg.errors import DataError, ItemError, UsageError
 from clipfg.evaluation.report.side_by_side import SideBySide
-from clipfg.evaluation.report.terminal import bounds, percent
+from clipfg.evaluation.serialization import to_json
 from clipfg.heads.zero_shot import ZeroShot
 from clipfg.icl import PromptWording, vote
 from clipfg.settings import Settings
@@ -72,22 +72,6 @@ class IclRun(Run):
     def remarks(self) -> tuple[str, ...]:
         """What a reader of the rows must know."""
         return tuple(next(iter(self.comparison.reports.values())).remarks)
-
-    def shown(self) -> list[dict[str, str]]:
-        """The rows as a person reads them."""
-        rows = []
-        for row, said in zip(self.rows(), self.comparison.shown(), strict=True):
-            top1 = self.comparison.reports[row["name"]].metrics["top1"]
-            rows.append(
-                {
-                    "method": row["name"],
-                    "top-1": f"{percent(top1.value)} ({bounds(top1)})",
-                    "chance": percent(row["chance"]),
-                    "against the first": said["against the first"],
-                    "p": said["p"],
-                }
-            )
-        return rows
 
 
 def run_icl(settings: Settings, *, progress: Progress | None = None) -> IclRun:
@@ -183,7 +167,7 @@ def _evaluate(job: _Job, progress: Progress | None) -> IclRun:
         answered, zero_shot, job.plan.shots, job.answerer.lvlm.name if job.answerer else None
     )
     comparison = measure.compare(methods, answered, job.plan.choices)
-    job.folder.results = comparison.to_json() | {"excluded": excluded}
+    job.folder.results = to_json(comparison) | {"excluded": excluded}
     return IclRun(job.folder.path, len(pool), job.folder.failures, comparison, excluded)
 
 

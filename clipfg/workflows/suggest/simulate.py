@@ -81,5 +81,5 @@ def run_simulation(settings: Settings, *, progress: Progress | None = None) -> S
             )
             folder.results = {"rows": done.rows(), "remarks": [*remarks, *leaks]}
             title = f"{roles.name}: {len(test):,} test images, {settings.seeds} seeds"
-            folder.part("curve.png").write_bytes(done.chart(title).to_png())
+            folder.part("curve.png").write_bytes(done.grid(title).chart().to_png())
     return SimulationRun(path, len(support) + len(test), folder.failures, done)

@@ -13,9 +13,11 @@ from clipfg.embedding.cache import EmbeddingCache
 from clipfg.encoders import Encoder
 from clipfg.errors import DataError, UsageError
 from clipfg.evaluation.evaluator import Evaluator
+from clipfg.evaluation.page import render_page
 from clipfg.evaluation.report.report import Report
 from clipfg.evaluation.report.rolled_up import RolledUp, rolled_up
 from clipfg.evaluation.report.side_by_side import SideBySide, side_by_side
+from clipfg.evaluation.serialization import to_json
 from clipfg.heads import Head
 from clipfg.heads.transduction import TRANSDUCTIONS
 from clipfg.heads.zero_shot import ZeroShot
@@ -139,7 +141,7 @@ def _streamed(job: _Job, prompts: PromptSet, progress: Progress | None) -> tuple
     report = evaluator.report(_context(job, prompts.name))
     rolled = _rolled_up(job, "predictions.parquet")
     report = replace(report, remarks=prompts.notes, rolled_up=rolled)
-    job.folder.results = report.to_json()
+    job.folder.results = to_json(report)
     _write_page(job, report, "")
     return tally.done, report
 
@@ -170,7 +172,7 @@ def _with_pool(
     ]
     reports = [report for report, _ in evaluated]
     if len(sets) == 1:
-        job.folder.results = reports[0].to_json()
+        job.folder.results = to_json(reports[0])
         _write_page(job, reports[0], "")
         return len(pool), reports[0], None
     hits = [evaluator.outcomes.hits for _, evaluator in evaluated]
@@ -179,7 +181,7 @@ def _with_pool(
         hits,
         job.settings.seed,
     )
-    job.folder.results = comparison.to_json()
+    job.folder.results = to_json(comparison)
     for report, name in zip(comparison.reports.values(), names, strict=True):
         _write_page(job, report, name)
     return len(pool), next(iter(comparison.reports.values())), comparison
@@ -266,7 +268,7 @@ def _write_page(job: _Job, report: Report, name: str) -> None:
     """`name` is what the report's files have in theirs: nothing, where there is one report."""
     if job.html:
         mistakes = surest_mistakes(job.folder.part(f"predictions{name}.parquet"))
-        page = report.to_html(mistakes)
+        page = render_page(report, mistakes)
         job.folder.part(f"report{name}.html").write_text(page, encoding="utf-8")
 
 

@@ -10,6 +10,7 @@ from clipfg.data import synthflora
 from clipfg.errors import UsageError
 from clipfg.evaluation.curves.learning_curve import LearningCurve
 from clipfg.evaluation.reliability.reliability import Reliability
+from clipfg.evaluation.serialization import from_json, to_json
 from clipfg.settings import Settings
 from clipfg.workflows.fewshot.run import fewshot, run_fewshot
 from clipfg.workflows.predict import predict
@@ -64,16 +65,16 @@ def test_results_come_back_and_are_shown(data, tmp_path) -> None:
         html=True,
     )
     content = json.loads((tmp_path / "run" / "results.json").read_text())
-    assert LearningCurve.from_json(content) == done.curve
+    assert from_json(LearningCurve, content) == done.curve
     page = (tmp_path / "run" / "report.html").read_text()
     for text in (
-        "How far to trust it",
+        "Reliability",
         "Risk and coverage",
-        "PredictionSetResult, class by class",
+        "Prediction sets by class",
         "<svg",
     ):
         assert text in page
-    assert done.curve.reliability == Reliability.from_json(content["reliability"])
+    assert done.curve.reliability == from_json(Reliability, content["reliability"])
 
 
 def test_a_run_that_asks_nothing_is_as_it_was(data, tmp_path) -> None:
@@ -83,7 +84,7 @@ def test_a_run_that_asks_nothing_is_as_it_was(data, tmp_path) -> None:
     assert columns[-1] == "probabilities"
     content = json.loads((tmp_path / "run" / "results.json").read_text())
     del content["reliability"]  # as earlier versions wrote it
-    assert LearningCurve.from_json(content) == done.curve
+    assert from_json(LearningCurve, content) == done.curve
 
 
 def test_one_shot_is_a_sentence_and_no_lost_run(data, tmp_path, caplog) -> None:
@@ -166,4 +167,4 @@ def test_zero_shot_rolls_up_and_stays_within(tmp_path) -> None:
     right = [row["answer"] in (row["label"], *classes.lineage(row["label"])) for row in table]
     given = [row["answer"] is not None for row in table]
     assert rolled.right.value == pytest.approx(sum(right) / sum(given))
-    assert type(done.report).from_json(json.loads(json.dumps(done.report.to_json()))) == done.report
+    assert from_json(type(done.report), json.loads(json.dumps(to_json(done.report)))) == done.report
