@@ -55,11 +55,10 @@ def accuracy_over(hits: NDArray[np.bool_]) -> Estimate:
     variance, freedom = _variance(values)
     if variance == 0:  # all correct or all wrong: the number of items alone bounds it
         return Estimate(mean, *wilson_interval(round(mean * values.shape[1]), values.shape[1]))
-    z, n = _quantile(freedom), max(mean * (1 - mean), 1e-12) / variance
+    z, n = _quantile(freedom), mean * (1 - mean) / variance
     centre = (mean + z * z / (2 * n)) / (1 + z * z / n)
-    spread = z / (1 + z * z / n) * np.sqrt(variance + z * z / (4 * n * n))
-    low, high = max(float(centre - spread), 0.0), min(float(centre + spread), 1.0)
-    return Estimate(mean, min(low, mean), max(high, mean))
+    spread = z / (1 + z * z / n) * float(np.sqrt(variance + z * z / (4 * n * n)))
+    return Estimate(mean, centre - spread, centre + spread)
 
 
 def difference_over(first: NDArray[np.bool_], second: NDArray[np.bool_]) -> Difference:
