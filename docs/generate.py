@@ -142,6 +142,7 @@ def draw_images(folder: Path) -> None:
 
     from clipfg.api import zeroshot
     from clipfg.data import synthflora
+    from clipfg.evaluation.terminal import render_terminal
 
     folder.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as place:
@@ -153,7 +154,7 @@ def draw_images(folder: Path) -> None:
         run = zeroshot("synthflora", output=Path(place) / "run", precision="fp32")
     with Path(os.devnull).open("w", encoding="utf-8") as nowhere:
         console = Console(record=True, width=88, file=nowhere)
-        console.print(run.report)
+        console.print(render_terminal(run.report, console.width))
     console.save_svg(
         str(folder / "zeroshot.svg"), title="clipfg zeroshot --dataset synthflora --precision fp32"
     )

@@ -14,7 +14,7 @@ import torch
 
 from clipfg.errors import DataError, UsageError
 from clipfg.evaluation.report.side_by_side import SideBySide
-from clipfg.evaluation.report.terminal import bounds, percent
+from clipfg.evaluation.serialization import to_json
 from clipfg.options import IclOptions
 from clipfg.store import KeyStore
 from clipfg.types import UNLABELLED
@@ -52,22 +52,6 @@ class IclRun(Run):
     def remarks(self) -> tuple[str, ...]:
         """What a reader of the rows must know."""
         return tuple(next(iter(self.comparison.reports.values())).remarks)
-
-    def shown(self) -> list[dict[str, str]]:
-        """The rows as a person reads them."""
-        rows = []
-        for row, compared in zip(self.rows(), self.comparison.shown(), strict=True):
-            top1 = self.comparison.reports[row["name"]].metrics["top1"]
-            rows.append(
-                {
-                    "method": row["name"],
-                    "top-1": f"{percent(top1.value)} ({bounds(top1)})",
-                    "chance": percent(row["chance"]),
-                    "against the first": compared["against the first"],
-                    "p": compared["p"],
-                }
-            )
-        return rows
 
 
 def run_icl(session: Session[IclOptions]) -> IclRun:
@@ -120,7 +104,7 @@ def run_icl(session: Session[IclOptions]) -> IclRun:
         comparison = MethodScorer(pool, data.classes, folder, options, context).compare(
             methods, done, plan.choices
         )
-        folder.results = comparison.to_json() | {"excluded": excluded}
+        folder.results = to_json(comparison) | {"excluded": excluded}
     return IclRun(folder.path, len(pool), len(session.failures), comparison, excluded)
 
 

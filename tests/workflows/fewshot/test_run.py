@@ -135,7 +135,7 @@ def test_a_support_file_is_learnt_from_and_not_tested_on(data, tmp_path) -> None
         "id,label\n" + "".join(f"{i},{n}\n" for i, n in zip(chosen, "abcde", strict=True))
     )
     done = run(tmp_path / "run", dataset=data, support=file, shots=None)
-    assert (done.curve.shots, done.curve.n) == (("all",), CLASSES * EACH)
+    assert (done.curve.grid.columns, done.curve.n) == (("all",), CLASSES * EACH)
     file.write_text("id\n" + "".join(f"{i}\n" for i in [*chosen, "test/40"]))
     assert run(tmp_path / "more", dataset=data, support=file).curve.n == CLASSES * EACH - 1
     for text, message in (
