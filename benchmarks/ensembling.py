@@ -23,16 +23,13 @@ from torch import Tensor
 
 from clipfg.data.sets.catalogue import DATASETS
 from clipfg.embedding.texts import embed_texts
-from clipfg.encoders import Encoder
 from clipfg.evaluation.statistics.intervals import proportion
 from clipfg.evaluation.statistics.paired import compare
 from clipfg.heads.transduction import TRANSDUCTIONS
-from clipfg.heads.zero_shot import ZeroShot
+from clipfg.options import ZeroshotOptions, resolve
 from clipfg.prompting import criteria, load_prompts
 from clipfg.prompting.ensembling import make_ensemble
-from clipfg.settings import Settings
-from clipfg.workflows.classify import feature_batches
-from clipfg.workflows.session import open_cache, open_dataset, open_encoder
+from clipfg.workflows.session import Session
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 REAL = "hf:" + str(SHARED / "models" / "lit-birds")
@@ -84,32 +81,30 @@ class Pool:
     """One data set's features, and classifiers on them."""
 
     def __init__(self, case: Case, cache_dir: Path) -> None:
-        self.settings = Settings.resolve(
-            dataset=case.dataset,
-            data_root=SHARED / "data",
-            split=case.split,
-            model=case.model,
-            cache_dir=cache_dir,
-            precision="fp32",
-            offline=True,
-        )
-        self.cache = open_cache(self.settings)
-        data = open_dataset(self.settings)
+        given = {
+            "dataset": case.dataset,
+            "data_root": SHARED / "data",
+            "split": case.split,
+            "model": case.model,
+            "cache_dir": cache_dir,
+            "precision": "fp32",
+            "offline": True,
+        }
+        self.session = Session(resolve(ZeroshotOptions, given))
+        data = self.session.dataset()
         self.classes = data.classes
-        self.encoder: Encoder = open_encoder(self.settings, self.cache, data)
-        batches = list(feature_batches(data, self.encoder, self.settings, self.cache, print, None))
-        self.features = torch.cat([torch.from_numpy(batch.vectors) for batch in batches])
-        self.labels = torch.cat([torch.as_tensor(batch.labels) for batch in batches])
+        self.encoder = self.session.open_encoder(data)
+        pool = self.session.pool(data)
+        self.features, self.labels = pool.features, torch.from_numpy(pool.labels)
 
     def logits(self, prompts: str, ensemble: str) -> tuple[Tensor, int]:
         """Text logits of every image, and how many sentences made them."""
         chosen = make_ensemble(ensemble)
         sentences = chosen.sentences(load_prompts(prompts), self.classes, SEED)
-        texts = embed_texts(sentences.texts, self.encoder, self.cache)
-        scale = self.encoder.logit_scale
-        weights = chosen.weights(texts, sentences, self.features, scale)
-        head = ZeroShot(scale, self.encoder.logit_bias, chosen.renormalise)
-        return head.fit(text_weights=weights).logits(self.features), len(sentences)
+        texts = embed_texts(sentences.texts, self.encoder, self.session.cache)
+        weights = chosen.weights(texts, sentences, self.features, self.encoder.logit_scale)
+        head = self.session.zero_shot(weights, renormalise=chosen.renormalise)
+        return head.logits(self.features), len(sentences)
 
 
 def table(case: Case, cache_dir: Path) -> None:
