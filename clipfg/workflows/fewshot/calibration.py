@@ -40,7 +40,7 @@ class CalibratedHead:
     answers
         What is said of each image beyond its likeliest class; None where that is nothing.
     trials
-        Heads that were not trained on a group of classes, where unknown images are to be told.
+        Heads trained without a group of classes, where out-of-distribution images are flagged.
     """
 
     head: Head

@@ -183,7 +183,9 @@ def test_a_class_without_an_image_to_learn_from_moves_no_other(tmp_path, missing
     features = make(("train", "test"))
     keep = ~((features.labels == missing) & (np.array(features.splits) == "train"))
     dataset = write(features.rows(keep), tmp_path / "x.npz")
-    done = run(tmp_path / "run", dataset=dataset, shots="all")
+    done = run(tmp_path / "run", dataset=dataset, shots="9")
+    left = ", ".join(f"{name} (8)" for i, name in enumerate("abcde") if i != missing)
+    assert done.curve.remarks[1] == f"At 9 shots 4 of 4 classes have fewer images: {left}"
     rows = pq.read_table(tmp_path / "run" / "predictions.parquet").to_pylist()
     truth = dict(zip(features.ids, ("abcde"[i] for i in features.labels), strict=True))
     assert all(row["label"] == truth[row["id"]] != "abcde"[missing] for row in rows)
@@ -193,9 +195,9 @@ def test_a_class_without_an_image_to_learn_from_moves_no_other(tmp_path, missing
 
 def test_own_labels_are_learnt_under_the_data_s_class_list(data, tmp_path) -> None:
     """The same ids as the data's test images, and its classes the other way round."""
-    own = make(("test",), each=3, seed=1)
-    reversed_ = ClassList(tuple("edcba"))
-    own = replace(own, labels=4 - own.labels, classes=reversed_, splits=())
+    own = make((None,), each=3, seed=1)
+    ids = tuple(f"test/{CLASSES * EACH + i}" for i in range(len(own)))
+    own = replace(own, ids=ids, labels=4 - own.labels, classes=ClassList(tuple("edcba")))
     name = write(own, tmp_path / "own.npz")
     done = run(tmp_path / "run", own_labels=name, dataset=data, shots=None)
     assert (done.curve.n, done.curve.remarks) == (CLASSES * EACH, ())
