@@ -35,9 +35,9 @@ from clipfg.coresets import CORESETS, CoresetKeys, make_coreset
 from clipfg.data import synthflora
 from clipfg.evaluation.statistics.repeated import accuracy_over, difference_over
 from clipfg.heads.knn import KNN
-from clipfg.settings import Settings
-from clipfg.workflows.classify import feature_batches
-from clipfg.workflows.session import open_cache, open_dataset, open_encoder
+from clipfg.options import EmbedOptions, resolve
+from clipfg.workflows.embed import run_embed
+from clipfg.workflows.session import Session
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data" / "clip-features"
 BUDGETS = (1, 2, 5, 10)
@@ -68,20 +68,10 @@ def from_file(path: Path) -> Parts:
 def drawn(cache_dir: Path) -> Parts:
     parts = []
     for split in ("train", "test"):
-        settings = Settings.resolve(
-            dataset="synthflora",
-            split=split,
-            model="builtin:florette",
-            cache_dir=cache_dir,
-            precision="fp32",
-            offline=True,
-        )
-        with open_cache(settings) as cache:
-            data = open_dataset(settings)
-            encoder = open_encoder(settings, cache, data)
-            batches = list(feature_batches(data, encoder, settings, cache, print, None))
-        parts.append(torch.cat([torch.from_numpy(batch.vectors) for batch in batches]))
-        parts.append(torch.cat([torch.from_numpy(batch.labels) for batch in batches]))
+        options = {"dataset": "synthflora", "split": split, "precision": "fp32"}
+        with Session(resolve(EmbedOptions, {**options, "cache_dir": cache_dir})) as session:
+            features = run_embed(session).features
+        parts += [torch.from_numpy(features.pooled), torch.from_numpy(features.labels)]
     return tuple(parts)
 
 

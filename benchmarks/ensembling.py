@@ -28,11 +28,10 @@ from clipfg.evaluation.statistics.intervals import proportion
 from clipfg.evaluation.statistics.paired import compare
 from clipfg.heads.transduction import TRANSDUCTIONS
 from clipfg.heads.zero_shot import ZeroShot
+from clipfg.options import EmbedOptions, resolve
 from clipfg.prompting import criteria, load_prompts
 from clipfg.prompting.ensembling import make_ensemble
-from clipfg.settings import Settings
-from clipfg.workflows.classify import feature_batches
-from clipfg.workflows.session import open_cache, open_dataset, open_encoder
+from clipfg.workflows.session import Session
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 REAL = "hf:" + str(SHARED / "models" / "lit-birds")
@@ -84,22 +83,15 @@ class Pool:
     """One data set's features, and classifiers on them."""
 
     def __init__(self, case: Case, cache_dir: Path) -> None:
-        self.settings = Settings.resolve(
-            dataset=case.dataset,
-            data_root=SHARED / "data",
-            split=case.split,
-            model=case.model,
-            cache_dir=cache_dir,
-            precision="fp32",
-            offline=True,
-        )
-        self.cache = open_cache(self.settings)
-        data = open_dataset(self.settings)
-        self.classes = data.classes
-        self.encoder: Encoder = open_encoder(self.settings, self.cache, data)
-        batches = list(feature_batches(data, self.encoder, self.settings, self.cache, print, None))
-        self.features = torch.cat([torch.from_numpy(batch.vectors) for batch in batches])
-        self.labels = torch.cat([torch.as_tensor(batch.labels) for batch in batches])
+        options = {"dataset": case.dataset, "data_root": SHARED / "data", "model": case.model}
+        options |= {"split": case.split, "precision": "fp32", "offline": True}
+        session = Session(resolve(EmbedOptions, {**options, "cache_dir": cache_dir}))
+        data = session.dataset()
+        self.cache, self.classes = session.cache, data.classes
+        self.encoder: Encoder = session.open_encoder(data)
+        features = session.features(data.manifest)
+        self.features = torch.from_numpy(features.pooled)
+        self.labels = torch.from_numpy(features.labels)
 
     def logits(self, prompts: str, ensemble: str) -> tuple[Tensor, int]:
         """Text logits of every image, and how many sentences made them."""

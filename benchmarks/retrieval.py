@@ -13,6 +13,7 @@ import csv
 import tempfile
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -22,14 +23,11 @@ from PIL import Image
 
 from benchmarks import composing
 from clipfg.data.loading import load_dataset
-from clipfg.embedding.cache import EmbeddingCache
-from clipfg.encoders import load_encoder
-from clipfg.settings import Settings
+from clipfg.options import RetrieveOptions, resolve
 from clipfg.types import Manifest
-from clipfg.workflows.failures import Failures
-from clipfg.workflows.index.run import store_in_memory
 from clipfg.workflows.retrieve.run import RetrieveRun, run_retrieve
-from clipfg.workflows.retrieve.search import SearchOptions
+from clipfg.workflows.retrieve.searched import open_searched
+from clipfg.workflows.session import Session
 
 Ranking = list[NDArray[np.bool_]]
 
@@ -59,12 +57,15 @@ def plain_loop(model: Path, manifest: Manifest) -> tuple[Ranking, float]:
     return ranked, time.perf_counter() - start
 
 
-def by_clipfg(settings: Settings, names: Sequence[str], raw: bool) -> tuple[RetrieveRun, float]:
+def by_clipfg(
+    options: RetrieveOptions, names: Sequence[str], raw: bool
+) -> tuple[RetrieveRun, float]:
     with tempfile.NamedTemporaryFile("w", suffix=".txt") as file:
         file.write("\n".join(names))
         file.flush()
         start = time.perf_counter()
-        run = run_retrieve([], settings, SearchOptions(raw=raw), queries=Path(file.name))
+        with Session(replace(options, queries=Path(file.name), raw=raw)) as session:
+            run = run_retrieve(session)
         return run, time.perf_counter() - start
 
 
@@ -101,18 +102,21 @@ def names_table(given: argparse.Namespace, folder: Path) -> None:
     manifest = load_dataset(str(images))
     assert manifest.classes is not None
     names = manifest.classes.names
-    settings = Settings.resolve(
-        dataset=str(images),
-        model=f"hf:{given.model}",
-        precision="fp32",
-        cache_dir=folder / "cache",
-        top_k=1000,
-    ).model_copy(update={"top_k": len(manifest)})
+    options = resolve(
+        RetrieveOptions,
+        {
+            "dataset": images,
+            "model": f"hf:{given.model}",
+            "precision": "fp32",
+            "cache_dir": folder / "cache",
+        },
+    )
+    options = replace(options, top_k=len(manifest))
     # The loop goes first: what clipfg asks of malloc holds for the whole process.
     ranked, total = plain_loop(Path(given.model), manifest)
-    first, seconds = by_clipfg(settings, names, raw=True)
-    again, warm = by_clipfg(settings, names, raw=True)
-    prompted, _ = by_clipfg(settings, names, raw=False)
+    first, seconds = by_clipfg(options, names, raw=True)
+    again, warm = by_clipfg(options, names, raw=True)
+    prompted, _ = by_clipfg(options, names, raw=False)
     print(f"{given.dataset}: {len(names)} class names over {len(manifest):,} images\n")
     print(f"{'clipfg, names as they are':28} {figures(rankings(first))}   {seconds:7.1f} s")
     print(f"{'  the second time':28} {figures(rankings(again))}   {warm:7.1f} s")
@@ -137,16 +141,14 @@ def main() -> None:
 
 
 def composed_tables(given: argparse.Namespace, cache_dir: Path) -> None:
-    settings = Settings.resolve(
-        dataset=given.dataset, model=f"hf:{given.model}", precision="fp32", cache_dir=cache_dir
-    )
-    store = store_in_memory(settings, Failures())
-    with EmbeddingCache(cache_dir) as cache:
-        encoder = load_encoder(f"hf:{given.model}", precision="fp32")
+    options = {"dataset": given.dataset, "model": f"hf:{given.model}", "precision": "fp32"}
+    with Session(resolve(RetrieveOptions, {**options, "cache_dir": cache_dir})) as session:
+        store = open_searched(session)
+        assert session.encoder is not None
         names = store.classes.names if store.classes else ()
         keys = torch.from_numpy(np.array(store.keys))
-        composing.birds(keys, store.labels, names, encoder, cache)
-        composing.flowers(cache)
+        composing.birds(keys, store.labels, names, session.encoder, session.cache)
+        composing.flowers(session.cache)
 
 
 if __name__ == "__main__":

@@ -3,10 +3,12 @@
     import clipfg
 
     run = clipfg.zeroshot("synthflora")            # a report with intervals, and a run folder
-    rows = clipfg.predict("photos/", classes="names.txt")
-    features = clipfg.embed("photos/", model="builtin:florette")
+    run = clipfg.predict("photos/", classes="names.txt")
+    run.rows()                                     # a dictionary for each image
+    features = clipfg.embed("photos/", model="builtin:florette").features
 
-Options are those of the command line, with underscores (`batch_size=64`).
+Functions and their options are those of the command line, with underscores (`batch_size=64`);
+`clipfg.api` describes them.
 """
 
 from importlib import import_module
@@ -14,20 +16,34 @@ from typing import Any
 
 __version__ = "0.1.0"
 
+_JOBS = (
+    "add_to_index",
+    "build_index",
+    "coreset",
+    "demos",
+    "embed",
+    "fewshot",
+    "icl",
+    "index_info",
+    "lint",
+    "predict",
+    "remove_from_index",
+    "retrieve",
+    "suggest",
+    "verify_index",
+    "zeroshot",
+)
 _PUBLIC = {
     "ClassList": "clipfg.types",
     "ClipfgError": "clipfg.errors",
     "Features": "clipfg.types",
     "KeyStore": "clipfg.store",
     "Manifest": "clipfg.types",
-    "embed": "clipfg.workflows.embed",
-    "fewshot": "clipfg.workflows.fewshot.run",
+    "Session": "clipfg.workflows.session",
     "load_dataset": "clipfg.data.loading",
     "load_encoder": "clipfg.encoders",
     "load_prompts": "clipfg.prompting",
-    "predict": "clipfg.workflows.predict",
-    "retrieve": "clipfg.workflows.retrieve.run",
-    "zeroshot": "clipfg.workflows.zeroshot.run",
+    **dict.fromkeys(_JOBS, "clipfg.api"),
 }
 
 __all__ = ["__version__", *sorted(_PUBLIC)]

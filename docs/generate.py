@@ -14,6 +14,7 @@ from typing import Any
 import typer
 
 from clipfg.cli.main import app
+from clipfg.options import Option, Options, declared, groups
 from clipfg.workflows.catalogue.datasets import dataset_notes, dataset_table
 
 DOCS = Path(__file__).parent
@@ -23,11 +24,20 @@ COMMAND_LINE = """# The command line
 
 Written by `python -m docs.generate` from the program's own `--help`.
 
-Results go to stdout, all else to stderr. Exit codes: 0 done; 1 failed; 2 usage; 3 done, some items
-skipped; 4 something needed is missing; 130 interrupted. A value comes from the flag, else from
-`CLIPFG_*` (`CLIPFG_BATCH_SIZE=64`), else from the `--config` file, `clipfg.toml` in the working
-folder, `clipfg.toml` in the user's configuration folder, else it is the default. In a file, what
-stands in a table named after a command is that command's alone:
+Results go to stdout, everything else to stderr. Exit codes: 0 done; 1 failed; 2 usage error; 3
+done, some images skipped; 4 something needed is missing; 130 interrupted.
+
+A run folder holds `config.json` (the resolved options), `results.json` (the figures),
+`predictions.parquet` (a row per image), `failures.jsonl` (what was skipped, and why), `log.txt`
+and, with `--html`, a page. Files get their names when the run is complete.
+
+## Where a value comes from
+
+From the flag, else the environment, else the `--config` file, else `clipfg.toml` in the working
+folder, else `clipfg.toml` in the user's configuration folder, else it is the default. The shared
+options below can be set for all commands at once (`CLIPFG_BATCH_SIZE=64`, or `batch_size = 64` at
+the top of a file). Any option can be set for one command (`CLIPFG_SUGGEST_STRATEGY=margin`, or in a
+table named after the command), which wins over the first:
 
     model = "open_clip:ViT-B-16-SigLIP/webli"
     [coreset]
@@ -35,10 +45,22 @@ stands in a table named after a command is that command's alone:
     [suggest]
     strategy = "margin"
 
-A run folder holds `config.json` (the options as resolved), `results.json` (the figures),
-`predictions.parquet` (a row per image), `failures.jsonl` (what was skipped, and why), `log.txt`
-and, with `--html`, `report.html`. Files get their names when the run has come to its end.
+Every command also takes `--config FILE`, `--quiet` (`-q`), `--verbose` (`-v`) and `--help` (`-h`).
+
+## Shared options
 """
+COMMON = {"config", "quiet", "verbose", "help"}
+
+
+def shared_options() -> dict[str, dict[str, Option]]:
+    """Options that mean the same to several commands, by panel and name."""
+    found: dict[str, dict[str, Option]] = {}
+    for group in vars(groups).values():
+        if isinstance(group, type) and issubclass(group, Options):
+            for one in declared(group):
+                if one.shared:
+                    found.setdefault(one.panel, {})[one.name] = one
+    return found
 
 
 def commands(command: Any, name: str) -> Iterator[tuple[str, Any]]:
@@ -51,23 +73,51 @@ def commands(command: Any, name: str) -> Iterator[tuple[str, Any]]:
 def command_line_page() -> str:
     """`docs/command-line.md`."""
     parts = [COMMAND_LINE]
+    shared = shared_options()
+    for panel, own in shared.items():
+        rows = "".join(_row(", ".join(one.flags), one.help) for one in own.values())
+        parts.append(f"\n### {panel}\n\n| option | meaning |\n|---|---|\n{rows}")
+    parts.append("\n## Commands\n")
     for name, command in commands(typer.main.get_command(app), "clipfg"):
-        parts.append(f"\n## `{name}`\n\n{(command.help or '').strip()}\n")
-        rows = list(_parameters(command))
+        parts.append(f"\n### `{name}`\n\n{(command.help or '').strip()}\n")
+        rows, used = _parameters(command, shared)
         if rows:
-            parts.append("\n| option | meaning |\n|---|---|\n" + "".join(rows))
+            parts.append(f"\n| option | meaning |\n|---|---|\n{''.join(rows)}")
+        if used:
+            parts.append(f"\nShared options: {'; '.join(used)}.\n")
     return "".join(parts)
 
 
-def _parameters(command: Any) -> Iterator[str]:
+def _parameters(command: Any, shared: dict[str, dict[str, Option]]) -> tuple[list[str], list[str]]:
+    """Rows for what is a command's own, and which shared options it takes, by panel."""
+    rows, used = [], dict[str, list[str]]()
     for parameter in command.params:
-        if parameter.name == "help":
+        if parameter.name in COMMON or parameter.name == "version":
             continue
         if parameter.param_type_name == "argument":
-            names = parameter.metavar or parameter.name.upper()
+            rows.append(_row(parameter.metavar or parameter.name.upper(), parameter.help))
+            continue
+        same = [
+            panel
+            for panel, own in shared.items()
+            if parameter.name in own and parameter.help.startswith(own[parameter.name].help[:-1])
+        ]
+        if same:
+            used.setdefault(same[0], []).append(parameter.name)
         else:
-            names = ", ".join([*parameter.opts, *parameter.secondary_opts])
-        yield f"| `{names}` | {' '.join((parameter.help or '').split())} |\n"
+            rows.append(
+                _row(", ".join([*parameter.opts, *parameter.secondary_opts]), parameter.help)
+            )
+    lists = []
+    for panel, names in used.items():
+        whole = len(names) == len(shared[panel])
+        flags = ", ".join(f"`{shared[panel][name].flag}`" for name in names)
+        lists.append(f"all of {panel}" if whole else f"of {panel} {flags}")
+    return rows, lists
+
+
+def _row(names: str, meaning: str | None) -> str:
+    return f"| `{names}` | {' '.join((meaning or '').split())} |\n"
 
 
 def data_page() -> str:
@@ -90,8 +140,8 @@ def draw_images(folder: Path) -> None:
     from PIL import Image
     from rich.console import Console
 
+    from clipfg.api import zeroshot
     from clipfg.data import synthflora
-    from clipfg.workflows.zeroshot.run import zeroshot
 
     folder.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as place:

@@ -1,4 +1,4 @@
-"""A key store of drawn flowers, and photos of others in folders."""
+"""A key store of synthetic flowers, and image files of others."""
 
 from pathlib import Path
 
@@ -26,7 +26,7 @@ def _of(labels: list[int], label: int) -> list[int]:
 
 
 def store_of(manifest: Manifest, path: Path) -> KeyStore:
-    """Its images by the built-in encoder, saved to `path`."""
+    """A store of its images by the built-in encoder, saved to `path`."""
     encoder = load_encoder("builtin:florette", precision="fp32", device="cpu")
     store = KeyStore.of(
         manifest.table.select(["id", "uri", "split", "label"]),
@@ -41,7 +41,7 @@ def store_of(manifest: Manifest, path: Path) -> KeyStore:
 
 
 def photos_of(manifest: Manifest, folder: Path) -> list[Path]:
-    """Its images as files, in a folder for each class."""
+    """Its images as files, in one folder per class."""
     assert manifest.classes is not None
     paths = []
     for number, (uri, label) in enumerate(zip(manifest.uris, manifest.labels, strict=True)):

@@ -11,7 +11,6 @@ from functools import cache
 from rich.console import Console
 from rich.progress import (
     BarColumn,
-    MofNCompleteColumn,
     Progress,
     ProgressColumn,
     Task,
@@ -19,6 +18,9 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 from rich.text import Text
+
+DOWNLOAD = "Downloading"
+"""What labels of stages begin with whose progress is in bytes."""
 
 
 @cache
@@ -54,29 +56,52 @@ def set_up_logging(*, quiet: bool, verbose: bool) -> None:
     logger.addHandler(handler)
 
 
+class _Amount(ProgressColumn):
+    """How much is done: images, or MiB of a download."""
+
+    def render(self, task: Task) -> Text:
+        mib = task.description.startswith(DOWNLOAD)
+        done, total = (
+            int(n or 0) >> 20 if mib else int(n or 0) for n in (task.completed, task.total)
+        )
+        return Text(f"{done:,}/{total:,}{' MiB' if mib else ''}")
+
+
 class _Rate(ProgressColumn):
+    """How fast it goes, in the same unit."""
+
     def render(self, task: Task) -> Text:
         speed = task.finished_speed or task.speed
-        return Text("" if speed is None else f"{speed:,.0f}/s", style="dim")
+        if speed is None:
+            return Text("")
+        mib = task.description.startswith(DOWNLOAD)
+        return Text(f"{speed / 2**20:,.1f} MiB/s" if mib else f"{speed:,.0f}/s", style="dim")
 
 
 @contextmanager
-def progress_bar(label: str) -> Iterator[Callable[[int, int], None] | None]:
-    """A bar with rate and time left; yields `report(done, total)`, or None off a terminal."""
+def progress_bars() -> Iterator[Callable[[str], Callable[[int, int], None] | None]]:
+    """Bars with rate and time left; yields `progress(label)`, which gives `report(done, total)`.
+
+    Off a terminal it gives None.
+    """
     if not sys.stderr.isatty() or logging.getLogger("clipfg").handlers[0].level >= logging.ERROR:
-        yield None
+        yield lambda label: None  # noqa: ARG005
         return
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
-        MofNCompleteColumn(),
+        _Amount(),
         _Rate(),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=stderr(), transient=True) as bar:
-        task = bar.add_task(label, total=None)
+    with Progress(*columns, console=stderr(), transient=True) as bars:
 
-        def report(done: int, total: int) -> None:
-            bar.update(task, completed=done, total=total)
+        def progress(label: str) -> Callable[[int, int], None]:
+            task = bars.add_task(label, total=None, visible=False)
 
-        yield report
+            def report(done: int, total: int) -> None:
+                bars.update(task, completed=done, total=total, visible=done < total)
+
+            return report
+
+        yield progress

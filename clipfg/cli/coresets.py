@@ -1,17 +1,16 @@
 """`clipfg coresets`: the strategies that condense labelled items, by name."""
 
-from __future__ import annotations
-
 import typer
 
-from clipfg.cli import options
+from clipfg.cli.command import command
+from clipfg.options import FormatOptions
 
 app = typer.Typer(help="Ways to condense labelled items to a few keys.", no_args_is_help=True)
 
 
-@app.command("list")
-def list_coresets(format: options.Format = None) -> None:
-    """Every strategy by name, and what it is good for."""
+@command(FormatOptions)
+def list_coresets(options: FormatOptions) -> None:
+    """List the coreset strategies and what each is good for."""
     from clipfg.cli.output import print_rows
     from clipfg.coresets import CORESETS
 
@@ -23,4 +22,7 @@ def list_coresets(format: options.Format = None) -> None:
         }
         for name in CORESETS
     ]
-    print_rows(rows, format)
+    print_rows(rows, options.format)
+
+
+app.command("list")(list_coresets)

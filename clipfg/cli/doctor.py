@@ -1,19 +1,18 @@
-"""`clipfg doctor`: what this machine offers, what is missing, and what mends it."""
+"""`clipfg doctor`: what this machine offers, what is missing, and how to fix it."""
 
-from __future__ import annotations
+from clipfg.cli.command import command
+from clipfg.options import DoctorOptions
 
-from clipfg.cli import options
 
-
-def doctor(cache_dir: options.CacheDir = None, format: options.Format = None) -> int:
-    """Check the machine: precision, GPU, FAISS, cache, disk, network rules, encoders on disk.
+@command(DoctorOptions)
+def doctor(options: DoctorOptions) -> int:
+    """Check the machine: precision, GPU, FAISS, cache, disk, network settings, encoders on disk.
 
     Exits with 4 when something that clipfg needs is missing.
     """
     from clipfg.cli.output import print_rows
     from clipfg.workflows.doctor import examine
 
-    settings = options.resolve("doctor", {"cache_dir": cache_dir})
-    findings = examine(settings)
-    print_rows([vars(finding) for finding in findings], format)
+    findings = examine(options)
+    print_rows([vars(finding) for finding in findings], options.format)
     return 4 if any(finding.state == "missing" for finding in findings) else 0

@@ -43,7 +43,7 @@ from clipfg.errors import ClipfgError
 
 app = typer.Typer(
     name="clipfg",
-    help="Fine-grained image recognition with CLIP-like encoders, on features embedded once.",
+    help="Fine-grained image recognition with CLIP-like encoders.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -63,11 +63,14 @@ def root(
     version: Annotated[
         bool,
         typer.Option(
-            "--version", callback=_show_version, is_eager=True, help="Print the version and leave."
+            "--version", callback=_show_version, is_eager=True, help="Print the version and exit."
         ),
     ] = False,
 ) -> None:
-    """Fine-grained image recognition with CLIP-like encoders, on features embedded once."""
+    """Fine-grained image recognition with CLIP-like encoders.
+
+    Images are embedded once; every command works on the cached embeddings.
+    """
 
 
 app.command("zeroshot")(zeroshot.zeroshot)
@@ -110,10 +113,10 @@ def run(arguments: list[str] | None = None) -> int:
     except typer.Exit as leave:
         return leave.exit_code
     except typer.Abort:
-        _say("Left as it was.")
+        _say("Cancelled; nothing was changed.")
         return 1
     except KeyboardInterrupt:
-        _say("Interrupted. What was embedded is kept: run the same command again to go on.")
+        _say("Interrupted. Finished work is kept: run the same command again to resume.")
         return 130
     except typer.TyperException as error:
         return _usage(error)
@@ -155,5 +158,5 @@ def _keep_trace() -> str:
         ) as file:
             traceback.print_exc(file=file)
     except OSError:
-        return "This is a fault of clipfg; please report it."
-    return f"This is a fault of clipfg; please report it with {Path(file.name)}."
+        return "This is a bug in clipfg; please report it."
+    return f"This is a bug in clipfg; please report it with {Path(file.name)}."

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from clipfg.evaluation.curves.budget_curve import BudgetCurve
     from clipfg.evaluation.curves.learning_curve import LearningCurve
     from clipfg.evaluation.report.report import Report
+    from clipfg.workflows.run_folder import Run
 
 Row = Mapping[str, Any]
 
@@ -130,12 +131,9 @@ def print_report(report: Report, format: str | None) -> None:
         json.dump(report.to_json(), sys.stdout, indent=2, ensure_ascii=False)
         sys.stdout.write("\n")
     else:
-        rows = [
-            {"metric": name, "value": figure.value, "low": figure.low, "high": figure.high}
-            | ({"transductive": report.transductive} if report.transductive else {})
-            for name, figure in report.metrics.items()
-        ]
-        print_rows(rows, form)
+        from clipfg.evaluation.report.rows import metric_rows
+
+        print_rows(metric_rows(report), form)
 
 
 def print_curve(curve: LearningCurve, format: str | None) -> None:
@@ -163,6 +161,27 @@ def print_budgets(curve: BudgetCurve, format: str | None) -> None:
         sys.stdout.write("\n")
     else:
         print_rows(curve.rows(), form)
+
+
+def print_result(result: Report | LearningCurve | BudgetCurve, format: str | None) -> None:
+    """Any result of a finished run."""
+    from clipfg.evaluation.curves.learning_curve import LearningCurve
+    from clipfg.evaluation.report.report import Report
+
+    if isinstance(result, Report):
+        print_report(result, format)
+    elif isinstance(result, LearningCurve):
+        print_curve(result, format)
+    else:
+        print_budgets(result, format)
+
+
+def finish(run: Run) -> int:
+    """Say where the run folder is; the exit code of a finished job."""
+    from clipfg.cli.console import stderr
+
+    stderr().print(f"Run folder: {run.folder}", soft_wrap=True)
+    return run.exit_code
 
 
 def print_predictions(path: Path, format: str | None, *, shown: int) -> None:

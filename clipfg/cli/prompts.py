@@ -1,37 +1,38 @@
 """`clipfg prompts`: the sets of templates, and what they make of a class name."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 import typer
 
-from clipfg.cli import options
+from clipfg.cli.command import command
+from clipfg.options import FormatOptions, PromptLintOptions
 
 app = typer.Typer(help="Prompt sets.", no_args_is_help=True)
 
+Name = Annotated[
+    str, typer.Argument(metavar="NAME|FILE", help="A prompt set or its file; `a+b` joins two.")
+]
 
-@app.command("list")
-def list_sets(format: options.Format = None) -> None:
-    """Every set by name: how many templates, and where they come from."""
+
+@command(FormatOptions)
+def list_sets(options: FormatOptions) -> None:
+    """List the prompt sets: what each is for and where it comes from."""
     from clipfg.cli.output import print_rows
     from clipfg.prompting import list_prompts
 
     rows = [{"name": name, "what": about} for name, about in list_prompts().items()]
-    print_rows(rows, format, title="Prompt sets (a file of templates works too)")
+    print_rows(rows, options.format, title="Prompt sets (a file of templates works too)")
 
 
-@app.command("show")
+@command(FormatOptions)
 def show(
-    name: Annotated[
-        str, typer.Argument(metavar="NAME|FILE", help="A prompt set or its file; `a+b` joins two.")
-    ],
+    options: FormatOptions,
+    name: Name,
     class_name: Annotated[
-        str | None, typer.Option("--class", help="The class name to put in.")
+        str | None, typer.Option("--class", help="Class name to fill in.", show_default=False)
     ] = None,
-    format: options.Format = None,
 ) -> None:
-    """The texts that a set makes of one class name; by default of the first that it describes."""
+    """Show the texts that a set makes of a class name, by default the first that it describes."""
     from clipfg.cli.output import print_rows
     from clipfg.prompting import load_prompts
     from clipfg.prompting.linting import EXAMPLE
@@ -39,28 +40,28 @@ def show(
     prompts = load_prompts(name)
     described = next((x for p in (prompts, *prompts.also) for x in p.descriptions), EXAMPLE)
     texts = prompts.render(class_name or described)
-    print_rows([{"text": text} for text in texts], format)
+    print_rows([{"text": text} for text in texts], options.format)
 
 
-@app.command("lint")
-def lint_file(
-    name: Annotated[str, typer.Argument(metavar="NAME|FILE", help="A prompt set or its file.")],
-    classes: options.Classes = None,
-    model: options.Model = None,
-    format: options.Format = None,
-) -> int:
-    """What is likely wrong with a set: articles, duplicates, unknown classes, texts cut off.
+@command(PromptLintOptions)
+def lint(options: PromptLintOptions, name: Name) -> int:
+    """Find likely mistakes in a set: articles, duplicates, unknown classes, truncated texts.
 
-    Tokens are estimated; with --model they are counted by its tokenizer. Exit code 1 when there
-    are errors, 0 for warnings alone.
+    Tokens are estimated; with --model its tokenizer counts them. Exit code 1 when there are
+    errors, 0 for warnings alone.
     """
     from clipfg.cli.console import stderr
     from clipfg.cli.output import print_rows
     from clipfg.workflows.catalogue.prompts import lint_prompts
 
-    found = lint_prompts(name, classes, model)
+    found = lint_prompts(name, options.classes, options.model)
     if found:
-        print_rows([vars(finding) for finding in found], format)
+        print_rows([vars(finding) for finding in found], options.format)
     else:
-        stderr().print("Nothing to complain of.")
+        stderr().print("No problems found.")
     return int(any(finding.level == "error" for finding in found))
+
+
+app.command("list")(list_sets)
+app.command("show")(show)
+app.command("lint")(lint)

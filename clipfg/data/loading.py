@@ -1,23 +1,23 @@
 """From what a person calls their data, a name or a path, to a manifest."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from clipfg.data.readers import folder, hub, table, table_files, webdataset
 from clipfg.data.readers.labels import relabel
 from clipfg.data.sets import coop
-from clipfg.data.sets.catalogue import DATASETS, DatasetCard, recognise
+from clipfg.data.sets.catalogue import DATA_ROOT, DATASETS, DatasetCard, recognise
 from clipfg.errors import DataError, MissingError, UsageError
 from clipfg.registry import closest
-from clipfg.types import ClassList, Manifest
+from clipfg.types import ClassList, Manifest, Progress
 
 MANIFESTS = tuple(
     f"{stem}{suffix}"
     for stem in ("manifest", "metadata")
     for suffix in (".csv", ".tsv", ".jsonl", ".parquet")
 )
-"""Tables that, lying in a folder, say what the folder holds."""
+"""Tables that describe the folder that they are in."""
 
 COOP = "coop"
 
@@ -28,29 +28,44 @@ def load_dataset(
     data_root: Path | None = None,
     classes: ClassList | None = None,
     offline: bool = False,
+    download: bool = False,
+    progress: Progress | None = None,
 ) -> Manifest:
     """The data called `name`.
 
     Parameters
     ----------
     name
-        A name of the catalogue (`flowers102`), with `@coop` behind it for CoOp's split file beside
+        A name of the catalogue (`flowers102`), followed by `@coop` for CoOp's split file beside
         the data or `@FILE.json` for one elsewhere; or a path: a folder in an official layout, with
-        a `manifest.csv`, of WebDataset shards, a folder per class or a heap of images; a table; a
-        tar, or several as `x-{000..009}.tar`; one image. `hf:REPO` is a data set of the hub.
+        a `manifest.csv`, of WebDataset shards, with a folder per class or with images only; a
+        table; a tar, or several as `x-{000..009}.tar`; one image. `hf:REPO` is a data set of the
+        Hugging Face hub.
     data_root
         The folder that holds the catalogue's data sets; `data/` and the working folder where None.
     classes
         A class list to label by. Every item's class must be in it; it may hold more.
     offline
-        Never touch the network; only `hf:` ever does.
+        Never use the network.
+    download
+        Fetch a data set of the catalogue that is not on disk, where its publisher serves it, into
+        `data_root` (`data/` where None). What has arrived is kept when it is interrupted.
+    progress
+        Called with the bytes that have arrived and the bytes in all while it downloads.
 
-    Raises `MissingError` for a data set of the catalogue that is not on disk, `UsageError` for an
-    unknown name, and `DataError` for data that are not what they seem.
+    Raises `MissingError` for a data set of the catalogue that is not on disk and may not or cannot
+    be downloaded, `UsageError` for an unknown name, and `DataError` for data that are not what
+    they claim to be.
     """
     base, at, split_file = name.partition("@")
     if base in DATASETS:
-        manifest = _read_card(DATASETS.get(base), data_root, split_file if at else None)
+        card = DATASETS.get(base)
+        root = _locate(card, data_root, progress, download=download and not offline)
+        if at:
+            file = None if split_file == COOP else Path(split_file).expanduser()
+            manifest = coop.read(card, root, file, name=f"{card.name}@{COOP}")
+        else:
+            manifest = card.read(root)
         return relabel(manifest, classes) if classes else manifest
     if name.startswith(hub.PREFIX):
         return hub.read(name, classes=classes, offline=offline)
@@ -62,24 +77,22 @@ def load_dataset(
     return _read_folder(path, classes) if path.is_dir() else _read_file(path, classes)
 
 
-def _read_card(card: DatasetCard, data_root: Path | None, split_file: str | None) -> Manifest:
-    """The data set by its own split, or by CoOp's ("coop", or the file's path)."""
-    if not card.layout:
-        if split_file is not None:
-            raise UsageError(f"{card.name} has one split, its own; leave the @... away.")
-        return card.read(None)
-    root = card.locate(data_root)
+def _locate(
+    card: DatasetCard, data_root: Path | None, progress: Progress | None, *, download: bool
+) -> Path:
+    """The root folder of a data set; its publisher's files are fetched if need be."""
+    root = card.locate(data_root) if card.layout else Path()
+    if root is None and download and card.downloads:
+        from clipfg.data.download.pull import pull  # its libraries are needed for nothing else
+
+        root = pull(card, data_root or DATA_ROOT, progress=progress)
     if root is None:
-        where = data_root or Path("data")
-        parts = ", ".join(part.partition("|")[0] for part in card.layout)
+        place = (data_root or DATA_ROOT) / card.folders[0]
         raise MissingError(
-            f"Expected {card.title} ({parts}) in {where / card.folders[0]},"
-            f" but it is not there. {card.how_to_get}"
+            f"Expected {card.title} ({', '.join(card.contents)}) in {place}, but it is not there."
+            f" {card.how_to_get}"
         )
-    if split_file is None:
-        return card.read(root)
-    file = None if split_file == COOP else Path(split_file).expanduser()
-    return coop.read(card, root, file, name=f"{card.name}@{COOP}")
+    return root
 
 
 def _unknown(name: str, path: Path) -> str:
@@ -126,31 +139,3 @@ def _read_file(path: Path, classes: ClassList | None) -> Manifest:
         raise UsageError(f"Expected a folder, a table or a tar, got {path}; unzip it first.")
     tables = ", ".join(sorted(table_files.SUFFIXES))
     raise DataError(f"Expected a folder, a table ({tables}), a tar or an image, got {path}.")
-
-
-@dataclass(frozen=True)
-class Overview:
-    """What a listing shows of data: counts, and how much of them is there.
-
-    `splits` maps split to items; `present` of `expected` items are on disk; `where` is the root
-    folder, None for data that is not there or needs none.
-    """
-
-    name: str
-    classes: int
-    splits: dict[str, int]
-    present: int
-    expected: int
-    where: Path | None = None
-
-
-def overview(manifest: Manifest, where: Path | None = None) -> Overview:
-    """Counts of a manifest; nothing on disk is touched."""
-    return Overview(
-        name=manifest.name,
-        classes=len(manifest.classes) if manifest.classes else 0,
-        splits=manifest.splits,
-        present=len(manifest),
-        expected=manifest.expected or len(manifest),
-        where=where,
-    )

@@ -1,7 +1,8 @@
 """Where the bytes behind a URI come from, by scheme.
 
 A URI is a plain absolute path, or `scheme:...`. A scheme is one `ByteSource`: how to read, and a
-cheap identity that changes when the bytes do. Others add theirs by entry points (`clipfg.sources`).
+cheap identity that changes when the bytes do. Plug-ins add schemes by entry points in the group
+`clipfg.sources`.
 """
 
 import os
@@ -15,7 +16,7 @@ from clipfg.errors import ItemError
 from clipfg.registry import Registry
 
 LARGEST = 1 << 30
-"""Bytes that one image may have on disk; anything longer was not meant as an image."""
+"""Bytes that one image may have on disk; a longer file is no image."""
 
 Signature = tuple[int, int]
 """Size in bytes and time of the last change in nanoseconds."""
@@ -31,7 +32,7 @@ class ByteSource:
         URI to bytes; raises `ItemError`.
     signature
         URI to `(size, mtime_ns)` without reading the bytes: together with the URI it says whether
-        what was read before is still what would be read now. Raises `ItemError`.
+        the bytes read before are still current. Raises `ItemError`.
     """
 
     read: Callable[[str], bytes]
@@ -45,7 +46,7 @@ SOURCES.register("arrow", "clipfg.data.readers.embedded_images:ARROW", "Images i
 SOURCES.register(
     "parquet", "clipfg.data.readers.embedded_images:PARQUET", "Images inside Parquet files"
 )
-SOURCES.register("synthflora", "clipfg.data.sources:DRAWN", "Flowers drawn on demand")
+SOURCES.register("synthflora", "clipfg.data.synthflora:DRAWN", "Flowers drawn on demand")
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):")  # two letters or more: C:\ is a drive
 
@@ -59,7 +60,7 @@ def scheme_of(uri: str) -> str | None:
 
 
 def read(uri: str) -> bytes:
-    """The bytes of the image at `uri`. Raises `ItemError` when they cannot be had."""
+    """The bytes of the image at `uri`. Raises `ItemError` when they cannot be read."""
     scheme = scheme_of(uri)
     return read_file(uri) if scheme is None else _source(scheme, uri).read(uri)
 
@@ -67,8 +68,8 @@ def read(uri: str) -> bytes:
 def signature(uri: str) -> Signature:
     """A cheap identity of what `uri` holds now: `(size, mtime_ns)`; nothing is read or drawn.
 
-    Equal signatures of one URI mean equal bytes, but for a file rewritten with the same length
-    within its clock's tick. Raises `ItemError` when there is nothing at `uri`.
+    Equal signatures of one URI mean equal bytes, except for a file rewritten with the same length
+    within one tick of its clock. Raises `ItemError` when there is nothing at `uri`.
     """
     scheme = scheme_of(uri)
     return stat_file(uri) if scheme is None else _source(scheme, uri).signature(uri)
@@ -78,56 +79,55 @@ def _source(scheme: str, uri: str) -> ByteSource:
     if scheme not in SOURCES:
         raise ItemError(
             f"Expected a file's path or one of {', '.join(f'{name}:' for name in SOURCES)},"
-            f" got {uri!r}; fetch the image first."
+            f" got {uri!r}; download the image first."
         )
     return SOURCES.get(scheme)
 
 
-def stat_file(path: str | bytes) -> Signature:
-    """Size and modification time of a plain file. Raises `ItemError` for anything else."""
+def stat_file(path: str | bytes, largest: int | None = LARGEST) -> Signature:
+    """Size and modification time of a plain file of at most `largest` bytes.
+
+    Raises `ItemError` for anything else.
+    """
     try:
         found = os.stat(path)  # noqa: PTH116 - a Path for each of a million rows costs seconds
     except (OSError, ValueError) as error:
         raise ItemError(_reason(path, error)) from None
-    _check(path, found)
+    if stat.S_ISDIR(found.st_mode):
+        raise ItemError(f"Expected an image at {shown(path)}, got a folder.")
+    if not stat.S_ISREG(found.st_mode):
+        raise ItemError(f"Expected an image at {shown(path)}, got a device or pipe.")
+    if largest is not None and found.st_size > largest:
+        raise ItemError(
+            f"Expected an image of at most {largest >> 20} MiB at {shown(path)}, got"
+            f" {found.st_size >> 20} MiB."
+        )
     return found.st_size, found.st_mtime_ns
 
 
 def read_file(path: str | bytes) -> bytes:
-    """All bytes of a plain file. Raises `ItemError` when it is missing, no file or too long."""
+    """All bytes of a plain file. Raises `ItemError` when it is missing, not a file or too long."""
+    stat_file(path)  # before opening: opening a pipe would block
     try:
-        _check(path, os.stat(path))  # noqa: PTH116 - before opening: opening a pipe would wait
         with open(path, "rb") as file:  # noqa: PTH123
             return file.read()
     except (OSError, ValueError) as error:
         raise ItemError(_reason(path, error)) from None
 
 
-def _check(path: str | bytes, found: os.stat_result) -> None:
-    if stat.S_ISDIR(found.st_mode):
-        raise ItemError(f"Expected an image, got a folder: {shown(path)}")
-    if not stat.S_ISREG(found.st_mode):
-        raise ItemError(f"Expected an image, got a device or pipe: {shown(path)}")
-    if found.st_size > LARGEST:
-        raise ItemError(
-            f"Expected an image of at most {LARGEST >> 20} MiB,"
-            f" got {found.st_size >> 20} MiB: {shown(path)}"
-        )
-
-
 def _reason(path: str | bytes, error: OSError | ValueError) -> str:
     if isinstance(error, FileNotFoundError):
         link = os.path.islink(path)  # noqa: PTH114
-        what = "the link there leads nowhere" if link else "there is none"
-        return f"Expected a file, but {what}: {shown(path)}"
+        what = "the link there is broken" if link else "there is none"
+        return f"Expected a file at {shown(path)}, but {what}."
     if isinstance(error, PermissionError):
-        return f"Expected a readable file, but permission is denied: {shown(path)}"
+        return f"Expected a readable file at {shown(path)}, but permission is denied."
     why = getattr(error, "strerror", None) or str(error)
-    return f"Expected a readable file, got {why!r}: {shown(path)}"
+    return f"Expected a readable file at {shown(path)}, got {why!r}."
 
 
 def shown(path: str | bytes) -> str:
-    """`path` as text that can be printed and kept, whatever bytes its name is made of."""
+    """`path` as text that can be printed and stored, whatever bytes its name is made of."""
     return os.fsencode(path).decode(errors="backslashreplace")
 
 
@@ -149,18 +149,3 @@ FILE_URIS = ByteSource(
     read=lambda uri: read_file(_unquoted(uri)),
     signature=lambda uri: stat_file(_unquoted(uri)),
 )
-
-
-def _draw(uri: str) -> bytes:
-    from clipfg.data import synthflora
-
-    return synthflora.read(uri)
-
-
-def _generator(_: str) -> Signature:
-    from clipfg.data import synthflora
-
-    return synthflora.GENERATOR_VERSION, 0
-
-
-DRAWN = ByteSource(read=_draw, signature=_generator)

@@ -1,1 +1,1 @@
-"""Manifest + encoder -> features, computed once and kept."""
+"""From a manifest and an encoder to features, computed once and cached."""

@@ -1,29 +1,29 @@
 """Fixed-shape batches through the image tower, kept before they are handed on."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import UInt8
+from jaxtyping import Float
+from numpy.typing import NDArray
 from torch import Tensor
 
-from clipfg.data.sources import Signature
-from clipfg.embedding.cache import EmbeddingCache
+from clipfg.embedding.cache import FileHash
 from clipfg.embedding.encode_locks import EncodeLocks
-from clipfg.embedding.image_loader import Vector
+from clipfg.embedding.image_loader import LoadedImage
+from clipfg.embedding.kept_features import ImageKey, ItemFeatures, KeptFeatures, content_of
 from clipfg.embedding.malloc import keep_freed_blocks
-from clipfg.encoders.base import Encoder
+from clipfg.encoders.base import Encoder, no_patches
 from clipfg.errors import ClipfgError
+from clipfg.functional.regions import patch_grid
 from clipfg.types import unit_norm
-
-Pixels = UInt8[Tensor, "3 h w"]
-Known = list[tuple[str, Signature, bytes]]
 
 
 def batch_shape(items: int, batch_size: int) -> int:
     """The number of images in every batch of a run over `items`: even, at most `batch_size`.
 
-    It depends on the items asked for and never on how many are cached, so that a resumed run
+    It depends on the number of items and never on how many are cached, so that a resumed run
     computes in the same shapes, and hence the same bits, as one that was not interrupted.
     """
     batches = max(1, -(-items // batch_size))
@@ -39,72 +39,98 @@ class BatchEncoder:
         Its weights are loaded with the first batch.
     shape
         Images in each batch; a smaller one is filled up with black.
-    cache
-        Where vectors are kept, or None.
+    kept
+        Where features are kept, and which kinds are asked for.
+    locks
+        Claims on images, shared with other runs.
     """
 
-    def __init__(self, encoder: Encoder, shape: int, cache: EmbeddingCache | None) -> None:
+    def __init__(
+        self, encoder: Encoder, shape: int, kept: KeptFeatures, locks: EncodeLocks
+    ) -> None:
         keep_freed_blocks()
         self._encoder = encoder
-        self._fingerprint = encoder.fingerprint
         self._shape = shape
-        self._cache = cache
-        shared = cache.path.with_name("locks") if cache and cache.writable else None
-        self._locks = EncodeLocks(shared, self._fingerprint)
+        self._kept = kept
+        self._locks = locks
 
     def encode(
-        self, pending: Mapping[bytes, Pixels], files: Known
-    ) -> tuple[dict[bytes, Vector], set[bytes]]:
-        """Unit-norm vectors of at most `shape` images, and which of them another run made.
+        self, pending: Mapping[ImageKey, LoadedImage], files: Sequence[FileHash]
+    ) -> tuple[dict[ImageKey, ItemFeatures], set[ImageKey]]:
+        """The features of at most `shape` images, and which of them another run computed.
 
-        A content without a vector came out of the tower as zero or not finite. What is returned
+        An image without features came out of the tower as zero or not finite. What is returned
         has been kept, and the hashes in `files` with it.
         """
-        vectors: dict[bytes, Vector] = {}
-        foreign: set[bytes] = set()
+        features: dict[ImageKey, ItemFeatures] = {}
+        foreign: set[ImageKey] = set()
         left = dict(pending)
         while left:
-            with self._locks.take(left) as mine:
-                # Looked up after the claim: whoever held one before has kept its vector by now.
-                found = self._kept(list(left))
-                vectors |= found
+            with self._locks.take({content_of(key) for key in left}) as mine:
+                # Looked up after the claim: whoever held one before has kept its features by now.
+                found = self._kept.get(left)
+                features |= found
                 foreign |= found.keys()
-                chosen = {c: p for c, p in left.items() if c in mine and c not in found}
-                fresh = self._compute(chosen)
-                if self._cache is not None:
-                    self._cache.put("images", self._fingerprint, self._encoder.name, fresh, files)
-                    files = []
-            vectors |= fresh
-            left = {c: p for c, p in left.items() if c not in found and c not in chosen}
-            # Waiting with nothing held, so two runs cannot wait for each other.
-            for content in left:
-                self._locks.wait(content)
-        return vectors, foreign
+                chosen = {
+                    key: image
+                    for key, image in left.items()
+                    if content_of(key) in mine and key not in found
+                }
+                features |= self._kept.put(self._compute(chosen), files)
+                files = ()
+            left = {k: v for k, v in left.items() if k not in found and k not in chosen}
+            # Waiting with nothing held, so that two runs cannot wait for each other.
+            for key in left:
+                self._locks.wait(content_of(key))
+        return features, foreign
 
-    def close(self) -> None:
-        """Drop the claims' file."""
-        self._locks.close()
-
-    def _kept(self, contents: list[bytes]) -> dict[bytes, Vector]:
-        return self._cache.get("images", self._fingerprint, contents) if self._cache else {}
-
-    def _compute(self, images: Mapping[bytes, Pixels]) -> dict[bytes, Vector]:
+    def _compute(self, images: Mapping[ImageKey, LoadedImage]) -> dict[ImageKey, ItemFeatures]:
         if not images:
             return {}
-        first = next(iter(images.values()))
-        batch = first.new_zeros((self._shape, *first.shape))
-        for place, pixels in enumerate(images.values()):
-            batch[place] = pixels
+        loaded = list(images.values())
+        batch = loaded[0].pixels.new_zeros((self._shape, *loaded[0].pixels.shape))
+        for place, image in enumerate(loaded):
+            batch[place] = image.pixels
         try:
-            with torch.inference_mode():
-                pooled = self._encoder.encode_images(batch).pooled[: len(images)]
+            rows = self._run_tower(batch, [image.boxes for image in loaded])
         except torch.OutOfMemoryError:
             raise ClipfgError(
                 f"Expected room on {self._encoder.device} for a batch of {self._shape} images,"
                 f" got none; try --batch-size {max(1, self._shape // 2)} or a smaller model."
             ) from None
-        rows = pooled.float().cpu().numpy()
-        norms = np.linalg.norm(rows.astype(np.float64), axis=1)
-        good = np.isfinite(norms) & (norms > 0)
-        vectors = iter(unit_norm(rows[good]))
-        return {c: next(vectors) for c, ok in zip(images, good, strict=True) if ok}
+        return {key: row for key, row in zip(images, rows, strict=True) if row is not None}
+
+    def _run_tower(self, batch: Tensor, boxes: list[Tensor]) -> list[ItemFeatures | None]:
+        """The features of the images of a batch that `boxes` are given for, the first ones."""
+        encoder, dense, count = self._encoder, self._kept.dense, len(boxes)
+        patches: list[Any] = [None] * count
+        regions: list[Any] = [None] * count
+        with torch.inference_mode():
+            features = encoder.encode_images(batch, patches=bool(dense))
+            if dense and features.patches is None:
+                raise no_patches(encoder.name)
+            if "regions" in dense:
+                filled = boxes + [torch.empty(0, 4)] * (len(batch) - count)
+                found = encoder.encode_regions(batch, filled, features=features)
+                regions = [_unit_norm(rows) for rows in found[:count]]
+        if "patches" in dense and features.patches is not None:
+            grid = patch_grid(features.patches.shape[1], *batch.shape[-2:])
+            patches = [
+                tokens.half().cpu().numpy().reshape(*grid, -1)
+                for tokens in features.patches[:count]
+            ]
+        rows = zip(_unit_norm(features.pooled[:count]), patches, regions, strict=True)
+        return [ItemFeatures(*row) if row[0].any() and _is_finite(row) else None for row in rows]
+
+
+def _unit_norm(rows: Float[Tensor, "n d"]) -> NDArray[np.float32]:
+    """Rows of unit norm; those that are zero or not finite stay as they are."""
+    matrix = rows.float().cpu().numpy().copy()
+    norms = np.linalg.norm(matrix.astype(np.float64), axis=1)
+    good = np.isfinite(norms) & (norms > 0)
+    matrix[good] = unit_norm(matrix[good])
+    return matrix
+
+
+def _is_finite(arrays: Iterable[NDArray[Any] | None]) -> bool:
+    return all(array is None or bool(np.isfinite(array).all()) for array in arrays)

@@ -1,14 +1,21 @@
-"""What the embedding pipeline hands on: rows of features in the manifest's order."""
+"""What the embedding pipeline yields: rows of features in the manifest's order."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from clipfg.embedding.image_loader import ImageRow
+from clipfg.embedding.kept_features import ItemFeatures
+from clipfg.types import Patches, Regions
+from clipfg.types.dense import offsets_of
+
 
 @dataclass(frozen=True)
 class FeatureBatch:
-    """Consecutive items of a manifest that could be embedded.
+    """Consecutive items of a manifest, without those that could not be embedded.
 
     Attributes
     ----------
@@ -17,11 +24,17 @@ class FeatureBatch:
     ids
         Their ids.
     vectors
-        Unit-norm float32 `[b, d]`.
+        Their pooled features: unit-norm float32 `[b, d]`.
     labels
-        Class indices `[b]`, -1 where the class is not known.
+        Class indices `[b]`, -1 where the class is unknown.
     reused
-        How many of them were not encoded in this run but found in the cache, or are copies.
+        How many of them were not encoded in this run: their features were cached, or are those of
+        a copy.
+    patches, regions
+        Features of parts of each item, where they were asked for.
+    bags
+        The bag that each item is in `[b]`, by `Manifest.bags`; None for data without bags. A bag
+        may go on in the next batch.
     """
 
     positions: NDArray[np.int64]
@@ -29,6 +42,52 @@ class FeatureBatch:
     vectors: NDArray[np.float32]
     labels: NDArray[np.int64]
     reused: int
+    patches: Patches | None = None
+    regions: Regions | None = None
+    bags: NDArray[np.int64] | None = None
 
     def __len__(self) -> int:
         return len(self.ids)
+
+    @classmethod
+    def of(cls, rows: Sequence[ImageRow], bags: NDArray[np.int64] | None) -> Self | None:
+        """The rows that have features, or None when none has; `bags` are those of the manifest."""
+        good = [(row, row.outcome) for row in rows if isinstance(row.outcome, ItemFeatures)]
+        if not good:
+            return None
+        positions = np.array([row.position for row, _ in good], dtype=np.int64)
+        return cls(
+            positions=positions,
+            ids=tuple(row.id for row, _ in good),
+            vectors=np.stack([features.pooled for _, features in good]),
+            labels=np.array([row.label for row, _ in good], dtype=np.int64),
+            reused=sum(row.reused for row, _ in good),
+            patches=_patches([features.patches for _, features in good]),
+            regions=_regions(good),
+            bags=None if bags is None else bags[positions],
+        )
+
+
+def _patches(maps: list[NDArray[np.float16] | None]) -> Patches | None:
+    found = [each for each in maps if each is not None]
+    if not found:
+        return None
+    values = np.concatenate([each.reshape(-1, each.shape[-1]) for each in found])
+    return Patches(values, np.array([each.shape[:2] for each in found]))
+
+
+def _regions(items: list[tuple[ImageRow, ItemFeatures]]) -> Regions | None:
+    found = [
+        (features.regions, row.boxes, row.phrases)
+        for row, features in items
+        if features.regions is not None and row.boxes is not None
+    ]
+    if not found:
+        return None
+    values, boxes, phrases = zip(*found, strict=True)
+    return Regions(
+        values=np.concatenate(values),
+        boxes=np.concatenate(boxes),
+        offsets=offsets_of([len(each) for each in values]),
+        phrases=tuple(phrase for each in phrases for phrase in each),
+    )

@@ -1,41 +1,46 @@
-"""Embeddings kept between runs, keyed by the content of the item and the encoder's fingerprint.
+"""Embeddings kept between runs, by the content of the item and the encoder's fingerprint.
 
-An image is known by its file's size and time of change first, which costs a look at the folder,
-and by a hash of its bytes where those are new: a moved, copied or renamed image is not embedded
-twice. All lives in one SQLite file which many runs may share, and which a run killed at any moment
-leaves whole. Keep it on a local disk: SQLite's locks do not hold on most network file systems.
+A file that was seen before is recognised by its size and time of change, without reading it; a new
+one by a hash of its bytes, so that a moved, copied or renamed image is not embedded again. All is
+kept in one SQLite file, which many runs may share and which stays whole when a run is killed. Keep
+it on a local disk: SQLite's locks do not work on most network file systems.
 """
 
-import hashlib
+import io
 import os
 import sqlite3
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Literal, Self, TypeVar
+from typing import Any, Literal, Self, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from clipfg.data.sources import Signature, scheme_of
+from clipfg.embedding.database import VECTORS
 from clipfg.embedding.sqlite_file import SqliteFile
+from clipfg.encoders.weights import file_digest
 
-T = TypeVar("T")
-Vectors = dict[bytes, NDArray[np.float32]]
-Kind = Literal["images", "texts"]
-KINDS: tuple[Kind, Kind] = ("images", "texts")
+Kind = Literal["images", "texts", "patches", "regions"]
+DENSE = ("patches", "regions")
+"""Kinds with a matrix or a map for each item; their tables are created when first needed."""
+
+Vectors = dict[bytes, NDArray[Any]]
+FileHash = tuple[str, Signature, bytes]
+"""The URI of a file, its size and time of change, and the hash of its bytes."""
 
 FILE = "embeddings.sqlite"
 SETTLED_NS = 2_000_000_000
 """A file changed less than this before it was looked at may change again within one tick of the
-file system's clock (2 s on FAT) and keep its size and time: such a one is hashed each time."""
+file system's clock (2 s on FAT) and keep its size and time, so it is hashed each time."""
 
 
 class EmbeddingCache:
-    """The embedding cache in a folder, made when it is first written.
+    """The embedding cache in a folder, created when it is first written.
 
     A cache that cannot be read or written (read-only folder, full disk, a lock held for half a
-    minute) never costs a run: it warns once and goes on without.
+    minute) never stops a run: it warns once and the run goes on without it.
 
     Parameters
     ----------
@@ -58,14 +63,14 @@ class EmbeddingCache:
 
     @property
     def writable(self) -> bool:
-        """Whether what is put in stays."""
+        """Whether anything can be added."""
         return self._file.writable
 
     # -- files ---------------------------------------------------------------------------------
 
     def contents(self, signatures: Mapping[str, Signature]) -> dict[str, bytes]:
-        """Hashes of the files that were seen before with the same size and time of change."""
-        by_key = {_place(uri): uri for uri in signatures}
+        """Content hashes of the files seen before with the same size and time of change."""
+        by_key = {_absolute(uri): uri for uri in signatures}
         found = {}
         for key, size, mtime_ns, content in self._file.select(
             "SELECT uri, size, mtime_ns, content FROM memo WHERE uri IN ({})", list(by_key)
@@ -85,15 +90,13 @@ class EmbeddingCache:
         signature = (state.st_size, state.st_mtime_ns)
         content = self.contents({str(path): signature}).get(str(path))
         if content is None:
-            with path.open("rb") as file:
-                hasher = hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16))
-            content = hasher.digest()
+            content = bytes.fromhex(file_digest(path))
             if is_settled(signature, seen_ns):
                 self.remember([(str(path), signature, content)])
         return content.hex()
 
-    def remember(self, files: Iterable[tuple[str, Signature, bytes]]) -> None:
-        """Keep the hashes of files by where they are and their size and time of change.
+    def remember(self, files: Iterable[FileHash]) -> None:
+        """Keep the content hashes of files.
 
         Only for files that were settled (`is_settled`) when their signature was taken.
         """
@@ -102,29 +105,33 @@ class EmbeddingCache:
     # -- embeddings ----------------------------------------------------------------------------
 
     def get(self, kind: Kind, fingerprint: str, contents: Sequence[bytes]) -> Vectors:
-        """Those of the embeddings asked for that are kept, as read-only float32 `[d]`."""
+        """The embeddings that are kept, by content: read-only float32 `[d]`.
+
+        Patches and regions come as they were put, as arrays of any shape.
+        """
         encoder = self._encoder(fingerprint)
-        if encoder is None:
+        if encoder is None or (kind in DENSE and kind not in self._kinds()):
             return {}
         rows = self._file.select(
             f"SELECT content, vector FROM {kind} WHERE encoder = {encoder} AND content IN ({{}})",
             contents,
         )
-        return {content: np.frombuffer(vector, dtype="<f4") for content, vector in rows}
+        return {content: _from_blob(kind, blob) for content, blob in rows}
 
     def put(
         self,
         kind: Kind,
         fingerprint: str,
         name: str,
-        vectors: Mapping[bytes, NDArray[np.float32]],
-        files: Iterable[tuple[str, Signature, bytes]] = (),
+        vectors: Mapping[bytes, NDArray[Any]],
+        files: Iterable[FileHash] = (),
     ) -> None:
-        """Keep embeddings, and the hashes of files, in one transaction; what is there stays."""
+        """Keep embeddings and content hashes in one transaction; what is there already stays."""
         if not vectors:
-            self.remember(files)
+            if files:
+                self.remember(files)
             return
-        dim = len(next(iter(vectors.values())))
+        dim = next(iter(vectors.values())).shape[-1]
 
         def insert(connection: sqlite3.Connection) -> None:
             connection.execute(
@@ -134,9 +141,10 @@ class EmbeddingCache:
             encoder = connection.execute(
                 "SELECT id FROM encoders WHERE fingerprint = ?", (fingerprint,)
             ).fetchone()[0]
+            connection.execute(VECTORS.format(kind))
             connection.executemany(
                 f"INSERT OR IGNORE INTO {kind} (encoder, content, vector) VALUES (?, ?, ?)",
-                ((encoder, key, row.astype("<f4").tobytes()) for key, row in vectors.items()),
+                ((encoder, content, _to_blob(kind, row)) for content, row in vectors.items()),
             )
             _insert_files(connection, files)
 
@@ -150,15 +158,20 @@ class EmbeddingCache:
                 self._encoders[fingerprint] = number
         return self._encoders.get(fingerprint)
 
+    def _kinds(self) -> list[Kind]:
+        """The kinds that have a table here."""
+        tables = {name for (name,) in self._file.select("SELECT name FROM sqlite_master")}
+        return [kind for kind in get_args(Kind) if kind in tables]
+
     # -- small facts ---------------------------------------------------------------------------
 
     def fact(self, key: str) -> str | None:
-        """A remembered finding, such as how well a precision agrees; None where there is none."""
+        """A finding kept under `key`, such as how well a precision agrees; None without one."""
         found = self._file.select("SELECT value FROM facts WHERE key IN ({})", [key])
         return next((value for (value,) in found), None)
 
     def put_fact(self, key: str, value: str) -> None:
-        """Remember a finding under `key`, in place of an older one."""
+        """Keep a finding under `key`, replacing an older one."""
         self._file.write(
             lambda c: c.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (key, value))
         )
@@ -172,36 +185,30 @@ class EmbeddingCache:
 
     def info(self) -> list[dict[str, str | int]]:
         """What is kept, a row per encoder, the largest first; `bytes` are those of the vectors."""
-        held: dict[int, dict[str, tuple[int, int]]] = {}
-        for kind in KINDS:
+        kinds = self._kinds()
+        counts: dict[int, dict[str, int]] = {}
+        for kind in kinds:
             query = f"SELECT encoder, count(*), sum(length(vector)) FROM {kind} GROUP BY encoder"
             for encoder, count, size in self._file.select(query):
-                held.setdefault(encoder, {})[kind] = (count, size)
-        rows: list[dict[str, str | int]] = []
-        query = "SELECT id, name, fingerprint, dim FROM encoders"
-        for number, name, fingerprint, dim in self._file.select(query):
-            if number in held:
-                (images, image_bytes), (texts, text_bytes) = (
-                    held[number].get(kind, (0, 0)) for kind in KINDS
-                )
-                rows.append(
-                    {
-                        "encoder": name,
-                        "fingerprint": fingerprint,
-                        "dim": dim,
-                        "images": images,
-                        "texts": texts,
-                        "bytes": image_bytes + text_bytes,
-                    }
-                )
+                own = counts.setdefault(encoder, dict.fromkeys([*kinds, "bytes"], 0))
+                own[kind] = count
+                own["bytes"] += size
+        encoders = self._file.select("SELECT id, name, fingerprint, dim FROM encoders")
+        rows: list[dict[str, str | int]] = [
+            {"encoder": name, "fingerprint": fingerprint, "dim": dim, **counts[number]}
+            for number, name, fingerprint, dim in encoders
+            if number in counts
+        ]
         return sorted(rows, key=lambda row: -int(row["bytes"]))
 
     def clear(self, fingerprint: str | None = None) -> int:
-        """Forget everything, or the embeddings of encoders whose fingerprint starts so.
+        """Delete everything, or the embeddings of encoders whose fingerprint starts so.
 
-        Returns how many embeddings went. The space is given back unless another run is reading.
+        Returns how many embeddings were deleted. Their space is given back to the disk unless
+        another run is reading.
         """
-        gone = 0
+        deleted = 0
+        kinds = self._kinds()
         numbers = [
             number
             for number, known in self._file.select("SELECT id, fingerprint FROM encoders")
@@ -209,22 +216,22 @@ class EmbeddingCache:
         ]
 
         def delete(connection: sqlite3.Connection) -> None:
-            nonlocal gone
+            nonlocal deleted
             for number in numbers:
-                for kind in KINDS:
+                for kind in kinds:
                     statement = f"DELETE FROM {kind} WHERE encoder = ?"
-                    gone += connection.execute(statement, (number,)).rowcount
+                    deleted += connection.execute(statement, (number,)).rowcount
             if fingerprint is None:
                 # The rows of `encoders` stay: other runs may hold their numbers.
                 connection.execute("DELETE FROM memo")
                 connection.execute("DELETE FROM facts")
 
         if self._file.write(delete):
-            self._file.give_space_back()
-        return gone
+            self._file.shrink()
+        return deleted
 
     def close(self) -> None:
-        """Let go of the file; the cache answers nothing afterwards."""
+        """Close the file; nothing is found or kept afterwards."""
         self._file.close()
 
     def __enter__(self) -> Self:
@@ -253,15 +260,27 @@ def _parts(file: Path) -> list[Path]:
     return [file, *(file.with_name(file.name + end) for end in ("-wal", "-shm"))]
 
 
-def _insert_files(
-    connection: sqlite3.Connection, files: Iterable[tuple[str, Signature, bytes]]
-) -> None:
+def _to_blob(kind: Kind, array: NDArray[Any]) -> bytes:
+    if kind not in DENSE:
+        return array.astype("<f4").tobytes()
+    sink = io.BytesIO()  # in NumPy's own format, which says its shape and number type
+    np.lib.format.write_array(sink, np.ascontiguousarray(array), allow_pickle=False)
+    return sink.getvalue()
+
+
+def _from_blob(kind: Kind, blob: bytes) -> NDArray[Any]:
+    if kind not in DENSE:
+        return np.frombuffer(blob, dtype="<f4")
+    return np.lib.format.read_array(io.BytesIO(blob), allow_pickle=False)
+
+
+def _insert_files(connection: sqlite3.Connection, files: Iterable[FileHash]) -> None:
     connection.executemany(
         "INSERT OR REPLACE INTO memo (uri, size, mtime_ns, content) VALUES (?, ?, ?, ?)",
-        ((_place(uri), *signature, content) for uri, signature, content in files),
+        ((_absolute(uri), *signature, content) for uri, signature, content in files),
     )
 
 
-def _place(uri: str) -> str:
+def _absolute(uri: str) -> str:
     """A path made absolute; a `scheme:...` as it is."""
     return uri if scheme_of(uri) else os.path.abspath(uri)  # noqa: PTH100 (resolves no links)

@@ -1,19 +1,19 @@
-"""Hashes of what images hold, so that one is known again under another name."""
+"""Content hashes of images, by which one is recognised under another name."""
 
-import hashlib
 import time
 from collections.abc import Iterable
 
 from clipfg.data.sources import read, signature
 from clipfg.embedding.cache import EmbeddingCache, is_settled
 from clipfg.errors import ItemError
+from clipfg.types import content_hash
 
 
 def contents_of(uris: Iterable[str], cache: EmbeddingCache) -> dict[str, bytes]:
-    """The content hash of each image, as the cache keys its embedding; 16 bytes.
+    """The content hash of each image, as its embedding is cached under.
 
-    Files that the cache has seen with the same size and time of change are not read. What cannot
-    be read has no entry.
+    Files that the cache has seen with the same size and time of change are not read. An image that
+    cannot be read has no entry.
     """
     signatures, settled = {}, set()
     for uri in dict.fromkeys(uris):
@@ -28,7 +28,7 @@ def contents_of(uris: Iterable[str], cache: EmbeddingCache) -> dict[str, bytes]:
     new = []
     for uri in [uri for uri in signatures if uri not in contents]:
         try:
-            contents[uri] = hashlib.blake2b(read(uri), digest_size=16).digest()
+            contents[uri] = content_hash(read(uri))
         except ItemError:
             continue
         if uri in settled:

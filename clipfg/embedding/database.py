@@ -1,4 +1,4 @@
-"""The SQLite file under the embedding cache: how it is opened, made and recognised."""
+"""The SQLite file of the embedding cache: how it is opened, created and recognised."""
 
 import sqlite3
 import time
@@ -13,7 +13,12 @@ PATIENCE = 30.0
 
 # Vectors are blobs of two to four kilobytes: on larger pages several share one, and a table with
 # row ids appends them while only its small index is kept in the order of the hashes.
-SCHEMA = """
+VECTORS = """
+CREATE TABLE IF NOT EXISTS {} (
+    encoder INTEGER NOT NULL, content BLOB NOT NULL, vector BLOB NOT NULL, UNIQUE (encoder, content)
+)
+"""
+SCHEMA = f"""
 CREATE TABLE memo (
     uri TEXT PRIMARY KEY, size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, content BLOB NOT NULL
 ) WITHOUT ROWID;
@@ -21,12 +26,8 @@ CREATE TABLE encoders (
     id INTEGER PRIMARY KEY, fingerprint TEXT NOT NULL UNIQUE, name TEXT NOT NULL,
     dim INTEGER NOT NULL
 );
-CREATE TABLE images (
-    encoder INTEGER NOT NULL, content BLOB NOT NULL, vector BLOB NOT NULL, UNIQUE (encoder, content)
-);
-CREATE TABLE texts (
-    encoder INTEGER NOT NULL, content BLOB NOT NULL, vector BLOB NOT NULL, UNIQUE (encoder, content)
-);
+{VECTORS.format("images")};
+{VECTORS.format("texts")};
 CREATE TABLE facts (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 """
 
@@ -37,10 +38,10 @@ def primary_code(error: sqlite3.Error) -> int:
 
 
 def open_database(file: Path) -> tuple[sqlite3.Connection, bool]:
-    """A connection to the cache file, made if it is not there, and whether it can be written.
+    """A connection to the cache file, created if missing, and whether it can be written.
 
     Raises `StoreError` for a file that is damaged, another program's or of a newer clipfg, and
-    `sqlite3.Error` or `OSError` when the place cannot be reached at all.
+    `sqlite3.Error` or `OSError` when it cannot be reached at all.
     """
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -59,10 +60,10 @@ def open_database(file: Path) -> tuple[sqlite3.Connection, bool]:
 
 
 def damaged(file: Path) -> StoreError:
-    """The error for a file whose pages make no sense."""
+    """The error for a file that SQLite cannot make sense of."""
     return StoreError(
         f"Expected clipfg's embedding cache in {file}, got a damaged file or no database at all;"
-        " `clipfg cache clear` starts a new one, or give another --cache-dir."
+        " run `clipfg cache clear` to start a new one, or give another --cache-dir."
     )
 
 
@@ -73,7 +74,7 @@ def _connect(target: str) -> sqlite3.Connection:
 
 
 def _prepare(file: Path) -> sqlite3.Connection:
-    """Open for writing and make the tables if there are none; several runs may do so at once."""
+    """Open for writing and create missing tables; several runs may do so at the same time."""
     deadline = time.monotonic() + PATIENCE
     while True:
         connection = _connect(file.absolute().as_uri())
@@ -83,7 +84,7 @@ def _prepare(file: Path) -> sqlite3.Connection:
         except BaseException as error:
             connection.close()
             busy = isinstance(error, sqlite3.Error) and primary_code(error) == sqlite3.SQLITE_BUSY
-            # Turning the log on takes a lock for which SQLite does not wait by itself.
+            # Switching to the write-ahead log takes a lock that SQLite does not wait for.
             if not busy or time.monotonic() > deadline:
                 raise
             time.sleep(0.05)
@@ -115,7 +116,7 @@ def _create(connection: sqlite3.Connection, file: Path) -> None:
 def _recognise(connection: sqlite3.Connection, file: Path) -> bool:
     """Whether the file is this cache (True) or still empty (False); raises for any other."""
     if not connection.in_transaction:
-        # One view of the file: another run may be making its tables at this moment.
+        # One view of the file: another run may be creating its tables at this moment.
         connection.execute("BEGIN")
         try:
             return _recognise(connection, file)

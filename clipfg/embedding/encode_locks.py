@@ -1,7 +1,10 @@
-"""Which items another run is embedding at this moment, so that two runs share the work.
+"""Locks on images that are being encoded, so that runs side by side share the work.
 
-A claim is a lock on one byte of a file that is never written: the system drops it when its
-process ends, however it ends, so nothing has to expire or be cleaned up.
+Each image is one byte of a file that is never written, locked by its content: hundreds are held at
+a time, far too many for a file each, and a whole-file lock (as filelock's) would make one run wait
+for the other. The system releases a lock when its process ends, however it ends, so nothing has to
+expire or be cleaned up. Windows has no `fcntl`: there two runs may encode the same image, which
+costs time and no correctness, since the cache keeps the first result.
 """
 
 import errno
@@ -13,28 +16,26 @@ from pathlib import Path
 
 try:
     import fcntl
-except ImportError:  # Windows: two runs may embed an item twice, and the first one's is kept
+except ImportError:
     fcntl = None  # type: ignore[assignment]
 
 
 class EncodeLocks:
-    """Claims on contents for one encoder, between processes; threads of one process share them.
+    """Locks between processes for one encoder; threads of one process share them.
 
-    Where locks cannot be had (no such folder, a file system without them) every claim succeeds.
+    Where locks do not work (no such folder, a file system without them) every lock is granted.
     """
 
     def __init__(self, file: Path | None, fingerprint: str) -> None:
         self._salt = fingerprint.encode()
         self._file: int | None = None
         if fcntl is not None and file is not None:
-            try:
+            with suppress(OSError):
                 self._file = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
-            except OSError:
-                self._file = None
 
     @contextmanager
     def take(self, contents: Iterable[bytes]) -> Iterator[set[bytes]]:
-        """Those of `contents` that no other run holds, held by this one within the block."""
+        """Those of `contents` that no other process holds, held by this one within the block."""
         taken: set[bytes] = set()
         try:
             for content in contents:
@@ -46,12 +47,12 @@ class EncodeLocks:
                 self._unlock(content)
 
     def wait(self, content: bytes) -> None:
-        """Return when no other run holds `content`."""
+        """Return when no other process holds `content`."""
         self._lock(content, wait=True)
         self._unlock(content)
 
     def close(self) -> None:
-        """Drop the file, and with it every claim of this process."""
+        """Close the file, which releases every lock of this process."""
         if self._file is not None:
             os.close(self._file)
             self._file = None

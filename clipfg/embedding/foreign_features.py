@@ -1,4 +1,4 @@
-"""Features that others wrote: which array is what, told by name and shape."""
+"""Features from other tools: arrays are recognised by name and shape."""
 
 import logging
 import re
@@ -9,10 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from clipfg.embedding.feature_arrays import Arrays
 from clipfg.errors import DataError
 from clipfg.types import UNLABELLED, ClassList, Features
-
-Arrays = dict[str, NDArray[Any]]
 
 FEATURES = (
     *("features", "embeddings", "image_features", "image_embeds", "image_embeddings"),
@@ -37,11 +36,11 @@ MOST_CLASSES = 1_000_000
 
 
 def assemble(arrays: Arrays) -> Features:
-    """Features from named arrays in whatever layout.
+    """Features from named arrays in any of the usual layouts.
 
     One matrix, or one for each split (`test_f`, `features_train`, ...). Of nested support sets
     `keys_1 ... keys_16` the largest is taken, as split `train`. Raises `DataError` when no matrix
-    is found or it fits none.
+    of features is found, or labels do not fit it.
     """
     matrices = {
         name: array
@@ -72,16 +71,16 @@ def assemble(arrays: Arrays) -> Features:
 
 
 def log_refused(path: Path, names: Sequence[str]) -> None:
-    """Say which arrays were left out because reading them would run code."""
+    """Warn of arrays that were skipped because reading them would run code."""
     if names:
         logging.getLogger("clipfg").warning(
-            f"Left out {', '.join(names)} of {path}: pickled objects are not read; save them as"
-            " arrays of strings or numbers."
+            f"Skipped {', '.join(names)} in {path}, since pickled objects are never read; save them"
+            " as arrays of strings or numbers."
         )
 
 
 def _parts(matrices: Arrays) -> dict[str | None, str]:
-    """Split name to the matrix that holds it; None for a matrix of everything."""
+    """From split name to the name of its matrix; None is the split of a single matrix."""
     for name in FEATURES:
         for key in matrices:
             if key.lower() == name:
@@ -143,7 +142,7 @@ def _is_text(array: NDArray[Any] | None) -> bool:
 def _classes(
     found: list[NDArray[Any] | None], rows: list[int], names: NDArray[Any] | None
 ) -> tuple[NDArray[np.int64], ClassList | None]:
-    """Class indices of all pieces in turn, and the class list they point into."""
+    """Class indices of all pieces in turn, and the class list that they index."""
     known = None if names is None else [str(name) for name in names]
     texts = [labels for labels in found if labels is not None and _is_text(labels)]
     words = {str(word) for labels in texts for word in labels} - {""}
@@ -159,15 +158,17 @@ def _classes(
         elif labels.dtype.kind in "iub" or np.array_equal(labels, np.floor(labels)):
             indices.append(np.maximum(labels.astype(np.int64), UNLABELLED))
         else:
-            raise DataError("Expected labels that are whole numbers or names, got fractions.")
+            raise DataError("Expected integer or string labels, got fractions.")
     joined = np.concatenate(indices).astype(np.int64)
     top = int(joined.max(initial=UNLABELLED))
     if known is None:
         if top >= MOST_CLASSES:
-            raise DataError(f"Expected labels from 0 to the number of classes, got {top}.")
+            raise DataError(f"Expected labels below {MOST_CLASSES:,}, got {top}.")
         known = [str(number) for number in range(top + 1)]
     elif top >= len(known):
-        raise DataError(f"Expected labels below {len(known)}, the class names, got {top}.")
+        raise DataError(
+            f"Expected labels below {len(known)}, the number of class names, got {top}."
+        )
     return joined, ClassList(tuple(known)) if known else None
 
 
@@ -179,7 +180,7 @@ def _places(words: list[str], places: dict[str, int]) -> NDArray[np.int64]:
 
 
 def _unique(ids: list[str], splits: list[str | None]) -> tuple[str, ...]:
-    """Ids told apart: by their split where that is enough, else by their row."""
+    """Ids made unique: by their split where that is enough, else by their row."""
     if len(set(ids)) == len(ids):
         return tuple(ids)
     ids = [f"{split}/{id}" if split else id for id, split in zip(ids, splits, strict=True)]

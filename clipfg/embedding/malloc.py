@@ -1,4 +1,4 @@
-"""Blocks that a forward pass has used stay with the process, for the next pass to use."""
+"""Memory that a forward pass has used stays with the process for the next pass."""
 
 import ctypes
 import os
@@ -9,14 +9,14 @@ _NEVER = 2**31 - 1
 
 
 def keep_freed_blocks() -> bool:
-    """Tell glibc not to hand large freed blocks back to the system; whether it was told.
+    """Tell glibc to keep large freed blocks; returns whether it was told.
 
-    By default it asks the system for each large block and returns it at once, and the system clears
-    every page anew: with a convolutional tower at float32 that took more time than the sums. Peak
-    memory grows by a fifth, and stays until the process ends.
+    By default it returns each large block to the system at once and asks for it again, and the
+    system clears every page anew: with a convolutional tower in float32 that took more time than
+    the arithmetic. Peak memory grows by a fifth, and stays until the process ends.
 
-    Who has set anything of malloc's in the environment (`MALLOC_TRIM_THRESHOLD_`,
-    `GLIBC_TUNABLES`) knows better, and is left alone; so are other C libraries.
+    Nothing is changed where the environment configures malloc (`MALLOC_TRIM_THRESHOLD_`,
+    `GLIBC_TUNABLES`), nor with other C libraries.
     """
     if any(name.startswith("MALLOC_") or name == "GLIBC_TUNABLES" for name in os.environ):
         return False

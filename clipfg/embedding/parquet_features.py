@@ -1,147 +1,134 @@
-"""Features in Parquet: one row an item, written as a stream."""
+"""Features in Parquet: a row for each item.
 
-from collections.abc import Sequence
-from contextlib import ExitStack
+Columns: `id`, `label` (null where unknown), `split` (null where none) and `embedding`, a list of d
+float32. Where they are known: `patches`, a list of lists of d float16, with their grid of rows and
+columns in `patch_grid`; `regions`, a list of lists of d float32, with `region_boxes` and
+`region_phrases`; and `bag`, the number of the item's bag.
+"""
+
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from clipfg.embedding.atomic import finished
-from clipfg.embedding.foreign_features import IDS, LABELS, Arrays
+from clipfg.embedding.feature_arrays import KEY, Arrays
+from clipfg.embedding.foreign_features import IDS, LABELS
 from clipfg.errors import DataError
-from clipfg.types import UNLABELLED
+from clipfg.types import UNLABELLED, Features
+from clipfg.types.dense import bag_offsets, offsets_of
 
-KEY = "clipfg"
-"""Under which a file says, in JSON, what it is."""
+ROWS = 8192
+"""Rows in a row group of pooled features; with patches, as many as fit into `ROW_GROUP`."""
+ROW_GROUP = 64 << 20
+"""Bytes of patches in a row group."""
 
-
+OWN = {"id": "ids", "label": "labels", "split": "splits", "embedding": "features"}
 LISTS = (pa.ListType, pa.LargeListType, pa.FixedSizeListType)
 
 
-class FeatureWriter:
-    """Writes features as they come; the file appears when the block ends without an error.
+def write_parquet(features: Features, info: str, path: Path) -> None:
+    """Write features to `path`, with `info` in the schema's metadata."""
+    import pyarrow.parquet as pq
 
-    Columns: `id`, `label` (null where unknown), `split` (null where none) and `embedding`, a list
-    of `dim` float32. `about` is kept in the schema's metadata.
-    """
-
-    ROWS = 8192
-    """Rows in a row group, and the most that are held."""
-
-    def __init__(self, path: Path | str, dim: int, about: str) -> None:
-        self.path = Path(path)
-        self.dim = dim
-        self._schema = pa.schema(
-            [
-                ("id", pa.string()),
-                ("label", pa.int64()),
-                ("split", pa.string()),
-                ("embedding", pa.list_(pa.float32(), dim)),
-            ],
-            metadata={KEY: about},
+    rows = ROWS
+    if features.patches is not None and len(features):
+        rows = max(
+            1, min(ROWS, ROW_GROUP * len(features) // max(1, features.patches.values.nbytes))
         )
-        self._stack = ExitStack()
-        self._writer: Any = None
-        self._held: list[pa.RecordBatch] = []
-        self._rows = 0
+    schema = _table(features, 0, 0).schema.with_metadata({KEY: info})
+    # Vectors do not compress, and their bounds help no one.
+    with pq.ParquetWriter(
+        path,
+        schema,
+        compression={"embedding": "none", "id": "snappy"},
+        use_dictionary=["split"],
+        write_statistics=["id", "label", "split"],
+    ) as writer:
+        for start in range(0, len(features), rows):
+            writer.write_table(_table(features, start, start + rows).cast(schema))
 
-    def __enter__(self) -> Self:
-        import pyarrow.parquet as pq
 
-        partial = self._stack.enter_context(finished(self.path))
-        try:
-            # Vectors do not compress, and their bounds help no one.
-            self._writer = pq.ParquetWriter(
-                partial,
-                self._schema,
-                compression={"embedding": "none", "id": "snappy"},
-                use_dictionary=["split"],
-                write_statistics=["id", "label", "split"],
-            )
-        except BaseException as error:
-            if not self._stack.__exit__(type(error), error, error.__traceback__):
-                raise
-        return self
+def _table(features: Features, start: int, stop: int) -> pa.Table:
+    part = slice(start, stop)
+    labels = features.labels[part]
+    splits = features.splits[part] or [None] * len(labels)
+    columns = {
+        "id": pa.array(features.ids[part], pa.string()),
+        "label": pa.array(labels, pa.int64(), mask=labels < 0),
+        "split": pa.array(splits, pa.string()),
+        "embedding": _rows(features.pooled[part]),
+    }
+    items = np.arange(len(features))[part]
+    if features.patches is not None:
+        patches = features.patches.rows(items)
+        columns["patches"] = _lists(_rows(patches.values), patches.offsets)
+        columns["patch_grid"] = _rows(patches.grids)
+    if features.regions is not None:
+        regions = features.regions.rows(items)
+        columns["regions"] = _lists(_rows(regions.values), regions.offsets)
+        columns["region_boxes"] = _lists(_rows(regions.boxes), regions.offsets)
+        if features.regions.phrases:
+            phrases = pa.array(regions.phrases, pa.string())
+            columns["region_phrases"] = _lists(phrases, regions.offsets)
+    if features.bag_offsets is not None:
+        bags = np.searchsorted(features.bag_offsets, items, side="right") - 1
+        columns["bag"] = pa.array(bags, pa.int64())
+    return pa.table(columns)
 
-    def write(
-        self,
-        ids: Sequence[str],
-        vectors: NDArray[np.float32],
-        labels: NDArray[np.int64],
-        splits: Sequence[str | None] | None = None,
-    ) -> None:
-        """Add rows; labels below zero are written as unknown."""
-        flat = pa.array(np.ascontiguousarray(vectors, dtype=np.float32).reshape(-1))
-        columns = [
-            pa.array(ids, pa.string()),
-            pa.array(labels, pa.int64(), mask=np.asarray(labels) < 0),
-            pa.array(splits or [None] * len(ids), pa.string()),
-            pa.FixedSizeListArray.from_arrays(flat, self.dim),
-        ]
-        self._held.append(pa.record_batch(columns, schema=self._schema))
-        self._rows += len(ids)
-        if self._rows >= self.ROWS:
-            self._flush()
 
-    def _flush(self) -> None:
-        if self._held:
-            self._writer.write_table(pa.Table.from_batches(self._held))
-        self._held, self._rows = [], 0
+def _rows(matrix: NDArray[Any]) -> pa.Array:
+    flat = pa.array(np.ascontiguousarray(matrix).reshape(-1))
+    return pa.FixedSizeListArray.from_arrays(flat, matrix.shape[1])
 
-    def __exit__(self, kind: Any, error: Any, trace: Any) -> bool | None:
-        try:
-            if error is None:
-                self._flush()
-        finally:
-            self._writer.close()
-        return self._stack.__exit__(kind, error, trace)
+
+def _lists(values: pa.Array, offsets: NDArray[np.int64]) -> pa.Array:
+    return pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), values)
 
 
 def parquet_arrays(path: Path) -> tuple[Arrays, str | None]:
     """The columns of a Parquet file as arrays, its vectors as one matrix named `features`.
 
     Vectors are a column of lists of one length or, where there is none, all columns of floats.
-    Raises `DataError` when there are neither.
+    Of a file that clipfg wrote, its `info` is returned too. Raises `DataError` when there are no
+    vectors.
     """
     import pyarrow.parquet as pq
 
-    file = pq.ParquetFile(path)
-    table = file.read()
-    about = (table.schema.metadata or {}).get(KEY.encode())
-    arrays: Arrays = {}
-    matrices: Arrays = {}
-    for name in table.column_names:
-        kind = table.schema.field(name).type
-        if pa.types.is_dictionary(kind):
-            table = table.set_column(
-                table.column_names.index(name), name, table[name].cast(kind.value_type)
-            )
-            kind = kind.value_type
-        if isinstance(kind, LISTS) and pa.types.is_floating(kind.value_type):
-            matrices[name] = _matrix(table[name], name)
-        elif pa.types.is_integer(kind):
-            arrays[name] = pc.fill_null(table[name], UNLABELLED).to_numpy()
-        elif pa.types.is_floating(kind):
-            arrays[name] = table[name].to_numpy()
-        elif pa.types.is_string(kind) or pa.types.is_large_string(kind):
-            arrays[name] = pc.fill_null(table[name], "").to_numpy()
-    if matrices:
-        arrays |= matrices
-    else:
+    table = pq.ParquetFile(path).read()
+    info = (table.schema.metadata or {}).get(KEY.encode())
+    if info is not None:
+        plain = table.select([name for name in OWN if name in table.column_names])
+        arrays = {OWN[name]: array for name, array in _plain_columns(plain)}
+        return arrays | _dense_arrays(table), info.decode()
+    arrays = dict(_plain_columns(table))
+    if not any(array.ndim == 2 for array in arrays.values()):
         taken = {*LABELS, *IDS}
         numbers = [
             name for name, a in arrays.items() if a.dtype.kind == "f" and name.lower() not in taken
         ]
         if len(numbers) > 1:
             arrays["features"] = np.column_stack([arrays.pop(name) for name in numbers])
-    if about is not None:
-        own = {"id": "ids", "label": "labels", "split": "splits", "embedding": "features"}
-        return {own[name]: array for name, array in arrays.items() if name in own}, about.decode()
     return arrays, None
+
+
+def _plain_columns(table: pa.Table) -> Iterator[tuple[str, NDArray[Any]]]:
+    """Columns of numbers, strings and vectors of floats, by name; others are left out."""
+    for name, column in zip(table.column_names, table.columns, strict=True):
+        if pa.types.is_dictionary(column.type):
+            column = column.cast(column.type.value_type)
+        kind = column.type
+        if isinstance(kind, LISTS) and pa.types.is_floating(kind.value_type):
+            yield name, _matrix(column, name)
+        elif pa.types.is_integer(kind):
+            yield name, pc.fill_null(column, UNLABELLED).to_numpy()
+        elif pa.types.is_floating(kind):
+            yield name, column.to_numpy()
+        elif pa.types.is_string(kind) or pa.types.is_large_string(kind):
+            yield name, pc.fill_null(column, "").to_numpy()
 
 
 def _matrix(column: pa.ChunkedArray, name: str) -> NDArray[Any]:
@@ -159,3 +146,23 @@ def _matrix(column: pa.ChunkedArray, name: str) -> NDArray[Any]:
         )
     flat = np.concatenate(parts) if parts else np.empty(0, dtype=np.float32)
     return flat.reshape(-1, widths.pop() if widths else 1)
+
+
+def _dense_arrays(table: pa.Table) -> Arrays:
+    """Patches, regions and bags of a file that clipfg wrote; see `feature_arrays`."""
+    arrays: Arrays = {}
+    for name in ("patches", "regions", "region_boxes"):
+        if name in table.column_names:
+            lists = table[name].combine_chunks()
+            width = lists.type.value_type.list_size
+            arrays[name] = lists.flatten().flatten().to_numpy().reshape(-1, width)
+            if name == "regions":
+                arrays["region_offsets"] = offsets_of(pc.list_value_length(lists).to_numpy())
+    if "patch_grid" in table.column_names:
+        arrays["patch_grids"] = _matrix(table["patch_grid"], "patch_grid")
+    if "region_phrases" in table.column_names:
+        phrases = table["region_phrases"].combine_chunks().flatten()
+        arrays["region_phrases"] = pc.fill_null(phrases, "").to_numpy(zero_copy_only=False)
+    if "bag" in table.column_names:
+        arrays["bag_offsets"] = bag_offsets(table["bag"].to_numpy())
+    return arrays

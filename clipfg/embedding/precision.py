@@ -1,4 +1,4 @@
-"""Is the fast number format good enough? Measured on the run's own images, once per encoder."""
+"""Whether a fast number format is accurate enough, measured on the run's own images."""
 
 import json
 from dataclasses import asdict, dataclass, replace
@@ -11,30 +11,30 @@ from clipfg.encoders.base import Encoder
 from clipfg.types import Manifest
 
 IMAGES = 16
-"""Images that the formats are compared on."""
+"""Number of images on which the formats are compared."""
 
 LOWEST_COSINE = 0.995
-"""The least agreement of any one image at which the fast format is kept.
+"""The lowest cosine of any image at which the fast format is used.
 
-Measured in bf16: 0.99994 for a ViT-B-32, 0.9984 for a MobileNetV2 (450 bird images; its nearest
+Measured in bf16: 0.99994 for a ViT-B-32, 0.9984 for a MobileNetV2 (450 bird images; the nearest
 other image lies at 0.68 on average, and stays the nearest for 98.7 % of them). A format that
-overflows or is emulated badly falls far below; three times the error of the worst healthy one is
-where doubt begins.
+overflows or is emulated badly falls far below. The threshold is three times the error of the worst
+sound format.
 """
 
 
 @dataclass(frozen=True)
 class PrecisionAgreement:
-    """How well features in a fast number format agree with those in float32.
+    """How closely features in a fast number format agree with those in float32.
 
     Attributes
     ----------
     precision
         The fast format.
     lowest, mean
-        Cosine similarity of the two features of an image, over the images.
+        Cosine similarity of the two features of an image, over all images.
     images
-        How many were compared.
+        The number of images.
     """
 
     precision: str
@@ -44,35 +44,33 @@ class PrecisionAgreement:
 
     @property
     def accepted(self) -> bool:
-        """Whether every image agrees to `LOWEST_COSINE`."""
+        """Whether every image reaches `LOWEST_COSINE`."""
         return self.lowest >= LOWEST_COSINE
 
     def __str__(self) -> str:
-        # Rounded down: 0.99996 is not said to be 1.
+        # Rounded down, so that 0.99996 does not read as 1.
         lowest = np.floor(self.lowest * 1e4) / 1e4
         finding = f"cosine at least {lowest:.4f} on {self.images} images"
         if self.accepted:
             return f"{self.precision} agrees with float32: {finding}"
-        return f"{self.precision} strays from float32 ({finding}), so float32 is used"
+        return f"{self.precision} disagrees with float32 ({finding}), so float32 is used"
 
 
 def settle_precision(
     encoder: Encoder, manifest: Manifest, cache: EmbeddingCache | None, *, batch_size: int = 32
 ) -> tuple[Encoder, PrecisionAgreement | None]:
-    """The encoder to use, in its own format or in float32, and what was measured.
+    """The encoder to use, in its own format or in float32, and the agreement that was measured.
 
-    For an encoder whose precision was chosen for the person, not by them. The verdict is kept in
-    the cache under the encoder's fingerprint, and so are the embeddings that led to it. None is
-    returned in place of a finding for float32 itself and when none of the first images can be
-    read.
+    For an encoder whose precision was chosen automatically. The result is kept in the cache under
+    the encoder's fingerprint, as are the embeddings that it was measured on. The agreement is None
+    for float32 itself, and when none of the first images can be read.
     """
     if encoder.precision == "fp32":
         return encoder, None
     key = f"precision/{encoder.fingerprint}"
     kept = cache.fact(key) if cache is not None else None
     agreement = _parse(kept) if kept else None
-    # A verdict on fewer images than there are now is no verdict on these; what was embedded for
-    # it is in the cache.
+    # A result from fewer images than there are now is measured again; their embeddings are cached.
     if agreement is None or agreement.images < min(IMAGES, len(manifest)):
         agreement = measure_agreement(encoder, manifest, cache, batch_size=batch_size)
         if agreement is None:
@@ -85,19 +83,19 @@ def settle_precision(
 def measure_agreement(
     encoder: Encoder, manifest: Manifest, cache: EmbeddingCache | None, *, batch_size: int = 32
 ) -> PrecisionAgreement | None:
-    """Compare the encoder with itself in float32 on the first images that can be read.
+    """Compare the encoder with itself in float32 on the first images.
 
-    The fast features stay in the cache, so that the run does not compute them again. None when
-    there is no image to compare.
+    The fast features are cached, so that the run does not compute them again. None when none of
+    these images can be read.
     """
     first = replace(manifest, table=manifest.table.slice(0, IMAGES))
     fast = collect(first, encoder, cache, batch_size=batch_size)
     exact = collect(first, encoder.at("fp32"), cache, batch_size=batch_size)
-    places = {id: row for row, id in enumerate(exact.ids)}
-    common = [(row, places[id]) for row, id in enumerate(fast.ids) if id in places]
     if not exact.ids:
         return None
-    # An image that only float32 can embed agrees not at all.
+    places = {id: row for row, id in enumerate(exact.ids)}
+    common = [(row, places[id]) for row, id in enumerate(fast.ids) if id in places]
+    # An image that only float32 can embed counts as a cosine of 0.
     lost = len(exact.ids) - len(common)
     left, right = np.array(common, dtype=np.int64).reshape(-1, 2).T
     cosines = (
@@ -113,4 +111,4 @@ def _parse(text: str) -> PrecisionAgreement | None:
     try:
         return PrecisionAgreement(**json.loads(text))
     except (ValueError, TypeError):
-        return None  # written by another version: measured again
+        return None  # written by another version, so measured again

@@ -1,36 +1,66 @@
-"""The first look at each item: is it there, was it seen before, is its embedding kept?"""
+"""The first look at each item: does its file exist, was it seen before, is its embedding kept?"""
 
 import time
 from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
 
 from clipfg.data.sources import signature
-from clipfg.embedding.cache import EmbeddingCache, is_settled
+from clipfg.embedding.cache import is_settled
 from clipfg.embedding.image_loader import ImageRow
-from clipfg.errors import ItemError
+from clipfg.embedding.kept_features import KeptFeatures
+from clipfg.errors import ItemError, UsageError
 from clipfg.types import UNLABELLED, Manifest
 
-CHUNK = 512
-"""Items looked up in the cache at once."""
+REGIONS = ("regions", "box")
+"""The columns that regions come from: the first that the data has."""
 
 
-def scan(manifest: Manifest, fingerprint: str, cache: EmbeddingCache | None) -> Iterator[ImageRow]:
-    """The manifest's items in order, with their embedding where the cache has it.
+def scan(manifest: Manifest, kept: KeptFeatures, chunk: int) -> Iterator[ImageRow]:
+    """The manifest's items in order, with the features that are kept, looked up `chunk` at a time.
 
-    Without a cache nothing is looked at: whether a file is there shows when it is read.
+    Without a cache no file is looked at: whether it exists shows when it is read. Raises
+    `UsageError` when regions are asked for and the data has none.
     """
-    table = manifest.table.select(["id", "uri", "label"])
-    for start in range(0, len(table), CHUNK):
-        columns = table.slice(start, CHUNK).to_pydict()
-        rows = [
-            ImageRow(start + i, id, uri, UNLABELLED if label is None else label)
-            for i, (id, uri, label) in enumerate(zip(*columns.values(), strict=True))
-        ]
-        if cache is not None:
-            _look_up(rows, fingerprint, cache)
+    names = ["id", "uri", "label"]
+    if "regions" in kept.dense:
+        names += [name for name in REGIONS if name in manifest.table.column_names][:1]
+        if len(names) == 3:
+            raise UsageError(f"{manifest.name} has no column of regions or boxes.")
+    table = manifest.table.select(names)
+    for start in range(0, len(table), chunk):
+        rows = list(_rows(table.slice(start, chunk), start))
+        if kept.caching:
+            _look_up(rows, kept)
         yield from rows
 
 
-def _look_up(rows: list[ImageRow], fingerprint: str, cache: EmbeddingCache) -> None:
+def _rows(table: pa.Table, start: int) -> Iterator[ImageRow]:
+    columns = table.to_pydict().values()
+    for position, (id, uri, label, *regions) in enumerate(zip(*columns, strict=True), start):
+        row = ImageRow(position, id, uri, UNLABELLED if label is None else label)
+        if regions:
+            _add_regions(row, regions[0])
+        yield row
+
+
+def _add_regions(row: ImageRow, value: list[Any] | None) -> None:
+    """Read a cell of the `regions` column, or of the `box` column: one region without a phrase."""
+    regions = value or []
+    if regions and not isinstance(regions[0], dict):
+        regions = [{"box": regions, "phrase": None}]
+    try:
+        row.boxes = np.array([region["box"] for region in regions], "<f4").reshape(-1, 4)
+    except (TypeError, ValueError):
+        row.boxes = np.full((1, 4), np.nan, "<f4")
+    row.phrases = tuple(region["phrase"] for region in regions)
+    if not np.isfinite(row.boxes).all():
+        row.fail("read", "Expected four numbers for the box of each region, got something else.")
+
+
+def _look_up(rows: list[ImageRow], kept: KeptFeatures) -> None:
     signatures = {}
     for row in rows:
         try:
@@ -39,9 +69,10 @@ def _look_up(rows: list[ImageRow], fingerprint: str, cache: EmbeddingCache) -> N
             row.settled = is_settled(row.signature, seen_ns)
         except ItemError as error:
             row.fail("read", str(error))
-    contents = cache.contents(signatures)
-    vectors = cache.get("images", fingerprint, list(set(contents.values())))
-    for row in rows:
-        content = contents.get(row.uri)
-        if row.outcome is None and content in vectors:
-            row.content, row.outcome, row.reused = content, vectors[content], True
+    contents = kept.contents(signatures)
+    known = [row for row in rows if row.outcome is None and row.uri in contents]
+    keys = [row.key_for(contents[row.uri]) for row in known]
+    features = kept.get(keys)
+    for row, key in zip(known, keys, strict=True):
+        if key in features:
+            row.key, row.outcome, row.reused = key, features[key], True

@@ -1,4 +1,4 @@
-"""One SQLite file that a run may lose and go on: reads and writes that never cost it."""
+"""A SQLite file that a run can do without: what goes wrong with it costs a warning, not the run."""
 
 import logging
 import sqlite3
@@ -10,14 +10,15 @@ from typing import Any
 
 from clipfg.embedding.database import damaged, open_database, primary_code
 
-_LOOK_UP = 500
+KEYS = 500
+"""Keys looked up in one statement."""
 
 
 class SqliteFile:
     """Queries and transactions on the cache's file, from any thread.
 
     When the file cannot be read or written (read-only folder, full disk, a lock held too long),
-    `warn` is called with one sentence, once, and from then on nothing is found or kept.
+    `warn` is called once with a sentence, and from then on nothing is found or kept.
 
     Raises `StoreError` for a file that is damaged, another program's, or of a newer clipfg.
     """
@@ -35,28 +36,28 @@ class SqliteFile:
         else:
             if not self.writable:
                 self._warn(
-                    f"The embedding cache {path} is read-only: what it holds is used,"
-                    " and nothing is added."
+                    f"The embedding cache {path} is read-only: its embeddings are used and none"
+                    " are added."
                 )
 
     def close(self) -> None:
-        """Let go of the file; nothing is found or kept afterwards."""
+        """Close the file; nothing is found or kept afterwards."""
         with self._lock:
             if self._connection is not None:
                 self._connection.close()
             self._connection, self.writable = None, False
 
-    def give_space_back(self) -> None:
-        """Shrink the file to what it holds, unless another run is reading it."""
+    def shrink(self) -> None:
+        """Give the space of deleted rows back to the disk, unless another run is reading."""
         with self._lock, suppress(sqlite3.OperationalError):
             if self._connection is not None:
                 self._connection.execute("VACUUM")
                 self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def select(self, query: str, keys: Sequence[Any] | None = None) -> Iterator[tuple[Any, ...]]:
-        """Rows of a query, whose `{}` stands for as many keys as one statement takes."""
-        for start in [0] if keys is None else range(0, len(keys), _LOOK_UP):
-            chunk = () if keys is None else keys[start : start + _LOOK_UP]
+        """Rows of a query; its `{}` becomes the placeholders of the keys, `KEYS` at a time."""
+        for start in [0] if keys is None else range(0, len(keys), KEYS):
+            chunk = () if keys is None else keys[start : start + KEYS]
             with self._lock:
                 if self._connection is None:
                     return
@@ -91,6 +92,6 @@ class SqliteFile:
         if what == "read" and self._connection is not None:
             self._connection.close()
             self._connection = None
-        hurt = primary_code(error) in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
-        reason = str(damaged(self.path)) if hurt else f"{self.path} cannot be {what} ({error})."
+        corrupt = primary_code(error) in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+        reason = str(damaged(self.path)) if corrupt else f"{self.path} cannot be {what} ({error})."
         self._warn(f"The run goes on without keeping its embeddings. {reason}")

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from clipfg.encoders.preprocessing import Preprocessing
 from clipfg.errors import UsageError
+from clipfg.functional.regions import patch_grid, region_means
 
 Scoring = Literal["softmax", "sigmoid"]
 Precision = Literal["fp32", "bf16", "fp16"]
@@ -116,11 +117,32 @@ class Encoder(ABC):
 
     def encode_regions(
         self,
-        pixels: UInt8[Tensor, "b 3 h w"],  # noqa: ARG002 - for the towers that can
-        boxes: Sequence[Float[Tensor, "r 4"]],  # noqa: ARG002
+        pixels: UInt8[Tensor, "b 3 h w"],
+        boxes: Sequence[Float[Tensor, "r 4"]],
+        *,
+        features: ImageFeatures | None = None,
     ) -> list[Float[Tensor, "r d"]]:
-        """Features of boxes (`x0, y0, x1, y1` in pixels of `pixels`), for a tower with a dense map.
+        """Features of boxes in images, float32, not normalised: by default means of patches.
 
-        Raises `UsageError` for the others.
+        Boxes are `x0, y0, x1, y1` in pixels of `pixels` (see `Preprocessing.map_boxes`), any number
+        for each image. Each patch counts by the area of it that lies in the box; the feature of an
+        empty box is 0. `features` are those of the same images with patches, where they are at
+        hand: the tower does not run again then.
+
+        Raises `UsageError` for a tower without patch features.
         """
-        raise UsageError(f"{self.name} has no region features; try an FG-CLIP model.")
+        patches = (features or self.encode_images(pixels, patches=True)).patches
+        if patches is None:
+            raise no_patches(self.name)
+        height, width = pixels.shape[-2:]
+        grid = patch_grid(patches.shape[1], height, width)
+        sides = patches.new_tensor([width, height] * 2)
+        return [
+            region_means(map_, grid, part.to(patches) / sides)
+            for map_, part in zip(patches, boxes, strict=True)
+        ]
+
+
+def no_patches(name: str) -> UsageError:
+    """The error for an encoder whose image tower gives no patch features."""
+    return UsageError(f"{name} has no patch features; choose a vision transformer (ViT).")

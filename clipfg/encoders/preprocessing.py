@@ -97,3 +97,18 @@ class Preprocessing:
         mean = torch.tensor(self.mean, device=pixels.device).view(1, 3, 1, 1) * 255
         std = torch.tensor(self.std, device=pixels.device).view(1, 3, 1, 1) * 255
         return (pixels.float() - mean) / std
+
+    def map_boxes(
+        self, boxes: Float[Tensor, "r 4"], width: int, height: int
+    ) -> Float[Tensor, "r 4"]:
+        """Boxes of an upright image of `width x height`, in the pixels of what it is made into.
+
+        Boxes are `x0, y0, x1, y1` in pixels. What the crop leaves out is cut off: a box that lies
+        outside it altogether comes out empty.
+        """
+        rows, columns = self.size
+        wide, high = self.target(width, height)
+        scale = boxes.new_tensor([wide / width, high / height] * 2)
+        shift = boxes.new_tensor([self._margin(wide, columns), self._margin(high, rows)] * 2)
+        edge = boxes.new_tensor([columns, rows] * 2)
+        return (boxes * scale - shift).clamp(min=0).minimum(edge)

@@ -1,49 +1,115 @@
-"""The contract of a head: scikit-learn's, on features and text weights."""
+"""The interface of a head: scikit-learn's, on features and text weights."""
 
 from abc import ABC, abstractmethod
+from dataclasses import dataclass
 from inspect import signature
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Generic, Literal, Self
 
+import torch
 from jaxtyping import Float, Int
 from torch import Tensor
+from typing_extensions import TypeVar
 
-from clipfg.errors import UsageError
+from clipfg.errors import DataError, UsageError
 from clipfg.registry import Registry
+from clipfg.types import Features
 
 
-class Head(ABC):
-    """A classifier from unit-norm features `[n, d]` to logits `[n, c]`.
+@dataclass(frozen=True, eq=False)
+class FeatureSets:
+    """A set of features for each of n items: the patches of an image, or the instances of a bag.
 
-    `__init__` only keeps its arguments, each under its own name; `fit` computes attributes whose
-    names end in `_`, tensors or plain numbers, strings and lists. That is all that
-    `clipfg.heads.saving` needs to write a head to a file and read it back.
+    Parameters
+    ----------
+    rows
+        The rows of all items, end to end `[r, d]`.
+    offsets
+        Where the rows of each item begin, and where the last ends: `[n + 1]`, from 0.
+    grids
+        Of patches: how many rows and columns of them each image has `[n, 2]`; they go row by row
+        from the top left. None for bags.
+    """
+
+    rows: Float[Tensor, "r d"]
+    offsets: Int[Tensor, " n+1"]
+    grids: Int[Tensor, "n 2"] | None = None
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+    def __getitem__(self, items: Int[Tensor, " m"] | Any) -> "FeatureSets":
+        """Some items, by whatever indexes a tensor's first dimension and keeps it."""
+        numbers = torch.arange(len(self), device=self.offsets.device)[items]
+        starts, lengths = self.offsets[:-1][numbers], self.offsets.diff()[numbers]
+        offsets = torch.cat([lengths.new_zeros(1), lengths.cumsum(0)])
+        shift = (starts - offsets[:-1]).repeat_interleave(lengths)
+        rows = self.rows[shift + torch.arange(len(shift), device=shift.device)]
+        return FeatureSets(rows, offsets, None if self.grids is None else self.grids[numbers])
+
+    @classmethod
+    def of_patches(cls, features: Features) -> Self:
+        """The patches of some features, in float32. Raises `DataError` where there are none."""
+        if (patches := features.patches) is None:
+            raise DataError("Expected features with patches, got pooled features alone.")
+        rows, offsets = torch.from_numpy(patches.values).float(), torch.from_numpy(patches.offsets)
+        return cls(rows, offsets, torch.from_numpy(patches.grids))
+
+    @classmethod
+    def of_bags(cls, features: Features) -> Self:
+        """The bags of some features. Raises `DataError` where there are none."""
+        if features.bag_offsets is None:
+            raise DataError("Expected features in bags, got features without; name their bags.")
+        return cls(torch.from_numpy(features.pooled), torch.from_numpy(features.bag_offsets))
+
+
+Consumes = Literal["pooled", "patches", "bags"]
+Input = TypeVar("Input", default=Tensor)
+"""What a head takes features as: a tensor `[n, d]`, or `FeatureSets`."""
+
+
+class Head(ABC, Generic[Input]):
+    """A classifier from features of n items to logits `[n, c]`.
+
+    `consumes` says which features `fit` and `logits` take:
+
+    - `"pooled"`: a tensor `[n, d]`, a unit-norm row for each image; it derives from `Head` alone.
+    - `"patches"`: `FeatureSets` with grids, the patch features of each image as its encoder gives
+      them, not normalised; it derives from `Head[FeatureSets]`.
+    - `"bags"`: `FeatureSets` of pooled, unit-norm features, one set for each bag, and the labels of
+      the bags; it derives from `Head[FeatureSets]`.
+
+    `__init__` only stores its arguments, each under its own name; `fit` computes attributes whose
+    names end in `_`: tensors or plain numbers, strings and lists. `clipfg.heads.saving` needs no
+    more to write a head to a file and read it back.
     """
 
     name: ClassVar[str]
-    """As it is registered in `HEADS`."""
+    """Its name in `HEADS`."""
+    consumes: ClassVar[Consumes] = "pooled"
+    """The kind of features that it takes."""
     needs_texts: ClassVar[bool] = False
-    """Whether it can learn nothing without class texts."""
+    """Whether it cannot learn without class texts."""
 
     @abstractmethod
     def fit(
         self,
-        features: Float[Tensor, "n d"] | None = None,
+        features: Input | None = None,
         labels: Int[Tensor, " n"] | None = None,
         text_weights: Float[Tensor, "c d"] | None = None,
     ) -> Self:
-        """Learn from a labelled support set, from class text weights, or from both."""
+        """Learn from a labelled support set of n items, from class text weights, or from both."""
 
     @abstractmethod
-    def logits(self, features: Float[Tensor, "n d"]) -> Float[Tensor, "n c"]:
-        """Scores of every class for every feature; the larger the likelier."""
+    def logits(self, features: Input) -> Float[Tensor, "n c"]:
+        """Scores of every class for every item; higher is more likely."""
 
     def refit(
         self,
-        features: Float[Tensor, "n d"] | None = None,
+        features: Input | None = None,
         labels: Int[Tensor, " n"] | None = None,
         text_weights: Float[Tensor, "c d"] | None = None,
-    ) -> "Head":
-        """A new head of the same kind, fitted elsewhere with the settings that this one chose."""
+    ) -> "Head[Input]":
+        """A new head of the same kind, fitted to other data with the settings that this one has."""
         chosen = {
             name: value if isinstance(own := getattr(self, f"{name}_", value), Tensor) else own
             for name, value in self.config.items()
@@ -52,7 +118,7 @@ class Head(ABC):
 
     @property
     def config(self) -> dict[str, Any]:
-        """The arguments that `__init__` was given, by name."""
+        """The arguments of `__init__`, by name."""
         return {name: getattr(self, name) for name in signature(type(self)).parameters}
 
     @property
@@ -63,7 +129,7 @@ class Head(ABC):
     def check_fitted(self) -> None:
         """Raises `UsageError` when `fit` has not been called."""
         if not self.fitted:
-            raise UsageError(f"This {self.name} head has learnt nothing yet; call fit() first.")
+            raise UsageError(f"This {self.name} head is not fitted; call fit() first.")
 
 
 HEADS: Registry[type[Head]] = Registry("head", "clipfg.heads")

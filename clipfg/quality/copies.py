@@ -7,6 +7,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from clipfg import types
+
 
 class CopyPairs(NamedTuple):
     """Two positions, the lower first, and the cosine of each pair; the most similar pairs first."""
@@ -17,11 +19,8 @@ class CopyPairs(NamedTuple):
 
 
 def equal_rows(rows: Float[Tensor, "n d"]) -> Int[Tensor, " n"]:
-    """For each row the position of the first that equals it, bit for bit: its own where none."""
-    contiguous = np.ascontiguousarray(rows.numpy())
-    keys = contiguous.view(np.dtype((np.void, contiguous.dtype.itemsize * rows.shape[1]))).ravel()
-    _, first, inverse = np.unique(keys, return_index=True, return_inverse=True)
-    return torch.from_numpy(first[inverse.ravel()])
+    """For each row the position of the first that equals it bit for bit; see `types.equal_rows`."""
+    return torch.from_numpy(types.equal_rows(rows.numpy()))
 
 
 def near_pairs(

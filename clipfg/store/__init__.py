@@ -1,7 +1,8 @@
-"""The key store: embedded items on disk, searched by cosine."""
+"""The key store: embedded items in a folder, searched by cosine."""
 
 from clipfg.store.filtering import parse_where
 from clipfg.store.folder import has_store, read_state, writing
+from clipfg.store.items import region_items
 from clipfg.store.key_store import KeyStore
 from clipfg.store.merging import compare, merge
 from clipfg.store.searching import Hits
@@ -15,6 +16,7 @@ __all__ = [
     "merge",
     "parse_where",
     "read_state",
+    "region_items",
     "verify",
     "writing",
 ]

@@ -1,4 +1,4 @@
-"""The files of a store: keys as NumPy's, items as Arrow's; both are mapped, not read."""
+"""The files of a store: keys in NumPy's format, items in Arrow's; both are memory-mapped."""
 
 from pathlib import Path
 
@@ -24,7 +24,7 @@ def write_keys(writer: StoreWriter, keys: NDArray[np.float32]) -> StoredFile:
 
 
 def map_keys(path: Path, state: StoreState) -> NDArray[np.float32]:
-    """The keys of a state, of which nothing but the header is read."""
+    """The keys of a state; only the header is read."""
     place = checked(path, state.keys)
     try:
         # An empty file cannot be mapped.
@@ -34,7 +34,7 @@ def map_keys(path: Path, state: StoreState) -> NDArray[np.float32]:
     if keys.dtype != np.float32 or keys.shape != (state.rows, state.dim):
         raise _damaged(place, f"{keys.dtype} of shape {keys.shape}")
     if not keys.flags.c_contiguous:
-        raise _damaged(place, "keys in Fortran's order")
+        raise _damaged(place, "keys in Fortran order")
     return np.asarray(keys)
 
 
@@ -49,7 +49,7 @@ def write_items(writer: StoreWriter, items: pa.Table) -> StoredFile:
 
 
 def map_items(path: Path, state: StoreState) -> pa.Table:
-    """The items of a state; columns are read when they are used."""
+    """The items of a state; columns are read on use."""
     place = checked(path, state.items)
     try:
         with pa.memory_map(str(place)) as source:
@@ -66,7 +66,7 @@ def map_items(path: Path, state: StoreState) -> pa.Table:
 
 
 def open_index(path: Path, state: StoreState) -> Index:
-    """The index of a state, mapped too."""
+    """The index of a state, memory-mapped too."""
     if state.index is None:
         return Index(state.factory)
     place = checked(path, state.index)
@@ -79,6 +79,6 @@ def open_index(path: Path, state: StoreState) -> Index:
 
 def _damaged(place: Path, reason: object) -> StoreError:
     return StoreError(
-        f"Expected {place.name.split('-')[0]} as the store's JSON describes them in {place}, got:"
-        f" {str(reason).splitlines()[0]}; it is damaged; build the store again."
+        f"Expected {place.name.split('-')[0]} in {place} as the store's JSON describes them, got:"
+        f" {str(reason).splitlines()[0]}. The file is damaged; build the store again."
     )

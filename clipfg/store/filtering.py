@@ -1,4 +1,4 @@
-"""Which items of a store are meant: `label=NAME`, `split=NAME`, `id=GLOB`, each with `!=` too."""
+"""Conditions on the items of a store: `label=NAME`, `split=NAME`, `id=GLOB`, and `!=` for `=`."""
 
 import fnmatch
 import re
@@ -17,10 +17,10 @@ FIELDS = ("label", "split", "id")
 
 
 def parse_where(conditions: Sequence[str], store: KeyStore) -> NDArray[np.bool_]:
-    """The items `[n]` that meet all conditions, as a mask for `KeyStore.search`.
+    """A mask `[n]` of the items that meet all conditions, for `KeyStore.search`.
 
-    `label=a label=b` means either, `label!=a` any other; conditions on different fields must all
-    hold. Names are exact; an id may hold `*`, `?` and `[...]`.
+    `label=a label=b` means either class, `label!=a` any other class; conditions on different fields
+    must all hold. Names are exact; the pattern of an id may contain `*`, `?` and `[...]`.
 
     Raises `UsageError` for a condition of another form, and for a class or split that the store
     does not have.

@@ -1,4 +1,4 @@
-"""Indexes on GPUs, where FAISS finds any."""
+"""Indexes on GPUs, if FAISS finds one."""
 
 import logging
 from collections.abc import Callable
@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 logger = logging.getLogger("clipfg")
 
 MOST_WIDTH = 2048
-"""FAISS looks for at most so many neighbours on a GPU."""
+"""The most neighbours that FAISS finds on a GPU."""
 
 
 def on_gpu(source: Callable[[], Any], keys: NDArray[np.float32]) -> Any | None:
-    """A copy of an index on the GPU, or in shards over several, filled with the keys `[n, d]`.
+    """A copy of an index on the GPU, or sharded over several, filled with the keys `[n, d]`.
 
-    None where there is no GPU or FAISS cannot put this index there: then the processor searches.
+    None without a GPU, and for an index that FAISS cannot move there; the CPU searches then.
     """
     try:
         count = faiss.get_num_gpus() if hasattr(faiss, "StandardGpuResources") else 0
@@ -32,6 +32,6 @@ def on_gpu(source: Callable[[], Any], keys: NDArray[np.float32]) -> Any | None:
         index.reset()
         index.add(keys)
     except RuntimeError as error:
-        logger.info(f"The index stays on the processor: {str(error).splitlines()[0]}")
+        logger.info(f"The index stays on the CPU: {str(error).splitlines()[0]}")
         return None
     return index

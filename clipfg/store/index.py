@@ -1,7 +1,7 @@
-"""Indexes: FAISS finds candidates faster than a look at every key would, and less surely.
+"""Approximate indexes: FAISS finds candidates without comparing every key.
 
-An index is trained on a seeded sample of the keys, and what it costs in recall is measured when it
-is built: the queries are keys that it was not trained on and does not hold yet.
+An index is trained on a seeded sample of the keys. Its recall is measured when it is built, with
+keys as queries that it was not trained on and does not contain yet.
 """
 
 import logging
@@ -31,26 +31,26 @@ logger = logging.getLogger("clipfg")
 
 FLAT = "Flat"
 OVERSAMPLE = 4
-"""Candidates asked of an index for each of the k: its scores are rough, and the keys decide."""
+"""Candidates per wanted neighbour: the index's scores are approximate, and the keys decide."""
 HELD_OUT = 1000
-"""Keys on which recall is measured; of a small store, a tenth."""
+"""Keys on which recall is measured; a tenth of a small store."""
 AT = 10
-"""Recall is that of the 10 nearest."""
+"""Recall is measured at the 10 nearest."""
 ENOUGH = 0.95
-"""Search effort (nprobe, efSearch) is doubled until recall is this high, or no longer rises."""
+"""Search effort (nprobe, efSearch) is doubled until recall reaches this or stops rising."""
 EFFORTS = {"IVF": ("nprobe", 1), "HNSW": ("efSearch", 16)}
 MOST_EFFORT = 1024
 MOST_TRAINING = 262_144
-"""Keys that an index is trained on, at most."""
+"""The most keys that an index is trained on."""
 
 
 @dataclass
 class Index:
     """How keys are searched: "Flat", which is exact and needs no file, or a FAISS factory.
 
-    The FAISS index is built when it is first needed. Keys that were appended are added to
-    it then; after any other change all are added again to what was trained. On GPUs, whose indexes
-    know no removal either, it is filled from the keys in the same way.
+    The FAISS index is built when it is first needed. Appended keys are added to it at the next
+    search; after any other change the trained index is emptied and filled again. A GPU index, which
+    does not support removal, is filled from the keys in the same way.
     """
 
     factory: str = FLAT
@@ -63,29 +63,29 @@ class Index:
     _gpu: Any = field(default=None, repr=False)
 
     def search(self, queries: Matrix, keys: Matrix, k: int, names: Names) -> Hits:
-        """The k nearest of all keys, as far as the index finds them."""
+        """The k nearest of all keys, or those of them that the index finds."""
         width = min(OVERSAMPLE * k, len(keys))
         if self.factory == FLAT or width == 0:
             gpu = self._on_gpu(keys)
             return search_all(queries, keys, k, names, propose=gpu.search if gpu else None)
         index = (self._on_gpu(keys) if width <= MOST_WIDTH else None) or self._filled(keys)
         _, found = index.search(queries, width)
-        found[found >= len(keys)] = NOTHING  # what a damaged file might say
+        found[found >= len(keys)] = NOTHING  # a damaged file might say so
         return settle(queries, keys, found, k, names)
 
     def extended(self) -> None:
-        """Keys were appended; they are added when they are first searched or saved."""
+        """Note that keys were appended; they are added at the next search or save."""
         self._gpu = None
 
     def reset(self) -> None:
-        """Keys were changed or removed; what was trained is kept."""
+        """Note that keys were changed or removed; the training is kept."""
         self._gpu = None
         self._own()
         if self._index is not None:
             self._index.reset()
 
     def write(self, writer: StoreWriter, keys: Matrix) -> StoredFile | None:
-        """The index in a file of its own; none for Flat. Raises as `StoreWriter.add` does."""
+        """The index's file, or None for Flat. Raises as `StoreWriter.add` does."""
         if self.factory == FLAT:
             return None
         index = self._filled(keys)
@@ -93,13 +93,13 @@ class Index:
 
     @property
     def rows(self) -> int:
-        """How many keys the FAISS index holds so far."""
+        """The number of keys in the FAISS index."""
         return 0 if self._index is None else int(self._index.ntotal)
 
     def open(self) -> None:
-        """Map the file: little of it is read before it is searched, and nothing can be changed.
+        """Memory-map the file, read-only; little of it is read before the first search.
 
-        Raises `FileNotFoundError` when it has just gone, `StoreError` when it is damaged.
+        Raises `FileNotFoundError` when it has been deleted, `StoreError` when it is damaged.
         """
         assert self.file is not None
         try:
@@ -123,7 +123,7 @@ class Index:
         return self._index
 
     def _own(self) -> None:
-        """Read the mapped file into memory, where it can be changed; build anew if it has gone."""
+        """Read the mapped file into memory, where it can change; forget a file that was deleted."""
         if self.file is not None:
             place, self.file = self.file, None
             self._index = faiss.read_index(str(place)) if place.exists() else None
@@ -137,7 +137,7 @@ class Index:
         except RuntimeError as error:
             raise UsageError(
                 f"Expected enough keys to train the index {self.factory!r}, got {len(rest):,}:"
-                f" {_reason(error)}; use Flat, or a smaller index."
+                f" {_reason(error)}; try Flat or a smaller index."
             ) from None
         _add(index, keys, np.sort(rest))
         if len(held):
@@ -157,7 +157,7 @@ class Index:
         return self._gpu or None
 
     def _trained(self, keys: Matrix) -> Any:
-        """What is copied to a GPU and filled there."""
+        """The trained index that is copied to a GPU and filled there."""
         if self.factory == FLAT:
             return faiss.IndexFlatIP(keys.shape[1])
         return self._filled(keys).index
@@ -176,14 +176,14 @@ def _make(factory: str, dim: int) -> Any:
 
 
 def _without_polysemous(index: Any) -> None:
-    """Spare product quantisers the renumbering of their codes, which takes minutes.
+    """Turn off the polysemous training of product quantisers, which takes minutes.
 
-    It is for codes compared by Hamming distance, which no search here does; scores do not change.
+    It only serves comparisons of codes by Hamming distance, which are not used here.
     """
     part = faiss.downcast_index(index)
     if hasattr(part, "do_polysemous_training"):
         part.do_polysemous_training = False
-    for name in ("index", "base_index"):  # behind a transform, or what is refined
+    for name in ("index", "base_index"):  # below a transform or a refinement
         if hasattr(part, name):
             _without_polysemous(getattr(part, name))
 
@@ -197,7 +197,7 @@ def _add(index: Any, keys: Matrix, rows: Positions) -> None:
 def _tune(
     index: Any, factory: str, keys: Matrix, held: Positions, rest: Positions
 ) -> tuple[float, str]:
-    """The least search effort whose recall is enough: that recall, and the effort in words."""
+    """The recall and the name of the lowest search effort whose recall is `ENOUGH`."""
     queries = np.ascontiguousarray(keys[held])
     k = min(AT, len(rest))
     exact = search_all(queries, keys, k, _no_names, rest)
@@ -207,7 +207,7 @@ def _tune(
         if name:
             faiss.ParameterSpace().set_index_parameter(index, name, value)
         _, found = index.search(queries, min(OVERSAMPLE * k, len(rest)))
-        # By score: of keys that tie for the last place, any will do.
+        # By score: any of the keys that tie for the last place counts as found.
         scores = settle(queries, keys, found, k, _no_names).scores
         recall = float((scores >= exact.scores[:, -1:]).mean())
         risen, best = recall - best, recall
@@ -221,5 +221,5 @@ def _no_names(positions: Positions) -> list[str]:
 
 
 def _reason(error: RuntimeError) -> str:
-    """FAISS's own words, without where in its code they were said."""
+    """FAISS's message without the place in its code."""
     return str(error).rsplit(": ", 1)[-1].strip().splitlines()[0]

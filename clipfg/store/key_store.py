@@ -1,5 +1,6 @@
-"""Keys with what they stand for: items in columns, one unit-norm row each, searched by cosine."""
+"""Keys with their items: a unit-norm feature for each row of a table, searched by cosine."""
 
+from dataclasses import KW_ONLY, dataclass, field
 from pathlib import Path
 from secrets import token_hex
 from typing import Self
@@ -16,49 +17,39 @@ from clipfg.store import files, folder
 from clipfg.store.index import FLAT, Index
 from clipfg.store.items import appended, as_items, replaced, rows_of
 from clipfg.store.searching import Hits, search_all
-from clipfg.store.state import METRIC, StoreState, class_fields
+from clipfg.store.state import METRIC, StoreState
 from clipfg.types import UNLABELLED, ClassList, unit_norm
 
 
+@dataclass(eq=False)
 class KeyStore:
-    """Items and their keys. Changes happen in memory; `save` commits them to a folder.
+    """Items and their keys. Changes are made in memory; `save` commits them to a folder.
 
     Attributes
     ----------
     items
         Columns `id, uri, split, label`, and others that were given; a row for each key.
     keys
-        Float32 `[n, d]`, unit norm; after `load` they are mapped from the file and not yet read.
+        Float32 `[n, d]`, unit norm; after `load` they are mapped from the file, not read.
     classes
         The names that labels index.
     model, precision, fingerprint
-        The encoder that made the keys; empty where it is not known.
+        The encoder that made the keys; empty where unknown.
     prompts
-        The name of the prompt set that suits the items; empty where it is not known.
-    factory
-        How keys are searched: "Flat" (exact), or any description that `faiss.index_factory` takes.
+        The name of the prompt set made for the items; empty where unknown.
+    index
+        How keys are searched.
     """
 
-    def __init__(
-        self,
-        items: pa.Table,
-        keys: NDArray[np.float32],
-        *,
-        classes: ClassList | None = None,
-        model: str = "",
-        precision: str = "",
-        fingerprint: str = "",
-        prompts: str = "",
-        index: Index | None = None,
-    ) -> None:
-        self.items = items
-        self.keys = keys
-        self.classes = classes
-        self.model = model
-        self.precision = precision
-        self.fingerprint = fingerprint
-        self.prompts = prompts
-        self._index = index or Index(FLAT)
+    items: pa.Table
+    keys: NDArray[np.float32]
+    _: KW_ONLY
+    classes: ClassList | None = None
+    model: str = ""
+    precision: str = ""
+    fingerprint: str = ""
+    prompts: str = ""
+    index: Index = field(default_factory=Index)
 
     @classmethod
     def of(
@@ -77,9 +68,10 @@ class KeyStore:
         """A store of items `[n]` (columns `id, uri` and, where known, `split, label`) and their
         keys `[n, d]`, which are scaled to unit norm.
 
-        `seed` is that of the sample on which an index other than Flat is trained. Raises
-        `StoreError` for ids that occur twice, labels outside `classes` and unequal lengths,
-        `DataError` for keys that are zero or not finite.
+        `factory` is "Flat" (exact) or any description that `faiss.index_factory` takes, `seed` that
+        of the sample on which such an index is trained. Raises `StoreError` for duplicate ids,
+        labels outside `classes` and unequal lengths, `DataError` for keys that are zero or not
+        finite.
         """
         return cls(
             as_items(items, len(keys), classes),
@@ -102,31 +94,31 @@ class KeyStore:
 
     @property
     def factory(self) -> str:
-        """How keys are searched."""
-        return self._index.factory
+        """The index: "Flat", or a description for `faiss.index_factory`."""
+        return self.index.factory
 
     @property
     def device(self) -> str:
-        """Where keys are searched: "cpu", or anything else for GPUs where FAISS finds any."""
-        return self._index.device
+        """Where keys are searched: "cpu", or anything else for a GPU if FAISS finds one."""
+        return self.index.device
 
     @device.setter
     def device(self, name: str) -> None:
-        self._index.device = name
+        self.index.device = name
 
     @property
     def recall(self) -> float | None:
-        """The share of the true 10 nearest that the index finds, measured when it was built."""
-        return self._index.recall
+        """The index's recall of the 10 nearest keys, measured when it was built."""
+        return self.index.recall
 
     @property
     def effort(self) -> str:
-        """How hard the index looks, in FAISS's words: "nprobe=8"."""
-        return self._index.effort
+        """The search effort of the index as FAISS calls it, such as "nprobe=8"."""
+        return self.index.effort
 
     @property
     def ids(self) -> list[str]:
-        """The items' ids, each once."""
+        """The items' ids, which are unique."""
         return self.items["id"].to_pylist()
 
     @property
@@ -136,17 +128,17 @@ class KeyStore:
 
     @property
     def labels(self) -> NDArray[np.int64]:
-        """Class indices `[n]`, -1 where the class is not known."""
+        """Class indices `[n]`, -1 where the class is unknown."""
         filled = pc.fill_null(self.items["label"], UNLABELLED)
         return filled.to_numpy().astype(np.int64)
 
     @property
     def encoder(self) -> str:
-        """The encoder in words, for messages."""
+        """The encoder, as messages describe it."""
         return _encoder(self.model, self.precision, self.fingerprint)
 
     def rows(self, ids: list[str]) -> NDArray[np.int64]:
-        """Where these ids stand, -1 for those that are not here."""
+        """The rows of some ids, -1 for those that are not in the store."""
         return rows_of(self.items, ids)
 
     def add(
@@ -154,15 +146,15 @@ class KeyStore:
     ) -> None:
         """Append new items with their keys.
 
-        Their labels index `classes`, by default the store's own; names that the store does not know
-        are appended to its list. Raises `StoreError` for an id that is here already.
+        Their labels index `classes`, by default the store's own; new class names are appended to
+        the store's. Raises `StoreError` for an id that is in the store already.
         """
         keys = self._checked(keys)
         if len(items) != len(keys):
             raise StoreError(f"Expected a key for each of {len(items)} items, got {len(keys)}.")
         self.items, self.classes = appended(self.items, self.classes, items, classes)
         self.keys = np.concatenate([self.keys, keys]) if len(self) else keys
-        self._index.extended()
+        self.index.extended()
 
     def update(
         self,
@@ -172,7 +164,7 @@ class KeyStore:
         *,
         classes: ClassList | None = None,
     ) -> None:
-        """Replace the keys of items that are here and, with `items`, what is known of them.
+        """Replace the keys of items and, where `items` are given, their columns.
 
         Labels of `items` index `classes`, as in `add`. Raises `StoreError` for an unknown id.
         """
@@ -184,28 +176,28 @@ class KeyStore:
             return
         if items is not None:
             self.items, self.classes = replaced(self.items, self.classes, rows, items, classes)
-        changed = np.array(self.keys)  # what is mapped from a file stays as it is
+        changed = np.array(self.keys)  # the file that it may be mapped from stays as it is
         changed[rows] = keys
         self.keys = changed
-        self._index.reset()
+        self.index.reset()
 
     def remove(self, ids: list[str]) -> None:
-        """Forget items. Raises `StoreError` for an unknown id, and then removes none."""
+        """Remove items. Raises `StoreError` for an unknown id, and then removes none."""
         stay = np.ones(len(self), dtype=bool)
         stay[self._rows(ids)] = False
         if stay.all():
             return
         self.items = self.items.filter(pa.array(stay)).combine_chunks()
         self.keys = self.keys[stay]
-        self._index.reset()
+        self.index.reset()
 
     def check_encoder(self, fingerprint: str, model: str = "", precision: str = "") -> None:
-        """Raises `StoreError` when features of another encoder would meet these keys."""
+        """Raises `StoreError` for the fingerprint of another encoder than the store's."""
         if self.fingerprint and fingerprint and fingerprint != self.fingerprint:
             raise StoreError(
                 f"Expected features of the store's encoder, {self.encoder}, got those of"
-                f" {_encoder(model, precision, fingerprint)}; name the --model and --precision of"
-                " the store, or build another store."
+                f" {_encoder(model, precision, fingerprint)}; give the store's --model and"
+                " --precision, or build another store."
             )
 
     def search(
@@ -219,40 +211,40 @@ class KeyStore:
     ) -> Hits:
         """The k nearest keys of each query `[q, d]`, by cosine; see `Hits`.
 
-        With "Flat" the answer is exact. Any other index proposes, and the keys themselves decide
-        among what it proposes. `where` `[n]` leaves keys out: those that remain are searched
-        exactly, however few they are.
+        With "Flat" the result is exact. Any other index finds candidates, which are then scored by
+        their keys. `where` `[n]` is a mask of the keys to search; these are always searched
+        exactly.
 
         Raises `StoreError` for queries of another width, encoder or metric, and `DataError` for
         queries that are zero or not finite.
         """
         if metric != METRIC:
-            raise StoreError(f"Expected queries compared by {METRIC}, got {metric!r}.")
+            raise StoreError(f"Expected the metric {METRIC}, got {metric!r}.")
         self.check_encoder(fingerprint or "")
         vectors = self._checked(queries)
         if k < 1:
-            raise StoreError(f"Expected to look for one key or more, got k = {k}.")
+            raise StoreError(f"Expected k of at least 1, got {k}.")
         if where is not None:
             where = np.asarray(where)
             if where.dtype != bool or where.shape != (len(self),):
                 raise StoreError(
-                    f"Expected `where` as {len(self)} truth values, one a key, got"
-                    f" {where.dtype} of shape {where.shape}."
+                    f"Expected `where` as {len(self)} booleans, one per key, got {where.dtype} of"
+                    f" shape {where.shape}."
                 )
             return search_all(vectors, self.keys, k, self._names, np.flatnonzero(where))
-        return self._index.search(vectors, self.keys, k, self._names)
+        return self.index.search(vectors, self.keys, k, self._names)
 
     def save(self, path: Path | str) -> None:
-        """Commit to a folder, which changes from what it held to this in one step.
+        """Commit to a folder, in one step.
 
-        Raises `StoreError` when another is writing there, or it cannot be written; what it held is
-        then as it was.
+        Raises `StoreError` when another run is writing there, or the folder cannot be written; the
+        store in it is then unchanged.
         """
         with folder.writing(Path(path)) as writer:
             self.commit(writer)
 
     def commit(self, writer: folder.StoreWriter) -> StoreState:
-        """As `save`, for one who holds the folder's lock since before reading it."""
+        """As `save`, for a caller that holds the folder's lock since before it read the store."""
         state = StoreState(
             clipfg=__version__,
             revision=token_hex(8),
@@ -265,19 +257,19 @@ class KeyStore:
             factory=self.factory,
             keys=files.write_keys(writer, self.keys),
             items=files.write_items(writer, self.items),
-            index=self._index.write(writer, self.keys),
+            index=self.index.write(writer, self.keys),
             recall=self.recall,
             effort=self.effort,
-            classes=class_fields(self.classes),
+            classes=None if self.classes is None else self.classes.to_dict(),
         )
         writer.commit(state)
         return state
 
     @classmethod
     def load(cls, path: Path | str) -> Self:
-        """Open a store without reading its keys; sizes and headers are checked.
+        """Open a store without reading its keys; file sizes and headers are checked.
 
-        Raises `StoreError` when there is none, or one of its files is missing or damaged.
+        Raises `StoreError` when there is no store, or a file of it is missing or damaged.
         """
         return folder.opened(Path(path), lambda state: cls._of_state(Path(path), state))
 
@@ -298,7 +290,7 @@ class KeyStore:
         matrix = np.asarray(vectors)
         if matrix.ndim != 2 or matrix.shape[1] != self.dim:
             raise StoreError(
-                f"Expected vectors of shape [q, {self.dim}], as the store's keys are"
+                f"Expected vectors of shape [q, {self.dim}], the width of the store's keys"
                 f" ({self.encoder}), got {matrix.shape}."
             )
         return unit_norm(matrix)
@@ -309,7 +301,7 @@ class KeyStore:
         if missing.size:
             name = ids[missing[0]]
             raise StoreError(
-                f"Expected ids that are in the store, got {name!r}."
+                f"Expected ids of the store, got {name!r}."
                 f"{closest(name, self.ids) if len(self) < 100_000 else ''}"
             )
         return rows
@@ -319,6 +311,6 @@ class KeyStore:
 
 
 def _encoder(model: str, precision: str, fingerprint: str) -> str:
-    name = model or "an encoder that is not named"
+    name = model or "an unnamed encoder"
     form = f" in {precision}" if precision else ""
     return f"{name}{form} (fingerprint {fingerprint[:12] or 'unknown'})"

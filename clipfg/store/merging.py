@@ -1,4 +1,4 @@
-"""Bringing a store up to date with data: what is new, what has changed, what is as it was."""
+"""Updating a store from data: which items are new, changed or unchanged."""
 
 from dataclasses import dataclass
 
@@ -15,7 +15,7 @@ from clipfg.types import ClassList, unit_norm
 
 @dataclass(frozen=True)
 class StoreChanges:
-    """Rows of some items: those that a store does not have, has otherwise, and has as they are."""
+    """Rows of the items that are new to a store, that differ from it, and that equal it."""
 
     new: NDArray[np.int64]
     changed: NDArray[np.int64]
@@ -25,7 +25,7 @@ class StoreChanges:
 def compare(
     store: KeyStore, items: pa.Table, keys: NDArray[np.float32], classes: ClassList | None
 ) -> StoreChanges:
-    """How items, whose labels index `classes`, and their keys differ from what a store holds."""
+    """How items, whose labels index `classes`, and their keys differ from those of a store."""
     keys = unit_norm(keys)
     named, _ = known_labels(as_items(items, len(keys), classes), classes, store.classes)
     rows = store.rows(items["id"].to_pylist())
@@ -42,7 +42,7 @@ def compare(
 def merge(
     store: KeyStore, items: pa.Table, keys: NDArray[np.float32], classes: ClassList | None
 ) -> StoreChanges:
-    """Add items whose ids are new, and update those whose key or columns differ.
+    """Add items with new ids, and update those whose key or columns differ.
 
     Raises what `KeyStore.add` and `KeyStore.update` raise.
     """

@@ -1,8 +1,8 @@
-"""Nearest keys: FAISS proposes candidates in bulk, and each candidate is then scored for itself.
+"""Nearest keys: FAISS finds candidates in bulk, and each candidate is then scored on its own.
 
-A matrix product rounds a score by where its key stands in the matrix, so equal keys may come out
-unequal and a tie may fall either way. Here the few candidates of each query are scored again, pair
-by pair in one fixed order: equal keys score equal, and ties go by id.
+A matrix product rounds a score depending on the position of its key in the matrix, so equal keys
+may get different scores and ties fall either way. Here the few candidates of each query are scored
+again, pair by pair in one fixed order: equal keys get equal scores, and ties are broken by id.
 """
 
 from collections.abc import Callable, Iterator
@@ -22,35 +22,35 @@ Positions = NDArray[np.int64]
 Proposals = tuple[Matrix, Positions]
 Propose = Callable[[Matrix, int], Proposals]
 Names = Callable[[Positions], list[str]]
-"""The ids of the keys at some positions."""
+"""From positions of keys to their ids."""
 
 NOTHING = -1
 SPARE = 2
-"""Candidates looked at beyond k, so that a tie at the k-th place is seen."""
+"""Candidates beyond k, so that a tie at the k-th place is noticed."""
 FEW = 8192
-"""Scoring fewer pairs than this costs less than waking the other cores does."""
+"""Below so many pairs, starting other threads costs more than scoring."""
 PRODUCT_FROM = 2048
-"""Queries times width from which one matrix product is quicker than a query after the other.
+"""Queries times width from which one matrix product is faster than one query after another.
 
-FAISS 1.15 waits for 128,000, and until then reads all keys once for each query."""
+The default of FAISS 1.15 is 128,000; below that it reads all keys once for each query."""
 PART = 32_768
-"""Keys that are worth a thread of their own: to start one takes a millisecond or two."""
+"""Keys per thread at least, since starting one takes a millisecond or two."""
 MOST_QUERIES = 2048
-"""Queries searched at once; more of them would only take more memory."""
+"""Queries searched at once; more would only take more memory."""
 BLOCK = 16_384
-"""Keys copied together at once where some of them are to be left out: 32 MiB at width 512."""
+"""Keys copied at once where only some of them are searched: 32 MiB at width 512."""
 
 
 @dataclass(frozen=True)
 class Hits:
-    """The nearest keys of each query, best first; ties stand in the order of their ids.
+    """The nearest keys of each query, best first; ties in the order of their ids.
 
     Attributes
     ----------
     positions
         Rows of the store `[q, k]`, -1 where there are fewer than k keys.
     scores
-        Their cosines `[q, k]`, minus infinity where there is none.
+        Their cosines `[q, k]`, minus infinity where there is no key.
     """
 
     positions: Positions
@@ -68,7 +68,7 @@ def search_all(
     rows: Positions | None = None,
     propose: Propose | None = None,
 ) -> Hits:
-    """The k nearest of all keys, or of some `rows`: exact, ties at the k-th place included.
+    """The k nearest of all keys, or of those at `rows`; exact, ties at the k-th place included.
 
     `propose` finds candidates among all keys by brute force elsewhere, such as on a GPU.
     """
@@ -91,7 +91,7 @@ def search_all(
         rough, found = _propose(queries, keys, width, rows)
     hits = settle(queries, keys, found, k, names)
     if width < count:
-        # Beyond the candidates may lie a key that scores as much as the k-th.
+        # Another key than the candidates may score as high as the k-th.
         least = hits.scores[:, most - 1] - slack(keys.shape[1])
         unsure = np.flatnonzero(rough[:, -1] >= least)
         if unsure.size:
@@ -101,16 +101,16 @@ def search_all(
 
 
 def slack(dim: int) -> float:
-    """How far two float32 inner products of the same unit vectors may be apart.
+    """A bound on the difference between two float32 inner products of the same unit vectors.
 
     Rounding errors of a sum of d products add up as a random walk, to a few sqrt(d) units in the
-    last place; four of them on either side are as good as never passed.
+    last place; four standard deviations on either side are practically never exceeded.
     """
     return float(2 * 4 * np.sqrt(dim) * 2**-24)
 
 
 def settle(queries: Matrix, keys: Matrix, found: Positions, k: int, names: Names) -> Hits:
-    """Candidates `[q, m]` scored pair by pair and put in order; the best k, padded with -1."""
+    """The best k of the candidates `[q, m]`, scored pair by pair, in order, padded with -1."""
     scores = _pairwise(queries, keys, found)
     order = np.argsort(-scores, axis=1, kind="stable")
     scores = np.take_along_axis(scores, order, axis=1)
@@ -134,7 +134,7 @@ def _pairwise(queries: Matrix, keys: Matrix, found: Positions) -> Matrix:
     found = np.ascontiguousarray(found)
     threads = faiss.omp_get_max_threads()
     if found.size < FEW:
-        faiss.omp_set_num_threads(1)  # of this thread alone
+        faiss.omp_set_num_threads(1)  # for this thread only
     try:
         faiss.fvec_inner_products_by_idx(  # type: ignore[attr-defined]
             *(faiss.swig_ptr(array) for array in (scores, queries, keys, found)),
@@ -147,10 +147,10 @@ def _pairwise(queries: Matrix, keys: Matrix, found: Positions) -> Matrix:
 
 
 def _propose(queries: Matrix, keys: Matrix, width: int, rows: Positions | None) -> Proposals:
-    """The `width` nearest keys of each query, scores as a matrix product rounds them.
+    """The `width` nearest keys of each query, with scores as a matrix product rounds them.
 
-    Each thread searches keys of its own for all queries. FAISS's threads share a tile at a time and
-    wait for each other after it, and for a single query there is but one.
+    Each thread searches its own part of the keys for all queries. FAISS's own threads share one
+    tile at a time and wait for each other after it, and for a single query there is only one.
     """
     count = len(keys) if rows is None else len(rows)
     threads = max(1, min(faiss.omp_get_max_threads(), count // PART))
@@ -159,7 +159,7 @@ def _propose(queries: Matrix, keys: Matrix, width: int, rows: Positions | None) 
 
     def part(start: int) -> Proposals:
         stretch = slice(start, start + size)
-        # FAISS reads all keys where they are; some of them are copied.
+        # All keys are read in place; a selection has to be copied.
         own = keys[stretch] if rows is None else keys[rows[stretch]]
         rough, at = faiss.knn(queries, own, min(width, len(own)), metric=faiss.METRIC_INNER_PRODUCT)
         return rough, start + at if rows is None else rows[start + at]
@@ -178,7 +178,7 @@ def _propose(queries: Matrix, keys: Matrix, width: int, rows: Positions | None) 
 
 
 def _one_thread() -> None:
-    faiss.omp_set_num_threads(1)  # of the thread that says so alone
+    faiss.omp_set_num_threads(1)  # for the calling thread only
 
 
 @contextmanager
@@ -194,7 +194,7 @@ def _early_products() -> Iterator[None]:
 def _rescan(
     queries: Matrix, keys: Matrix, k: int, names: Names, least: Matrix, rows: Positions | None
 ) -> Hits:
-    """Once more over all keys, with every one that may score as much as the k-th as candidate."""
+    """Search all keys again, with every key that may score as high as the k-th as a candidate."""
     candidates: list[list[Positions]] = [[] for _ in queries]
     for start, block in _blocks(keys, rows):
         for row, column in _above(queries @ block.T, least):
@@ -214,7 +214,7 @@ def _above(scores: Matrix, least: Matrix) -> Iterator[tuple[int, Positions]]:
 
 
 def _blocks(keys: Matrix, rows: Positions | None) -> Iterator[tuple[int, Any]]:
-    """The keys, or those of `rows`, some at a time: where each block begins, and the block."""
+    """Blocks of the keys, or of those at `rows`, each with its start."""
     for start in range(0, len(keys) if rows is None else len(rows), BLOCK):
         part = slice(start, start + BLOCK)
         yield start, keys[part] if rows is None else keys[rows[part]]

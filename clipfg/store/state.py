@@ -1,4 +1,4 @@
-"""The small JSON that names what a store consists of at this moment."""
+"""The JSON file that names the files of a store."""
 
 import json
 import re
@@ -11,13 +11,13 @@ from clipfg.types import ClassList
 
 METRIC: Literal["cosine"] = "cosine"
 FILE = re.compile(r"(keys|items|index)-[0-9a-f]{16}\.(npy|arrow|faiss)")
-"""What the files of a store are called; nothing else is ever read or removed."""
+"""The names of a store's files; no other file is ever read or deleted."""
 
 Count = Annotated[int, Field(ge=0, strict=True)]
 
 
 class StoredFile(BaseModel):
-    """One file of a store: its name, its bytes, and their SHA-256."""
+    """A file of a store: its name, its size in bytes and its SHA-256."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -27,7 +27,7 @@ class StoredFile(BaseModel):
 
 
 class StoreState(BaseModel):
-    """What a store holds, by which encoder, and in which files."""
+    """What a store contains, by which encoder, and in which files."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -51,53 +51,39 @@ class StoreState(BaseModel):
 
     @classmethod
     def from_json(cls, text: str | bytes) -> Self:
-        """Read one back. Raises `StoreError` for anything but what clipfg writes."""
+        """Read a state. Raises `StoreError` for anything that clipfg does not write."""
         try:
             fields = json.loads(text)
         except (ValueError, RecursionError):
-            raise StoreError("Expected JSON, got something else; it is damaged.") from None
+            raise StoreError("Expected JSON, got a damaged file; build the store again.") from None
         if not isinstance(fields, dict):
             raise StoreError(f"Expected a JSON object, got a {type(fields).__name__}.")
         if fields.get("format") != 1:
             raise StoreError(
-                f"Expected format 1, got {fields.get('format')!r}; it was written by another"
-                " version of clipfg."
+                f"Expected format 1, got {fields.get('format')!r} of another clipfg; update clipfg,"
+                " or build the store again."
             )
         if fields.get("metric") != METRIC:
-            raise StoreError(f"Expected keys compared by cosine, got {fields.get('metric')!r}.")
+            raise StoreError(f"Expected the metric cosine, got {fields.get('metric')!r}.")
         try:
             state = cls(**fields)
             state.class_list()
         except ValidationError as error:
             first = error.errors()[0]
             place = ".".join(map(str, first["loc"]))
-            raise StoreError(f"Expected another value of {place!r}: {first['msg']}.") from None
+            raise StoreError(f"Expected a valid {place!r}, got: {first['msg']}.") from None
         except (DataError, KeyError, TypeError, AttributeError, ValueError) as error:
-            raise StoreError(f"Expected class names and their parents, got: {error}") from None
+            raise StoreError(f"Expected class names and parents, got: {error}") from None
         return state
 
     def to_json(self) -> str:
-        """As text for a person to read too."""
+        """As JSON, indented so that people can read it too."""
         return self.model_dump_json(indent=2) + "\n"
 
     def files(self) -> list[StoredFile]:
-        """All files that this state names."""
+        """All files that the state names."""
         return [file for file in (self.keys, self.items, self.index) if file is not None]
 
     def class_list(self) -> ClassList | None:
-        """The class names that labels index."""
-        if self.classes is None:
-            return None
-        texts = {name: tuple(lines) for name, lines in self.classes["texts"].items()}
-        return ClassList(tuple(self.classes["names"]), self.classes["parents"], texts)
-
-
-def class_fields(classes: ClassList | None) -> dict[str, Any] | None:
-    """A class list in plain values, the inverse of `StoreState.class_list`."""
-    if classes is None:
-        return None
-    return {
-        "names": list(classes.names),
-        "parents": dict(classes.parents),
-        "texts": {name: list(lines) for name, lines in classes.texts.items()},
-    }
+        """The class list that labels index."""
+        return None if self.classes is None else ClassList.from_dict(self.classes)

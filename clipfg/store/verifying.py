@@ -1,4 +1,4 @@
-"""Whether a store is what its JSON says: every byte is read."""
+"""Verification: whether a store's files are what its JSON says, byte by byte."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -14,14 +14,14 @@ from clipfg.store.searching import BLOCK
 from clipfg.store.state import StoreState
 
 TOLERANCE = 1e-5
-"""How far a key's norm may be from 1."""
+"""The tolerance of a key's norm around 1."""
 
 
 def verify(path: Path) -> list[str]:
-    """What is wrong with the store at `path`, a sentence each; nothing when it is whole.
+    """The faults of the store at `path`, a sentence each; none when it is intact.
 
-    Checksums, counts, columns, ids that occur twice, labels outside the classes, keys that are not
-    of unit norm, and the number of keys in the index.
+    Checked are checksums, counts, columns, unique ids, labels, the norms of keys, and the number of
+    keys in the index.
     """
     try:
         return opened(path, lambda state: _faults(path, state))
@@ -44,7 +44,7 @@ def _faults(path: Path, state: StoreState) -> list[str]:
                 " its content has changed; build the store again."
             )
     if faults:
-        return faults  # what is in damaged files is not looked at
+        return faults  # the content of damaged files is not checked
     for check in (_items, _keys, files.open_index):
         try:
             check(path, state)
@@ -58,7 +58,7 @@ def _items(path: Path, state: StoreState) -> None:
     try:
         items.validate(full=True)
     except pa.ArrowException as error:
-        raise StoreError(f"Expected sound columns in {path / state.items.name}: {error}") from None
+        raise StoreError(f"Expected valid columns in {path / state.items.name}: {error}") from None
     as_items(items, state.rows, state.class_list())
 
 

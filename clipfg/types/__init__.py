@@ -1,14 +1,16 @@
-"""The nouns that every layer speaks: classes, items, features and failures. All are immutable."""
+"""The immutable types that all layers share: classes, items, features and failures."""
 
 from collections.abc import Callable
 
 from clipfg.types.class_list import UNLABELLED, ClassList
+from clipfg.types.dense import Patches, Regions
 from clipfg.types.estimate import Estimate
 from clipfg.types.features import Features, unit_norm
+from clipfg.types.identity import content_hash, equal_rows
 from clipfg.types.manifest import BOX, COLUMNS, REGION, REQUIRED, Failure, Manifest
 
 Progress = Callable[[int, int], None]
-"""Called with the number of items done and the number of all."""
+"""Called with the number of items done and the total."""
 
 __all__ = [
     "BOX",
@@ -21,6 +23,10 @@ __all__ = [
     "Failure",
     "Features",
     "Manifest",
+    "Patches",
     "Progress",
+    "Regions",
+    "content_hash",
+    "equal_rows",
     "unit_norm",
 ]

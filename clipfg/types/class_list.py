@@ -1,33 +1,34 @@
-"""Class names in their order, with a taxonomy and texts of their own."""
+"""Class names in order, with a taxonomy and descriptions."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any, Self
 
 from clipfg.errors import DataError, UsageError
 from clipfg.registry import closest
 
 UNLABELLED = -1
-"""The label index of an item whose class is not known."""
+"""The label of an item whose class is unknown."""
 
 
 @dataclass(frozen=True)
 class ClassList:
-    """Class names in order, with an optional taxonomy and texts of their own.
+    """Class names in order, with an optional taxonomy and optional descriptions.
 
     Parameters
     ----------
     names
-        One readable name per class; a label is an index into it.
+        One readable name per class; a label is an index into this tuple.
     parents
-        Child to parent. Keys are class names or inner nodes (a genus may have a family).
+        From child to parent. A key is a class name or an inner node (a genus may have a family).
     texts
-        Class name to sentences that describe it; templates with `{text}` in them use these.
+        From class name to sentences that describe the class; templates with `{text}` use these.
     levels
-        What the steps of the taxonomy are called, nearest first ("genus", "family"), where known.
+        Names of the levels of the taxonomy, nearest first ("genus", "family"), where known.
 
-    Raises `DataError` when the list is empty, a name is blank or occurs twice, or `texts` names
-    an unknown class; `parents` that run in a circle too.
+    Raises `DataError` when the list is empty, a name is blank or a duplicate, `texts` names an
+    unknown class, or `parents` form a cycle.
     """
 
     names: tuple[str, ...]
@@ -44,13 +45,13 @@ class ClassList:
                 raise DataError(f"Expected a name for class {position}, got a blank one.")
             if name in seen:
                 raise DataError(
-                    f"Expected each class once, got {name!r} twice; remove one of them."
+                    f"Expected unique class names, got {name!r} twice; remove one of them."
                 )
             seen.add(name)
         for name in self.texts:
             if name not in seen:
                 raise DataError(
-                    f"Texts are given for {name!r}, which is no class.{closest(name, seen)}"
+                    f"Texts are given for {name!r}, which is not a class.{closest(name, seen)}"
                 )
         for name in self.names:
             self.lineage(name)
@@ -74,20 +75,21 @@ class ClassList:
         above: list[str] = []
         while (parent := self.parents.get(name)) is not None:
             if parent in above:
-                raise DataError(f"The taxonomy runs in a circle at {parent!r}.")
+                raise DataError(f"The taxonomy has a cycle at {parent!r}; correct its parents.")
             above.append(parent)
             name = parent
         return tuple(above)
 
-    def only(self, names: Sequence[str]) -> "ClassList":
-        """These classes, with what is known of them."""
+    def only(self, names: Sequence[str]) -> Self:
+        """The list of these classes, with their parents and texts."""
         texts = {name: self.texts[name] for name in names if name in self.texts}
-        return ClassList(tuple(names), self.parents, texts, self.levels)
+        return type(self)(tuple(names), self.parents, texts, self.levels)
 
     def below(self, wanted: str) -> tuple[str, ...]:
-        """The classes that are, or lie below, any of the nodes in `wanted` (commas between).
+        """The classes at or below any of the nodes of the taxonomy in `wanted`, a comma-separated
+        list.
 
-        Raises `UsageError` for a node that there is not, and where fewer than two classes are left.
+        Raises `UsageError` for an unknown node, and where fewer than two classes remain.
         """
         above = {name: {name, *self.lineage(name)} for name in self.names}
         nodes = set().union(*above.values())
@@ -101,7 +103,7 @@ class ClassList:
         found = tuple(name for name in self.names if above[name] & asked)
         if len(found) < 2:
             raise UsageError(
-                f"Expected two classes or more to tell apart, got {', '.join(found) or 'none'}"
+                f"Expected at least two classes to distinguish, got {', '.join(found) or 'none'}"
                 f" within {wanted!r}."
             )
         return found
@@ -109,9 +111,28 @@ class ClassList:
     def _some_groups(self) -> str:
         tops = dict.fromkeys(above[-1] for name in self.names if (above := self.lineage(name)))
         if not tops:
-            return " These classes have no parents, and so no groups."
+            return " These classes have no groups, since none has a parent."
         listed = ", ".join(list(tops)[:5]) + (", ..." if len(tops) > 5 else "")
-        return f" The widest groups: {listed}."
+        return f" The broadest groups are {listed}."
+
+    def to_dict(self) -> dict[str, Any]:
+        """As plain values that JSON holds; `levels` only where they are known."""
+        fields = {
+            "names": list(self.names),
+            "parents": dict(self.parents),
+            "texts": {name: list(texts) for name, texts in self.texts.items()},
+        }
+        return fields | ({"levels": list(self.levels)} if self.levels else {})
+
+    @classmethod
+    def from_dict(cls, fields: Mapping[str, Any]) -> Self:
+        """The inverse of `to_dict`.
+
+        Raises `KeyError`, `TypeError`, `AttributeError` or `DataError` for anything else.
+        """
+        texts = {name: tuple(texts) for name, texts in fields["texts"].items()}
+        names, levels = tuple(fields["names"]), tuple(fields.get("levels", ()))
+        return cls(names, fields["parents"], texts, levels)
 
     def __len__(self) -> int:
         return len(self.names)

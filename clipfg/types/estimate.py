@@ -1,11 +1,11 @@
-"""A figure and how sure it is."""
+"""A number with its uncertainty."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """A number and the bounds of its 95 % interval."""
+    """A number with the bounds of its 95 % confidence interval."""
 
     value: float
     low: float

@@ -9,20 +9,21 @@ from numpy.typing import NDArray
 
 from clipfg.errors import DataError
 from clipfg.types.class_list import ClassList
+from clipfg.types.dense import Offsets, Patches, Regions, bag_offsets, gather
 
 
 @dataclass(frozen=True)
 class Features:
-    """Embedded items: unit-norm rows with ids, and labels where they are known.
+    """Embedded items: a feature each with an id, and a label where it is known.
 
-    Rows are normalised here, once, and nowhere else.
+    Pooled features are normalised here, once, and nowhere else.
 
     Parameters
     ----------
     ids
         One id per row.
     pooled
-        Float32 `[n, d]`. Any finite, non-zero rows are taken; they are scaled to unit norm.
+        Float32 `[n, d]`. Any finite, non-zero rows are accepted and scaled to unit norm.
     labels
         Class indices `[n]`, `UNLABELLED` where unknown.
     classes
@@ -33,8 +34,11 @@ class Features:
         `Manifest.digest` of the items.
     splits
         One split name per row, or empty.
-    patches, bag_offsets
-        Patch tokens `[n, p, d]`, and the first row of each bag, for methods that need them.
+    patches, regions
+        Features of parts of each item, where they were asked for.
+    bag_offsets
+        Where each of b bags of consecutive rows begins, and where the last ends: `[b + 1]`; None
+        for items that are in no bags.
 
     Raises `DataError` for mismatched lengths and for rows that are zero or not finite.
     """
@@ -46,8 +50,9 @@ class Features:
     fingerprint: str = ""
     manifest: str = ""
     splits: tuple[str | None, ...] = ()
-    patches: NDArray[np.float32] | None = None
-    bag_offsets: NDArray[np.int64] | None = None
+    patches: Patches | None = None
+    regions: Regions | None = None
+    bag_offsets: Offsets | None = None
 
     def __post_init__(self) -> None:
         if self.pooled.ndim != 2:
@@ -55,13 +60,18 @@ class Features:
                 f"Expected features of shape [n, d], got an array of shape {self.pooled.shape}."
             )
         rows = len(self.pooled)
-        for name, length in (
-            ("ids", len(self.ids)),
-            ("labels", len(self.labels)),
-            ("splits", len(self.splits) or rows),
+        for name, given in (
+            ("ids", self.ids),
+            ("labels", self.labels),
+            ("splits", self.splits or self.ids),
+            ("sets of patches", self.patches),
+            ("sets of regions", self.regions),
         ):
-            if length != rows:
-                raise DataError(f"Expected {rows} {name}, one per feature row, got {length}.")
+            if given is not None and len(given) != rows:
+                raise DataError(f"Expected {rows} {name}, one per feature row, got {len(given)}.")
+        bags = self.bag_offsets
+        if bags is not None and (bags[0] != 0 or bags[-1] != rows or (np.diff(bags) < 1).any()):
+            raise DataError(f"Expected bag offsets that rise from 0 to {rows}, got {bags}.")
         object.__setattr__(self, "pooled", unit_norm(self.pooled))
         object.__setattr__(self, "labels", np.asarray(self.labels, dtype=np.int64))
 
@@ -74,18 +84,43 @@ class Features:
         return int(self.pooled.shape[1])
 
     def rows(self, which: NDArray[Any] | Iterable[int]) -> Self:
-        """The rows that an index array or a boolean mask picks, in its order."""
-        index = np.asarray(which if isinstance(which, np.ndarray) else list(which))
-        positions = np.flatnonzero(index) if index.dtype == bool else index
+        """The rows that an index array or a boolean mask selects, in its order.
+
+        A bag keeps those of its rows that are selected, and is dropped when none is. Raises
+        `DataError` where the order would take a bag apart.
+        """
+        positions = _positions(which, len(self))
+        bags = self.bag_offsets
+        if bags is not None:
+            bags = bag_offsets(np.searchsorted(bags, positions, side="right"))
+        return self._take(positions, bags)
+
+    def bags(self, which: NDArray[Any] | Iterable[int]) -> Self:
+        """The bags that an index array or a boolean mask selects, whole and in its order.
+
+        Raises `DataError` for items that are in no bags.
+        """
+        if self.bag_offsets is None:
+            raise DataError("Expected items in bags, got items without; give them a bag column.")
+        chosen = _positions(which, len(self.bag_offsets) - 1)
+        return self._take(*gather(self.bag_offsets, chosen))
+
+    def _take(self, positions: NDArray[np.int64], bags: Offsets | None) -> Self:
         return replace(
             self,
             ids=tuple(self.ids[i] for i in positions),
             pooled=self.pooled[positions],
             labels=self.labels[positions],
             splits=tuple(self.splits[i] for i in positions) if self.splits else (),
-            patches=None if self.patches is None else self.patches[positions],
-            bag_offsets=None,
+            patches=None if self.patches is None else self.patches.rows(positions),
+            regions=None if self.regions is None else self.regions.rows(positions),
+            bag_offsets=bags,
         )
+
+
+def _positions(which: NDArray[Any] | Iterable[int], count: int) -> NDArray[np.int64]:
+    index = np.asarray(which if isinstance(which, np.ndarray) else list(which))
+    return np.arange(count)[index if index.size else index.astype(np.int64)]
 
 
 def unit_norm(rows: NDArray[Any]) -> NDArray[np.float32]:

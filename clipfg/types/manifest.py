@@ -1,4 +1,4 @@
-"""Items as a table in pyarrow's columns: a million rows cost what a million rows should."""
+"""Items as an Arrow table, so that a million rows take little memory and time."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from clipfg.errors import DataError, UsageError
 from clipfg.registry import closest
 from clipfg.types.class_list import UNLABELLED, ClassList
+from clipfg.types.dense import bag_offsets
 
 REGION = pa.struct([("box", pa.list_(pa.float32(), 4)), ("phrase", pa.string())])
 BOX = pa.list_(pa.float32(), 4)
@@ -31,28 +32,29 @@ COLUMNS: dict[str, pa.DataType] = {
     "domain": pa.string(),
     "parent": pa.string(),
 }
-"""Every column a manifest may have; boxes are `[x0, y0, x1, y1]` in pixels of the full image."""
+"""Every column a manifest may have. Boxes are `[x0, y0, x1, y1]` in pixels of the upright image;
+the items of a bag stand together."""
 
 REQUIRED = ("id", "uri", "split", "label")
 
 
 @dataclass(frozen=True)
 class Manifest:
-    """An immutable table of items: what to embed, and what is known of each.
+    """An immutable table of items to embed, with their metadata.
 
     Parameters
     ----------
     name
-        What the person called the data ("flowers102", "photos/").
+        The data's name as the user gave it ("flowers102", "photos/").
     table
         Columns `id, uri, split, label` and, where a source has them, the others of `COLUMNS`.
         `label` is an index into `classes`, null where unknown.
     classes
-        The class list, or None for a set with no labels at all.
+        The class list, or None for data without labels.
     expected
-        How many items the official layout lists, where some are not on disk.
+        How many items the official layout lists, where some are missing on disk.
     prompts
-        The name of the prompt set that suits the data.
+        The name of the prompt set made for the data.
     """
 
     name: str
@@ -70,10 +72,10 @@ class Manifest:
         expected: int | None = None,
         prompts: str = "general",
     ) -> Self:
-        """Make a manifest from plain columns; `split` and `label` may be left out.
+        """Make a manifest from plain columns; `id`, `split` and `label` are optional.
 
-        Raises `DataError` for an unknown or missing column, unequal lengths, an id that occurs
-        twice, or a label outside the class list.
+        Raises `DataError` for an unknown or missing column, unequal lengths, a duplicate id, or a
+        label outside the class list.
         """
         given = dict(columns)
         rows = len(given.get("uri", ()))
@@ -107,7 +109,7 @@ class Manifest:
         if pc.count_distinct(ids).as_py() != len(ids):
             counts = pc.value_counts(ids.combine_chunks())
             twice = next(row["values"].as_py() for row in counts if row["counts"].as_py() > 1)
-            raise DataError(f"Expected each id once, got {twice!r} more than once.")
+            raise DataError(f"Expected unique ids, got {twice!r} more than once.")
         bounds = pc.min_max(self.table["label"]).as_py()
         if bounds["max"] is not None:
             count = len(self.classes) if self.classes else 0
@@ -137,18 +139,33 @@ class Manifest:
         return filled.to_numpy().astype(np.int64)
 
     @property
+    def bags(self) -> NDArray[np.int64] | None:
+        """The bag that each item is in `[n]`, numbered from 0; None for data without bags.
+
+        Raises `DataError` for an item in no bag, and for a bag whose items do not stand together.
+        """
+        if "bag" not in self.table.column_names:
+            return None
+        column = self.table["bag"].combine_chunks()
+        if column.null_count:
+            raise DataError(f"Expected a bag for every item, got none for {column.null_count}.")
+        numbers = column.dictionary_encode().indices.to_numpy().astype(np.int64)
+        bag_offsets(numbers)
+        return numbers
+
+    @property
     def splits(self) -> dict[str, int]:
-        """The splits that occur and their sizes; items of no split are left out."""
+        """The splits and their sizes; items without a split are not counted."""
         counts = pc.value_counts(self.table["split"].combine_chunks())
         pairs = ((row["values"].as_py(), row["counts"].as_py()) for row in counts)
         return dict(sorted((name, count) for name, count in pairs if name is not None))
 
     def column(self, name: str) -> list[Any] | None:
-        """An optional column as Python values, or None where the source has none."""
+        """A column as Python values, or None where the data has no such column."""
         return self.table[name].to_pylist() if name in self.table.column_names else None
 
     def select(self, split: str | None = None, limit: int | None = None) -> Self:
-        """The items of one split, and of those at most `limit`, in order.
+        """The items of one split, in order, and no more than the first `limit` of them.
 
         Raises `UsageError` when the data has no such split.
         """
@@ -165,16 +182,17 @@ class Manifest:
         return replace(self, table=table)
 
     def within(self, wanted: str) -> Self:
-        """The items of some classes, told apart among those alone; items of no label stay.
+        """The items of some classes, with those as the class list; unlabelled items are kept.
 
-        Raises `UsageError` as `ClassList.below` does, and where the data brings no class names.
+        `wanted` is as for `ClassList.below`. Raises `UsageError` as that does, and for data without
+        class names.
         """
         if self.classes is None:
             raise UsageError(
-                f"Expected class names to choose {wanted!r} from, and {self.name} brings none."
+                f"Expected class names to choose {wanted!r} from, got none with {self.name}."
             )
         names = self.classes.below(wanted)
-        places = np.full(len(self.classes) + 1, UNLABELLED)  # the last is that of no label
+        places = np.full(len(self.classes) + 1, UNLABELLED)  # the last place is for UNLABELLED
         places[[self.classes.index(name) for name in names]] = np.arange(len(names))
         kept = (places[self.labels] != UNLABELLED) | (self.labels == UNLABELLED)
         labels = places[self.labels[kept]]
@@ -198,7 +216,7 @@ class Manifest:
 
 @dataclass(frozen=True)
 class Failure:
-    """An item that could not be used: which, at what stage, and why, in one sentence."""
+    """An item that could not be used, the stage at which it failed, and why in one sentence."""
 
     id: str
     uri: str

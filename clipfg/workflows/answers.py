@@ -1,10 +1,10 @@
-"""From what a person asks and what a head knows of itself to the answers of each image."""
+"""From the confidence options and what a head knows of itself to columns for each image."""
 
 import logging
 
 from clipfg.confidence import AnswerColumns, AnswerOptions, Confidence
 from clipfg.heads.saving import SavedHead
-from clipfg.settings import Settings
+from clipfg.options import Options
 from clipfg.types import ClassList
 
 logger = logging.getLogger("clipfg")
@@ -13,14 +13,11 @@ EXTRA = "confidence"
 """Under what name a saved head carries its confidence."""
 
 
-def asked_of(settings: Settings) -> AnswerOptions:
-    """What is asked of every image. Raises `UsageError` for levels outside 0 to 1."""
+def answer_options(options: Options) -> AnswerOptions:
+    """The confidence options of a command. Raises `UsageError` for levels outside 0 to 1."""
+    names = AnswerOptions.__dataclass_fields__
     return AnswerOptions(
-        target_error=settings.target_error,
-        prediction_set=settings.prediction_set,
-        each_class=settings.each_class,
-        unknown=settings.unknown,
-        roll_up=settings.roll_up,
+        **{name: getattr(options, name) for name in names if hasattr(options, name)}
     )
 
 
@@ -30,25 +27,20 @@ def confidence_of(saved: SavedHead) -> Confidence | None:
     return Confidence.from_fields(fields) if fields else None
 
 
-def answers_for(
-    settings: Settings, classes: ClassList, confidence: Confidence | None
+def answer_columns(
+    options: Options, classes: ClassList, confidence: Confidence | None
 ) -> AnswerColumns | None:
-    """The asked columns; None where there is nothing to add.
+    """The columns that were asked for; None where there is nothing to add.
 
     Raises `UsageError` for what cannot be told of such classes or without labels.
     """
-    asked = asked_of(settings)
+    asked = answer_options(options)
     if not asked and confidence is None:
         return None
     return AnswerColumns(asked, classes, confidence)
 
 
-def say_guarantees(answers: AnswerColumns | None) -> None:
-    """What the answers guarantee and what they do not, for the person who waits."""
+def log_guarantees(answers: AnswerColumns | None) -> None:
+    """What the answers guarantee and what they do not."""
     for note in answers.notes if answers else ():
         logger.info(note)
-
-
-def calibrated(answers: AnswerColumns | None) -> bool:
-    """Whether logits become probabilities by a temperature fitted on labelled images."""
-    return answers is not None and answers.confidence is not None

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Literal
 
 from clipfg import __version__
-from clipfg.settings import Settings
+from clipfg.options import DoctorOptions
 
 State = Literal["ok", "note", "missing"]
 
@@ -30,9 +30,9 @@ class HealthCheck:
     mend: str = ""
 
 
-def examine(settings: Settings) -> list[HealthCheck]:
+def examine(options: DoctorOptions) -> list[HealthCheck]:
     """Every check, in the order in which a person would mend things. None of them raises."""
-    checks: list[Callable[[Settings], HealthCheck]] = [
+    checks: list[Callable[[DoctorOptions], HealthCheck]] = [
         _python,
         _packages,
         _torchvision,
@@ -46,19 +46,19 @@ def examine(settings: Settings) -> list[HealthCheck]:
     findings = []
     for check in checks:
         try:
-            findings.append(check(settings))
+            findings.append(check(options))
         except Exception as error:  # a broken install is what the doctor is for
             name = check.__name__.strip("_")
             findings.append(HealthCheck(name, "missing", f"{type(error).__name__}: {error}"))
     return findings
 
 
-def _python(_: Settings) -> HealthCheck:
+def _python(_: DoctorOptions) -> HealthCheck:
     detail = f"clipfg {__version__}, Python {platform.python_version()}, {platform.platform()}"
     return HealthCheck("python", "ok", detail)
 
 
-def _packages(_: Settings) -> HealthCheck:
+def _packages(_: DoctorOptions) -> HealthCheck:
     found, absent = [], []
     for name in PACKAGES:
         try:
@@ -72,7 +72,7 @@ def _packages(_: Settings) -> HealthCheck:
     return HealthCheck("packages", "ok", ", ".join(found))
 
 
-def _torchvision(_: Settings) -> HealthCheck:
+def _torchvision(_: DoctorOptions) -> HealthCheck:
     import torch
 
     try:
@@ -89,7 +89,7 @@ def _torchvision(_: Settings) -> HealthCheck:
     )
 
 
-def _processor(_: Settings) -> HealthCheck:
+def _processor(_: DoctorOptions) -> HealthCheck:
     import torch
 
     from clipfg.encoders.precision import fastest_precision
@@ -99,7 +99,7 @@ def _processor(_: Settings) -> HealthCheck:
     return HealthCheck("processor", "ok", f"{os.cpu_count()} cores, {what}")
 
 
-def _gpu(_: Settings) -> HealthCheck:
+def _gpu(_: DoctorOptions) -> HealthCheck:
     import torch
 
     if torch.cuda.is_available():
@@ -117,7 +117,7 @@ def _gpu(_: Settings) -> HealthCheck:
     return HealthCheck("gpu", "note", "none; everything runs on the CPU")
 
 
-def _faiss(_: Settings) -> HealthCheck:
+def _faiss(_: DoctorOptions) -> HealthCheck:
     if importlib.util.find_spec("faiss") is None:
         return HealthCheck("faiss", "missing", "not installed", "pip install clipfg")
     import faiss
@@ -137,8 +137,8 @@ def _faiss(_: Settings) -> HealthCheck:
     return HealthCheck("faiss", "ok", f"{build}, {count} GPU(s) usable")
 
 
-def _cache(settings: Settings) -> HealthCheck:
-    folder = settings.cache_dir
+def _cache(options: DoctorOptions) -> HealthCheck:
+    folder = options.cache_dir
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile(dir=folder):
@@ -154,20 +154,20 @@ def _cache(settings: Settings) -> HealthCheck:
     return HealthCheck("cache", "ok", detail)
 
 
-def _hub(settings: Settings) -> HealthCheck:
+def _hub(options: DoctorOptions) -> HealthCheck:
     from huggingface_hub import constants
 
     folder = Path(constants.HF_HUB_CACHE)
     count = len(list(folder.glob("models--*"))) if folder.is_dir() else 0
     detail = f"{count} model(s) in {folder}"
-    if settings.offline:
+    if options.offline:
         return HealthCheck(
             "hub", "note", f"{detail}; offline by choice", "unset HF_HUB_OFFLINE to go online"
         )
     return HealthCheck("hub", "ok", detail)
 
 
-def _builtin(_: Settings) -> HealthCheck:
+def _builtin(_: DoctorOptions) -> HealthCheck:
     from clipfg.encoders.loading import load_encoder
 
     encoder = load_encoder("builtin:florette", precision="fp32", device="cpu")

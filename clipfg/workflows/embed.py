@@ -5,68 +5,48 @@ from pathlib import Path
 from typing import Any
 
 from clipfg.embedding.feature_files import check_path, write_features
-from clipfg.embedding.pipeline import collect
-from clipfg.errors import UsageError
-from clipfg.settings import Settings
-from clipfg.types import Features, Progress
-from clipfg.workflows.failures import Failures
-from clipfg.workflows.session import open_cache, open_dataset, open_encoder
+from clipfg.options import EmbedOptions
+from clipfg.types import Features
+from clipfg.workflows.run_folder import Run
+from clipfg.workflows.session import Session
 
 
 @dataclass(frozen=True)
-class EmbedRun:
-    """A finished embedding: the file, and the shape of what is in it."""
+class EmbedRun(Run):
+    """A finished embedding: the features, and the file that holds them, if one was asked for."""
 
-    path: Path
-    rows: int
-    dim: int
+    folder: None
+    done: int
     skipped: int
+    features: Features
+    path: Path | None
 
-    @property
-    def exit_code(self) -> int:
-        """0 when every image was embedded, 3 when some were skipped."""
-        return 3 if self.skipped else 0
+    def rows(self) -> list[dict[str, Any]]:
+        """A row per image: its id, class and split."""
+        features = self.features
+        names = features.classes.names if features.classes else ()
+        splits = features.splits or (None,) * len(features)
+        return [
+            {"id": id, "label": names[label] if label >= 0 else None, "split": split}
+            for id, label, split in zip(features.ids, features.labels, splits, strict=True)
+        ]
 
 
-def embed(data: str | Path, **options: Any) -> Features:
-    """`clipfg embed` from Python: the features themselves; `options` as on the command line.
+def run_embed(session: Session[EmbedOptions]) -> EmbedRun:
+    """Embed `--dataset`, all splits unless one is named, and write its features to `--output`.
 
-    Images that cannot be read are logged and left out. Raises `ClipfgError`s.
+    Images that fail are listed, with the reason, in `OUTPUT.failures.jsonl`. Raises `UsageError`
+    for an unknown kind of output before anything is embedded.
     """
-    return _features(
-        Settings.resolve(command="embed", dataset=str(data), **options), Failures(), None
-    )
-
-
-def run_embed(settings: Settings, *, progress: Progress | None = None) -> EmbedRun:
-    """Embed `settings.dataset` and write its features to `settings.output`.
-
-    All splits are written unless one is named. Images that fail are listed, with the reason,
-    in `OUTPUT.failures.jsonl`. Raises `UsageError` for a missing or unknown kind of output before
-    anything is embedded.
-    """
-    if settings.output is None:
-        raise UsageError("Expected --output FILE.parquet, .npz or .safetensors, got none.")
-    check_path(settings.output)
-    failures = Failures()
-    features = _features(settings, failures, progress)
-    failures.write(settings.output.with_name(f"{settings.output.name}.failures.jsonl"))
-    write_features(features, settings.output)
-    return EmbedRun(settings.output, len(features), features.dim, len(failures))
-
-
-def _features(settings: Settings, failures: Failures, progress: Progress | None) -> Features:
-    data = open_dataset(settings.model_copy(update={"split": settings.split or "all"}))
-    if data.features is not None:
-        return data.features
-    with open_cache(settings) as cache:
-        return collect(
-            data.manifest,
-            open_encoder(settings, cache, data),
-            cache if settings.resume else None,
-            batch_size=settings.batch_size,
-            workers=settings.workers,
-            progress=progress,
-            on_failure=failures.add,
-            strict=settings.strict,
-        )
+    path = session.options.output
+    if path is not None:
+        check_path(path)
+    data = session.dataset()
+    features = data.features
+    if features is None:
+        session.open_encoder(data)
+        features = session.features(data.manifest)
+    if path is not None:
+        session.failures.replace(path.with_name(f"{path.name}.failures.jsonl"))
+        write_features(features, path)
+    return EmbedRun(None, len(features), len(session.failures), features, path)

@@ -1,7 +1,6 @@
-"""Pools: all features of a run in memory, for what has to see every image before naming one."""
+"""Pools: all features of a job in memory, for methods that see every image before naming one."""
 
-import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,21 +12,19 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from clipfg.confidence import AnswerColumns
-from clipfg.embedding.cache import EmbeddingCache
-from clipfg.encoders import Encoder
-from clipfg.errors import DataError
+from clipfg.embedding.batches import FeatureBatch
 from clipfg.evaluation.evaluator import Evaluator
 from clipfg.evaluation.predictions import PredictionWriter
 from clipfg.functional.similarity import Scoring
-from clipfg.settings import Settings
-from clipfg.types import ClassList, Failure, Progress
-from clipfg.workflows.classify import ROWS, feature_batches
-from clipfg.workflows.session import Dataset
+from clipfg.types import ClassList, Manifest
+
+BLOCK = 1024
+"""Images scored at once."""
 
 
 @dataclass(frozen=True)
 class FeaturePool:
-    """The images of a run that could be used, in order.
+    """The images of a job that could be used, in order.
 
     `features` `[n, d]` is all that a label-free method is handed; ids, labels and domains are for
     the evaluator and the predictions file.
@@ -40,6 +37,23 @@ class FeaturePool:
     domains: list[str | None] | None
     reused: int
     seconds: float
+
+    @classmethod
+    def of(
+        cls, manifest: Manifest, batches: Sequence[FeatureBatch], seconds: float
+    ) -> "FeaturePool":
+        """The rows of all batches of a manifest; there must be one."""
+        positions = np.concatenate([batch.positions for batch in batches])
+        uris, domains = manifest.uris, manifest.column("domain")
+        return cls(
+            features=torch.cat([torch.from_numpy(batch.vectors) for batch in batches]).float(),
+            ids=[identity for batch in batches for identity in batch.ids],
+            uris=[uris[i] for i in positions],
+            labels=manifest.labels[positions],
+            domains=[domains[i] for i in positions] if domains else None,
+            reused=sum(batch.reused for batch in batches),
+            seconds=seconds,
+        )
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -54,37 +68,6 @@ class FeaturePool:
             labels=self.labels[which],
             domains=[self.domains[i] for i in which] if self.domains else None,
         )
-
-
-def gather(
-    data: Dataset,
-    encoder: Encoder | None,
-    settings: Settings,
-    cache: EmbeddingCache,
-    on_failure: Callable[[Failure], None],
-    progress: Progress | None,
-) -> FeaturePool:
-    """Embed everything, or take it from the cache: 4 bytes times the width for each image.
-
-    Features from a file need no encoder.
-
-    Raises `DataError` when no image could be used.
-    """
-    started = time.monotonic()
-    batches = list(feature_batches(data, encoder, settings, cache, on_failure, progress))
-    if not batches:
-        raise DataError(f"Expected images that can be used, {data.manifest.name} has none.")
-    positions = [int(position) for batch in batches for position in batch.positions]
-    uris, domains = data.manifest.uris, data.manifest.column("domain")
-    return FeaturePool(
-        features=torch.cat([torch.from_numpy(batch.vectors) for batch in batches]).float(),
-        ids=[identity for batch in batches for identity in batch.ids],
-        uris=[uris[i] for i in positions],
-        labels=data.manifest.labels[positions],
-        domains=[domains[i] for i in positions] if domains else None,
-        reused=sum(batch.reused for batch in batches),
-        seconds=time.monotonic() - started,
-    )
 
 
 def score(
@@ -121,4 +104,4 @@ def in_blocks(
     features: Float[Tensor, "n d"], logits: Callable[[Tensor], Tensor]
 ) -> Iterable[Float[Tensor, "b c"]]:
     """Logits of the pool, some rows at a time."""
-    return (logits(block) for block in features.split(ROWS))
+    return (logits(block) for block in features.split(BLOCK))

@@ -1,9 +1,9 @@
-"""The folder that a run leaves behind, and what is guaranteed of its files.
+"""What a job leaves behind: its run folder, its failures, and what it returns.
 
-`config.json` (the resolved options), `results.json`, `predictions.parquet`, `failures.jsonl` and
-`log.txt`. Everything is written to `NAME.part` and renamed when the run has come to its end,
-`results.json` last: a file under its final name is whole, and a run that is killed leaves an
-earlier run's results in the same folder as they were.
+A run folder has `config.json` (the resolved options), `results.json`, `predictions.parquet`,
+`failures.jsonl` and `log.txt`. Everything is written to `NAME.part` and renamed when the run has
+come to its end, `results.json` last: a file under its final name is whole, and a run that is killed
+leaves an earlier run's results in the same folder as they were.
 """
 
 import json
@@ -21,19 +21,77 @@ from clipfg.types import Failure
 logger = logging.getLogger("clipfg")
 
 SHOWN_FAILURES = 10
-"""How many skipped items are named on the terminal; `failures.jsonl` has them all."""
+"""How many skipped images are named on the terminal; `failures.jsonl` has them all."""
+
+
+class Run:
+    """What every job returns: rows, and how its images fared.
+
+    Attributes
+    ----------
+    folder
+        Where its files are; None for jobs that leave none.
+    done, skipped
+        Images that were used, and images that could not be.
+    """
+
+    folder: Path | None
+    done: int
+    skipped: int
+
+    @property
+    def exit_code(self) -> int:
+        """0 when every image was used, 3 when some were skipped, 1 when none could be used."""
+        if not self.skipped:
+            return 0
+        return 3 if self.done else 1
+
+    def rows(self) -> list[dict[str, Any]]:
+        """The result as rows that share their keys."""
+        raise NotImplementedError
+
+
+class Failures(list[Failure]):
+    """Images that could not be used, logged as they come."""
+
+    def add(self, failure: Failure) -> None:
+        """Record one."""
+        self.append(failure)
+        level = logging.WARNING if len(self) <= SHOWN_FAILURES else logging.INFO
+        logger.log(level, "Skipped %s: %s", failure.id, failure.reason)
+
+    def write(self, path: Path) -> None:
+        """List them in a file, one JSON object per line."""
+        with path.open("w", encoding="utf-8") as file:
+            for failure in self:
+                row = {"id": failure.id, "path": failure.uri}
+                row |= {"stage": failure.stage, "reason": failure.reason}
+                file.write(json.dumps(row, ensure_ascii=False) + "\n")
+
+    def replace(self, path: Path) -> None:
+        """As `write`, but where there is none the file of an earlier job is removed."""
+        if self:
+            self.write(path)
+        else:
+            path.unlink(missing_ok=True)
 
 
 def default_folder(command: str, data: str, model: str) -> Path:
     """`runs/zeroshot-flowers102-ViT-B-16-20260131-142500`, in the working folder."""
-    parts = [re.sub(r"[^\w.]+", "-", Path(part).name or part).strip("-.") for part in (data, model)]
-    stem = "-".join([command, *(part[:40] for part in parts if part)])
+    named = (command, data, model)
+    parts = [re.sub(r"[^\w.]+", "-", Path(part).name or part).strip("-.") for part in named]
+    stem = "-".join(part[:40] for part in parts if part)
     base = Path("runs") / f"{stem}-{datetime.now():%Y%m%d-%H%M%S}"
     path, again = base, 1
     while path.exists():
         again += 1
         path = base.with_name(f"{base.name}-{again}")
     return path
+
+
+def is_run(path: Path) -> bool:
+    """Whether a folder is that of a finished run."""
+    return all((path / name).is_file() for name in ("config.json", "results.json"))
 
 
 def file_name(name: str) -> str:
@@ -50,27 +108,27 @@ class RunFolder:
         The folder, made if need be.
     config
         What goes into `config.json`.
+    failures
+        What goes into `failures.jsonl` at the end.
 
     Raises `UsageError` when `path` is a file, or a folder that holds other things than a run.
     """
 
-    def __init__(self, path: Path, config: dict[str, Any]) -> None:
+    def __init__(self, path: Path, config: dict[str, Any], failures: Failures) -> None:
         if path.is_file():
-            raise UsageError(f"Expected a folder for the run's results, got the file {path}.")
+            raise UsageError(f"--output {path} is a file; name a folder for the results.")
         if path.is_dir() and any(path.iterdir()) and not list(path.glob("config.json*")):
             raise UsageError(
-                f"Expected a new folder, an empty one or an earlier run's, got {path}, which holds"
-                " other things; try another --output."
+                f"--output {path} holds other things than a run; name a new or an empty folder."
             )
         self.path = path
         self.config = {"clipfg": __version__, **config}
+        self.failures = failures
         self.results: dict[str, Any] = {}
-        self.failures = 0
 
     def __enter__(self) -> Self:
         self.path.mkdir(parents=True, exist_ok=True)
         self._write("config.json", self.config)
-        self._failures = self.part("failures.jsonl").open("w", encoding="utf-8")
         self._log = logging.FileHandler(self.path / "log.txt", encoding="utf-8")
         self._log.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
         logger.addHandler(self._log)
@@ -80,23 +138,13 @@ class RunFolder:
         """Where the file `name` is written until the run has come to its end."""
         return self.path / f"{name}.part"
 
-    def fail(self, failure: Failure) -> None:
-        """Record an item that could not be used."""
-        self.failures += 1
-        row = {
-            "id": failure.id,
-            "path": failure.uri,
-            "stage": failure.stage,
-            "reason": failure.reason,
-        }
-        self._failures.write(json.dumps(row, ensure_ascii=False) + "\n")
-        self._failures.flush()
-        level = logging.WARNING if self.failures <= SHOWN_FAILURES else logging.INFO
-        logger.log(level, "Skipped %s: %s", failure.id, failure.reason)
+    def write_text(self, name: str, text: str) -> None:
+        """Write a file of text."""
+        self.part(name).write_text(text, encoding="utf-8")
 
     def _write(self, name: str, content: dict[str, Any]) -> None:
         text = json.dumps(content, indent=2, ensure_ascii=False, default=str)
-        self.part(name).write_text(text + "\n", encoding="utf-8")
+        self.write_text(name, text + "\n")
 
     def __exit__(
         self,
@@ -105,8 +153,8 @@ class RunFolder:
         trace: TracebackType | None,
     ) -> None:
         try:
-            self._failures.close()
             if kind is None:
+                self.failures.write(self.part("failures.jsonl"))
                 self._write("results.json", self.results)
                 names = [part.name.removesuffix(".part") for part in self.path.glob("*.part")]
                 for name in sorted(names, key=lambda name: name == "results.json"):

@@ -1,146 +1,383 @@
-"""Opening what every job stands on: the cache, the data, the encoder, the class weights."""
+"""What every job stands on, opened once and closed once.
+
+    with Session(options) as session:
+        run = zeroshot(session)
+
+A program that runs many jobs, such as a server, keeps one session open and starts each job by
+`session.another(options)`: jobs share the cache and the encoders in memory, and each has failures
+of its own. Jobs may run in several threads.
+"""
 
 import logging
-from dataclasses import dataclass, replace
-from pathlib import Path
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Generic, Protocol, Self, TypeVar
 
-import numpy as np
+import torch
 from jaxtyping import Float
-from numpy.typing import NDArray
 from torch import Tensor
 
-from clipfg.data.loading import load_dataset
-from clipfg.data.readers.class_files import read_class_list
-from clipfg.data.sets.catalogue import DATASETS
-from clipfg.embedding.cache import EmbeddingCache, remove_cache
-from clipfg.embedding.feature_files import read_features
+from clipfg.embedding.batches import FeatureBatch
+from clipfg.embedding.cache import EmbeddingCache
+from clipfg.embedding.pipeline import collect, embed
 from clipfg.embedding.precision import settle_precision
 from clipfg.embedding.texts import embed_texts
 from clipfg.encoders import Encoder, load_encoder
 from clipfg.encoders.catalogue import DEFAULT_MODEL
-from clipfg.errors import DataError, StoreError, UsageError
+from clipfg.errors import DataError, UsageError
+from clipfg.heads.zero_shot import ZeroShot
+from clipfg.options import JobOptions, PromptOptions, to_json
 from clipfg.prompting import PromptSet, load_prompts
 from clipfg.prompting.ensembling import Ensemble, make_ensemble
-from clipfg.settings import Settings
-from clipfg.types import ClassList, Features, Manifest
+from clipfg.types import ClassList, Features, Manifest, Progress
+from clipfg.workflows.dataset import Dataset, default_split, open_dataset
+from clipfg.workflows.pool import FeaturePool
+from clipfg.workflows.run_folder import Failures, RunFolder, default_folder
 
 logger = logging.getLogger("clipfg")
 
 BUILTIN_DATA, BUILTIN_MODEL = "synthflora", "builtin:florette"
-FEATURES = "features:"
+ROWS = 1024
+"""Rows handed on at once when features come from a file."""
+
+Given = TypeVar("Given", bound=JobOptions)
 
 
-def open_cache(settings: Settings) -> EmbeddingCache:
-    """The embedding cache of `--cache-dir`; close it, or use it as a context manager."""
-    return EmbeddingCache(settings.cache_dir)
+class MadeBy(Protocol):
+    """What says which encoder made it: a key store, a saved head. Empty where it does not know."""
 
+    @property
+    def model(self) -> str:
+        """The encoder's name."""
 
-def clear_cache(settings: Settings, encoder: str | None) -> str:
-    """Forget one encoder's embeddings, or all; says what went. A damaged file is deleted."""
-    try:
-        with open_cache(settings) as cache:
-            return f"Forgot {cache.clear(encoder):,} embeddings."
-    except StoreError:
-        return f"The cache was damaged: deleted it, {remove_cache(settings.cache_dir):,} bytes."
+    @property
+    def precision(self) -> str:
+        """Its number format."""
 
 
 @dataclass(frozen=True)
-class Dataset:
-    """What `--dataset` names: items, and their features where those are what it names."""
+class Provenance:
+    """The encoder that made features; a file of features knows its fingerprint at most."""
 
-    manifest: Manifest
-    features: Features | None = None
+    fingerprint: str = ""
+    model: str = ""
+    precision: str = ""
+
+
+class Session(Generic[Given]):
+    """The options of a job, its cache, encoder, failures and progress; a context manager.
+
+    Parameters
+    ----------
+    options
+        Of the command.
+    progress
+        Makes a callback `(done, total)` for a stage with a label; None shows nothing.
+
+    Attributes
+    ----------
+    encoder
+        The encoder that was opened last; None before, and for features that need none.
+    failures
+        Images that could not be used.
+    """
+
+    def __init__(
+        self, options: Given, progress: Callable[[str], Progress | None] | None = None
+    ) -> None:
+        self.options = options
+        self.failures = Failures()
+        self.encoder: Encoder | None = None
+        self._progress = progress
+        self._shared = _Shared(options)
+        self._owner = True
+
+    def another(
+        self, options: Given, progress: Callable[[str], Progress | None] | None = None
+    ) -> "Session[Given]":
+        """The session of a further job, with this one's cache and encoders."""
+        job = Session(options, progress)
+        job._shared, job._owner = self._shared, False
+        return job
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._owner:
+            self._shared.close()
 
     @property
-    def classes(self) -> ClassList:
-        """The class list. Raises `UsageError` where the data brings none."""
-        if self.manifest.classes is None:
+    def cache(self) -> EmbeddingCache:
+        """The embedding cache of `--cache-dir`, opened when first asked for."""
+        return self._shared.cache
+
+    @property
+    def kept(self) -> EmbeddingCache | None:
+        """The cache, or None where `--no-resume` embeds everything again."""
+        return self.cache if self.options.resume else None
+
+    def progress(self, label: str) -> Progress | None:
+        """A callback for one stage of the job."""
+        return self._progress(label) if self._progress else None
+
+    # Data
+
+    def whole(self, name: str | None = None, *, use_classes: bool = True) -> Dataset:
+        """All items of `--dataset`, or of the data called `name`."""
+        return open_dataset(
+            self.options,
+            name or self.options.dataset,
+            offline=self.options.offline,
+            use_classes=use_classes,
+            progress=self.progress("Downloading"),
+        )
+
+    def dataset(self, split: str | None = None) -> Dataset:
+        """The items of `--dataset` by its split, limit and node of the taxonomy.
+
+        `split` is another than that of the options.
+        """
+        options = self.options
+        data = self.whole().within(getattr(options, "within", None))
+        split = split or options.split or default_split(options.dataset, data.manifest)
+        data = data.select(split, options.limit)
+        classes = data.manifest.classes
+        count = f", {len(classes):,} classes" if classes else ""
+        part = f" ({split})" if split else ""
+        logger.info(f"Data: {data.name}{part}, {len(data):,} images{count}")
+        return data
+
+    # Encoder
+
+    def open_encoder(self, *parts: Dataset, like: MadeBy | None = None) -> Encoder:
+        """The encoder of `--model`, else the one that made `like`, else the default.
+
+        The built-in data gets the built-in model. Its precision is one that agrees with float32 on
+        these very images. Raises `DataError` when features of `parts` are another encoder's.
+        """
+        options = self.options
+        fallback = BUILTIN_MODEL if options.dataset == BUILTIN_DATA else DEFAULT_MODEL
+        name = options.model or (like.model if like else "") or fallback
+        precision = options.precision
+        if precision == "auto" and like is not None and like.precision:
+            precision = like.precision  # type: ignore[assignment]
+        images = next((part.manifest for part in parts if part.features is None), None)
+        encoder = self._shared.encoder(name, precision, options, images)
+        for part in parts:
+            if part.features is not None:
+                check_same_encoder(part.features, encoder)
+        height, width = encoder.preprocessing.size
+        logger.info(
+            f"Model: {encoder.name}, {height} x {width} pixels, {encoder.dim} wide,"
+            f" {encoder.precision} on {encoder.device}"
+        )
+        self.encoder = encoder
+        return encoder
+
+    def open_encoder_if_needed(
+        self, *parts: Dataset, like: MadeBy | None = None, without: str = ""
+    ) -> Encoder | None:
+        """The encoder, or None where all parts are features and no `--model` is named.
+
+        `without` is what the job then lacks, for the log. Raises `DataError` as `open_encoder`
+        does, and for features of two encoders.
+        """
+        stored = [part.features for part in parts if part.features is not None]
+        if self.options.model is None and len(stored) == len(parts):
+            check_one_encoder(stored)
+            if without:
+                logger.info(f"No --model is named: {without}")
+            return None
+        return self.open_encoder(*parts, like=like)
+
+    def provenance(self, data: Dataset) -> Provenance:
+        """Who made the features of `data` in this session."""
+        if self.encoder is not None:
+            encoder = self.encoder
+            return Provenance(encoder.fingerprint, encoder.name, encoder.precision)
+        return Provenance(data.features.fingerprint if data.features is not None else "")
+
+    # Features
+
+    def batches(self, data: Dataset) -> Iterator[FeatureBatch]:
+        """The items' features in order: embedded, from the cache, or from a features file.
+
+        Images that cannot be used go to `failures`.
+        """
+        if data.features is not None:
+            yield from _stored_batches(data.manifest, data.features)
+            return
+        assert self.encoder is not None
+        yield from embed(
+            data.manifest,
+            self.encoder,
+            self.kept,
+            batch_size=self.options.batch_size,
+            workers=self.options.workers,
+            progress=self.progress("Embedding"),
+            on_failure=self.failures.add,
+            strict=self.options.strict,
+        )
+
+    def features(self, manifest: Manifest) -> Features:
+        """The items' features with all that is known of them."""
+        assert self.encoder is not None
+        return collect(
+            manifest,
+            self.encoder,
+            self.kept,
+            batch_size=self.options.batch_size,
+            workers=self.options.workers,
+            progress=self.progress("Embedding"),
+            on_failure=self.failures.add,
+            strict=self.options.strict,
+        )
+
+    def pool(self, data: Dataset) -> FeaturePool:
+        """All features in memory: 4 bytes times the width for each image.
+
+        Raises `DataError` when no image could be used.
+        """
+        started = time.monotonic()
+        batches = list(self.batches(data))
+        if not batches:
+            raise DataError(f"Expected images that can be used, {data.name} has none.")
+        return FeaturePool.of(data.manifest, batches, time.monotonic() - started)
+
+    # Texts
+
+    def text_weights(
+        self,
+        prompts: PromptSet,
+        classes: ClassList,
+        ensemble: Ensemble,
+        *,
+        images: Float[Tensor, "n d"] | None = None,
+    ) -> Float[Tensor, "c d"]:
+        """A unit-norm text weight per class; `images` are unlabelled features, where needed."""
+        assert self.encoder is not None
+        sentences = ensemble.sentences(prompts, classes, self.options.seed)
+        logger.info(
+            f"Prompts: {prompts.name}, {len(sentences):,} texts for {len(classes):,} classes"
+            + ("" if ensemble.name == "mean" else f", ensemble {ensemble.name}")
+        )
+        for note in prompts.notes:
+            logger.warning(f"Note on prompts: {note}")
+        features = embed_texts(sentences.texts, self.encoder, self.cache)
+        return ensemble.weights(features, sentences, images, self.encoder.logit_scale)
+
+    def class_weights(self, manifest: Manifest, classes: ClassList) -> Float[Tensor, "c d"]:
+        """The weights of the one prompt set and ensemble that the options or the data name.
+
+        Raises `UsageError` for several prompt sets, and for an ensemble that needs images first.
+        """
+        assert isinstance(self.options, PromptOptions)
+        named = self.options.prompts
+        if named and (named == "auto" or "," in named):
             raise UsageError(
-                f"Expected class names, and {self.manifest.name} brings none; give --classes FILE"
-                " with one name a line."
+                f"--prompts {named} is for `clipfg zeroshot`, which compares prompt sets; name one"
+                " set here."
             )
-        return self.manifest.classes
+        return self.text_weights(load_prompts(named or manifest.prompts), classes, self.ensemble())
 
-    def rows(self, which: NDArray[np.intp]) -> "Dataset":
-        """The items at some positions."""
-        table = self.manifest.table.take(which)
-        return replace(self, manifest=replace(self.manifest, table=table))
+    def ensemble(self) -> Ensemble:
+        """The ensemble of `--ensemble`. Raises `UsageError` for one that needs images first."""
+        assert isinstance(self.options, PromptOptions)
+        ensemble = make_ensemble(self.options.ensemble)
+        if ensemble.needs_images:
+            raise UsageError(
+                f"--ensemble {self.options.ensemble} needs all images at once and works only with"
+                " `clipfg zeroshot`; try mean or score-mean."
+            )
+        return ensemble
+
+    def zero_shot(self, weights: Float[Tensor, "c d"], *, renormalise: bool = True) -> ZeroShot:
+        """The encoder's own classifier on text weights."""
+        assert self.encoder is not None
+        head = ZeroShot(self.encoder.logit_scale, self.encoder.logit_bias, renormalise)
+        return head.fit(text_weights=weights)
+
+    # Results
+
+    @contextmanager
+    def run_folder(self, data: str, **facts: Any) -> Iterator[RunFolder]:
+        """The job's run folder: `--output`, or a new one named after command, data and model.
+
+        `facts` go into its `config.json`, beside the options and the encoder. A `command` among
+        them names the folder.
+        """
+        options, encoder = self.options, self.encoder
+        config = to_json(options) | {
+            "command": options.command,
+            "model": encoder.name if encoder else None,
+            "precision": encoder.precision if encoder else None,
+            "fingerprint": encoder.fingerprint if encoder else None,
+            **facts,
+        }
+        model = encoder.name if encoder else ""
+        path = getattr(options, "output", None) or default_folder(config["command"], data, model)
+        with RunFolder(path, config, self.failures) as folder:
+            yield folder
 
 
-def open_dataset(settings: Settings) -> Dataset:
-    """The data of `--dataset`: its split and its limit, with a word on what is missing of it.
+class _Shared:
+    """What all jobs of a session share: the cache, and the encoders that were loaded."""
 
-    Raises `UsageError` when no data is named.
-    """
-    if settings.dataset is None:
-        raise UsageError(
-            "Expected --dataset NAME or PATH, got none; try --dataset synthflora, the built-in one."
+    def __init__(self, options: JobOptions) -> None:
+        self._folder = options.cache_dir
+        self._cache: EmbeddingCache | None = None
+        self._encoders: dict[tuple[str, str, str, bool], Encoder] = {}
+        self._lock = threading.RLock()
+
+    @property
+    def cache(self) -> EmbeddingCache:
+        with self._lock:
+            if self._cache is None:
+                self._cache = EmbeddingCache(self._folder)
+            return self._cache
+
+    def encoder(
+        self, name: str, precision: str, options: JobOptions, images: Manifest | None
+    ) -> Encoder:
+        """An encoder, loaded once; `auto` is settled on the first images that it meets."""
+        key = (name, precision, options.device, images is None)
+        with self._lock:
+            if key not in self._encoders:
+                self._encoders[key] = self._load(name, precision, options, images)
+            return self._encoders[key]
+
+    def _load(
+        self, name: str, precision: str, options: JobOptions, images: Manifest | None
+    ) -> Encoder:
+        encoder = load_encoder(
+            name,
+            precision=precision,  # type: ignore[arg-type]
+            device=options.device,
+            offline=options.offline,
+            digest=self.cache.digest,
         )
-    classes = read_class_list(settings.classes) if settings.classes else None
-    features = None
-    if settings.dataset.startswith(FEATURES):
-        features = read_features(Path(settings.dataset.removeprefix(FEATURES)))
-        manifest = _manifest_of(features, settings.dataset, classes)
-    else:
-        manifest = load_dataset(
-            settings.dataset,
-            data_root=settings.data_root,
-            classes=classes,
-            offline=settings.offline,
-        )
-    if manifest.expected is not None and len(manifest) < manifest.expected:
-        logger.warning(
-            f"{manifest.name} is partly here: {len(manifest):,} of {manifest.expected:,} images"
-            f" ({len(manifest) / manifest.expected:.0%}). Every figure speaks of those alone."
-        )
-    if settings.within is not None:
-        manifest = manifest.within(settings.within)
-    split = settings.split or default_split(settings.dataset, manifest)
-    chosen = manifest.select(None if split == "all" else split, settings.limit)
-    count = f", {len(chosen.classes):,} classes" if chosen.classes else ""
-    part = f" ({split})" if split else ""
-    logger.info(f"Data: {chosen.name}{part}, {len(chosen):,} images{count}")
-    return Dataset(chosen, features)
+        if precision == "auto" and images is not None:
+            encoder, agreement = settle_precision(encoder, images, self.cache)
+            if agreement is not None:
+                logger.info(str(agreement))
+        return encoder
 
-
-def default_split(dataset: str, manifest: Manifest) -> str | None:
-    """What is evaluated unless a split is named: the data set's own choice, else its test."""
-    if dataset in DATASETS:
-        return DATASETS.get(dataset).default_split
-    return "test" if "test" in manifest.splits else None
-
-
-def _manifest_of(features: Features, name: str, classes: ClassList | None) -> Manifest:
-    labels = [int(label) if label >= 0 else None for label in features.labels]
-    columns = {"id": features.ids, "uri": features.ids, "label": labels}
-    if features.splits:
-        columns["split"] = list(features.splits)
-    return Manifest.build(name, columns, classes or features.classes)
-
-
-def open_encoder(settings: Settings, cache: EmbeddingCache, data: Dataset) -> Encoder:
-    """The encoder of `--model`, in a precision that agrees with float32 on this very data.
-
-    Without `--model`, the built-in data gets the built-in model, and all else the default.
-    """
-    fallback = BUILTIN_MODEL if settings.dataset == BUILTIN_DATA else DEFAULT_MODEL
-    encoder = load_encoder(
-        settings.model or fallback,
-        precision=settings.precision,
-        device=settings.device,
-        offline=settings.offline,
-        digest=cache.digest,
-    )
-    if settings.precision == "auto" and data.features is None:
-        encoder, agreement = settle_precision(encoder, data.manifest, cache)
-        if agreement is not None:
-            logger.info(str(agreement))
-    height, width = encoder.preprocessing.size
-    logger.info(
-        f"Model: {encoder.name}, {height} x {width} pixels, {encoder.dim} wide,"
-        f" {encoder.precision} on {encoder.device}"
-    )
-    return encoder
+    def close(self) -> None:
+        with self._lock:
+            self._encoders.clear()
+            if self._cache is not None:
+                self._cache.close()
+                self._cache = None
 
 
 def check_same_encoder(features: Features, encoder: Encoder) -> None:
@@ -153,7 +390,7 @@ def check_same_encoder(features: Features, encoder: Encoder) -> None:
     if not features.fingerprint:
         logger.warning(
             f"The features do not say which encoder made them; if it was not {encoder.name}, the"
-            " figures mean nothing."
+            " results are meaningless."
         )
     elif features.fingerprint != encoder.fingerprint:
         raise DataError(
@@ -164,51 +401,26 @@ def check_same_encoder(features: Features, encoder: Encoder) -> None:
         )
 
 
-def choose_prompts(settings: Settings, manifest: Manifest) -> PromptSet:
-    """The one prompt set of `--prompts`, or that which suits the data.
-
-    Raises `UsageError` for `auto` and for several, which `clipfg zeroshot` alone can tell apart.
-    """
-    if settings.prompts and (settings.prompts == "auto" or "," in settings.prompts):
-        raise UsageError(
-            f"Expected one prompt set, got {settings.prompts!r}; `clipfg zeroshot` chooses among"
-            " several and compares them."
+def check_one_encoder(features: Sequence[Features]) -> None:
+    """Raises `DataError` for features of different widths or fingerprints."""
+    fingerprints = {each.fingerprint for each in features} - {""}
+    if len({each.dim for each in features}) > 1 or len(fingerprints) > 1:
+        made = [f"{each.dim} wide by {each.fingerprint[:12] or 'unknown'}" for each in features]
+        raise DataError(
+            f"Expected features of one encoder, got {' and '.join(made)}; embed all images with the"
+            " same --model."
         )
-    return load_prompts(settings.prompts or manifest.prompts)
 
 
-def choose_ensemble(settings: Settings) -> Ensemble:
-    """The ensemble of `--ensemble`. Raises `UsageError` for one that needs the images first."""
-    ensemble = make_ensemble(settings.ensemble)
-    if ensemble.needs_images:
-        raise UsageError(
-            f"Expected an ensemble that needs no images, got {settings.ensemble!r}; it works with"
-            " `clipfg zeroshot`, others are 'mean' and 'score-mean'."
+def _stored_batches(manifest: Manifest, features: Features) -> Iterator[FeatureBatch]:
+    rows = {identity: row for row, identity in enumerate(features.ids)}
+    ids, labels = manifest.ids, manifest.labels
+    for start in range(0, len(ids), ROWS):
+        chunk = ids[start : start + ROWS]
+        yield FeatureBatch(
+            positions=torch.arange(start, start + len(chunk)).numpy(),
+            ids=tuple(chunk),
+            vectors=features.pooled[[rows[identity] for identity in chunk]],
+            labels=labels[start : start + len(chunk)],
+            reused=len(chunk),
         )
-    return ensemble
-
-
-def class_weights(
-    encoder: Encoder,
-    prompts: PromptSet,
-    classes: ClassList,
-    cache: EmbeddingCache | None,
-    ensemble: Ensemble | None = None,
-    *,
-    images: Float[Tensor, "n d"] | None = None,
-    seed: int = 0,
-) -> Float[Tensor, "c d"]:
-    """A text weight per class: the renormalised mean over its prompts, or another ensemble.
-
-    `images` are unlabelled features, for ensembles that need them.
-    """
-    ensemble = ensemble or make_ensemble("mean")
-    sentences = ensemble.sentences(prompts, classes, seed)
-    logger.info(
-        f"Prompts: {prompts.name}, {len(sentences):,} texts for {len(classes):,} classes"
-        + ("" if ensemble.name == "mean" else f", ensemble {ensemble.name}")
-    )
-    for note in prompts.notes:
-        logger.warning(f"Note on prompts: {note}")
-    features = embed_texts(sentences.texts, encoder, cache)
-    return ensemble.weights(features, sentences, images, encoder.logit_scale)

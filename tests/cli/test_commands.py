@@ -57,7 +57,7 @@ def test_a_second_run_embeds_nothing(capsys: pytest.CaptureFixture[str]) -> None
     command = ["zeroshot", "--dataset", "synthflora", "--limit", "20", *FLORETTE]
     assert main.run([*command, "-o", "one"]) == 0
     assert main.run([*command, "-o", "two"]) == 0
-    assert "20 were embedded before" in capsys.readouterr().err
+    assert "20 from the cache" in capsys.readouterr().err
     assert Path("one/results.json").read_text() == Path("two/results.json").read_text()
     one, two = (pq.read_table(f"{run}/predictions.parquet") for run in ("one", "two"))
     assert one.equals(two)

@@ -4,6 +4,7 @@ import base64
 import csv
 import io
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -118,7 +119,16 @@ def test_a_language_model_answers(demos, home) -> None:
     assert sorted(row["name"] for row in made["answers"]) == sorted(made["candidates"])
     table, _ = demos(*arguments, "--format", "table")
     assert made["answers"][0]["name"].split()[-1] in table
-    assert "Most of these labels say" in table
+    assert "Majority vote of these labels" in table
+
+
+def test_without_a_store_the_default_one_is_used(home, photo, capsys) -> None:
+    command = ["demos", photo, "--precision", "fp32", "--shots", "1", "--format", "json"]
+    assert main.run(command) == 2
+    assert "none at .clipfg/store" in capsys.readouterr().err
+    shutil.copytree(home / "store", ".clipfg/store")
+    assert main.run(command) == 0
+    assert len(json.loads(capsys.readouterr().out)["demonstrations"]) == 1
 
 
 def test_a_missing_model_is_exit_code_4(demos) -> None:
@@ -139,10 +149,10 @@ def test_a_broken_photo_is_one_sentence(demos, tmp_path, content, words) -> None
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--chat", "claude"], "--chat openai or transformers"),
-        (["--shots", "-1"], "--shots"),
-        (["--order", "middle"], "order"),
-        (["--question", ""], "question"),
+        (["--chat", "claude"], "--chat must be one of openai, transformers"),
+        (["--shots", "-1"], "--shots must be at least 0"),
+        (["--order", "middle"], "--order must be one of"),
+        (["--question", " "], "--question must not be blank"),
     ],
 )
 def test_bad_options_are_exit_code_2(demos, arguments, words) -> None:
@@ -164,11 +174,11 @@ def test_icl_end_to_end_with_a_broken_image(home, tmp_path, capsys) -> None:
     assert failure["path"] == str(broken)
     assert len(Path("run/answers.jsonl").read_text().splitlines()) == 5
     config = json.loads(Path("run/config.json").read_text())
-    assert (config["shots"], config["strategy"]) == ("1", "nearest")
+    assert (config["shots"], config["strategy"]) == (1, "nearest")
 
     assert main.run([*command, "--format", "json"]) == 3
     printed = capsys.readouterr()
-    assert "5 images (5 of them before)" in printed.err
+    assert "5 images (5 from the cache)" in printed.err
     rows = json.loads(printed.out)
     assert [row["name"] for row in rows] == ["tiny", "vote of 1 shown", "zero-shot"]
     assert main.run(["report", "run", "--format", "json"]) == 0

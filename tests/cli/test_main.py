@@ -8,7 +8,6 @@ import pytest
 
 from clipfg.cli import main
 from clipfg.errors import MissingError
-from clipfg.settings import Settings
 
 
 def test_help_is_an_answer(capsys: pytest.CaptureFixture[str]) -> None:
@@ -62,7 +61,7 @@ def test_every_error_leaves_as_a_sentence_and_a_code(
     def fail(*_: object, **__: object) -> None:
         raise error
 
-    monkeypatch.setattr(Settings, "resolve", fail)
+    monkeypatch.setattr("clipfg.cli.command.resolve", fail)
     assert main.run(["doctor"]) == code
     assert "Traceback" not in capsys.readouterr().err
 
@@ -73,7 +72,7 @@ def test_a_bug_leaves_its_trace_in_a_file(
     def fail(*_: object, **__: object) -> None:
         raise RuntimeError("a bug")
 
-    monkeypatch.setattr(Settings, "resolve", fail)
+    monkeypatch.setattr("clipfg.cli.command.resolve", fail)
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     assert main.run(["doctor"]) == 1
     (trace,) = tmp_path.glob("clipfg-*.txt")

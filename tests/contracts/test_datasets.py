@@ -1,32 +1,25 @@
 """What every data set of the catalogue keeps to."""
 
-from collections.abc import Callable
-from importlib import import_module
+import hashlib
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import yaml
 
 from clipfg.data.loading import load_dataset
-from clipfg.data.sets.catalogue import DATASETS, DatasetCard, recognise
-from clipfg.data.sets.coop import PUBLISHED
+from clipfg.data.readers.folder import is_image
+from clipfg.data.sets.catalogue import DATASETS, DatasetCard, Download, recognise
 from clipfg.errors import MissingError
 from clipfg.prompting import load_prompts
 from clipfg.prompting.loading import library_folder
+from tests.data.layouts import lay_out, packed
+from tests.data.serving import serve
 
 NAMES = list(DATASETS)
 ON_DISK = [name for name in NAMES if DATASETS.get(name).layout]
 DESCRIPTIONS = sorted((library_folder() / "descriptions").glob("*.yaml"))
 KNOWN = [name for name in NAMES if DATASETS.get(name).class_list]
-
-
-def stem(name: str) -> str:
-    return name.replace("-", "_")
-
-
-def lay_out(name: str) -> Callable[[Path], Path]:
-    """The miniature that the reader's own test makes."""
-    return import_module(f"tests.data.sets.test_{stem(name)}").lay_out
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -50,7 +43,7 @@ def test_the_card_is_filled_in(name: str) -> None:
 
 @pytest.mark.parametrize("name", ON_DISK)
 def test_its_file_has_its_name(name: str) -> None:
-    assert DATASETS.get(name).read.__module__ == f"clipfg.data.sets.{stem(name)}"
+    assert DATASETS.get(name).read.__module__ == f"clipfg.data.sets.{name.replace('-', '_')}"
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -61,6 +54,7 @@ def test_downloads_can_be_checked(name: str) -> None:
         int(digest, 16)
         assert download.file
         assert "/" not in download.file
+        assert download.size > 0  # it is announced before the download begins
 
 
 @pytest.mark.parametrize("name", KNOWN)
@@ -84,7 +78,7 @@ def test_descriptions_speak_of_these_classes(file: Path) -> None:
 @pytest.mark.parametrize("name", ON_DISK)
 def test_a_miniature_in_the_official_layout(name: str, tmp_path: Path) -> None:
     card: DatasetCard = DATASETS.get(name)
-    root = lay_out(name)(tmp_path / card.folders[0])
+    root = lay_out(name, tmp_path / card.folders[0])
     assert card.locate(tmp_path) == root
     manifest = load_dataset(name, data_root=tmp_path)
     assert manifest.name == name
@@ -104,6 +98,22 @@ def test_a_miniature_in_the_official_layout(name: str, tmp_path: Path) -> None:
     assert load_dataset(str(root)).digest == manifest.digest
 
 
+@pytest.mark.parametrize("name", [n for n in ON_DISK if DATASETS.get(n).downloads])
+def test_a_miniature_as_a_download(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    card: DatasetCard = DATASETS.get(name)
+    body = packed(lay_out(name, tmp_path / "made" / Path(card.folders[0]).name), "top")
+    digest = f"md5:{hashlib.md5(body).hexdigest()}"
+    with serve(**{"data.tgz": body}) as publisher:
+        downloads = (Download(f"{publisher.address}/data.tgz", digest),)
+        monkeypatch.setattr(f"{card.read.__module__}.CARD", replace(card, downloads=downloads))
+        manifest = load_dataset(name, data_root=tmp_path / "data", download=True)
+    assert len(manifest) > 0
+    assert all(Path(uri).is_file() for uri in manifest.uris)
+    assert card.locate(tmp_path / "data") == tmp_path / "data" / card.folders[0]
+
+
 @pytest.mark.parametrize("name", ON_DISK)
 def test_data_that_are_not_there(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -119,14 +129,10 @@ def test_data_that_are_not_there(
 def test_lists_without_images(name: str, tmp_path: Path) -> None:
     """Nothing but a sentence comes out when the images were never unpacked."""
     card: DatasetCard = DATASETS.get(name)
-    root = lay_out(name)(tmp_path / card.folders[0])
-    for path in root.rglob("*.*"):
-        if path.suffix.lower() in {".jpg", ".jpeg"}:
+    root = lay_out(name, tmp_path / card.folders[0])
+    for path in root.rglob("*"):
+        if path.is_file() and is_image(path.name):
             path.unlink()
     with pytest.raises(MissingError, match=r"Expected (the )?images") as caught:
         load_dataset(name, data_root=tmp_path)
     assert "\n" not in str(caught.value)
-
-
-def test_coop_names_data_sets_of_the_catalogue() -> None:
-    assert set(PUBLISHED) <= set(NAMES)

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from clipfg.encoders import Encoder, load_encoder
+from clipfg.errors import UsageError
 from tests import checkpoints
 
 
@@ -58,6 +59,26 @@ def test_a_row_does_not_depend_on_its_batch(folder) -> None:
     torch.testing.assert_close(encoder.encode_texts(TEXTS), texts, atol=2e-5, rtol=1e-4)
 
 
+def test_regions_are_means_of_patches(folder) -> None:
+    encoder = load(folder)
+    pixels = pixels_for(encoder)
+    features = encoder.encode_images(pixels, patches=True)
+    torch.testing.assert_close(features.pooled, encoder.encode_images(pixels).pooled)
+    height, width = pixels.shape[-2:]
+    boxes = [torch.empty(0, 4), torch.tensor([[0, 0, width, height]] * 2), torch.zeros(1, 4)]
+    if features.patches is None:
+        with pytest.raises(UsageError, match="vision transformer"):
+            encoder.encode_regions(pixels, boxes)
+        return
+    none, whole, empty = encoder.encode_regions(pixels, boxes)
+    assert none.shape == (0, encoder.dim)
+    for row in whole:
+        torch.testing.assert_close(row, features.patches[1].mean(0), atol=2e-5, rtol=1e-4)
+    assert not empty.any()
+    again = encoder.encode_regions(pixels, boxes, features=features)
+    torch.testing.assert_close(again[1], whole)
+
+
 def test_heads_can_train_on_the_features(folder) -> None:
     encoder = load(folder)
     weight = torch.zeros(encoder.dim, requires_grad=True)
@@ -92,6 +113,24 @@ def test_the_fingerprint_moves_with_the_content_and_not_with_the_folder(folder, 
     content[-1] ^= 1
     weights.write_bytes(bytes(content))
     assert load(copy).fingerprint != original.fingerprint
+
+
+def test_the_fingerprint_moves_with_every_file_and_with_the_architecture(folder, tmp_path) -> None:
+    original, copy = load(folder).fingerprint, shutil.copytree(folder, tmp_path / "elsewhere")
+    configs = {"open_clip_config.json", "config.json", "preprocessor_config.json"}
+    for path in sorted(copy.iterdir()):
+        before = path.read_bytes()
+        if path.name not in configs:
+            path.write_bytes(before + b"\n")
+            assert load(copy).fingerprint != original, path.name
+        elif path.name != "preprocessor_config.json":
+            settings = json.loads(before)
+            for part in (settings, settings.get("model_cfg", {})):
+                part["quick_gelu"] = True
+            path.write_text(json.dumps(settings))
+            assert load(copy).fingerprint != original, path.name
+        path.write_bytes(before)
+    assert load(copy).fingerprint == original
 
 
 def test_the_fingerprint_moves_with_the_preprocessing(folder, tmp_path) -> None:

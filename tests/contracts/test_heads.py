@@ -1,29 +1,61 @@
-"""What every registered head keeps to."""
+"""What every registered head must do, whatever it takes features as.
+
+No registered head takes patches or bags yet; two small ones that do are tested along.
+"""
 
 from inspect import signature
+from itertools import pairwise
 
+import numpy as np
 import pytest
 import torch
 
 from clipfg.errors import DataError, UsageError
 from clipfg.functional.similarity import unit_norm
-from clipfg.heads import HEADS, Head, load_head, save_head
+from clipfg.heads import HEADS, FeatureSets, Head, load_head, save_head
+from clipfg.types import Features, Patches
 
 N, D, C = 24, 16, 4
+OWN = {"patch-mean": "PatchMean", "bag-mean": "BagMean"}
 
 
-@pytest.fixture(params=list(HEADS))
-def name(request) -> str:
+@pytest.fixture(params=[*HEADS, *OWN])
+def name(request, monkeypatch) -> str:
+    if request.param in OWN:
+        module = f"tests.contracts.{request.param.replace('-', '_')}"
+        targets = HEADS._targets | {request.param: f"{module}:{OWN[request.param]}"}
+        monkeypatch.setattr(HEADS, "_targets", targets)
     return request.param
 
 
 @pytest.fixture
-def support() -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+def support(name) -> tuple[torch.Tensor | FeatureSets, torch.Tensor, torch.Tensor]:
     generator = torch.Generator().manual_seed(0)
     centres = unit_norm(torch.randn(C, D, generator=generator))
     labels = torch.arange(N) % C
-    features = unit_norm(centres[labels] + 0.1 * torch.randn(N, D, generator=generator))
-    return features, labels, centres
+    noise = torch.randn(N, D, generator=generator)
+    features = unit_norm(centres[labels] + 0.1 * noise)
+    return as_consumed(name, features), labels, centres
+
+
+def as_consumed(name: str, features: torch.Tensor) -> torch.Tensor | FeatureSets:
+    """Features `[n, d]` as the head takes them, with two to four parts around each of them."""
+    consumes = HEADS.get(name).consumes
+    if consumes == "pooled":
+        return features
+    counts = np.arange(len(features)) % 3 + 2
+    rows = features.repeat_interleave(torch.from_numpy(counts), dim=0)
+    parts = rows + 0.05 * torch.randn(rows.shape, generator=torch.Generator().manual_seed(1))
+    if consumes == "patches":
+        grids = np.stack([counts, np.ones_like(counts)], axis=1)
+        patches = Patches(parts.half().numpy(), grids)
+        ids = tuple(map(str, range(len(features))))
+        labels = np.zeros(len(features))
+        return FeatureSets.of_patches(Features(ids, features.numpy(), labels, patches=patches))
+    offsets = np.concatenate([[0], np.cumsum(counts)])
+    ids = tuple(map(str, range(len(parts))))
+    whole = Features(ids, parts.numpy(), np.zeros(len(parts)), bag_offsets=offsets)
+    return FeatureSets.of_bags(whole)
 
 
 def make(name: str) -> Head:
@@ -59,7 +91,7 @@ def test_the_same_support_gives_the_same_head(name, support) -> None:
 
 def test_an_item_is_scored_the_same_alone_and_in_a_batch(name, support) -> None:
     head = make(name).fit(*support)
-    alone = torch.cat([head.logits(row[None]) for row in support[0]])
+    alone = torch.cat([head.logits(support[0][i : i + 1]) for i in range(N)])
     torch.testing.assert_close(alone, head.logits(support[0]), atol=1e-4, rtol=1e-4)
 
 
@@ -78,7 +110,7 @@ def test_a_file_keeps_it(name, support, tmp_path) -> None:
 def test_features_of_another_width_are_refused(name, support, unchecked) -> None:
     head = make(name).fit(*support)
     with pytest.raises(DataError, match=f"{D}.*{D + 1}"):
-        head.logits(torch.ones(2, D + 1))
+        head.logits(as_consumed(name, torch.ones(2, D + 1)))
 
 
 def test_one_image_of_a_class_is_enough(name, support) -> None:
@@ -88,7 +120,7 @@ def test_one_image_of_a_class_is_enough(name, support) -> None:
     assert torch.isfinite(logits).all()
 
 
-def test_a_class_without_a_image_is_one_sentence(name, support) -> None:
+def test_a_class_without_an_image_is_reported(name, support) -> None:
     if name == "zero-shot":
         pytest.skip("learns from no image")
     features, labels, weights = support
@@ -110,3 +142,25 @@ def test_refitting_keeps_the_settings_and_leaves_the_head_alone(name, support) -
         chosen = getattr(head, f"{key}_", value)
         if not isinstance(chosen, torch.Tensor):
             assert getattr(other, key) == chosen or name == "auto"
+
+
+def test_sets_of_features_are_selected_as_rows_are() -> None:
+    rows, offsets = torch.randn(9, 3), torch.tensor([0, 2, 2, 5, 9])
+    grids = torch.tensor([[1, 2], [0, 0], [3, 1], [2, 2]])
+    sets = FeatureSets(rows, offsets, grids)
+    lists = [rows[a:b] for a, b in pairwise(offsets.tolist())]
+    for which in (slice(1, 3), torch.tensor([3, 0, 0]), torch.tensor([True, False, True, False])):
+        picked = torch.arange(4)[which].tolist()
+        found = sets[which]
+        assert len(found) == len(picked)
+        assert torch.equal(found.rows, torch.cat([lists[i] for i in picked]))
+        assert found.offsets.diff().tolist() == [len(lists[i]) for i in picked]
+        assert torch.equal(found.grids, grids[picked])
+
+
+def test_features_without_patches_or_bags_are_reported() -> None:
+    pooled = Features(("a",), np.ones((1, 3), np.float32), np.zeros(1))
+    with pytest.raises(DataError, match="with patches"):
+        FeatureSets.of_patches(pooled)
+    with pytest.raises(DataError, match="in bags"):
+        FeatureSets.of_bags(pooled)

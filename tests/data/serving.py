@@ -20,6 +20,8 @@ class Publisher:
     address: str = ""
     asked: list[str | None] = field(default_factory=list)
     """The `Range` of each request."""
+    gate: threading.Event | None = None
+    """Bodies are sent once this is set."""
 
 
 def _handler(publisher: Publisher) -> type[BaseHTTPRequestHandler]:
@@ -47,6 +49,8 @@ def _handler(publisher: Publisher) -> type[BaseHTTPRequestHandler]:
             if publisher.breaks_after is not None and publisher.patience > 0:
                 publisher.patience -= 1
                 end = min(end, begin + publisher.breaks_after)
+            if publisher.gate is not None:
+                publisher.gate.wait(60)
             self.wfile.write(body[begin:end])
             self.close_connection = True
 

@@ -6,23 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from clipfg.data.loading import load_dataset, overview
+from clipfg.data.loading import load_dataset
 from clipfg.data.sets.catalogue import DATASETS, DatasetCard
 from clipfg.errors import ClipfgError, DataError, MissingError, UsageError
-from clipfg.prompting import load_prompts
 from clipfg.types import ClassList
 from tests.data.sets.test_cub200 import lay_out as lay_out_cub
 from tests.data.sets.test_flowers102 import lay_out as lay_out_flowers
 from tests.hostile import encode, scene
-
-
-@pytest.mark.parametrize("name", list(DATASETS))
-def test_cards(name: str) -> None:
-    card = DATASETS.get(name)
-    assert card.name == name
-    assert card.default_split in card.splits
-    assert card.images > 0
-    load_prompts(card.prompts)
 
 
 @pytest.mark.parametrize("name", ["flowers102", "cub200"])
@@ -104,14 +94,6 @@ def test_what_cannot_be_read(tmp_path: Path) -> None:
             load_dataset(name)
         assert type(caught.value) is kind
         assert "\n" not in str(caught.value)
-
-
-def test_overview(tmp_path: Path) -> None:
-    manifest = load_dataset(str(lay_out_cub(tmp_path)))
-    facts = overview(manifest, tmp_path)
-    assert (facts.name, facts.classes, facts.present, facts.expected) == ("cub200", 2, 2, 4)
-    assert facts.splits == {"test": 1, "train": 1}
-    assert facts.where == tmp_path
 
 
 def test_the_built_in_data() -> None:

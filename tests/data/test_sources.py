@@ -33,7 +33,7 @@ def test_a_name_that_is_not_unicode(tmp_path: Path) -> None:
     assert read(uri) == b"123"
     assert signature(uri)[0] == 3
     Path(os.fsdecode(path)).unlink()
-    with pytest.raises(ItemError, match=r"there is none: .*caf.xe9"):
+    with pytest.raises(ItemError, match=r"at .*caf.xe9 .*, but there is none"):
         read(uri)
 
 
@@ -61,7 +61,7 @@ def test_what_cannot_be_read(tmp_path: Path) -> None:
     cases = {
         "none.jpg": "there is none",
         "folder.jpg": "got a folder",
-        "link.jpg": "leads nowhere",
+        "link.jpg": "link there is broken",
         "pipe.jpg": "device or pipe",
         "endless.jpg": "at most 1024 MiB",
         "none.jpg/x": "there is none",
@@ -71,7 +71,7 @@ def test_what_cannot_be_read(tmp_path: Path) -> None:
         for function in (read, signature):
             with pytest.raises(ItemError, match=words):
                 function(f"{tmp_path}/{name}")
-    with pytest.raises(ItemError, match="fetch the image first"):
+    with pytest.raises(ItemError, match="download the image first"):
         read("https://example.org/a.jpg")
 
 

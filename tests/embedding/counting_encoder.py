@@ -1,4 +1,4 @@
-"""A real, tiny vision transformer that writes down what it encodes, for tests in many processes."""
+"""A real, tiny vision transformer that logs what it encodes, for tests in several processes."""
 
 import hashlib
 import time
@@ -31,6 +31,7 @@ class CountingEncoder(Encoder):
         spoil: Sequence[int] = (),
         noise: float = 0.0,
         interrupt: int | None = None,
+        tokens: bool = True,
     ) -> None:
         self.name = "test:counting"
         self.precision = precision
@@ -43,6 +44,7 @@ class CountingEncoder(Encoder):
         self.spoil = set(spoil)  # red levels of one-coloured images that come out as NaN
         self.noise = noise  # what the fast formats get wrong, on purpose
         self.interrupt = interrupt  # the batch in which Ctrl-C is pressed
+        self.tokens = tokens  # whether it has patch features
         self.batches = 0
         self.loads = 0
 
@@ -80,13 +82,14 @@ class CountingEncoder(Encoder):
         model = self.model
         scaled = self.preprocessing.normalise(pixels).to(DTYPES[self.precision])
         tokens = model["patches"](scaled).flatten(2).transpose(1, 2)
-        pooled = model["blocks"](tokens).mean(1).float()
+        tokens = model["blocks"](tokens)
+        pooled = tokens.mean(1).float()
         if self.precision != "fp32" and self.noise:
             pooled = pooled + self.noise * pooled.norm() * torch.eye(64)[: len(pooled)]
         plain = pixels.float().flatten(2).std(2).amax(1) < 1
         red = torch.tensor([int(p[0, 0, 0]) in self.spoil for p in pixels])
         pooled[plain & red] = float("nan")
-        return ImageFeatures(pooled)
+        return ImageFeatures(pooled, tokens.float() if patches and self.tokens else None)
 
     def encode_texts(self, texts: Sequence[str]) -> Tensor:
         self._write(text.encode() for text in texts)

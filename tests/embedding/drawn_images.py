@@ -1,4 +1,4 @@
-"""Small images, each of its own bytes and old enough to be trusted by the cache."""
+"""Small distinct images, old enough for the cache to trust their time of change."""
 
 import os
 from pathlib import Path
@@ -8,7 +8,7 @@ from PIL import Image
 
 
 def draw(path: Path, seed: int, side: int = 40) -> str:
-    """An image of its own for each seed, written long enough ago to be trusted."""
+    """A distinct image for each seed, with a time of change in the past."""
     pixels = np.random.default_rng(seed).integers(0, 256, (side, side, 3), dtype=np.uint8)
     Image.fromarray(pixels).save(path)
     age(path)

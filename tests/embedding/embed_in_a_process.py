@@ -1,4 +1,4 @@
-"""Embeds a folder into a cache, for tests that kill or double the process.
+"""Embeds a folder into a cache, for tests that kill the process or run two of them.
 
 Usage: embed_in_a_process.py IMAGES CACHE LOG DELAY OUTPUT
 """

@@ -1,5 +1,6 @@
 import logging
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,9 +9,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from clipfg.embedding.feature_files import read_features, write_features
-from clipfg.embedding.parquet_features import FeatureWriter
 from clipfg.errors import DataError, UsageError
-from clipfg.types import ClassList, Features, unit_norm
+from clipfg.types import ClassList, Features, Patches, Regions, unit_norm
 
 SUFFIXES = [".parquet", ".npz", ".safetensors"]
 
@@ -53,6 +53,60 @@ def test_features_without_labels_or_splits_come_back(tmp_path: Path, suffix: str
     assert set(back.splits) <= {None}
     assert back.labels.tolist() == [-1, -1]
     assert back.classes is None
+
+
+def dense(rows: int = 7, dim: int = 5) -> Features:
+    """With patches on various grids, up to three regions an item, and bags."""
+    generator = np.random.default_rng(4)
+    grids = generator.integers(1, 5, (rows, 2))
+    counts = np.arange(rows) % 4
+    regions = int(counts.sum())
+    return replace(
+        some(rows, dim),
+        patches=Patches(
+            generator.standard_normal((int(grids.prod(1).sum()), dim)).astype(np.float16), grids
+        ),
+        regions=Regions(
+            unit_norm(generator.standard_normal((regions, dim))),
+            generator.random((regions, 4)).astype(np.float32),
+            np.concatenate([[0], np.cumsum(counts)]),
+            tuple(f"a ‘phrase’ {i}" if i % 3 else None for i in range(regions)),
+        ),
+        bag_offsets=np.array(sorted({0, rows // 3, rows // 2, rows})),
+    )
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+@pytest.mark.parametrize("rows", [0, 1, 7, 500])
+@pytest.mark.parametrize("parts", [("patches",), ("regions",), ("bag_offsets",), None])
+def test_patches_regions_and_bags_come_back(
+    tmp_path: Path,
+    suffix: str,
+    rows: int,
+    parts: tuple[str, ...] | None,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("clipfg.embedding.parquet_features.ROW_GROUP", 1 << 12)
+    features = dense(rows)
+    if parts:
+        gone = {"patches", "regions", "bag_offsets"} - set(parts)
+        features = replace(features, **dict.fromkeys(gone))
+    write_features(features, tmp_path / f"f{suffix}")
+    back = read_features(tmp_path / f"f{suffix}")
+    assert back.ids == features.ids
+    for name, own in vars(features).items():
+        read = getattr(back, name)
+        if name == "bag_offsets" and own is not None:
+            np.testing.assert_array_equal(read, own)
+        if isinstance(own, Patches | Regions):
+            for field, array in vars(own).items():
+                if isinstance(array, np.ndarray):
+                    assert array.dtype == getattr(read, field).dtype
+                    np.testing.assert_array_equal(getattr(read, field), array)
+        else:
+            assert (own is None) == (read is None)
+    if features.regions is not None:
+        assert back.regions.phrases == features.regions.phrases
 
 
 def test_others_can_read_what_is_written(tmp_path: Path) -> None:
@@ -176,7 +230,7 @@ def test_published_clip_features(
         test = np.array([split == "test" for split in features.splits])
         np.testing.assert_allclose(features.pooled[test], expected, atol=1e-3)
         np.testing.assert_array_equal(features.labels[test], arrays["test_l"])
-    # What DATA.md's figure for class means on the 16-shot set says: 32.0 and 91.4 per cent.
+    # The published accuracy of class means on the 16-shot set: 32.0 % and 91.4 %.
     means = np.stack(
         [features.pooled[train][features.labels[train] == c].mean(0) for c in range(100)]
     )
@@ -207,7 +261,7 @@ def test_nothing_is_unpickled(
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
 @pytest.mark.parametrize("content", [b"", b"nonsense", b"PK\x03\x04 half a zip", b"PAR1"])
-def test_unreadable_files_end_in_a_sentence(tmp_path: Path, suffix: str, content: bytes) -> None:
+def test_unreadable_files_are_reported(tmp_path: Path, suffix: str, content: bytes) -> None:
     path = tmp_path / f"bad{suffix}"
     path.write_bytes(content)
     with pytest.raises(DataError, match=r"Expected .*bad"):
@@ -215,7 +269,7 @@ def test_unreadable_files_end_in_a_sentence(tmp_path: Path, suffix: str, content
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
-def test_half_a_file_ends_in_a_sentence(tmp_path: Path, suffix: str) -> None:
+def test_a_truncated_file_is_reported(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"half{suffix}"
     write_features(some(100), path)
     whole = path.read_bytes()
@@ -225,7 +279,7 @@ def test_half_a_file_ends_in_a_sentence(tmp_path: Path, suffix: str) -> None:
             read_features(path)
 
 
-def test_what_cannot_be_features_ends_in_a_sentence(tmp_path: Path) -> None:
+def test_arrays_that_are_not_features_are_reported(tmp_path: Path) -> None:
     cases = {
         "zero": {"features": np.zeros((2, 3))},
         "nan": {"features": np.full((2, 3), np.nan)},
@@ -242,23 +296,27 @@ def test_what_cannot_be_features_ends_in_a_sentence(tmp_path: Path) -> None:
             read_features(tmp_path / f"{name}.npz")
     with pytest.raises(UsageError, match="parquet"):
         read_features(tmp_path / "features.csv")
-    with pytest.raises(DataError, match="there is none"):
+    with pytest.raises(DataError, match="got none at"):
         read_features(tmp_path / "absent.npz")
     with pytest.raises(DataError, match="write"):
         write_features(some(), Path("/proc/absent/f.npz"))
 
 
-def test_a_writer_that_fails_leaves_the_old_file(tmp_path: Path) -> None:
-    path = tmp_path / "f.parquet"
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_a_writer_that_fails_leaves_the_old_file(
+    tmp_path: Path, suffix: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / f"f{suffix}"
     write_features(some(3), path)
     before = path.read_bytes()
 
-    def fail() -> None:
-        with FeatureWriter(path, 5, "{}") as writer:
-            writer.write(("a",), np.ones((1, 5), dtype=np.float32), np.zeros(1, dtype=np.int64))
-            raise KeyboardInterrupt
+    def fail(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
 
+    monkeypatch.setattr("pyarrow.parquet.ParquetWriter.write_table", fail)
+    monkeypatch.setattr(np, "savez", fail)
+    monkeypatch.setattr("safetensors.numpy.save_file", fail)
     with pytest.raises(KeyboardInterrupt):
-        fail()
+        write_features(some(4), path)
     assert path.read_bytes() == before
-    assert [p.name for p in tmp_path.iterdir()] == ["f.parquet"]
+    assert [p.name for p in tmp_path.iterdir()] == [path.name]

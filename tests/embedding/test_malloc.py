@@ -35,12 +35,12 @@ def run(code: str, *arguments: str, **environment: str) -> str:
 
 
 @glibc
-def test_blocks_that_were_used_are_used_again() -> None:
+def test_freed_blocks_are_reused() -> None:
     assert int(run(FAULTS, "keep")) < int(run(FAULTS, "give")) / 5
 
 
 @glibc
-def test_it_is_told_unless_the_person_has_said_otherwise() -> None:
+def test_glibc_is_configured_unless_the_environment_does_it() -> None:
     assert run(TELL) == "True"
     assert run(TELL, MALLOC_ARENA_MAX="2") == "False"
     assert run(TELL, GLIBC_TUNABLES="glibc.malloc.tcache_count=0") == "False"

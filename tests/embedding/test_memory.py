@@ -70,9 +70,11 @@ def test_few_images_are_in_flight(monkeypatch: pytest.MonkeyPatch) -> None:
             most = max(most, decoded - encoded)
         return pixels
 
-    def counted_encode(self: CountingEncoder, pixels: torch.Tensor) -> ImageFeatures:
+    def counted_encode(
+        self: CountingEncoder, pixels: torch.Tensor, **options: bool
+    ) -> ImageFeatures:
         nonlocal encoded
-        features = encode(self, pixels)
+        features = encode(self, pixels, **options)
         with lock:
             encoded += len(pixels)
         return features

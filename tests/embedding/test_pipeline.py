@@ -131,7 +131,7 @@ def test_a_changed_image_is_embedded_again(
     assert changed.tolist() == [4]
 
 
-def test_a_image_changed_within_one_tick_is_embedded_again(
+def test_an_image_changed_within_one_tick_is_embedded_again(
     cache: EmbeddingCache, tmp_path: Path
 ) -> None:
     """Same size, same time: only a hash can tell, so a young file is hashed each time."""
@@ -150,7 +150,7 @@ def test_a_image_changed_within_one_tick_is_embedded_again(
     assert not np.array_equal(before.pooled, after.pooled)
 
 
-def test_order_is_kept_and_failures_are_told_in_order(
+def test_rows_and_failures_come_in_the_manifests_order(
     images: list[str], cache: EmbeddingCache, tmp_path: Path
 ) -> None:
     broken = tmp_path / "broken.jpg"

@@ -11,7 +11,7 @@ from clipfg.types import Manifest
 from tests.embedding.counting_encoder import CountingEncoder
 
 
-def test_float32_needs_no_verdict(manifest: Manifest, cache: EmbeddingCache) -> None:
+def test_float32_is_not_measured(manifest: Manifest, cache: EmbeddingCache) -> None:
     encoder = CountingEncoder()
     assert settle_precision(encoder, manifest, cache) == (encoder, None)
     assert encoder.batches == 0
@@ -36,7 +36,7 @@ def test_agreement_is_measured_on_the_first_images(
     assert str(agreement).startswith("bf16 agrees with float32: cosine at least 0.99")
 
 
-def test_the_verdict_is_kept_and_no_weights_are_loaded_for_it(
+def test_the_agreement_is_cached_and_read_without_loading_weights(
     manifest: Manifest, cache: EmbeddingCache, tmp_path: Path
 ) -> None:
     log = tmp_path / "log"
@@ -50,7 +50,7 @@ def test_the_verdict_is_kept_and_no_weights_are_loaded_for_it(
     assert len(log.read_text().split()) == 2 * 16 + 34
 
 
-def test_a_verdict_on_a_few_images_is_not_enough_for_more(
+def test_an_agreement_on_fewer_images_is_measured_again(
     manifest: Manifest, cache: EmbeddingCache
 ) -> None:
     _, few = settle_precision(CountingEncoder(precision="bf16"), manifest.select(limit=4), cache)
@@ -60,7 +60,7 @@ def test_a_verdict_on_a_few_images_is_not_enough_for_more(
     assert (few.images, all_of_them.images) == (4, 16)
 
 
-def test_a_format_that_strays_is_not_used(manifest: Manifest, cache: EmbeddingCache) -> None:
+def test_an_inaccurate_format_is_not_used(manifest: Manifest, cache: EmbeddingCache) -> None:
     for _ in range(2):  # measured, then from the cache
         used, agreement = settle_precision(
             CountingEncoder(precision="bf16", noise=1.0), manifest, cache
@@ -96,7 +96,7 @@ def test_nothing_to_measure_on(cache: EmbeddingCache) -> None:
     assert cache.fact(f"precision/{encoder.fingerprint}") is None
 
 
-def test_a_verdict_of_another_version_is_measured_again(
+def test_an_agreement_of_another_version_is_measured_again(
     manifest: Manifest, cache: EmbeddingCache
 ) -> None:
     encoder = CountingEncoder(precision="bf16")
@@ -106,6 +106,6 @@ def test_a_verdict_of_another_version_is_measured_again(
     assert agreement.images == 16
 
 
-def test_figures_are_rounded_down() -> None:
+def test_cosines_are_rounded_down() -> None:
     assert "at least 0.9999 on" in str(PrecisionAgreement("bf16", 0.99999, 1.0, 16))
     assert np.isclose(LOWEST_COSINE, 0.995)

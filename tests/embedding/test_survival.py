@@ -1,4 +1,4 @@
-"""What is left of a run that is killed, interrupted or doubled."""
+"""Runs that are killed, interrupted or run side by side."""
 
 import signal
 import subprocess
@@ -55,7 +55,7 @@ class Run:
 
 @pytest.fixture(scope="module")
 def unbroken(tmp_path_factory: pytest.TempPathFactory) -> np.ndarray:
-    """Features of the same images from a run that nothing happened to."""
+    """Features of the same images from an uninterrupted run."""
     folder = tmp_path_factory.mktemp("unbroken")
     (folder / "images").mkdir()
     for seed in range(50):

@@ -13,7 +13,7 @@ TEXTS = [f"a photo of {'very ' * (i % 5)}much {i % 40}" for i in range(100)]
 
 
 @pytest.mark.parametrize("kept", [True, False])
-def test_texts_equal_the_towers_own(cache: EmbeddingCache, kept: bool) -> None:
+def test_texts_equal_the_output_of_the_tower(cache: EmbeddingCache, kept: bool) -> None:
     features = embed_texts(TEXTS, CountingEncoder(), cache if kept else None, batch_size=9)
     expected = CountingEncoder().encode_texts(TEXTS)
     torch.testing.assert_close(features, torch.nn.functional.normalize(expected, dim=1))
@@ -33,7 +33,7 @@ def test_each_text_is_encoded_once_and_kept(cache: EmbeddingCache, tmp_path: Pat
     assert len(log.read_text().split()) == different + 1
 
 
-def test_batches_hold_texts_of_like_length(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_batches_have_texts_of_similar_length(monkeypatch: pytest.MonkeyPatch) -> None:
     lengths: list[list[int]] = []
     encode = CountingEncoder.encode_texts
 

@@ -1,8 +1,11 @@
+import io
+
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
+from clipfg.data.images import decoding
 from clipfg.encoders.open_clip import encoder as open_clip
 from clipfg.encoders.preprocessing import Preprocessing
 from clipfg.encoders.transformers import image_processors
@@ -132,6 +135,66 @@ def test_the_result_has_the_promised_size(odd_images, resize) -> None:
     preprocessing = Preprocessing((20, 31), resize)
     for image in odd_images:
         assert preprocessing(image).shape == (3, 20, 31)
+
+
+WHITE = {  # the size of an image, and a box in it
+    "landscape": ((300, 200), (100, 60, 200, 140)),
+    "portrait": ((90, 240), (20, 100, 70, 150)),
+    "small": ((17, 11), (4, 2, 12, 9)),
+    "to the edge": ((200, 200), (0, 0, 120, 200)),
+}
+
+
+def lit_box(pixels: torch.Tensor) -> torch.Tensor:
+    """The box around the bright pixels."""
+    lit = pixels[0] > 127
+    across, down = lit.any(0).nonzero().flatten(), lit.any(1).nonzero().flatten()
+    return torch.tensor([across[0], down[0], across[-1] + 1, down[-1] + 1]).float()
+
+
+@pytest.mark.parametrize(("size", "box"), WHITE.values(), ids=WHITE.keys())
+@pytest.mark.parametrize(
+    "preprocessing",
+    [
+        Preprocessing((64, 64)),
+        Preprocessing((60, 60), shortest=64, crop_rounding="down"),
+        Preprocessing((48, 64), "squash"),
+        Preprocessing((48, 64), "pad"),
+        Preprocessing((70, 64), shortest=50),
+    ],
+    ids=["crop", "crop within", "squash", "pad", "crop beyond"],
+)
+def test_a_box_is_found_where_its_pixels_went(size, box, preprocessing) -> None:
+    image = Image.new("RGB", size)
+    image.paste((255, 255, 255), box)
+    mapped = preprocessing.map_boxes(torch.tensor([box]).float(), *size)[0]
+    torch.testing.assert_close(mapped, lit_box(preprocessing(image)), atol=1.0, rtol=0)
+
+
+@pytest.mark.parametrize("kind", ["reduced", "cut"])
+def test_a_box_is_found_in_an_image_that_was_not_decoded_whole(kind, monkeypatch) -> None:
+    monkeypatch.setattr(decoding, "LARGEST_STRIP", 1 << 12)
+    size, box = {
+        "reduced": ((1600, 1200), (700, 300, 1100, 900)),
+        "cut": ((4000, 40), (1985, 10, 2005, 30)),
+    }[kind]
+    image = Image.new("RGB", size)
+    image.paste((255, 255, 255), box)
+    sink = io.BytesIO()
+    image.save(sink, "JPEG")
+    preprocessing = Preprocessing((64, 64))
+    decoded = decoding.decode(sink.getvalue(), preprocessing.target)
+    assert decoded.size != size == decoding.full_size(decoded)
+    mapped = preprocessing.map_boxes(torch.tensor([box]).float(), *size)[0]
+    torch.testing.assert_close(mapped, lit_box(preprocessing(decoded)), atol=1.5, rtol=0)
+
+
+def test_a_box_that_the_crop_leaves_out_is_empty() -> None:
+    boxes = torch.tensor([[0.0, 0, 50, 100], [0, 0, 400, 100], [-50, 20, 200, 120]])
+    mapped = Preprocessing((50, 50)).map_boxes(boxes, 400, 100)
+    assert mapped[0, 0] == mapped[0, 2]
+    assert mapped[1].tolist() == [0, 0, 50, 50]
+    assert mapped[2].tolist() == [0, 10, 25, 50]
 
 
 def test_normalisation_by_hand() -> None:

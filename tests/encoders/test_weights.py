@@ -82,6 +82,71 @@ def test_fingerprints_follow_content_and_facts_alone(tmp_path) -> None:
     assert fingerprint_of(facts, [second], file_digest) != same
 
 
+FACTS = {"model": {"width": 64, "layers": [2, 3]}, "precision": "fp32", "context": 77}
+FILES = {"a.safetensors": b"first half, ", "b.safetensors": b"second half", "vocabulary": b"a b c"}
+
+
+def fingerprint(folder, facts=FACTS, **changes) -> str:
+    """Of `FILES` in a folder; `changes` are other contents by name, None to leave a file out."""
+    folder.mkdir()
+    contents = {name: content for name, content in (FILES | changes).items() if content is not None}
+    for name, content in contents.items():
+        (folder / name).write_bytes(content)
+    return fingerprint_of(facts, [folder / name for name in contents], file_digest)
+
+
+OTHERS = {
+    "two files swapped": {
+        "a.safetensors": FILES["b.safetensors"],
+        "b.safetensors": FILES["a.safetensors"],
+    },
+    "bytes moved to the next file": {
+        "a.safetensors": b"first half",
+        "b.safetensors": b", second half",
+    },
+    "all bytes in one file": {"a.safetensors": b"first half, second half", "b.safetensors": b""},
+    "one file joined to another": {
+        "a.safetensors": b"first half, second half",
+        "b.safetensors": None,
+    },
+    "another name": {"vocabulary": None, "merges": FILES["vocabulary"]},
+    "a vocabulary in another order": {"vocabulary": b"b a c"},
+    "a file less": {"vocabulary": None},
+    "a file more": {"tokenizer.json": b""},
+}
+
+
+@pytest.mark.parametrize("changes", OTHERS.values(), ids=OTHERS.keys())
+def test_a_fingerprint_says_which_bytes_are_in_which_file(tmp_path, changes) -> None:
+    assert fingerprint(tmp_path / "one", **changes) != fingerprint(tmp_path / "two")
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        FACTS | {"precision": "bf16"},
+        FACTS | {"context": 76},
+        FACTS | {"model": {"width": 64, "layers": [3, 2]}},
+        FACTS | {"model": {"width": 64, "layers": [2, 3], "bias": None}},
+        {"model": {"width": 64}, "layers": [2, 3], "precision": "fp32", "context": 77},
+        {name: value for name, value in FACTS.items() if name != "context"},
+    ],
+)
+def test_a_fingerprint_changes_with_every_setting(tmp_path, facts) -> None:
+    assert fingerprint(tmp_path / "one", facts) != fingerprint(tmp_path / "two")
+
+
+def test_a_fingerprint_does_not_depend_on_the_order_of_files_or_settings(tmp_path) -> None:
+    expected = fingerprint(tmp_path / "one")
+    paths = sorted((tmp_path / "one").iterdir(), reverse=True)
+    assert fingerprint_of(dict(reversed(FACTS.items())), paths, file_digest) == expected
+
+
+def test_a_fingerprint_is_the_one_that_caches_were_filled_under(tmp_path) -> None:
+    """If this value changes, every image that anyone has embedded is embedded again."""
+    assert fingerprint(tmp_path / "one") == "30cf25027934f7c484801d3882c40322"
+
+
 def test_the_digest_is_the_hash_of_all_bytes(tmp_path) -> None:
     import hashlib
 

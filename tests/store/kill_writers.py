@@ -1,4 +1,4 @@
-"""Kills writers of a store with SIGKILL at random moments, and looks at what they leave.
+"""Kills writers of a store with SIGKILL at random moments, and checks what they leave.
 
 Usage: python -m tests.store.kill_writers [--kills 100] [--seed 0]
 
@@ -22,19 +22,20 @@ from pathlib import Path
 import faiss
 import torch
 
-from clipfg.settings import Settings
+from clipfg.options import CoresetOptions
 from clipfg.store import KeyStore, has_store, merge, verify, writing
 from clipfg.workflows.coreset.run import run_coreset
 from tests.store.stores import CLASSES, clustered, make, same, table
+from tests.workflows.jobs import job
 
 Operation = Callable[[Path], None]
 START, SOURCE, FINISHED = "start", "source", "finished"
-"""Folders beside the stores that are written: what most of them begin as, what a coreset is made
-of, and what an operation ends with where nobody kills it."""
+"""Folders: the store that most operations start from, the source of coresets, and the result of an
+operation that is not killed."""
 
 
 def build(path: Path) -> None:
-    """Replace what there is, or make a first store, with an index of its own."""
+    """Replace the store, or build the first one, with an index."""
     make(2000, 64, seed=1, factory="IVF8,Flat").save(path)
 
 
@@ -48,7 +49,7 @@ def add(path: Path) -> None:
 
 
 def remove(path: Path) -> None:
-    """A tenth of the store."""
+    """Remove a tenth of the store."""
     with writing(path) as writer:
         store = KeyStore.load(path)
         store.remove(store.ids[::10])
@@ -56,13 +57,10 @@ def remove(path: Path) -> None:
 
 
 def coreset(path: Path) -> None:
-    """As `clipfg coreset`: a few keys of another store in the place of what there is."""
+    """As `clipfg coreset`: replace the store by a few keys of another."""
     source, cache = path.with_name(SOURCE), path.with_name("cache")
-    run_coreset(
-        Settings.resolve(
-            store=source, output=path, cache_dir=cache, strategy="keco-online", per_class="200"
-        )
-    )
+    options = {"store": source, "output": path, "cache_dir": cache}
+    job(run_coreset, CoresetOptions, **options, strategy="keco-online", per_class=200)
 
 
 OPERATIONS: dict[str, Operation] = {
@@ -97,7 +95,7 @@ def run(kills: int, seed: int, folder: Path) -> Counter[tuple[str, str]]:
         seconds, new = ends[name, first]
         killed(OPERATIONS[name], path, chance.uniform(0, 1.2 * seconds))
         outcomes[name, looked_at(path, old, new)] += 1
-        OPERATIONS[name](path)  # what a dead writer leaves is in nobody's way
+        OPERATIONS[name](path)  # what a dead writer leaves does not block the next
         assert verify(path) == []
         files = [x for x in path.iterdir() if x.suffix in (".npy", ".arrow", ".faiss")]
         assert len(files) == 2 + (name == "build")
@@ -105,7 +103,7 @@ def run(kills: int, seed: int, folder: Path) -> Counter[tuple[str, str]]:
 
 
 def looked_at(path: Path, old: KeyStore | None, new: KeyStore) -> str:
-    """Which of the two states a store is in, without a fault."""
+    """Which of the two states a store is in; it must have no fault."""
     if old is None and not has_store(path):
         return "old"
     faults = verify(path)
@@ -119,13 +117,13 @@ def looked_at(path: Path, old: KeyStore | None, new: KeyStore) -> str:
 
 
 def finished(operation: Operation, path: Path, copy: Path) -> tuple[float, KeyStore]:
-    """How long an operation takes that nothing happens to, and what it ends with."""
+    """How long an operation takes that is not killed, and its result."""
     times = []
     for turn in range(4):
         shutil.rmtree(copy, ignore_errors=True)
         if has_store(path):
             shutil.copytree(path, copy)
-        if turn == 0:  # what is imported and compiled, writers have from this process
+        if turn == 0:  # imports and compiled code are inherited by the writers
             operation(copy)
             continue
         child, says = begun(operation, copy)
@@ -147,7 +145,7 @@ def killed(operation: Operation, path: Path, delay: float) -> None:
 
 
 def begun(operation: Operation, path: Path) -> tuple[int, int]:
-    """A process that has just begun to do `operation`, and where it says a word when it is done."""
+    """A process that has just started `operation`, and a pipe that it writes to when it is done."""
     reader, writer = os.pipe()
     child = os.fork()
     if child == 0:
@@ -174,7 +172,7 @@ def main() -> None:
     for name in OPERATIONS:
         counts = {state: outcomes[name, state] for state in ("old", "new")}
         print(f"{name}: killed {sum(counts.values())} times, left {counts}")
-    print(f"{sum(outcomes.values())} kills: each store opened as it was or as it was to be")
+    print(f"{sum(outcomes.values())} kills: each store opened in the old or the new state")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Stores for tests, and the plain search that they are compared with."""
+"""Stores for tests, and the brute-force search that they are compared with."""
 
 import numpy as np
 import pyarrow as pa
@@ -19,7 +19,7 @@ def lattice(n: int, dim: int, seed: int) -> np.ndarray:
 
 
 def clustered(n: int, dim: int, seed: int, clusters: int = 50) -> np.ndarray:
-    """Unit rows around random centres, as features of look-alike things are."""
+    """Unit rows around random centres, like features of similar images."""
     rng = np.random.default_rng(seed)
     centres = rng.standard_normal((clusters, dim))
     rows = centres[rng.integers(0, clusters, n)] + rng.standard_normal((n, dim))
@@ -27,7 +27,7 @@ def clustered(n: int, dim: int, seed: int, clusters: int = 50) -> np.ndarray:
 
 
 def table(n: int, seed: int = 0, start: int = 0) -> pa.Table:
-    """Items whose ids do not stand in order, of three classes and two splits."""
+    """Items of three classes and two splits, with ids in random order."""
     rng = np.random.default_rng(seed)
     ids = [f"{start + i:05}.jpg" for i in rng.permutation(n)]
     return pa.table(
@@ -52,7 +52,7 @@ def make(n: int = 40, dim: int = 16, seed: int = 0, **options: object) -> KeySto
 
 
 def brute_force(store: KeyStore, query: np.ndarray, k: int, where: np.ndarray | None = None):
-    """Every cosine in float64, sorted by falling score and then by id: `(ids, scores)`."""
+    """Every cosine in float64, sorted by descending score and then by id: `(ids, scores)`."""
     rows = np.arange(len(store)) if where is None else np.flatnonzero(where)
     scored = [
         (-np.float32(store.keys[row].astype(np.float64) @ query), store.ids[row]) for row in rows
@@ -66,7 +66,7 @@ def found_ids(store: KeyStore, positions: np.ndarray) -> list[str]:
 
 
 def same(first: KeyStore, second: KeyStore) -> bool:
-    """Whether two stores hold the same, bit for bit."""
+    """Whether two stores are equal, bit for bit."""
     about = ("classes", "model", "precision", "fingerprint", "prompts", "factory")
     return (
         first.items.equals(second.items)

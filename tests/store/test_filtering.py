@@ -55,6 +55,6 @@ def test_conditions(store, conditions, rows) -> None:
         ("", "condition such as"),
     ],
 )
-def test_a_name_that_is_none_gets_a_hint(store, condition, message) -> None:
+def test_an_unknown_name_gets_a_hint(store, condition, message) -> None:
     with pytest.raises(UsageError, match=message):
         parse_where([condition], store)

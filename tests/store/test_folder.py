@@ -1,10 +1,12 @@
-"""The folder: what is written, what is refused, and what two at once may do."""
+"""The folder of a store: what is written, what is refused, and concurrent access."""
 
 import errno
 import json
+import os
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import numpy as np
@@ -22,8 +24,8 @@ def path(tmp_path) -> Path:
 
 
 def test_a_commit_leaves_what_it_names_and_nothing_else(path) -> None:
-    (path / "keys-0123456789abcdef.npy").write_bytes(b"of a writer that died")
-    (path / "notes.txt").write_text("a person's own")
+    (path / "keys-0123456789abcdef.npy").write_bytes(b"left by a killed writer")
+    (path / "notes.txt").write_text("not clipfg's")
     make(20).save(path)
     state = json.loads((path / "store.json").read_text())
     own = {"store.json", "lock", "notes.txt"}
@@ -35,7 +37,7 @@ def test_a_commit_leaves_what_it_names_and_nothing_else(path) -> None:
 
 @pytest.mark.parametrize("kind", ["keys", "items", "index"])
 @pytest.mark.parametrize("damage", ["cut", "gone", "link", "flipped"])
-def test_a_damaged_file_is_one_sentence(path, kind, damage) -> None:
+def test_a_damaged_file_is_reported(path, kind, damage) -> None:
     file = next(path.glob(f"{kind}-*"))
     data = file.read_bytes()
     if damage == "cut":
@@ -94,19 +96,19 @@ HOSTILE = [
     (None, {"rows": True}, "rows"),
     (None, {"dim": 0}, "dim"),
     (None, {"format": 2}, "format 1, got 2"),
-    (None, {"metric": "l2"}, "by cosine, got 'l2'"),
+    (None, {"metric": "l2"}, "metric cosine, got 'l2'"),
     (None, {"model": None}, "model"),
     (None, {"keys": []}, "keys"),
     (None, {"more": 1}, "more"),
     (None, {"classes": {"names": [], "parents": {}, "texts": {}}}, "class name"),
     (None, {"classes": {"names": [1], "parents": {}, "texts": {}}}, "class names"),
     (None, {"classes": {"names": ["a"], "parents": []}}, "class names"),
-    (None, {"classes": {"names": ["a"], "parents": {"a": "a"}, "texts": {}}}, "circle"),
+    (None, {"classes": {"names": ["a"], "parents": {"a": "a"}, "texts": {}}}, "cycle"),
 ]
 
 
 @pytest.mark.parametrize(("kind", "change", "message"), HOSTILE)
-def test_a_hostile_state_is_one_sentence(path, kind, change, message) -> None:
+def test_a_hostile_state_is_reported(path, kind, change, message) -> None:
     state = json.loads((path / "store.json").read_text())
     if kind:
         state[kind] |= change
@@ -119,13 +121,13 @@ def test_a_hostile_state_is_one_sentence(path, kind, change, message) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "1", "\0", "[" * 100_000, '{"format": 1}'])
-def test_a_state_that_is_no_state(path, text) -> None:
+def test_a_file_that_is_not_a_state_is_reported(path, text) -> None:
     (path / "store.json").write_text(text)
     with pytest.raises(StoreError, match=r"store\.json"):
         KeyStore.load(path)
 
 
-def test_a_state_that_knows_of_no_prompts_still_opens(path) -> None:
+def test_a_state_without_prompts_still_opens(path) -> None:
     state = json.loads((path / "store.json").read_text())
     del state["prompts"]
     (path / "store.json").write_text(json.dumps(state))
@@ -133,22 +135,22 @@ def test_a_state_that_knows_of_no_prompts_still_opens(path) -> None:
     assert verify(path) == []
 
 
-def test_no_store_and_a_folder_of_other_things(tmp_path) -> None:
+def test_a_missing_store_and_a_folder_with_other_content(tmp_path) -> None:
     with pytest.raises(StoreError, match="clipfg index build"):
         KeyStore.load(tmp_path / "none")
     (tmp_path / "photo.jpg").write_bytes(b"x")
-    with pytest.raises(StoreError, match="holds other things"):
+    with pytest.raises(StoreError, match="has other content"):
         make(3).save(tmp_path)
     with pytest.raises(StoreError, match="Could not write"):
         make(3).save(tmp_path / "photo.jpg")
     assert [x.name for x in tmp_path.iterdir()] == ["photo.jpg"]
 
 
-def test_a_second_writer_waits_and_then_is_told(path, monkeypatch) -> None:
+def test_a_second_writer_waits_and_then_gives_up(path, monkeypatch) -> None:
     monkeypatch.setattr(folder, "WAIT", 0.2)
     with (
         writing(path),
-        pytest.raises(StoreError, match="Another run is writing"),
+        pytest.raises(StoreError, match="Another run has been writing"),
     ):
         make(5).save(path)
     monkeypatch.setattr(folder, "WAIT", 30)
@@ -161,7 +163,7 @@ def test_a_second_writer_waits_and_then_is_told(path, monkeypatch) -> None:
     assert len(KeyStore.load(path)) == 5
 
 
-def test_two_writers_lose_nothing_of_each_other(path) -> None:
+def test_two_writers_keep_each_others_changes(path) -> None:
     def add(start: int) -> None:
         for number in range(5):
             with writing(path) as writer:
@@ -178,29 +180,32 @@ def test_two_writers_lose_nothing_of_each_other(path) -> None:
     assert verify(path) == []
 
 
-def test_readers_see_the_old_or_the_new_while_it_is_written(path) -> None:
+def test_readers_see_the_old_or_the_new_state_during_writes(path) -> None:
     stores = [make(30, seed=1), make(31, seed=2)]
     stores[0].save(path)
-    stop = threading.Event()
+    seen: list[int] = []
 
     def rewrite() -> None:
-        while not stop.is_set():
-            for store in reversed(stores):
-                store.save(path)
+        for number in range(1, 31):
+            stores[number % 2].save(path)
+            enough = len(seen) + 2  # the second of them began after this save
+            while len(seen) < enough and reading.is_set():
+                time.sleep(0.001)
 
+    reading = threading.Event()
+    reading.set()
     writer = threading.Thread(target=rewrite)
     writer.start()
     try:
-        seen = set()
-        for _ in range(200):
+        while writer.is_alive():
             store = KeyStore.load(path)
             assert same(store, stores[len(store) - 30])
-            seen.add(len(store))
             assert verify(path) == []
+            seen.append(len(store))
     finally:
-        stop.set()
+        reading.clear()
         writer.join()
-    assert seen == {30, 31}
+    assert set(seen) == {30, 31}
 
 
 def test_a_reader_keeps_what_it_has_opened(path) -> None:
@@ -212,8 +217,8 @@ def test_a_reader_keeps_what_it_has_opened(path) -> None:
 
 
 @pytest.mark.parametrize("room", [0, 1000, 3000])
-def test_a_full_disk_costs_nothing_that_was_there(path, room) -> None:
-    """In a process that may write no more than `room` bytes a file."""
+def test_a_full_disk_leaves_the_store_unchanged(path, room) -> None:
+    """In a process that may write at most `room` bytes per file."""
     before = KeyStore.load(path)
     code = (
         "import resource, sys; from pathlib import Path; from tests.store.stores import make\n"
@@ -227,7 +232,7 @@ def test_a_full_disk_costs_nothing_that_was_there(path, room) -> None:
     assert done.returncode == 1
     last = done.stderr.strip().splitlines()[-1]
     assert "Could not write to" in last
-    assert "is as it was" in last
+    assert "is unchanged" in last
     assert same(KeyStore.load(path), before)
     assert verify(path) == []
     assert len(list(path.iterdir())) == 5  # nothing half-written stays either
@@ -235,21 +240,34 @@ def test_a_full_disk_costs_nothing_that_was_there(path, room) -> None:
 
 def test_a_disk_that_fills_up_at_any_step(path, monkeypatch) -> None:
     before = KeyStore.load(path)
-    real = folder._sync
+    real = os.fsync
     for last in range(8):
         steps = iter(range(100))
 
-        def sync(place: Path, last=last, steps=steps) -> None:
+        def sync(handle: int, last=last, steps=steps) -> None:
             if next(steps) == last:
                 raise OSError(errno.ENOSPC, "No space left on device")
-            real(place)
+            real(handle)
 
-        monkeypatch.setattr(folder, "_sync", sync)
+        monkeypatch.setattr(os, "fsync", sync)
         if last < 5:
-            with pytest.raises(StoreError, match="No space left on device"):
+            with pytest.raises(StoreError, match=r"No space left on device\. .* is unchanged"):
                 make(20, factory="IVF2,Flat").save(path)
             assert same(KeyStore.load(path), before)
         else:  # the new state counts already
             make(20, factory="IVF2,Flat").save(path)
             assert len(KeyStore.load(path)) == 20
         assert verify(path) == []
+        assert not list(path.glob(".*"))
+
+
+def test_what_an_interrupted_commit_leaves_is_removed(path, tmp_path) -> None:
+    leftovers = [".store.json.0123abcd.part", "store.json.part", "keys-0123456789abcdef.npy"]
+    fresh = tmp_path / "fresh"  # its first build was killed
+    fresh.mkdir()
+    for folder_ in (path, fresh):
+        for name in leftovers:
+            (folder_ / name).write_bytes(b"half")
+        make(5).save(folder_)
+        assert len(list(folder_.iterdir())) == 4
+        assert verify(folder_) == []

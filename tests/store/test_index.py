@@ -1,4 +1,4 @@
-"""Indexes other than Flat, and those on a GPU by stand-ins."""
+"""Indexes other than Flat, and GPU indexes as stand-ins."""
 
 import logging
 
@@ -30,7 +30,7 @@ def test_recall_is_measured_kept_and_true(factory, tmp_path) -> None:
     store.save(tmp_path / "store")
     assert store.recall is not None
     assert store.recall >= 0.8
-    fresh = recall(store, keys[n:])  # queries of the same kind that the store never held
+    fresh = recall(store, keys[n:])  # unseen queries of the same kind
     assert abs(fresh - store.recall) < 0.06
     again = KeyStore.load(tmp_path / "store")
     assert (again.recall, again.effort, again.factory) == (store.recall, store.effort, factory)
@@ -82,7 +82,7 @@ def test_changes_reach_the_index(factory, loaded, tmp_path) -> None:
     assert verify(tmp_path / "store") == []
 
 
-def test_the_index_is_built_again_where_its_file_has_gone(tmp_path) -> None:
+def test_the_index_is_built_again_when_its_file_was_deleted(tmp_path) -> None:
     store = make(1500, 16, factory="IVF16,Flat")
     store.save(tmp_path / "store")
     reader = KeyStore.load(tmp_path / "store")
@@ -93,7 +93,7 @@ def test_the_index_is_built_again_where_its_file_has_gone(tmp_path) -> None:
 
 
 @pytest.mark.parametrize("factory", ["IVF16,Flut", "no such", "PQ7"])
-def test_a_factory_that_is_none(factory) -> None:
+def test_a_factory_that_does_not_exist(factory) -> None:
     store = make(100, 16, factory=factory)
     with pytest.raises(UsageError, match="FAISS factory such as"):
         store.search(store.keys[:1], 1)
@@ -144,7 +144,7 @@ def cards(monkeypatch) -> list[Card]:
 
 @pytest.mark.parametrize("count", [1, 3])
 @pytest.mark.parametrize("factory", ["Flat", "IVF16,Flat"])
-def test_a_gpu_answers_as_the_processor_does(cards, factory, count, monkeypatch) -> None:
+def test_a_gpu_answers_as_the_cpu_does(cards, factory, count, monkeypatch) -> None:
     options = []
     monkeypatch.setattr(
         faiss,
@@ -172,7 +172,7 @@ def test_a_gpu_answers_as_the_processor_does(cards, factory, count, monkeypatch)
     assert len(cards) == 2
 
 
-def test_an_index_that_a_gpu_does_not_take_stays(cards, monkeypatch, caplog) -> None:
+def test_an_index_that_no_gpu_supports_stays_on_the_cpu(cards, monkeypatch, caplog) -> None:
     def refuse(*args):
         raise RuntimeError("This index type is not implemented on GPU")
 
@@ -181,10 +181,10 @@ def test_an_index_that_a_gpu_does_not_take_stays(cards, monkeypatch, caplog) -> 
     with caplog.at_level(logging.INFO, logger="clipfg"):
         store.search(store.keys[:1], 1)
         store.search(store.keys[:1], 1)
-    assert caplog.text.count("stays on the processor") == 1
+    assert caplog.text.count("stays on the CPU") == 1
 
 
-def test_a_damaged_index_is_one_sentence(tmp_path) -> None:
+def test_a_damaged_index_is_reported(tmp_path) -> None:
     store = make(1500, 16, factory="IVF16,Flat")
     store.save(tmp_path)
     file = next(tmp_path.glob("index-*"))
@@ -194,7 +194,7 @@ def test_a_damaged_index_is_one_sentence(tmp_path) -> None:
 
 
 @pytest.mark.parametrize("factory", ["PQ8x4", "OPQ8,PQ8x4", "IVF4,PQ8x4", "PQ8x4,RFlat"])
-def test_codes_are_not_renumbered_and_find_the_same(factory) -> None:
+def test_product_quantisers_skip_polysemous_training(factory) -> None:
     keys = clustered(600, 16, seed=0)
     plain, ours = (
         faiss.index_factory(16, factory, faiss.METRIC_INNER_PRODUCT),

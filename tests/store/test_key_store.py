@@ -1,4 +1,4 @@
-"""What a store holds after any changes, against a dictionary."""
+"""A store after any sequence of changes, compared with a dictionary."""
 
 import numpy as np
 import pyarrow as pa
@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from clipfg.errors import DataError, StoreError
-from clipfg.store import KeyStore
-from clipfg.types import ClassList
+from clipfg.store import KeyStore, region_items
+from clipfg.types import COLUMNS, ClassList, Regions
 from tests.store.stores import CLASSES, clustered, make, same, store_of, table
 
 DIM = 8
@@ -82,7 +82,7 @@ def test_columns_of_either_side_are_kept() -> None:
     assert store.items.column_names[:4] == ["id", "uri", "split", "label"]
 
 
-def test_an_update_may_describe_the_items_anew() -> None:
+def test_an_update_may_replace_columns() -> None:
     store = make(5)
     old, name = store.items.to_pylist(), store.ids[2]
     items = pa.table({"id": [name], "uri": ["/moved"], "split": ["val"], "label": [0]})
@@ -99,12 +99,12 @@ def bad(**columns):
 @pytest.mark.parametrize(
     ("items", "message"),
     [
-        (bad(id=["a", "a"]), "each id once, got 'a'"),
-        (bad(id=["a", None]), "'id' of every item"),
+        (bad(id=["a", "a"]), "unique ids, got 'a'"),
+        (bad(id=["a", None]), "'id' for every item"),
         (bad(label=[0, 3]), "labels from 0 to 2, got 0 to 3"),
         (bad(label=[0, -1]), "labels from 0 to 2, got -1"),
         (pa.table({"id": ["a", "b"]}), "got none named 'uri'"),
-        (bad().slice(0, 1), "item for each of 2 keys, got 1"),
+        (bad().slice(0, 1), "2 items, one per key, got 1"),
     ],
 )
 def test_items_that_do_not_fit_are_refused(items, message) -> None:
@@ -120,7 +120,7 @@ def test_changes_that_do_not_fit_change_nothing() -> None:
     new = pa.table({"id": ["new"], "uri": ["new"]})
     known = pa.table({"id": store.ids[:1], "uri": ["u"]})
     for change, message in (
-        (lambda: store.add(known, key), "each id once"),
+        (lambda: store.add(known, key), "unique ids"),
         (lambda: store.add(new, key[:, :8]), r"shape \[q, 16\]"),
         (lambda: store.update(["00001.jpgg"], key), "Did you mean '00001.jpg'"),
         (lambda: store.update(store.ids[:2], key), "each of 2 ids, got 1"),
@@ -134,5 +134,44 @@ def test_changes_that_do_not_fit_change_nothing() -> None:
 
 
 def test_labels_need_names() -> None:
-    with pytest.raises(StoreError, match="class names that the labels index"):
+    with pytest.raises(StoreError, match="class names for the labels"):
         KeyStore.of(bad(label=[0, 1]), clustered(2, 4, 0))
+
+
+def test_regions_become_items_of_their_own(tmp_path) -> None:
+    keys = clustered(5, 16, 0)
+    keys[3] = 0  # of which the encoder saw nothing
+    regions = Regions(
+        keys,
+        np.arange(20, dtype=np.float32).reshape(5, 4),
+        np.array([0, 2, 2, 5]),
+        ("a beak", None, "a wing", "nothing", "a claw"),
+    )
+    whole = make(3)
+    column = pa.array([[], None, []], COLUMNS["regions"])
+    items = whole.items.append_column("regions", column).append_column("bag", pa.array(list("xxy")))
+    names = items["id"].to_pylist()
+    table_, found = region_items(items, regions)
+    store = store_of(table_, found)
+    assert store.ids == [f"{names[0]}#0", f"{names[0]}#1", f"{names[2]}#0", f"{names[2]}#2"]
+    np.testing.assert_array_equal(store.keys, keys[[0, 1, 2, 4]])
+    rows = [0, 0, 2, 2]
+    assert store.labels.tolist() == whole.labels[rows].tolist()
+    assert store.uris == [whole.uris[row] for row in rows]
+    columns = store.items.to_pydict()
+    assert columns["caption"] == ["a beak", None, "a wing", "a claw"]
+    assert columns["box"][3] == [16, 17, 18, 19]
+    assert columns["parent"] == [names[row] for row in rows]
+    assert columns["bag"] == ["x", "x", "y", "y"]
+    store.save(tmp_path)
+    loaded = KeyStore.load(tmp_path)
+    assert same(loaded, store)
+    assert loaded.items.schema.field("box").type == COLUMNS["box"]
+    whole.add(table_, found)
+    assert len(whole) == 7
+
+
+def test_a_taxonomys_levels_come_back(tmp_path) -> None:
+    classes = ClassList(("robin", "wren"), {"robin": "Erithacus"}, levels=("genus",))
+    KeyStore.of(bad(label=[0, 1]), clustered(2, 4, 0), classes=classes).save(tmp_path)
+    assert KeyStore.load(tmp_path).classes == classes

@@ -11,7 +11,7 @@ def sizes(changes) -> tuple[int, int, int]:
     return len(changes.new), len(changes.changed), len(changes.unchanged)
 
 
-def test_new_items_are_added_changed_ones_updated_and_the_rest_left() -> None:
+def test_new_items_are_added_and_changed_ones_updated() -> None:
     store, old = make(20), make(20)
     rows = np.arange(2, 20)
     items, keys = store.items.take(rows), store.keys[rows]
@@ -29,7 +29,7 @@ def test_new_items_are_added_changed_ones_updated_and_the_rest_left() -> None:
     assert sizes(merge(store, both, together, CLASSES)) == (0, 0, 22)
 
 
-def test_the_same_labels_by_another_list_are_no_change() -> None:
+def test_the_same_labels_in_another_class_list_are_no_change() -> None:
     store = make(9)
     theirs = ClassList(tuple(reversed(CLASSES.names)))
     labels = [None if x is None else 2 - x for x in store.items["label"].to_pylist()]
@@ -45,7 +45,7 @@ def test_the_same_labels_by_another_list_are_no_change() -> None:
         ("box", [[0.0, 0, 1, 1], None, None], 1),
     ],
 )
-def test_columns_that_come_later_are_taken(name, values, changed) -> None:
+def test_new_columns_are_added(name, values, changed) -> None:
     store = make(3)
     items = store.items.append_column(name, pa.array(values))
     assert sizes(merge(store, items, store.keys, CLASSES)) == (0, changed, 3 - changed)

@@ -1,4 +1,4 @@
-"""FAISS against a plain loop over all keys, ties in the order of ids."""
+"""Searches compared with a plain loop over all keys, ties in the order of ids."""
 
 from collections.abc import Iterator
 
@@ -57,7 +57,7 @@ def test_search_is_brute_force_with_ties_by_id(
 
 @settings(max_examples=20)
 @given(seed=st.integers(0, 1000), k=st.integers(1, 12))
-def test_the_order_of_rows_and_the_company_of_queries_change_nothing(seed, k) -> None:
+def test_results_depend_on_neither_the_order_of_rows_nor_other_queries(seed, k) -> None:
     n, dim = 300, 48
     keys = clustered(n, dim, seed)
     keys[n // 2 :] = keys[: n // 2]  # every key twice: a tie at each place
@@ -74,7 +74,7 @@ def test_the_order_of_rows_and_the_company_of_queries_change_nothing(seed, k) ->
         np.testing.assert_array_equal(alone.scores[0], hits.scores[row])
 
 
-def test_a_search_leaves_faiss_as_it_was() -> None:
+def test_a_search_restores_faisss_settings() -> None:
     before = faiss.cvar.distance_compute_blas_threshold, faiss.omp_get_max_threads()
     store = store_of(table(20, 0), lattice(20, 8, 0))
     with pytest.MonkeyPatch.context() as patch:
@@ -114,11 +114,11 @@ def test_nothing_to_search() -> None:
     [
         ({"queries": np.ones((1, 7), np.float32)}, r"shape \[q, 8\].*ViT-B-32.*\(1, 7\)"),
         ({"queries": np.ones(8, np.float32)}, r"shape \[q, 8\]"),
-        ({"k": 0}, "one key or more"),
-        ({"metric": "l2"}, "compared by cosine, got 'l2'"),
+        ({"k": 0}, "at least 1, got 0"),
+        ({"metric": "l2"}, "metric cosine, got 'l2'"),
         ({"fingerprint": "b" * 64}, "ViT-B-32/openai in fp32.*aaaaaaaaaaaa.*bbbbbbbbbbbb"),
-        ({"where": np.ones(5, bool)}, "6 truth values"),
-        ({"where": np.arange(6)}, "6 truth values"),
+        ({"where": np.ones(5, bool)}, "6 booleans"),
+        ({"where": np.arange(6)}, "6 booleans"),
     ],
 )
 def test_a_query_that_does_not_fit_is_refused(change, message) -> None:

@@ -1,4 +1,4 @@
-"""kill -9 at any moment leaves the old state or the new one, and nothing in anybody's way."""
+"""kill -9 at any moment leaves the old state or the new one, and the store writable."""
 
 import os
 import re

@@ -5,14 +5,15 @@ import pytest
 
 from clipfg.errors import UsageError
 from clipfg.types import Failure
-from clipfg.workflows.run_folder import RunFolder, default_folder
+from clipfg.workflows.run_folder import Failures, RunFolder, default_folder
 
 FAILURE = Failure("a.jpg", "photos/a.jpg", "decode", "It is empty.")
 
 
 def test_a_finished_run_has_whole_files_and_no_parts(tmp_path: Path) -> None:
-    with RunFolder(tmp_path / "run", {"model": "m"}) as folder:
-        folder.fail(FAILURE)
+    failures = Failures()
+    with RunFolder(tmp_path / "run", {"model": "m"}, failures) as folder:
+        failures.add(FAILURE)
         folder.results = {"top1": 1.0}
         assert not (tmp_path / "run" / "results.json").exists()
     names = sorted(path.name for path in (tmp_path / "run").iterdir())
@@ -25,32 +26,63 @@ def test_a_finished_run_has_whole_files_and_no_parts(tmp_path: Path) -> None:
 
 
 def test_a_run_that_dies_leaves_the_earlier_results_as_they_were(tmp_path: Path) -> None:
-    with RunFolder(tmp_path, {}) as folder:
+    with RunFolder(tmp_path, {}, Failures()) as folder:
         folder.results = {"run": 1}
 
     def die() -> None:
-        with RunFolder(tmp_path, {}) as folder:
+        with RunFolder(tmp_path, {}, Failures()) as folder:
             folder.results = {"run": 2}
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         die()
     assert json.loads((tmp_path / "results.json").read_text()) == {"run": 1}
-    with RunFolder(tmp_path, {}) as folder:
+    with RunFolder(tmp_path, {}, Failures()) as folder:
         folder.results = {"run": 3}
     assert json.loads((tmp_path / "results.json").read_text()) == {"run": 3}
+
+
+def test_results_appear_last(tmp_path: Path) -> None:
+    (tmp_path / "config.json").touch()
+    (tmp_path / "zzz.txt" / "in the way").mkdir(parents=True)
+
+    def finish() -> None:
+        with RunFolder(tmp_path, {}, Failures()) as folder:
+            folder.write_text("zzz.txt", "cannot be renamed")
+
+    with pytest.raises(IsADirectoryError):
+        finish()
+    assert (tmp_path / "failures.jsonl").exists()
+    assert not (tmp_path / "results.json").exists()
+
+
+def test_only_the_first_failures_are_shouted(caplog: pytest.LogCaptureFixture) -> None:
+    failures = Failures()
+    with caplog.at_level("INFO", logger="clipfg"):
+        for _ in range(12):
+            failures.add(FAILURE)
+    assert [record.levelname for record in caplog.records] == ["WARNING"] * 10 + ["INFO"] * 2
+
+
+def test_an_earlier_list_of_failures_does_not_stay(tmp_path: Path) -> None:
+    failures, path = Failures([FAILURE]), tmp_path / "failures.jsonl"
+    failures.replace(path)
+    assert json.loads(path.read_text())["id"] == "a.jpg"
+    Failures().replace(path)
+    assert not path.exists()
+    Failures().replace(path)
 
 
 def test_a_folder_with_other_things_is_refused(tmp_path: Path) -> None:
     (tmp_path / "thesis.tex").write_text("precious")
     with pytest.raises(UsageError, match="holds other things"):
-        RunFolder(tmp_path, {})
+        RunFolder(tmp_path, {}, Failures())
 
 
 def test_a_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "x").write_text("")
-    with pytest.raises(UsageError, match="got the file"):
-        RunFolder(tmp_path / "x", {})
+    with pytest.raises(UsageError, match="is a file"):
+        RunFolder(tmp_path / "x", {}, Failures())
 
 
 def test_default_names_never_collide(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

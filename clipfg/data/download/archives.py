@@ -1,12 +1,11 @@
-"""Archives of others: their files land in one folder and nowhere else.
+"""Untrusted archives: their files land in one folder and nowhere else.
 
-Only plain files and folders are made. A name that leads out of the folder ends the unpacking; links
-and devices are left out; modes and owners are not taken over; and what unfolds to many times its
-size is refused.
+Only plain files and folders are created. A name that leads out of the folder ends the unpacking;
+links and devices are skipped; modes and owners are ignored; and an archive that unpacks to many
+times its size is refused.
 """
 
 import logging
-import shutil
 import stat
 import tarfile
 import zipfile
@@ -18,21 +17,19 @@ from lzma import LZMAError
 from pathlib import Path, PurePosixPath
 from typing import IO
 
+from clipfg.data.download.space import check_space
 from clipfg.errors import DataError
 
 SUFFIXES = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".zip")
 
 RATIO = 20
-"""What an archive may unfold to, as a multiple of its size; images are hardly compressed."""
+"""How many times its size an archive may unpack to; images are hardly compressed."""
 
 FLOOR = 64 << 20
-"""Bytes that even a small archive may unfold to."""
+"""Bytes that even a small archive may unpack to."""
 
 MEMBERS = 5_000_000
-"""Members that an archive may have; the largest known here has 2.7 million images."""
-
-MARGIN = 256 << 20
-"""Bytes that stay free on the disk."""
+"""Members that an archive may have; the largest in the catalogue has 2.7 million images."""
 
 _CHUNK = 1 << 20
 _log = logging.getLogger(__name__)
@@ -42,32 +39,36 @@ _log = logging.getLogger(__name__)
 class _Member:
     name: str
     kind: str
-    """"file", "folder" or what else it is."""
+    """"file", "folder" or "other"."""
     open: Callable[[], IO[bytes] | None]
 
 
 def is_archive(path: Path) -> bool:
-    """Whether a file is called like an archive that we unpack."""
+    """Whether a file is an archive that we unpack, by its name."""
     return path.name.lower().endswith(SUFFIXES)
 
 
 def unpack(archive: Path, folder: Path) -> None:
-    """Unpack a tar (plain, gzip, bzip2, xz) or zip into `folder`, which is made.
+    """Unpack a tar (plain, gzip, bzip2, xz) or zip into `folder`, which is created.
 
     Raises `DataError` for a damaged archive, for a member that would leave the folder, for one that
-    unfolds to more than `RATIO` times its size, and for a full disk. What was unpacked until then
-    stays: give a folder that can be thrown away.
+    unpacks to more than `RATIO` times its size, and for a full disk. What was unpacked until then
+    stays: pass a folder that can be thrown away.
     """
     try:
         members = _zip_members if archive.name.lower().endswith(".zip") else _tar_members
         _unpack(members(archive), archive, folder)
     except (tarfile.TarError, zipfile.BadZipFile, zlib.error, LZMAError, EOFError) as error:
         why = str(error).rstrip(".") or type(error).__name__
-        raise DataError(f"Expected a whole archive, got a damaged one ({why}): {archive}") from None
-    except (NotImplementedError, RuntimeError) as error:  # zipfile's: method unknown, encrypted
-        raise DataError(f"Expected an archive that Python reads, got {error}: {archive}") from None
+        raise DataError(
+            f"Expected a whole archive at {archive}, got a damaged one ({why})."
+        ) from None
+    except (NotImplementedError, RuntimeError) as error:  # zipfile: unknown method, encrypted
+        raise DataError(
+            f"Expected an archive that Python reads at {archive}, got {error}."
+        ) from None
     except OSError as error:
-        # gzip raises it too, for what is no gzip
+        # gzip raises it too, for a file that is not gzip
         raise DataError(f"Could not unpack {archive}: {error.strerror or error}.") from None
 
 
@@ -78,9 +79,9 @@ def _unpack(members: Iterator[_Member], archive: Path, folder: Path) -> None:
     for count, member in enumerate(members, 1):
         target = folder.joinpath(*_inside(member.name, archive))
         if count > MEMBERS:
-            raise DataError(f"Expected at most {MEMBERS:,} files, got more: {archive}")
-        if count % 1000 == 1 and shutil.disk_usage(folder).free < MARGIN:
-            raise DataError(f"The disk is full: {archive.name} could not be unpacked in {folder}.")
+            raise DataError(f"Expected at most {MEMBERS:,} files in {archive}, got more.")
+        if count % 1000 == 1:
+            check_space(folder, 0, f"unpacking {archive.name}")
         if member.kind == "folder":
             target.mkdir(parents=True, exist_ok=True)
         elif member.kind == "file":
@@ -89,7 +90,7 @@ def _unpack(members: Iterator[_Member], archive: Path, folder: Path) -> None:
         else:
             others += 1
     if others:
-        _log.warning(f"{archive.name}: {others:,} links or devices were left out.")
+        _log.warning(f"{archive.name}: {others:,} links or devices were skipped.")
 
 
 def _write(member: _Member, target: Path, left: int, archive: Path) -> int:
@@ -101,8 +102,7 @@ def _write(member: _Member, target: Path, left: int, archive: Path) -> int:
             left -= len(chunk)
             if left < 0:
                 raise DataError(
-                    f"Expected an archive of at most {RATIO} times its size, got one that unfolds"
-                    f" to more: {archive}"
+                    f"Expected {archive} to unpack to at most {RATIO} times its size, got more."
                 )
             file.write(chunk)
     return left
@@ -116,7 +116,7 @@ def _inside(name: str, archive: Path) -> tuple[str, ...]:
     if parts[0].startswith("/") or ".." in parts or ":" in parts[0] or "\0" in name:
         raise DataError(
             f"Expected files inside the archive's own folder, got {name!r:.80} in {archive};"
-            " nothing of it is used."
+            " the archive is not used."
         )
     return tuple(part for part in parts if part != ".")
 
@@ -126,7 +126,7 @@ def _tar_members(archive: Path) -> Iterator[_Member]:
         while (info := tar.next()) is not None:
             kind = "file" if info.isreg() else "folder" if info.isdir() else "other"
             yield _Member(info.name, kind, partial(tar.extractfile, info))
-            tar.members.clear()  # type: ignore[attr-defined]  # it would keep millions of them
+            tar.members.clear()  # type: ignore[attr-defined]  # or it keeps millions of them
 
 
 def _zip_members(archive: Path) -> Iterator[_Member]:

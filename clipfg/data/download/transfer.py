@@ -1,57 +1,57 @@
 """One file from its publisher: resumed where it broke off, and kept only if its digest is right."""
 
 import hashlib
-import shutil
+import ssl
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
 from http.client import HTTPException, HTTPResponse
 from pathlib import Path
 from typing import BinaryIO
 
 from clipfg import __version__
+from clipfg.atomic import publish
+from clipfg.data.download.space import check_space
 from clipfg.data.sets.catalogue import Download
 from clipfg.errors import DataError, MissingError
-
-Progress = Callable[[int, int], None]
-"""Called with the bytes that are here and the bytes in all (0 where the server does not say)."""
+from clipfg.types import Progress
 
 CHUNK = 1 << 20
 TIMEOUT = 60.0
 """Seconds without a byte after which a connection counts as broken."""
 
 ATTEMPTS = 5
-"""Connections in a row that may bring nothing before we give up."""
+"""Connections in a row without a byte after which we give up."""
 
-MARGIN = 256 << 20
-"""Bytes that stay free on the disk."""
+
+class _UnreachableError(Exception):
+    """No connection to the server."""
 
 
 def fetch(
     download: Download, folder: Path, *, progress: Progress | None = None, pause: float = 1.0
 ) -> Path:
-    """The file in `folder`, downloaded as far as it is not there yet.
+    """The file in `folder`; what is missing of it is downloaded.
 
-    What has come is kept under a name ending in `.part`, and the next call goes on from there by an
-    HTTP range; a server that knows no ranges begins again. `pause` is the seconds before a second
-    attempt, doubled for each further one.
+    What has arrived is kept under a name ending in `.part`, and the next call resumes it by an HTTP
+    range; from a server without ranges it starts over. `progress` is called with the bytes that
+    have arrived and the bytes in all (0 where the server does not say). `pause` is the seconds
+    before a second attempt, doubled for each further one.
 
-    Raises `MissingError` when the server cannot be reached or breaks off too often, and `DataError`
-    for a wrong digest or a full disk.
+    Raises `MissingError` when the server cannot be reached, refuses, or breaks off too often, and
+    `DataError` for a wrong digest or a full disk.
     """
     if not download.url.startswith(("https://", "http://")):
-        raise DataError(f"Expected a URL of the web, got {download.url!r}.")
+        raise DataError(f"Expected an http or https URL, got {download.url!r}.")
     target = folder / download.file
     partial = target.with_name(f"{target.name}.part")
-    folder.mkdir(parents=True, exist_ok=True)
     if not target.is_file():
-        resumed = partial.is_file() and partial.stat().st_size > 0
+        resumed = _size(partial) > 0
         _complete(download, partial, progress, pause)
         if resumed and not digest_is_right(partial, download.digest):
-            partial.unlink()  # the file at the server is another than the one begun with
+            partial.unlink()  # the server now has another file than the one begun with
             _complete(download, partial, progress, pause)
-        partial.replace(target)
+        publish(partial, target)
     if not digest_is_right(target, download.digest):
         target.unlink()
         raise DataError(
@@ -69,35 +69,46 @@ def digest_is_right(path: Path, digest: str) -> bool:
     return found.hexdigest() == expected
 
 
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.is_file() else 0
+
+
 def _complete(download: Download, partial: Path, progress: Progress | None, pause: float) -> None:
-    """Connect until the whole file is here, as long as each few connections bring something."""
-    idle = 0
-    while True:
-        before = partial.stat().st_size if partial.is_file() else 0
-        reason = _continue(download, partial, progress)
+    """Connect until the whole file is here, as long as the connections bring something."""
+    idle, connected = 0, False
+    reason: str | None = None
+    while idle < ATTEMPTS:
+        before = _size(partial)
+        try:
+            reason = _continue(download, partial, progress)
+            connected = True
+        except _UnreachableError as error:
+            reason = f"the server cannot be reached ({error})"
+            if not connected:  # there is no network: waiting does not help
+                break
         if reason is None:
             return
-        here = partial.stat().st_size if partial.is_file() else 0
-        idle = 0 if here > before else idle + 1
-        if idle >= ATTEMPTS:
-            raise MissingError(
-                f"Expected {download.file} from {download.url}, but {reason}. The {here:,} bytes"
-                " that are here are kept: run the same command again to go on."
-            )
+        idle = 0 if _size(partial) > before else idle + 1
         time.sleep(pause * 2 ** max(0, idle - 1))
+    kept = f" ({here:,} bytes have arrived and are kept)" if (here := _size(partial)) else ""
+    raise MissingError(
+        f"Expected {download.file} from {download.url}, but {reason}; check the connection and run"
+        f" the same command again{kept}."
+    )
 
 
 def _continue(download: Download, partial: Path, progress: Progress | None) -> str | None:
     """One connection. None when the file is whole, else what went wrong; both may bring bytes."""
-    here = partial.stat().st_size if partial.is_file() else 0
+    here = _size(partial)
     request = urllib.request.Request(download.url)
     request.add_header("User-Agent", f"clipfg/{__version__}")
     if here:
         request.add_header("Range", f"bytes={here}-")
     try:
         with urllib.request.urlopen(request, timeout=TIMEOUT) as response:
-            here, total = _place(response, here)
-            _check_space(partial.parent, (total or download.size) - here)
+            here, total = _position(response, here)
+            partial.parent.mkdir(parents=True, exist_ok=True)
+            check_space(partial.parent, (total or download.size) - here, download.file)
             with partial.open("r+b" if here else "wb") as file:
                 file.seek(here)
                 file.truncate()
@@ -113,12 +124,12 @@ def _continue(download: Download, partial: Path, progress: Progress | None) -> s
             f" {error.reason}; get it by hand."
         ) from None
     except urllib.error.URLError as error:
-        return f"the server cannot be reached ({error.reason})"
-    except (TimeoutError, ConnectionError, HTTPException) as error:
+        raise _UnreachableError(getattr(error.reason, "strerror", None) or error.reason) from None
+    except (TimeoutError, ConnectionError, ssl.SSLError, HTTPException) as error:
         return f"the connection broke off ({str(error) or type(error).__name__})"
 
 
-def _place(response: HTTPResponse, asked: int) -> tuple[int, int]:
+def _position(response: HTTPResponse, asked: int) -> tuple[int, int]:
     """Where in the file the answer begins, and the length of the whole (0: not said)."""
     length = int(response.headers.get("Content-Length") or 0)
     if response.status != 206:
@@ -140,12 +151,3 @@ def _copy(
         if progress:
             progress(here, total)
     return here
-
-
-def _check_space(folder: Path, needed: int) -> None:
-    free = shutil.disk_usage(folder).free
-    if free < needed + MARGIN:
-        raise DataError(
-            f"Expected {(needed + MARGIN) >> 20:,} MiB free in {folder} for the download, got"
-            f" {free >> 20:,} MiB; make room or choose another --data-root."
-        )

@@ -1,7 +1,7 @@
 """From the bytes of any image to upright, opaque 8-bit RGB.
 
-Large JPEGs are decoded at a half, a quarter or an eighth of their size where the image is to be
-shrunk anyway: libjpeg then leaves out most of the inverse transform.
+Large JPEGs are decoded at a half, a quarter or an eighth of their size where the image will be
+shrunk anyway: libjpeg then skips most of the inverse transform.
 """
 
 import threading
@@ -23,13 +23,13 @@ GAP = 2
 """A reduced image keeps at least this many times the target on both sides (docs/data.md)."""
 
 LARGEST = 178_956_970
-"""Pixels that are decoded at most: a gigabyte of RGB, where Pillow itself calls it a bomb."""
+"""Most pixels that are decoded: half a gigabyte of RGB, Pillow's own limit for a bomb."""
 
 LARGEST_REDUCED = 4 * LARGEST
-"""Pixels that a JPEG may have on paper when reduced decoding brings it under `LARGEST`."""
+"""Most pixels of a JPEG that reduced decoding brings under `LARGEST`."""
 
 STRIP = 32
-"""A strip longer than this times its width, blown up beyond `LARGEST_STRIP`, is cut."""
+"""A strip longer than this times its width, enlarged beyond `LARGEST_STRIP`, is cut."""
 
 LARGEST_STRIP = 1 << 23
 """Pixels of a resized strip beyond which its ends are dropped."""
@@ -38,7 +38,7 @@ FORMATS = (
     *("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "AVIF", "JPEG2000", "DIB"),
     *("ICO", "TGA", "PCX", "SGI", "QOI"),
 )
-"""What is opened: raster formats only. PostScript and the like start programs, so they are not."""
+"""Formats that are opened: raster only. PostScript and the like would start programs."""
 
 ORIENTATION = 0x0112
 UPRIGHT = {
@@ -50,31 +50,32 @@ UPRIGHT = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-"""EXIF orientation to what sets the image upright (EXIF 2.32, tag 274)."""
+"""EXIF orientation to the transpose that sets the image upright (EXIF 2.32, tag 274)."""
 
 
 def decode(data: bytes, target: Target | None = None) -> Image.Image:
-    """The image in `data`: 8-bit RGB, upright, its first frame if it moves.
+    """The image in `data`: 8-bit RGB, upright, the first frame of an animation.
 
-    Transparency is laid on white, as a page shows it: what a file holds under its transparent
-    pixels is arbitrary, often black. Deep images are scaled to 8 bits by the range of their
-    format, not clipped; floats by 1 or 255 if they keep to those, else by their own extent. CMYK
-    becomes RGB by the plain formula; colour profiles are not applied.
+    Transparency is composited on white, as on a web page: the values under transparent pixels are
+    arbitrary, often black. Images of more than 8 bits are scaled by the range of their format, not
+    clipped; floats by 1 or 255 if they stay within those, else by their own range. CMYK becomes
+    RGB by the plain formula; colour profiles are not applied.
 
     Parameters
     ----------
     data
         A whole file of any of `FORMATS`.
     target
-        What the image will be resized to next. Given, a JPEG is decoded at a reduced size that
-        keeps `GAP` times the target on both sides, and the far ends of a strip that would be
-        blown up to hundreds of megabytes, which a centre crop drops, are left out.
+        The size that the image will be resized to next. With it, a JPEG is decoded at a reduced
+        size of at least `GAP` times the target on both sides, and a strip that would be enlarged
+        to hundreds of megabytes loses its far ends, which a centre crop drops anyway.
 
-    A reduced image says in `info["drafted"]` what it stands for: the size of the whole, and the
-    box of its own pixels that the whole fills (a side of 999 pixels fills 124.875 of 125).
+    A reduced image has in `info["drafted"]` the size of the full image, and the box of its own
+    pixels that the full image covers (a side of 999 pixels covers 124.875 of 125). A cut strip has
+    its former size in `info["whole"]`.
 
-    Raises `ItemError` for what is empty, truncated, broken, no image or too large. Safe to call
-    from many threads; the decoding itself runs without Python's lock.
+    Raises `ItemError` for data that are empty, truncated, broken, no image or too large. Safe to
+    call from many threads; the decoding itself runs without Python's lock.
     """
     if not data:
         raise ItemError("Expected an image, got an empty file.")
@@ -85,12 +86,19 @@ def decode(data: bytes, target: Target | None = None) -> Image.Image:
     except ItemError:
         raise
     except UnidentifiedImageError:
-        raise ItemError(_not_a_image(data)) from None
+        raise ItemError(_not_an_image(data)) from None
     except Image.DecompressionBombError:
         raise ItemError(f"Expected an image of at most {LARGEST:,} pixels, got more.") from None
     except Exception as error:  # Pillow's parsers raise a dozen kinds on hostile bytes
         why = str(error).strip().rstrip(".") or type(error).__name__
         raise ItemError(f"Expected a whole image, got a broken one ({why}).") from None
+
+
+def full_size(image: Image.Image) -> tuple[int, int]:
+    """Width and height of the upright image that `decode` made this one from."""
+    whole = image.info.get("whole", image.size)
+    width, height = image.info.get("drafted", (whole,))[0]
+    return width, height
 
 
 def _decode_jpeg(data: bytes, target: Target | None) -> Image.Image:
@@ -105,12 +113,12 @@ def _decode_jpeg(data: bytes, target: Target | None) -> Image.Image:
         width, height = wanted[::-1] if swap else wanted
         draft = image.draft(None, (max(1, GAP * width), max(1, GAP * height)))
         fills = draft[1] if draft and image.size != full else None
-    # A progressive file keeps every coefficient in memory whatever size comes out.
+    # A progressive file keeps every coefficient in memory, whatever the output size.
     _check_size(full, LARGEST if "progressive" in image.info else LARGEST_REDUCED)
     _check_size(image.size)
     image.load()
     if image.mode == "CMYK" and "adobe" not in image.info:
-        image = ImageChops.invert(image)  # Pillow takes every CMYK JPEG as Adobe's, inverted
+        image = ImageChops.invert(image)  # Pillow inverts every CMYK JPEG, as Adobe's need
     upright = _upright(_to_rgb(image), turn)
     if fills:
         stored = image.size
@@ -119,7 +127,7 @@ def _decode_jpeg(data: bytes, target: Target | None) -> Image.Image:
 
 
 def _turn_box(box: Box, size: tuple[int, int], turn: int) -> Box:
-    """A box of a stored image of `size` after the image was set upright."""
+    """A box in a stored image of `size`, in the upright image."""
     left, top, right, bottom = box
     if turn in {2, 3, 7, 8}:  # the stored columns run backwards
         left, right = size[0] - right, size[0] - left
@@ -132,7 +140,7 @@ def _decode_other(data: bytes) -> Image.Image:
     with Image.open(BytesIO(data), formats=FORMATS) as image:
         _check_size(image.size)
         image.load()
-        # Read after loading: TIFF and AVIF turn themselves and then drop the tag.
+        # Read after loading: TIFF and AVIF rotate themselves and then drop the tag.
         turn = _orientation(image)
         return _upright(_to_rgb(image), turn)
 
@@ -173,7 +181,7 @@ def _to_rgb(image: Image.Image) -> Image.Image:
 
 
 def _scale(image: Image.Image) -> Image.Image:
-    """A deep grey image as 8 bits."""
+    """A grey image of more than 8 bits as 8 bits."""
     values = np.nan_to_num(np.asarray(image).astype(np.float32), posinf=0.0, neginf=0.0)
     low, high = float(values.min()), float(values.max())
     if image.mode.startswith("I;16"):
@@ -187,19 +195,22 @@ def _scale(image: Image.Image) -> Image.Image:
 
 
 def _cut_strip(image: Image.Image, target: Target) -> Image.Image:
-    """The middle of a strip whose resized whole would need gigabytes, else the image itself."""
+    """The middle of a strip that would need gigabytes when resized, else the image itself."""
     width, height = image.size
     wide, high = target(width, height)
     if wide * high <= LARGEST_STRIP or max(wide, high) <= STRIP * min(wide, high):
         return image
     if width > height:
         margin = max(0, (width - STRIP * height) // 2)
-        return image.crop((margin, 0, width - margin, height))
-    margin = max(0, (height - STRIP * width) // 2)
-    return image.crop((0, margin, width, height - margin))
+        middle = image.crop((margin, 0, width - margin, height))
+    else:
+        margin = max(0, (height - STRIP * width) // 2)
+        middle = image.crop((0, margin, width, height - margin))
+    middle.info["whole"] = image.size
+    return middle
 
 
-def _not_a_image(data: bytes) -> str:
+def _not_an_image(data: bytes) -> str:
     head = data[:64]
     if head[4:12] in {b"ftypheic", b"ftypheix", b"ftypmif1", b"ftypheif"}:
         return "Expected an image in a format that Pillow reads, got HEIC; convert it to JPEG."
@@ -210,8 +221,8 @@ def _not_a_image(data: bytes) -> str:
     return "Expected an image, got a file in no known image format."
 
 
-# Pillow warns of odd metadata and large sizes. `warnings.catch_warnings` is not safe in threads,
-# so one narrow filter is kept in front of all others instead.
+# Pillow warns about odd metadata and large sizes. `warnings.catch_warnings` is not thread-safe, so
+# one narrow filter is kept in front of all others instead.
 _FILTER_LOCK = threading.Lock()
 
 

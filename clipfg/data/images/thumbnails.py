@@ -21,13 +21,13 @@ def thumbnail(uri: str, side: int = SIDE) -> bytes:
 
 
 def shrunk(uri: str, side: int) -> Image.Image:
-    """The image at `uri` at no more than `side` x `side` pixels. Raises as `thumbnail` does."""
+    """The image at `uri` at no more than `side` x `side` pixels, or an `ItemError`."""
 
     def target(width: int, height: int) -> tuple[int, int]:
         scale = min(1.0, side / max(width, height))
         return max(1, round(width * scale)), max(1, round(height * scale))
 
     image = decode(read(uri), target)
-    # A reduced image says what it stands for: its own sides may be a pixel off in proportion.
+    # The sides of a reduced image may be a pixel off the full image's proportions.
     whole = image.info.get("drafted", (image.size,))[0]
     return image.resize(target(*whole), Image.Resampling.LANCZOS)

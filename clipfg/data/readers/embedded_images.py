@@ -1,14 +1,14 @@
 """Images inside tables, `parquet:/data/x.parquet?group=0&row=17&column=image` and `arrow:...`.
 
-This is how the Hugging Face hub keeps images: a column of `{bytes, path}`, or of plain bytes. One
+This is how the Hugging Face hub stores images: a column of `{bytes, path}`, or of plain bytes. One
 image is read at a time, so that one bad image is one failure. A Parquet row group is the least
-that can be read, so the last few are kept; an Arrow file is mapped, and only what is asked for is
-touched.
+that can be read, so the last few are cached; an Arrow file is memory-mapped.
 """
 
 import os
 import re
 import threading
+from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -22,9 +22,9 @@ from clipfg.errors import ItemError
 GROUPS = 4
 """Parquet row groups that are kept in memory."""
 
-_ARROW = re.compile(r"arrow:([^?#]+)\?row=(\d{1,18})&column=([^&#]+)", re.IGNORECASE)
-_PARQUET = re.compile(
-    r"parquet:([^?#]+)\?group=(\d{1,9})&row=(\d{1,18})&column=([^&#]+)", re.IGNORECASE
+_URI = re.compile(
+    r"(?:arrow:([^?#]+)\?|parquet:([^?#]+)\?group=(\d{1,9})&)row=(\d{1,18})&column=([^&#]+)",
+    re.IGNORECASE,
 )
 _LOCK = threading.Lock()
 
@@ -72,32 +72,34 @@ def _group(path: str, _: Signature, group: int, column: str) -> pa.Table:
         return file.read_row_group(group, columns=[column])
 
 
-def _read_arrow(uri: str) -> bytes:
-    match = _ARROW.match(uri)
+def _parse(uri: str) -> tuple[str, int | None, int, str]:
+    """Path, row group (None in an Arrow file), row and column."""
+    match = _URI.match(uri)
     if match is None:
-        raise ItemError(f"Expected arrow:PATH?row=N&column=NAME, got {uri!r}.")
-    path, row, column = unquote(match[1], errors="surrogateescape"), int(match[2]), match[3]
-    return _cell(path, lambda stamp: _arrow(path, stamp), row, unquote(column))
+        raise ItemError(
+            "Expected arrow:PATH?row=N&column=NAME or parquet:PATH?group=N&row=N&column=NAME,"
+            f" got {uri!r}."
+        )
+    path = unquote(match[1] or match[2], errors="surrogateescape")
+    return path, int(match[3]) if match[3] else None, int(match[4]), unquote(match[5])
 
 
-def _read_parquet(uri: str) -> bytes:
-    match = _PARQUET.match(uri)
-    if match is None:
-        raise ItemError(f"Expected parquet:PATH?group=N&row=N&column=NAME, got {uri!r}.")
-    path, column = unquote(match[1], errors="surrogateescape"), unquote(match[4])
-    group, row = int(match[2]), int(match[3])
+def _read(uri: str) -> bytes:
+    path, group, row, column = _parse(uri)
+    if group is None:
+        return _cell(path, lambda stamp: _arrow(path, stamp), row, column)
     return _cell(path, lambda stamp: _group(path, stamp, group, column), row, column)
 
 
-def _cell(path: str, table: Any, row: int, column: str) -> bytes:
-    stamp = _stamp(path)
+def _cell(path: str, table: Callable[[Signature], pa.Table], row: int, column: str) -> bytes:
+    stamp = stat_file(path, largest=None)
     try:
         with _LOCK:  # neighbours in a row group wait for the one that reads it
             values = table(stamp).column(column)
         cell: Any = values[row].as_py()
     except (pa.ArrowException, OSError, KeyError, IndexError) as error:
-        why = " ".join(str(error).split())
-        raise ItemError(f"Expected row {row} of {column!r} in {shown(path)}, got: {why}") from None
+        why = " ".join(str(error).split()).rstrip(".")
+        raise ItemError(f"Expected row {row} of {column!r} in {shown(path)}, got: {why}.") from None
     inside = isinstance(cell, dict)
     value, where = (cell.get("bytes"), cell.get("path")) if inside else (cell, None)
     if value is None and where:  # only a path was kept: relative to the table's folder
@@ -107,21 +109,6 @@ def _cell(path: str, table: Any, row: int, column: str) -> bytes:
     return value
 
 
-def _stamp(path: str) -> Signature:
-    """Size and time of the table, which may be as long as it likes."""
-    try:
-        found = os.stat(path)  # noqa: PTH116
-    except (OSError, ValueError):
-        return stat_file(path)  # says what is wrong
-    return found.st_size, found.st_mtime_ns
-
-
-def _signature(uri: str) -> Signature:
-    match = _ARROW.match(uri) or _PARQUET.match(uri)
-    if match is None:
-        raise ItemError(f"Expected a place in an Arrow or Parquet file, got {uri!r}.")
-    return _stamp(unquote(match[1], errors="surrogateescape"))
-
-
-ARROW = ByteSource(read=_read_arrow, signature=_signature)
-PARQUET = ByteSource(read=_read_parquet, signature=_signature)
+ARROW = PARQUET = ByteSource(
+    read=_read, signature=lambda uri: stat_file(_parse(uri)[0], largest=None)
+)

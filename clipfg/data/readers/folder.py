@@ -1,4 +1,4 @@
-"""Folders of images: a folder per class, splits above that or not, or simply a heap.
+"""Folders of images: a folder per class, splits above that or not, or images alone.
 
 - `photos/*.jpg`: no labels;
 - `photos/sea holly/*.jpg`: the folder is the class;
@@ -10,7 +10,6 @@ import logging
 import os
 import unicodedata
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
@@ -31,49 +30,70 @@ SUFFIXES = frozenset(
 
 IGNORED = frozenset({"__macosx", "@eadir", "$recycle.bin", "lost+found"})
 
+Parts = tuple[str, ...]
+"""The path of an image below the root, folder by folder."""
+
 _log = logging.getLogger(__name__)
 
 
 def read(path: Path, *, name: str | None = None, classes: ClassList | None = None) -> Manifest:
     """The images below a folder, or one image, in natural order.
 
-    Hidden files and what is no image by its suffix are left out; an image that turns out
-    broken is listed all the same, so that the run can name it. A link to a folder is followed
-    once, never in a circle. Names come from the folders (`003.Sea_holly` is read as "Sea holly"),
-    or are matched with `classes` where given.
+    Hidden files and files without an image's suffix are skipped; an image that turns out to be
+    broken is listed nevertheless, so that the run can name it. A link to a folder is followed
+    once, never in a circle. Class names come from the folders (`003.Sea_holly` is read as "Sea
+    holly"), or are matched with `classes` where given.
 
     Raises `DataError` for a folder without images and a class outside `classes`.
     """
     path = path.absolute()
-    return _manifest(name or path.name, *_find(path), classes)
+    root, found = _find(path)
+    splits, folders = _take_splits([parts[:-1] for parts in found])
+    labels, own = _take_classes(folders, classes)
+    manifest = Manifest.build(
+        name or path.name,
+        {
+            "id": [shown("/".join(parts)) for parts in found],
+            "uri": [file_uri(os.path.join(root, *parts)) for parts in found],  # noqa: PTH118
+            "split": splits,
+            "label": labels,
+        },
+        own,
+    )
+    return relabel(manifest, classes) if classes else manifest
 
 
 def read_images(paths: Sequence[Path | str]) -> Manifest:
-    """Images and folders of them as they are named, with no labels, each image once.
+    """Images and folders of them in the order given, without labels, each image once.
 
     Ids are paths below the folder where one folder is given, else the paths as they were written
     with what is below them. A file that is named outright is taken whatever its suffix.
 
-    Raises `UsageError` for a path that leads nowhere, `DataError` for a folder without images.
+    Raises `UsageError` for a path that does not exist, `DataError` for a folder without images.
     """
     columns: dict[str, list[str]] = {"id": [], "uri": []}
     known: set[str] = set()
     for given in map(Path, paths):
         root, found = _find(given.expanduser().absolute())
         alone = len(paths) == 1 or given.is_file()
-        for item in found:
-            uri = file_uri(os.path.normpath(os.path.join(root, *item.parts)))  # noqa: PTH118
+        for parts in found:
+            uri = file_uri(os.path.normpath(os.path.join(root, *parts)))  # noqa: PTH118
             if uri in known:
                 continue
             known.add(uri)
-            below = given if given.is_file() else Path(*item.parts)
+            below = given if given.is_file() else Path(*parts)
             columns["uri"].append(uri)
             columns["id"].append(shown((below if alone else given / below).as_posix()))
     name = Path(paths[0]).absolute().name if len(paths) == 1 else "images"
     return Manifest.build(name, columns)
 
 
-def _find(path: Path) -> tuple[Path, list["_Found"]]:
+def is_image(name: str) -> bool:
+    """Whether a file counts as an image by its suffix."""
+    return os.path.splitext(name)[1].lower() in SUFFIXES  # noqa: PTH122
+
+
+def _find(path: Path) -> tuple[Path, list[Parts]]:
     """The root that ids are relative to, and the images below it: those of a folder, or one."""
     if not path.exists() and not path.is_symlink():
         siblings = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
@@ -82,7 +102,7 @@ def _find(path: Path) -> tuple[Path, list["_Found"]]:
             f" {shown(str(path))}.{closest(path.name, siblings)}"
         )
     if not path.is_dir():
-        return path.parent, [_Found((path.name,))]
+        return path.parent, [(path.name,)]
     found, others = _walk(path)
     if not found:
         raise DataError(
@@ -90,26 +110,16 @@ def _find(path: Path) -> tuple[Path, list["_Found"]]:
             f" ({others} other files; suffixes that count: {' '.join(sorted(SUFFIXES))})."
         )
     if others:
-        _log.info("%s: files left out that are no images: %d", path, others)
+        _log.info("%s: files skipped that are no images: %d", path, others)
     return path, found
 
 
-@dataclass(frozen=True)
-class _Found:
-    parts: tuple[str, ...]
-    """The path below the root, folder by folder."""
-
-    @property
-    def folders(self) -> tuple[str, ...]:
-        return self.parts[:-1]
-
-
-def _walk(root: Path) -> tuple[list[_Found], int]:
+def _walk(root: Path) -> tuple[list[Parts], int]:
     """Every image below `root`, sorted, and how many other files there are."""
-    found: list[_Found] = []
+    found: list[Parts] = []
     others = 0
     visited: set[tuple[int, int]] = set()
-    pending: list[tuple[str, ...]] = [()]
+    pending: list[Parts] = [()]
     while pending:
         parts = pending.pop()
         here = os.path.join(root, *parts)  # noqa: PTH118 - a Path per file costs seconds
@@ -121,13 +131,13 @@ def _walk(root: Path) -> tuple[list[_Found], int]:
         for entry in _entries(here):
             if entry.is_dir():
                 pending.append((*parts, entry.name))
-            elif _is_image(entry.name):
-                found.append(_Found((*parts, entry.name)))
+            elif is_image(entry.name):
+                found.append((*parts, entry.name))
             else:
                 others += 1
-        if parts and _is_image(parts[-1]) and before == (len(found), len(pending)):
-            found.append(_Found(parts))  # an empty folder called x.jpg: listed, to be reported
-    found.sort(key=lambda item: [natural(part) for part in item.parts])
+        if parts and is_image(parts[-1]) and before == (len(found), len(pending)):
+            found.append(parts)  # an empty folder named x.jpg: listed, to be reported
+    found.sort(key=lambda parts: [natural(part) for part in parts])
     return found, others
 
 
@@ -141,41 +151,19 @@ def _entries(folder: str) -> Iterator[os.DirEntry[str]]:
         _log.warning("%s cannot be read: permission denied", shown(folder))
 
 
-def _is_image(name: str) -> bool:
-    return os.path.splitext(name)[1].lower() in SUFFIXES  # noqa: PTH122
-
-
-def _manifest(name: str, root: Path, found: list[_Found], classes: ClassList | None) -> Manifest:
-    splits, folders = _take_splits([item.folders for item in found])
-    labels, own = _take_classes(folders, classes)
-    manifest = Manifest.build(
-        name,
-        {
-            "id": [shown("/".join(item.parts)) for item in found],
-            "uri": [file_uri(os.path.join(root, *item.parts)) for item in found],  # noqa: PTH118
-            "split": splits,
-            "label": labels,
-        },
-        own,
-    )
-    return relabel(manifest, classes) if classes else manifest
-
-
-def _take_splits(
-    folders: list[tuple[str, ...]],
-) -> tuple[list[str | None], list[tuple[str, ...]]]:
-    """Splits where every first folder is called after one, and what is left of the folders."""
+def _take_splits(folders: list[Parts]) -> tuple[list[str | None], list[Parts]]:
+    """Splits where every first folder is named after one, and the folders below it."""
     if all(parts and split_name(parts[0]) for parts in folders):
         return [split_name(parts[0]) for parts in folders], [parts[1:] for parts in folders]
     return [None] * len(folders), folders
 
 
 def _take_classes(
-    folders: list[tuple[str, ...]], given: ClassList | None
+    folders: list[Parts], given: ClassList | None
 ) -> tuple[list[int | None], ClassList | None]:
-    """A label per item and the classes, or nothing where the folders do not mean classes."""
+    """A label per item and the classes, or nothing where the folders are not classes."""
     distinct = sorted(set(folders), key=lambda parts: [natural(part) for part in parts])
-    # Images beside folders are a heap; a single folder is only a wrapper around one.
+    # Images beside folders are unlabelled; so is a single folder, which only wraps them.
     if () in distinct or (len(distinct) == 1 and given is None):
         return [None] * len(folders), None
     names = _class_names(distinct)
@@ -183,16 +171,16 @@ def _take_classes(
     return [labels[parts] for parts in folders], ClassList(tuple(names), _taxonomy(distinct, names))
 
 
-def _class_names(distinct: list[tuple[str, ...]]) -> list[str]:
+def _class_names(distinct: list[Parts]) -> list[str]:
     """Readable, unique names: of the last folder, or of the whole path where two end alike."""
     last = [parts[-1] for parts in distinct]
     unique = len(set(last)) == len(last)
     names = last if unique else ["/".join(parts) for parts in distinct]
-    return [shown(unicodedata.normalize("NFC", n)) for n in (readable_names(names))]
+    return [shown(unicodedata.normalize("NFC", name)) for name in readable_names(names)]
 
 
-def _taxonomy(distinct: list[tuple[str, ...]], names: list[str]) -> dict[str, str]:
-    """Folders above a class as its ancestors, where their names can be told apart."""
+def _taxonomy(distinct: list[Parts], names: list[str]) -> dict[str, str]:
+    """Folders above a class as its ancestors, where their names are unambiguous."""
     parents: dict[str, str] = {}
     for parts, name in zip(distinct, names, strict=True):
         chain = [name, *(shown(part.replace("_", " ")) for part in reversed(parts[:-1]))]

@@ -1,8 +1,8 @@
 """Data sets of the Hugging Face hub: `hf:REPO[:CONFIG][@SPLIT]`, or a folder that `datasets` saved.
 
-The library `datasets` (the extra of that name) finds, downloads and converts; the images are read
-from its Arrow files by clipfg itself, undecoded until they are embedded, so that one bad image is
-one failure. A folder written by `save_to_disk` needs no library at all.
+The library `datasets` (the extra of that name) finds, downloads and converts them; clipfg reads
+the images from its Arrow files itself and decodes them only when they are embedded, so that one
+bad image is one failure. A folder written by `save_to_disk` does not need the library.
 """
 
 import sys
@@ -15,14 +15,14 @@ import pyarrow as pa
 from clipfg.data.readers.embedded_images import arrow_uri, open_arrow
 from clipfg.data.readers.hub_features import image_column, label_column
 from clipfg.data.readers.labels import index_labels, named_splits, readable_names, relabel
-from clipfg.data.sets.layouts import read_json
+from clipfg.data.readers.list_files import read_json
 from clipfg.errors import DataError, MissingError, UsageError
 from clipfg.registry import closest
 from clipfg.types import ClassList, Manifest
 
 PREFIX = "hf:"
 SAVED = ("dataset_dict.json", "state.json")
-"""What `save_to_disk` leaves: the first in a folder of splits, the second in each split."""
+"""Files by `save_to_disk`: the first in a folder of splits, the second in each split."""
 
 Shards = Mapping[str, Sequence[Path]]
 """Split to its Arrow files, in order."""
@@ -34,14 +34,14 @@ def read(name: str, *, classes: ClassList | None = None, offline: bool = False) 
     Parameters
     ----------
     name
-        `REPO`, `REPO:CONFIG` or a path, with `@SPLIT` behind it for one split; `hf:` may precede.
+        `REPO`, `REPO:CONFIG` or a path, followed by `@SPLIT` for one split; `hf:` may precede.
     classes
         A class list to label by; the data's own where None.
     offline
-        Use what was downloaded before and nothing else.
+        Use only what was downloaded before.
 
-    Raises `MissingError` when the extra is not installed or the data are not here and cannot be
-    had, `UsageError` for a split that there is not, `DataError` for data without images.
+    Raises `MissingError` when the extra is not installed or the data are not on disk and cannot
+    be downloaded, `UsageError` for an unknown split, `DataError` for data without images.
     """
     given = name.removeprefix(PREFIX)
     repo, _, split = given.partition("@")
@@ -65,7 +65,7 @@ def is_saved(folder: Path) -> bool:
 
 
 def saved_shards(folder: Path) -> Shards:
-    """The Arrow files of a folder by `save_to_disk`. Raises `DataError` for another content."""
+    """The Arrow files of a folder by `save_to_disk`. Raises `DataError` for other contents."""
     listing = folder / SAVED[0]
     try:
         if listing.is_file():
@@ -80,7 +80,7 @@ def saved_shards(folder: Path) -> Shards:
             for split, place in splits.items()
         }
     except (KeyError, TypeError, AttributeError):
-        raise DataError(f"Expected what `save_to_disk` writes in {folder}.") from None
+        raise DataError(f"Expected the files of `save_to_disk` in {folder}.") from None
 
 
 def _local(file: str) -> str:
@@ -107,14 +107,14 @@ def _fetch(repo: str, offline: bool) -> Shards:
         found = datasets.load_dataset(path, config or None)
     except (OSError, datasets.exceptions.DatasetNotFoundError) as error:
         here = offline or datasets.config.HF_HUB_OFFLINE
-        hint = "it is not on this machine and we are offline" if here else error
+        hint = "it is not on this machine and this run is offline" if here else error
         raise MissingError(
             f"Expected the data set {path!r} from the hub, but {' '.join(str(hint).split())}."
             " Check the name and the connection, or give the path of a copy."
         ) from None
     except Exception as error:  # scripts, configs, broken files: as many kinds as data sets
-        why = " ".join(str(error).split())[:300]
-        raise DataError(f"Expected a data set of images in hf:{repo}, got: {why}") from None
+        why = " ".join(str(error).split())[:300].rstrip(".")
+        raise DataError(f"Expected a data set of images in hf:{repo}, got: {why}.") from None
     shards = {str(s): [Path(f["filename"]) for f in d.cache_files] for s, d in found.items()}
     if not all(shards.values()):
         raise DataError(
@@ -156,7 +156,7 @@ def _manifest(name: str, shards: Shards) -> Manifest:
 
 
 def _unlabelled(values: pa.ChunkedArray) -> pa.Array:
-    """The hub marks a hidden label by -1."""
+    """The hub marks a hidden label with -1."""
     import pyarrow.compute as pc
 
     array = values.combine_chunks()
@@ -169,5 +169,5 @@ def _open(file: Path) -> pa.Table:
     try:
         return open_arrow(str(file))
     except (OSError, pa.ArrowException) as error:
-        why = " ".join(str(error).split())
-        raise DataError(f"Expected an Arrow file, got: {why} ({file})") from None
+        why = " ".join(str(error).split()).rstrip(".")
+        raise DataError(f"Expected an Arrow file at {file}, got: {why}.") from None

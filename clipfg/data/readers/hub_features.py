@@ -1,4 +1,4 @@
-"""What the Hugging Face library writes of a table's columns: which hold images, which labels."""
+"""Which columns of a table hold images and labels, by the Hugging Face library's metadata."""
 
 import json
 from typing import Any
@@ -8,14 +8,14 @@ import pyarrow as pa
 from clipfg.data.readers.embedded_images import holds_images
 
 LABELS = ("label", "class", "species", "category", "class_name", "label_name", "target")
-"""What a column of labels may be called; the first that occurs is taken."""
+"""Names of a label column; the first that occurs is taken."""
 
 HUB_LABELS = ("fine_label", "labels")
-"""What the hub calls it besides."""
+"""More names, in data sets of the hub."""
 
 
 def hub_features(schema: pa.Schema) -> dict[str, Any]:
-    """What is written of each column ("Image", "ClassLabel" with its names), or nothing."""
+    """The metadata of each column ("Image", "ClassLabel" with its names), or nothing."""
     try:
         features = json.loads((schema.metadata or {})[b"huggingface"])["info"]["features"]
     except (KeyError, TypeError, ValueError):
@@ -34,7 +34,7 @@ def _columns(schema: pa.Schema, kind: str) -> dict[str, dict[str, Any]]:
 
 
 def image_column(schema: pa.Schema, *, typed: bool = False) -> str | None:
-    """The column of images, or None; with `typed`, only one that says itself to be "Image"."""
+    """The column of images, or None; with `typed`, only one declared as "Image"."""
     images = [c for c in _columns(schema, "Image") if holds_images(schema.field(c).type)]
     if images or typed:
         return next(iter(images), None)
@@ -48,11 +48,6 @@ def label_column(schema: pa.Schema) -> tuple[str | None, list[str] | None]:
     column = next((c for c in order if c in named), None) or next(iter(named), None)
     if column is not None:
         return column, [str(name) for name in named[column]]
-    flat = [
-        c
-        for c in order
-        if pa.types.is_string(schema.field(c).type)
-        or pa.types.is_large_string(schema.field(c).type)
-        or pa.types.is_integer(schema.field(c).type)
-    ]
-    return next(iter(flat), None), None
+    types = (pa.types.is_string, pa.types.is_large_string, pa.types.is_integer)
+    flat = (c for c in order if any(is_type(schema.field(c).type) for is_type in types))
+    return next(flat, None), None

@@ -1,4 +1,4 @@
-"""From the labels that a source gives, names or numbers, to indices into a class list."""
+"""From a source's labels, names or numbers, to indices into a class list."""
 
 import re
 from collections.abc import Callable, Iterable, Sequence
@@ -21,7 +21,7 @@ SPLITS = {
     "test": "test",
     "testing": "test",
 }
-"""What splits are called in the wild, and here."""
+"""Names that data sets give their splits, and the names used here."""
 
 _DIGITS = re.compile(r"(\d+)")
 
@@ -34,12 +34,12 @@ def natural(text: str) -> tuple[tuple[tuple[int, int, str], ...], str]:
 
 
 def plain(name: str) -> str:
-    """`name` without what spellings differ in: case, underscores, hyphens, apostrophes, spaces."""
+    """`name` without case, underscores, hyphens, apostrophes and extra spaces."""
     return re.sub(r"[\s_\-]+", " ", name.casefold().replace("'", "").replace("’", "")).strip()
 
 
 class LabelIndex:
-    """Finds classes by name: exactly, or else by what is left without case and punctuation."""
+    """Finds classes by name: exactly, or else ignoring case and punctuation (`plain`)."""
 
     def __init__(self, classes: ClassList) -> None:
         self.classes = classes
@@ -49,7 +49,7 @@ class LabelIndex:
             self._plain[key] = None if key in self._plain else position  # None: two share it
 
     def find(self, name: str) -> int | None:
-        """The label of `name`, or None when the list has no such class."""
+        """The label of `name`, or None when the list has no such class or two that fit."""
         if name in self.classes:
             return self.classes.index(name)
         return self._plain.get(plain(name))
@@ -65,11 +65,11 @@ def index_labels(
     Parameters
     ----------
     values
-        Names (text), or indices (integers) into `classes`; null or blank where unknown.
+        Names (text) or indices (integers) into `classes`; null or blank where unknown.
     classes
-        The list to index; made of the names that occur, in natural order, where None.
+        The list to index; the names that occur, in natural order, where None.
     where
-        Says in an error which row, counted from 0, is meant.
+        How an error names a row, counted from 0.
 
     Raises `DataError` for a label outside the list.
     """
@@ -133,8 +133,8 @@ def relabel(manifest: Manifest, classes: ClassList) -> Manifest:
 def readable_names(folders: Sequence[str]) -> list[str]:
     """Class names from folder names: `003.Sea_holly` -> `Sea holly`.
 
-    A number in front goes when every folder has one; the names stay as they are where cleaning
-    would make two of them equal.
+    A leading number is dropped when every folder has one; all names are left unchanged where
+    cleaning would make two of them equal.
     """
     numbered = all(re.match(r"\d+[._\- ]+\S", folder) for folder in folders)
     cleaned = [re.sub(r"^\d+[._\- ]+", "", f) if numbered else f for f in folders]
@@ -148,5 +148,5 @@ def split_name(text: str) -> str | None:
 
 
 def named_splits(values: Iterable[str | None]) -> list[str | None]:
-    """Split names with the usual ones spelled in one way; blank ones become None."""
+    """Split names with the common ones normalised; blank ones become None."""
     return [(split_name(v) or v.strip() or None) if v else None for v in values]

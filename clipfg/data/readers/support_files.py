@@ -1,4 +1,4 @@
-"""Files that name a support set: ids, one a line, or a table of `id` and perhaps `label`."""
+"""Files that name a support set: an id per line, or a table of `id` and optionally `label`."""
 
 import csv
 import json
@@ -14,9 +14,9 @@ DELIMITERS = {".csv": ",", ".tsv": "\t"}
 def read_support_file(path: Path) -> tuple[list[str], list[str | None]]:
     """Ids in order, and the label that the file gives each, or None.
 
-    CSV, TSV and JSON lines have columns `id` (or `path`) and perhaps `label`; any other file is
-    read as text with an id a line. Raises `UsageError` when there is no such file, `DataError` for
-    one that is not of its form, names nothing, or names an id twice.
+    CSV, TSV and JSON lines have columns `id` (or `path`) and optionally `label`; any other file is
+    read as text with an id per line. Raises `UsageError` when there is no such file, `DataError`
+    for one that cannot be parsed, is empty, or names an id twice.
     """
     suffix = path.suffix.lower()
     try:

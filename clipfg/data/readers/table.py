@@ -1,7 +1,7 @@
 """Tables of images: CSV, TSV, JSON lines and Parquet, a row per image.
 
-A column for the path is needed; label, split and the rest are taken where they are, under the
-names that people give them (`table_files.ALIASES`). Paths are relative to the table's folder.
+A column for the path is required; label, split and the rest are read where present, under any of
+their usual names (`table_files.ALIASES`). Paths are relative to the table's folder.
 """
 
 import json
@@ -24,7 +24,7 @@ def read(path: Path, *, name: str | None = None, classes: ClassList | None = Non
 
     Labels are names, or indices into `classes` where that is given. The id is the column `id`,
     else the path as the table has it (with `#2`, `#3` where an image has several rows). Other
-    columns are left aside. A million rows are read in seconds, in columns.
+    columns are ignored.
 
     Raises `DataError` for a file that is not what its suffix says, has no column for the path, a
     row without one, or a label outside `classes`; rows are counted from 1 below the header.
@@ -61,7 +61,7 @@ def read(path: Path, *, name: str | None = None, classes: ClassList | None = Non
 
 def _resolve(given: pa.Array, folder: Path) -> pa.Array:
     """Absolute paths; URIs with a scheme stay as they are."""
-    # A million rows: only the odd ones (absolute, dotted, with a scheme) go through Python.
+    # For speed, only unusual paths (absolute, dotted, with a scheme) go through Python.
     odd = pc.match_substring_regex(given, r"^/|(^|/)\.{0,2}/|/\.\.$|^[A-Za-z][A-Za-z0-9+.-]*:|^~")
     joined = pc.binary_join_element_wise(str(folder).rstrip("/"), given, "/")
     if not pc.any(odd).as_py():
@@ -78,7 +78,7 @@ def _absolute(value: str, folder: Path) -> str:
 
 
 def _ids(given: pa.Array) -> pa.Array:
-    """The paths, with a number behind the second and later rows of one image."""
+    """The paths, with a number appended for the second and later rows of one image."""
     if pc.count_distinct(given).as_py() == len(given):
         return given
     seen: dict[str, int] = {}
@@ -96,7 +96,7 @@ def _splits(values: pa.ChunkedArray) -> pa.Array:
 
 
 def _with_parents(classes: ClassList, labels: pa.Array, parents: pa.Array) -> ClassList:
-    """The taxonomy that a column `parent` tells, where each class has one parent throughout."""
+    """The taxonomy of a column `parent`, where each class has the same parent in all its rows."""
     pairs = pa.table({"label": labels, "parent": parents})
     found: dict[str, str] = {}
     for row in pairs.group_by(["label", "parent"]).aggregate([]).to_pylist():

@@ -31,10 +31,10 @@ ALIASES: dict[str, tuple[str, ...]] = {
     "domain": ("domain",),
     "parent": ("parent",),
 }
-"""A manifest's columns and what a table may call them; the first that occurs is taken."""
+"""A manifest's columns and their names in tables; the first that occurs is taken."""
 
 CORNERS = ("x0", "y0", "x1", "y1")
-"""Columns that make a box together, in pixels of the full image."""
+"""Columns that together make a box, in pixels of the full image."""
 
 CLASSES = b"clipfg.classes"
 """Metadata of a table: the class names that its integer labels index, as JSON."""
@@ -43,7 +43,7 @@ STRUCTURED = {"box": BOX, "regions": pa.list_(REGION)}
 
 
 def read_columns(path: Path) -> pa.Table:
-    """The columns that we know, under a manifest's names; labels as text or integers.
+    """The known columns under a manifest's names; labels as text or integers.
 
     Raises `DataError` for a file that is not what its suffix says, or has no column for the path.
     """
@@ -56,15 +56,15 @@ def read_columns(path: Path) -> pa.Table:
         return _join_corners(_read_csv(path))
     except OSError as error:
         why = error.strerror or error
-        raise DataError(f"Expected a readable table, got {why}: {path}") from None
+        raise DataError(f"Expected a readable table at {path}, got {why}.") from None
     except pa.ArrowException as error:
         kind = suffix.lstrip(".").upper()
-        reason = " ".join(str(error).split())
-        raise DataError(f"Expected {kind} in {path}, got: {reason}") from None
+        reason = " ".join(str(error).split()).rstrip(".")
+        raise DataError(f"Expected {kind} in {path}, got: {reason}.") from None
 
 
 def _choose(header: list[str], path: Path, needed: bool = True) -> dict[str, str]:
-    """The table's column for each of ours. Raises `DataError` when a needed path has none."""
+    """The table's column for each of ours. Raises `DataError` when a required path has none."""
     at = {column.strip().lower(): column for column in reversed(header)}
     chosen = {}
     for column, aliases in ALIASES.items():
@@ -75,7 +75,7 @@ def _choose(header: list[str], path: Path, needed: bool = True) -> dict[str, str
         shown = ", ".join(repr(column) for column in header[:12])
         near = next((hint for c in at if (hint := closest(c, ALIASES["uri"]))), "")
         raise DataError(
-            f"Expected a column called {', '.join(ALIASES['uri'][:6])} in {path},"
+            f"Expected a column named {', '.join(ALIASES['uri'][:6])} in {path},"
             f" got {shown or 'none'}.{near}"
         )
     if "box" not in chosen and all(corner in at for corner in CORNERS):
@@ -126,12 +126,12 @@ def _encoding(head: bytes, path: Path) -> str:
     if head[:2] in {b"\xff\xfe", b"\xfe\xff"}:
         return "utf-16"
     if b"\0" in head:
-        raise DataError(f"Expected a CSV, got a binary file: {path}")
+        raise DataError(f"Expected a CSV at {path}, got a binary file.")
     return "utf-8"
 
 
 def _unique(names: list[str]) -> list[str]:
-    """Column names with later repetitions and blanks set apart, so that Arrow takes them."""
+    """Column names with repetitions and blanks made distinct, so that Arrow accepts them."""
     seen: set[str] = set()
     result = []
     for position, name in enumerate(names):
@@ -159,11 +159,11 @@ def _typed(values: list[Any], column: str, path: Path) -> pa.Array:
         return pa.array(values, STRUCTURED[column])
     except (pa.ArrowException, TypeError, ValueError) as error:
         what = "[x0, y0, x1, y1]" if column == "box" else "[{box, phrase}, ...]"
-        raise DataError(f"Expected {column} as {what} in {path}, got: {error}") from None
+        raise DataError(f"Expected {column} as {what} in {path}, got: {error}.") from None
 
 
 def _join_corners(table: pa.Table) -> pa.Table:
-    """Four columns of numbers as one of boxes; a row that lacks one of them has no box."""
+    """Four columns of numbers as one of boxes; a row that lacks a number has no box."""
     if not set(CORNERS) <= set(table.column_names):
         return table
     columns = [table[corner].cast(pa.float32()).to_pylist() for corner in CORNERS]
@@ -194,7 +194,7 @@ def _is_text(kind: pa.DataType) -> bool:
 def _read_images(file: Any, path: Path, image: str) -> pa.Table:
     """The columns of a table that holds the images themselves, as the hub writes them.
 
-    Class names that the file carries go into the result's metadata, under `CLASSES`.
+    Class names in the file go into the result's metadata, under `CLASSES`.
     """
     others = [name for name in file.schema_arrow.names if name != image]
     chosen = _choose(others, path, needed=False)
@@ -214,7 +214,7 @@ def _read_images(file: Any, path: Path, image: str) -> pa.Table:
 
 
 def _ids_inside(file: Any, image: str, rows: int) -> pa.Array:
-    """The paths that the images had, where each has its own; else their rows."""
+    """The original paths of the images, where each has its own; else their row numbers."""
     if pa.types.is_struct(file.schema_arrow.field(image).type):
         cells = file.read(columns=[f"{image}.path"]).column(0).to_pylist() if rows else []
         paths = [cell.get("path") if cell else None for cell in cells]
@@ -226,25 +226,14 @@ def _ids_inside(file: Any, image: str, rows: int) -> pa.Array:
 def _read_json_lines(path: Path) -> pa.Table:
     header: dict[str, None] = {}
     wanted = {*CORNERS, *(alias for aliases in ALIASES.values() for alias in aliases)}
-    values: dict[str, list[Any]] = {}
-    count = 0
+    rows = []
     for row in _json_rows(path):
-        for key, value in row.items():
-            if key not in header:
-                header[key] = None
-                if key.strip().lower() in wanted:
-                    values[key] = []
-            if key in values:
-                column = values[key]
-                column.extend([None] * (count - len(column)))
-                column.append(value)
-        count += 1
-    columns: dict[str, pa.Array] = {}
-    for ours, theirs in _choose(list(header), path).items():
-        column = values.pop(theirs)
-        column.extend([None] * (count - len(column)))
-        columns[ours] = _from_json(column, ours, path)
-    return pa.table(columns)
+        header |= dict.fromkeys(row)
+        rows.append({k: value for k, value in row.items() if k.strip().lower() in wanted})
+    chosen = _choose(list(header), path)
+    return pa.table(
+        {ours: _from_json([r.get(k) for r in rows], ours, path) for ours, k in chosen.items()}
+    )
 
 
 def _from_json(values: list[Any], column: str, path: Path) -> pa.Array:
@@ -279,4 +268,4 @@ def _json_rows(path: Path) -> Iterator[Mapping[str, Any]]:
                     )
                 yield row
     except UnicodeDecodeError:
-        raise DataError(f"Expected JSON lines in UTF-8, got another encoding: {path}") from None
+        raise DataError(f"Expected JSON lines in UTF-8 at {path}, got another encoding.") from None

@@ -1,7 +1,7 @@
 """Members of a tar archive as URIs: `tar:/data/shard.tar?offset=1536&size=20480#0001.jpg`.
 
-A member is read where it lies, by its offset. Nothing is unpacked, so no member can leave its
-archive whatever its name says.
+A member is read in place, by its offset. Nothing is unpacked, so no member can leave its archive
+whatever its name says.
 """
 
 import os
@@ -16,7 +16,7 @@ _URI = re.compile(r"tar:([^?#]+)\?offset=(\d{1,18})&size=(\d{1,18})#", re.IGNORE
 
 
 def member_uri(archive: Path, offset: int, size: int, name: str) -> str:
-    """The URI of the `size` bytes at `offset` of `archive`, called `name` there."""
+    """The URI of the `size` bytes at `offset` of `archive`, named `name` there."""
     return f"tar:{quote(os.fsencode(archive))}?offset={offset}&size={size}#{name}"
 
 
@@ -31,31 +31,22 @@ def _parse(uri: str) -> tuple[str, int, int]:
 def read(uri: str) -> bytes:
     """The bytes of one member. Raises `ItemError` when the archive is missing or too short."""
     path, offset, size = _parse(uri)
-    length, _ = _archive(path)
+    length, _ = stat_file(path, largest=None)
     if offset + size > length:
         raise ItemError(
-            f"Expected {size} bytes at {offset}, but the archive ends at {length}: {shown(path)}"
+            f"Expected {size} bytes at {offset} of {shown(path)}, but it ends at {length}."
         )
     try:
         with open(path, "rb") as file:  # noqa: PTH123
             file.seek(offset)
             return file.read(size)
     except OSError as error:
-        raise ItemError(f"Could not read {shown(path)}: {error.strerror}") from None
-
-
-def _archive(path: str) -> Signature:
-    """Size and time of the archive, which may be as long as it likes."""
-    try:
-        found = os.stat(path)  # noqa: PTH116
-    except (OSError, ValueError):
-        return stat_file(path)  # says what is wrong
-    return found.st_size, found.st_mtime_ns
+        raise ItemError(f"Could not read {shown(path)}: {error.strerror}.") from None
 
 
 def signature(uri: str) -> Signature:
     """Size and time of the archive; the member's place in it is part of the URI."""
-    return _archive(_parse(uri)[0])
+    return stat_file(_parse(uri)[0], largest=None)
 
 
 MEMBERS = ByteSource(read=read, signature=signature)

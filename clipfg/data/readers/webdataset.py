@@ -2,9 +2,9 @@
 
     0001.jpg  0001.cls  0001.txt  0001.json      one image, its class, caption and the rest
 
-One pass over the headers makes an index; images are read later where they lie, and nothing is
-ever unpacked. A member that claims a place outside the archive, or is a link or a device, is left
-out and said so. See https://github.com/webdataset/webdataset.
+One pass over the headers builds an index; images are read later, in place, and nothing is ever
+unpacked. A member that is a link or a device, or whose name leads out of the archive, is skipped
+with a warning. See https://github.com/webdataset/webdataset.
 """
 
 import json
@@ -29,7 +29,7 @@ from clipfg.types import ClassList, Manifest
 SUFFIXES = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".tar.zst")
 CLASS_FILES = ("classnames.txt", "classes.txt")
 LARGEST_NOTE = 1 << 20
-"""Bytes that a class, caption or JSON beside an image may have."""
+"""Most bytes of a class, caption or JSON file beside an image."""
 
 _PACKED = {b"\x1f\x8b": "gzip", b"BZ": "bzip2", b"\xfd7": "xz", b"(\xb5": "zstd"}
 _BRACES = re.compile(r"\{([^{}]*)\}")
@@ -67,10 +67,10 @@ def read(
 
     The class is in `.cls` (an index or a name) or in `.json` (`label`, `class`), the caption in
     `.txt` or `.json`; class names come from `classes`, or `classnames.txt` beside the shards. A
-    split is read from a folder or shard called after one (`train/00.tar`, `x-val-01.tar`).
+    split is read from the name of a folder or shard (`train/00.tar`, `x-val-01.tar`).
 
-    Raises `DataError` for a compressed or cut archive, one without images, and a label outside
-    the classes; `UsageError` when there is no shard.
+    Raises `DataError` for a compressed or truncated archive, one without images, and a label
+    outside the classes; `UsageError` when there is no shard.
     """
     shards, root = _find_shards(path)
     samples = [s for shard in shards for s in _samples(shard, root)]
@@ -114,8 +114,8 @@ def _find_shards(path: Path | str) -> tuple[list[Path], Path]:
     missing = [shard for shard in shards if not shard.is_file()]
     if missing:
         raise UsageError(
-            f"Expected {len(shards)} tar files, but {len(missing)} are not there,"
-            f" first {missing[0]}."
+            f"Expected tar files, but {len(missing)} of {len(shards)} are missing, the first"
+            f" {missing[0]}."
         )
     return shards, shards[0].parent
 
@@ -151,7 +151,7 @@ def _members(shard: Path) -> Iterator[tuple[tarfile.TarInfo, tarfile.TarFile]]:
     if packed:
         raise DataError(
             f"Expected a plain tar, got one packed with {packed}: {shard}."
-            " Unpack it once (gunzip, unxz): images are read from their place in the file."
+            " Decompress it once (gunzip, unxz): images are read in place."
         )
     refused: list[str] = []
     try:
@@ -164,12 +164,12 @@ def _members(shard: Path) -> Iterator[tuple[tarfile.TarInfo, tarfile.TarFile]]:
                     continue
                 yield member, archive
     except (tarfile.TarError, EOFError, ValueError) as error:
-        raise DataError(f"Expected a whole tar file, got {error}: {shard}") from None
+        raise DataError(f"Expected a whole tar file at {shard}, got {error}.") from None
     except OSError as error:
-        raise DataError(f"Expected a readable tar file, got {error.strerror}: {shard}") from None
+        raise DataError(f"Expected a readable tar file at {shard}, got {error.strerror}.") from None
     if refused:
         _log.warning(
-            "%s: left out %d members that are links, devices or leave the archive (first: %r)",
+            "%s: skipped %d members that are links, devices or lead out of the archive (first: %r)",
             shard,
             len(refused),
             refused[0],

@@ -1,1 +1,1 @@
-"""Data sets that are called by name, each read in its official layout."""
+"""Published data sets by name, each read in its official layout."""

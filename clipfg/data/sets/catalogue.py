@@ -1,15 +1,18 @@
-"""The register of data sets that are called by name, and what is known of each.
+"""The registry of published data sets by name, and the facts on each one's card.
 
-A new one is a file with a `CARD`, and one line here.
+A new one is a file with a `CARD` and one line here; see docs/architecture.md.
 """
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from clipfg.registry import Registry
 from clipfg.types import ClassList, Manifest
+
+DATA_ROOT = Path("data")
+"""Where downloads go, and where data sets are looked for first, unless a folder is named."""
 
 
 @dataclass(frozen=True)
@@ -18,13 +21,15 @@ class Download:
 
     Parameters
     ----------
-    url, size
-        Where it is, and its length in bytes where that is published (0: not known).
+    url
+        Where it is.
     digest
         `md5:...` or `sha256:...` as published with it, or recorded by torchvision or TensorFlow
         Datasets; a download that differs is never unpacked.
+    size
+        Its length in bytes, as exactly as that is published; 0 where it is not.
     inner
-        Archives inside it that are unpacked too, each where it lies.
+        Archives inside it, unpacked in place.
     """
 
     url: str
@@ -38,38 +43,43 @@ class Download:
         return self.url.rpartition("/")[2].partition("?")[0]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class DatasetCard:
     """A data set's facts and its reader.
 
     Parameters
     ----------
     name, title, domain
-        What it is called on the command line and in full, and what it shows.
+        Its name on the command line and in full, and what its images show.
     classes, splits
         Class count and sizes of the official splits.
     default_split
-        What an evaluation uses unless told otherwise.
-    url, licence, how_to_get
-        The publisher's page, the terms, and how a person gets the files, in a sentence.
+        The split that is evaluated unless another is named.
+    url, licence
+        The publisher's page, and the terms.
     prompts
         The prompt set that suits it.
     read
-        Root folder of the official layout to manifest; the folder is None for data that needs
-        none.
+        Root folder of the official layout to manifest; data without a layout ignore the folder.
     layout
         Paths below the root, all of which an official layout has (`a|b`: either); none for data
-        that needs none.
+        that need no files.
     folders
-        What the root folder is usually called; the first is where a download is put.
+        Usual names of the root folder; downloads are put into the first.
     class_list
         The classes, where they are known without the data at hand.
     taxonomy
         The levels above the classes, outermost first ("order > family > species"), or nothing.
     notes
-        What a reader of figures must know: a split that is not the publisher's, a mended name.
+        What a reader of its figures must know: a split that is not the publisher's, a corrected
+        class name.
+    coop
+        What CoOp calls it, and the folder below the root that the paths of its split file start
+        from; None where CoOp published no split.
     downloads
         What `clipfg datasets pull` fetches; none where the files need consent or a browser.
+    by_hand
+        How a person gets the files, in a sentence; derived from `downloads` where blank.
     """
 
     name: str
@@ -77,23 +87,51 @@ class DatasetCard:
     domain: str
     classes: int
     splits: Mapping[str, int]
-    default_split: str
+    default_split: str = "test"
     url: str
     licence: str
-    how_to_get: str
     prompts: str
-    read: Callable[[Path | None], Manifest]
+    read: Callable[[Path], Manifest]
     layout: tuple[str, ...] = ()
-    folders: tuple[str, ...] = field(default=())
+    folders: tuple[str, ...] = ()
     class_list: Callable[[], ClassList] | None = None
     taxonomy: str = ""
     notes: str = ""
+    coop: tuple[str, str] | None = None
     downloads: tuple[Download, ...] = ()
+    by_hand: str = ""
 
     @property
     def images(self) -> int:
         """Images in all official splits."""
         return sum(self.splits.values())
+
+    @property
+    def contents(self) -> tuple[str, ...]:
+        """What the root folder of the official layout holds."""
+        return tuple(part.partition("|")[0] for part in self.layout)
+
+    @property
+    def size(self) -> str:
+        """Size of all downloads ("345 MB"); blank where there are none or it is not known."""
+        megabytes = sum(download.size for download in self.downloads) / 1e6
+        if not all(download.size for download in self.downloads) or not megabytes:
+            return ""
+        return f"{megabytes:.0f} MB" if megabytes < 1000 else f"{megabytes / 1000:.3g} GB"
+
+    @property
+    def how_to_get(self) -> str:
+        """How a person gets the files, in a sentence."""
+        if not self.downloads:
+            return self.by_hand
+        files = [download.file for download in self.downloads]
+        listed = " and ".join([", ".join(files[:-1]), files[-1]] if len(files) > 1 else files)
+        by_hand = self.by_hand or (
+            f"Get {listed} from {self.url} and unpack {'them' if len(files) > 1 else 'it'}"
+            f" to {self.folders[0]}/ under --data-root."
+        )
+        size = f" ({self.size})" if self.size else ""
+        return f"Run `clipfg datasets pull {self.name}`{size}, or {by_hand[0].lower()}{by_hand[1:]}"
 
     def holds(self, folder: Path) -> bool:
         """Whether `folder` has this data set's official layout."""
@@ -102,16 +140,14 @@ class DatasetCard:
         )
 
     def locate(self, data_root: Path | None = None) -> Path | None:
-        """The root folder on disk, or None: under `data_root`, else `data/` and here."""
-        for place in self.places(data_root):
-            if self.holds(place):
-                return place.absolute()
-        return None
+        """The root folder on disk, or None.
 
-    def places(self, data_root: Path | None = None) -> list[Path]:
-        """Where `locate` looks, in order: the usual folders, then the root as the layout itself."""
-        roots = [Path("data"), Path()] if data_root is None else [data_root]
-        return [Path(os.path.normpath(r / f)) for r in roots for f in (*self.folders, ".")]
+        Searched are the usual folders and then the root itself, below `data_root`, or below
+        `data/` and the working folder where that is None.
+        """
+        roots = [DATA_ROOT, Path()] if data_root is None else [data_root]
+        places = (Path(os.path.normpath(r / f)) for r in roots for f in (*self.folders, "."))
+        return next((place.absolute() for place in places if self.holds(place)), None)
 
 
 DATASETS: Registry[DatasetCard] = Registry("data set", "clipfg.datasets")
@@ -139,7 +175,7 @@ DATASETS.register("country211", "clipfg.data.sets.country211:CARD")
 
 
 def recognise(folder: Path) -> DatasetCard | None:
-    """The data set whose official layout `folder` has, whatever it is called; else None."""
+    """The data set whose official layout `folder` has, whatever its name; else None."""
     cards = [card for name in DATASETS if (card := DATASETS.get(name)).holds(folder)]
-    # CUB's lists are among NABirds': where two fit, the one that asks for more is meant.
+    # NABirds has CUB's lists and more: where two layouts fit, the larger one counts.
     return max(cards, key=lambda card: len(card.layout), default=None)

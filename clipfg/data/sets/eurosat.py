@@ -1,7 +1,7 @@
 """EuroSAT, the RGB version, in its official layout (Helber et al., JSTARS 2019).
 
 2750/AnnualCrop/AnnualCrop_1.jpg ...: tiles of 64 x 64 pixels, ten metres to a pixel. There is no
-official split: CoOp's is read where its file lies beside the folder, else half of each class is for
+official split: CoOp's is read where its file is beside the folder; else half of each class is for
 training, a fifth for validation and the rest for testing, drawn by the hash of the images' names.
 """
 
@@ -10,28 +10,20 @@ from pathlib import Path
 from clipfg.data.readers import class_tables
 from clipfg.data.sets import coop
 from clipfg.data.sets.catalogue import DatasetCard, Download
-from clipfg.data.sets.layouts import Item, build, draw_split, expected_of, images, subfolders
-from clipfg.types import ClassList, Manifest
+from clipfg.data.sets.layouts import build_unlisted, drawn
+from clipfg.types import Manifest
 
 
-def class_list() -> ClassList:
-    """The ten kinds of land in alphabetical order of their folders."""
-    return class_tables.class_list("eurosat")
-
-
-def read(root: Path | None) -> Manifest:
+def read(root: Path) -> Manifest:
     """The images that are on disk."""
-    assert root is not None
-    if file := coop.find_split(CARD.name, root):
+    if file := coop.find_split(CARD, root):
         return coop.read(CARD, root, file, name=CARD.name)
-    folders = [row["folder"] for row in class_tables.rows("eurosat")]
-    items = []
-    for label, folder in enumerate(folders):
-        files = images(root / folder) if folder in subfolders(root) else []
-        paths = [f"{folder}/{file}" for file in files]
-        sizes = {"train": len(paths) // 2, "val": len(paths) // 5, "test": None}
-        items += [Item(p, s, label) for p, s in zip(paths, draw_split(paths, sizes), strict=True)]
-    return build(CARD, root, items, class_list(), expected=expected_of(CARD, items))
+    items = drawn(
+        root,
+        class_tables.folders("eurosat"),
+        lambda count: {"train": count // 2, "val": count // 5, "test": None},
+    )
+    return build_unlisted(CARD, root, items, class_tables.class_list("eurosat"))
 
 
 CARD = DatasetCard(
@@ -40,20 +32,15 @@ CARD = DatasetCard(
     domain="satellite",
     classes=10,
     splits={"train": 13500, "val": 5400, "test": 8100},
-    default_split="test",
     url="https://github.com/phelber/EuroSAT",
     licence="MIT; Copernicus Sentinel data",
-    how_to_get=(
-        "Run `clipfg datasets pull eurosat`, or get EuroSAT.zip (RGB) from"
-        " https://github.com/phelber/EuroSAT and unpack it into a folder, eurosat, under"
-        " --data-root."
-    ),
     prompts="satellite",
     read=read,
     layout=("AnnualCrop", "HerbaceousVegetation", "PermanentCrop", "SeaLake"),
     folders=("eurosat/2750", "EuroSAT/2750", "2750", "eurosat", "EuroSAT", "EuroSAT_RGB"),
-    class_list=class_list,
-    notes="No official split: CoOp's where split_zhou_EuroSAT.json is there, else drawn by hash.",
+    class_list=lambda: class_tables.class_list("eurosat"),
+    notes="No official split: CoOp's where split_zhou_EuroSAT.json is present, else drawn by hash.",
+    coop=("EuroSAT", "."),
     downloads=(
         Download(
             "https://huggingface.co/datasets/torchgeo/eurosat/resolve/c877bcd43f099cd0196738f714544e355477f3fd/EuroSAT.zip",

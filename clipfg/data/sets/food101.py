@@ -1,38 +1,25 @@
 """Food-101 in its official layout (Bossard et al., ECCV 2014).
 
 images/apple_pie/1005649.jpg ...; meta/classes.txt, and meta/train.txt and test.txt with a
-`class/number` per line. The training images are uncleaned on purpose; the test is clean.
+`class/number` per line. The training images are deliberately left uncleaned; the test images are
+clean.
 """
 
 from pathlib import Path
 
 from clipfg.data.readers import class_tables
+from clipfg.data.readers.list_files import read_lines
 from clipfg.data.sets.catalogue import DatasetCard, Download
-from clipfg.data.sets.layouts import Item, build, read_lines
-from clipfg.errors import DataError
-from clipfg.types import ClassList, Manifest
+from clipfg.data.sets.layouts import build, in_lists
+from clipfg.types import Manifest
 
 
-def class_list() -> ClassList:
-    """The 101 dishes in the order of the labels."""
-    return class_tables.class_list("food101")
-
-
-def read(root: Path | None) -> Manifest:
+def read(root: Path) -> Manifest:
     """The images that are on disk. Raises `DataError` for a class that is not listed."""
-    assert root is not None
     folders = read_lines(root / "meta/classes.txt")
-    labels = {folder: label for label, folder in enumerate(folders)}
-    items = []
-    for split in ("train", "test"):
-        path = root / f"meta/{split}.txt"
-        for line in read_lines(path):
-            folder = line.partition("/")[0]
-            if folder not in labels:
-                raise DataError(f"Expected a class of classes.txt, got {line!r} in {path}.")
-            items.append(Item(f"images/{line}.jpg", split, labels[folder]))
-    names = class_tables.readable(folders, "food101")
-    return build(CARD, root, items, ClassList(tuple(names)))
+    lists = {split: root / f"meta/{split}.txt" for split in ("train", "test")}
+    items = in_lists(lists, folders, lambda line: (f"images/{line}.jpg", line.partition("/")[0]))
+    return build(CARD, root, items, class_tables.class_list("food101", folders))
 
 
 CARD = DatasetCard(
@@ -41,20 +28,15 @@ CARD = DatasetCard(
     domain="food",
     classes=101,
     splits={"train": 75750, "test": 25250},
-    default_split="test",
     url="https://data.vision.ee.ethz.ch/cvl/datasets_extra/food-101/",
     licence="for research; the images belong to Foodspotting's users",
-    how_to_get=(
-        "Run `clipfg datasets pull food101`, or get food-101.tar.gz from"
-        " https://data.vision.ee.ethz.ch/cvl/datasets_extra/food-101/ and unpack it under"
-        " --data-root."
-    ),
     prompts="food",
     read=read,
     layout=("images", "meta/classes.txt", "meta/train.txt", "meta/test.txt"),
     folders=("food-101", "food101"),
-    class_list=class_list,
-    notes="Some labels of the training images are wrong on purpose.",
+    class_list=lambda: class_tables.class_list("food101"),
+    notes="Some training labels are deliberately left wrong.",
+    coop=("Food101", "images"),
     downloads=(
         Download(
             "http://data.vision.ee.ethz.ch/cvl/food-101.tar.gz",

@@ -2,51 +2,30 @@
 
 The folder dataset/ of the repository: classes.csv names 81 fine and 43 coarse classes, and
 train.txt, val.txt and test.txt have `train/Fruit/Apple/Granny-Smith/Granny-Smith_001.jpg, 1, 0` per
-line: path, fine class, coarse class. The paper knows no val; the repository added it later.
+line: path, fine class, coarse class. The paper has no val; the repository added it later.
 """
 
-import csv
 from pathlib import Path
 
 from clipfg.data.readers import class_tables
+from clipfg.data.readers.list_files import in_order, read_fields
 from clipfg.data.sets.catalogue import DatasetCard
-from clipfg.data.sets.layouts import Item, build, in_order, read_lines
-from clipfg.errors import DataError
-from clipfg.types import ClassList, Manifest
-
-SPLITS = ("train", "val", "test")
+from clipfg.data.sets.layouts import Item, build
+from clipfg.types import Manifest
 
 
-def class_list() -> ClassList:
-    """The 81 goods in the order of the labels, each in its coarse class."""
-    return class_tables.class_list("grocery")
-
-
-def read(root: Path | None) -> Manifest:
+def read(root: Path) -> Manifest:
     """The images that are on disk. Raises `DataError` for lists that are not as described."""
-    assert root is not None
     items = []
-    for split in SPLITS:
+    for split in ("train", "val", "test"):
         path = root / f"{split}.txt"
-        for line in read_lines(path) if path.is_file() else ():
-            file, *numbers = (part.strip() for part in line.split(","))
-            if not numbers or not numbers[0].isdecimal():
-                raise DataError(f"Expected a path and two classes, got {line!r} in {path}.")
-            items.append(Item(file, split, int(numbers[0])))
-    return build(CARD, root, items, _classes(root / "classes.csv"))
-
-
-def _classes(path: Path) -> ClassList:
-    fine: dict[int, str] = {}
-    coarse: dict[int, str] = {}
-    for row in csv.reader(read_lines(path)[1:]):
-        if len(row) < 3 or not row[1].isdecimal():
-            raise DataError(f"Expected name, number and coarse name, got {row!r:.60} in {path}.")
-        fine[int(row[1])] = row[0]
-        coarse[int(row[1])] = row[2].replace("-", " ")
-    names = class_tables.readable(in_order(fine, path), "grocery")
-    lineages = {name: [coarse[label]] for label, name in enumerate(names)}
-    return ClassList(tuple(names), class_tables.taxonomy(lineages, ["group"]), levels=("group",))
+        if path.is_file():
+            rows = read_fields(path, r"(.+?)\s*,\s*(\d+)\s*,.*", "a path and two classes")
+            items += [Item(file, split, int(number)) for file, number in rows]
+    table = root / "classes.csv"
+    rows = read_fields(table, r"([^,]+),(\d+),.*", "a name, its number and a coarse name", skip=1)
+    names = in_order({int(number): name for name, number in rows}, table)
+    return build(CARD, root, items, class_tables.class_list("grocery", names))
 
 
 CARD = DatasetCard(
@@ -55,12 +34,9 @@ CARD = DatasetCard(
     domain="groceries",
     classes=81,
     splits={"train": 2640, "val": 296, "test": 2485},
-    default_split="test",
     url="https://github.com/marcusklasson/GroceryStoreDataset",
     licence="MIT",
-    how_to_get=(
-        "Run `git clone https://github.com/marcusklasson/GroceryStoreDataset` in --data-root."
-    ),
+    by_hand="Run `git clone https://github.com/marcusklasson/GroceryStoreDataset` in --data-root.",
     prompts="groceries",
     read=read,
     layout=("classes.csv", "train.txt", "test.txt", "train/Fruit|test/Fruit"),
@@ -70,6 +46,6 @@ CARD = DatasetCard(
         "grocery/dataset",
         "grocery",
     ),
-    class_list=class_list,
+    class_list=lambda: class_tables.class_list("grocery"),
     taxonomy="coarse > fine",
 )

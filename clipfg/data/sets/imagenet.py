@@ -1,9 +1,9 @@
 """ImageNet, ILSVRC 2012 (Russakovsky et al., IJCV 2015), with a folder per synset.
 
 train/n01440764/*.JPEG ... and val/n01440764/*.JPEG: the usual form, in which the validation
-images are sorted into folders. Labels are the order of the synsets' numbers. The class names are
-those that OpenAI curated for CLIP, read from the installed open_clip, as WordNet's own are poor for
-prompts ("crane" twice); the synsets' numbers are read from the installed timm.
+images are sorted into folders. Labels follow the order of the synset ids. The class names are
+those that OpenAI curated for CLIP, read from the installed open_clip, because WordNet's own make
+poor prompts ("crane" twice); the synset ids are read from the installed timm.
 """
 
 from functools import cache
@@ -11,12 +11,12 @@ from importlib.util import find_spec, module_from_spec, spec_from_file_location
 from pathlib import Path
 
 from clipfg.data.sets.catalogue import DatasetCard
-from clipfg.data.sets.layouts import Item, build, expected_of, images, subfolders
-from clipfg.errors import DataError, MissingError
+from clipfg.data.sets.layouts import build_unlisted, in_folders
+from clipfg.errors import MissingError
 from clipfg.types import ClassList, Manifest
 
-APART = {744: "projectile missile", 837: "pair of sunglasses"}
-"""Two names that open_clip's list has twice, told apart (synsets n04008634 and n04356056)."""
+DISTINCT = {744: "projectile missile", 837: "pair of sunglasses"}
+"""New names for two classes that share theirs in open_clip's list (n04008634 and n04356056)."""
 
 
 @cache
@@ -29,7 +29,7 @@ def class_list() -> ClassList:
     module = module_from_spec(spec)
     spec.loader.exec_module(module)
     names = list(module.IMAGENET_CLASSNAMES)
-    for label, name in APART.items():
+    for label, name in DISTINCT.items():
         if names.count(names[label]) > 1:
             names[label] = name
     return ClassList(tuple(names))
@@ -52,20 +52,11 @@ def _installed(package: str, file: str) -> Path:
     )
 
 
-def read(root: Path | None) -> Manifest:
-    """The images that are on disk. Raises `DataError` for a folder that is no synset of these."""
-    assert root is not None
-    labels = {synset: label for label, synset in enumerate(synsets())}
-    items = []
-    for split in ("train", "val"):
-        for folder in subfolders(root / split):
-            if folder not in labels:
-                raise DataError(
-                    f"Expected one of ImageNet's 1,000 synsets in {root / split}, got {folder!r}."
-                )
-            for file in images(root / split / folder):
-                items.append(Item(f"{split}/{folder}/{file}", split, labels[folder]))
-    return build(CARD, root, items, class_list(), expected=expected_of(CARD, items))
+def read(root: Path) -> Manifest:
+    """The images that are on disk. Raises `DataError` for a folder that is none of the synsets."""
+    places = {"train": "train", "val": "val"}
+    items = in_folders(root, places, synsets(), of="ImageNet's 1,000 synsets")
+    return build_unlisted(CARD, root, items, class_list())
 
 
 CARD = DatasetCard(
@@ -76,8 +67,8 @@ CARD = DatasetCard(
     splits={"train": 1_281_167, "val": 50_000},
     default_split="val",
     url="https://image-net.org/challenges/LSVRC/2012/",
-    licence="non-commercial research, by ImageNet's terms",
-    how_to_get=(
+    licence="non-commercial research, under ImageNet's terms",
+    by_hand=(
         "Agree to the terms at https://image-net.org/download.php, get ILSVRC2012_img_val.tar (and"
         " _train.tar), and sort the images into val/SYNSET/ (and train/SYNSET/) of a folder,"
         " imagenet, under --data-root."
@@ -87,5 +78,5 @@ CARD = DatasetCard(
     layout=("val/n01440764|train/n01440764|val/n15075141|train/n15075141",),
     folders=("imagenet", "imagenet/images", "ILSVRC/Data/CLS-LOC", "ILSVRC2012"),
     class_list=class_list,
-    notes="Class names are OpenAI's for CLIP, from open_clip; two that occur twice are told apart.",
+    notes="The class names are OpenAI's for CLIP, from open_clip; two duplicates are renamed.",
 )

@@ -8,21 +8,15 @@ from pathlib import Path
 
 from clipfg.data.sets.catalogue import DatasetCard, Download
 from clipfg.data.sets.imagenet import class_list
-from clipfg.data.sets.layouts import Item, build, images, subfolders
-from clipfg.errors import DataError
+from clipfg.data.sets.layouts import build_unlisted, in_folders
 from clipfg.types import Manifest
 
 
-def read(root: Path | None) -> Manifest:
+def read(root: Path) -> Manifest:
     """The images that are on disk. Raises `DataError` for a folder that is no label."""
-    assert root is not None
-    items = []
-    for folder in subfolders(root):
-        if not folder.isdecimal() or int(folder) >= CARD.classes:
-            raise DataError(f"Expected folders 0 to 999 in {root}, got {folder!r}.")
-        items += [Item(f"{folder}/{file}", "test", int(folder)) for file in images(root / folder)]
-    items.sort(key=lambda item: item.label)
-    return build(CARD, root, items, class_list(), expected=CARD.images)
+    folders = [str(label) for label in range(CARD.classes)]
+    items = in_folders(root, {"test": ""}, folders, of="labels from 0 to 999")
+    return build_unlisted(CARD, root, items, class_list())
 
 
 CARD = DatasetCard(
@@ -31,13 +25,8 @@ CARD = DatasetCard(
     domain="objects",
     classes=1000,
     splits={"test": 10000},
-    default_split="test",
     url="https://github.com/modestyachts/ImageNetV2",
     licence="for research; the images belong to their authors",
-    how_to_get=(
-        "Run `clipfg datasets pull imagenet-v2`, or get imagenetv2-matched-frequency.tar.gz by"
-        " https://github.com/modestyachts/ImageNetV2 and unpack it under --data-root."
-    ),
     prompts="openai",
     read=read,
     layout=("0", "10", "999"),
@@ -47,7 +36,7 @@ CARD = DatasetCard(
         "imagenet-v2",
     ),
     class_list=class_list,
-    notes="Class names as imagenet's.",
+    notes="The class names are those of imagenet.",
     downloads=(
         Download(
             "https://huggingface.co/datasets/vaishaal/ImageNetV2/resolve/main/imagenetv2-matched-frequency.tar.gz",

@@ -1,26 +1,27 @@
-"""What the readers of official layouts share: list files, folders, and a manifest from both."""
+"""What the readers of official layouts share: items from list files and folders, as a manifest."""
 
-import json
 import os
 import posixpath
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from clipfg.data.readers.folder import SUFFIXES
+from clipfg.data.readers.folder import is_image
+from clipfg.data.readers.list_files import read_lines
 from clipfg.data.sets.catalogue import DatasetCard
 from clipfg.errors import DataError, MissingError
 from clipfg.types import ClassList, Manifest
 
 
 class Item(NamedTuple):
-    """An image as the list files have it; `path` is below the root, with slashes."""
+    """An image as the official layout lists it; `path` is below the root, with slashes."""
 
     path: str
     split: str | None
     label: int
     box: Sequence[float] | None = None
+    caption: str | None = None
 
 
 def build(
@@ -32,70 +33,138 @@ def build(
     name: str | None = None,
     expected: int | None = None,
 ) -> Manifest:
-    """A manifest of the items that are on disk; `expected` is how many were listed.
+    """A manifest of the items that are on disk; `expected` of them are listed.
 
-    Raises `MissingError` when none of them is there.
+    Raises `MissingError` when none of them is on disk.
     """
     there = _present(root, {posixpath.dirname(item.path) for item in items})
     found = [item for item in items if item.path in there]
     if not found:
-        raise MissingError(f"Expected the images of {card.title} in {root}, found none.")
+        raise MissingError(
+            f"Expected the images of {card.title} in {root}, found none. {card.how_to_get}"
+        )
     columns: dict[str, list[Any]] = {
         "id": [item.path for item in found],
         "uri": [f"{root}/{item.path}" for item in found],
         "split": [item.split for item in found],
         "label": [item.label for item in found],
     }
-    if any(item.box is not None for item in found):
-        columns["box"] = [item.box for item in found]
-    expected = expected or len(items)
-    return Manifest.build(
-        name or card.name,
-        columns,
-        classes,
-        expected=max(expected, len(found)),
-        prompts=card.prompts,
-    )
+    for column in ("box", "caption"):
+        values = [getattr(item, column) for item in found]
+        if any(value is not None for value in values):
+            columns[column] = values
+    expected = max(expected or len(items), len(found))
+    return Manifest.build(name or card.name, columns, classes, expected, card.prompts)
+
+
+def build_unlisted(
+    card: DatasetCard, root: Path, items: Sequence[Item], classes: ClassList
+) -> Manifest:
+    """As `build`, for data without list files: each split that occurs is expected whole."""
+    splits = {item.split or "" for item in items}
+    return build(card, root, items, classes, expected=sum(card.splits.get(s, 0) for s in splits))
 
 
 def _present(root: Path, folders: Iterable[str]) -> set[str]:
-    """Every file in these folders, as paths below the root: a listing per folder."""
-    found: set[str] = set()
-    for folder in folders:
-        try:
-            with os.scandir(root / folder) as entries:
-                found.update(posixpath.join(folder, entry.name) for entry in entries)
-        except (FileNotFoundError, NotADirectoryError):
-            continue
-    return found
+    """Every file in these folders, as paths below the root: one listing per folder."""
+    return {posixpath.join(f, name) for f in folders for name in _names(root / f)}
+
+
+def _names(folder: Path) -> list[str]:
+    try:
+        return os.listdir(folder)  # noqa: PTH208 - a Path for each of a million files costs seconds
+    except (FileNotFoundError, NotADirectoryError):
+        return []
 
 
 def subfolders(folder: Path) -> list[str]:
-    """The names of the folders in `folder`, sorted as bytes are; none where it is not there."""
+    """The names of the folders in `folder`, sorted by code point; none where it does not exist."""
     if not folder.is_dir():
         return []
     with os.scandir(folder) as entries:
         return sorted(e.name for e in entries if e.is_dir() and not e.name.startswith("."))
 
 
-def images(folder: Path) -> list[str]:
-    """The names of the images in `folder`, sorted."""
-    with os.scandir(folder) as entries:
-        names = [entry.name for entry in entries]
-    return sorted(n for n in names if os.path.splitext(n)[1].lower() in SUFFIXES)  # noqa: PTH122
+def images(root: Path, folder: str) -> list[str]:
+    """The images in a folder below the root, as paths below the root, sorted."""
+    names = sorted(name for name in _names(root / folder) if is_image(name))
+    return [posixpath.join(folder, name) for name in names]
 
 
-def expected_of(card: DatasetCard, items: Iterable[Item]) -> int:
-    """How many images the splits that occur should have: for data with no list of files."""
-    return sum(card.splits.get(split or "", 0) for split in {item.split for item in items})
+def in_folders(
+    root: Path, places: Mapping[str, str], folders: Sequence[str], *, of: str
+) -> list[Item]:
+    """The images of data with a folder per split and, in it, a folder per class.
+
+    Parameters
+    ----------
+    root, places
+        The root folder, and the folder below it for each split.
+    folders
+        The classes' folders, in label order.
+    of
+        What they are, for the `DataError` raised when there is another ("synsets of ImageNet").
+    """
+    items = []
+    for split, place in places.items():
+        if others := sorted({*subfolders(root / place)} - {*folders}):
+            raise DataError(f"Expected folders of {of} in {root / place}, got {others[0]!r}.")
+        for label, folder in enumerate(folders):
+            paths = images(root, posixpath.join(place, folder))
+            items += [Item(path, split, label) for path in paths]
+    return items
+
+
+def in_lists(
+    lists: Mapping[str, Path], names: Sequence[str], parse: Callable[[str], tuple[str, str]]
+) -> list[Item]:
+    """The images of data with a list file per split and, in it, a line per image.
+
+    Parameters
+    ----------
+    lists
+        Split to its file.
+    names
+        What the lists call the classes, in label order.
+    parse
+        A line to the image's path below the root and its class.
+
+    Raises `DataError` for a line with another class.
+    """
+    labels = {name: label for label, name in enumerate(names)}
+    items = []
+    for split, path in lists.items():
+        for line in read_lines(path):
+            image, name = parse(line)
+            if name not in labels:
+                raise DataError(
+                    f"Expected an image of one of {len(labels)} classes, got {line!r} in {path}."
+                )
+            items.append(Item(image, split, labels[name]))
+    return items
+
+
+def drawn(
+    root: Path, folders: Iterable[str], sizes: Callable[[int], Mapping[str, int | None]]
+) -> list[Item]:
+    """The images of data with a folder per class and no published split, in splits drawn by hash.
+
+    `folders` are below the root, in label order; `sizes` maps the number of a class's images to
+    the sizes that `draw_split` takes.
+    """
+    items = []
+    for label, folder in enumerate(folders):
+        paths = images(root, folder)
+        splits = draw_split(paths, sizes(len(paths)))
+        items += [Item(path, split, label) for path, split in zip(paths, splits, strict=True)]
+    return items
 
 
 def draw_split(paths: Sequence[str], sizes: Mapping[str, int | None]) -> list[str]:
     """A split for each of one class's images, for data that publishes none.
 
-    Images are ordered by the BLAKE2b hash of their paths, and the first `sizes` go to the first
-    split and so on; None takes the rest. The same names always give the same split, on every
-    machine.
+    Images are ordered by the BLAKE2b hash of their paths; the first `sizes` go to the first split
+    and so on, and None takes the rest. The same paths get the same splits on every machine.
     """
     order = sorted(range(len(paths)), key=lambda i: blake2b(paths[i].encode()).digest())
     parts = [""] * len(paths)
@@ -106,63 +175,3 @@ def draw_split(paths: Sequence[str], sizes: Mapping[str, int | None]) -> list[st
             parts[position] = split
         begin = end
     return parts
-
-
-def read_lines(path: Path) -> list[str]:
-    """The lines of a list file that are not blank, stripped. Raises `DataError`."""
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        why = getattr(error, "strerror", None) or error
-        raise DataError(f"Expected a readable list, got {why}: {path}") from None
-    return [line.strip() for line in text.splitlines() if line.strip()]
-
-
-def read_pairs(path: Path) -> list[tuple[str, str]]:
-    """Lines of a key, blank space and the rest. Raises `DataError` for a line without a rest."""
-    pairs = []
-    for line in read_lines(path):
-        parts = line.split(maxsplit=1)
-        if len(parts) != 2:
-            raise DataError(f"Expected a key and a value, got {line!r:.60} in {path}.")
-        pairs.append((parts[0], parts[1]))
-    return pairs
-
-
-def read_json(path: Path) -> Any:
-    """The content of a JSON file. Raises `DataError`."""
-    try:
-        with path.open(encoding="utf-8-sig") as file:
-            return json.load(file)
-    except OSError as error:
-        raise DataError(f"Expected a readable file, got {error.strerror}: {path}") from None
-    except ValueError as error:
-        raise DataError(f"Expected JSON in {path}, got {error}.") from None
-
-
-def read_mat(path: Path, key: str) -> Any:
-    """One variable of a MATLAB file as an array of one axis. Raises `DataError`."""
-    import numpy as np
-    from scipy.io import loadmat  # half a second: only when a data set needs it
-
-    try:
-        content = loadmat(str(path), variable_names=[key], squeeze_me=True)
-        return np.atleast_1d(content[key])
-    except OSError as error:
-        raise DataError(
-            f"Expected a readable file, got {error.strerror or error}: {path}"
-        ) from None
-    except Exception as error:  # scipy raises several kinds on a damaged file
-        why = str(error) or type(error).__name__
-        raise DataError(f"Expected a MATLAB file with {key!r} in {path}, got: {why}") from None
-
-
-def in_order(names: Mapping[int, str], where: Path) -> list[str]:
-    """The names of labels 0, 1, 2 ... Raises `DataError` when one of them has none."""
-    missing = [label for label in range(len(names)) if label not in names]
-    if missing or not names:
-        raise DataError(
-            f"Expected classes numbered without gaps in {where}, got {len(names)} numbers up to"
-            f" {max(names, default=-1) + 1}."
-        )
-    return [names[label] for label in range(len(names))]

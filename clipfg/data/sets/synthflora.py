@@ -6,11 +6,11 @@ from clipfg.data.sets.catalogue import DatasetCard
 from clipfg.types import ClassList, Manifest
 
 
-def read(root: Path | None) -> Manifest:
+def read(_: Path) -> Manifest:
     """The drawn data set; it needs no folder."""
     from clipfg.data import synthflora
 
-    return synthflora.load(root)
+    return synthflora.load()
 
 
 def class_list() -> ClassList:
@@ -26,10 +26,9 @@ CARD = DatasetCard(
     domain="drawn flowers",
     classes=200,
     splits={"train": 3200, "val": 800, "test": 2000},
-    default_split="test",
     url="",
     licence="Apache-2.0",
-    how_to_get="It is built in.",
+    by_hand="It is built in.",
     prompts="synthflora",
     read=read,
     class_list=class_list,

@@ -1,12 +1,12 @@
 """synthflora: 200 species of drawn flowers, for trying every method with no download.
 
 The images are drawn on demand from numbers alone: seven attributes in a taxonomy, natural
-variation, light, blur, clutter and grass in front. Sixty species are "unseen": no model that is
-trained with `clipfg.training.florette.train` has met their combination of attributes.
+variation, light, blur, clutter and grass in front. Sixty species are "unseen": models trained with
+`clipfg.training.florette.train` never saw their combination of attributes.
 
 A class is named as in a field guide ("golden-eyed spotted coral starwort": the genus stands for
-number and shape of the petals, form of the centre and leaf) and carries texts that spell all
-attributes out; the prompt set `synthflora` reads those texts.
+number and shape of the petals, form of the centre and leaf) and carries texts that spell out all
+attributes; the prompt set `synthflora` uses those texts.
 """
 
 import io
@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
+from clipfg.data.sources import ByteSource
 from clipfg.data.synthflora.captions import descriptions, hard_negatives, long_caption, phrase
 from clipfg.data.synthflora.drawing import draw
 from clipfg.data.synthflora.flower import SPLITS, Flower, flower_at, specimen
@@ -48,12 +49,12 @@ __all__ = [
 ]
 
 GENERATOR_VERSION = 1
-"""Grows whenever a change alters any image; caches of features key on it."""
+"""Incremented whenever a change alters any image; caches of features key on it."""
 
 IMAGE_SIZE = 96
 """Side of the data set's images, in pixels."""
 
-_REACH = (-1.0, -1.0, 1.0, 1.0)  # pixels: outlines and the reduction reach over a part's polygon
+_REACH = (-1.0, -1.0, 1.0, 1.0)  # pixels: outlines and the reduction extend a part's polygon
 
 
 def classes() -> ClassList:
@@ -64,8 +65,8 @@ def classes() -> ClassList:
 def regions(flower: Flower, size: int = IMAGE_SIZE) -> list[dict[str, object]]:
     """The parts in an image of `size` pixels: `{"box": [x0, y0, x1, y1], "phrase": str}` each.
 
-    In the order petals (the whole head), centre, leaves. Boxes are pixels, cut at the image's
-    edge; a part that shows less than half of its box is left out.
+    In the order petals (the whole head), centre, leaves. Boxes are in pixels, clipped to the image;
+    a part with less than half of its box inside is excluded.
     """
     found: list[dict[str, object]] = []
     for part, boxes in grow(flower).boxes().items():
@@ -81,11 +82,11 @@ def regions(flower: Flower, size: int = IMAGE_SIZE) -> list[dict[str, object]]:
     return found
 
 
-def load(root: Path | None = None, *, seed: int = 0) -> Manifest:  # noqa: ARG001
+def load(*, seed: int = 0) -> Manifest:
     """The data set: 16 train, 4 val and 10 test images of each of the 200 species.
 
     `domain` says "seen" or "unseen"; `caption` names every attribute; `with_regions` adds the part
-    boxes. `root` is not used: nothing is read from disk and no image drawn.
+    boxes. Nothing is read from disk and no image is drawn.
     """
     return _manifest(seed)
 
@@ -116,7 +117,7 @@ def _manifest(seed: int) -> Manifest:
 def with_regions(manifest: Manifest) -> Manifest:
     """The same items of synthflora with a `regions` column, as `regions()` finds them.
 
-    Apart from `load`, for growing six thousand plants takes a second or two: select first.
+    Separate from `load` because growing six thousand plants takes a second or two: select first.
     """
     found = pa.array([regions(locate(uri)) for uri in manifest.uris], type=COLUMNS["regions"])
     return replace(manifest, table=manifest.table.append_column("regions", found))
@@ -125,8 +126,8 @@ def with_regions(manifest: Manifest) -> Manifest:
 def load_free(n: int = 1000, *, seed: int = 0) -> Manifest:
     """`n` images of free combinations: captions and regions, but no species and so no labels.
 
-    All values of an attribute are equally frequent here, so a swapped caption is as likely a
-    sentence as the true one: the fair ground for retrieval and for hard negatives.
+    All values of an attribute are equally frequent here, so a swapped caption is as likely as the
+    true one: a fair basis for retrieval and for hard negatives.
     """
     flowers = [flower_at(seed, "free", index) for index in range(n)]
     manifest = Manifest.build(
@@ -144,31 +145,34 @@ def load_free(n: int = 1000, *, seed: int = 0) -> Manifest:
 
 
 def locate(uri: str) -> Flower:
-    """The flower of a uri such as `synthflora:0/test/17` (seed, split, index).
+    """The flower of a URI such as `synthflora:0/test/17` (seed, split, index).
 
-    Raises `DataError` for a uri that is none of the data set's.
+    Raises `DataError` for a URI of another form.
     """
     scheme, _, path = uri.partition(":")
     seed, split, index = ([*path.split("/"), "", ""])[:3]
     digits = seed.isascii() and seed.isdigit() and index.isascii() and index.isdigit()
     if scheme != "synthflora" or path.count("/") != 2 or not digits:
-        raise DataError(f"Expected a uri like synthflora:0/test/17, got {uri!r}.")
+        raise DataError(f"Expected a URI like synthflora:0/test/17, got {uri!r}.")
     return flower_at(int(seed), split, int(index))
 
 
 def read(uri: str) -> bytes:
-    """Draw the image of a uri: the bytes of an uncompressed PPM file (P6), which Pillow opens."""
+    """Draw the image of a URI: the bytes of an uncompressed PPM file (P6), which Pillow opens."""
     buffer = io.BytesIO()
     draw(locate(uri), IMAGE_SIZE).save(buffer, format="PPM")
     return buffer.getvalue()
+
+
+DRAWN = ByteSource(read=read, signature=lambda _: (GENERATOR_VERSION, 0))
 
 
 def export(folder: str | Path, n: int = 12, size: int = 256, seed: int = 0) -> list[Path]:
     """Draw `n` test images of different species into `folder` as PNG files.
 
     Files are named after their species, such as `golden-eyed_spotted_coral_starwort.png`; seen
-    and unseen species take turns. Returns the files. Raises `DataError` for an `n` outside
-    1 to 200.
+    and unseen species alternate. Returns the files. Raises `DataError` unless `n` is from 1 to
+    200.
     """
     table = species()
     if not 1 <= n <= len(table):

@@ -1,13 +1,13 @@
-"""What can be said of a flower: names, captions long and short, part phrases, hard negatives.
+"""Texts about a flower: names, captions long and short, phrases for parts, hard negatives.
 
-A caption carries the attributes that it states, so a trainer or a test can tell of which other
-pictures it is also true.
+A caption carries the attributes that it states, so a trainer or a test can tell which other images
+it also describes.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from types import MappingProxyType
 
 import numpy as np
 
@@ -36,32 +36,27 @@ LONG_STYLES: tuple[str, ...] = (
 )
 """Sentences that name every attribute."""
 
-_SHORT_STYLES: tuple[tuple[str, tuple[str, ...]], ...] = (
-    ("a {marking} {colour} flower with a {eye} centre", ("marking", "colour", "eye")),
-    ("a {count}-petalled {colour} flower", ("count", "colour")),
-    ("a flower with {shape} {colour} petals", ("shape", "colour")),
-    ("{count} {shape} petals and {leaf} leaves", ("count", "shape", "leaf")),
-    ("a {colour} flower with {leaf} leaves", ("colour", "leaf")),
-    ("a flower with a {centre} centre and {leaf} leaves", ("centre", "leaf")),
-    ("{marking} petals around a {eye} {centre} centre", ("marking", "eye", "centre")),
-    ("{count} {marking} petals", ("count", "marking")),
-    ("a {eye}-eyed {colour} flower", ("eye", "colour")),
+_SHORT_STYLES: tuple[str, ...] = (
+    "a {marking} {colour} flower with a {eye} centre",
+    "a {count}-petalled {colour} flower",
+    "a flower with {shape} {colour} petals",
+    "{count} {shape} petals and {leaf} leaves",
+    "a {colour} flower with {leaf} leaves",
+    "a flower with a {centre} centre and {leaf} leaves",
+    "{marking} petals around a {eye} {centre} centre",
+    "{count} {marking} petals",
+    "a {eye}-eyed {colour} flower",
 )
 
-_PHRASES: Mapping[str, tuple[tuple[str, tuple[str, ...]], ...]] = MappingProxyType(
-    {
-        "petals": (
-            ("{count} {shape} petals", ("count", "shape")),
-            ("{marking} {colour} petals", ("marking", "colour")),
-            (
-                "{count} {shape}, {marking} {colour} petals",
-                ("count", "shape", "marking", "colour"),
-            ),
-        ),
-        "eye": (("a {eye} {centre} centre", ("eye", "centre")),),
-        "leaf": (("a {leaf} leaf", ("leaf",)),),
-    }
-)
+_PHRASES: Mapping[str, tuple[str, ...]] = {
+    "petals": (
+        "{count} {shape} petals",
+        "{marking} {colour} petals",
+        "{count} {shape}, {marking} {colour} petals",
+    ),
+    "eye": ("a {eye} {centre} centre",),
+    "leaf": ("a {leaf} leaf",),
+}
 
 _FRAMES = (
     "{}.",
@@ -74,7 +69,7 @@ _FRAMES = (
     "a close-up photo of {}.",
     "a photo of {}, a type of flower.",
 )
-"""What prompts put around a name or a sentence: a model must have met it to read past it."""
+"""Frames of common prompts, so that a model learns to ignore them."""
 
 
 @lru_cache(maxsize=20_000)
@@ -88,8 +83,12 @@ def _filled(pattern: str, traits: Traits) -> str:
     return sentence
 
 
+def _caption(pattern: str, traits: Traits) -> Caption:
+    return Caption(_filled(pattern, traits), frozenset(re.findall(r"{(\w+)}", pattern)))
+
+
 def long_caption(traits: Traits, style: int = 0) -> str:
-    """A sentence that names every attribute; `style` counts round `LONG_STYLES`."""
+    """A sentence that names every attribute; `style` wraps around `LONG_STYLES`."""
     return _filled(LONG_STYLES[style % len(LONG_STYLES)], traits)
 
 
@@ -100,18 +99,17 @@ def descriptions(traits: Traits) -> tuple[str, ...]:
 
 def short_caption(traits: Traits, rng: np.random.Generator) -> Caption:
     """A sentence that names two or three attributes."""
-    pattern, states = _SHORT_STYLES[int(rng.integers(len(_SHORT_STYLES)))]
-    return Caption(_filled(pattern, traits), frozenset(states))
+    return _caption(_SHORT_STYLES[int(rng.integers(len(_SHORT_STYLES)))], traits)
 
 
 def name_caption(traits: Traits) -> Caption:
-    """The field-guide name with its article; without a genus, the combination's plain words."""
+    """The field-guide name with its article; "flower" stands in for the genus where none fits."""
     genus = genus_of(traits) or "flower"
     name = name_of(traits, genus)
     article = "an" if name[0] in "aeiou" else "a"
     if genus != "flower":
         return Caption(f"{article} {name}")
-    # the name is silent about plain petals, so it is true of marked flowers too
+    # the name does not mention plain petals, so it fits marked flowers too
     states = {"eye", "colour"} | ({"marking"} if traits.marking != "plain" else set())
     return Caption(f"{article} {name}", frozenset(states))
 
@@ -129,17 +127,16 @@ def training_caption(traits: Traits, rng: np.random.Generator, long_share: float
 
 
 def phrase(traits: Traits, part: str, style: int = -1) -> Caption:
-    """What is said of one part ("petals", "eye" or "leaf"); `style` picks among its phrasings."""
-    pattern, states = _PHRASES[part][style % len(_PHRASES[part]) if style >= 0 else -1]
-    return Caption(_filled(pattern, traits), frozenset(states))
+    """A phrase for one part ("petals", "eye" or "leaf"); `style` picks among its phrasings."""
+    return _caption(_PHRASES[part][style % len(_PHRASES[part]) if style >= 0 else -1], traits)
 
 
 def hard_negatives(traits: Traits, rng: np.random.Generator, n: int, style: int = 0) -> list[str]:
     """`n` different long captions that are each wrong in exactly one attribute.
 
     Every swapped-in value occurs among the flowers, and in the splits of free combinations all
-    values are equally frequent: there no model can tell the true caption by the text alone.
-    Raises `ValueError` when there are fewer than `n` (some 36) such captions.
+    values are equally frequent, so that no model can find the true caption by the text alone.
+    Raises `ValueError` when there are fewer than `n` such captions (about 36).
     """
     swaps = [
         (name, value)
@@ -148,9 +145,9 @@ def hard_negatives(traits: Traits, rng: np.random.Generator, n: int, style: int 
         if value != getattr(traits, name)
     ]
     if n > len(swaps):
-        raise ValueError(f"Expected at most {len(swaps)} hard negatives, got n = {n}")
+        raise ValueError(f"Expected at most {len(swaps)} hard negatives, got {n}.")
     chosen: list[str] = []
-    # attributes take turns, so that the colours, which are many, do not crowd out the rest
+    # attributes take turns, so that the many colours do not crowd out the rest
     order = {name: rng.random() for name in ATTRIBUTES}
     turn = dict.fromkeys(ATTRIBUTES, 0)
     ranked: list[tuple[int, float, str, str]] = []

@@ -36,7 +36,7 @@ def _shrunk(outline: Points, share: float, towards: float) -> Points:
 
 
 def _clipped(outline: Points, start: float, stop: float) -> Points:
-    """The piece of a mirrored outline whose x lies within [start, stop] (its ends squared off)."""
+    """The part of a mirrored outline with x within [start, stop] (its ends squared off)."""
     return np.stack([np.clip(outline[:, 0], start, stop), outline[:, 1]], axis=1)
 
 
@@ -76,7 +76,7 @@ def _paint_petals(brush: Brush, flower: Flower, plant: Plant, shade: float) -> N
     rimmed = flower.traits.marking == "rimmed"
     frames = plant.petals
     for k, frame in enumerate(frames):
-        # petals turn in and out of the light; a back row lies in shadow
+        # petals turn in and out of the light; a back row is in shadow
         back = 0.10 if len(frames) >= 8 and k < len(frames) / 2 else 0.0
         own = darker(colour, back + shade * (0.5 + 0.5 * np.sin(2.4 * k + shade * 40)))
         brush.fill(frame(petal), ink if rimmed else darker(own, 0.16))

@@ -1,9 +1,9 @@
 """One flower as numbers: its traits, its species' habit, its own pose; and where they come from.
 
-`flower_at(seed, split, index)` is the whole data set: every flower follows from these three,
-alike in every process. What no caption says is drawn here too. A species' `Habit` (petal width,
-exact hue, size of the eye, ...) is shared by all its images, as in nature: it is what a few
-labelled images teach beyond the words. `Pose` varies from image to image.
+`flower_at(seed, split, index)` is the whole data set: every flower follows from these three, the
+same in every process. What no caption mentions is drawn here too: a species' `Habit` (petal width,
+exact hue, size of the eye, ...), shared by all its images as in nature, is what a few labelled
+images teach beyond the words; `Pose` varies from image to image.
 """
 
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ SPLITS: dict[str, int] = {"train": 16, "val": 4, "test": 10}
 """Images of each species in every split of the manifest."""
 
 FREE_SPLITS = ("free", "pretrain")
-"""Splits without end and without labels: free combinations; and those mixed with seen species."""
+"""Endless unlabelled splits: free combinations, and those mixed with seen species."""
 
 _STREAMS = {name: code for code, name in enumerate((*SPLITS, *FREE_SPLITS))}
 _NAMED_SHARE = 0.5  # of the pretraining images; the rest are free combinations
@@ -55,7 +55,7 @@ class Pose:
 
 @dataclass(frozen=True, slots=True)
 class Flower:
-    """All that an image shows. `scenery` seeds background, light, clutter and occluders."""
+    """Everything in an image. `scenery` seeds background, light, clutter and occluders."""
 
     traits: Traits
     habit: Habit
@@ -68,17 +68,9 @@ def habit_of(traits: Traits) -> Habit:
     """The habit of a combination: a fixed function of its traits."""
     rng = np.random.default_rng([1778, *traits.codes()])
     factors = 1.0 + rng.uniform(-1, 1, 6) * (0.16, 0.22, 0.15, 0.15, 0.25, 0.3)
-    petal_width, eye_size, leaf_length, leaf_width, mark_size, stem_width = factors.tolist()
+    petal_width, eye, leaf_length, leaf_width, mark, stem = factors.tolist()
     red, green, blue = rng.uniform(-14, 14, 3).tolist()
-    return Habit(
-        petal_width=petal_width,
-        eye_size=eye_size,
-        leaf_length=leaf_length,
-        leaf_width=leaf_width,
-        mark_size=mark_size,
-        stem_width=stem_width,
-        tint=(red, green, blue),
-    )
+    return Habit(petal_width, eye, leaf_length, leaf_width, mark, stem, tint=(red, green, blue))
 
 
 def _pose(rng: np.random.Generator) -> Pose:
@@ -101,7 +93,7 @@ def _pose(rng: np.random.Generator) -> Pose:
 
 
 def _free_traits(rng: np.random.Generator) -> Traits:
-    """A combination drawn evenly from all but the unseen species'."""
+    """A combination drawn uniformly from all but those of the unseen species."""
     while True:
         traits = Traits(*(str(rng.choice(values)) for values in ATTRIBUTES.values()))
         if traits not in unseen_traits():
@@ -134,6 +126,6 @@ def flower_at(seed: int, split: str, index: int) -> Flower:
 
 
 def specimen(traits: Traits, number: int = 0) -> Flower:
-    """A flower of any combination that is in no split, for galleries; `number` varies the pose."""
+    """A flower of any combination, in no split, for galleries; `number` varies the pose."""
     place = (len(_STREAMS), number, *traits.codes())
     return Flower(traits, habit_of(traits), _pose(np.random.default_rng(place)), (*place, 1))

@@ -1,4 +1,4 @@
-"""Where every part of a posed flower lies, as polygons: ground truth for boxes and for drawing.
+"""Where every part of a posed flower is, as polygons: ground truth for boxes and for drawing.
 
 Coordinates are fractions of the image's side, x to the right and y down.
 """
@@ -81,7 +81,7 @@ def _turn(angle: float) -> Points:
 
 
 def _petal_half_width(flower: Flower, number: int) -> float:
-    """Half-width over length: the shape's own, or what the neighbours leave it."""
+    """Half-width over length: the shape's own, or less where the neighbours are close."""
     own = PETAL_ASPECT[flower.traits.shape]
     # petals are widest at some .6 of their length; a dense head overlaps a little more
     room = 0.66 * math.tan(math.pi / number) * (1.12 if number < 8 else 1.3)
@@ -104,7 +104,7 @@ def _petals(flower: Flower, tilt: Points, rng: np.random.Generator) -> tuple[Poi
     starts = np.empty((number, 2))
     starts[:, 0], starts[:, 1] = base * cosine, base * sine
     matrices, origins = tilt @ axes, starts @ tilt.T + pose.head
-    if number >= 8:  # every other petal lies behind in a crowded head
+    if number >= 8:  # in a crowded head, every other petal is behind its neighbours
         order = [*range(0, number, 2), *range(1, number, 2)]
         return matrices[order], origins[order]
     return matrices, origins
@@ -122,7 +122,7 @@ def _leaves(flower: Flower, stem: Points) -> tuple[Frame, ...]:
     length = pose.leaf_length * habit.leaf_length
     aspect = LEAF_ASPECT[flower.traits.leaf] * habit.leaf_width
     if flower.traits.leaf == "grassy":
-        length *= 1.25  # so slim a leaf is found only when it is long
+        length *= 1.25  # a leaf this slim is visible only when it is long
     frames = []
     for place, angle in zip(pose.leaf_heights, pose.leaf_angles, strict=True):
         row = abs(place) * (len(stem) - 1)

@@ -29,7 +29,7 @@ _TINY = 44  # side of the background before it is enlarged
 
 @dataclass(frozen=True, slots=True)
 class Blade:
-    """A blade of grass before the flower: a curve that tapers from its foot to its tip."""
+    """A blade of grass in front of the flower: a curve that tapers from foot to tip."""
 
     foot: tuple[float, float]
     bend: tuple[float, float]
@@ -64,7 +64,7 @@ class Scenery:
         return tiny.resize((side, side), Image.Resampling.BICUBIC)
 
     def paint_foreground(self, brush: Brush, green: Colour) -> None:
-        """Paint what hides parts of the flower."""
+        """Paint the objects that hide parts of the flower."""
         for blade in self.blades:
             colour = mix(lighter(green, 0.2), darker(green, 0.35), blade.shade)
             outline = _blade_outline(blade)
@@ -168,7 +168,7 @@ def _blade(rng: np.random.Generator) -> Blade:
 
 
 def arrange(flower: Flower) -> Scenery:
-    """The scene of a flower; the same flower always stands in the same scene."""
+    """The scene of a flower; the same flower always has the same scene."""
     rng = np.random.default_rng([*flower.scenery, 3])
     blades = tuple(
         _blade(rng) for _ in range(int(rng.choice([0, 1, 2, 3], p=[0.3, 0.3, 0.25, 0.15])))

@@ -59,7 +59,7 @@ def petal_outline(shape: str) -> Points:
         return _mirrored(t, np.clip(t * 9, 0.35, 1) * np.sqrt(np.clip((1 - t) * 7, 0, 1)))
     if shape == "fringed":
         return _fringed()
-    raise ValueError(f"Expected a petal shape, got {shape!r}")
+    raise ValueError(f"Expected a petal shape, got {shape!r}.")
 
 
 PETAL_ASPECT = {
@@ -70,7 +70,7 @@ PETAL_ASPECT = {
     "narrow": 0.115,
     "fringed": 0.50,
 }
-"""Half-width over length that each petal shape has where its neighbours leave it room."""
+"""Half-width over length of each petal shape where the neighbours are not too close."""
 
 
 @cache
@@ -94,7 +94,7 @@ def leaf_outline(form: str) -> Points:
         x = np.array([0.22, 0.10, 0.04, 0.06, 0.18, 0.36, 0.58, 0.80, 1.0])
         y = np.array([0.0, 0.22, 0.50, 0.80, 0.98, 0.92, 0.62, 0.27, 0.0])
         return _mirrored(x, y)
-    raise ValueError(f"Expected a leaf form, got {form!r}")
+    raise ValueError(f"Expected a leaf form, got {form!r}.")
 
 
 LEAF_ASPECT = {

@@ -1,10 +1,10 @@
 """The botany of synthflora: seven visible attributes, and the species made of them.
 
-A species is one value of each attribute (`Traits`). Families share a leaf and the form of the
-centre, genera share also the number and the shape of the petals, and the ten species of a genus
-differ in colour, markings and eye alone, each one attribute away from some other. Seven of the
-ten are `seen` (a model may be trained on them) and three are `unseen`: new combinations of values
-that all occur among the seen, so naming them zero-shot is a question of composition.
+A species is one value of each attribute (`Traits`). A family shares its leaf and the form of its
+centre, a genus also the number and shape of its petals, and the ten species of a genus differ only
+in colour, markings and eye, each by one or two attributes from another. Seven of the ten are `seen`
+(a model may be trained on them) and three are `unseen`: new combinations of values that all occur
+among the seen, so that naming them zero-shot is a question of composition.
 """
 
 from collections.abc import Mapping
@@ -36,7 +36,7 @@ _TAXONOMY_SEED = 1753  # Linnaeus, Species Plantarum; the species never depend o
 
 @dataclass(frozen=True, slots=True, order=True)
 class Traits:
-    """One value of each attribute: what a caption can say of a flower."""
+    """One value of each attribute: what a caption can say about a flower."""
 
     count: str
     shape: str
@@ -107,11 +107,11 @@ _FAMILIES: Mapping[tuple[str, str, str], Mapping[str, tuple[str, str]]] = {
 
 
 def _sprout(first: Traits, rng: np.random.Generator) -> list[Traits]:
-    """Grow ten species from one: each next changes one or two attributes of an earlier one."""
+    """Grow ten species from one: each changes one or two attributes of an earlier one."""
     grown = [first]
     while len(grown) < SPECIES_PER_GENUS:
         child = grown[int(rng.integers(len(grown)))]
-        # two thirds are one attribute apart: near neighbours are what "fine-grained" means
+        # two thirds differ in one attribute: near neighbours are what "fine-grained" means
         for name in rng.permutation(_VARIED)[: 1 if rng.random() < 0.67 else 2]:
             child = replace(child, **{str(name): str(rng.choice(ATTRIBUTES[str(name)]))})
         if child not in grown:
@@ -144,12 +144,12 @@ def species() -> tuple[Species, ...]:
 
 @cache
 def unseen_traits() -> frozenset[Traits]:
-    """The combinations that no training image may show."""
+    """The combinations that are excluded from training images."""
     return frozenset(s.traits for s in species() if not s.seen)
 
 
 def genus_of(traits: Traits) -> str | None:
-    """The genus that these traits fit, or None: most combinations belong to none."""
+    """The genus that these traits fit, or None, as for most combinations."""
     for (_, leaf, centre), genera in _FAMILIES.items():
         for genus, form in genera.items():
             if (traits.leaf, traits.centre, traits.count, traits.shape) == (leaf, centre, *form):

@@ -1,8 +1,10 @@
 """The parts of a report that are tables: classes, mistakes, levels of the taxonomy."""
 
+from typing import Any
+
 import numpy as np
 
-from clipfg.evaluation.report.report import ClassRow, Confusion, LevelRow
+from clipfg.evaluation.report.report import ClassRow, Confusion, LevelRow, Report
 from clipfg.evaluation.statistics.intervals import proportion
 from clipfg.evaluation.statistics.outcomes import Outcomes
 from clipfg.types import ClassList
@@ -89,3 +91,12 @@ def level_rows(
             )
         )
     return tuple(rows)
+
+
+def metric_rows(report: Report) -> list[dict[str, Any]]:
+    """A row per metric, with its interval."""
+    mark = {"transductive": report.transductive} if report.transductive else {}
+    return [
+        {"metric": name, "value": figure.value, "low": figure.low, "high": figure.high} | mark
+        for name, figure in report.metrics.items()
+    ]

@@ -26,6 +26,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from clipfg.data.synthflora.captions import Caption, phrase, training_caption
 from clipfg.data.synthflora.taxonomy import ATTRIBUTES
+from clipfg.functional.regions import coverage
 from clipfg.training.florette.pool import PARTS, TrainingImages, draw_pool
 from clipfg.training.florette.recipe import FloretteRecipe
 from clipfg.training.florette.vocabulary import corpus, learn_merges, write_merges
@@ -113,21 +114,6 @@ def contrastive_loss(logits: Tensor, also_true: Tensor) -> Tensor:
     return (functional.cross_entropy(kept, right) + functional.cross_entropy(kept.T, right)) / 2
 
 
-def coverage(boxes: Tensor, grid: int) -> Tensor:
-    """Share of each box `[r, 4]` (fractions of the side) that lies on each patch `[r, p]`."""
-    edges = torch.arange(grid) / grid
-
-    def along(low: Tensor, high: Tensor) -> Tensor:
-        covered = torch.minimum(high[:, None], edges + 1 / grid) - torch.maximum(
-            low[:, None], edges
-        )
-        return covered.clamp(min=0)
-
-    area = along(boxes[:, 1], boxes[:, 3])[:, :, None] * along(boxes[:, 0], boxes[:, 2])[:, None, :]
-    flat = area.flatten(1)
-    return flat / flat.sum(dim=1, keepdim=True).clamp(min=1e-8)
-
-
 class Trainer:
     """One training run; `step` takes the indices of a batch."""
 
@@ -190,7 +176,7 @@ class Trainer:
         place = {text: index for index, text in enumerate(vocabulary)}
         target = torch.tensor([place[text] for text in phrases])
         dense = tokens @ self.model.visual.proj
-        weights = coverage(boxes[shown[:, 0], shown[:, 1]], grid).to(dense.dtype)
+        weights = coverage(boxes[shown[:, 0], shown[:, 1]], (grid, grid)).to(dense.dtype)
         parts = torch.einsum("rp,rpd->rd", weights, dense[shown[:, 0]])
         texts = functional.normalize(encode_texts(self.model.text, self.texts(vocabulary)), dim=-1)
         logits = scale * functional.normalize(parts, dim=-1) @ texts.T

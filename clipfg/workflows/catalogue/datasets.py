@@ -3,18 +3,16 @@
 import csv
 import logging
 import os
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from clipfg.data import synthflora
 from clipfg.data.download.pull import pull
 from clipfg.data.loading import load_dataset
-from clipfg.data.sets.catalogue import DATASETS, DatasetCard, Download
-from clipfg.data.sets.coop import PUBLISHED
+from clipfg.data.sets.catalogue import DATASETS, DatasetCard
 from clipfg.errors import MissingError, UsageError
-from clipfg.settings import Settings
-from clipfg.types import ClassList
+from clipfg.options import DatasetPullOptions, DatasetShowOptions
+from clipfg.types import ClassList, Progress
 
 CLASS_FILE = "classes.csv"
 DATA_ROOT = Path("data")
@@ -23,18 +21,18 @@ DATA_ROOT = Path("data")
 logger = logging.getLogger(__name__)
 
 
-def dataset_rows(settings: Settings) -> list[dict[str, Any]]:
+def dataset_rows(data_root: Path | None) -> list[dict[str, Any]]:
     """A row per data set of the catalogue."""
     rows = []
     for card in map(DATASETS.get, DATASETS):
-        where = card.locate(settings.data_root)
+        where = card.locate(data_root)
         rows.append(
             {
                 "name": card.name,
                 "what": card.domain,
                 "classes": card.classes,
                 "images": card.images,
-                "on_disk": short_path(where, settings.data_root) if where else _how(card),
+                "on_disk": short_path(where, data_root) if where else _how(card),
                 "licence": card.licence,
             }
         )
@@ -61,24 +59,23 @@ def short_path(path: Path, root: Path | None = None) -> str:
     return f"~/{path.relative_to(home).as_posix()}" if path.is_relative_to(home) else str(path)
 
 
-def dataset_facts(settings: Settings) -> list[dict[str, Any]]:
+def dataset_facts(options: DatasetShowOptions) -> list[dict[str, Any]]:
     """One data set as rows of (fact, value): the card's where there is one, and what is here."""
-    assert settings.dataset is not None
+    if options.dataset is None:
+        raise UsageError("Name a data set, or the path of your own data.")
     facts: list[tuple[str, Any]] = []
-    base = settings.dataset.partition("@")[0]
+    base = options.dataset.partition("@")[0]
     card = DATASETS.get(base) if base in DATASETS else None
     if card is not None:
         facts += _card_facts(card)
-        where = card.locate(settings.data_root)
+        where = card.locate(options.data_root)
         if card.layout and where is None:
             facts += [("on disk", "no"), ("how to get it", card.how_to_get)]
             facts += _class_facts(card.class_list() if card.class_list else None)
             return [{"fact": fact, "value": value} for fact, value in facts if value]
         if where is not None:
             facts.append(("on disk", short_path(where)))
-    manifest = load_dataset(
-        settings.dataset, data_root=settings.data_root, offline=settings.offline
-    )
+    manifest = load_dataset(options.dataset, data_root=options.data_root, offline=options.offline)
     facts.append(("images here", f"{len(manifest):,} of {manifest.expected or len(manifest):,}"))
     facts += [(f"split {name}", f"{count:,}") for name, count in manifest.splits.items()]
     facts += _class_facts(manifest.classes)
@@ -94,7 +91,7 @@ def _card_facts(card: DatasetCard) -> list[tuple[str, Any]]:
         ("splits", ", ".join(f"{k} {v:,}" for k, v in card.splits.items())),
         ("evaluated", card.default_split),
         ("notes", card.notes),
-        ("other splits", f"{card.name}@coop" if card.name in PUBLISHED else ""),
+        ("other splits", f"{card.name}@coop" if card.coop else ""),
         ("prompts", card.prompts),
         ("taxonomy", card.taxonomy),
         ("download", f"{sum(sizes) / 1e6:,.1f} MB" if sizes and all(sizes) else ""),
@@ -107,9 +104,7 @@ def _class_facts(classes: ClassList | None) -> list[tuple[str, Any]]:
     return [("classes", f"{len(classes):,}"), ("names", ", ".join(classes.names))]
 
 
-def pull_dataset(
-    name: str, settings: Settings, bar: Callable[[Download], Callable[[int, int], None] | None]
-) -> Path:
+def pull_dataset(name: str, options: DatasetPullOptions, progress: Progress | None = None) -> Path:
     """Get a data set of the catalogue into `--data-root` (`data/` where none is named).
 
     Raises `UsageError` for a name that is not in the catalogue and what `pulling.pull` raises.
@@ -117,9 +112,9 @@ def pull_dataset(
     if name not in DATASETS and name.startswith("hf:"):
         raise UsageError(f"{name} is fetched when it is first used: --dataset {name}.")
     card = DATASETS.get(name)
-    if settings.offline and card.downloads and card.locate(settings.data_root) is None:
+    if options.offline and card.downloads and card.locate(options.data_root) is None:
         raise MissingError(f"Expected the network to get {card.title}, but this run is offline.")
-    path = pull(card, settings.data_root or DATA_ROOT, bar=bar)
+    path = pull(card, options.data_root or DATA_ROOT, progress=progress)
     logger.info(f"{card.title} is in {short_path(path)}. Licence: {card.licence}.")
     return path
 
@@ -133,7 +128,7 @@ def dataset_table() -> str:
     for card in map(DATASETS.get, DATASETS):
         title = f"[{card.title}]({card.url})" if card.url else card.title
         splits = ", ".join(f"{split} {size:,}" for split, size in card.splits.items())
-        name = f"`{card.name}`" + (", `@coop`" if card.name in PUBLISHED else "")
+        name = f"`{card.name}`" + (", `@coop`" if card.coop else "")
         get = f"`clipfg datasets pull {card.name}`" if card.downloads else card.how_to_get
         cells = [name, title, f"{card.classes:,}", f"{card.images:,}", splits]
         cells += [card.taxonomy or "–", f"`{card.prompts}`", get]

@@ -4,6 +4,7 @@ import logging
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,16 +16,14 @@ from clipfg.coresets import CORESETS, CoresetKeys, make_coreset
 from clipfg.errors import DataError, UsageError
 from clipfg.evaluation.curves.budget_curve import BudgetCell, BudgetCurve
 from clipfg.evaluation.statistics.repeated import accuracy_over, difference_over
-from clipfg.settings import Settings
-from clipfg.types import Progress
-from clipfg.workflows.classify import ROWS, Run
+from clipfg.options import CoresetOptions
 from clipfg.workflows.coreset.run import budgets
-from clipfg.workflows.coreset.source import open_encoder_for, stored_data
-from clipfg.workflows.pool import FeaturePool, gather
+from clipfg.workflows.coreset.source import store_to_condense, stored_data
+from clipfg.workflows.pool import BLOCK, FeaturePool
 from clipfg.workflows.protocol.leakage import without_leaks
 from clipfg.workflows.protocol.splits import SupportAndTest, by_split, open_support_and_test
-from clipfg.workflows.run_folder import RunFolder, default_folder
-from clipfg.workflows.session import open_cache
+from clipfg.workflows.run_folder import Run
+from clipfg.workflows.session import Session
 
 logger = logging.getLogger("clipfg")
 
@@ -38,67 +37,64 @@ BUDGETS = "1,2,5,10"
 class ComparisonRun(Run):
     """A finished comparison."""
 
+    folder: Path
+    done: int
+    skipped: int
     curve: BudgetCurve
 
+    def rows(self) -> list[dict[str, Any]]:
+        """A row per strategy and budget."""
+        return self.curve.rows()
 
-def run_comparison(
-    settings: Settings, *, html: bool = False, progress: Progress | None = None
-) -> ComparisonRun:
-    """Condense the train split by every strategy, budget and seed, and judge on the test split.
 
-    Without `--strategy` all strategies are compared. Test images that are in the support as well
-    are not counted. Raises `ClipfgError`s, for data without such splits as
-    `open_support_and_test` does.
+def run_comparison(session: Session[CoresetOptions]) -> ComparisonRun:
+    """Condense the train split by every strategy, budget and seed, and measure on the test split.
+
+    Without `--strategy` all strategies are compared. Test images that are in the support too are
+    excluded. Raises `ClipfgError`s, for data without such splits as `open_support_and_test` does.
     """
-    names = _names(settings)
-    if settings.total is not None:
-        raise UsageError("Expected --per-class with --compare, got --total; give it as a list.")
-    asked = budgets(settings.model_copy(update={"per_class": settings.per_class or BUDGETS}))
-    seeds = range(settings.seed, settings.seed + settings.seeds)
-    with open_cache(settings) as cache:
-        roles = _roles(settings)
-        assert roles.test is not None
-        parts = (roles.support, roles.test)
-        encoder = open_encoder_for(roles.test, settings, cache)
-        model = encoder.name if encoder else ""
-        resolved: dict[str, Any] = settings.model_dump(mode="json") | {
-            "command": "coreset",
-            "model": model or None,
-            "strategy": ",".join(names),
-            "per_class": ",".join(map(str, asked)),
-            "fingerprint": encoder.fingerprint if encoder else None,
-            "manifest": roles.test.manifest.digest,
-            "support_manifest": roles.support.manifest.digest,
+    options = session.options
+    if options.stream:
+        raise UsageError("--stream takes one strategy and one budget and compares nothing.")
+    if options.total is not None:
+        raise UsageError("--total cannot be compared; give --per-class a list of numbers.")
+    names = _names(options.strategy)
+    per_class = budgets(options.per_class or BUDGETS)
+    seeds = range(options.seed, options.seed + options.seeds)
+    roles = _roles(session)
+    assert roles.test is not None
+    encoder = session.open_encoder_if_needed(roles.test)
+    facts = {
+        "strategy": ",".join(names),
+        "per_class": ",".join(map(str, per_class)),
+        "manifest": roles.test.manifest.digest,
+        "support_manifest": roles.support.manifest.digest,
+    }
+    with session.run_folder(roles.name, **facts) as folder:
+        support, test = session.pool(roles.support), session.pool(roles.test)
+        test, remarks = _checked(support, test)
+        context = {
+            "data": roles.name,
+            "support": f"{roles.source}, {len(support):,} images",
+            "test": roles.tested,
+            "model": encoder.name if encoder else "",
         }
-        path = settings.output or default_folder("coreset", roles.name, model)
-        with RunFolder(path, resolved) as folder:
-            support, test = (
-                gather(part, encoder, settings, cache, folder.fail, progress) for part in parts
-            )
-            test, remarks = _checked(support, test)
-            curve = compare(support, test, names, asked, seeds)
-            context = {
-                "data": roles.name,
-                "support": f"{roles.source}, {len(support):,} images",
-                "test": roles.tested,
-                "model": model,
-            }
-            curve = replace(curve, context=context, remarks=tuple(remarks))
-            folder.results = curve.to_json()
-            folder.part("curve.png").write_bytes(curve.chart().to_png())
-            if html:
-                folder.part("report.html").write_text(curve.to_html(), encoding="utf-8")
-    return ComparisonRun(path, len(support) + len(test), folder.failures, curve)
+        curve = compare(support, test, names, per_class, seeds)
+        curve = replace(curve, context=context, remarks=tuple(remarks))
+        folder.results = curve.to_json()
+        folder.part("curve.png").write_bytes(curve.chart().to_png())
+        if options.html:
+            folder.write_text("report.html", curve.to_html())
+    skipped = len(session.failures)
+    return ComparisonRun(folder.path, len(support) + len(test), skipped, curve)
 
 
-def _roles(settings: Settings) -> SupportAndTest:
-    """What is condensed and what is tested on, of `--dataset` or `--store`."""
-    if settings.store is None:
-        return open_support_and_test(settings)
-    if settings.dataset is not None:
-        raise UsageError("Expected --dataset DATA or --store DIR, got both; leave one away.")
-    named = settings.model_copy(update={"dataset": str(settings.store)})
-    return by_split(named, stored_data(settings.store))
+def _roles(session: Session[CoresetOptions]) -> SupportAndTest:
+    """What is condensed and what is tested on."""
+    store = store_to_condense(session.options)
+    if store is None:
+        return open_support_and_test(session)
+    return by_split(session, stored_data(store), session.options.split)
 
 
 def compare(
@@ -117,7 +113,7 @@ def compare(
     firsts: dict[int, NDArray[np.bool_]] = {}
     for name in names:
         draws = seeds if "seed" in make_coreset(name).config else seeds[:1]
-        # What a strategy loads or compiles when it first runs is none of its cost.
+        # What a strategy loads or compiles on its first run is not part of its cost.
         make_coreset(name).condense(support.features[:1], labels[:1], 1)
         for budget in per_class:
             started = time.process_time()
@@ -151,34 +147,34 @@ def _full(support: CoresetKeys, test: FeaturePool) -> BudgetCell:
 
 def _nearest(coreset: CoresetKeys, queries: Tensor) -> NDArray[np.int64]:
     """The class of each query's nearest key; of equally near ones the first."""
-    blocks = [coreset.labels[(x @ coreset.keys.T).argmax(dim=1)] for x in queries.split(ROWS)]
+    blocks = [coreset.labels[(x @ coreset.keys.T).argmax(dim=1)] for x in queries.split(BLOCK)]
     return torch.cat(blocks).numpy()
 
 
-def _names(settings: Settings) -> list[str]:
-    """The strategies asked for, or all, with the baseline among them and first."""
-    asked = [part.strip() for part in (settings.strategy or ",".join(CORESETS)).split(",")]
-    if len(set(asked)) < len(asked):
-        raise UsageError(f"Expected each strategy once, got {settings.strategy!r}.")
-    for name in asked:
+def _names(strategies: str | None) -> list[str]:
+    """The strategies of `--strategy`, or all, with the baseline among them and first."""
+    names = [part.strip() for part in strategies.split(",")] if strategies else list(CORESETS)
+    for name in names:
         make_coreset(name)  # a misspelt name costs no embedding
-    return [FIRST, *(name for name in asked if name != FIRST)]
+        if names.count(name) > 1:
+            raise UsageError(f"Strategy {name!r} is listed twice.")
+    return [FIRST, *(name for name in names if name != FIRST)]
 
 
 def _checked(support: FeaturePool, test: FeaturePool) -> tuple[FeaturePool, list[str]]:
-    """The test images that no key is made of, of classes that have a key."""
+    """The test images that no key is made of, of classes that have a key, and what was excluded."""
     rows, remarks = without_leaks(support, test, same_ids=True)
     known = np.isin(np.asarray(test.labels)[rows], np.unique(support.labels))
     if not known.all():
         remarks.append(
-            f"{int((~known).sum()):,} test images are of classes that have nothing to condense,"
-            " and are not counted"
+            f"{int((~known).sum()):,} test images are of classes without anything to condense and"
+            " are excluded"
         )
     rows = rows[known]
     if not len(rows):
         raise DataError(
             "Expected test images that no key is made of, got none: the images to condense and"
-            " those to evaluate on are the same, or have no class in common."
+            " the test images are the same, or have no class in common."
         )
     for remark in remarks:
         logger.warning(remark)

@@ -1,6 +1,5 @@
-"""A few keys of each class in place of many: a coreset as a key store."""
+"""A few keys per class in place of many: a coreset as a key store."""
 
-import logging
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,124 +10,119 @@ from numpy.typing import NDArray
 from clipfg.coresets import Coreset, make_coreset
 from clipfg.coresets.keco_online import KeCOOnline
 from clipfg.errors import DataError, UsageError
-from clipfg.settings import Settings
-from clipfg.store import KeyStore, has_store, writing
-from clipfg.types import Progress
-from clipfg.workflows.coreset.source import CoresetData, open_source
+from clipfg.options import CoresetOptions
+from clipfg.store import has_store, writing
+from clipfg.workflows.coreset.source import CoresetData, open_source, store_to_condense
 from clipfg.workflows.coreset.stream import Stream
-from clipfg.workflows.failures import Failures
-from clipfg.workflows.run_folder import default_folder
-from clipfg.workflows.session import open_cache
-
-logger = logging.getLogger("clipfg")
+from clipfg.workflows.run_folder import Run, default_folder
+from clipfg.workflows.session import Session
 
 STRATEGY, STREAMED = "discriminant", "keco-online"
-PER_CLASS = 5
+PER_CLASS = "5"
 
 
 @dataclass(frozen=True)
-class CoresetRun:
-    """A store that holds a coreset.
+class CoresetRun(Run):
+    """A store that holds a coreset, in `folder`, made of `done` items.
 
-    `items` and `classes` are what it was made of. `peak` is the most feature rows that were held at
-    once; `skipped` counts images that could not be used.
+    `rows_held` is the most feature rows that were in memory at once.
     """
 
-    path: Path
+    folder: Path
+    done: int
+    skipped: int
     strategy: str
     keys: int
-    items: int
     classes: int
-    peak: int
-    skipped: int = 0
+    rows_held: int
 
-    @property
-    def exit_code(self) -> int:
-        """0 when every image was used, 3 when some were skipped."""
-        return 3 if self.skipped else 0
+    def rows(self) -> list[dict[str, Any]]:
+        """One row of what was made of what."""
+        row = {"store": str(self.folder), "strategy": self.strategy, "keys": self.keys}
+        row |= {"classes": self.classes, "items": self.done, "rows_held": self.rows_held}
+        return [row | {"skipped": self.skipped}]
 
 
-def coreset(dataset: str | None = None, **options: Any) -> CoresetRun:
-    """`clipfg coreset` from Python; `options` are those of the command line (`per_class`).
+def compares(options: CoresetOptions) -> bool:
+    """Whether strategies are compared, in place of writing a store by one."""
+    return options.compare or any("," in (x or "") for x in (options.strategy, options.per_class))
 
-    Raises `ClipfgError`s, as `run_coreset` does.
+
+def run_coreset(session: Session[CoresetOptions]) -> CoresetRun:
+    """Condense labelled items to a key store in `--output`.
+
+    With `--stream` each item is seen once, as it is embedded. Raises `ClipfgError`s: an unknown
+    strategy, a budget that makes no sense, data without labels, a folder that holds other things.
     """
-    return run_coreset(Settings.resolve(command="coreset", dataset=dataset, **options))
-
-
-def run_coreset(
-    settings: Settings, *, stream: bool = False, progress: Progress | None = None
-) -> CoresetRun:
-    """Condense labelled items to a key store at `settings.output`.
-
-    With `stream` the items are looked at once, as they are embedded. Raises `ClipfgError`s: an
-    unknown strategy, a budget that makes no sense, data without labels, a store of other things.
-    """
-    name = settings.strategy or (STREAMED if stream else STRATEGY)
-    strategy = make_coreset(name, settings.seed)
-    if stream and not isinstance(strategy, KeCOOnline):
+    options = session.options
+    name = options.strategy or (STREAMED if options.stream else STRATEGY)
+    strategy = make_coreset(name, options.seed)
+    if options.stream and not isinstance(strategy, KeCOOnline):
         raise UsageError(
-            f"Expected {STREAMED} with --stream, got {name!r}, which has to see every item at once."
+            f"--stream works with {STREAMED} alone: {name} has to see all items at once."
         )
-    _check_budget(settings)
-    failures = Failures()
-    with open_cache(settings) as cache:
-        source = open_source(settings, cache, failures, progress)
-        path = settings.output or default_folder("coreset", source.name, name)
-        _check_place(path, settings)
-        per_class = _budget(settings, source)
-        if isinstance(strategy, KeCOOnline) and stream:
-            positions, keys, items, peak = _streamed(source, strategy, per_class)
-        else:
-            positions, keys, items = _condensed(source, strategy, per_class)
-            peak = items
-    store = source.store(positions, keys, device=settings.device)
-    _write(store, path, failures)
-    classes = len(np.unique(store.labels))
-    return CoresetRun(path, name, len(store), items, classes, peak, len(failures))
+    _check_budget(options)
+    store = store_to_condense(options)
+    source = open_source(session, store)
+    path = options.output or default_folder("coreset", source.name, name)
+    _check_place(path, store)
+    per_class = _keys_per_class(options, source)
+    if isinstance(strategy, KeCOOnline) and options.stream:
+        positions, keys, items, held = _streamed(source, strategy, per_class)
+    else:
+        positions, keys, items = _condensed(source, strategy, per_class)
+        held = items
+    made = source.store(positions, keys)
+    made.device = options.device
+    with writing(path) as writer:
+        made.commit(writer)
+        session.failures.replace(path / "failures.jsonl")
+    classes = len(np.unique(made.labels))
+    return CoresetRun(path, items, len(session.failures), name, len(made), classes, held)
 
 
-def budgets(settings: Settings) -> tuple[int, ...]:
-    """The numbers of `--per-class`, ascending. Raises `UsageError` for what is none."""
-    words = (settings.per_class or str(PER_CLASS)).split(",")
-    found = {int(word) for word in map(str.strip, words) if word.isascii() and word.isdecimal()}
+def budgets(text: str) -> tuple[int, ...]:
+    """The numbers of `--per-class`, ascending. Raises `UsageError` for anything else."""
+    words = [word.strip() for word in text.split(",")]
+    found = {int(word) for word in words if word.isascii() and word.isdecimal()}
     if len(found) != len(words) or min(found) < 1:
         raise UsageError(
-            f"Expected --per-class as numbers from 1 with commas between, each once, got"
-            f" {settings.per_class!r}; try 1,2,5,10."
+            f"--per-class must be whole numbers from 1, such as 1,2,5,10, each listed once, got"
+            f" {text!r}."
         )
     return tuple(sorted(found))
 
 
-def _check_budget(settings: Settings) -> None:
-    if settings.per_class is not None and settings.total is not None:
-        raise UsageError("Expected --per-class or --total, got both; leave one away.")
-    if settings.total is None and len(budgets(settings)) > 1:
+def _check_budget(options: CoresetOptions) -> None:
+    if options.per_class is None:
+        return
+    if options.total is not None:
+        raise UsageError("--per-class and --total cannot be combined.")
+    if len(budgets(options.per_class)) > 1:
         raise UsageError(
-            f"Expected one budget for a store, got {settings.per_class!r}; --compare compares"
+            f"A store is made with one --per-class, got {options.per_class}; --compare compares"
             " several."
         )
 
 
-def _budget(settings: Settings, source: CoresetData) -> int:
-    """Keys of each class; `--total` is shared out evenly, and what is left over is not used."""
-    if settings.total is None:
-        return budgets(settings)[0]
+def _keys_per_class(options: CoresetOptions, source: CoresetData) -> int:
+    """The budget of each class; what `--total` leaves over when shared out evenly is not used."""
+    if options.total is None:
+        return budgets(options.per_class or PER_CLASS)[0]
     classes = len(np.unique(source.labels[source.labels >= 0]))
-    if settings.total < classes:
+    if options.total < classes:
         raise UsageError(
-            f"Expected a --total of at least one key for each of {classes} classes, got"
-            f" {settings.total}."
+            f"--total must be at least {classes}, one key for each class, got {options.total}."
         )
-    return settings.total // classes
+    return options.total // classes
 
 
-def _check_place(path: Path, settings: Settings) -> None:
-    if settings.store is not None and path.resolve() == settings.store.resolve():
-        raise UsageError(f"Expected an --output other than the store itself, got {path}.")
+def _check_place(path: Path, store: Path | None) -> None:
+    if store is not None and path.resolve() == store.resolve():
+        raise UsageError(f"--output {path} is the store to condense; name another folder.")
     if path.is_file() or (path.is_dir() and any(path.iterdir()) and not has_store(path)):
         raise UsageError(
-            f"Expected a new folder, an empty one or a key store for the coreset, got {path}."
+            f"--output {path} holds other things than a key store; name a new or an empty folder."
         )
 
 
@@ -150,9 +144,3 @@ def _streamed(
     if not items:
         raise DataError(f"Expected labelled images that can be used, {source.name} has none.")
     return *state.finish(), items, state.peak
-
-
-def _write(store: KeyStore, path: Path, failures: Failures) -> None:
-    with writing(path) as writer:
-        store.commit(writer)
-        failures.write(path / "failures.jsonl")

@@ -1,54 +1,56 @@
-"""What a few-shot run learns of its head's confidence, and whether that held on its test set."""
+"""From held-out images to how far the answers of a few-shot head can be trusted."""
 
 import logging
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
 
 from clipfg.confidence import AnswerColumns, Confidence
-from clipfg.confidence.guarantees import NAMES
-from clipfg.confidence.ood_detector import auroc_on
 from clipfg.confidence.unseen_classes import UnseenClassTrial, without_classes
 from clipfg.errors import UsageError
-from clipfg.evaluation.evaluator import Evaluator
-from clipfg.evaluation.reliability import reliability
-from clipfg.evaluation.reliability.reliability import OODResult, Reliability
-from clipfg.evaluation.statistics.intervals import proportion
-from clipfg.functional.novelty import FALSE_ALARMS
 from clipfg.heads import Head
 from clipfg.heads.support import Support
-from clipfg.settings import Settings
-from clipfg.types import ClassList
-from clipfg.workflows.answers import answers_for, asked_of
-from clipfg.workflows.pool import FeaturePool
+from clipfg.options import FewshotOptions
+from clipfg.workflows.answers import answer_columns, answer_options
+from clipfg.workflows.dataset import Dataset
+from clipfg.workflows.fewshot.heads import HeadSet
+from clipfg.workflows.fewshot.images import Images
+from clipfg.workflows.protocol.leakage import without_leaks
 from clipfg.workflows.protocol.splits import TRAIN, SupportAndTest
-from clipfg.workflows.session import Dataset, open_dataset
+from clipfg.workflows.session import Session
 
 logger = logging.getLogger("clipfg")
 
 BY_FOLDS, BY_SPLIT = "folds", "split"
 PARTS = 4
-"""Of the support, of which one is held out by `--calibration split`."""
+"""Of the support set, one of which `--calibration split` holds out."""
 
 
 @dataclass(frozen=True)
 class CalibratedHead:
-    """A head, and what has been learnt of it; `answers` is None where that is nothing.
+    """A trained head, and what is known of its confidence.
 
-    `trials` are heads that have not learnt a group of classes; `support` is what the head itself
-    has learnt from, `said` the same in words.
+    Attributes
+    ----------
+    head, support
+        The head, and what it was trained on.
+    learnt_from
+        The same in words.
+    answers
+        What is said of each image beyond its likeliest class; None where that is nothing.
+    trials
+        Heads that were not trained on a group of classes, where unknown images are to be told.
     """
 
     head: Head
     support: Support
-    said: str
+    learnt_from: str
     answers: AnswerColumns | None = None
     trials: list[UnseenClassTrial] = field(default_factory=list)
 
     def with_remarks(self, remarks: tuple[str, ...]) -> "CalibratedHead":
-        """The same, and what a test has shown of it."""
+        """The same, with what a test has shown of its guarantees."""
         if not remarks or self.answers is None or self.answers.confidence is None:
             return self
         confidence = replace(self.answers.confidence, remarks=remarks)
@@ -56,149 +58,103 @@ class CalibratedHead:
 
     @property
     def confidence(self) -> Confidence | None:
-        """What goes into a file beside the head."""
+        """What is saved beside the head."""
         return self.answers.confidence if self.answers else None
 
 
-def check_asked(settings: Settings, roles: SupportAndTest) -> None:
-    """Raises `UsageError` for what cannot be asked of these data, before any work is done."""
-    asked_of(settings).check(roles.classes)
-    where = settings.calibration
+def calibration_split(options: FewshotOptions, roles: SupportAndTest) -> Dataset | None:
+    """The labelled images of the split that `--calibration` names; None where it names none.
+
+    Raises `UsageError` for a split that does not exist or that is learnt from or tested on.
+    """
+    where = options.calibration
     if where in (BY_FOLDS, BY_SPLIT):
-        return
-    if settings.dataset is None:
+        return None
+    if roles.whole is None:
         raise UsageError(
-            f"Expected --calibration {BY_FOLDS} or {BY_SPLIT} without --dataset, got {where!r}."
+            f"--calibration {where} names a split of --dataset, which is not given; use {BY_FOLDS}"
+            f" or {BY_SPLIT}."
         )
     if where in (TRAIN, "all") or f"split {where}" == roles.tested:
         raise UsageError(
-            f"Expected --calibration by images that nothing is learnt from or tested on, got the"
-            f" split {where!r}; try {BY_FOLDS}, {BY_SPLIT} or another split."
+            f"--calibration {where} would use images that are learnt from or tested on; use"
+            f" {BY_FOLDS}, {BY_SPLIT} or another split."
         )
-    open_dataset(_calibrating(settings))
+    return roles.whole.within(options.within).select(where).labelled()
 
 
-def _calibrating(settings: Settings) -> Settings:
-    return settings.model_copy(update={"split": settings.calibration, "limit": None})
+@dataclass(frozen=True)
+class Calibrator:
+    """Learns how far the first head of a run can be trusted.
 
-
-def learn(
-    settings: Settings,
-    head: Head,
-    support: Support,
-    classes: ClassList,
-    said: str,
-    fit: Callable[[Support], Head],
-    embed: Callable[[Dataset], FeaturePool],
-) -> CalibratedHead:
-    """Learn confidence where it is asked for or kept; `fit` fits the head on a part of `support`.
-
-    With one image of each class nothing can be held out: a sentence says so.
+    Parameters
+    ----------
+    session
+        Says what is asked of the head's answers, and where confidence is learnt.
+    heads
+        The heads of the run.
+    images
+        The images of the run, from which those of `split` must differ.
+    split
+        The images of the split that `--calibration` names, or None.
     """
-    asked, where = asked_of(settings), settings.calibration
-    known = CalibratedHead(head, support, said)
-    if not asked and settings.save is None:
-        return known
-    held, source = None, ""
-    if where == BY_SPLIT:
-        out = support.folds(settings.seed, PARTS) == 0
-        held, source = support.rows(out), "a quarter of the support, held out"
-        support = support.rows(~out)
-        if len(held):
-            known = CalibratedHead(fit(support), support, f"three quarters of {said}")
-    elif where != BY_FOLDS:
-        held, source = _of_split(settings, classes, embed), f"split {where}"
-    if (held is not None and not len(held)) or (held is None and int(support.counts.max()) < 2):
-        note = "Nothing is known of the head's confidence: that takes two images of a class."
-        logger.warning(note)
-        if asked.guarantees:
+
+    session: Session[FewshotOptions]
+    heads: HeadSet
+    images: Images
+    split: Dataset | None
+
+    def calibrate(self, head: Head, support: Support, learnt_from: str) -> CalibratedHead:
+        """Learn confidence where it is asked for or saved.
+
+        With one image per class nothing can be held out, which a warning says.
+        """
+        options, classes = self.session.options, self.images.classes
+        asked = answer_options(options)
+        known = CalibratedHead(head, support, learnt_from)
+        if not asked and options.save is None:
             return known
-        return replace(known, answers=answers_for(settings, classes, None))
-    trials = without_classes(known.head, support, settings.seed) if asked.unknown else []
-    confidence = Confidence.fit(
-        known.head,
-        support,
-        held,
-        seed=settings.seed,
-        source=source,
-        unknown=asked.unknown,
-        trials=trials,
-    )
-    return replace(known, answers=answers_for(settings, classes, confidence), trials=trials)
-
-
-def _of_split(
-    settings: Settings, classes: ClassList, embed: Callable[[Dataset], FeaturePool]
-) -> Support:
-    """The labelled images of a split, of the classes that are learnt."""
-    data = open_dataset(_calibrating(settings))
-    places = np.array([classes.names.index(n) if n in classes else -1 for n in data.classes.names])
-    pool = embed(data.rows(np.flatnonzero(places[data.manifest.labels] >= 0)))
-    labels = torch.from_numpy(places[pool.labels])
-    return Support(pool.features, labels, len(classes))
-
-
-def measure(
-    known: CalibratedHead, test: FeaturePool, classes: ClassList, name: str, seed: int
-) -> Reliability:
-    """Everything that was asked, on test images; there has to be a confidence."""
-    answers, confidence = known.answers, known.confidence
-    assert answers is not None
-    assert confidence is not None
-    asked, labels = answers.asked, torch.from_numpy(test.labels)
-    logits = known.head.logits(test.features)
-    calibrated = answers.calibrated(logits)
-    shares = calibrated.float().softmax(dim=1)
-    certainty, hits = reliability.certainty_and_hits(calibrated, labels)
-    area, risk = reliability.risk_points(certainty, hits)
-    evaluator = Evaluator(classes, seed=seed)
-    evaluator.update(calibrated, test.labels)
-    report = evaluator.report()
-    answering = sets = None
-    if asked.target_error is not None:
-        answering = reliability.answering(asked.target_error, answers.answered(shares), hits)
-    inside = answers.sets(shares)
-    if asked.prediction_set is not None and inside is not None:
-        sets = reliability.sets_of(
-            inside, labels, classes.names, asked.prediction_set, asked.each_class
+        held, source = None, ""
+        if options.calibration == BY_SPLIT:
+            known, held = self._without_a_quarter(known)
+            source = "a quarter of the support, held out"
+        elif self.split is not None:
+            held, source = self._of_split(self.split), f"split {options.calibration}"
+        if (held is None and int(support.counts.max()) < 2) or (held is not None and not len(held)):
+            logger.warning("The head is not calibrated: that takes two images of a class.")
+            answers = None if asked.guarantees else answer_columns(options, classes, None)
+            return replace(known, answers=answers)
+        trials = without_classes(known.head, known.support, options.seed) if asked.unknown else []
+        confidence = Confidence.fit(
+            known.head,
+            known.support,
+            held,
+            seed=options.seed,
+            source=source,
+            unknown=asked.unknown,
+            trials=trials,
         )
-    return Reliability(
-        head=name,
-        learnt_from=known.said,
-        calibrated_on=confidence.source,
-        n=len(labels),
-        accuracy=float(hits.double().mean()),
-        raw=reliability.probabilities(logits, labels),
-        calibrated=reliability.probabilities(calibrated, labels),
-        aurc=area,
-        risk=risk,
-        answering=answering,
-        sets=sets,
-        ood=_ood(known, test),
-        by_level=tuple(report.by_level),
-        severity=report.severity,
-        guarantees=answers.notes,
-    )
+        return replace(known, answers=answer_columns(options, classes, confidence), trials=trials)
 
+    def _without_a_quarter(self, known: CalibratedHead) -> tuple[CalibratedHead, Support]:
+        """The head trained again without a quarter of its support, and that quarter."""
+        support, seed = known.support, self.session.options.seed
+        out = support.folds(seed, PARTS) == 0
+        if not out.any():
+            return known, support.rows(out)
+        rest = support.rows(~out)
+        head = self.heads.fit_first(rest, seed)
+        words = f"three quarters of {known.learnt_from}"
+        return CalibratedHead(head, rest, words), support.rows(out)
 
-def _ood(known: CalibratedHead, test: FeaturePool) -> OODResult | None:
-    confidence, answers = known.confidence, known.answers
-    assert confidence is not None
-    assert answers is not None
-    detector = confidence.ood
-    calibrated = answers.calibrated(known.head.logits(test.features))
-    familiar = answers.familiarity(test.features, calibrated)
-    if detector is None or familiar is None:
-        return None
-    return OODResult(
-        score=NAMES[detector.score],
-        auroc_support=detector.aurocs[detector.score],
-        auroc=auroc_on(
-            detector.score,
-            known.trials,
-            test.features,
-            torch.from_numpy(test.labels),
-            confidence.factor,
-        ),
-        called_unknown=proportion(int((familiar <= FALSE_ALARMS).sum()), len(familiar)),
-    )
+    def _of_split(self, data: Dataset) -> Support:
+        """The split's images of the classes that are learnt, without any of the support set."""
+        classes = self.images.classes
+        places = np.array([classes.index(n) if n in classes else -1 for n in data.classes.names])
+        pool = self.session.pool(data.rows(np.flatnonzero(places[data.manifest.labels] >= 0)))
+        same_ids = self.session.options.own_labels is None
+        rows, remarks = without_leaks(self.images.support, pool, same_ids)
+        for remark in remarks:
+            logger.warning(remark)
+        pool = pool.rows(rows)
+        return Support(pool.features, torch.from_numpy(places[pool.labels]), len(classes))

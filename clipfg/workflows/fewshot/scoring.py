@@ -1,4 +1,4 @@
-"""From predictions and the labels that nothing has seen to a learning curve."""
+"""From predictions, and the test labels that nothing else sees, to a learning curve."""
 
 from collections.abc import Mapping, Sequence
 
@@ -7,7 +7,8 @@ from numpy.typing import NDArray
 
 from clipfg.evaluation.curves.learning_curve import LearningCurve, LearningCurveCell
 from clipfg.evaluation.statistics.repeated import accuracy_over, difference_over
-from clipfg.workflows.fewshot.trials import HeadSet, Trial
+from clipfg.workflows.fewshot.heads import HeadSet
+from clipfg.workflows.fewshot.trials import Trial
 
 
 def judge(

@@ -1,13 +1,10 @@
-"""Fitting heads on supports, and predicting what they have not learnt from.
+"""Training heads on support sets, and predicting images that they were not trained on.
 
-No label of a test set enters this file: predictions come out, and are judged elsewhere.
+No label of a test set enters this file: predictions come out, and are scored elsewhere.
 """
 
-import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from inspect import signature
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -15,51 +12,19 @@ from jaxtyping import Float
 from numpy.typing import NDArray
 from torch import Tensor
 
-from clipfg.heads import HEADS, Head
+from clipfg.heads import Head
 from clipfg.heads.support import Support
-from clipfg.workflows.fewshot.heads import ZERO_SHOT, HeadSpec
+from clipfg.types import Progress
+from clipfg.workflows.fewshot.heads import ZERO_SHOT, HeadSet, HeadSpec
 from clipfg.workflows.protocol.support_sets import ALL, Shots, SupportDraws
-
-Done = Callable[[int, int], None]
-
-
-@dataclass(frozen=True)
-class HeadSet:
-    """Who is compared; `first` among them is whom the others are compared with.
-
-    `scales` is how the encoder itself turns cosines into logits, for zero-shot.
-    """
-
-    specs: tuple[HeadSpec, ...]
-    first: HeadSpec
-    scales: dict[str, float] = field(default_factory=dict)
-
-    @property
-    def by_head(self) -> dict[str, list[HeadSpec]]:
-        """Contenders by the head that they share: it is fitted once."""
-        heads: dict[str, list[HeadSpec]] = {}
-        for spec in self.specs:
-            heads.setdefault(spec.head, []).append(spec)
-        return heads
-
-    def fit(self, name: str, support: Support, seed: int) -> tuple[Head, float]:
-        """A fitted head, and the seconds that it took."""
-        kind = HEADS.get(name)
-        options: dict[str, Any] = dict(self.scales) if name == ZERO_SHOT else {}
-        if "seed" in signature(kind).parameters:
-            options["seed"] = seed
-        head = kind(**options)
-        started = time.perf_counter()
-        head.fit(support.features, support.labels, support.texts)
-        return head, time.perf_counter() - started
 
 
 @dataclass(frozen=True)
 class Trial:
-    """One contender at one number of shots: predictions `[s, n]`, a row for each draw.
+    """One head at one number of shots: predictions `[s, n]`, a row for each draw.
 
-    `shots` is empty for what learns from no image. `seconds` is the mean to fit once,
-    `per_class` that of the images learnt from.
+    `shots` is empty for zero-shot. `seconds` is the mean time of training once, `per_class` the
+    mean number of images of a class that it was trained on.
     """
 
     spec: HeadSpec
@@ -70,7 +35,7 @@ class Trial:
 
 
 _Run = tuple[NDArray[np.int64], float, int]
-"""Predictions, seconds to fit, images learnt from."""
+"""Predictions, seconds of training, images trained on."""
 
 
 def by_shots(
@@ -80,11 +45,11 @@ def by_shots(
     shots: Sequence[Shots],
     seeds: Sequence[int],
     pool: Float[Tensor, "n d"],
-    done: Done | None = None,
+    progress: Progress | None = None,
 ) -> tuple[list[Trial], Head]:
-    """Every contender at every number of shots, and the first one's head at the most shots.
+    """Every head at every number of shots, and the first one as trained on the most shots.
 
-    That head is of the first draw. One draw is run where all would be the same.
+    That one is of the first draw. One draw is run where all would be the same.
     """
     runs: dict[tuple[HeadSpec, str], list[_Run]] = {}
     kept: Head | None = None
@@ -101,15 +66,15 @@ def by_shots(
                 runs.setdefault((spec, label), []).append((row, seconds, len(part)))
             if name == heads.first.head and draw == 0 and (each == max(shots) or not label):
                 kept = head
-        if done is not None:
-            done(step + 1, len(steps))
+        if progress is not None:
+            progress(step + 1, len(steps))
     assert kept is not None
     return _trials(heads, runs, support.classes), kept
 
 
 @dataclass(frozen=True)
 class FoldTrials:
-    """Trials on held-out folds: which images they predict, and the first contender's logits.
+    """Trials on held-out folds: which images they predict, and the first head's logits.
 
     `rows` are positions `[m]` in the support, in order; `logits` `[m, c]` are of the first
     partition into folds. An image that is alone in its class is never held out.
@@ -121,9 +86,9 @@ class FoldTrials:
 
 
 def by_folds(
-    heads: HeadSet, support: Support, seeds: Sequence[int], done: Done | None = None
+    heads: HeadSet, support: Support, seeds: Sequence[int], progress: Progress | None = None
 ) -> FoldTrials:
-    """Predict every image by heads that have learnt from the other folds alone.
+    """Predict every image by heads that were trained on the other folds alone.
 
     Each seed is another partition into folds. There must be a class of two images.
     """
@@ -149,13 +114,13 @@ def by_folds(
             label = "" if spec.head == ZERO_SHOT else ALL
             if label or draw == 0:
                 runs.setdefault((spec, label), []).append(_joined(own_parts, order))
-        if done is not None:
-            done(draw + 1, len(seeds))
+        if progress is not None:
+            progress(draw + 1, len(seeds))
     return FoldTrials(_trials(heads, runs, support.classes), rows.cpu().numpy(), logits)
 
 
 def _joined(parts: list[_Run], order: NDArray[np.int64]) -> _Run:
-    """The folds of one partition as one run; `order` says where their items belong."""
+    """The folds of one partition as one run; `order` is where their items belong."""
     rows, seconds, sizes = zip(*parts, strict=True)
     predictions = np.empty(len(order), dtype=np.int64)
     predictions[order] = np.concatenate(rows)
@@ -165,7 +130,7 @@ def _joined(parts: list[_Run], order: NDArray[np.int64]) -> _Run:
 def _trials(
     heads: HeadSet, runs: dict[tuple[HeadSpec, str], list[_Run]], classes: int
 ) -> list[Trial]:
-    """In the order of contenders; shots come in order already."""
+    """In the order of the heads; shots come in order already."""
     order = {spec: place for place, spec in enumerate(heads.specs)}
     trials = []
     for (spec, label), own in sorted(runs.items(), key=lambda item: order[item[0][0]]):

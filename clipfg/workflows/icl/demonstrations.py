@@ -1,9 +1,8 @@
-"""Demonstrations from a store: which labelled images are shown with one in question."""
+"""Demonstrations from a store: which labelled images are shown with the image in question."""
 
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
@@ -14,13 +13,11 @@ from torch import Tensor
 from clipfg.errors import DataError, UsageError
 from clipfg.icl import DEMONSTRATIONS, DemonstrationStrategy, Neighbours
 from clipfg.icl.questions import check_choices
-from clipfg.settings import Settings
+from clipfg.options.groups import DemonstrationOptions
 from clipfg.store import KeyStore
 from clipfg.types import ClassList
 
 logger = logging.getLogger("clipfg")
-
-SHOTS, MOST_SHOTS = 4, 64
 
 
 @dataclass(frozen=True)
@@ -49,64 +46,39 @@ class Candidates:
         if by in ("zero-shot", "retrieved") and count.isdecimal() and int(count) > 0:
             return cls(by, int(count))
         raise UsageError(
-            f"Expected --candidates all, zero-shot:M or retrieved:M (such as zero-shot:10), got"
+            "--candidates must be all, zero-shot:M or retrieved:M, such as zero-shot:10, got"
             f" {text!r}."
         )
 
 
 @dataclass(frozen=True)
 class DemonstrationPlan:
-    """How demonstrations are selected and what is asked, checked before anything is embedded."""
+    """How demonstrations are chosen and what is asked, checked before anything is embedded."""
 
-    selection: DemonstrationStrategy
+    strategy: DemonstrationStrategy
     shots: int
     candidates: Candidates
     choices: int | None
 
     @classmethod
-    def of(cls, settings: Settings) -> "DemonstrationPlan":
+    def of(cls, options: DemonstrationOptions) -> "DemonstrationPlan":
         """The plan of the options. Raises `UsageError`s for what cannot be done."""
-        text = SHOTS if settings.shots is None else settings.shots
-        if not str(text).isdecimal() or int(text) > MOST_SHOTS:
-            raise UsageError(f"Expected 0 to {MOST_SHOTS} --shots, got {text!r}.")
-        selection = DEMONSTRATIONS.get(settings.strategy or "nearest")()
-        candidates = Candidates.parse(settings.candidates)
-        if settings.choices is not None and candidates.by != "all":
-            raise UsageError("Expected --choices or --candidates, got both.")
-        return cls(selection, int(text), candidates, settings.choices)
+        strategy = DEMONSTRATIONS.get(options.strategy)()
+        candidates = Candidates.parse(options.candidates)
+        if options.choices is not None and candidates.by != "all":
+            raise UsageError("--choices and --candidates cannot be combined.")
+        if not options.question.strip():
+            raise UsageError("--question must not be blank.")
+        return cls(strategy, options.shots, candidates, options.choices)
 
     def check(self, classes: ClassList) -> None:
         """Raises `UsageError` for more choices than there are classes."""
         if self.choices is not None:
             check_choices(self.choices, len(classes))
 
-    @property
-    def facts(self) -> dict[str, Any]:
-        """What a run's configuration says of it."""
-        return {"strategy": self.selection.name, "shots": str(self.shots)}
-
-
-def open_store(settings: Settings) -> KeyStore:
-    """The store of `--store`. Raises `UsageError` when none is named, `StoreError`s of its own."""
-    if settings.store is None:
-        raise UsageError(
-            "Expected --store DIR, got none; `clipfg index build DATA --store DIR` makes one."
-        )
-    return KeyStore.load(settings.store)
-
-
-def as_the_store(settings: Settings, store: KeyStore) -> Settings:
-    """Options with the store's own encoder and precision, where no others are asked for."""
-    update: dict[str, Any] = {}
-    if settings.model is None and store.model:
-        update["model"] = store.model
-    if settings.precision == "auto" and store.precision:
-        update["precision"] = store.precision
-    return settings.model_copy(update=update)
-
 
 class DemonstrationFinder:
-    """Selects demonstrations from a store, of classes that the run knows.
+    """Chooses demonstrations from a store, of classes that the run knows.
 
     Parameters
     ----------
@@ -134,6 +106,7 @@ class DemonstrationFinder:
     ) -> None:
         self.store = store
         self.plan = plan
+        self.classes = classes
         self.fingerprint = fingerprint
         self.texts = texts
         self.labels = _labels_among(store, classes)
@@ -143,37 +116,31 @@ class DemonstrationFinder:
                 f"Expected labelled keys of the {len(classes):,} classes in the store, got none;"
                 " build it from labelled images of the same classes."
             )
-        if left_out := int((~self.usable).sum()):
+        if excluded := int((~self.usable).sum()):
             logger.warning(
-                f"{left_out:,} of {len(store):,} keys of the store have no label among the"
-                f" {len(classes):,} classes; they are not shown."
+                f"{excluded:,} of {len(store):,} keys in the store are not labelled with one of the"
+                f" {len(classes):,} classes and are never shown."
             )
 
     def select(self, query: Float[Tensor, " d"], hidden: Sequence[int] = ()) -> list[Demonstration]:
-        """The demonstrations of a query, the best first; `hidden` positions are left out."""
+        """The demonstrations of a query, the best first, without those at `hidden` positions."""
         if not self.plan.shots:
             return []
         allowed = self.usable.copy()
         allowed[list(hidden)] = False
-        most = int(allowed.sum())
-        reach = self.plan.selection.reach(self.plan.shots)
-        positions, scores = self._nearest(query, most if reach is None else reach, allowed)
+        reach = self.plan.strategy.reach(self.plan.shots)
+        positions, scores = self._nearest(query, reach, allowed)
         neighbours = Neighbours(
             similarities=torch.from_numpy(scores),
             keys=torch.from_numpy(np.asarray(self.store.keys[positions])),
             labels=torch.from_numpy(self.labels[positions]),
             text_similarities=self._text_similarities(query, positions),
         )
-        chosen = self.plan.selection.choose(neighbours, self.plan.shots).tolist()
-        ids, uris = self.store.items["id"], self.store.items["uri"]
+        chosen = self.plan.strategy.choose(neighbours, self.plan.shots).tolist()
+        items = self.store.items.select(["id", "uri"]).take(positions[chosen]).to_pylist()
         return [
-            Demonstration(
-                id=ids[int(positions[i])].as_py(),
-                uri=uris[int(positions[i])].as_py(),
-                label=int(self.labels[positions[i]]),
-                similarity=float(scores[i]),
-            )
-            for i in chosen
+            Demonstration(**item, label=int(self.labels[positions[i]]), similarity=float(scores[i]))
+            for item, i in zip(items, chosen, strict=True)
         ]
 
     def nearest_classes(self, query: Float[Tensor, " d"], count: int) -> list[int]:
@@ -187,12 +154,14 @@ class DemonstrationFinder:
             reach *= 4
 
     def _nearest(
-        self, query: Float[Tensor, " d"], reach: int, allowed: NDArray[np.bool_]
+        self, query: Float[Tensor, " d"], reach: int | None, allowed: NDArray[np.bool_]
     ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-        where = None if allowed.all() else allowed
-        reach = min(reach, int(allowed.sum()))
+        """Positions and cosines of the `reach` nearest keys that are allowed; of all for None."""
+        most = int(allowed.sum())
+        reach = most if reach is None else min(reach, most)
         if not reach:
             return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.float32)
+        where = None if allowed.all() else allowed
         hits = self.store.search(
             query[None].numpy(), reach, where=where, fingerprint=self.fingerprint
         )

@@ -10,9 +10,9 @@ from torch import Tensor
 from clipfg.evaluation.evaluator import Evaluator
 from clipfg.evaluation.report.report import Report
 from clipfg.evaluation.report.side_by_side import SideBySide, side_by_side
-from clipfg.settings import Settings
+from clipfg.options import IclOptions
 from clipfg.types import ClassList
-from clipfg.workflows.icl.questions import over_classes
+from clipfg.workflows.icl.scorer import over_classes
 from clipfg.workflows.pool import FeaturePool, score
 from clipfg.workflows.run_folder import RunFolder, file_name
 
@@ -23,28 +23,28 @@ class IclOutcome:
 
     Parameters
     ----------
-    vote
+    votes
         Of the labels shown, a score for every class.
-    said
-        The language model's score of every class; None where there is no such model.
-    among
-        The classes that were asked about; None where nothing was asked.
+    scores
+        The vision-language model's score of every class; None where there is no such model.
+    candidates
+        The classes that could be answered; None where nothing was asked.
     """
 
-    vote: Float[Tensor, " c"]
-    said: Float[Tensor, " c"] | None
-    among: tuple[int, ...] | None
+    votes: Float[Tensor, " c"]
+    scores: Float[Tensor, " c"] | None
+    candidates: tuple[int, ...] | None
 
 
 def scores_by_method(
     outcomes: Sequence[IclOutcome], zero_shot: Float[Tensor, "n c"], shots: int, lvlm: str | None
 ) -> dict[str, Float[Tensor, "n c"]]:
     """The scores of each method by its name; what the others are compared with comes first."""
-    vote = {f"vote of {shots} shown": torch.stack([one.vote for one in outcomes])} if shots else {}
+    vote = {f"vote of {shots} shown": torch.stack([one.votes for one in outcomes])} if shots else {}
     if lvlm is None:
         return {"zero-shot": zero_shot, **vote}
-    said = torch.stack([one.said for one in outcomes if one.said is not None])
-    return {lvlm: said, **vote, "zero-shot": zero_shot}
+    scores = torch.stack([one.scores for one in outcomes if one.scores is not None])
+    return {lvlm: scores, **vote, "zero-shot": zero_shot}
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class MethodScorer:
     pool: FeaturePool
     classes: ClassList
     folder: RunFolder
-    settings: Settings
+    options: IclOptions
     context: Mapping[str, str]
 
     def compare(
@@ -65,23 +65,23 @@ class MethodScorer:
     ) -> SideBySide:
         """All methods against the first, image by image.
 
-        Where the question was a choice, that is what they are compared on. What the encoder alone
-        makes of all classes follows; it answers another question and is compared with nothing.
+        In a multiple-choice question they are compared on the choices. What the encoder alone makes
+        of all classes follows; it answers another question and is compared with nothing.
         """
-        among = [one.among for one in outcomes if one.among is not None]
+        among = [one.candidates for one in outcomes if one.candidates is not None]
         if choices is None:
             return self._with_candidates(self._side_by_side(methods), among)
         narrow = self._side_by_side(
             {f"{name}, one of {choices}": _among(own, among) for name, own in methods.items()},
             choices,
         )
-        # The language model, which comes first where there is one, was asked to choose only.
-        others = list(methods)[outcomes[0].said is not None :]
+        # The vision-language model, first where there is one, was asked to choose only.
+        others = list(methods)[outcomes[0].scores is not None :]
         wide = {name: self._report(name, methods[name])[0] for name in others}
         return SideBySide({**narrow.reports, **wide}, narrow.against_first)
 
     def _with_candidates(self, compared: SideBySide, among: Sequence[Sequence[int]]) -> SideBySide:
-        """What guessing scores where the first method had to answer with one of fewer names."""
+        """With the first method's level of chance, where it chose among fewer names than all."""
         if not among or len(among[0]) == len(self.classes):
             return compared
         labels = self.pool.labels.tolist()
@@ -102,19 +102,19 @@ class MethodScorer:
         return side_by_side(
             {name: report for name, (report, _) in made.items()},
             [evaluator.outcomes.hits for _, evaluator in made.values()],
-            self.settings.seed,
+            self.options.seed,
         )
 
     def _report(
         self, name: str, scores: Float[Tensor, "n c"], choices: int | None = None
     ) -> tuple[Report, Evaluator]:
-        evaluator = Evaluator(self.classes, seed=self.settings.seed)
+        evaluator = Evaluator(self.classes, seed=self.options.seed)
         score(
             self.pool,
             [scores],
             self.classes,
             self.folder.part(f"predictions-{file_name(name)}.parquet"),
-            top_k=min(self.settings.top_k, choices or len(self.classes)),
+            top_k=min(self.options.top_k, choices or len(self.classes)),
             scoring="softmax",
             evaluator=evaluator,
         )
@@ -122,7 +122,7 @@ class MethodScorer:
         if choices is not None:
             remark = (
                 f"One of {choices} names is right, so guessing scores {1 / choices:.0%}; the labels"
-                " of similar images nearly answer such a question, as their vote shows"
+                " of similar images nearly give the answer away, as their vote shows"
             )
             report = replace(report, classes=choices, chance=1 / choices, remarks=(remark,))
         return report, evaluator

@@ -1,4 +1,4 @@
-"""Where a language model's files lie: a folder, or the hub's cache."""
+"""Where a vision-language model's files are: in a folder, or in the hub's cache."""
 
 from pathlib import Path
 
@@ -11,7 +11,6 @@ from clipfg.encoders.precision import fastest_precision
 from clipfg.encoders.weights import check_readable, fingerprint_of, read_config
 from clipfg.errors import MissingError, UsageError
 from clipfg.icl import LVLM
-from clipfg.settings import Settings
 
 WEIGHTS = ("model.safetensors", "model.safetensors.index.json")
 SETTINGS = (
@@ -22,28 +21,32 @@ SETTINGS = (
     "chat_template.json",
     "generation_config.json",
 )
-"""What there may be beside `config.json`; a processor that lacks one it needs says so."""
+"""Optional files beside `config.json`; a processor that needs one and lacks it says so."""
 
 
-def open_lvlm(settings: Settings, device: torch.device, cache: EmbeddingCache) -> tuple[LVLM, str]:
-    """The model of `--lvlm`, on disk now and in memory when first asked, and its fingerprint.
+def open_lvlm(
+    name: str,
+    device: torch.device,
+    cache: EmbeddingCache,
+    *,
+    precision: str = "auto",
+    offline: bool = False,
+) -> tuple[LVLM, str]:
+    """The model called `name`, on disk now and in memory when first asked, and its fingerprint.
 
-    It computes on the encoder's device. `--precision auto` means the fastest format that the
-    device has in hardware. Raises `MissingError` for what is not on disk and cannot be fetched,
-    `DataError` for damaged files.
+    `auto` is the fastest number format that the device has in hardware. Raises `MissingError` for
+    what is not on disk and cannot be fetched, `DataError` for damaged files.
     """
-    assert settings.lvlm is not None
-    folder, name = _find(settings.lvlm, offline=settings.offline)
+    folder, short = _find(name, offline=offline)
     weights = _weights(folder)
     for path in weights:
         check_readable(path)
-    auto = settings.precision == "auto"
-    precision = fastest_precision(device) if auto else settings.precision
-    dtype = DTYPES[precision]
+    if precision == "auto":
+        precision = fastest_precision(device)
     facts = {"family": "lvlm", "model": read_config(folder / "config.json"), "precision": precision}
     texts = [folder / file for file in (*SETTINGS, *TOKENIZER_FILES) if (folder / file).is_file()]
     fingerprint = fingerprint_of(facts, [*weights, *texts], cache.digest)
-    return LVLM(name, folder, device=device, dtype=dtype), fingerprint
+    return LVLM(short, folder, device=device, dtype=DTYPES[precision]), fingerprint
 
 
 def _find(name: str, *, offline: bool) -> tuple[Path, str]:
@@ -52,13 +55,13 @@ def _find(name: str, *, offline: bool) -> tuple[Path, str]:
     if folder.is_dir():
         if not (folder / "config.json").is_file():
             raise MissingError(
-                f"Expected a language model with a config.json in {folder}, got none."
+                f"Expected a vision-language model with a config.json in {folder}, got none."
             )
         return folder, folder.resolve().name
     repo = name.removeprefix("hf:")
     if repo.count("/") != 1 or name.startswith((".", "/", "~")):
         raise UsageError(
-            f"Expected --lvlm OWNER/NAME of the hub or the path of a folder, got {name!r}."
+            f"--lvlm must be OWNER/NAME on the hub or the path of a folder, got {name!r}."
         )
     return _fetch(repo, offline=offline), repo.partition("/")[2]
 
@@ -66,7 +69,7 @@ def _find(name: str, *, offline: bool) -> tuple[Path, str]:
 def _fetch(repo: str, *, offline: bool) -> Path:
     """The folder of a hub repository in its cache, downloaded if need be; weights come last.
 
-    Once they are there, the rest is taken to be, and the network is left alone.
+    Once they are there, so is the rest, and the network is not used.
     """
     mend = f"run `hf download {repo}`; or give another --lvlm"
     config = fetch(repo, ["config.json"], name=repo, offline=offline, mend=mend)
@@ -88,7 +91,7 @@ def _all_cached(repo: str) -> bool:
 
 
 def _listed(weights: Path | None) -> list[str]:
-    """The shards that an index names; none for a single file."""
+    """The shards that an index lists; none for a single file."""
     if weights is None or weights.name != WEIGHTS[1]:
         return []
     return sorted(set(read_config(weights).get("weight_map", {}).values()))

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from hashlib import blake2b
 
 import torch
 from torch import Tensor
@@ -10,6 +9,7 @@ from torch import Tensor
 from clipfg.data.sources import read
 from clipfg.errors import ItemError
 from clipfg.quality.copies import equal_rows
+from clipfg.types import content_hash
 from clipfg.workflows.lint.findings import Level, LintData, LintFinding
 from clipfg.workflows.lint.near_duplicates import find_near_copies
 
@@ -91,7 +91,7 @@ def copies(data: LintData, groups: list[list[int]]) -> Iterator[LintFinding]:
 def _content(uri: str) -> bytes | None:
     """A hash of the bytes at `uri`; None for features from a file, which have no image."""
     try:
-        return blake2b(read(uri), digest_size=16).digest()
+        return content_hash(read(uri))
     except ItemError:
         return None
 

@@ -1,1 +1,1 @@
-"""What few-shot evaluation may learn from and what it is tested on."""
+"""What an evaluation with few labels may learn from, and what it is tested on."""

@@ -1,10 +1,11 @@
-"""Images that are in two places at once: in the support and in the test set, or twice in one."""
+"""Images that occur twice: in the support set and in the test set, or twice in one of them."""
 
 from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
+from clipfg.types import equal_rows
 from clipfg.workflows.pool import FeaturePool
 
 NAMED = 5
@@ -14,45 +15,43 @@ NAMED = 5
 def without_leaks(
     support: FeaturePool, test: FeaturePool, same_ids: bool
 ) -> tuple[NDArray[np.intp], list[str]]:
-    """Positions of test images that no support could have learnt by heart, and what was refused.
+    """Positions of test images that no support set could have memorised, and what was excluded.
 
-    A test image is refused when its path or its content is in the support; with `same_ids`,
-    where both come from one data set, its id too. Content is told by the feature, bit for bit:
-    embeddings are kept by content, so that a copy under another name has the same one.
+    A test image is excluded when its path or its content is in the support; with `same_ids`, where
+    both come from one data set, its id too. Equal content is told by equal features, bit for bit:
+    embeddings are cached by content, so that a copy under another name has the same one. Items of
+    a features file have no path but their id.
     """
-    paths, contents = set(support.uris), set(_contents(support))
+    paths = {uri for id, uri in zip(support.ids, support.uris, strict=True) if uri != id}
     ids = set(support.ids) if same_ids else set()
-    leaks = [
-        identity in ids or uri in paths or content in contents
-        for identity, uri, content in zip(test.ids, test.uris, _contents(test), strict=True)
-    ]
-    rows = np.flatnonzero(~np.array(leaks, dtype=bool))
+    both = np.concatenate([support.features.numpy(), test.features.numpy()])
+    copied = equal_rows(both)[len(support) :] < len(support)
+    leaks = copied | np.array(
+        [id in ids or uri in paths for id, uri in zip(test.ids, test.uris, strict=True)], dtype=bool
+    )
+    rows = np.flatnonzero(~leaks)
     if len(rows) == len(test):
         return rows, []
     named = [test.ids[i] for i in np.flatnonzero(leaks)]
     return rows, [
-        f"{len(named):,} test images are in the support as well, by path or by content, and are"
-        f" not counted: {listed(named)}"
+        f"{len(named):,} test images are also in the support set, by path or by content, and are"
+        f" excluded: {listed(named)}"
     ]
 
 
 def without_copies(pool: FeaturePool) -> tuple[NDArray[np.intp], list[str]]:
-    """Positions of the first image of each content, and which others are left out.
+    """Positions of the first image of each content, and which others are excluded.
 
     A copy in another fold would give the answer away.
     """
-    _, first = np.unique(np.array(_contents(pool), dtype=object), return_index=True)
-    rows = np.sort(first)
+    copies = equal_rows(pool.features.numpy()) < np.arange(len(pool))
+    rows = np.flatnonzero(~copies)
     if len(rows) == len(pool):
         return rows, []
-    named = [pool.ids[i] for i in np.setdiff1d(np.arange(len(pool)), rows)]
-    return rows, [f"{len(named):,} images are copies of others and left out: {listed(named)}"]
+    named = [pool.ids[i] for i in np.flatnonzero(copies)]
+    return rows, [f"{len(named):,} images are copies of others and are excluded: {listed(named)}"]
 
 
 def listed(names: Sequence[str]) -> str:
-    """The first few, in a sentence."""
+    """The first few names, in a sentence."""
     return ", ".join(names[:NAMED]) + (", ..." if len(names) > NAMED else "")
-
-
-def _contents(pool: FeaturePool) -> list[bytes]:
-    return [row.tobytes() for row in pool.features.numpy()]

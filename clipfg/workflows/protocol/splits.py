@@ -1,21 +1,19 @@
-"""Which images a few-shot run may learn from, and which it is evaluated on."""
+"""Which images may be learnt from, and which accuracy is measured on."""
 
 import logging
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 
-from clipfg.data.readers.labels import index_labels, relabel
-from clipfg.data.readers.support_files import read_support_file
+from clipfg.data.readers.labels import relabel
 from clipfg.errors import DataError, UsageError
-from clipfg.registry import closest
-from clipfg.settings import Settings
-from clipfg.types import UNLABELLED, ClassList, Manifest
+from clipfg.types import UNLABELLED, ClassList
+from clipfg.workflows.dataset import Dataset, default_split
+from clipfg.workflows.protocol.listed_images import read_listed, with_labels
 from clipfg.workflows.protocol.support_sets import hold_out
-from clipfg.workflows.session import Dataset, default_split, open_dataset
+from clipfg.workflows.session import Session
 
 logger = logging.getLogger("clipfg")
 
@@ -24,21 +22,28 @@ TRAIN = "train"
 
 @dataclass(frozen=True)
 class SupportAndTest:
-    """Labelled images to draw supports from, and those to evaluate on, of one class list.
+    """Labelled images to draw support sets from, and those to test on, of one class list.
 
-    `test` is None where all there is are a person's own labels. `source` and `tested` say in a few
-    words what they are.
+    Attributes
+    ----------
+    support, test
+        The images; `test` is None where there are a person's own labels and nothing else.
+    source, tested
+        What they are, in a few words.
+    whole
+        All items of `--dataset`, and of classes outside `--within` too; None without one.
     """
 
     support: Dataset
     test: Dataset | None
     source: str
     tested: str
+    whole: Dataset | None = None
 
     @property
     def name(self) -> str:
-        """What the person called the data."""
-        return (self.test or self.support).manifest.name
+        """The name under which the data was given."""
+        return (self.test or self.support).name
 
     @property
     def classes(self) -> ClassList:
@@ -46,164 +51,148 @@ class SupportAndTest:
         return self.support.classes
 
 
-def open_support_and_test(settings: Settings) -> SupportAndTest:
-    """The images of `--dataset` by its splits, `--support` or `--own-labels`, `--within` a group.
+def open_support_and_test(
+    session: Session,
+    *,
+    support: Path | None = None,
+    own_labels: str | None = None,
+    within: str | None = None,
+) -> SupportAndTest:
+    """The images to learn from and those of `--dataset` to test on.
 
-    Raises `UsageError` for data that say nothing of what may be learnt from, `DataError` for a part
-    without a label.
+    Parameters
+    ----------
+    session
+        Has `--dataset`, its split and its limit.
+    support
+        A file that names the images to learn from.
+    own_labels
+        Data to learn from instead; without `--dataset` there is then nothing to test on.
+    within
+        Only the classes below this node of the taxonomy.
+
+    By default they are splits of `--dataset`, as of `by_split`. Raises `UsageError` for data that
+    does not say what may be learnt from, `DataError` where one of both has no label.
     """
-    roles = _open_roles(settings)
-    if settings.within is None:
-        return roles
-    support = _labelled(_within(roles.support, settings.within))
-    test = roles.test and _labelled(_within(roles.test, settings.within))
-    return replace(roles, support=support, test=test)
-
-
-def _within(data: Dataset, wanted: str) -> Dataset:
-    return replace(data, manifest=data.manifest.within(wanted))
-
-
-def _open_roles(settings: Settings) -> SupportAndTest:
-    if settings.own_labels is not None and settings.support is not None:
-        raise UsageError("Expected --own-labels or --support, got both; leave one away.")
-    if settings.dataset is None and settings.own_labels is not None:
-        own = _labelled(open_dataset(_whole(settings, settings.own_labels)))
-        return SupportAndTest(own, None, "own labels", "")
-    whole = open_dataset(_whole(settings, settings.dataset))
-    if settings.own_labels is not None:
-        own = open_dataset(_whole(settings, settings.own_labels, classes=None))
-        manifest = relabel(own.manifest, whole.classes)
-        support = _labelled(replace(own, manifest=manifest))
-        return _with_test(settings, whole, support, "own labels", np.zeros(0, dtype=bool))
-    if settings.support is not None:
-        chosen, labels = _listed(settings.support, whole)
-        support = _labelled(_relabelled(whole.rows(chosen), labels))
-        taken = np.zeros(len(whole.manifest), dtype=bool)
-        taken[chosen] = True
-        return _with_test(settings, whole, support, settings.support.name, taken)
-    return by_split(settings, whole)
-
-
-def _whole(settings: Settings, name: str | None, **changed: None) -> Settings:
-    return settings.model_copy(
-        update={"dataset": name, "split": "all", "limit": None, "within": None, **changed},
+    if own_labels is not None and support is not None:
+        raise UsageError("--own-labels and --support cannot be combined.")
+    roles = _open(session, support, own_labels)
+    if within is not None:
+        test = roles.test and roles.test.within(within).labelled()
+        roles = replace(roles, support=roles.support.within(within).labelled(), test=test)
+    tested = f"; {len(roles.test):,} to test on ({roles.tested})" if roles.test else ""
+    logger.info(
+        f"Data: {roles.name}, {len(roles.classes):,} classes; {len(roles.support):,} images to"
+        f" learn from ({roles.source}){tested}"
     )
+    return roles
 
 
-def by_split(settings: Settings, whole: Dataset) -> SupportAndTest:
-    """The train split to learn from, and `--split` or the data's own to evaluate on.
+def _open(session: Session, support: Path | None, own_labels: str | None) -> SupportAndTest:
+    if own_labels is not None and session.options.dataset is None:
+        return SupportAndTest(session.whole(own_labels).labelled(), None, "own labels", "")
+    whole = session.whole()
+    if own_labels is not None:
+        own = session.whole(own_labels, use_classes=False)
+        own = replace(own, manifest=relabel(own.manifest, whole.classes)).labelled()
+        return _against_rest(session, whole, own, "own labels")
+    if support is not None:
+        rows, labels = _support_rows(support, whole)
+        listed = with_labels(whole.rows(rows), labels, whole.classes).labelled()
+        return _against_rest(session, whole, listed, support.name, rows)
+    return by_split(session, whole, session.options.split)
 
-    Data without splits are halved. Raises as `open_support_and_test` does.
+
+def by_split(session: Session, whole: Dataset, split: str | None) -> SupportAndTest:
+    """The train split to learn from; the split named, or by default the data's own, to test on.
+
+    Data without splits is halved by the seed. `--limit` bounds the test images. Raises
+    `UsageError` where there is no train split or no other to test on, `DataError` where one of both
+    has no label.
     """
-    splits = whole.manifest.splits
+    splits, limit = whole.manifest.splits, session.options.limit
     if not splits:
-        labelled = _labelled(whole)
-        held = hold_out(labelled.manifest.labels, settings.seed)
-        if not held.any():
-            raise DataError(
-                f"Expected a class with two images, and {whole.manifest.name} has none; `clipfg"
-                " fewshot --own-labels` fits a head on what there is."
-            )
-        logger.warning(
-            f"{whole.manifest.name} has no split: half of each class, drawn with seed"
-            f" {settings.seed}, is held out to evaluate on. Images of one object or moment in"
-            " both halves would flatter every figure; give a manifest with a column `split` then."
-        )
-        support, test = (labelled.rows(np.flatnonzero(part)) for part in (~held, held))
-        return SupportAndTest(
-            support, _limited(test, settings), "the other half", "a held-out half"
-        )
+        return _halved(session, whole)
     if TRAIN not in splits:
         raise UsageError(
-            f"Expected a split {TRAIN!r} to draw supports from, {whole.manifest.name} has"
-            f" {', '.join(splits)}; name the images by --support FILE or --own-labels FOLDER."
+            f"{whole.name} has no split {TRAIN!r} to draw support sets from, only"
+            f" {', '.join(splits)}; name the images to learn from by --support FILE or --own-labels"
+            " FOLDER."
         )
-    split = _test_split(settings, whole.manifest)
+    split = _test_split(session, whole, split)
     if split in (TRAIN, "all"):
         raise UsageError(
-            f"Expected a --split to evaluate on that is not learnt from, got {split!r};"
-            f" {whole.manifest.name} has {', '.join(splits)}."
+            f"--split {split} would test on images that are learnt from; {whole.name} has the"
+            f" splits {', '.join(splits)}."
         )
-    support = _labelled(replace(whole, manifest=whole.manifest.select(TRAIN)))
-    test = _labelled(replace(whole, manifest=whole.manifest.select(split, settings.limit)))
-    return SupportAndTest(support, test, f"split {TRAIN}", f"split {split}")
+    support, test = whole.select(TRAIN).labelled(), whole.select(split, limit).labelled()
+    return SupportAndTest(support, test, f"split {TRAIN}", f"split {split}", whole)
 
 
-def _test_split(settings: Settings, manifest: Manifest) -> str:
-    assert settings.dataset is not None
-    split = settings.split or default_split(settings.dataset, manifest)
-    if split is None and "val" in manifest.splits:
+def _halved(session: Session, whole: Dataset) -> SupportAndTest:
+    seed, labelled = session.options.seed, whole.labelled()
+    held = hold_out(labelled.manifest.labels, seed)
+    if not held.any():
+        raise DataError(
+            f"Expected a class with two images, {whole.name} has none; `clipfg fewshot"
+            " --own-labels` trains a head on what there is."
+        )
+    logger.warning(
+        f"{whole.name} has no splits: half of each class, drawn with seed {seed}, is held out to"
+        " test on. Images of one object or moment in both halves would inflate every figure; give a"
+        " manifest with a column `split` then."
+    )
+    support, test = (labelled.rows(np.flatnonzero(part)) for part in (~held, held))
+    test = test.select(limit=session.options.limit)
+    return SupportAndTest(support, test, "the other half", "a held-out half", whole)
+
+
+def _test_split(session: Session, data: Dataset, split: str | None) -> str:
+    """The split named, or the data's own to test on. Raises `UsageError` where there is neither."""
+    split = split or default_split(session.options.dataset, data.manifest)
+    if split is None and "val" in data.manifest.splits:
         split = "val"
     if split is None:
         raise UsageError(
-            f"Expected --split to name what is evaluated on, {manifest.name} has"
-            f" {', '.join(manifest.splits)}."
+            f"{data.name} has no test split; name one by --split, of"
+            f" {', '.join(data.manifest.splits)}."
         )
     return split
 
 
-def _with_test(
-    settings: Settings, whole: Dataset, support: Dataset, source: str, taken: NDArray[np.bool_]
+def _against_rest(
+    session: Session,
+    whole: Dataset,
+    support: Dataset,
+    source: str,
+    taken: NDArray[np.intp] | None = None,
 ) -> SupportAndTest:
-    """The evaluated split of the data, without the images that the support has taken."""
-    manifest, tested = whole.manifest, "all others"
-    if taken.size:
-        manifest = replace(manifest, table=manifest.table.filter(pa.array(~taken)))
+    """Test on a split of the data without the images at the positions `taken`."""
+    rest, tested, options = whole, "all others", session.options
+    if taken is not None:
+        rest = whole.rows(np.setdiff1d(np.arange(len(whole)), taken))
+    manifest = rest.manifest
     if manifest.splits:
-        split = _test_split(settings, manifest)
+        split = _test_split(session, rest, options.split)
         manifest, tested = manifest.select(split), f"split {split}"
-    test = _labelled(_limited(replace(whole, manifest=manifest), settings))
-    return SupportAndTest(support, test, source, tested)
+    test = replace(rest, manifest=manifest.select(limit=options.limit)).labelled()
+    return SupportAndTest(support, test, source, tested, whole)
 
 
-def _limited(data: Dataset, settings: Settings) -> Dataset:
-    return replace(data, manifest=data.manifest.select(limit=settings.limit))
-
-
-def _labelled(data: Dataset) -> Dataset:
-    """The images whose class is known. Raises `DataError` when there is none."""
-    known = np.flatnonzero(data.manifest.labels != UNLABELLED)
-    if not known.size:
-        raise DataError(
-            f"Expected labelled images, and {data.manifest.name} has none of them; a folder per"
-            " class or a manifest with a column `label` would say what is what."
-        )
-    return data if known.size == len(data.manifest) else data.rows(known)
-
-
-def _relabelled(data: Dataset, labels: NDArray[np.int64]) -> Dataset:
-    table = data.manifest.table
-    place = table.column_names.index("label")
-    known = pa.array(labels, pa.int32(), mask=labels == UNLABELLED)
-    manifest = replace(data.manifest, table=table.set_column(place, "label", known))
-    return replace(data, manifest=manifest)
-
-
-def _listed(file: Path, data: Dataset) -> tuple[NDArray[np.intp], NDArray[np.int64]]:
+def _support_rows(file: Path, data: Dataset) -> tuple[NDArray[np.intp], NDArray[np.int64]]:
     """Positions and labels of the images that a support file names.
 
-    Raises `DataError` for an id that the data lacks, one without a label anywhere, and a label
-    other than the data's.
+    Raises `DataError` as `read_listed` does, and for a label other than the data's.
     """
-    ids, names = read_support_file(file)
-    places = {identity: place for place, identity in enumerate(data.manifest.ids)}
-    unknown = [identity for identity in ids if identity not in places]
-    if unknown:
-        raise DataError(
-            f"Expected ids of {data.manifest.name} in {file}, got {unknown[0]!r}"
-            f" ({len(unknown):,} such in all).{closest(unknown[0], places)}"
-        )
-    rows = np.array([places[identity] for identity in ids], dtype=np.intp)
+    classes = data.classes
+    rows, labels, _ = read_listed(file, data)
     own = data.manifest.labels[rows]
-    given, _ = index_labels(pa.array(names, pa.string()), data.classes, lambda row: ids[row])
-    labels = np.array([UNLABELLED if x is None else x for x in given.to_pylist()], dtype=np.int64)
     clash = (labels != UNLABELLED) & (own != UNLABELLED) & (labels != own)
     if clash.any():
         first = int(np.flatnonzero(clash)[0])
-        right = data.classes.names[own[first]]
         raise DataError(
-            f"Expected the label of {ids[first]!r} in {file} to be {right!r}, as the data has it,"
-            f" got {names[first]!r} ({int(clash.sum()):,} such in all)."
+            f"Expected {data.manifest.ids[rows[first]]!r} in {file} to be"
+            f" {classes.names[own[first]]!r}, as in the data, got {classes.names[labels[first]]!r}"
+            f" ({int(clash.sum()):,} such in all)."
         )
     return rows, np.where(labels == UNLABELLED, own, labels)

@@ -1,4 +1,4 @@
-"""Support sets: which labelled images each number of shots may learn from, drawn by seeds."""
+"""Support sets: which labelled images each number of shots learns from, drawn by seeds."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -33,25 +33,25 @@ def parse_shots(text: str) -> tuple[Shots, ...]:
             found.add(Shots(int(word)))
         else:
             raise UsageError(
-                f"Expected --shots as numbers from 1 with commas between, or 'all', got {part!r};"
-                " try 1,2,4,8,16."
+                f"--shots must be numbers from 1, separated by commas, or 'all', got {part!r}; try"
+                " 1,2,4,8,16."
             )
     return tuple(sorted(found))
 
 
 @dataclass(frozen=True)
 class SupportDraws:
-    """For each seed, the place `[s, n]` of every image in its class's random order.
+    """For each seed, the place `[s, n]` of every image in a random order of its class.
 
-    The support at `K` shots is what has a place below `K`: nested over shots, balanced over
-    classes, and decided by seed and order of the images alone.
+    The support set at `K` shots is the images with a place below `K`: nested over shots, balanced
+    over classes, and determined by the seed and the order of the images alone.
     """
 
     labels: NDArray[np.int64]
     places: NDArray[np.int64]
 
     def rows(self, seed: int, shots: Shots) -> NDArray[np.intp]:
-        """Positions of the support of the `seed`-th draw, in the images' order."""
+        """Positions of the support set of the `seed`-th draw, in the images' order."""
         return np.flatnonzero(self.places[seed] < shots.most)
 
     def ever(self, shots: Sequence[Shots]) -> NDArray[np.intp]:
@@ -59,11 +59,11 @@ class SupportDraws:
         return np.flatnonzero((self.places < max(shots).most).any(axis=0))
 
     def keep(self, which: NDArray[Any]) -> "SupportDraws":
-        """The draws without the images that `which` leaves out: later ones move up."""
+        """The draws of the images at `which` alone: later ones take the places of those dropped."""
         return SupportDraws(self.labels[which], _places(self.places[:, which], self.labels[which]))
 
     def that_differ(self, shots: Shots) -> int:
-        """How many draws to run: one where every class gives all it has, else all."""
+        """How many draws to run: one where every class uses all its images, else all."""
         return 1 if bool((self.places[0] < shots.most).all()) else len(self.places)
 
 
@@ -74,7 +74,7 @@ def draw_supports(labels: NDArray[np.int64], seeds: Sequence[int]) -> SupportDra
 
 
 def _places(ranks: NDArray[np.int64], labels: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Of each image among those of its class, where `ranks` `[s, n]` order them."""
+    """The place of each image among those of its class, which `ranks` `[s, n]` order."""
     order = np.lexsort((ranks, np.broadcast_to(labels, ranks.shape)))
     grouped = labels[order[0]]  # classes lie in the same runs whatever the order within them
     starts = np.searchsorted(grouped, grouped)
@@ -84,6 +84,6 @@ def _places(ranks: NDArray[np.int64], labels: NDArray[np.int64]) -> NDArray[np.i
 
 
 def hold_out(labels: NDArray[np.int64], seed: int) -> NDArray[np.bool_]:
-    """Half of each class, rounded down, to evaluate on where data has no split."""
+    """A mask of half of each class, rounded down, to test on where data has no splits."""
     places = draw_supports(labels, [seed]).places[0]
     return places < np.bincount(labels)[labels] // 2

@@ -1,17 +1,18 @@
-"""Hits that a person wants to see: filtered, no near-duplicates, no label in excess."""
+"""Hits that a person wants to see: no near-duplicates, and no class in excess."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from clipfg.errors import UsageError
 from clipfg.functional.picking import pick
 from clipfg.store import Hits, KeyStore
+from clipfg.types import UNLABELLED
+from clipfg.workflows.retrieve.queries import Query
 
 Ranked: TypeAlias = tuple[NDArray[np.int64], NDArray[np.float32]]
 """The rows of one query's hits in the store, best first, and their cosines."""
@@ -28,68 +29,52 @@ DEEPER = 4
 
 
 @dataclass(frozen=True)
-class SearchOptions:
-    """How queries are put together, and which hits are kept.
+class QueryHits:
+    """The hits of one query, best first.
 
-    Parameters
-    ----------
-    weight
-        The share of texts against photos, where a query has both.
-    negated
-        Phrases that must not be true of a hit.
-    raw
-        Texts are used as they are, with no prompts around them.
-    where
-        Conditions on items, as `parse_where` takes them.
-    duplicate
-        Leave out hits whose cosine with an earlier one, or with a photo of the query, is so high.
-    per_class
-        The most hits of one label.
+    `rows` have `query, rank, score, label, split, id, path`; the score is the cosine with the
+    query, or with what it was composed to.
     """
 
-    weight: float = 0.5
-    negated: tuple[str, ...] = ()
-    raw: bool = False
-    where: tuple[str, ...] = ()
-    duplicate: float | None = None
-    per_class: int | None = None
+    query: Query
+    rows: tuple[dict[str, Any], ...]
 
-    def check(self) -> None:
-        """Raises `UsageError` for a number out of range or a blank phrase, before any work."""
-        if not 0 <= self.weight <= 1:
-            raise UsageError(f"Expected a --weight from 0 to 1, got {self.weight:g}.")
-        if self.duplicate is not None and not 0 < self.duplicate <= 1:
-            raise UsageError(f"Expected a --duplicate above 0, to 1, got {self.duplicate:g}.")
-        if self.per_class is not None and self.per_class < 1:
-            raise UsageError(f"Expected --per-class from 1 up, got {self.per_class}.")
-        if not all(phrase.strip() for phrase in self.negated):
-            raise UsageError("Expected a phrase after --not, got nothing.")
+    @classmethod
+    def of(cls, query: Query, ranked: Ranked, store: KeyStore) -> "QueryHits":
+        """The hits with what the store knows of them."""
+        return cls(query, tuple(_rows(query, ranked, store)))
 
 
 def search(
     store: KeyStore,
     vectors: NDArray[np.float32],
     k: int,
-    mask: NDArray[np.bool_] | None,
-    wish: SearchOptions,
-    above: Sequence[Tensor],
+    *,
+    where: NDArray[np.bool_] | None = None,
+    per_class: int | None = None,
+    duplicate: float | None = None,
+    photos: Sequence[Tensor] | None = None,
 ) -> list[Ranked]:
-    """Positions and scores of each query's hits; it looks deeper where too few pass."""
-    if wish.duplicate is None and wish.per_class is None:
-        return _trimmed(store.search(vectors, k, mask))
-    most = int(mask.sum()) if mask is not None else len(store)
+    """The `k` best hits of each query `[q, d]` among the items of `where` `[n]`, or all.
+
+    At most `per_class` hits have the same label. Hits whose cosine with a better one, or with one
+    of the query's `photos`, is at least `duplicate` are left out.
+    """
+    if duplicate is None and per_class is None:
+        return _filled(store.search(vectors, k, where))
+    most = int(where.sum()) if where is not None else len(store)
     found: dict[int, Ranked] = {}
     pending, depth = list(range(len(vectors))), DEEPER * k
     while pending:
-        hits = _trimmed(store.search(vectors[pending], min(depth, max(most, 1)), mask))
+        hits = _filled(store.search(vectors[pending], min(depth, max(most, 1)), where))
         for query, (positions, scores) in zip(pending, hits, strict=True):
             kept = pick(
                 torch.from_numpy(store.keys[positions]),
                 torch.from_numpy(store.labels[positions]),
                 k,
-                per_class=wish.per_class,
-                duplicate=wish.duplicate,
-                above=above[query],
+                per_class=per_class,
+                duplicate=duplicate,
+                above=photos[query] if photos is not None else None,
             ).numpy()
             found[query] = positions[kept], scores[kept]
         pending = [q for q in pending if len(found[q][0]) < k] if depth < most else []
@@ -97,9 +82,26 @@ def search(
     return [found[query] for query in range(len(vectors))]
 
 
-def _trimmed(hits: Hits) -> list[Ranked]:
-    """Each query's hits without the places that nothing filled."""
+def _filled(hits: Hits) -> list[Ranked]:
+    """Each query's hits, without the places that stayed empty."""
     return [
         (positions[positions >= 0], scores[positions >= 0])
         for positions, scores in zip(hits.positions, hits.scores, strict=True)
     ]
+
+
+def _rows(query: Query, ranked: Ranked, store: KeyStore) -> Iterator[dict[str, Any]]:
+    positions, scores = ranked
+    names = store.classes.names if store.classes else ()
+    items = store.items.select(["id", "uri", "split", "label"]).take(positions).to_pylist()
+    for rank, (item, score) in enumerate(zip(items, scores.tolist(), strict=True), start=1):
+        label = UNLABELLED if item["label"] is None else item["label"]
+        yield {
+            "query": query.name,
+            "rank": rank,
+            "score": score,
+            "label": names[label] if label >= 0 else None,
+            "split": item["split"],
+            "id": item["id"],
+            "path": item["uri"],
+        }

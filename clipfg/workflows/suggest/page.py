@@ -1,4 +1,4 @@
-"""What to label next, as a list to fill in and as images."""
+"""Suggestions as a list to fill in, and as a page of images."""
 
 import csv
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from clipfg.workflows.suggest.ranking import Suggestion
 
 
 def write_csv(suggestions: Sequence[Suggestion], path: Path) -> None:
-    """A list to fill in: with its column `label` filled it is what `--labelled` reads."""
+    """Write a list whose column `label` is to be filled in; `--labelled` reads it back."""
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(("id", "label", "likely", "path"))
@@ -19,7 +19,7 @@ def write_csv(suggestions: Sequence[Suggestion], path: Path) -> None:
 
 
 def render(suggestions: Sequence[Suggestion], name: str, strategy: str) -> str:
-    """The page: every suggestion's image, the first to label first."""
+    """An HTML page with the image of every suggestion, the first to label first."""
     tiles = []
     for each in suggestions:
         try:

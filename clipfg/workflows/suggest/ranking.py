@@ -1,4 +1,4 @@
-"""Images ranked by what a label of them is worth, and why."""
+"""Images ranked by how much a label of each is worth, with the reason."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,9 +14,9 @@ from clipfg.workflows.pool import FeaturePool
 
 @dataclass(frozen=True)
 class Suggestion:
-    """An image to label: how unsure its class is (0 to 1), its likeliest class, and a reason.
+    """An image to label: its likeliest class, how uncertain that is (0 to 1), and the reason.
 
-    `uncertainty` and `likely` are None where nothing is known of the classes.
+    `likely`, `probability` and `uncertainty` are None where there are no class probabilities.
     """
 
     rank: int
@@ -30,35 +30,38 @@ class Suggestion:
 
 def rank(
     pool: FeaturePool,
-    scene: UnlabelledPool,
+    candidates: UnlabelledPool,
     names: Sequence[str],
     strategy: str,
     budget: int,
 ) -> list[Suggestion]:
-    """What a strategy chooses of `scene`, the features of `pool`; `names` are of its columns."""
-    odds = scene.probabilities
-    chosen = STRATEGIES.get(strategy)(scene, budget)
-    shares = _stands_for(scene.features, scene.labelled, chosen)
+    """What a strategy chooses, best first.
+
+    `candidates` has the features of `pool`, and `names` are the classes of its probabilities.
+    """
+    probabilities = candidates.probabilities
+    chosen = STRATEGIES.get(strategy)(candidates, budget)
+    shares = _represented(candidates.features, candidates.labelled, chosen)
     found = []
     for place, (row, share) in enumerate(zip(chosen.tolist(), shares.tolist(), strict=True), 1):
-        likely = probability = unsure = None
+        likely = probability = uncertainty = None
         why = f"nearest to {share:,} images" if share > 1 else "unlike all others"
-        if odds is not None:
-            best = odds[row].topk(min(2, len(names)))
+        if probabilities is not None:
+            best = probabilities[row].topk(min(2, len(names)))
             likely, probability = names[int(best.indices[0])], float(best.values[0])
-            unsure = float(margin_uncertainty(odds[row : row + 1])[0])
-            if len(names) > 1 and unsure > 0.5:
+            uncertainty = float(margin_uncertainty(probabilities[row : row + 1])[0])
+            if len(names) > 1 and uncertainty > 0.5:
                 why += f"; {likely} or {names[int(best.indices[1])]}"
         found.append(
-            Suggestion(place, pool.ids[row], pool.uris[row], likely, probability, unsure, why)
+            Suggestion(place, pool.ids[row], pool.uris[row], likely, probability, uncertainty, why)
         )
     return found
 
 
-def _stands_for(
+def _represented(
     features: Float[Tensor, "n d"], known: Float[Tensor, "m d"], chosen: Int[Tensor, " b"]
 ) -> Int[Tensor, " b"]:
-    """How many images are nearer to each chosen one than to others or to any labelled one."""
+    """How many images are nearest to each chosen one, of all that are chosen or labelled."""
     anchors = torch.cat([known, features[chosen]])
     nearest = torch.cat([(block @ anchors.T).argmax(dim=1) for block in features.split(1024)])
     return torch.bincount(nearest, minlength=len(anchors))[len(known) :]

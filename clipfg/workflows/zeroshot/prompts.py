@@ -6,17 +6,14 @@ from dataclasses import dataclass
 from jaxtyping import Float
 from torch import Tensor
 
-from clipfg.embedding.cache import EmbeddingCache
-from clipfg.encoders import Encoder
 from clipfg.errors import UsageError
-from clipfg.heads.zero_shot import ZeroShot
+from clipfg.options import ZeroshotOptions
 from clipfg.prompting import PromptSet, load_prompts
 from clipfg.prompting.criteria import CHOSEN, CRITERIA
 from clipfg.prompting.ensembling import Ensemble
 from clipfg.prompting.loading import covering_descriptions
-from clipfg.settings import Settings
 from clipfg.types import ClassList, Manifest
-from clipfg.workflows.session import class_weights
+from clipfg.workflows.session import Session
 
 logger = logging.getLogger("clipfg")
 
@@ -25,21 +22,26 @@ AUTO = "auto"
 
 @dataclass(frozen=True)
 class PromptChoice:
-    """The prompt sets of a run, and whether one of them is to be chosen."""
+    """The prompt sets of a run, and whether one of them is to be chosen without labels."""
 
     sets: tuple[PromptSet, ...]
     auto: bool = False
 
+    @property
+    def name(self) -> str:
+        """As `--prompts` would give it."""
+        return ("auto," if self.auto else "") + ",".join(each.name for each in self.sets)
 
-def asked_prompts(settings: Settings, manifest: Manifest, classes: ClassList) -> PromptChoice:
-    """The sets of `--prompts`: one, several with commas, or `auto`.
+
+def prompt_choice(options: ZeroshotOptions, manifest: Manifest, classes: ClassList) -> PromptChoice:
+    """The sets of `--prompts`: one, several separated by commas, or `auto`.
 
     `auto` alone chooses among the set that suits the data, the same joined with every description
-    file that knows all of its classes, `general` and `photo`; `auto,a,b` among `a` and `b`.
+    file that knows all of its classes, `general` and `photo`; `auto,a,b` chooses among `a` and `b`.
 
-    Raises `UsageError` for an unknown set, and one that is named twice.
+    Raises `UsageError` for an unknown set, and one that is listed twice.
     """
-    given = settings.prompts or manifest.prompts
+    given = options.prompts or manifest.prompts
     names = [name.strip() for name in given.split(",") if name.strip()]
     auto = AUTO in names
     names = [name for name in names if name != AUTO]
@@ -47,19 +49,19 @@ def asked_prompts(settings: Settings, manifest: Manifest, classes: ClassList) ->
         own = manifest.prompts
         joined = [f"{own}+{name}" for name in covering_descriptions(classes.names)]
         names = list(dict.fromkeys([own, *joined, "general", "photo"]))
-    if len(set(names)) < len(names) or not names:
-        raise UsageError(f"Expected different prompt sets, got {given!r}.")
+    if not names:
+        raise UsageError(f"--prompts {given!r} names no prompt set; see `clipfg prompts list`.")
+    if twice := next((name for name in names if names.count(name) > 1), None):
+        raise UsageError(f"Prompt set {twice!r} is listed twice.")
     return PromptChoice(tuple(map(load_prompts, names)), auto)
 
 
 def choose_by_images(
+    session: Session[ZeroshotOptions],
     sets: tuple[PromptSet, ...],
     features: Float[Tensor, "n d"],
-    encoder: Encoder,
     classes: ClassList,
-    cache: EmbeddingCache,
     ensemble: Ensemble,
-    seed: int,
 ) -> tuple[PromptSet, dict[str, float]]:
     """The set with the best label-free criterion on these images, and every set's value.
 
@@ -67,13 +69,14 @@ def choose_by_images(
     """
     values = {}
     for prompts in sets:
-        weights = class_weights(
-            encoder, prompts, classes, cache, ensemble, images=features, seed=seed
-        )
-        head = ZeroShot(encoder.logit_scale, encoder.logit_bias, ensemble.renormalise)
-        logits = head.fit(text_weights=weights).logits(features)
-        values[prompts.name] = CRITERIA[CHOSEN](logits, features)
+        weights = session.text_weights(prompts, classes, ensemble, images=features)
+        head = session.zero_shot(weights, renormalise=ensemble.renormalise)
+        values[prompts.name] = CRITERIA[CHOSEN](head.logits(features), features)
     best = max(sets, key=lambda prompts: values[prompts.name])
-    listed = ", ".join(f"{name} {value:.3f}" for name, value in values.items())
-    logger.info(f"Chose prompts {best.name!r} without labels, by {CHOSEN}: {listed}")
+    logger.info(f"Chose prompts {best.name!r} without labels, by {CHOSEN}: {listed(values)}")
     return best, values
+
+
+def listed(values: dict[str, float]) -> str:
+    """Every set with its value."""
+    return ", ".join(f"{name} {value:.3f}" for name, value in values.items())

@@ -1,43 +1,36 @@
-"""Zero-shot: how well class names alone tell labelled images apart."""
+"""Zero-shot accuracy: labelled images, classified by class names alone."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
-from jaxtyping import Float
-from torch import Tensor
-
 from clipfg.confidence import AnswerColumns
-from clipfg.embedding.cache import EmbeddingCache
-from clipfg.encoders import Encoder
-from clipfg.errors import DataError, UsageError
+from clipfg.errors import UsageError
 from clipfg.evaluation.evaluator import Evaluator
 from clipfg.evaluation.report.report import Report
 from clipfg.evaluation.report.rolled_up import RolledUp, rolled_up
+from clipfg.evaluation.report.rows import metric_rows
 from clipfg.evaluation.report.side_by_side import SideBySide, side_by_side
-from clipfg.heads import Head
 from clipfg.heads.transduction import TRANSDUCTIONS
-from clipfg.heads.zero_shot import ZeroShot
+from clipfg.options import ZeroshotOptions
 from clipfg.prompting import PromptSet
 from clipfg.prompting.criteria import CHOSEN
 from clipfg.prompting.ensembling import Ensemble, make_ensemble
-from clipfg.settings import Settings
-from clipfg.types import UNLABELLED, ClassList, Progress
-from clipfg.workflows.answers import answers_for, say_guarantees
-from clipfg.workflows.classify import Run, classify
+from clipfg.workflows.answers import answer_columns, log_guarantees
+from clipfg.workflows.classify import classify
+from clipfg.workflows.dataset import Dataset
 from clipfg.workflows.mistakes import surest_mistakes
-from clipfg.workflows.pool import FeaturePool, gather, in_blocks, score
-from clipfg.workflows.run_folder import RunFolder, default_folder, file_name
-from clipfg.workflows.session import (
-    Dataset,
-    check_same_encoder,
-    class_weights,
-    open_cache,
-    open_dataset,
-    open_encoder,
+from clipfg.workflows.pool import FeaturePool, in_blocks, score
+from clipfg.workflows.run_folder import Run, RunFolder, file_name
+from clipfg.workflows.session import Session
+from clipfg.workflows.zeroshot.prompts import (
+    PromptChoice,
+    choose_by_images,
+    listed,
+    prompt_choice,
 )
-from clipfg.workflows.zeroshot.prompts import PromptChoice, asked_prompts, choose_by_images
 
 logger = logging.getLogger("clipfg")
 
@@ -46,210 +39,179 @@ logger = logging.getLogger("clipfg")
 class ZeroshotRun(Run):
     """A finished zero-shot evaluation; with several prompt sets, `report` is the first one's."""
 
+    folder: Path
+    done: int
+    skipped: int
     report: Report
     comparison: SideBySide | None = None
 
-
-@dataclass(frozen=True)
-class _Job:
-    """What every step of one evaluation needs."""
-
-    settings: Settings
-    data: Dataset
-    classes: ClassList
-    encoder: Encoder
-    cache: EmbeddingCache
-    ensemble: Ensemble
-    folder: RunFolder
-    html: bool
-    answers: AnswerColumns | None
+    def rows(self) -> list[dict[str, Any]]:
+        """A row per metric, or per prompt set where several were compared."""
+        return self.comparison.rows() if self.comparison else metric_rows(self.report)
 
 
-def zeroshot(dataset: str, **options: Any) -> ZeroshotRun:
-    """`clipfg zeroshot` from Python; `options` are those of the command line.
-
-    Raises `ClipfgError`s, as `run_zeroshot` does.
-    """
-    return run_zeroshot(Settings.resolve(command="zeroshot", dataset=dataset, **options))
-
-
-def run_zeroshot(
-    settings: Settings, *, progress: Progress | None = None, html: bool = False
-) -> ZeroshotRun:
-    """Classify the labelled images of `settings.dataset` by their class names alone.
+def run_zeroshot(session: Session[ZeroshotOptions]) -> ZeroshotRun:
+    """Classify the labelled images of `--dataset` by their class names alone.
 
     Several prompt sets are compared on one embedding of the images. Raises `ClipfgError`s: data
     that cannot be read or has no labels, a missing encoder.
     """
-    ensemble = make_ensemble(settings.ensemble)
-    if settings.transductive is not None:
-        TRANSDUCTIONS.get(settings.transductive)  # a misspelt name costs no embedding
-    data = open_dataset(settings)
-    if not (data.manifest.labels != UNLABELLED).any():
-        raise DataError(
-            f"Expected labelled images to measure accuracy on, and {data.manifest.name} has"
-            " none; try `clipfg predict`, which needs no labels."
+    options = session.options
+    ensemble = make_ensemble(options.ensemble)
+    if options.transductive is not None:
+        TRANSDUCTIONS.get(options.transductive)  # a misspelt name costs no embedding
+    data = session.dataset()
+    data.check_labelled("clipfg predict")
+    answers = answer_columns(options, data.classes, None)
+    log_guarantees(answers)
+    choice = prompt_choice(options, data.manifest, data.classes)
+    session.open_encoder(data)
+    facts = {"prompts": choice.name, "manifest": data.manifest.digest}
+    with session.run_folder(data.name, **facts) as folder:
+        evaluation = _Evaluation(session, data, ensemble, answers, folder)
+        several = len(choice.sets) > 1
+        if several or choice.auto or ensemble.needs_images or options.transductive:
+            return evaluation.pooled(choice)
+        return evaluation.streamed(choice.sets[0])
+
+
+@dataclass(frozen=True)
+class _Evaluation:
+    """The steps of one evaluation, and what they share."""
+
+    session: Session[ZeroshotOptions]
+    data: Dataset
+    ensemble: Ensemble
+    answers: AnswerColumns | None
+    folder: RunFolder
+
+    def streamed(self, prompts: PromptSet) -> ZeroshotRun:
+        """One prompt set, with no more than a batch of features in memory."""
+        session, classes = self.session, self.data.classes
+        assert session.encoder is not None
+        weights = session.text_weights(prompts, classes, self.ensemble)
+        evaluator = Evaluator(classes, seed=session.options.seed)
+        counts = classify(
+            session,
+            self.data,
+            session.zero_shot(weights, renormalise=self.ensemble.renormalise),
+            classes,
+            self.folder,
+            top_k=session.options.top_k,
+            scoring=session.encoder.scoring,
+            evaluator=evaluator,
+            answers=self.answers,
         )
-    answers = answers_for(settings, data.classes, None)
-    say_guarantees(answers)
-    asked = asked_prompts(settings, data.manifest, data.classes)
-    with open_cache(settings) as cache:
-        encoder = open_encoder(settings, cache, data)
-        if data.features is not None:
-            check_same_encoder(data.features, encoder)
-        resolved: dict[str, Any] = settings.model_dump(mode="json") | {
-            "command": "zeroshot",
+        self._log_done(counts.done, counts.reused, counts.seconds)
+        report = replace(
+            evaluator.report(self._context(prompts.name)),
+            remarks=prompts.notes,
+            rolled_up=self._rolled_up("predictions.parquet"),
+        )
+        self.folder.results = report.to_json()
+        self._write_page(report, "")
+        return self._run(counts.done, report)
+
+    def pooled(self, choice: PromptChoice) -> ZeroshotRun:
+        """Sets that are compared or chosen, and methods that look at all images first."""
+        pool = self.session.pool(self.data)
+        self._log_done(len(pool), pool.reused, pool.seconds)
+        sets, values = choice.sets, dict[str, float]()
+        if choice.auto:
+            best, values = choose_by_images(
+                self.session, sets, pool.features, self.data.classes, self.ensemble
+            )
+            sets = (best,)
+        names = _file_names([prompts.name for prompts in sets])
+        evaluated = [
+            self._evaluate(pool, prompts, values, f"predictions{name}.parquet")
+            for prompts, name in zip(sets, names, strict=True)
+        ]
+        reports = [report for report, _ in evaluated]
+        if len(sets) == 1:
+            self.folder.results = reports[0].to_json()
+            self._write_page(reports[0], "")
+            return self._run(len(pool), reports[0])
+        comparison = side_by_side(
+            {prompts.name: report for prompts, report in zip(sets, reports, strict=True)},
+            [evaluator.outcomes.hits for _, evaluator in evaluated],
+            self.session.options.seed,
+        )
+        self.folder.results = comparison.to_json()
+        for report, name in zip(comparison.reports.values(), names, strict=True):
+            self._write_page(report, name)
+        return self._run(len(pool), next(iter(comparison.reports.values())), comparison)
+
+    def _evaluate(
+        self, pool: FeaturePool, prompts: PromptSet, values: dict[str, float], file: str
+    ) -> tuple[Report, Evaluator]:
+        session, options, classes = self.session, self.session.options, self.data.classes
+        assert session.encoder is not None
+        weights = session.text_weights(prompts, classes, self.ensemble, images=pool.features)
+        head = session.zero_shot(weights, renormalise=self.ensemble.renormalise)
+        evaluator = Evaluator(classes, seed=options.seed)
+        blocks = in_blocks(pool.features, head.logits)
+        if options.transductive is not None:
+            refine = TRANSDUCTIONS.get(options.transductive)
+            blocks = [refine(pool.features, head.logits(pool.features))]
+        score(
+            pool,
+            blocks,
+            classes,
+            self.folder.part(file),
+            top_k=options.top_k,
+            scoring="softmax" if options.transductive else session.encoder.scoring,
+            evaluator=evaluator,
+            answers=self.answers,
+        )
+        used = [f"prompts chosen by {CHOSEN}"] if values else []
+        used += [f"ensemble {self.ensemble.name}"] if self.ensemble.needs_images else []
+        used += [options.transductive] if options.transductive else []
+        remarks = prompts.notes
+        if values:
+            chosen = f"The prompts were chosen without labels, by {CHOSEN}: {listed(values)}"
+            remarks = (*remarks, chosen)
+        report = replace(
+            evaluator.report(self._context(prompts.name)),
+            remarks=remarks,
+            rolled_up=self._rolled_up(file),
+            transductive=", ".join(used),
+        )
+        return report, evaluator
+
+    def _rolled_up(self, file: str) -> RolledUp | None:
+        level, seed = self.session.options.roll_up, self.session.options.seed
+        if level is None:
+            return None
+        return rolled_up(self.folder.part(file), self.data.classes, level, seed)
+
+    def _context(self, prompts: str) -> dict[str, str]:
+        encoder = self.session.encoder
+        assert encoder is not None
+        return {
+            "data": self.data.name,
+            "split": self.session.options.split or "",
             "model": encoder.name,
             "precision": encoder.precision,
-            "prompts": ("auto," if asked.auto else "") + ",".join(x.name for x in asked.sets),
-            "fingerprint": encoder.fingerprint,
-            "manifest": data.manifest.digest,
+            "prompts": prompts,
+            "ensemble": "" if self.ensemble.name == "mean" else self.ensemble.name,
         }
-        path = settings.output or default_folder("zeroshot", data.manifest.name, encoder.name)
-        with RunFolder(path, resolved) as folder:
-            job = _Job(
-                settings, data, data.classes, encoder, cache, ensemble, folder, html, answers
-            )
-            several = len(asked.sets) > 1
-            if several or asked.auto or ensemble.needs_images or settings.transductive:
-                done, report, comparison = _with_pool(job, asked, progress)
-            else:
-                done, report, comparison = *_streamed(job, asked.sets[0], progress), None
-    return ZeroshotRun(path, done, folder.failures, report, comparison)
 
+    def _write_page(self, report: Report, name: str) -> None:
+        """`name` is what the report's files have in theirs: nothing, where there is one report."""
+        if self.session.options.html:
+            mistakes = surest_mistakes(self.folder.part(f"predictions{name}.parquet"))
+            self.folder.write_text(f"report{name}.html", report.to_html(mistakes))
 
-def _streamed(job: _Job, prompts: PromptSet, progress: Progress | None) -> tuple[int, Report]:
-    """One prompt set, with no more than a batch of features in memory."""
-    head = _head(job, prompts, None)
-    evaluator = Evaluator(job.classes, seed=job.settings.seed)
-    tally = classify(
-        job.data,
-        job.encoder,
-        head,
-        job.classes,
-        job.folder,
-        job.settings,
-        job.cache,
-        scoring=job.encoder.scoring,
-        evaluator=evaluator,
-        answers=job.answers,
-        progress=progress,
-    )
-    _say_done(job, tally.done, tally.reused, tally.seconds)
-    report = evaluator.report(_context(job, prompts.name))
-    rolled = _rolled_up(job, "predictions.parquet")
-    report = replace(report, remarks=prompts.notes, rolled_up=rolled)
-    job.folder.results = report.to_json()
-    _write_page(job, report, "")
-    return tally.done, report
-
-
-def _with_pool(
-    job: _Job, asked: PromptChoice, progress: Progress | None
-) -> tuple[int, Report, SideBySide | None]:
-    """Sets that are compared or chosen, and methods that look at all images first."""
-    pool = gather(job.data, job.encoder, job.settings, job.cache, job.folder.fail, progress)
-    _say_done(job, len(pool), pool.reused, pool.seconds)
-    sets = asked.sets
-    values: dict[str, float] = {}
-    if asked.auto:
-        best, values = choose_by_images(
-            asked.sets,
-            pool.features,
-            job.encoder,
-            job.classes,
-            job.cache,
-            job.ensemble,
-            job.settings.seed,
+    def _log_done(self, done: int, reused: int, seconds: float) -> None:
+        logger.info(
+            f"Classified {done:,} images in {seconds:.1f} s ({reused:,} from the cache), skipped"
+            f" {len(self.session.failures):,}"
         )
-        sets = (best,)
-    names = _file_names([prompts.name for prompts in sets])
-    evaluated = [
-        _evaluate(job, pool, prompts, values, f"predictions{name}.parquet")
-        for prompts, name in zip(sets, names, strict=True)
-    ]
-    reports = [report for report, _ in evaluated]
-    if len(sets) == 1:
-        job.folder.results = reports[0].to_json()
-        _write_page(job, reports[0], "")
-        return len(pool), reports[0], None
-    hits = [evaluator.outcomes.hits for _, evaluator in evaluated]
-    comparison = side_by_side(
-        {prompts.name: report for prompts, report in zip(sets, reports, strict=True)},
-        hits,
-        job.settings.seed,
-    )
-    job.folder.results = comparison.to_json()
-    for report, name in zip(comparison.reports.values(), names, strict=True):
-        _write_page(job, report, name)
-    return len(pool), next(iter(comparison.reports.values())), comparison
 
-
-def _evaluate(
-    job: _Job, pool: FeaturePool, prompts: PromptSet, values: Mapping[str, float], file: str
-) -> tuple[Report, Evaluator]:
-    head = _head(job, prompts, pool.features)
-    evaluator = Evaluator(job.classes, seed=job.settings.seed)
-    blocks = in_blocks(pool.features, head.logits)
-    if job.settings.transductive is not None:
-        refine = TRANSDUCTIONS.get(job.settings.transductive)
-        blocks = [refine(pool.features, head.logits(pool.features))]
-    score(
-        pool,
-        blocks,
-        job.classes,
-        job.folder.part(file),
-        top_k=job.settings.top_k,
-        scoring="softmax" if job.settings.transductive else job.encoder.scoring,
-        evaluator=evaluator,
-        answers=job.answers,
-    )
-    looked = []
-    if values:
-        looked.append(f"prompts chosen by {CHOSEN}")
-    if job.ensemble.needs_images:
-        looked.append(f"ensemble {job.ensemble.name}")
-    if job.settings.transductive:
-        looked.append(job.settings.transductive)
-    report = evaluator.report(_context(job, prompts.name))
-    remarks = list(prompts.notes)
-    if values:
-        listed = ", ".join(f"{name} {value:.3f}" for name, value in values.items())
-        remarks.append(f"The prompts were chosen without labels, by {CHOSEN}: {listed}")
-    report = replace(report, remarks=tuple(remarks), rolled_up=_rolled_up(job, file))
-    return replace(report, transductive=", ".join(looked)), evaluator
-
-
-def _rolled_up(job: _Job, file: str) -> RolledUp | None:
-    level = job.settings.roll_up
-    if level is None:
-        return None
-    return rolled_up(job.folder.part(file), job.classes, level, job.settings.seed)
-
-
-def _head(job: _Job, prompts: PromptSet, images: Float[Tensor, "n d"] | None) -> Head:
-    weights = class_weights(
-        job.encoder,
-        prompts,
-        job.classes,
-        job.cache,
-        job.ensemble,
-        images=images,
-        seed=job.settings.seed,
-    )
-    head = ZeroShot(job.encoder.logit_scale, job.encoder.logit_bias, job.ensemble.renormalise)
-    return head.fit(text_weights=weights)
-
-
-def _context(job: _Job, prompts: str) -> dict[str, str]:
-    return {
-        "data": job.data.manifest.name,
-        "split": job.settings.split or "",
-        "model": job.encoder.name,
-        "precision": job.encoder.precision,
-        "prompts": prompts,
-        "ensemble": "" if job.ensemble.name == "mean" else job.ensemble.name,
-    }
+    def _run(self, done: int, report: Report, comparison: SideBySide | None = None) -> ZeroshotRun:
+        skipped = len(self.session.failures)
+        return ZeroshotRun(self.folder.path, done, skipped, report, comparison)
 
 
 def _file_names(names: Sequence[str]) -> list[str]:
@@ -258,20 +220,5 @@ def _file_names(names: Sequence[str]) -> list[str]:
         return [""]
     slugs = [f"-{file_name(name)}" for name in names]
     if len(set(slugs)) < len(slugs):
-        raise UsageError(f"Expected prompt sets with different names, got {', '.join(names)}.")
+        raise UsageError(f"Prompt sets {', '.join(names)} would write to the same files.")
     return slugs
-
-
-def _write_page(job: _Job, report: Report, name: str) -> None:
-    """`name` is what the report's files have in theirs: nothing, where there is one report."""
-    if job.html:
-        mistakes = surest_mistakes(job.folder.part(f"predictions{name}.parquet"))
-        page = report.to_html(mistakes)
-        job.folder.part(f"report{name}.html").write_text(page, encoding="utf-8")
-
-
-def _say_done(job: _Job, done: int, reused: int, seconds: float) -> None:
-    logger.info(
-        f"Classified {done:,} images in {seconds:.1f} s ({reused:,} were embedded before),"
-        f" skipped {job.folder.failures:,}"
-    )

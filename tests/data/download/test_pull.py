@@ -10,24 +10,16 @@ from pathlib import Path
 
 import pytest
 
-from clipfg.data.download import pull as pulling
 from clipfg.data.download.pull import pull
 from clipfg.data.loading import load_dataset
 from clipfg.data.sets.catalogue import DATASETS, DatasetCard, Download
 from clipfg.errors import DataError, MissingError, UsageError
+from tests.data.layouts import packed
 from tests.data.serving import Publisher, serve
 from tests.data.sets.test_caltech101 import lay_out as lay_out_caltech
 from tests.data.sets.test_dtd import lay_out as lay_out_dtd
 from tests.data.sets.test_flowers102 import lay_out as lay_out_flowers
 from tests.data.sets.test_resisc45 import lay_out as lay_out_resisc
-
-
-def packed(folder: Path, name: str = ".", *, only: str = "") -> bytes:
-    """A folder, or one thing in it, as a gzipped tar with `name` on top."""
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
-        archive.add(folder / only, f"{name}/{only}" if only else name)
-    return buffer.getvalue()
 
 
 def served(card: DatasetCard, publisher: Publisher, **bodies: bytes) -> DatasetCard:
@@ -136,12 +128,3 @@ def test_refusals(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage(1, 1, 1 << 30))
     with pytest.raises(DataError, match=r"Expected 1,\d\d\d MiB free"):
         pull(DATASETS.get("stanford-dogs"), tmp_path)
-
-
-def test_two_at_once(tmp_path: Path) -> None:
-    pytest.importorskip("fcntl")
-    with (
-        pulling._alone(tmp_path / ".dtd.partial"),
-        pytest.raises(DataError, match="Another run is filling"),
-    ):
-        pull(DATASETS.get("dtd"), tmp_path)

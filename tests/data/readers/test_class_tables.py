@@ -1,14 +1,15 @@
 """Tables of class names, and taxonomies in which no two things share a name."""
 
+from pathlib import Path
+
 import pytest
 
-from clipfg.data.readers.class_tables import class_list, readable, rows, taxonomy
+import clipfg.data
+from clipfg.data.readers.class_tables import class_list, rows, taxonomy, with_lineages
+from clipfg.errors import DataError
 from clipfg.types import ClassList
 
-TABLES = [
-    *("caltech101", "country211", "dtd", "eurosat", "fgvc_aircraft", "food101", "grocery"),
-    *("oxford_pets", "resisc45", "stanford_cars", "stanford_dogs", "sun397", "ucf101"),
-]
+TABLES = sorted(path.stem for path in (Path(clipfg.data.__file__).parent / "names").iterdir())
 
 
 @pytest.mark.parametrize("table", TABLES)
@@ -17,17 +18,27 @@ def test_tables(table: str) -> None:
     assert names == [name.strip() for name in names]
     assert len({name.casefold() for name in names}) == len(names)
     keys = [row.get("folder") or row["name"] for row in rows(table)]
-    assert readable(keys, table) == names
     assert class_list(table).names == tuple(names)
+    assert class_list(table, keys) == class_list(table)
 
 
 def test_names_that_the_table_lacks() -> None:
-    assert readable(["polka_dotted", "Woven", "tie_dyed"], "dtd") == [
-        "polka-dotted",
-        "woven",
-        "tie dyed",
-    ]
-    assert readable(["SeaLake", "Sea_Ice"], "eurosat") == ["Sea or Lake", "Sea Ice"]
+    textures = class_list("dtd", ["polka_dotted", "Woven", "tie_dyed"])
+    assert textures.names == ("polka-dotted", "woven", "tie dyed")
+    assert class_list("eurosat", ["SeaLake", "Sea_Ice"]).names == ("Sea or Lake", "Sea Ice")
+    pets = class_list("oxford_pets", ["pug", "Blue_Wyvern"])
+    assert pets.parents == {"Pug": "dog"}
+    assert pets.levels == ()
+    assert class_list("oxford_pets", ["pug"]).levels == ("species",)
+
+
+def test_lineages() -> None:
+    classes = with_lineages(["a", "b"], [["x", "z"], ["y", "z"]], ["genus", "family"])
+    assert classes.parents == {"a": "x", "x": "z", "b": "y", "y": "z"}
+    assert classes.levels == ("genus", "family")
+    assert with_lineages(["a", "b"], [["x", "z"], ["", "z"]], ["genus", "family"]).levels == ()
+    with pytest.raises(DataError, match="each class once"):
+        with_lineages(["a", "a"], [["x"], ["y"]], ["genus"])
 
 
 def test_a_plain_taxonomy() -> None:

@@ -88,7 +88,7 @@ def test_a_repository_of_parquet_files(tmp_path: Path) -> None:
 @needs_datasets
 @pytest.mark.parametrize("offline", [True, False])
 def test_what_is_not_here_while_offline(offline: bool) -> None:
-    with pytest.raises(MissingError, match="on this machine and we are offline") as caught:
+    with pytest.raises(MissingError, match="on this machine and this run is offline") as caught:
         load_dataset("hf:nobody/nothing-of-this-name", offline=offline)
     assert caught.value.exit_code == 4
     assert "\n" not in str(caught.value)

@@ -1,7 +1,6 @@
 """Tables against what was written into them."""
 
 import json
-import time
 from pathlib import Path
 
 import pyarrow as pa
@@ -158,7 +157,7 @@ def test_integer_labels_stay_integers(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "content", "words"),
     [
-        ("t.csv", "", "column called path"),
+        ("t.csv", "", "column named path"),
         ("t.csv", "path\n", "Expected rows"),
         ("t.csv", "pth,label\na,b\n", "Did you mean 'path'"),
         ("t.csv", "path,label\na.jpg,jay\n,owl\n", "row 2 of .*blank"),
@@ -186,31 +185,28 @@ def test_a_column_twice_and_one_without_a_name(tmp_path: Path) -> None:
     assert manifest.ids == ["a.jpg"]
 
 
-def test_a_million_rows_in_seconds(tmp_path: Path) -> None:
-    rows = 1_000_000
+def test_many_rows_are_read_in_columns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Python sees no row by itself, so that a million rows take seconds."""
+    for function in ("_absolute", "file_uri", "scheme_of"):
+        monkeypatch.delattr(f"clipfg.data.readers.table.{function}")
+    rows = 100_000
     lines = (f"images/{i // 1000:03d}/{i:07d}.jpg,class {i % 500},train\n" for i in range(rows))
     file = tmp_path / "big.csv"
     with file.open("w") as stream:
         stream.write("path,label,split\n")
         stream.writelines(lines)
-    start = time.process_time()
     manifest = read(file)
-    spent = time.process_time() - start
     assert len(manifest) == rows
     assert manifest.classes is not None
     assert manifest.classes.names[:3] == ("class 0", "class 1", "class 2")
     assert manifest.table["label"][12_345].as_py() == 12_345 % 500
-    assert spent < 10
 
 
 @pytest.mark.shared
 def test_real_table(shared: Path) -> None:
-    start = time.process_time()
     manifest = read(shared / "data/cub100/manifest.csv")
     signatures = [signature(uri) for uri in manifest.uris]
-    spent = time.process_time() - start
     assert len(manifest) == len(signatures) == 4499
     assert manifest.splits == {"test": 1500, "train": 2999}
     assert manifest.classes is not None
     assert len(manifest.classes) == 100
-    assert spent < 1.0  # about 0.06 s; a busy machine is no failure

@@ -5,9 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from clipfg.data.readers.class_tables import rows
+from clipfg.data.readers.class_tables import class_list
+from clipfg.data.readers.class_tables import folders as folder_names
 from clipfg.data.readers.labels import plain
-from clipfg.data.sets.caltech101 import CARD, class_list, read
+from clipfg.data.sets.caltech101 import CARD, read
 from tests.data.layouts import touch
 
 
@@ -24,15 +25,15 @@ def test_layout(tmp_path: Path) -> None:
     assert manifest.splits == {"test": 4, "train": 60}
     assert sorted(set(manifest.labels.tolist())) == [4, 100]
     assert manifest.expected == CARD.images == 8677
-    assert manifest.classes == class_list()
+    assert manifest.classes == class_list("caltech101")
 
 
 @pytest.mark.shared
 def test_names_of_the_real_folders(shared: Path) -> None:
     features = np.load(shared / "data/clip-features/caltech101.npz", allow_pickle=False)
     folders = {str(path).split("/")[-2] for path in features["test_path"]}
-    ours = [row["folder"] for row in rows("caltech101")]
+    ours = folder_names("caltech101")
     assert folders == set(ours) - {"Faces_easy"}  # CoOp leaves the second set of faces out
-    names = class_list().names
+    names = class_list("caltech101").names
     same = [n for n in map(str, features["classnames"]) if plain(n) in set(map(plain, names))]
     assert len(same) > 85

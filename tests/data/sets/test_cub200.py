@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from clipfg.data.readers.class_tables import class_list
 from clipfg.data.readers.labels import plain
-from clipfg.data.sets.cub200 import CARD, class_list, read
+from clipfg.data.sets.cub200 import CARD, read
 from clipfg.errors import DataError, MissingError
 
 
@@ -59,18 +60,19 @@ def test_without_boxes_and_captions(tmp_path: Path) -> None:
 def test_other_classes_get_names_from_their_folders(tmp_path: Path) -> None:
     root = lay_out(tmp_path)
     (root / "classes.txt").write_text("1 001.Green_Toucan\n2 002.Laysan_Albatross\n")
-    assert read(root).classes == class_list(["001.Green_Toucan", "002.Laysan_Albatross"])
-    assert class_list(["001.Green_Toucan"]).names == ("Green Toucan",)
+    assert read(root).classes == class_list("cub200", ["001.Green_Toucan", "002.Laysan_Albatross"])
+    assert class_list("cub200", ["001.Green_Toucan"]).names == ("Green Toucan",)
 
 
 @pytest.mark.parametrize(
     ("file", "text", "words"),
     [
         ("image_class_labels", "1 1\n", r"a class for 002\.Laysan_Albatross/b_1\.jpg"),
-        ("images", "one a.jpg\n", "line 1 of"),
-        ("images", "1\n", "a number and a value"),
-        ("bounding_boxes", "1 60 27\n", "got '60 27'"),
-        ("image_class_labels", "1 1\n2 9\n", "labels from 0 to 1"),
+        ("images", "one a.jpg\n", r"a class for a\.jpg"),
+        ("images", "1\n", "a key and a value"),
+        ("bounding_boxes", "1 60 27\n", "width and height, got '1 60 27'"),
+        ("image_class_labels", "1 x\n", "the number of its class, got '1 x'"),
+        ("image_class_labels", "1 1\n2 9\n3 2\n", "labels from 0 to 1"),
     ],
 )
 def test_lists_that_contradict(tmp_path: Path, file: str, text: str, words: str) -> None:
@@ -88,7 +90,7 @@ def test_nothing_there(tmp_path: Path) -> None:
 
 
 def test_table_of_names() -> None:
-    classes = class_list()
+    classes = class_list("cub200")
     assert len(classes) == CARD.classes == 200
     for name in classes.names:
         lineage = classes.lineage(name)
@@ -120,7 +122,7 @@ def test_real(shared: Path) -> None:
     folders = [line.split(".", 1)[1] for line in (root / "classes.txt").read_text().splitlines()]
     changed = [
         (folder, name)
-        for folder, name in zip(folders, class_list().names, strict=True)
+        for folder, name in zip(folders, class_list("cub200").names, strict=True)
         if plain(folder) not in {plain(name), plain(name.replace("'s", ""))}
     ]
     assert changed == [("Artic_Tern", "Arctic Tern")]

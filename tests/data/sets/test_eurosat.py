@@ -4,7 +4,8 @@ import json
 from collections import Counter
 from pathlib import Path
 
-from clipfg.data.sets.eurosat import class_list, read
+from clipfg.data.readers.class_tables import class_list
+from clipfg.data.sets.eurosat import read
 from tests.data.layouts import touch
 
 
@@ -16,7 +17,7 @@ def lay_out(root: Path) -> Path:
 
 def test_layout(tmp_path: Path) -> None:
     manifest = read(lay_out(tmp_path / "2750"))
-    assert manifest.classes == class_list()
+    assert manifest.classes == class_list("eurosat")
     assert manifest.splits == {"test": 12, "train": 20, "val": 8}
     assert set(manifest.labels.tolist()) == {0, 2, 6, 9}
     assert manifest.expected == 27000

@@ -44,5 +44,5 @@ def test_layout(tmp_path: Path) -> None:
 
 def test_a_variant_that_is_not_listed(tmp_path: Path) -> None:
     write(lay_out(tmp_path), "images_variant_test.txt", ["0000004 A321"])
-    with pytest.raises(DataError, match=r"got 'A321' in .*images_variant_test\.txt"):
+    with pytest.raises(DataError, match=r"got '0000004 A321' in .*images_variant_test\.txt"):
         read(tmp_path)

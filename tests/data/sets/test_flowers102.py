@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from scipy.io import savemat
 
-from clipfg.data.sets.flowers102 import CARD, class_list, read
+from clipfg.data.readers.class_tables import class_list
+from clipfg.data.sets.flowers102 import CARD, read
 from clipfg.errors import DataError, MissingError
 
 
@@ -57,12 +58,12 @@ def test_nothing_there_or_broken(tmp_path: Path) -> None:
         read(root)
     root = lay_out(tmp_path / "c", [1])
     savemat(root / "imagelabels.mat", {"labels": [[103]]})
-    with pytest.raises(DataError, match="from 1 to 102"):
+    with pytest.raises(DataError, match="labels from 0 to 101, got 102"):
         read(root)
 
 
 def test_names() -> None:
-    names = class_list().names
+    names = class_list("flowers102").names
     assert len(names) == 102
     assert all(name == name.lower().strip() for name in names)
 
@@ -88,4 +89,4 @@ def test_real(shared: Path) -> None:
         "pink-yellow dahlia": "pink and yellow dahlia",
     }
     ours = [mended.get(official[str(n)], official[str(n)]) for n in range(1, 103)]
-    assert list(class_list().names) == ours
+    assert list(class_list("flowers102").names) == ours

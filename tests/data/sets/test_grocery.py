@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from clipfg.data.sets.grocery import class_list, read
+from clipfg.data.readers.class_tables import class_list
+from clipfg.data.sets.grocery import read
 from clipfg.errors import DataError
 from tests.data.layouts import touch, write
 
@@ -40,5 +41,5 @@ def test_lists_that_are_not_as_described(tmp_path: Path) -> None:
 
 
 def test_coarse_classes() -> None:
-    classes = class_list()
+    classes = class_list("grocery")
     assert len({classes.lineage(name)[0] for name in classes.names}) == 43

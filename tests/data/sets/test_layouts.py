@@ -1,29 +1,25 @@
-"""What the readers share: presence on disk, drawn splits, and files that are not what they seem."""
+"""What the readers share: presence on disk, items from folders and lists, and drawn splits."""
 
 import hashlib
-import re
 from pathlib import Path
 
-import numpy as np
 import pytest
-from scipy.io import savemat
 
 from clipfg.data.sets.dtd import CARD
 from clipfg.data.sets.layouts import (
     Item,
     build,
+    build_unlisted,
     draw_split,
+    drawn,
     images,
-    in_order,
-    read_json,
-    read_lines,
-    read_mat,
-    read_pairs,
+    in_folders,
+    in_lists,
     subfolders,
 )
 from clipfg.errors import DataError, MissingError
 from clipfg.types import ClassList
-from tests.data.layouts import touch
+from tests.data.layouts import touch, write
 
 
 def test_only_what_is_there(tmp_path: Path) -> None:
@@ -59,41 +55,42 @@ def test_folders_and_images(tmp_path: Path) -> None:
     touch(tmp_path, "b/1.JPEG", "b/notes.txt", "A/2.png", ".hidden/3.jpg", "4.jpg")
     assert subfolders(tmp_path) == ["A", "b"]
     assert subfolders(tmp_path / "none") == []
-    assert images(tmp_path / "b") == ["1.JPEG"]
+    assert images(tmp_path, "b") == ["b/1.JPEG"]
+    assert images(tmp_path, "none") == images(tmp_path, "4.jpg") == []
 
 
-def test_list_files(tmp_path: Path) -> None:
-    path = tmp_path / "list.txt"
-    path.write_bytes("\ufeffone 1\r\n\r\n  two  2 and more \r\n".encode())
-    assert read_lines(path) == ["one 1", "two  2 and more"]
-    assert read_pairs(path) == [("one", "1"), ("two", "2 and more")]
-    path.write_text("alone\n")
-    with pytest.raises(DataError, match="a key and a value, got 'alone'"):
-        read_pairs(path)
-    path.write_bytes(b"\xff\xfe\xff")
-    for reader in (read_lines, read_json):
-        with pytest.raises(DataError, match=re.escape(str(path))):
-            reader(path)
-        with pytest.raises(DataError, match="No such file"):
-            reader(tmp_path / "none")
+def test_items_in_folders(tmp_path: Path) -> None:
+    touch(tmp_path, "val/b/2.png", "val/b/1.jpg", "val/a/3.jpg", "train/c/4.jpg", "train/c/x.txt")
+    places = {"train": "train", "val": "val", "test": "test"}
+    assert in_folders(tmp_path, places, ["b", "a", "c"], of="letters") == [
+        Item("train/c/4.jpg", "train", 2),
+        Item("val/b/1.jpg", "val", 0),
+        Item("val/b/2.png", "val", 0),
+        Item("val/a/3.jpg", "val", 1),
+    ]
+    with pytest.raises(DataError, match=r"folders of letters in .*train, got 'c'"):
+        in_folders(tmp_path, places, ["b", "a"], of="letters")
 
 
-def test_matlab_files(tmp_path: Path) -> None:
-    path = tmp_path / "x.mat"
-    savemat(path, {"numbers": np.array([[3], [1]]), "one": 7})
-    assert read_mat(path, "numbers").tolist() == [3, 1]
-    assert read_mat(path, "one").tolist() == [7]
-    with pytest.raises(DataError, match="'names'"):
-        read_mat(path, "names")
-    path.write_bytes(b"no")
-    with pytest.raises(DataError, match=r"MATLAB file with 'one' in .*x\.mat"):
-        read_mat(path, "one")
-    with pytest.raises(DataError, match="a readable file"):
-        read_mat(tmp_path / "none.mat", "one")
+def test_items_in_lists(tmp_path: Path) -> None:
+    write(tmp_path, "train.txt", ["b/1", "a/2"])
+    lists = {"train": tmp_path / "train.txt"}
+
+    def parse(line: str) -> tuple[str, str]:
+        return f"images/{line}.jpg", line[0]
+
+    assert in_lists(lists, ["a", "b"], parse) == [
+        Item("images/b/1.jpg", "train", 1),
+        Item("images/a/2.jpg", "train", 0),
+    ]
+    with pytest.raises(DataError, match=r"one of 1 classes, got 'a/2' in .*train\.txt"):
+        in_lists(lists, ["b"], parse)
 
 
-def test_labels_without_gaps() -> None:
-    assert in_order({1: "b", 0: "a"}, Path("list")) == ["a", "b"]
-    for names in ({}, {0: "a", 2: "c"}, {-1: "x"}):
-        with pytest.raises(DataError, match="without gaps in list"):
-            in_order(names, Path("list"))
+def test_drawn_items(tmp_path: Path) -> None:
+    touch(tmp_path, *(f"a/{n}.jpg" for n in range(6)), "b/1.jpg")
+    items = drawn(tmp_path, ["b", "a", "none"], lambda n: {"train": n // 2, "test": None})
+    assert [item.label for item in items] == [0] + [1] * 6
+    assert sorted(item.split or "" for item in items) == ["test"] * 4 + ["train"] * 3
+    manifest = build_unlisted(CARD, tmp_path, items, ClassList(("x", "y", "z")))
+    assert manifest.expected == CARD.splits["train"] + CARD.splits["test"]

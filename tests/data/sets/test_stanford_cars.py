@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from scipy.io import savemat
 
-from clipfg.data.sets.stanford_cars import class_list, lineage, read
+from clipfg.data.readers.class_tables import class_list
+from clipfg.data.sets.stanford_cars import read
 from clipfg.errors import DataError
 from tests.data.layouts import touch
 
@@ -73,11 +74,11 @@ def test_labels_outside_the_names(tmp_path: Path) -> None:
     ],
 )
 def test_make_and_model(name: str, model: str, make: str) -> None:
-    assert lineage(name) == (model, make)
+    assert class_list("stanford_cars").lineage(name) == (model, make)
 
 
 def test_all_makes() -> None:
-    classes = class_list()
+    classes = class_list("stanford_cars")
     makes = {classes.lineage(name)[-1] for name in classes.names}
     assert len(makes) == 49
     assert {"AM General", "Rolls-Royce", "MINI", "Mercedes-Benz", "Ram"} <= makes

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from scipy.io import savemat
 
-from clipfg.data.sets.stanford_dogs import class_list, read
+from clipfg.data.readers.class_tables import class_list
+from clipfg.data.sets.stanford_dogs import read
 from clipfg.errors import DataError
 from tests.data.layouts import touch
 
@@ -50,7 +51,7 @@ def test_lists_that_do_not_fit(tmp_path: Path) -> None:
 
 
 def test_groups() -> None:
-    classes = class_list()
+    classes = class_list("stanford_dogs")
     groups = {name: classes.lineage(name) for name in classes.names}
     assert groups["Weimaraner"] == groups["Rhodesian Ridgeback"] == ("hound",)
     assert groups["Staffordshire Bullterrier"] == groups["Lhasa"] == ("terrier",)

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from clipfg.data.sets.sun397 import class_list, read
+from clipfg.data.readers.class_tables import class_list
+from clipfg.data.sets.sun397 import read
 from clipfg.errors import DataError
 from tests.data.layouts import touch, write
 
@@ -25,7 +26,7 @@ def test_layout(tmp_path: Path) -> None:
         "SUN397/b/bazaar/indoor/sun_bb.jpg",
         "SUN397/y/youth_hostel/sun_cc.jpg",
     ]
-    names = class_list().names
+    names = class_list("sun397").names
     assert [names[label] for label in manifest.labels] == ["abbey", "indoor bazaar", "youth hostel"]
     assert manifest.splits == {"test": 1, "train": 2}
     assert manifest.expected == 4

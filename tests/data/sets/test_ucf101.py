@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from clipfg.data.sets.ucf101 import class_list, read
+from clipfg.data.readers.class_tables import class_list
+from clipfg.data.sets.ucf101 import read
 from clipfg.errors import MissingError
 from tests.data.layouts import touch, write
 
@@ -33,7 +34,7 @@ def lay_out(root: Path) -> Path:
 
 def test_layout(tmp_path: Path) -> None:
     manifest = read(lay_out(tmp_path))
-    names = class_list().names
+    names = class_list("ucf101").names
     assert [names[label] for label in manifest.labels] == [
         "apply eye makeup",
         "yo-yo",

@@ -129,13 +129,6 @@ def test_contrastive_loss_leaves_out_what_is_also_true() -> None:
     torch.testing.assert_close(florette.contrastive_loss(changed, also), loss)
 
 
-def test_coverage_weighs_patches_by_their_overlap() -> None:
-    boxes = torch.tensor([[0.0, 0.0, 0.5, 0.5], [0.25, 0.5, 0.75, 1.0]])
-    weights = florette.coverage(boxes, grid=2).reshape(2, 2, 2)
-    torch.testing.assert_close(weights[0], torch.tensor([[1.0, 0.0], [0.0, 0.0]]))
-    torch.testing.assert_close(weights[1], torch.tensor([[0.0, 0.0], [0.5, 0.5]]))
-
-
 def test_schedule_climbs_and_falls() -> None:
     values = [florette.schedule(i / 100, 0.1) for i in range(100)]
     assert max(values) == pytest.approx(1.0)

@@ -9,7 +9,7 @@ import pytest
 
 from clipfg.data.sets.catalogue import DATASETS, Download
 from clipfg.errors import MissingError, UsageError
-from clipfg.settings import Settings
+from clipfg.options import DatasetPullOptions, DatasetShowOptions
 from clipfg.workflows.catalogue.datasets import (
     dataset_facts,
     dataset_rows,
@@ -17,7 +17,7 @@ from clipfg.workflows.catalogue.datasets import (
     pull_dataset,
     short_path,
 )
-from tests.data.download.test_pull import packed
+from tests.data.layouts import packed
 from tests.data.serving import serve
 from tests.data.sets.test_dtd import lay_out as lay_out_dtd
 from tests.data.sets.test_flowers102 import lay_out as lay_out_flowers
@@ -32,13 +32,13 @@ def working_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def facts(dataset: str, **options: object) -> dict[str, str]:
-    rows = dataset_facts(Settings(dataset=dataset, **options))
+    rows = dataset_facts(DatasetShowOptions(dataset=dataset, **options))
     return {row["fact"]: row["value"] for row in rows}
 
 
 def test_rows(working_folder: Path) -> None:
     lay_out_flowers(working_folder / "data/flowers-102")
-    rows = {row["name"]: row for row in dataset_rows(Settings())}
+    rows = {row["name"]: row for row in dataset_rows(None)}
     assert list(rows) == list(DATASETS)
     assert rows["flowers102"]["on_disk"] == "data/flowers-102"
     assert rows["synthflora"]["on_disk"] == "built in"
@@ -79,15 +79,15 @@ def test_short_paths(working_folder: Path) -> None:
 
 def test_pull(working_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     body = packed(lay_out_dtd(working_folder / "made"), "dtd")
-    settings = Settings()
+    settings = DatasetPullOptions()
     with pytest.raises(MissingError, match="Agree to the terms"):
-        pull_dataset("nabirds", Settings(offline=True), lambda _: None)
+        pull_dataset("nabirds", DatasetPullOptions(offline=True))
     with pytest.raises(MissingError, match="offline"):
-        pull_dataset("dtd", Settings(offline=True), lambda _: None)
+        pull_dataset("dtd", DatasetPullOptions(offline=True))
     with pytest.raises(UsageError, match="Did you mean 'dtd'"):
-        pull_dataset("dttd", settings, lambda _: None)
+        pull_dataset("dttd", settings)
     with pytest.raises(UsageError, match="when it is first used"):
-        pull_dataset("hf:food101", settings, lambda _: None)
+        pull_dataset("hf:food101", settings)
     seen: list[tuple[int, int]] = []
     with serve(**{"dtd.tgz": body}) as publisher:
         digest = f"md5:{hashlib.md5(body).hexdigest()}"
@@ -95,11 +95,11 @@ def test_pull(working_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
             DATASETS.get("dtd"), downloads=(Download(f"{publisher.address}/dtd.tgz", digest),)
         )
         monkeypatch.setattr("clipfg.data.sets.dtd.CARD", card)
-        path = pull_dataset("dtd", settings, lambda _: lambda *at: seen.append(at))
+        path = pull_dataset("dtd", settings, lambda *at: seen.append(at))
     assert path == working_folder / "data/dtd"
     assert seen[-1] == (len(body), len(body))
     assert facts("dtd")["images here"] == "3 of 4"
-    assert pull_dataset("dtd", Settings(offline=True), lambda _: None) == path  # already there
+    assert pull_dataset("dtd", DatasetPullOptions(offline=True)) == path  # already there
 
 
 def test_the_page_lists_the_catalogue() -> None:

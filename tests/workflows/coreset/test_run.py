@@ -12,12 +12,13 @@ from clipfg.cli import main
 from clipfg.coresets import make_coreset
 from clipfg.embedding.feature_files import write_features
 from clipfg.errors import DataError, UsageError
-from clipfg.settings import Settings
+from clipfg.options import CoresetOptions, resolve
 from clipfg.store import KeyStore
 from clipfg.types import UNLABELLED, ClassList, Features
-from clipfg.workflows.coreset.compare import run_comparison
-from clipfg.workflows.coreset.run import run_coreset
+from clipfg.workflows.coreset.compare import ComparisonRun, run_comparison
+from clipfg.workflows.coreset.run import CoresetRun, compares, run_coreset
 from clipfg.workflows.coreset.stream import Stream
+from tests.workflows.jobs import job
 
 CLASSES, TRAIN, TEST, WIDTH = 5, 60, 40, 12
 
@@ -46,14 +47,22 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def settings(home: Path, **options) -> Settings:
+def condense(home: Path, **options) -> CoresetRun:
+    return run(run_coreset, home, **options)
+
+
+def compare(home: Path, **options) -> ComparisonRun:
+    return run(run_comparison, home, **options)
+
+
+def run(work, home: Path, **options):
     given = {"dataset": f"features:{home / 'f.parquet'}", "output": home / "out"} | options
-    return Settings.resolve(**{k: v for k, v in given.items() if v is not None})
+    return job(work, CoresetOptions, **given)
 
 
 @pytest.mark.parametrize("name", ["herding", "k-means", "keco-offline:most", "discriminant"])
 def test_the_store_holds_what_the_strategy_made(home, name) -> None:
-    run = run_coreset(settings(home, strategy=name, per_class="3"))
+    run = condense(home, strategy=name, per_class="3")
     store, features = KeyStore.load(home / "out"), make_features()
     train = np.array([i for i in range(TRAIN) if features.labels[i] >= 0])
     x, y = torch.from_numpy(features.pooled[train]), torch.from_numpy(features.labels[train])
@@ -64,47 +73,50 @@ def test_the_store_holds_what_the_strategy_made(home, name) -> None:
     assert set(store.items["split"].to_pylist()) == {"train"}
     assert store.fingerprint == "0123456789abcdef"
     assert store.classes == features.classes
-    assert (run.keys, run.items, run.classes) == (15, 59, 5)
+    assert (run.keys, run.done, run.classes) == (15, 59, 5)
 
 
 def test_a_store_is_condensed_as_the_data_are(home) -> None:
-    run_coreset(settings(home, strategy="herding", per_class="40", output=home / "whole"))
+    condense(home, strategy="herding", per_class="40", output=home / "whole")
     of_store = {"dataset": None, "store": home / "whole", "strategy": "k-center"}
-    run_coreset(settings(home, **of_store, per_class="2"))
-    run_coreset(settings(home, strategy="k-center", per_class="2", output=home / "direct"))
+    condense(home, **of_store, per_class="2")
+    condense(home, strategy="k-center", per_class="2", output=home / "direct")
     first, second = (KeyStore.load(home / name) for name in ("out", "direct"))
     assert set(first.ids) == set(second.ids)
 
 
 def test_a_total_is_shared_out(home) -> None:
-    assert run_coreset(settings(home, total=13)).keys == 10
-    with pytest.raises(UsageError, match="one key for each of 5 classes"):
-        run_coreset(settings(home, total=4))
+    assert condense(home, total=13).keys == 10
+    with pytest.raises(
+        UsageError, match="--total must be at least 5, one key for each class, got 4"
+    ):
+        condense(home, total=4)
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
         ({"strategy": "k-centre"}, "Did you mean 'k-center'"),
-        ({"per_class": "0"}, "numbers from 1"),
-        ({"per_class": "five"}, "numbers from 1"),
-        ({"per_class": "2,5"}, "one budget for a store"),
-        ({"per_class": "2", "total": 20}, "got both"),
-        ({"dataset": None}, "one of both"),
+        ({"per_class": "0"}, "whole numbers from 1"),
+        ({"per_class": "five"}, "whole numbers from 1"),
+        ({"per_class": "2,2"}, "each listed once"),
+        ({"per_class": "2,5"}, "made with one --per-class, got 2,5"),
+        ({"per_class": "2", "total": 20}, "--per-class and --total cannot be combined"),
+        ({"dataset": None}, "by --dataset DATA or --store DIR"),
         ({"split": "val"}, "Expected a split"),
     ],
 )
 def test_what_makes_no_sense_is_one_sentence(home, options, message) -> None:
     with pytest.raises(UsageError, match=message):
-        run_coreset(settings(home, **options))
+        condense(home, **options)
     assert not (home / "out").exists()
 
 
 def test_a_folder_of_other_things_is_left_alone(home) -> None:
     (home / "out").mkdir()
     (home / "out" / "thesis.txt").write_text("precious")
-    with pytest.raises(UsageError, match="empty one or a key store"):
-        run_coreset(settings(home))
+    with pytest.raises(UsageError, match="holds other things than a key store"):
+        condense(home)
     assert (home / "out" / "thesis.txt").read_text() == "precious"
 
 
@@ -143,7 +155,7 @@ def test_a_stream_of_drawn_flowers(home, capsys) -> None:
     assert row["keys"] == len(store) == 2 * row["classes"]
     assert row["rows_held"] < 300
     assert main.run([*command, "2", *model, "--strategy", "herding", "-o", "more"]) == 2
-    assert "keco-online with --stream" in capsys.readouterr().err
+    assert "--stream works with keco-online alone" in capsys.readouterr().err
 
 
 def test_strategies_are_compared_on_images_that_no_key_is_made_of(home, capsys) -> None:
@@ -179,7 +191,7 @@ def test_strategies_are_compared_on_images_that_no_key_is_made_of(home, capsys) 
 
 def test_a_comparison_is_the_accuracy_of_the_nearest_key(home) -> None:
     features = make_features()
-    run = run_comparison(settings(home, strategy="k-means", per_class="2", seeds=1))
+    run = compare(home, strategy="k-means", per_class="2", seeds=1)
     train = np.array([i for i in range(TRAIN) if features.labels[i] >= 0])
     x, y = torch.from_numpy(features.pooled[train]), torch.from_numpy(features.labels[train])
     got = make_coreset("k-means").condense(x, y, 2)
@@ -193,17 +205,31 @@ def test_a_store_is_compared_as_the_data_are(home) -> None:
     store = ["--store", "whole"]
     assert main.run(["index", "build", "features:f.parquet", *store]) == 0
     asked = {"strategy": "k-means,random", "per_class": "2", "output": None}
-    first = run_comparison(settings(home, **asked))
-    second = run_comparison(settings(home, **asked, dataset=None, store=home / "whole"))
+    first = compare(home, **asked)
+    second = compare(home, **asked, dataset=None, store=home / "whole")
     tops = [[cell.top1 for cell in run.curve.cells] for run in (first, second)]
     assert tops[0] == tops[1]
-    with pytest.raises(UsageError, match="got both"):
-        run_comparison(settings(home, **asked, store=home / "whole"))
+    with pytest.raises(UsageError, match="--dataset and --store cannot be combined"):
+        compare(home, **asked, store=home / "whole")
+
+
+def test_without_data_the_default_store_is_condensed_and_compared(home) -> None:
+    assert main.run(["index", "build", "features:f.parquet"]) == 0
+    made = condense(home, dataset=None, per_class="2")
+    assert (made.done, made.keys) == (59, 10)
+    assert compare(home, dataset=None, per_class="2", strategy="k-means", output=None).done > 0
+    with pytest.raises(UsageError, match="is the store to condense"):
+        condense(home, dataset=None, output=home / ".clipfg" / "store")
+
+
+def test_data_that_are_named_are_condensed_in_place_of_a_configured_store(home) -> None:
+    (home / "clipfg.toml").write_text("store = 'nowhere'\n")
+    assert condense(home, per_class="2").done == 59
 
 
 def test_test_labels_have_no_say_in_any_key(home) -> None:
     """Accuracy of permuted labels is chance, and what was chosen does not change."""
-    first = run_comparison(settings(home, strategy="discriminant", per_class="2"))
+    first = compare(home, strategy="discriminant", per_class="2")
     features = make_features()
     shuffled = features.labels.copy()
     shuffled[TRAIN:] = np.roll(shuffled[TRAIN:], 1)
@@ -211,11 +237,11 @@ def test_test_labels_have_no_say_in_any_key(home) -> None:
         features.ids, features.pooled, shuffled, features.classes, "", "", features.splits
     )
     write_features(tampered, home / "f.parquet")
-    run_coreset(settings(home, per_class="2", output=home / "store"))
-    second = run_comparison(settings(home, strategy="discriminant", per_class="2"))
+    condense(home, per_class="2", output=home / "store")
+    second = compare(home, strategy="discriminant", per_class="2")
     assert second.curve.cells[1].top1.value < 0.2 < first.curve.cells[1].top1.value
     write_features(features, home / "f.parquet")
-    run_coreset(settings(home, per_class="2", output=home / "again"))
+    condense(home, per_class="2", output=home / "again")
     keys = [KeyStore.load(home / name).keys for name in ("store", "again")]
     np.testing.assert_array_equal(keys[0], keys[1])
 
@@ -230,9 +256,32 @@ def test_nothing_to_test_on_is_refused(home) -> None:
     )
     write_features(whole, home / "f.parquet")
     with pytest.raises(DataError, match="no key is made of"):
-        run_comparison(settings(home, per_class="2"))
+        compare(home, per_class="2")
     with pytest.raises(UsageError, match="that is not learnt from"):
-        run_comparison(settings(home, per_class="2", split="train"))
+        compare(home, per_class="2", split="train")
+
+
+def test_what_is_compared() -> None:
+    assert compares(resolve(CoresetOptions, {"compare": True}))
+    assert compares(resolve(CoresetOptions, {"strategy": "random,k-means"}))
+    assert compares(resolve(CoresetOptions, {"per_class": [1, 2]}))
+    assert not compares(resolve(CoresetOptions, {"strategy": "random", "per_class": 2}))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"stream": True}, "--stream takes one strategy and one budget"),
+        ({"total": 20}, "--total cannot be compared"),
+        ({"strategy": "random, random"}, "Strategy 'random' is listed twice"),
+        ({"strategy": "k-centre"}, "Did you mean 'k-center'"),
+        ({"per_class": "none"}, "whole numbers from 1"),
+    ],
+)
+def test_what_cannot_be_compared_is_one_sentence(home, options, message) -> None:
+    with pytest.raises(UsageError, match=message):
+        compare(home, **options)
+    assert not (home / "out").exists()
 
 
 def test_the_strategies_are_listed(capsys) -> None:

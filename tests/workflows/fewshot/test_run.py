@@ -1,6 +1,7 @@
 """The whole command, on features in files and on drawn flowers."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,12 +9,14 @@ import pyarrow.parquet as pq
 import pytest
 
 from clipfg.cli import main
+from clipfg.data import synthflora
 from clipfg.embedding.feature_files import write_features
 from clipfg.errors import ClipfgError, DataError, UsageError
 from clipfg.heads import load_head
-from clipfg.settings import Settings
+from clipfg.options import FewshotOptions
 from clipfg.types import ClassList, Features
 from clipfg.workflows.fewshot.run import run_fewshot
+from tests.workflows.jobs import job
 
 CLASSES, WIDTH, EACH = 5, 12, 8
 FAST = {"heads": "class-mean,knn", "shots": "1,4", "seeds": 2}
@@ -46,10 +49,10 @@ def data(tmp_path) -> str:
 
 
 def run(output: Path, **options):
-    return run_fewshot(Settings.resolve(output=output, **FAST | options))
+    return job(run_fewshot, FewshotOptions, output=output, **FAST | options)
 
 
-def test_a_curve_a_image_a_page_and_a_head(data, tmp_path, capsys) -> None:
+def test_a_curve_a_chart_a_page_and_a_head(data, tmp_path, capsys) -> None:
     command = ["fewshot", "--dataset", data, "--head", "class-mean,knn,class-mean+transclip"]
     more = ["--shots", "1,4,all", "--seeds", "2", "--html", "-o", str(tmp_path / "run")]
     head = tmp_path / "head.safetensors"
@@ -102,7 +105,7 @@ def test_test_images_that_are_in_the_support_are_refused(tmp_path, caplog) -> No
     )
     done = run(tmp_path / "run", dataset=write(copied, tmp_path / "x.npz"), shots="all")
     assert done.curve.n == CLASSES * EACH - 3
-    assert "3 test images are in the support as well" in done.curve.remarks[0]
+    assert "3 test images are also in the support set" in done.curve.remarks[0]
 
 
 def test_classes_that_give_less_or_nothing_are_named(tmp_path) -> None:
@@ -113,11 +116,11 @@ def test_classes_that_give_less_or_nothing_are_named(tmp_path) -> None:
     first, second = done.curve.remarks
     assert "1 of 5 classes have no image to learn from" in first
     assert "with their 8 test images: e" in first
-    assert second == "At 4 shots 1 of 4 classes give what they have: a (2)"
+    assert second == "At 4 shots 1 of 4 classes have fewer images: a (2)"
     assert (done.curve.n, done.curve.classes) == (CLASSES * EACH - 8 - 6 + 6, 4)
 
 
-def test_data_without_a_split_is_halved_with_a_word(tmp_path, caplog) -> None:
+def test_data_without_a_split_is_halved_with_a_warning(tmp_path, caplog) -> None:
     dataset = write(make((None,)), tmp_path / "x.npz")
     with caplog.at_level("WARNING", logger="clipfg"):
         done = run(tmp_path / "run", dataset=dataset, shots="all")
@@ -135,7 +138,10 @@ def test_a_support_file_is_learnt_from_and_not_tested_on(data, tmp_path) -> None
     assert (done.curve.shots, done.curve.n) == (("all",), CLASSES * EACH)
     file.write_text("id\n" + "".join(f"{i}\n" for i in [*chosen, "test/40"]))
     assert run(tmp_path / "more", dataset=data, support=file).curve.n == CLASSES * EACH - 1
-    for text, message in (("train/0,b", "to be 'a'"), ("trian/0,a", "Did you mean 'train/0'")):
+    for text, message in (
+        ("train/0,b", "to be 'a', as in the data, got 'b'"),
+        ("trian/0,a", "Did you mean 'train/0'"),
+    ):
         file.write_text(f"id,label\n{text}\n")
         with pytest.raises(DataError, match=message):
             run(tmp_path / "wrong", dataset=data, support=file)
@@ -162,19 +168,95 @@ def test_own_labels_are_estimated_by_folds_or_tested_on_a_data_set(data, tmp_pat
     assert (tested.curve.n, tested.curve.estimated) == (CLASSES * EACH, "")
 
 
+def test_the_seeds_draw_the_supports(data, tmp_path) -> None:
+    both, second = (
+        run(tmp_path / f"{seed}", dataset=data, shots="1", seed=seed, seeds=seeds).curve.cells
+        for seed, seeds in ((0, 2), (1, 1))
+    )
+    for one, other in zip(both, second, strict=True):
+        assert one.by_seed[1] == other.by_seed[0]
+        assert one.by_seed[0] != one.by_seed[1]
+
+
+@pytest.mark.parametrize("missing", range(CLASSES))
+def test_a_class_without_an_image_to_learn_from_moves_no_other(tmp_path, missing) -> None:
+    features = make(("train", "test"))
+    keep = ~((features.labels == missing) & (np.array(features.splits) == "train"))
+    dataset = write(features.rows(keep), tmp_path / "x.npz")
+    done = run(tmp_path / "run", dataset=dataset, shots="all")
+    rows = pq.read_table(tmp_path / "run" / "predictions.parquet").to_pylist()
+    truth = dict(zip(features.ids, ("abcde"[i] for i in features.labels), strict=True))
+    assert all(row["label"] == truth[row["id"]] != "abcde"[missing] for row in rows)
+    assert np.mean([row["prediction"] == row["label"] for row in rows]) > 0.6
+    assert done.done == 2 * EACH * (CLASSES - 1)
+
+
+def test_own_labels_are_learnt_under_the_data_s_class_list(data, tmp_path) -> None:
+    """The same ids as the data's test images, and its classes the other way round."""
+    own = make(("test",), each=3, seed=1)
+    reversed_ = ClassList(tuple("edcba"))
+    own = replace(own, labels=4 - own.labels, classes=reversed_, splits=())
+    name = write(own, tmp_path / "own.npz")
+    done = run(tmp_path / "run", own_labels=name, dataset=data, shots=None)
+    assert (done.curve.n, done.curve.remarks) == (CLASSES * EACH, ())
+    assert done.curve.cells[0].top1.value > 0.6
+    assert done.curve.context["learnt from"] == "own labels"
+
+
+def test_features_of_two_encoders_are_refused(data, tmp_path) -> None:
+    own = make((None,), each=3)
+    for other in (
+        replace(own, pooled=own.pooled[:, 1:]),
+        replace(own, fingerprint="f" * 32),
+    ):
+        name = write(other, tmp_path / "own.npz")
+        dataset = write(replace(make(("train", "test")), fingerprint="e" * 32), tmp_path / "x.npz")
+        with pytest.raises(DataError, match="Expected features of one encoder"):
+            run(tmp_path / "run", own_labels=name, dataset=dataset)
+
+
+def test_class_texts_are_those_of_the_classes_that_are_learnt(tmp_path) -> None:
+    """Three species of drawn flowers, the first and the last of the list not among them."""
+    labels = (3, 7, 1)
+    ids = [f"train/{16 * label + i:04}" for label in labels for i in range(2)]
+    (tmp_path / "ids.txt").write_text("\n".join(ids))
+    given = {"model": "builtin:florette", "precision": "fp32", "heads": "gda", "limit": 80}
+    done = run(
+        tmp_path / "run", dataset="synthflora", support=tmp_path / "ids.txt", shots=None, **given
+    )
+    names = [synthflora.classes().names[label] for label in labels]
+    rows = pq.read_table(tmp_path / "run" / "predictions.parquet").to_pylist()
+    assert {row["label"] for row in rows} == set(names)
+    assert [cell.head for cell in done.curve.cells] == ["zero-shot", "gda"]
+    assert all(cell.top1.value > 0.8 for cell in done.curve.cells)
+    assert done.curve.context["model"] == "builtin:florette"
+
+
+def test_a_saved_head_knows_who_made_its_features(tmp_path) -> None:
+    features = replace(make(("train", "test")), fingerprint="f" * 32)
+    head = tmp_path / "head.safetensors"
+    done = run(tmp_path / "run", dataset=write(features, tmp_path / "x.npz"), save=head)
+    assert (load_head(head).fingerprint, done.head) == ("f" * 32, head)
+    assert json.loads((done.folder / "config.json").read_text())["fingerprint"] == "f" * 32
+    assert done.rows() == done.curve.rows()
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
         ({"heads": "gdaa"}, "Did you mean 'gda'"),
-        ({"heads": "transclip"}, "a head that can be kept to come first"),
-        ({"heads": "knn,knn"}, "different heads"),
-        ({"heads": "zero-shot"}, "needs no class texts to come first"),
+        ({"heads": "transclip"}, "list another head first"),
+        ({"heads": "knn,knn"}, "Head 'knn' is listed twice"),
+        ({"heads": "zero-shot"}, "needs class texts and so cannot come first"),
         ({"shots": "0"}, "try 1,2,4,8,16"),
-        ({"save": "missing/head.safetensors"}, "in a folder that there is"),
-        ({"split": "train"}, "that is not learnt from"),
+        ({"save": "missing/head.safetensors"}, "in an existing folder"),
+        ({"split": "train"}, "would test on images that are learnt from"),
         ({"split": "tests"}, "Did you mean 'test'"),
-        ({"support": "ids.txt", "own_labels": "x"}, "got both"),
-        ({"dataset": None}, "Expected --dataset"),
+        (
+            {"support": "ids.txt", "own_labels": "x"},
+            "--own-labels and --support cannot",
+        ),
+        ({"dataset": None}, "No data is given"),
     ],
 )
 def test_what_is_wrong_costs_nothing(data, tmp_path, options, message) -> None:
@@ -194,6 +276,5 @@ def test_drawn_flowers_are_learnt_beside_zero_shot_and_predicted(tmp_path, capsy
     rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [(row["head"], row["shots"]) for row in rows] == [("zero-shot", None), ("auto", "1")]
     assert rows[1]["top1"] >= rows[0]["top1"] - 0.05
-    assert main.run(["datasets", "list", "--format", "csv"]) == 0
     saved = load_head(head)
     assert (saved.model, saved.precision) == ("builtin:florette", "fp32")

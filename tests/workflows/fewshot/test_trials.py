@@ -8,9 +8,9 @@ import torch
 
 from clipfg.heads import HEADS
 from clipfg.heads.support import Support
-from clipfg.workflows.fewshot.heads import ZERO_SHOT, HeadSpec
+from clipfg.workflows.fewshot.heads import ZERO_SHOT, HeadSet, HeadSpec
 from clipfg.workflows.fewshot.scoring import judge
-from clipfg.workflows.fewshot.trials import HeadSet, by_folds, by_shots
+from clipfg.workflows.fewshot.trials import by_folds, by_shots
 from clipfg.workflows.protocol.support_sets import Shots, draw_supports
 from tests.heads.conftest import make_problem
 

@@ -9,7 +9,6 @@ import torch
 
 from clipfg.embedding.cache import EmbeddingCache
 from clipfg.errors import DataError, MissingError, UsageError
-from clipfg.settings import Settings
 from clipfg.workflows.icl.lvlm_files import open_lvlm
 from tests import lvlms
 
@@ -28,8 +27,7 @@ def opened(tmp_path):
     with EmbeddingCache(tmp_path / "cache") as cache:
 
         def open_(name, **options):
-            settings = Settings.resolve(lvlm=str(name), precision="fp32", **options)
-            return open_lvlm(settings, CPU, cache)
+            return open_lvlm(str(name), CPU, cache, precision="fp32", **options)
 
         yield open_
 

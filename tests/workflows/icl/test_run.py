@@ -14,11 +14,12 @@ from clipfg.embedding.pipeline import collect
 from clipfg.encoders import load_encoder
 from clipfg.errors import DataError, ItemError, StoreError, UsageError
 from clipfg.icl import LVLM
-from clipfg.settings import Settings
+from clipfg.options import IclOptions
 from clipfg.store import KeyStore
-from clipfg.workflows.icl.run import run_icl
+from clipfg.workflows.icl.run import IclRun, run_icl
 from tests import lvlms
 from tests.stores import drawn, photos_of, store_of
+from tests.workflows.jobs import job
 
 N = 12
 
@@ -35,13 +36,13 @@ def home(tmp_path_factory) -> Path:
 
 
 @pytest.fixture
-def options(home, tmp_path):
-    def make(**changes):
-        given = {"dataset": str(home / "photos"), "store": home / "store", "precision": "fp32"}
+def icl(home, tmp_path):
+    def run(**changes) -> IclRun:
+        given = {"dataset": home / "photos", "store": home / "store", "precision": "fp32"}
         given |= {"output": tmp_path / "run", "device": "cpu"}
-        return Settings.resolve(**(given | changes))
+        return job(run_icl, IclOptions, **(given | changes))
 
-    return make
+    return run
 
 
 def rows_of(folder: Path) -> list[dict]:
@@ -49,8 +50,8 @@ def rows_of(folder: Path) -> list[dict]:
 
 
 @pytest.mark.parametrize("shots", [1, 3])
-def test_the_vote_is_that_of_the_nearest_by_brute_force(home, options, shots) -> None:
-    run = run_icl(options(shots=str(shots)))
+def test_the_vote_is_that_of_the_nearest_by_brute_force(home, icl, shots) -> None:
+    run = icl(shots=str(shots))
     manifest, store = load_dataset(str(home / "photos")), KeyStore.load(home / "store")
     encoder = load_encoder("builtin:florette", precision="fp32", device="cpu")
     queries = collect(manifest, encoder, None)
@@ -74,8 +75,8 @@ def test_the_vote_is_that_of_the_nearest_by_brute_force(home, options, shots) ->
     assert (run.done, run.excluded, run.exit_code) == (N, 0, 0)
 
 
-def test_a_language_model_is_compared_with_what_needs_none(home, options) -> None:
-    run = run_icl(options(lvlm=str(home / "tiny"), shots="2"))
+def test_a_language_model_is_compared_with_what_needs_none(home, icl) -> None:
+    run = icl(lvlm=str(home / "tiny"), shots="2")
     assert list(run.comparison.reports) == ["tiny", "vote of 2 shown", "zero-shot"]
     rows = rows_of(run.folder)
     for name, key in (("tiny", "answer"), ("vote of 2 shown", "vote"), ("zero-shot", "zero_shot")):
@@ -92,8 +93,8 @@ def test_a_language_model_is_compared_with_what_needs_none(home, options) -> Non
     assert results["reports"]["tiny"]["n"] == N
 
 
-def test_a_choice_says_what_chance_is(home, options) -> None:
-    run = run_icl(options(lvlm=str(home / "tiny"), choices=2))
+def test_a_choice_says_what_chance_is(home, icl) -> None:
+    run = icl(lvlm=str(home / "tiny"), choices=2)
     chances = {row["name"]: row["chance"] for row in run.rows()}
     assert chances == {
         "tiny, one of 2": 0.5,
@@ -111,7 +112,7 @@ def test_a_choice_says_what_chance_is(home, options) -> None:
 
 
 @pytest.mark.parametrize("which", ["zero-shot:2", "retrieved:2"])
-def test_answers_are_among_the_candidates(home, options, which, monkeypatch) -> None:
+def test_answers_are_among_the_candidates(home, icl, which, monkeypatch) -> None:
     asked = []
     score = LVLM.score
 
@@ -120,7 +121,7 @@ def test_answers_are_among_the_candidates(home, options, which, monkeypatch) -> 
         return score(self, turns, images, answers)
 
     monkeypatch.setattr(LVLM, "score", listen)
-    run = run_icl(options(lvlm=str(home / "tiny"), candidates=which))
+    run = icl(lvlm=str(home / "tiny"), candidates=which)
     rows = rows_of(run.folder)
     assert all(len(names) == 2 for names in asked)
     assert all(row["answer"] in names for row, names in zip(rows, asked, strict=True))
@@ -133,7 +134,7 @@ def test_answers_are_among_the_candidates(home, options, which, monkeypatch) -> 
     assert run.rows()[1]["chance"] == 0.25
 
 
-def test_what_was_answered_survives_an_interruption(home, options, monkeypatch, tmp_path) -> None:
+def test_what_was_answered_survives_an_interruption(home, icl, monkeypatch, tmp_path) -> None:
     asked = 0
     score = LVLM.score
 
@@ -147,36 +148,36 @@ def test_what_was_answered_survives_an_interruption(home, options, monkeypatch, 
     given = {"lvlm": str(home / "tiny"), "shots": "1"}
     monkeypatch.setattr(LVLM, "score", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        run_icl(options(**given))
+        icl(**given)
     part = (tmp_path / "run" / "answers.jsonl.part").read_text().splitlines()
     assert len(part) == 5
     asked = -100
-    again = run_icl(options(**given, output=tmp_path / "again"))
+    again = icl(**given, output=tmp_path / "again")
     assert asked == -100 + N - 5
     assert [json.dumps(row, ensure_ascii=False) for row in rows_of(again.folder)][:5] == part
     asked = 5  # not one more question
-    third = run_icl(options(**given, output=tmp_path / "third"))
+    third = icl(**given, output=tmp_path / "third")
     assert third.comparison.to_json() == again.comparison.to_json()
     with pytest.raises(KeyboardInterrupt):
-        run_icl(options(**given, resume=False, output=tmp_path / "fourth"))
+        icl(**given, resume=False, output=tmp_path / "fourth")
 
 
-def test_images_of_the_store_take_no_part(home, options, tmp_path, caplog) -> None:
+def test_images_of_the_store_take_no_part(home, icl, tmp_path, caplog) -> None:
     """Under another name in another folder, by their content."""
     train = drawn("train", 4, 2)
     photos_of(train, tmp_path / "mixed")
     photos_of(drawn("test", 4, 1), tmp_path / "mixed" / "new")
     for path in sorted((tmp_path / "mixed" / "new").rglob("*.png")):
         path.rename(tmp_path / "mixed" / path.parent.name / f"new-{path.name}")
-    run = run_icl(options(dataset=str(tmp_path / "mixed")))
+    run = icl(dataset=str(tmp_path / "mixed"))
     assert (run.done, run.excluded) == (4, 8)
-    assert "8 of 12 images are in the store" in caplog.text
+    assert "8 of 12 images are in the store and are excluded" in caplog.text
     photos_of(train, tmp_path / "same")
     with pytest.raises(DataError, match="another split"):
-        run_icl(options(dataset=str(tmp_path / "same")))
+        icl(dataset=str(tmp_path / "same"))
 
 
-def test_where_contents_cannot_be_read_ids_count(home, options, tmp_path) -> None:
+def test_where_contents_cannot_be_read_ids_count(home, icl, tmp_path) -> None:
     """Features have no content; here those of four images of the store and of four others."""
     encoder = load_encoder("builtin:florette", precision="fp32", device="cpu")
     parts = [collect(drawn(split, 4, 1), encoder, None) for split in ("train", "test")]
@@ -188,13 +189,30 @@ def test_where_contents_cannot_be_read_ids_count(home, options, tmp_path) -> Non
         splits=(),
     )
     write_features(both, tmp_path / "both.npz")
-    run = run_icl(options(dataset=f"features:{tmp_path / 'both.npz'}"))
+    run = icl(dataset=f"features:{tmp_path / 'both.npz'}")
     assert (run.done, run.excluded) == (4, 4)
-    with pytest.raises(UsageError, match="got features"):
-        run_icl(options(dataset=f"features:{tmp_path / 'both.npz'}", lvlm=str(home / "tiny")))
+    with pytest.raises(UsageError, match="--lvlm has to see images"):
+        icl(dataset=f"features:{tmp_path / 'both.npz'}", lvlm=str(home / "tiny"))
 
 
-def test_a_store_of_another_encoder_is_refused(home, options, tmp_path) -> None:
+def test_images_that_the_store_has_lost_are_recognised_by_id(home, icl, tmp_path) -> None:
+    """All ids are those of the store, no content is; three images of the store are gone."""
+    paths = photos_of(drawn("train", 4, 2), tmp_path / "shown")
+    store_of(load_dataset(str(tmp_path / "shown")), tmp_path / "store")
+    others = photos_of(drawn("test", 4, 2), tmp_path / "others")
+    for path, other in zip(paths, others, strict=True):
+        place = tmp_path / "photos" / path.relative_to(tmp_path / "shown")
+        place.parent.mkdir(parents=True, exist_ok=True)
+        other.rename(place)
+    given = {"store": tmp_path / "store", "dataset": tmp_path / "photos"}
+    assert icl(**given).excluded == 0
+    for path in paths[:3]:
+        path.unlink()
+    run = icl(**given)
+    assert (run.done, run.excluded) == (5, 3)
+
+
+def test_a_store_of_another_encoder_is_refused(home, icl, tmp_path) -> None:
     store = KeyStore.load(home / "store")
     KeyStore.of(
         store.items,
@@ -205,10 +223,18 @@ def test_a_store_of_another_encoder_is_refused(home, options, tmp_path) -> None:
         fingerprint="of another one",
     ).save(tmp_path / "other")
     with pytest.raises(StoreError, match="encoder"):
-        run_icl(options(store=tmp_path / "other"))
+        icl(store=tmp_path / "other")
 
 
-def test_demonstrations_that_are_gone_cost_their_items(home, options, tmp_path) -> None:
+def test_the_default_store_is_that_of_the_working_folder(home, icl, tmp_path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UsageError, match=r"none at \.clipfg/store; name one by --store DIR"):
+        icl(store=None)
+    store_of(drawn("train", 4, 2), Path(".clipfg") / "store")
+    assert icl(store=None).done == N
+
+
+def test_demonstrations_that_are_gone_cost_their_items(home, icl, tmp_path) -> None:
     train = drawn("train", 4, 3)
     paths = photos_of(train, tmp_path / "shown" / "train")
     store = store_of(load_dataset(str(tmp_path / "shown")), tmp_path / "moved")
@@ -216,33 +242,37 @@ def test_demonstrations_that_are_gone_cost_their_items(home, options, tmp_path) 
     for path in paths[:6]:
         path.unlink()
     given = {"lvlm": str(home / "tiny"), "store": tmp_path / "moved", "shots": "1"}
-    run = run_icl(options(**given))
+    run = icl(**given)
     failures = [json.loads(x) for x in (run.folder / "failures.jsonl").read_text().splitlines()]
     assert run.exit_code == 3
     assert 0 < len(failures) == N - run.done
     assert all("can be read" in row["reason"] for row in failures)
     assert all(report.n == run.done for report in run.comparison.reports.values())
     with pytest.raises(ItemError):
-        run_icl(options(**given, strict=True))
+        icl(**given, strict=True)
 
 
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
         ({"store": None}, "--store DIR"),
-        ({"shots": "many"}, "--shots"),
+        ({"shots": "many"}, "shots must be a whole number"),
+        ({"shots": 65}, "shots must be at most 64"),
+        ({"ensemble": "weighted"}, "needs all images at once"),
         ({"strategy": "nearst"}, "Did you mean 'nearest'"),
         ({"candidates": "zero-shot"}, "zero-shot:M"),
-        ({"candidates": "retrieved:3", "choices": 2}, "got both"),
+        ({"candidates": "all:3"}, "zero-shot:M"),
+        ({"candidates": "retrieved:0"}, "zero-shot:M"),
+        ({"candidates": "retrieved:3", "choices": 2}, "cannot be combined"),
         ({"choices": 9}, "2 to 4 --choices"),
     ],
 )
-def test_bad_options_cost_no_embedding(options, changes, words) -> None:
+def test_bad_options_cost_no_embedding(icl, changes, words) -> None:
     with pytest.raises(UsageError, match=words):
-        run_icl(options(**changes))
+        icl(**changes)
 
 
-def test_a_store_of_other_classes_is_no_use(home, options, tmp_path) -> None:
+def test_a_store_of_other_classes_is_no_use(home, icl, tmp_path) -> None:
     store_of(drawn("train", 1, 2), tmp_path / "few")
     photos_of(drawn("test", 4, 1), tmp_path / "photos")
     first = sorted((tmp_path / "photos").iterdir())
@@ -251,4 +281,4 @@ def test_a_store_of_other_classes_is_no_use(home, options, tmp_path) -> None:
         if folder.name in names:
             folder.rename(tmp_path / "photos" / "another name")
     with pytest.raises(DataError, match="same classes"):
-        run_icl(options(store=tmp_path / "few", dataset=str(tmp_path / "photos")))
+        icl(store=tmp_path / "few", dataset=str(tmp_path / "photos"))

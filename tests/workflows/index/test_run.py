@@ -12,9 +12,12 @@ import pytest
 from clipfg.cli import main
 from clipfg.embedding.batch_encoder import BatchEncoder
 from clipfg.embedding.feature_files import write_features
+from clipfg.options import IndexAddOptions, IndexBuildOptions, IndexRemoveOptions, resolve
 from clipfg.store import KeyStore, verify
 from clipfg.types import ClassList, Features
+from clipfg.workflows.index.run import run_add, run_build, run_remove
 from tests.embedding.drawn_images import draw
+from tests.workflows.jobs import job
 
 CLASSES = ClassList(("robin", "wren"))
 
@@ -187,8 +190,8 @@ def test_remove(tmp_path, capsys) -> None:
     capsys.readouterr()
     for arguments, code, message in (
         (["none.jpg"], 1, "got 'none.jpg'"),
-        ([], 2, "--where CONDITION"),
-        (["1.jpg", "--where", "split=test"], 2, "--where CONDITION"),
+        ([], 2, "Say which items to remove"),
+        (["1.jpg", "--where", "split=test"], 2, "cannot be combined"),
         (["--where", "label=robbin"], 2, "Did you mean 'robin'"),
     ):
         assert index("remove", *arguments, store=store) == code
@@ -269,6 +272,35 @@ def test_torch_and_faiss_share_a_process(tmp_path) -> None:
     assert all(torch.equal(future.result(), product) for future in products)
 
 
-def test_no_store_is_named(capsys) -> None:
-    assert main.run(["index", "info"]) == 2
-    assert "--store DIR" in capsys.readouterr().err
+def test_a_build_without_a_store_makes_the_default_one(tmp_path, capsys, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    data = features(tmp_path / "a.npz")
+    for command in (["info"], ["verify"], ["add", data], ["remove", "1.jpg"]):
+        assert main.run(["index", *command]) == 2
+        assert "none at .clipfg/store; name one by --store DIR" in capsys.readouterr().err
+    assert not Path(".clipfg").exists()
+    assert main.run(["index", "build", data]) == 0
+    assert "the default store" in capsys.readouterr().err
+    assert main.run(["index", "remove", "1.jpg"]) == 0
+    assert main.run(["index", "add", data]) == 0
+    assert ".clipfg/store: 12 keys (1 added, 11 unchanged)" in capsys.readouterr().err
+    assert main.run(["index", "verify"]) == 0
+    assert main.run(["index", "info", "--format", "json"]) == 0
+    [facts] = json.loads(capsys.readouterr().out)
+    assert (facts["store"], facts["keys"]) == (".clipfg/store", 12)
+
+
+def test_a_run_is_told_in_a_row(tmp_path) -> None:
+    data, store = features(tmp_path / "a.npz"), tmp_path / "store"
+    built = job(run_build, IndexBuildOptions, dataset=data, store=store)
+    assert (built.done, built.skipped, built.keys, built.added) == (12, 0, 12, 12)
+    fewer = features(tmp_path / "a.npz", n=9)
+    added = job(run_add, IndexAddOptions, dataset=fewer, store=store)
+    assert added.rows() == [
+        {"folder": str(store), "done": 9, "skipped": 0, "keys": 12, "added": 0, "updated": 0}
+        | {"unchanged": 9, "removed": 0, "vanished": ["9.jpg", "10.jpg", "11.jpg"]}
+    ]
+    again = job(run_build, IndexBuildOptions, dataset=fewer, store=store)
+    assert (again.done, again.keys, again.unchanged, again.removed) == (9, 9, 9, 3)
+    removed = run_remove(resolve(IndexRemoveOptions, {"store": store}), ["1.jpg"])
+    assert (removed.keys, removed.removed, removed.exit_code) == (8, 1, 0)

@@ -29,7 +29,7 @@ def test_a_query_of_several_parts(tmp_path: Path) -> None:
     assert query.photos == (str(tmp_path / "some/folder/x.png"),)
     assert query.name == "in flight + some/folder/x.png + in flight + blue"
     assert query.title == "x.png + in flight + blue"
-    with pytest.raises(UsageError, match="got nothing"):
+    with pytest.raises(UsageError, match="nothing to look for"):
         Query.of([])
 
 
@@ -38,7 +38,7 @@ def test_a_file_of_queries(tmp_path: Path) -> None:
     file.write_bytes("\ufeff# birds\r\n  blue jay \r\n\r\nblue jay\r\nx.jpg\r\n".encode())
     assert [query.name for query in read_queries(file)] == ["blue jay", "x.jpg"]
     file.write_text("# nothing\n")
-    with pytest.raises(UsageError, match="a query on each line"):
+    with pytest.raises(UsageError, match="holds no query"):
         read_queries(file)
     file.write_bytes(b"\xff\xfe\x00")
     with pytest.raises(UsageError, match="UTF-8"):

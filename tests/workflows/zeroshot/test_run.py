@@ -11,10 +11,11 @@ from clipfg.cli import main
 from clipfg.data import synthflora
 from clipfg.embedding.feature_files import read_features, write_features
 from clipfg.errors import UsageError
-from clipfg.settings import Settings
+from clipfg.options import ZeroshotOptions
 from clipfg.types import UNLABELLED, Features
 from clipfg.workflows.zeroshot import prompts as prompt_choice
 from clipfg.workflows.zeroshot.run import run_zeroshot
+from tests.workflows.jobs import job
 
 N = 90
 
@@ -36,7 +37,9 @@ def cache_dir(file: Path) -> Path:
 
 
 def run(file: Path, cache_dir: Path, output: Path, **options):
-    settings = Settings.resolve(
+    return job(
+        run_zeroshot,
+        ZeroshotOptions,
         dataset=f"features:{file}",
         model="builtin:florette",
         precision="fp32",
@@ -44,7 +47,6 @@ def run(file: Path, cache_dir: Path, output: Path, **options):
         output=output,
         **options,
     )
-    return run_zeroshot(settings)
 
 
 def relabelled(file: Path, path: Path, labels: np.ndarray) -> Path:
@@ -133,7 +135,7 @@ def test_auto_takes_the_best_by_its_criterion_and_says_so(
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"prompts": "photo,photo"}, "different prompt sets"),
+        ({"prompts": "photo,photo"}, "Prompt set 'photo' is listed twice"),
         ({"prompts": "photo,photos"}, "Did you mean 'photo'"),
         ({"ensemble": "score-means"}, "Did you mean 'score-mean'"),
         ({"transductive": "transklip"}, "Did you mean 'transclip'"),

@@ -1,27 +1,29 @@
-"""The embedded images of a few-shot run, seen to that supports and test set fit together."""
+"""The embedded images of a few-shot run, with what must not count excluded."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from clipfg.errors import DataError
+from clipfg.options import FewshotOptions
 from clipfg.types import ClassList
 from clipfg.workflows.pool import FeaturePool
 from clipfg.workflows.protocol.leakage import listed, without_copies, without_leaks
 from clipfg.workflows.protocol.splits import SupportAndTest
 from clipfg.workflows.protocol.support_sets import Shots, SupportDraws, draw_supports
-from clipfg.workflows.session import Dataset
+from clipfg.workflows.session import Session
 
 logger = logging.getLogger("clipfg")
 
 
 @dataclass(frozen=True)
 class Images:
-    """Supports and their draws, and the test pool or None; labels index `classes`.
+    """All images of the support sets, their draws, and the test pool or None.
 
-    Every class has an image to learn from. `remarks` say what was left out.
+    Labels index `classes`, each of which has an image to learn from. `remarks` say what was
+    excluded.
     """
 
     support: FeaturePool
@@ -32,29 +34,27 @@ class Images:
 
 
 def gather_images(
+    session: Session[FewshotOptions],
     roles: SupportAndTest,
     shots: Sequence[Shots],
     seeds: Sequence[int],
-    embed: Callable[[Dataset], FeaturePool],
-    same_ids: bool,
 ) -> Images:
-    """Draw supports, embed what they need and the test images, and leave out what must not count.
+    """Draw support sets, embed what they need and the test images, and exclude what must not count.
 
-    Only images that a draw needs are embedded. `same_ids` as of `without_leaks`. Raises
-    `DataError` when nothing is left to evaluate on.
+    Only images that a draw needs are embedded. Raises `DataError` when nothing is left to test on.
     """
     draws = draw_supports(roles.support.manifest.labels, seeds)
     needed = draws.ever(shots)
-    support = embed(roles.support.rows(needed))
+    support = session.pool(roles.support.rows(needed))
     usable = set(support.ids)
     ids = roles.support.manifest.ids
     draws = draws.keep(np.array([i for i in needed if ids[i] in usable], dtype=np.intp))
-    test = None if roles.test is None else embed(roles.test)
+    test = None if roles.test is None else session.pool(roles.test)
     if test is None:
         rows, remarks = without_copies(support)
         support, draws = support.rows(rows), draws.keep(rows)
     else:
-        rows, remarks = without_leaks(support, test, same_ids)
+        rows, remarks = without_leaks(support, test, session.options.own_labels is None)
         test = test.rows(rows)
     found = _of_known_classes(Images(support, draws, test, roles.classes, tuple(remarks)))
     found = replace(found, remarks=(*found.remarks, *_short(found, shots)))
@@ -64,7 +64,7 @@ def gather_images(
 
 
 def _of_known_classes(given: Images) -> Images:
-    """Leave out classes that have no image to learn from, and number the others anew."""
+    """Exclude classes that have no image to learn from, and number the others anew."""
     present = np.unique(given.support.labels)
     test, names = given.test, given.classes.names
     if len(present) == len(names):
@@ -74,8 +74,8 @@ def _of_known_classes(given: Images) -> Images:
         rows = np.flatnonzero(np.isin(test.labels, present))
         if not len(rows):
             raise DataError(
-                "Expected test images of classes that can be learnt, got none: the support and"
-                " the images to evaluate on have no class in common."
+                "Expected test images of the classes that are learnt, got none: the support set and"
+                " the test images have no class in common."
             )
         if len(rows) < len(test):
             lost = f", with their {len(test) - len(rows):,} test images"
@@ -83,8 +83,8 @@ def _of_known_classes(given: Images) -> Images:
         test = replace(test, labels=np.searchsorted(present, test.labels))
     missing = [name for i, name in enumerate(names) if i not in set(present.tolist())]
     remark = (
-        f"{len(missing):,} of {len(names):,} classes have no image to learn from and are left"
-        f" out{lost}: {listed(missing)}"
+        f"{len(missing):,} of {len(names):,} classes have no image to learn from and are"
+        f" excluded{lost}: {listed(missing)}"
     )
     labels = np.searchsorted(present, given.support.labels)
     return Images(
@@ -97,7 +97,7 @@ def _of_known_classes(given: Images) -> Images:
 
 
 def _short(images: Images, shots: Sequence[Shots]) -> list[str]:
-    """A sentence for each number of shots that some classes have not got."""
+    """A sentence for each number of shots that some classes do not have."""
     names = images.classes.names
     counts = np.bincount(images.draws.labels, minlength=len(names))
     found = []
@@ -106,7 +106,7 @@ def _short(images: Images, shots: Sequence[Shots]) -> list[str]:
         if len(few):
             named = [f"{names[i]} ({counts[i]})" for i in few]
             found.append(
-                f"At {each} shots {len(few):,} of {len(names):,} classes give what they have:"
+                f"At {each} shots {len(few):,} of {len(names):,} classes have fewer images:"
                 f" {listed(named)}"
             )
     return found

@@ -1,0 +1,150 @@
+"""Everything that the command line does, from Python.
+
+    run = clipfg.zeroshot("synthflora", limit=200)
+    run.rows()          # what the command prints, as dictionaries
+    run.folder          # where its files are, or None
+
+Every function takes the options of its command as keyword arguments, with underscores
+(`batch_size=64`, `html=True`); numbers, paths and lists are taken as they are. It returns a `Run`:
+`rows()`, `folder`, `done`, `skipped`, and what else the job has found. `progress` is called with
+the items done and their number. With `session=`, a job uses the cache and the encoders of a
+`clipfg.Session` that is open already. Errors that a person can mend are `clipfg.ClipfgError`s.
+"""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+from clipfg.options import (
+    CoresetOptions,
+    DemosOptions,
+    EmbedOptions,
+    FewshotOptions,
+    IclOptions,
+    IndexAddOptions,
+    IndexBuildOptions,
+    IndexRemoveOptions,
+    IndexShowOptions,
+    JobOptions,
+    LintOptions,
+    PredictOptions,
+    RetrieveOptions,
+    SuggestOptions,
+    ZeroshotOptions,
+    resolve,
+)
+from clipfg.types import Progress
+from clipfg.workflows.coreset.compare import ComparisonRun, run_comparison
+from clipfg.workflows.coreset.run import CoresetRun, compares, run_coreset
+from clipfg.workflows.embed import EmbedRun, run_embed
+from clipfg.workflows.fewshot.run import FewshotRun, run_fewshot
+from clipfg.workflows.icl.demos import DemosRun, run_demos
+from clipfg.workflows.icl.run import IclRun, run_icl
+from clipfg.workflows.index.run import IndexRun, run_add, run_build, run_remove
+from clipfg.workflows.index.store import store_info, verify_store
+from clipfg.workflows.lint.run import LintRun, run_lint
+from clipfg.workflows.predict import PredictRun, run_predict
+from clipfg.workflows.retrieve.run import RetrieveRun, run_retrieve
+from clipfg.workflows.session import Session
+from clipfg.workflows.suggest.run import SuggestRun, run_suggest
+from clipfg.workflows.suggest.simulate import SimulationRun, run_simulation
+from clipfg.workflows.zeroshot.run import ZeroshotRun, run_zeroshot
+
+Data = str | Path | None
+Job = TypeVar("Job", bound=JobOptions)
+Done = TypeVar("Done")
+
+
+def zeroshot(data: Data = None, **options: Any) -> ZeroshotRun:
+    """Measure zero-shot accuracy on labelled images: `run.report`, or `run.comparison`."""
+    return _perform(run_zeroshot, ZeroshotOptions, data, options)
+
+
+def predict(*photos: str | Path, **options: Any) -> PredictRun:
+    """Classify unlabelled images, by `classes=` or by a saved `head=`: a row for each."""
+    paths = [Path(photo) for photo in photos]
+    return _perform(lambda session: run_predict(session, paths), PredictOptions, None, options)
+
+
+def fewshot(data: Data = None, **options: Any) -> FewshotRun:
+    """Train classifiers on a few labelled images per class: `run.curve`, `run.head`."""
+    return _perform(run_fewshot, FewshotOptions, data, options)
+
+
+def embed(data: Data = None, **options: Any) -> EmbedRun:
+    """Embed images: `run.features`, written to `output=` where that is given."""
+    return _perform(run_embed, EmbedOptions, data, options)
+
+
+def lint(data: Data = None, **options: Any) -> LintRun:
+    """Find what is likely wrong with data: `run.findings`."""
+    return _perform(run_lint, LintOptions, data, options)
+
+
+def suggest(data: Data = None, **options: Any) -> SuggestRun | SimulationRun:
+    """Choose which images to label next; with `simulate=True`, replay strategies."""
+    work: Any = run_simulation if options.get("simulate") else run_suggest
+    done: SuggestRun | SimulationRun = _perform(work, SuggestOptions, data, options)
+    return done
+
+
+def build_index(data: Data = None, **options: Any) -> IndexRun:
+    """Make a key store hold `data` and nothing else."""
+    return _perform(run_build, IndexBuildOptions, data, options)
+
+
+def add_to_index(data: Data = None, **options: Any) -> IndexRun:
+    """Update a key store with `data`."""
+    return _perform(run_add, IndexAddOptions, data, options)
+
+
+def remove_from_index(ids: Sequence[str] = (), **options: Any) -> IndexRun:
+    """Remove items of a key store by id, or by `where=` conditions."""
+    return run_remove(resolve(IndexRemoveOptions, options), ids)
+
+
+def index_info(store: str | Path | None = None) -> dict[str, Any]:
+    """What a key store holds, by which encoder, and how it is searched."""
+    return store_info(resolve(IndexShowOptions, {"store": store}))
+
+
+def verify_index(store: str | Path | None = None) -> list[str]:
+    """What is wrong with a key store, a sentence each."""
+    return verify_store(resolve(IndexShowOptions, {"store": store}))
+
+
+def retrieve(*query: str | Path, **options: Any) -> RetrieveRun:
+    """Find the images nearest to texts and photos, which make one query: a row for each hit."""
+    parts = [str(part) for part in query]
+    return _perform(lambda session: run_retrieve(session, parts), RetrieveOptions, None, options)
+
+
+def coreset(data: Data = None, **options: Any) -> CoresetRun | ComparisonRun:
+    """Condense labelled images to a small key store, or compare strategies."""
+
+    def work(session: Session[CoresetOptions]) -> CoresetRun | ComparisonRun:
+        return run_comparison(session) if compares(session.options) else run_coreset(session)
+
+    return _perform(work, CoresetOptions, data, options)
+
+
+def demos(photo: str | Path, **options: Any) -> DemosRun:
+    """Choose in-context demonstrations for a photo from a store: `run.messages`."""
+    return _perform(lambda session: run_demos(session, Path(photo)), DemosOptions, None, options)
+
+
+def icl(data: Data = None, **options: Any) -> IclRun:
+    """Measure in-context accuracy of vision-language models: `run.comparison`."""
+    return _perform(run_icl, IclOptions, data, options)
+
+
+def _perform(
+    work: Callable[[Session[Job]], Done], kind: type[Job], data: Data, options: dict[str, Any]
+) -> Done:
+    progress: Progress | None = options.pop("progress", None)
+    shared: Session[Any] | None = options.pop("session", None)
+    given = resolve(kind, options if data is None else {"dataset": data, **options})
+    stages = (lambda label: progress) if progress is not None else None  # noqa: ARG005
+    job = Session(given, stages) if shared is None else shared.another(given, stages)
+    with job as session:
+        return work(session)

@@ -1,0 +1,143 @@
+"""The inner loop of the pipeline: which items are loaded, encoded and handed on, and when."""
+
+from collections import deque
+from collections.abc import Collection, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+
+from clipfg.embedding.batch_encoder import BatchEncoder, batch_shape
+from clipfg.embedding.cache import EmbeddingCache, FileHash
+from clipfg.embedding.encode_locks import EncodeLocks
+from clipfg.embedding.image_loader import ImageLoader, ImageRow, LoadedImage
+from clipfg.embedding.kept_features import (
+    Dense,
+    ImageKey,
+    ItemFeatures,
+    KeptFeatures,
+    content_of,
+)
+from clipfg.embedding.scanning import scan
+from clipfg.encoders.base import Encoder
+from clipfg.types import Manifest
+
+CHUNK = 512
+"""Items looked up and handed on together: of pooled features alone, a mebibyte or two."""
+MOST_CHUNKS = 8
+"""Chunks held at once, including items that wait for an earlier image."""
+
+
+@dataclass(slots=True)
+class PendingImage:
+    """An item whose image is being loaded in a thread, or one that needs no loading (None)."""
+
+    row: ImageRow
+    image: Future[LoadedImage | None] | None
+
+
+class EmbeddingRun:
+    """The state of one run.
+
+    Items pass through it in the manifest's order: `_loaded_rows` loads their images ahead of time,
+    `finished_rows` collects images into batches, encodes them, and hands on the items whose
+    features or failure are known.
+    """
+
+    def __init__(
+        self,
+        manifest: Manifest,
+        encoder: Encoder,
+        cache: EmbeddingCache | None,
+        dense: Collection[Dense],
+        batch_size: int,
+        workers: int,
+    ) -> None:
+        self._shape = batch_shape(len(manifest), batch_size)
+        self._chunk = self._shape if dense else CHUNK
+        self._most_rows = MOST_CHUNKS * self._chunk
+        self._kept = KeptFeatures(cache, encoder, dense)
+        self._source = scan(manifest, self._kept, self._chunk)
+        self._loader = ImageLoader(encoder.preprocessing, self._kept_features)
+        lock_file = cache.path.with_name("locks") if cache and cache.writable else None
+        self._locks = EncodeLocks(lock_file, encoder.fingerprint)
+        self._encoder = BatchEncoder(encoder, self._shape, self._kept, self._locks)
+        self._ahead = 2 * self._shape + workers
+        self._pool = ThreadPoolExecutor(workers, thread_name_prefix="clipfg-decode")
+        self._batch: dict[ImageKey, LoadedImage] = {}
+        self._files: list[FileHash] = []
+
+    def finished_rows(self) -> Iterator[list[ImageRow]]:
+        """Lists of consecutive rows whose outcome is known, and kept."""
+        rows: deque[ImageRow] = deque()
+        finished = 0
+        for row, image in self._loaded_rows():
+            rows.append(row)
+            if image is not None and row.key is not None:
+                self._batch[row.key] = image
+            encoded = False
+            if len(self._batch) == self._shape or len(rows) >= self._most_rows:
+                encoded = self._encode()
+            while finished < len(rows) and rows[finished].outcome is not None:
+                finished += 1
+            if finished and (encoded or finished >= self._chunk):
+                yield [rows.popleft() for _ in range(finished)]
+                finished = 0
+        self._encode()
+        assert all(row.outcome is not None for row in rows)
+        if rows:
+            yield list(rows)
+
+    def _loaded_rows(self) -> Iterator[tuple[ImageRow, LoadedImage | None]]:
+        """All rows in order, with the image of those that are to be encoded."""
+        queue: deque[PendingImage] = deque()
+        loading = 0
+        while True:
+            while loading < self._ahead and len(queue) < self._most_rows:
+                row = next(self._source, None)
+                if row is None:
+                    break
+                future = None
+                if row.outcome is None:
+                    future = self._pool.submit(self._loader.fetch, row)
+                    loading += 1
+                queue.append(PendingImage(row, future))
+            if not queue:
+                return
+            pending = queue.popleft()
+            image = None
+            if pending.image is not None:
+                image = pending.image.result()
+                loading -= 1
+                self._note_file(pending.row)
+            yield pending.row, image
+
+    def _encode(self) -> bool:
+        """Encode the images of the batch, if there are any, and settle their rows."""
+        if not self._batch:
+            return False
+        features, foreign = self._encoder.encode(self._batch, self._files)
+        for key in self._batch:
+            if key in features:
+                self._loader.settle(key, features[key], reused=key in foreign)
+            else:
+                self._loader.settle(key, ("encode", "Expected finite features, got NaN or zero."))
+        self._batch, self._files = {}, []
+        return True
+
+    def _kept_features(self, key: ImageKey) -> ItemFeatures | None:
+        return self._kept.get([key]).get(key)
+
+    def _note_file(self, row: ImageRow) -> None:
+        if row.key is not None and row.signature is not None and row.settled:
+            self._files.append((row.uri, row.signature, content_of(row.key)))
+        if len(self._files) >= CHUNK:
+            self._keep_files()
+
+    def _keep_files(self) -> None:
+        self._kept.remember(self._files)
+        self._files = []
+
+    def close(self) -> None:
+        """Stop the threads and keep the content hashes found so far, however the run ends."""
+        self._pool.shutdown(wait=True, cancel_futures=True)
+        self._keep_files()
+        self._locks.close()

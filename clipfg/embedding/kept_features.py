@@ -1,0 +1,137 @@
+"""The cache as one run sees it: one encoder, and the kinds of features that the run asks for."""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from clipfg.data.sources import Signature
+from clipfg.embedding.cache import EmbeddingCache, FileHash
+from clipfg.encoders.base import Encoder
+from clipfg.types import content_hash
+
+Dense = Literal["patches", "regions"]
+"""What can be asked for beside the pooled feature."""
+
+
+ImageKey = bytes
+"""What an image's features are known by: its content hash and, where regions are asked for, its
+boxes, as float32 `[r, 4]`."""
+CONTENT = 16
+"""Bytes of the content hash."""
+
+
+def content_of(key: ImageKey) -> bytes:
+    """The content hash of an image."""
+    return key[:CONTENT]
+
+
+class ItemFeatures(NamedTuple):
+    """The features of one image.
+
+    Attributes
+    ----------
+    pooled
+        Unit-norm float32 `[d]`.
+    patches
+        Float16 `[h, w, d]`, not normalised. Half precision, as they take the place of hundreds of
+        pooled features and are only ever averaged or compared: its rounding (a relative 5e-4) is
+        far below what bf16 costs. They are rounded before they are handed on, so that results do
+        not depend on what was cached.
+    regions
+        Float32 `[r, d]`, of unit norm or 0 (see `types.Regions`), as precise as `pooled`: they take
+        its place as keys and in heads.
+    """
+
+    pooled: NDArray[np.float32]
+    patches: NDArray[np.float16] | None = None
+    regions: NDArray[np.float32] | None = None
+
+
+class KeptFeatures:
+    """Features by image, all kinds that were asked for or none; without a cache, never any.
+
+    Parameters
+    ----------
+    cache
+        Where they are kept, or None.
+    encoder
+        Whose they are.
+    dense
+        What is asked for beside the pooled feature.
+    """
+
+    def __init__(
+        self, cache: EmbeddingCache | None, encoder: Encoder, dense: Collection[Dense] = ()
+    ) -> None:
+        self.dense = frozenset(dense)
+        self._cache = cache
+        self._encoder = encoder
+        self._fingerprint = encoder.fingerprint
+
+    @property
+    def caching(self) -> bool:
+        """Whether there is a cache."""
+        return self._cache is not None
+
+    def get(self, keys: Iterable[ImageKey]) -> dict[ImageKey, ItemFeatures]:
+        """The images of which everything asked for is kept."""
+        contents = {key: content_of(key) for key in keys}
+        cache, by = self._cache, self._fingerprint
+        if cache is None or not contents:
+            return {}
+        pooled = cache.get("images", by, list(contents.values()))
+        found = {k: ItemFeatures(pooled[c]) for k, c in contents.items() if c in pooled}
+        if "patches" in self.dense:
+            maps = cache.get("patches", by, list(contents.values()))
+            found = {
+                key: features._replace(patches=maps[contents[key]])
+                for key, features in found.items()
+                if contents[key] in maps
+            }
+        if "regions" in self.dense:
+            hashes = {key: content_hash(key) for key in found if len(key) > CONTENT}
+            rows = cache.get("regions", by, list(hashes.values()))
+            none = np.empty((0, self._encoder.dim), dtype=np.float32)
+            found = {
+                key: features._replace(regions=rows[hashes[key]] if key in hashes else none)
+                for key, features in found.items()
+                if key not in hashes or hashes[key] in rows
+            }
+        return found
+
+    def put(
+        self, features: Mapping[ImageKey, ItemFeatures], files: Sequence[FileHash] = ()
+    ) -> dict[ImageKey, ItemFeatures]:
+        """Keep features and content hashes; returns the features as a later run will find them.
+
+        A pooled feature that was kept already stays: it may differ in its last bits.
+        """
+        cache, by, name = self._cache, self._fingerprint, self._encoder.name
+        if cache is None or not features:
+            self.remember(files)
+            return dict(features)
+        pooled = {content_of(key): own.pooled for key, own in features.items()}
+        patches = {content_of(k): f.patches for k, f in features.items() if f.patches is not None}
+        regions = {
+            content_hash(key): own.regions
+            for key, own in features.items()
+            if own.regions is not None and len(own.regions)
+        }
+        cache.put("patches", by, name, patches)
+        cache.put("regions", by, name, regions)
+        cache.put("images", by, name, pooled, files)
+        if not self.dense:
+            return dict(features)
+        pooled |= cache.get("images", by, list(pooled))
+        return {k: own._replace(pooled=pooled[content_of(k)]) for k, own in features.items()}
+
+    def contents(self, signatures: Mapping[str, Signature]) -> dict[str, bytes]:
+        """Content hashes of the files seen before; see `EmbeddingCache.contents`."""
+        return self._cache.contents(signatures) if self._cache else {}
+
+    def remember(self, files: Sequence[FileHash]) -> None:
+        """Keep the content hashes of files."""
+        if self._cache is not None and files:
+            self._cache.remember(files)

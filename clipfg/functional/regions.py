@@ -1,0 +1,50 @@
+"""Boxes on a map of patch features."""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from clipfg.errors import DataError
+
+
+def patch_grid(patches: int, height: int, width: int) -> tuple[int, int]:
+    """Rows and columns of the square patches that an image of `height x width` pixels is cut into.
+
+    A margin too narrow for another patch is left over. Raises `DataError` where no size of patch
+    gives that many.
+    """
+    for side in range(1, min(height, width) + 1):
+        rows, columns = height // side, width // side
+        if rows * columns == patches:
+            return rows, columns
+    raise DataError(
+        f"Expected square patches that fill an image of {height} x {width} pixels, got {patches} of"
+        " them."
+    )
+
+
+def coverage(boxes: Float[Tensor, "r 4"], grid: tuple[int, int]) -> Float[Tensor, "r p"]:
+    """The share of each box that lies on each cell of a grid, row by row from the top left.
+
+    Boxes are `x0, y0, x1, y1` in fractions of the sides, from 0 to 1; `grid` is the number of rows
+    and columns. A box weighs each cell by the area that it covers of it, so its shares sum to 1;
+    those of an empty box, or of one outside the grid, are all 0.
+    """
+    rows, columns = grid
+
+    def along(low: Tensor, high: Tensor, cells: int) -> Tensor:
+        edges = torch.arange(cells, device=boxes.device) / cells
+        ends = torch.minimum(high[:, None], edges + 1 / cells)
+        return (ends - torch.maximum(low[:, None], edges)).clamp(min=0)
+
+    down = along(boxes[:, 1], boxes[:, 3], rows)
+    across = along(boxes[:, 0], boxes[:, 2], columns)
+    area = (down[:, :, None] * across[:, None, :]).flatten(1)
+    return area / area.sum(dim=1, keepdim=True).clamp(min=1e-8)
+
+
+def region_means(
+    patches: Float[Tensor, "p d"], grid: tuple[int, int], boxes: Float[Tensor, "r 4"]
+) -> Float[Tensor, "r d"]:
+    """The mean of the patch features under each box, weighted by `coverage`; 0 for an empty box."""
+    return coverage(boxes, grid).to(patches.dtype) @ patches

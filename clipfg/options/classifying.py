@@ -1,0 +1,96 @@
+"""Options of the commands that classify: zeroshot, predict and fewshot."""
+
+from pathlib import Path
+
+from clipfg.options.declare import option, options
+from clipfg.options.groups import (
+    ConfidenceOptions,
+    JobOptions,
+    OutputOptions,
+    PageOptions,
+    PromptOptions,
+    TaxonomyOptions,
+    TopKOptions,
+)
+
+
+@options("Model", command="zeroshot")
+class ZeroshotOptions(
+    JobOptions, TaxonomyOptions, PromptOptions, OutputOptions, TopKOptions, PageOptions
+):
+    """Options of `clipfg zeroshot`."""
+
+    prompts: str | None = option(
+        None,
+        "Prompt set (`clipfg prompts list`); `a+b` joins two, `a,b` compares them, `auto` chooses"
+        " without labels.",
+        metavar="NAME|FILE",
+    )
+    transductive: str | None = option(
+        None,
+        "Refine on the unlabelled test pool: transclip, label-propagation or tda.",
+        metavar="NAME",
+    )
+    roll_up: float | None = option(
+        None,
+        "Answer with the narrowest taxonomic group that is this probable (0.8).",
+        metavar="SHARE",
+    )
+
+
+@options("Data", command="predict")
+class PredictOptions(
+    JobOptions, TaxonomyOptions, PromptOptions, ConfidenceOptions, OutputOptions, TopKOptions
+):
+    """Options of `clipfg predict`."""
+
+    head: Path | None = option(None, "Head saved by `clipfg fewshot --save`.", metavar="FILE")
+
+
+@options("Learning", command="fewshot")
+class FewshotOptions(
+    JobOptions,
+    TaxonomyOptions,
+    PromptOptions,
+    ConfidenceOptions,
+    OutputOptions,
+    TopKOptions,
+    PageOptions,
+):
+    """Options of `clipfg fewshot`."""
+
+    shots: str | None = option(
+        None,
+        "Training images per class, such as 1,2,4,8,16 (the default) or all.",
+        metavar="LIST",
+    )
+    heads: str = option(
+        "auto,whitened-mean,gda,linear-probe,tip-adapter,class-mean",
+        "Heads to compare (`clipfg heads list`), each with the first; `gda+transclip` refines on"
+        " the unlabelled test pool.",
+        "--head",
+        metavar="NAMES",
+    )
+    seeds: int = option(3, "Random draws of the support set.", least=1, most=100)
+    support: Path | None = option(
+        None,
+        "Learn from these images: ids, one per line, or CSV/JSONL with id and label.",
+        metavar="FILE",
+    )
+    own_labels: str | None = option(
+        None,
+        "Learn from your own images, a folder per class. Without --dataset, accuracy is estimated"
+        " by cross-validation.",
+        metavar="FOLDER",
+    )
+    save: Path | None = option(
+        None,
+        "Save the first head, trained on the most shots, for `clipfg predict --head`.",
+        metavar="FILE",
+    )
+    calibration: str = option(
+        "folds",
+        "What confidence is calibrated on: folds of the support set, a held-out quarter of it"
+        " (split), or a split of the data.",
+        metavar="folds|split|SPLIT",
+    )

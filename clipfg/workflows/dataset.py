@@ -1,0 +1,129 @@
+"""What `--dataset` names: images with their labels, or features that are there already."""
+
+import logging
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from clipfg.data.loading import load_dataset
+from clipfg.data.readers.class_files import read_class_list
+from clipfg.data.sets.catalogue import DATASETS
+from clipfg.embedding.feature_files import read_features
+from clipfg.errors import DataError, UsageError
+from clipfg.options import DataOptions
+from clipfg.types import UNLABELLED, ClassList, Features, Manifest, Progress
+
+logger = logging.getLogger("clipfg")
+
+FEATURES = "features:"
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Items, and their features where those are what the name stands for."""
+
+    manifest: Manifest
+    features: Features | None = None
+
+    def __len__(self) -> int:
+        return len(self.manifest)
+
+    @property
+    def name(self) -> str:
+        """What reports call it."""
+        return self.manifest.name
+
+    @property
+    def classes(self) -> ClassList:
+        """The class list. Raises `UsageError` where there is none."""
+        if self.manifest.classes is None:
+            raise UsageError(
+                f"{self.name} has no class names; give --classes FILE with one name per line."
+            )
+        return self.manifest.classes
+
+    def rows(self, which: NDArray[np.intp]) -> "Dataset":
+        """The items at some positions."""
+        table = self.manifest.table.take(which)
+        return replace(self, manifest=replace(self.manifest, table=table))
+
+    def select(self, split: str | None = None, limit: int | None = None) -> "Dataset":
+        """The items of a split, all of them for None and "all", and at most `limit`."""
+        chosen = self.manifest.select(None if split == "all" else split, limit)
+        return replace(self, manifest=chosen)
+
+    def within(self, node: str | None) -> "Dataset":
+        """Those of classes below a node of the taxonomy; all for None."""
+        return self if node is None else replace(self, manifest=self.manifest.within(node))
+
+    def labelled(self) -> "Dataset":
+        """The items whose class is known. Raises `DataError` when there is none."""
+        known = np.flatnonzero(self.manifest.labels != UNLABELLED)
+        if not known.size:
+            raise DataError(
+                f"Expected labelled images, {self.name} has none; use a folder per class or a"
+                " manifest with a column `label`."
+            )
+        return self if known.size == len(self) else self.rows(known)
+
+    def check_labelled(self, instead: str) -> None:
+        """Raises `DataError` where nothing is labelled; `instead` is a command that needs none."""
+        if not (self.manifest.labels != UNLABELLED).any():
+            raise DataError(
+                f"Expected labelled images to measure accuracy on, {self.name} has none; try"
+                f" `{instead}`, which needs no labels."
+            )
+
+
+def open_dataset(
+    options: DataOptions,
+    name: str | None,
+    *,
+    offline: bool = False,
+    use_classes: bool = True,
+    progress: Progress | None = None,
+) -> Dataset:
+    """All items of the data called `name`, with a warning where part of it is missing.
+
+    `use_classes` is whether `--classes` names its classes. Raises `UsageError` for no name.
+    """
+    if name is None:
+        raise UsageError(
+            "No data is given; name it by --dataset NAME or PATH, such as --dataset synthflora"
+            " (built in)."
+        )
+    classes = read_class_list(options.classes) if options.classes and use_classes else None
+    if name.startswith(FEATURES):
+        features = read_features(Path(name.removeprefix(FEATURES)))
+        return Dataset(_manifest_of(features, name, classes), features)
+    manifest = load_dataset(
+        name,
+        data_root=options.data_root,
+        classes=classes,
+        offline=offline,
+        download=options.download,
+        progress=progress,
+    )
+    if manifest.expected is not None and len(manifest) < manifest.expected:
+        logger.warning(
+            f"{manifest.name} is incomplete: {len(manifest):,} of {manifest.expected:,} images"
+            f" ({len(manifest) / manifest.expected:.0%}) are on disk. Every figure is about those."
+        )
+    return Dataset(manifest)
+
+
+def default_split(name: str | None, manifest: Manifest) -> str | None:
+    """What is evaluated unless a split is named: the data set's own choice, else its test split."""
+    if name is not None and name in DATASETS:
+        return DATASETS.get(name).default_split
+    return "test" if "test" in manifest.splits else None
+
+
+def _manifest_of(features: Features, name: str, classes: ClassList | None) -> Manifest:
+    labels = [int(label) if label >= 0 else None for label in features.labels]
+    columns = {"id": features.ids, "uri": features.ids, "label": labels}
+    if features.splits:
+        columns["split"] = list(features.splits)
+    return Manifest.build(name, columns, classes or features.classes)

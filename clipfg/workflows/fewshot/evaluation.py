@@ -1,0 +1,138 @@
+"""One few-shot evaluation: heads trained, scored, and the first of them calibrated."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from clipfg.confidence import AnswerColumns
+from clipfg.errors import DataError
+from clipfg.evaluation.curves.learning_curve import LearningCurve
+from clipfg.evaluation.report.rolled_up import rolled_up
+from clipfg.heads.support import Support
+from clipfg.options import FewshotOptions
+from clipfg.workflows.answers import answer_options, log_guarantees
+from clipfg.workflows.fewshot.calibration import CalibratedHead, Calibrator
+from clipfg.workflows.fewshot.heads import HeadSet
+from clipfg.workflows.fewshot.images import Images
+from clipfg.workflows.fewshot.reliability import measure_reliability
+from clipfg.workflows.fewshot.scoring import judge
+from clipfg.workflows.fewshot.trials import Trial, by_folds, by_shots
+from clipfg.workflows.pool import FeaturePool, in_blocks, score
+from clipfg.workflows.protocol.splits import SupportAndTest
+from clipfg.workflows.protocol.support_sets import Shots
+from clipfg.workflows.run_folder import RunFolder
+from clipfg.workflows.session import Session
+
+PREDICTIONS = "predictions.parquet"
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """The steps of one evaluation, and what they share.
+
+    `support` are all images that may be learnt from, with class texts where there is an encoder.
+    """
+
+    session: Session[FewshotOptions]
+    roles: SupportAndTest
+    shots: tuple[Shots, ...]
+    seeds: tuple[int, ...]
+    heads: HeadSet
+    images: Images
+    support: Support
+    calibrator: Calibrator
+    folder: RunFolder
+
+    def run(self) -> tuple[LearningCurve, CalibratedHead]:
+        """The learning curve, and the first head as trained on the most shots."""
+        if self.images.test is None:
+            return self._on_folds()
+        return self._on_test(self.images.test)
+
+    def _on_test(self, test: FeaturePool) -> tuple[LearningCurve, CalibratedHead]:
+        options, draws = self.session.options, self.images.draws
+        trials, head = by_shots(
+            self.heads,
+            self.support,
+            draws,
+            self.shots,
+            self.seeds,
+            test.features,
+            self.session.progress("Training"),
+        )
+        most = self.shots[-1]
+        part = self.support.rows(torch.from_numpy(draws.rows(0, most)))
+        known = self.calibrator.calibrate(head, part, f"{most} shots, draw {self.seeds[0]}")
+        self._predict(test, in_blocks(test.features, known.head.logits), known.answers)
+        curve = self._curve(trials, test.labels)
+        if known.confidence is None or not answer_options(options):
+            return curve, known
+        classes = self.images.classes
+        found = measure_reliability(known, test, classes, self.heads.first.head, options.seed)
+        if options.roll_up is not None:
+            file = self.folder.part(PREDICTIONS)
+            rolled = rolled_up(file, classes, options.roll_up, options.seed)
+            found = replace(found, rolled_up=rolled)
+        return replace(curve, reliability=found), known.with_remarks(found.broken)
+
+    def _on_folds(self) -> tuple[LearningCurve, CalibratedHead]:
+        """An estimate from the support alone; the head is then trained on all of it."""
+        support, seeds = self.support, self.seeds
+        if int(support.counts.max()) < 2:
+            raise DataError(
+                "Expected two images of a class to estimate accuracy from, got one of each; add"
+                " images, or name a labelled --dataset to test on."
+            )
+        held = by_folds(self.heads, support, seeds, self.session.progress("Training"))
+        test = self.images.support.rows(held.rows)
+        self._predict(test, [held.logits])
+        folds = len(support.splits(seeds[0]))
+        estimated = (
+            f"Estimated without a test set, by cross-validation: each of {len(test):,} images is"
+            f" classified by heads trained on the other {folds - 1} of {folds} folds. The head that"
+            " is kept is trained on all, so it is likely a little better; images of one object or"
+            " moment in several folds make the estimate too good."
+        )
+        head = self.heads.fit_first(support, seeds[0])
+        known = self.calibrator.calibrate(head, support, "all images")
+        log_guarantees(known.answers)
+        return self._curve(held.trials, test.labels, estimated), known
+
+    def _predict(
+        self, test: FeaturePool, blocks: Iterable[Tensor], answers: AnswerColumns | None = None
+    ) -> None:
+        score(
+            test,
+            blocks,
+            self.images.classes,
+            self.folder.part(PREDICTIONS),
+            top_k=self.session.options.top_k,
+            scoring="softmax",
+            answers=answers,
+        )
+
+    def _curve(
+        self, trials: list[Trial], labels: NDArray[np.int64], estimated: str = ""
+    ) -> LearningCurve:
+        seeds, encoder = self.seeds, self.session.encoder
+        context = {
+            "data": self.roles.name,
+            "learnt from": self.roles.source,
+            "tested on": self.roles.tested,
+            "supports": f"{len(seeds)} draws" if len(seeds) > 1 else f"seed {seeds[0]}",
+            "model": encoder.name if encoder else "",
+            "precision": encoder.precision if encoder else "",
+        }
+        return judge(
+            self.heads,
+            trials,
+            labels,
+            len(self.images.classes),
+            context=context,
+            remarks=self.images.remarks,
+            estimated=estimated,
+        )

@@ -1,0 +1,82 @@
+"""What was asked of a calibrated head, measured on test images."""
+
+import torch
+
+from clipfg.confidence.guarantees import NAMES
+from clipfg.confidence.ood_detector import auroc_on
+from clipfg.evaluation.evaluator import Evaluator
+from clipfg.evaluation.reliability import reliability
+from clipfg.evaluation.reliability.reliability import OODResult, Reliability
+from clipfg.evaluation.statistics.intervals import proportion
+from clipfg.functional.novelty import FALSE_ALARMS
+from clipfg.types import ClassList
+from clipfg.workflows.fewshot.calibration import CalibratedHead
+from clipfg.workflows.pool import FeaturePool
+
+
+def measure_reliability(
+    known: CalibratedHead, test: FeaturePool, classes: ClassList, name: str, seed: int
+) -> Reliability:
+    """Calibration, abstention, sets and out-of-distribution flags of the head called `name`.
+
+    `known` must have a confidence.
+    """
+    answers, confidence = known.answers, known.confidence
+    assert answers is not None
+    assert confidence is not None
+    asked, labels = answers.asked, torch.from_numpy(test.labels)
+    logits = known.head.logits(test.features)
+    calibrated = answers.calibrated(logits)
+    shares = calibrated.float().softmax(dim=1)
+    certainty, hits = reliability.certainty_and_hits(calibrated, labels)
+    area, risk = reliability.risk_points(certainty, hits)
+    evaluator = Evaluator(classes, seed=seed)
+    evaluator.update(calibrated, test.labels)
+    report = evaluator.report()
+    answering = sets = None
+    if asked.target_error is not None:
+        answering = reliability.answering(asked.target_error, answers.answered(shares), hits)
+    inside = answers.sets(shares)
+    if asked.prediction_set is not None and inside is not None:
+        sets = reliability.sets_of(
+            inside, labels, classes.names, asked.prediction_set, asked.each_class
+        )
+    return Reliability(
+        head=name,
+        learnt_from=known.learnt_from,
+        calibrated_on=confidence.source,
+        n=len(labels),
+        accuracy=float(hits.double().mean()),
+        raw=reliability.probabilities(logits, labels),
+        calibrated=reliability.probabilities(calibrated, labels),
+        aurc=area,
+        risk=risk,
+        answering=answering,
+        sets=sets,
+        ood=_ood(known, test, calibrated),
+        by_level=tuple(report.by_level),
+        severity=report.severity,
+        guarantees=answers.notes,
+    )
+
+
+def _ood(known: CalibratedHead, test: FeaturePool, calibrated: torch.Tensor) -> OODResult | None:
+    answers, confidence = known.answers, known.confidence
+    assert answers is not None
+    assert confidence is not None
+    detector = confidence.ood
+    familiar = answers.familiarity(test.features, calibrated)
+    if detector is None or familiar is None:
+        return None
+    return OODResult(
+        score=NAMES[detector.score],
+        auroc_support=detector.aurocs[detector.score],
+        auroc=auroc_on(
+            detector.score,
+            known.trials,
+            test.features,
+            torch.from_numpy(test.labels),
+            confidence.factor,
+        ),
+        called_unknown=proportion(int((familiar <= FALSE_ALARMS).sum()), len(familiar)),
+    )

@@ -1,0 +1,113 @@
+"""`clipfg predict`: class names or a saved head, photos or a data set."""
+
+import json
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+import torch
+
+from clipfg.data import synthflora
+from clipfg.data.loading import load_dataset
+from clipfg.encoders import load_encoder
+from clipfg.errors import DataError, UsageError
+from clipfg.heads import HEADS
+from clipfg.heads.saving import save_head
+from clipfg.options import EmbedOptions, PredictOptions
+from clipfg.types import ClassList
+from clipfg.workflows.embed import run_embed
+from clipfg.workflows.predict import PredictRun, run_predict
+from tests.workflows.jobs import job
+
+NAMES = ClassList(
+    ("rose", "lily", "briar"), {"rose": "thorny", "lily": "smooth", "briar": "thorny"}
+)
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    synthflora.export(tmp_path / "photos", n=3, size=96)
+    return tmp_path / "photos"
+
+
+@pytest.fixture
+def names(tmp_path: Path) -> Path:
+    path = tmp_path / "names.txt"
+    path.write_text("\n".join(NAMES.names))
+    return path
+
+
+@pytest.fixture
+def head(tmp_path: Path) -> Path:
+    """A head for two classes, on features of the built-in model in bf16."""
+    encoder = load_encoder("builtin:florette", precision="bf16")
+    made = job(
+        run_embed, EmbedOptions, dataset="synthflora", limit=6, precision="bf16",
+        model="builtin:florette",
+    )  # fmt: skip
+    features = torch.from_numpy(made.features.pooled)
+    fitted = HEADS.get("class-mean")().fit(features, torch.tensor([0, 1, 2] * 2))
+    path = tmp_path / "head.safetensors"
+    save_head(path, fitted, NAMES, encoder.fingerprint, encoder.name, "bf16")
+    return path
+
+
+def predict(photos: Path | None, output: Path, **options) -> PredictRun:
+    paths = [] if photos is None else [photos]
+    return job(
+        lambda session: run_predict(session, paths), PredictOptions, output=output, **options
+    )
+
+
+def config(run: PredictRun) -> dict:
+    return json.loads((run.folder / "config.json").read_text())
+
+
+def test_a_heads_own_encoder_and_precision_are_used(photos, head, tmp_path) -> None:
+    run = predict(photos, tmp_path / "run", head=head)
+    assert (config(run)["model"], config(run)["precision"]) == ("builtin:florette", "bf16")
+    assert {row["prediction"] for row in run.rows()} <= set(NAMES.names)
+
+
+def test_features_in_another_precision_are_refused(photos, head, tmp_path) -> None:
+    with pytest.raises(DataError, match="encoder that the head was made with"):
+        predict(photos, tmp_path / "run", head=head, precision="fp32")
+
+
+def test_a_data_set_by_name_loses_its_labels(names, tmp_path) -> None:
+    run = predict(
+        None, tmp_path / "run", dataset="synthflora", split="val", limit=4, classes=names,
+        model="builtin:florette",
+    )  # fmt: skip
+    rows = pq.read_table(run.predictions).to_pylist()
+    expected = load_dataset("synthflora").select("val", 4)
+    assert [row["id"] for row in rows] == expected.ids
+    assert all(row["label"] is None for row in rows)
+
+
+def test_within_leaves_the_other_classes_out(photos, head, tmp_path) -> None:
+    run = predict(photos, tmp_path / "run", head=head, within="thorny")
+    assert all(set(row["names"]) == {"rose", "briar"} for row in run.rows())
+
+
+def test_limit_is_the_most_images(photos, names, tmp_path) -> None:
+    run = predict(photos, tmp_path / "run", classes=names, model="builtin:florette", limit=2)
+    assert (run.done, len(run.rows()), run.exit_code) == (2, 2, 0)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({}, "Give --classes FILE"),
+        ({"classes": "names.txt", "head": "head.safetensors"}, "cannot be combined"),
+        ({"classes": "names.txt", "dataset": "synthflora"}, "--dataset synthflora and photos"),
+    ],
+)
+def test_contradictions_are_one_sentence(photos, tmp_path, options, message) -> None:
+    with pytest.raises(UsageError, match=message):
+        predict(photos, tmp_path / "run", **options)
+
+
+def test_nothing_to_classify_is_one_sentence(names, tmp_path) -> None:
+    with pytest.raises(UsageError, match="Name photos or folders of them"):
+        predict(None, tmp_path / "run", classes=names)
