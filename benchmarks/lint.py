@@ -25,10 +25,9 @@ from clipfg.data.loading import load_dataset
 from clipfg.data.sources import read
 from clipfg.embedding.feature_files import read_features
 from clipfg.functional.neighbours import nearest_neighbours
-from clipfg.functional.scaling import fit_temperature
 from clipfg.functional.similarity import unit_norm
 from clipfg.heads import HEADS
-from clipfg.heads.held_out import by_folds, held_out_logits
+from clipfg.heads.held_out import CrossFit
 from clipfg.heads.support import Support
 from clipfg.quality.confident_learning import confident_learning
 from clipfg.quality.image_similarity import likeness, sketch
@@ -86,8 +85,8 @@ def plant(x: Tensor, truth: Tensor, kind: str) -> Tensor:
 def checks(x: Tensor, given: Tensor) -> dict[str, tuple[Tensor, Tensor]]:
     """Each check's flags and scores: what `clipfg lint` does, its parts, and neighbours' votes."""
     support = Support.of("lint", x, given, None)
-    logits, _ = held_out_logits(by_folds(HEADS.get(HEAD)().fit(x, given), support, 0))
-    odds = (fit_temperature(logits, given) * logits).softmax(dim=1)
+    fitted = CrossFit.of(HEADS.get(HEAD)().fit(x, given), support, 0)
+    odds = (fitted.factor * fitted.logits).softmax(dim=1)
     doubts = confident_learning([odds], given, support.classes)
     doubt = 1 - doubts.confidence
     lowest = torch.zeros(len(x), dtype=torch.bool)

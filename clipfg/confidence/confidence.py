@@ -17,7 +17,7 @@ from clipfg.functional.scaling import fit_temperature
 from clipfg.functional.selective import SelectionThreshold, abstention_threshold
 from clipfg.functional.similarity import top_classes
 from clipfg.heads import Head
-from clipfg.heads.held_out import by_folds, joined
+from clipfg.heads.held_out import CrossFit
 from clipfg.heads.support import Support
 
 CERTAINTY = 0.9
@@ -89,21 +89,18 @@ class Confidence:
             factor = own_factor = fit_temperature(logits, labels)
             seen: Iterable[OODInputs] = [OODInputs(factor * logits, calibration.features, support)]
         else:
-            folds = by_folds(head, support, seed, temperature_extrapolation.FOLDS)
-            if not folds:
+            fitted = CrossFit.of(head, support, seed, temperature_extrapolation.FOLDS)
+            if not fitted.folds:
                 raise DataError(
                     "Expected two images of a class to learn confidence from, got one of each;"
                     " add images, or name others by --calibration SPLIT."
                 )
-            told = [fold.logits for fold in folds]
-            logits, rows = joined(folds, told)
-            labels = support.labels[rows]
-            own_factor = fit_temperature(logits, labels)
-            factor = temperature_extrapolation.factor_of_all(
-                head, support, folds, logits, own_factor, seed
+            logits, labels, own_factor = fitted.logits, fitted.labels, fitted.factor
+            factor = temperature_extrapolation.factor_of_all(head, fitted, seed)
+            seen = (
+                OODInputs(own_factor * fold.logits, fold.features, fold.train)
+                for fold in fitted.folds
             )
-            pairs = zip(folds, told, strict=True)
-            seen = (OODInputs(own_factor * z, fold.features, fold.train) for fold, z in pairs)
         found = OODDetector.fit(head, support, seen, factor, seed, trials) if unknown else None
         shares = (own_factor * logits).float().softmax(dim=1)
         return cls(

@@ -1,12 +1,15 @@
-"""What a head says of images that it has not learnt from: fold by fold of its own support."""
+"""Cross-fitting: what a head says of images that it has not learnt from, and its temperature."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Self
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from clipfg.functional.scaling import fit_temperature
 from clipfg.heads.base import Head
 from clipfg.heads.support import FOLDS, Support
 
@@ -15,7 +18,7 @@ _CELLS = 8_000_000  # logits held at once: 32 MB
 
 @dataclass(frozen=True)
 class HeldOutFold:
-    """A head that has not seen the images of `support` at `rows`, but all others."""
+    """A head that has learnt from all images of `support` except those at `rows`."""
 
     head: Head
     support: Support
@@ -23,58 +26,71 @@ class HeldOutFold:
 
     @property
     def train(self) -> Support:
-        """What the head has learnt from, where `rows` are a whole fold."""
+        """What the head has learnt from, if `rows` are a whole fold."""
         return self.support.without(self.rows)
 
     @property
     def features(self) -> Float[Tensor, "h d"]:
-        """Of the images that it has not seen."""
+        """Of the held-out images."""
         return self.support.features[self.rows]
 
-    @property
+    @cached_property
     def logits(self) -> Float[Tensor, "h c"]:
-        """What it says of them."""
+        """Of the held-out images."""
         return self.head.logits(self.features)
 
 
-def by_folds(head: Head, support: Support, seed: int, most: int = FOLDS) -> list[HeldOutFold]:
-    """`head` fitted again without each of at most `most` stratified folds; none with one shot.
+@dataclass(frozen=True)
+class CrossFit:
+    """A head fitted again without each fold of its support, and its logits on that fold.
 
     Settings that the head chose on the whole support are kept. That lets a few numbers (a penalty,
-    a shrinkage) see the held-out labels, and keeps the scale of logits, which temperatures and
-    thresholds depend on: a setting chosen anew in each fold is another head's.
+    a shrinkage) see the held-out labels, and preserves the scale of logits, on which temperatures
+    and thresholds depend: with settings chosen anew in each fold it would be a different head.
 
-    The only image of a class is never held out.
+    The only image of a class is never held out; with one image of each class there is no fold.
     """
-    parts = []
-    for rows in support.held(seed, most):
-        train = support.without(rows)
-        parts.append(
-            HeldOutFold(head.refit(train.features, train.labels, train.texts), support, rows)
-        )
-    return parts
 
+    support: Support
+    folds: tuple[HeldOutFold, ...]
 
-def joined(
-    parts: Sequence[HeldOutFold], values: Sequence[Float[Tensor, "h ..."]]
-) -> tuple[Tensor, Int[Tensor, " n"]]:
-    """The parts' values in the order of the support, and which positions they are of."""
-    rows, order = torch.cat([part.rows for part in parts]).sort()
-    return torch.cat(list(values))[order], rows
+    @classmethod
+    def of(cls, head: Head, support: Support, seed: int, most: int = FOLDS) -> Self:
+        """Refit a fitted `head` without each of at most `most` stratified folds."""
+        folds = []
+        for rows in support.held(seed, most):
+            train = support.without(rows)
+            refitted = head.refit(train.features, train.labels, train.texts)
+            folds.append(HeldOutFold(refitted, support, rows))
+        return cls(support, tuple(folds))
 
+    def among(self, rows: Int[Tensor, " m"]) -> Self:
+        """The same heads, and of the held-out images only those at `rows`."""
+        kept = (replace(fold, rows=fold.rows[torch.isin(fold.rows, rows)]) for fold in self.folds)
+        return replace(self, folds=tuple(kept))
 
-def held_out_logits(parts: Sequence[HeldOutFold]) -> tuple[Float[Tensor, "n c"], Int[Tensor, " n"]]:
-    """All parts' logits in the order of the support, and which positions they are of."""
-    return joined(parts, [part.logits for part in parts])
+    @cached_property
+    def order(self) -> Int[Tensor, " n"]:
+        """Positions of the held-out images, fold by fold."""
+        return torch.cat([fold.rows for fold in self.folds])
 
+    @cached_property
+    def logits(self) -> Float[Tensor, "n c"]:
+        """Of all held-out images, in the order of the support."""
+        return torch.cat([fold.logits for fold in self.folds])[self.order.argsort()]
 
-def among(parts: Sequence[HeldOutFold], rows: Int[Tensor, " m"]) -> list[HeldOutFold]:
-    """The parts with those of their images alone that are at `rows`."""
-    return [replace(part, rows=part.rows[torch.isin(part.rows, rows)]) for part in parts]
+    @property
+    def labels(self) -> Int[Tensor, " n"]:
+        """Of all held-out images, in the order of the support."""
+        return self.support.labels[self.order.sort().values]
 
+    @cached_property
+    def factor(self) -> float:
+        """`1 / T`, which calibrates the logits; 1 where nothing is held out."""
+        return fit_temperature(self.logits, self.labels) if self.folds else 1.0
 
-def logit_blocks(parts: Sequence[HeldOutFold]) -> Iterator[Float[Tensor, "b c"]]:
-    """Logits in the order of the parts and of their rows, as few at a time as memory wants."""
-    for part in parts:
-        for rows in part.rows.split(max(1, _CELLS // part.support.classes)):
-            yield replace(part, rows=rows).logits.float()
+    def blocks(self) -> Iterator[Float[Tensor, "b c"]]:
+        """Logits fold by fold, never more than memory should hold at a time."""
+        for fold in self.folds:
+            for rows in fold.rows.split(max(1, _CELLS // self.support.classes)):
+                yield replace(fold, rows=rows).logits.float()

@@ -8,7 +8,7 @@ from clipfg.confidence import Confidence, temperature_extrapolation
 from clipfg.functional.conformal import conformal_quantile
 from clipfg.functional.scaling import fit_temperature
 from clipfg.heads import HEADS, Head
-from clipfg.heads.held_out import by_folds, held_out_logits
+from clipfg.heads.held_out import CrossFit
 from clipfg.heads.support import Support
 from tests.confidence.conftest import World
 
@@ -31,10 +31,8 @@ class Boaster(Head):
 
 
 def factors(head: Head, support: Support) -> tuple[float, float]:
-    parts = by_folds(head, support, 0, temperature_extrapolation.FOLDS)
-    logits, rows = held_out_logits(parts)
-    own = fit_temperature(logits, support.labels[rows])
-    return temperature_extrapolation.factor_of_all(head, support, parts, logits, own, 0), own
+    folds = CrossFit.of(head, support, 0, temperature_extrapolation.FOLDS)
+    return temperature_extrapolation.factor_of_all(head, folds, 0), folds.factor
 
 
 @pytest.mark.parametrize("each", [4, 12, 40])

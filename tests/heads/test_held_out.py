@@ -1,9 +1,10 @@
 import pytest
 import torch
 
+from clipfg.functional.scaling import fit_temperature
 from clipfg.heads import HEADS, held_out
 from clipfg.heads.class_mean import ClassMean
-from clipfg.heads.held_out import among, by_folds, held_out_logits, joined, logit_blocks
+from clipfg.heads.held_out import CrossFit
 from clipfg.heads.support import Support
 from tests.heads.conftest import make_problem
 
@@ -14,54 +15,58 @@ def support() -> Support:
     return Support.of("test", problem.x, problem.labels, None)
 
 
-def fold_heads(support: Support, name: str = "class-mean"):
-    return by_folds(HEADS.get(name)().fit(support.features, support.labels), support, 0)
+def cross_fit(support: Support, name: str = "class-mean") -> CrossFit:
+    return CrossFit.of(HEADS.get(name)().fit(support.features, support.labels), support, 0)
 
 
-def test_no_head_has_seen_what_it_names(support) -> None:
-    logits, rows = held_out_logits(fold_heads(support))
+def test_no_head_has_seen_what_it_classifies(support) -> None:
+    fitted = cross_fit(support)
     folds = support.folds(0)
-    assert rows.tolist() == list(range(len(support)))
+    assert torch.equal(fitted.labels, support.labels)
     for i in range(0, len(support), 3):
         kept = folds != folds[i]
         head = ClassMean().fit(support.features[kept], support.labels[kept])
-        torch.testing.assert_close(logits[i], head.logits(support.features[i : i + 1])[0])
+        torch.testing.assert_close(fitted.logits[i], head.logits(support.features[i : i + 1])[0])
 
 
-def test_parts_know_what_they_have_learnt_from(support) -> None:
-    parts = fold_heads(support, "gda")
+def test_folds_know_what_they_have_learnt_from(support) -> None:
     chosen = HEADS.get("gda")().fit(support.features, support.labels).shrinkage_
-    for part in parts:
-        assert len(part.train) + len(part.rows) == len(support)
-        own = {tuple(row) for row in part.features.tolist()}
-        assert not own & {tuple(row) for row in part.train.features.tolist()}
-        assert part.head.config["shrinkage"] == chosen
+    for fold in cross_fit(support, "gda").folds:
+        assert len(fold.train) + len(fold.rows) == len(support)
+        own = {tuple(row) for row in fold.features.tolist()}
+        assert not own & {tuple(row) for row in fold.train.features.tolist()}
+        assert fold.head.config["shrinkage"] == chosen
 
 
-def test_values_come_in_the_order_of_the_support(support) -> None:
-    parts = fold_heads(support)
-    values, rows = joined(parts, [part.rows.double() for part in parts])
-    assert values.tolist() == rows.tolist() == list(range(len(support)))
+def test_the_factor_is_the_temperature_of_all_held_out_logits(support) -> None:
+    fitted = cross_fit(support)
+    assert fitted.factor == fit_temperature(fitted.logits, support.labels)
 
 
 def test_some_of_them(support) -> None:
-    whole, _ = held_out_logits(fold_heads(support))
+    whole = cross_fit(support).logits
     wanted = torch.tensor([1, 4, 20])
-    logits, rows = held_out_logits(among(fold_heads(support), wanted))
-    assert rows.tolist() == [1, 4, 20]
-    torch.testing.assert_close(logits, whole[wanted])
+    some = cross_fit(support).among(wanted)
+    assert sorted(some.order.tolist()) == [1, 4, 20]
+    assert torch.equal(some.labels, support.labels[wanted])
+    torch.testing.assert_close(some.logits, whole[wanted])
 
 
-def test_blocks_are_the_same_logits_in_the_order_of_the_parts(support, monkeypatch) -> None:
+def test_blocks_are_the_same_logits_fold_by_fold(support, monkeypatch) -> None:
     monkeypatch.setattr(held_out, "_CELLS", 2 * support.classes)
-    parts = fold_heads(support)
-    blocks = list(logit_blocks(parts))
+    fitted = cross_fit(support)
+    blocks = list(fitted.blocks())
     assert max(map(len, blocks)) == 2
-    torch.testing.assert_close(torch.cat(blocks), torch.cat([part.logits for part in parts]))
+    torch.testing.assert_close(torch.cat(blocks), fitted.logits[fitted.order])
 
 
 def test_the_only_image_of_a_class_is_not_held_out() -> None:
     x = make_problem(shots=2).x[:5]
-    parts = fold_heads(Support.of("test", x, torch.tensor([0, 0, 1, 1, 2]), None))
-    assert held_out_logits(parts)[1].tolist() == [0, 1, 2, 3]
-    assert fold_heads(Support.of("test", x, torch.arange(5), None)) == []
+    fitted = cross_fit(Support.of("test", x, torch.tensor([0, 0, 1, 1, 2]), None))
+    assert sorted(fitted.order.tolist()) == [0, 1, 2, 3]
+
+
+def test_with_one_image_of_each_class_nothing_is_held_out() -> None:
+    fitted = cross_fit(Support.of("test", make_problem(shots=2).x[:5], torch.arange(5), None))
+    assert not fitted.folds
+    assert fitted.factor == 1.0

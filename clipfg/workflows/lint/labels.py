@@ -1,15 +1,14 @@
 """Labels that the other images speak against."""
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from clipfg.functional.scaling import fit_temperature
 from clipfg.heads import HEADS
-from clipfg.heads.held_out import HeldOutFold, among, by_folds, held_out_logits, logit_blocks
+from clipfg.heads.held_out import CrossFit
 from clipfg.heads.support import Support
 from clipfg.quality.confident_learning import confident_learning
 from clipfg.types import UNLABELLED
@@ -28,24 +27,23 @@ class HeldOutProbabilities:
     Images times classes may be more numbers than memory holds.
     """
 
-    parts: Sequence[HeldOutFold]
+    fitted: CrossFit
     factor: float
 
     @classmethod
     def of(cls, support: Support, seed: int) -> "HeldOutProbabilities":
         """By a head that has not seen them; its temperature is told from some thousands of them."""
         head = HEADS.get(HEAD)(**{"seed": seed}).fit(support.features, support.labels)
-        parts = by_folds(head, support, seed)
-        logits, rows = held_out_logits(among(parts, support.judged(seed)))
-        return cls(parts, fit_temperature(logits, support.labels[rows]))
+        fitted = CrossFit.of(head, support, seed)
+        return cls(fitted, fitted.among(support.judged(seed)).factor)
 
     @property
     def rows(self) -> Tensor:
         """The positions in the support that they are of."""
-        return torch.cat([part.rows for part in self.parts])
+        return self.fitted.order
 
     def __iter__(self) -> Iterator[Tensor]:
-        for logits in logit_blocks(self.parts):
+        for logits in self.fitted.blocks():
             yield (self.factor * logits).softmax(dim=1)
 
 

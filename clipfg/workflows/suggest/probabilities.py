@@ -6,10 +6,9 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from clipfg.functional.scaling import fit_temperature
 from clipfg.functional.similarity import cosine_logits
 from clipfg.heads import HEADS, Head
-from clipfg.heads.held_out import by_folds, held_out_logits
+from clipfg.heads.held_out import CrossFit
 from clipfg.heads.support import Support
 
 HEAD = "whitened-mean"
@@ -38,11 +37,7 @@ class CalibratedClassifier:
         present, own = torch.unique(labels, return_inverse=True)
         support = Support.of(HEAD, features, own, None if texts is None else texts[present])
         head = HEADS.get(HEAD)(**{"seed": seed}).fit(support.features, own, support.texts)
-        factor = 1.0
-        if folds := by_folds(head, support, seed):
-            logits, rows = held_out_logits(folds)
-            factor = fit_temperature(logits, own[rows])
-        return cls(head, factor, present)
+        return cls(head, CrossFit.of(head, support, seed).factor, present)
 
     def predict(self, features: Float[Tensor, "n d"]) -> Int[Tensor, " n"]:
         """The likeliest class of each row, as in the labels that it was fitted on."""

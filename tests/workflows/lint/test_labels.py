@@ -3,7 +3,7 @@ import torch
 
 from clipfg.functional.similarity import unit_norm
 from clipfg.heads import HEADS, held_out
-from clipfg.heads.held_out import by_folds, held_out_logits
+from clipfg.heads.held_out import CrossFit
 from clipfg.heads.support import Support
 from clipfg.workflows.lint.labels import HEAD, HeldOutProbabilities
 
@@ -20,9 +20,9 @@ def test_blocks_are_the_whole_matrix_and_come_twice(support, monkeypatch) -> Non
     monkeypatch.setattr(held_out, "_CELLS", 5 * support.classes)
     odds = HeldOutProbabilities.of(support, seed=0)
     head = HEADS.get(HEAD)(**{"seed": 0}).fit(support.features, support.labels)
-    logits, rows = held_out_logits(by_folds(head, support, 0))
-    assert rows.tolist() == list(range(60))
-    expected = (odds.factor * logits).softmax(dim=1)[odds.rows]
+    fitted = CrossFit.of(head, support, 0)
+    assert sorted(odds.rows.tolist()) == list(range(60))
+    expected = (odds.factor * fitted.logits).softmax(dim=1)[odds.rows]
     for _ in range(2):
         blocks = list(odds)
         assert max(map(len, blocks)) <= 5
@@ -34,7 +34,7 @@ def test_the_temperature_makes_the_labels_likely(support) -> None:
     own = support.labels[odds.rows]
     likely = {
         change: float(
-            torch.cat(list(HeldOutProbabilities(odds.parts, odds.factor * change)))
+            torch.cat(list(HeldOutProbabilities(odds.fitted, odds.factor * change)))
             .gather(1, own[:, None])
             .log()
             .mean()
