@@ -1,4 +1,4 @@
-"""Language models that see (LVLMs), of transformers: asked by scoring what they might answer."""
+"""Large vision-language models (LVLMs) of transformers, queried by scoring candidate answers."""
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
@@ -25,6 +25,17 @@ ROUGH = 0.1
 
 PROBE = "clipfgprobe"
 """Stands for an answer where only the template around it matters."""
+
+WEIGHTS = ("model.safetensors", "model.safetensors.index.json")
+SETTINGS_FILES = (
+    "processor_config.json",
+    "preprocessor_config.json",
+    "video_preprocessor_config.json",
+    "chat_template.jinja",
+    "chat_template.json",
+    "generation_config.json",
+)
+"""Files of a checkpoint beside `config.json` and the tokenizer; no model has all of them."""
 
 logger = logging.getLogger("clipfg")
 
