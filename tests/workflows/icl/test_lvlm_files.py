@@ -60,7 +60,9 @@ def test_a_fingerprint_stays_what_it_was(opened, tmp_path) -> None:
     save_file({"x": torch.zeros(1)}, tmp_path / "model.safetensors")
     for name in ("config.json", "tokenizer.json", "chat_template.json", "merges.txt"):
         (tmp_path / name).write_text("{}")
-    assert opened(tmp_path)[1] == "de1e79056e02dd95451f8ad6f1041d95"  # answers in people's caches are kept under it
+    assert (
+        opened(tmp_path)[1] == "de1e79056e02dd95451f8ad6f1041d95"
+    )  # answers in people's caches are kept under it
 
 
 def test_the_template_is_part_of_what_it_is(opened, folder, tmp_path) -> None:
