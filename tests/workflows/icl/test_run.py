@@ -234,7 +234,7 @@ def test_demonstrations_that_are_gone_cost_their_items(home, options, tmp_path) 
         ({"strategy": "nearst"}, "Did you mean 'nearest'"),
         ({"candidates": "zero-shot"}, "zero-shot:M"),
         ({"candidates": "retrieved:3", "choices": 2}, "got both"),
-        ({"choices": 9}, "2 to 4 --choices"),
+        ({"choices": 9}, "from 2 to 4"),
     ],
 )
 def test_bad_options_cost_no_embedding(options, changes, words) -> None:
