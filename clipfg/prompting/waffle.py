@@ -1,11 +1,10 @@
-"""Waffle: random words and letters in the place of descriptions.
+"""Waffle: random words and letters instead of descriptions.
 
-"a photo of a wren, which has lantern bridge." Averaging over noise around the class name does much
-of what descriptions do, so it is also the control that descriptions have to beat.
+"a photo of a wren, which has lantern bridge." Averaging over noise around the class name achieves
+much of what descriptions do, so it is also the control that descriptions have to beat.
 
-As many words as a class name has on average, each cut to the names' average length, and as much in
-letters; 15 pairs of the two. Every class gets the same ones, so that noise does not tell classes
-apart.
+15 pairs of random words and random letters, each with the average number and length of the words in
+class names. Every class gets the same noise, which therefore cannot distinguish classes.
 
 Source: Roth et al. 2023, arXiv:2306.07282. The list of words is our own.
 """
@@ -48,10 +47,9 @@ WORDS = _LISTED.split()
 
 
 def waffled_sentences(prompts: PromptSet, classes: ClassList, seed: int = 0) -> Sentences:
-    """The set's first plain sentence, ended by each of 30 random tails.
+    """The set's first plain sentence, extended by each of 30 random tails.
 
-    A tail's number is its sentences' template. A set without plain templates is given "a photo
-    of {a}.".
+    Each tail counts as a template. A set without plain templates gets "a photo of {a}.".
     """
     tails = random_tails(classes, seed)
     fallback = PromptSet("", ("a photo of {a}.",))
@@ -64,10 +62,10 @@ def waffled_sentences(prompts: PromptSet, classes: ClassList, seed: int = 0) -> 
 
 
 def random_tails(classes: ClassList, seed: int, pairs: int = PAIRS) -> list[str]:
-    """Random words and random letters in turns, `pairs` of each; equal seeds, equal tails."""
+    """Random words and random letters in turn, `pairs` of each; equal seeds, equal tails."""
     names = [readable(name).split() for name in classes.names]
-    length = max(1, round(np.mean([len(word) for words in names for word in words])))
-    words = max(1, round(np.mean([len(words) for words in names])))
+    length = round(np.mean([len(word) for words in names for word in words]))
+    words = round(np.mean([len(words) for words in names]))
     rng = np.random.default_rng(seed)
     letters = list(string.ascii_lowercase)
     tails = []

@@ -5,8 +5,8 @@ import sys
 import pytest
 import torch
 
-from clipfg.encoders import families, load_encoder
-from clipfg.encoders.loading import FAMILIES
+from clipfg.encoders import builtin, families, load_encoder
+from clipfg.encoders.families import FAMILIES
 from clipfg.errors import MissingError, UsageError
 
 
@@ -36,7 +36,7 @@ def test_built_in_names_that_are_none(name) -> None:
 
 
 def test_a_built_in_model_is_a_folder_of_the_package(folders, tmp_path, monkeypatch) -> None:
-    monkeypatch.setattr(families, "PACKAGED", tmp_path)
+    monkeypatch.setattr(builtin, "PACKAGED", tmp_path)
     shutil.copytree(folders["open-clip-vit"], tmp_path / "petal")
     encoder = load_encoder("builtin:petal", precision="fp32", device="cpu")
     other = load_encoder(str(folders["open-clip-vit"]), precision="fp32", device="cpu")

@@ -7,7 +7,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from clipfg.encoders import hub, load_encoder
+from clipfg.encoders import load_encoder
+from clipfg.encoders.hub import HubRepository
 from clipfg.encoders.loading import is_on_disk, pull
 from clipfg.errors import MissingError, UsageError
 
@@ -123,7 +124,7 @@ def test_what_goes_wrong_on_the_way_is_one_sentence(cache, monkeypatch, error, k
         raised = getattr(errors, error)("sorry", response=response_of(404))
     monkeypatch.setattr(huggingface_hub, "hf_hub_download", fail_with(raised))
     with pytest.raises(kind, match=words):
-        hub.fetch("someone/else", ["config.json"], name="hf:someone/else", offline=False)
+        HubRepository("someone/else", "hf:someone/else").first("config.json")
 
 
 def test_a_repository_without_the_file_is_none(cache, monkeypatch) -> None:
@@ -133,7 +134,7 @@ def test_a_repository_without_the_file_is_none(cache, monkeypatch) -> None:
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", False)
     absent = errors.RemoteEntryNotFoundError("404", response=response_of(404))
     monkeypatch.setattr(huggingface_hub, "hf_hub_download", fail_with(absent))
-    assert hub.fetch("a/b", ["x", "y"], name="hf:a/b", offline=False) is None
+    assert HubRepository("a/b", "hf:a/b").first("x", "y") is None
 
 
 def test_unknown_names_are_usage_errors(cache) -> None:

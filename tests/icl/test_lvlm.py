@@ -127,7 +127,7 @@ def test_a_cache_of_another_kind_is_found_out(qwen, images, monkeypatch, caplog)
     monkeypatch.setattr(type(model.model.model), "compute_3d_position_ids", forgetful)
     totals = model.score(QUESTION.turns, images, NAMES).totals
     assert model._agrees is False
-    assert "a pass of its own" in caplog.text
+    assert "scored by a full pass" in caplog.text
     np.testing.assert_allclose(totals, honest, atol=1e-4)
 
 
@@ -140,7 +140,7 @@ def test_a_prompt_that_is_too_long_says_so(qwen, images) -> None:
 
 def test_names_that_are_images_to_the_tokenizer_are_an_error(qwen, images) -> None:
     model = LVLM("qwen", qwen)
-    with pytest.raises(DataError, match="Making a prompt"):
+    with pytest.raises(DataError, match="Building a prompt"):
         model.score(turns([], "a", "<|image_pad|>?", "Name it."), images[:1], NAMES)
 
 
@@ -168,7 +168,7 @@ def test_without_a_chat_template_it_says_what_to_take(copied, images) -> None:
 def test_a_model_that_is_no_lvlm(copied) -> None:
     config = json.loads((copied / "config.json").read_text()) | {"model_type": "bert"}
     (copied / "config.json").write_text(json.dumps(config))
-    with pytest.raises(DataError, match="language model that sees"):
+    with pytest.raises(DataError, match="as a vision-language model"):
         _ = LVLM("bert", copied).model
 
 

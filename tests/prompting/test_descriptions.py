@@ -34,7 +34,7 @@ def test_every_class_of_the_data_set_is_described(name) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_nothing_but_foreign_letters_is_to_be_remarked(name) -> None:
     found = lint(load_prompts(name), load_descriptions(name))
-    assert [x for x in found if not x.what.endswith("is that meant?")] == []
+    assert [x for x in found if not x.what.endswith("is that intended?")] == []
 
 
 @pytest.mark.parametrize("name", ["brewer's sparrow", "Brewer_Sparrow", "BREWER’S-SPARROW"])

@@ -48,7 +48,7 @@ def test_parts() -> None:
 def test_texts_without_parts() -> None:
     found = remarks(PromptSet("x", ("{text}",), {"rose": ("red", "red")}))
     assert "1 texts, fewer than 5" in found
-    assert "a text twice" in found
+    assert "a duplicate text" in found
 
 
 def test_tokens_are_counted_where_somebody_can() -> None:

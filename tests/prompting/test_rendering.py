@@ -20,7 +20,7 @@ def test_joined_sets_keep_their_own_descriptions_and_number_on() -> None:
     made = sentences_for(joined, ClassList(("rose",)))
     assert made.texts == ("<rose>", "a rose", "red", "rose!")
     assert made.templates.tolist() == [0, 1, 2, 3]
-    assert joined.size == 4
+    assert joined.numbered_templates == ("<{}>", "{a}", "{text}", "{}!")
     assert joined.uses_texts
     assert joined.texts_of("Rose") == ("red",)
 

@@ -24,7 +24,7 @@ def test_sets_that_are_joined() -> None:
 
 
 def test_without_any_text_there_is_nothing_to_make() -> None:
-    with pytest.raises(DataError, match=r"none has any.*join it"):
+    with pytest.raises(DataError, match=r"classes with texts.*got none.*join it"):
         made(PromptSet("x", ("{}", "{text}")), ClassList(("rose",)))
     with pytest.raises(DataError, match="a template with"):
         made(PromptSet("x", ("{}",)))

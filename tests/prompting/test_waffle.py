@@ -35,6 +35,14 @@ def test_words_and_letters_in_turns_as_long_as_the_names() -> None:
         assert len(words.split()) == 2
 
 
+def test_noise_is_as_long_as_the_names_are() -> None:
+    for names, words, letters in ((("violet", "daffodil"), 1, 7), (("a b c", "d e f"), 3, 1)):
+        for tail in random_tails(ClassList(names), 0):
+            assert len(tail.split()) == words
+            assert max(map(len, tail.split())) <= letters
+        assert all(len(word) == letters for word in tail.split())  # the last one is of letters
+
+
 def test_each_tail_is_a_template_of_its_own() -> None:
     made = make_ensemble("waffle").sentences(PROMPTS, CLASSES)
     assert made.templates.tolist() == list(range(30)) * 3

@@ -70,6 +70,12 @@ def test_a_template_that_some_class_lacks_is_not_scored_and_counts_as_the_averag
     assert abs(sum(scored.values()) / 2 - 1) < 1e-6
 
 
+def test_a_template_that_loses_by_far_still_counts() -> None:
+    texts, sentences, images = case()
+    assert (template_weights(texts, sentences, images, 1e5) > 0).all()
+    assert make_ensemble("weighted").weights(texts, sentences, images, 1e5).isfinite().all()
+
+
 def test_the_order_of_images_does_not_matter() -> None:
     texts, sentences, images = case(2)
     one = template_weights(texts, sentences, images, SCALE)

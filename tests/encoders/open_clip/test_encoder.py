@@ -144,10 +144,10 @@ def test_weights_of_another_shape_are_one_sentence(copy) -> None:
 
 def test_the_preferred_checkpoint_is_taken(copy) -> None:
     shutil.copy(copy / WEIGHTS[0], copy / "pytorch_model.bin")
-    assert files_in_folder(copy).weights.name == WEIGHTS[0]
+    assert files_in_folder(copy).weights == (copy / WEIGHTS[0],)
     (copy / WEIGHTS[0]).unlink()
     (copy / "pytorch_model.bin").rename(copy / "epoch_9.safetensors")
-    assert files_in_folder(copy).weights.name == "epoch_9.safetensors"
+    assert files_in_folder(copy).weights == (copy / "epoch_9.safetensors",)
     (copy / "epoch_9.safetensors").unlink()
     with pytest.raises(MissingError, match="one checkpoint"):
         files_in_folder(copy)

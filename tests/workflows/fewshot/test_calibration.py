@@ -15,6 +15,7 @@ from clipfg.embedding.feature_files import read_features, write_features
 from clipfg.errors import UsageError
 from clipfg.evaluation.curves.learning_curve import LearningCurve
 from clipfg.evaluation.reliability.reliability import Reliability
+from clipfg.evaluation.serialization import from_json, to_json
 from clipfg.heads import load_head
 from clipfg.heads.gda import GDA
 from clipfg.heads.support import Support

@@ -1,4 +1,4 @@
-"""A language model's files in a folder and in a hub's cache drawn on disk."""
+"""A vision-language model's files, in a folder and in a fake hub cache on disk."""
 
 import json
 import shutil
@@ -50,6 +50,17 @@ def test_a_folder_is_opened_by_its_path(opened, folder) -> None:
     assert model.model.config.model_type == "idefics3"
     assert model.processor.tokenizer is not None
     assert opened(folder)[1] == fingerprint
+
+
+def test_a_fingerprint_stays_what_it_was(opened, tmp_path) -> None:
+    from safetensors.torch import save_file
+
+    save_file({"x": torch.zeros(1)}, tmp_path / "model.safetensors")
+    for name in ("config.json", "tokenizer.json", "chat_template.json", "merges.txt"):
+        (tmp_path / name).write_text("{}")
+    assert (
+        opened(tmp_path)[1] == "de1e79056e02dd95451f8ad6f1041d95"
+    )  # answers in people's caches are kept under it
 
 
 def test_the_template_is_part_of_what_it_is(opened, folder, tmp_path) -> None:
