@@ -1,8 +1,6 @@
 """Heads in files: safetensors with a JSON header, so that loading one runs no code of its own."""
 
-import contextlib
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,14 +8,14 @@ from typing import Any
 
 from torch import Tensor
 
+from clipfg.atomic import finished
 from clipfg.errors import DataError
 from clipfg.heads.base import HEADS, Head
 from clipfg.types import ClassList
 
 FORMAT = 1
 _KEY = "clipfg"  # safetensors' metadata holds strings only: all of ours is one JSON string
-
-_MARK = "/"
+_MARK = "/"  # between the name of an extra and of its tensor; no fitted attribute has it
 
 
 @dataclass(frozen=True)
@@ -25,8 +23,8 @@ class SavedHead:
     """A head from a file, the classes that its logits stand for, and the encoder it needs.
 
     `fingerprint` is that of the encoder whose features the head was fitted on, `model` and
-    `precision` what it was loaded by; they are empty when the writer did not know them. `extras`
-    are what others keep beside a head, by their name: fields of plain values and tensors.
+    `precision` how to load it; they are empty if unknown when the head was saved. `extras` are
+    named records that are saved with a head, of plain values and tensors.
     """
 
     head: Head
@@ -63,29 +61,31 @@ def save_head(
     from safetensors.torch import save
 
     head.check_fitted()
-    fitted = head.fitted | _flat(extras or {})
-    tensors = {k: v.detach().cpu().contiguous() for k, v in fitted.items() if _is_tensor(v)}
+    fitted, tensors = _split(head.fitted)
+    plain = {}
+    for name, record in (extras or {}).items():
+        plain[name], own = _split(record)
+        tensors |= {f"{name}{_MARK}{key}": value for key, value in own.items()}
     header = {
         "format": FORMAT,
         "head": head.name,
         "config": head.config,
-        "fitted": {k: v for k, v in head.fitted.items() if not _is_tensor(v)},
-        "classes": _class_fields(classes),
+        "fitted": fitted,
+        "classes": classes.to_dict() if classes else None,
         "fingerprint": fingerprint,
         "model": model,
         "precision": precision,
-        "extras": _plain(extras or {}),
+        "extras": plain,
     }
-    data = save(tensors, metadata={_KEY: json.dumps(header, sort_keys=True)})
-    path = Path(path)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
-        partial.write_bytes(data)
-        partial.replace(path)
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            partial.unlink()
-        raise DataError(f"Could not write the head to {str(path)!r}: {error.strerror}.") from None
+    with finished(Path(path)) as partial:
+        partial.write_bytes(save(tensors, {_KEY: json.dumps(header, sort_keys=True)}))
+
+
+def _split(fields: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """Plain values, and tensors as safetensors wants them."""
+    tensors = {key: value for key, value in fields.items() if isinstance(value, Tensor)}
+    plain = {key: value for key, value in fields.items() if key not in tensors}
+    return plain, {key: value.detach().cpu().contiguous() for key, value in tensors.items()}
 
 
 def load_head(path: Path | str) -> SavedHead:
@@ -106,7 +106,7 @@ def load_head(path: Path | str) -> SavedHead:
         raise _not_a_head(path) from None
     if not isinstance(header, dict) or header.get("format") != FORMAT:
         raise DataError(
-            f"Expected a head of format {FORMAT}, got another in {str(path)!r};"
+            f"Expected a head in format {FORMAT}, got another format in {str(path)!r};"
             " it was written by another version of clipfg."
         )
     try:
@@ -117,66 +117,27 @@ def load_head(path: Path | str) -> SavedHead:
 
 def _rebuild(header: dict[str, Any], tensors: dict[str, Tensor]) -> SavedHead:
     head = HEADS.get(header["head"])(**header["config"])
-    extras = _gather(header.get("extras", {}), tensors)
-    tensors = {key: value for key, value in tensors.items() if _MARK not in key}
-    for name, value in (header["fitted"] | tensors).items():
+    fitted, extras = dict(header["fitted"]), header.get("extras", {})
+    for name, value in tensors.items():
+        own, mark, key = name.partition(_MARK)
+        (extras[own] if mark else fitted)[key or own] = value
+    for name, value in fitted.items():
         # only what `fit` computes: a file must not be able to replace a method
         if not name.endswith("_") or name.startswith("_"):
             raise KeyError(name)
         setattr(head, name, value)
     head.check_fitted()
-    classes = _class_list(header["classes"])
-    precision = header.get("precision", "")
-    return SavedHead(head, classes, header["fingerprint"], header["model"], precision, extras)
-
-
-def _flat(extras: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    """Fields under names that no fitted attribute of a head can have."""
-    return {f"{own}{_MARK}{k}": v for own, fields in extras.items() for k, v in fields.items()}
-
-
-def _plain(extras: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
-    return {
-        own: {key: value for key, value in fields.items() if not _is_tensor(value)}
-        for own, fields in extras.items()
-    }
-
-
-def _gather(
-    plain: Mapping[str, Mapping[str, Any]], tensors: Mapping[str, Tensor]
-) -> dict[str, dict[str, Any]]:
-    extras = {own: dict(fields) for own, fields in plain.items()}
-    for name, value in tensors.items():
-        own, mark, key = name.partition(_MARK)
-        if mark:
-            extras[own][key] = value
-    return extras
+    return SavedHead(
+        head,
+        None if header["classes"] is None else ClassList.from_dict(header["classes"]),
+        header["fingerprint"],
+        header["model"],
+        header.get("precision", ""),
+        extras,
+    )
 
 
 def _not_a_head(path: Path | str) -> DataError:
     return DataError(
-        f"Expected a head that clipfg saved, got {str(path)!r}, which is none or is damaged."
+        f"Expected a head that clipfg saved, got {str(path)!r}, which is not one or is damaged."
     )
-
-
-def _is_tensor(value: Any) -> bool:
-    return isinstance(value, Tensor)
-
-
-def _class_fields(classes: ClassList | None) -> dict[str, Any] | None:
-    if classes is None:
-        return None
-    return {
-        "names": classes.names,
-        "parents": dict(classes.parents),
-        "texts": dict(classes.texts),
-        "levels": classes.levels,
-    }
-
-
-def _class_list(fields: dict[str, Any] | None) -> ClassList | None:
-    if fields is None:
-        return None
-    texts = {name: tuple(sentences) for name, sentences in fields["texts"].items()}
-    levels = tuple(fields.get("levels", ()))
-    return ClassList(tuple(fields["names"]), fields["parents"], texts, levels)

@@ -55,9 +55,10 @@ def test_an_unfitted_head_is_not_saved(tmp_path) -> None:
         save_head(tmp_path / "head", ZeroShot())
 
 
-def test_a_folder_that_is_not_there(tmp_path, head) -> None:
+def test_a_place_that_is_no_folder(tmp_path, head) -> None:
+    (tmp_path / "file").touch()
     with pytest.raises(DataError, match="Could not write"):
-        save_head(tmp_path / "no" / "head", head)
+        save_head(tmp_path / "file" / "head", head)
     with pytest.raises(DataError, match="Could not read"):
         load_head(tmp_path / "head")
 
@@ -73,13 +74,13 @@ def header(**changes) -> dict[str, str]:
 @pytest.mark.parametrize(
     ("metadata", "message"),
     [
-        (None, "none or is damaged"),
-        ({"clipfg": "{"}, "none or is damaged"),
+        (None, "not one or is damaged"),
+        ({"clipfg": "{"}, "not one or is damaged"),
         ({"clipfg": "[]"}, "format 1"),
         (header(format=99), "another version"),
-        (header(config={"scale": 1.0, "new": 2}), "none or is damaged"),
-        (header(fitted={"logits": 1}), "none or is damaged"),
-        (header(fitted={"__class__": 1}), "none or is damaged"),
+        (header(config={"scale": 1.0, "new": 2}), "not one or is damaged"),
+        (header(fitted={"logits": 1}), "not one or is damaged"),
+        (header(fitted={"__class__": 1}), "not one or is damaged"),
     ],
 )
 def test_other_files_are_refused(tmp_path, metadata, message) -> None:
@@ -97,5 +98,5 @@ def test_a_head_unknown_here(tmp_path) -> None:
 @pytest.mark.parametrize("content", [b"", b"not a head", b"\x80\x04pickle"])
 def test_bytes_that_are_no_safetensors(tmp_path, content) -> None:
     (tmp_path / "head").write_bytes(content)
-    with pytest.raises(DataError, match="none or is damaged"):
+    with pytest.raises(DataError, match="not one or is damaged"):
         load_head(tmp_path / "head")

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from clipfg.embedding.feature_files import write_features
@@ -14,6 +15,7 @@ from clipfg.options import (
     IndexAddOptions,
     IndexBuildOptions,
     IndexRemoveOptions,
+    IndexShowOptions,
     resolve,
 )
 from clipfg.store import KeyStore
@@ -22,6 +24,7 @@ from clipfg.types import Features
 from clipfg.workflows.embed import run_embed
 from clipfg.workflows.index import run as index
 from clipfg.workflows.index.run import IndexRun, run_add, run_build, run_remove
+from clipfg.workflows.index.store import store_info
 from tests.embedding.drawn_images import draw
 from tests.workflows.jobs import job
 
@@ -34,6 +37,10 @@ def build(dataset: object, **options) -> IndexRun:
 
 def add(dataset: object, **options) -> IndexRun:
     return job(run_add, IndexAddOptions, dataset=dataset, **options)
+
+
+def info(store: Path) -> dict:
+    return store_info(resolve(IndexShowOptions, {"store": store}))
 
 
 def features(path: Path, n: int = 12, seed: int = 0) -> str:
@@ -59,6 +66,22 @@ def test_features_of_the_store_s_encoder_keep_its_name(photos: Path, tmp_path: P
     build(f"features:{tmp_path / 'f.npz'}", store=store)
     again = KeyStore.load(store)
     assert (again.model, again.precision) == ("builtin:florette", "fp32")
+
+
+def test_info_is_what_the_store_holds(tmp_path: Path) -> None:
+    for number, name in enumerate(("lily", "rose")):
+        (tmp_path / "named" / name).mkdir(parents=True)
+        draw(tmp_path / "named" / name / "1.png", number)
+    build(tmp_path / "named", store=tmp_path / "store", **MODEL)
+    store, facts = KeyStore.load(tmp_path / "store"), info(tmp_path / "store")
+    assert facts["store"] == str(tmp_path / "store")
+    assert (facts["keys"], facts["labelled"], facts["classes"]) == (2, 2, 2)
+    assert (facts["model"], facts["precision"]) == ("builtin:florette", "fp32")
+    assert (facts["prompts"], facts["fingerprint"]) == ("general", store.fingerprint[:12])
+    assert facts["splits"] == {"none": 2}
+    store.items = store.items.set_column(3, "label", pa.array([None, 1], pa.int32()))
+    store.save(tmp_path / "store")
+    assert info(tmp_path / "store")["labelled"] == 1
 
 
 def test_there_is_no_warning_where_both_encoders_are_known(tmp_path: Path, caplog) -> None:
