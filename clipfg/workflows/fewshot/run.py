@@ -21,8 +21,9 @@ from clipfg.workflows.fewshot.heads import ZERO_SHOT, HeadSet, HeadSpec, parse_h
 from clipfg.workflows.fewshot.images import Images, gather_images
 from clipfg.workflows.protocol.splits import SupportAndTest, open_support_and_test
 from clipfg.workflows.protocol.support_sets import ALL, parse_shots
+from clipfg.workflows.provenance import Provenance
 from clipfg.workflows.run_folder import Run
-from clipfg.workflows.session import Provenance, Session
+from clipfg.workflows.session import Session
 
 logger = logging.getLogger("clipfg")
 
