@@ -80,7 +80,7 @@ def calibration_split(options: FewshotOptions, roles: SupportAndTest) -> Dataset
             f"--calibration {where} would use images that are learnt from or tested on; use"
             f" {BY_FOLDS}, {BY_SPLIT} or another split."
         )
-    return roles.whole.within(options.within).select(where).labelled()
+    return roles.whole.select(where).labelled()
 
 
 @dataclass(frozen=True)

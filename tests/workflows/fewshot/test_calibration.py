@@ -101,8 +101,9 @@ def test_a_run_that_asks_nothing_is_as_it_was(data, tmp_path) -> None:
     assert from_json(LearningCurve, content) == done.curve
 
 
-def test_one_shot_is_a_sentence_and_no_lost_run(data, tmp_path, caplog) -> None:
-    done = run(data, tmp_path, shots="1", target_error=0.1)
+@pytest.mark.parametrize("calibration", ["folds", "split"])
+def test_one_shot_is_a_sentence_and_no_lost_run(data, tmp_path, caplog, calibration) -> None:
+    done = run(data, tmp_path, shots="1", target_error=0.1, calibration=calibration)
     assert done.curve.reliability is None
     assert "takes two images of a class" in caplog.text
 

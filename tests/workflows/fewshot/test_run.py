@@ -234,6 +234,23 @@ def test_class_texts_are_those_of_the_classes_that_are_learnt(tmp_path) -> None:
     assert done.curve.context["model"] == "builtin:florette"
 
 
+def test_images_that_cannot_be_read_are_not_learnt_from(tmp_path) -> None:
+    for number, image in enumerate(synthflora.export(tmp_path / "drawn", 8, size=64)):
+        home = tmp_path / "own" / "ab"[number % 2]
+        home.mkdir(parents=True, exist_ok=True)
+        image.rename(home / f"{number}.png")
+    (tmp_path / "own" / "a" / "0.png").write_bytes(b"")
+    given = {"model": "builtin:florette", "precision": "fp32", "heads": "class-mean"}
+    done = run(tmp_path / "run", own_labels=tmp_path / "own", shots=None, **given)
+    assert (done.exit_code, done.skipped, done.done, done.curve.n) == (3, 1, 7, 7)
+    rows = pq.read_table(tmp_path / "run" / "predictions.parquet").to_pylist()
+    assert [(row["id"], row["label"]) for row in rows] == [
+        (f"{label}/{number}.png", label)
+        for label, numbers in (("a", (2, 4, 6)), ("b", (1, 3, 5, 7)))
+        for number in numbers
+    ]
+
+
 def test_a_saved_head_knows_who_made_its_features(tmp_path) -> None:
     features = replace(make(("train", "test")), fingerprint="f" * 32)
     head = tmp_path / "head.safetensors"
