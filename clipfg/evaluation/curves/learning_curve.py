@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from clipfg.evaluation.curves.grid import Grid, GridCell, estimate_columns
+from clipfg.evaluation.curves.grid import Grid, GridCell, estimate_columns, in_seconds
 from clipfg.evaluation.reliability.reliability import Reliability
 from clipfg.evaluation.statistics.repeated import Difference, difference_columns
 from clipfg.types import Estimate
@@ -104,7 +104,8 @@ class LearningCurve:
     def grid(self) -> Grid:
         """Heads by shots, to look at; a head that learns from no image is a horizontal line."""
         cells = tuple(
-            GridCell(c.label, c.shots, _place(c), c.top1, c.against, c.seconds) for c in self.cells
+            GridCell(c.label, c.shots, _place(c), c.top1, c.against, in_seconds(c.seconds))
+            for c in self.cells
         )
         return Grid(
             cells,

@@ -31,12 +31,12 @@ def render_budget_curve(curve: BudgetCurve, width: int) -> Iterator[RenderableTy
 
 
 def render_grid(grid: Grid, width: int) -> Iterator[RenderableType]:
-    """A table of accuracies, and of what else there is: differences, seconds."""
+    """A table of accuracies, and of what else there is: differences, further figures."""
     show = _accuracy if len(grid.columns) > 1 else _bounded
     tables = (
         (f"{grid.measure}, %", show),
         (f"points against {grid.first} (* p < {SIGNIFICANT})", _difference),
-        (grid.seconds_label, _seconds),
+        (grid.more_label, _more),
     )
     for title, show in tables:
         columns, rows = grid.table(show)
@@ -64,7 +64,5 @@ def _difference(cell: GridCell) -> str:
     return with_half_width(cell.against.estimate, "+") + star(cell.against)
 
 
-def _seconds(cell: GridCell) -> str:
-    if cell.seconds is None:
-        return ""
-    return f"{cell.seconds:.2f}" if cell.seconds < 10 else f"{cell.seconds:.0f}"
+def _more(cell: GridCell) -> str:
+    return cell.more
