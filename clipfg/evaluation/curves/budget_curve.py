@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from clipfg.evaluation.curves.grid import Grid, GridCell, estimate_columns, in_seconds
-from clipfg.evaluation.statistics.repeated import Difference, difference_columns
+from clipfg.evaluation.curves.grid import Grid, GridCell, in_seconds
+from clipfg.evaluation.statistics.columns import accuracy_columns, difference_columns
+from clipfg.evaluation.statistics.repeated import Difference
 from clipfg.types import Estimate
 
 NOTES = (
@@ -87,7 +88,7 @@ class BudgetCurve:
                 "strategy": cell.strategy,
                 "per_class": cell.per_class,
                 "keys": cell.keys,
-                **estimate_columns(cell.top1),
+                **accuracy_columns(cell.top1),
                 "draws": len(cell.by_draw),
                 **difference_columns(cell.against),
                 "seconds": cell.seconds,

@@ -6,7 +6,6 @@ labelling (strategies by labels) are shown as the same tables and the same chart
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from clipfg.evaluation.statistics.repeated import Difference
 from clipfg.pages.chart import Chart, Curve
@@ -109,8 +108,3 @@ def in_seconds(seconds: float) -> str:
 def star(against: Difference | None) -> str:
     """A star where a difference is significant, else a space as wide."""
     return "*" if against is not None and against.p_value < SIGNIFICANT else " "
-
-
-def estimate_columns(accuracy: Estimate) -> dict[str, Any]:
-    """The columns of a row for an accuracy and its interval, as shares."""
-    return {"top1": accuracy.value, "low": accuracy.low, "high": accuracy.high}

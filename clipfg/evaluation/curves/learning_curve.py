@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from clipfg.evaluation.curves.grid import Grid, GridCell, estimate_columns, in_seconds
+from clipfg.evaluation.curves.grid import Grid, GridCell, in_seconds
 from clipfg.evaluation.reliability.reliability import Reliability
-from clipfg.evaluation.statistics.repeated import Difference, difference_columns
+from clipfg.evaluation.statistics.columns import accuracy_columns, difference_columns
+from clipfg.evaluation.statistics.repeated import Difference
 from clipfg.types import Estimate
 
 INTERVALS = (
@@ -123,7 +124,7 @@ class LearningCurve:
                 "head": cell.head,
                 "shots": cell.shots or None,
                 "per_class": cell.per_class,
-                **estimate_columns(cell.top1),
+                **accuracy_columns(cell.top1),
                 "lowest_draw": min(cell.by_seed),
                 "highest_draw": max(cell.by_seed),
                 "draws": len(cell.by_seed),

@@ -13,21 +13,19 @@ from clipfg.evaluation.terminal_table import table
 from clipfg.pages.formats import bounds, percent
 
 
-def render_learning_curve(curve: LearningCurve, width: int) -> Iterator[RenderableType]:
-    """Accuracy, the differences from the first head, seconds to fit, and reliability."""
-    kind = "images" if curve.estimated else "test images"
-    yield _heading(curve, kind)
+def render_curve(curve: LearningCurve | BudgetCurve, width: int) -> Iterator[RenderableType]:
+    """Accuracy, the differences from the first series, seconds, and reliability."""
+    what = "  ·  ".join(value for value in curve.context.values() if value)
+    folds = isinstance(curve, LearningCurve) and curve.estimated
+    size = (
+        f"{curve.n:,} {'images' if folds else 'test images'}, {curve.classes:,} classes;"
+        f" chance {percent(1 / curve.classes)}"
+    )
+    yield Text.assemble((f"{what}\n" if what else "", "bold"), (size, "dim"))
     yield from render_grid(curve.grid, width)
     yield Text("\n".join(curve.notes), style="dim")
-    if curve.reliability is not None:
+    if isinstance(curve, LearningCurve) and curve.reliability is not None:
         yield from render_reliability(curve.reliability, width)
-
-
-def render_budget_curve(curve: BudgetCurve, width: int) -> Iterator[RenderableType]:
-    """Accuracy, the differences from the first strategy, and seconds to condense."""
-    yield _heading(curve, "test images")
-    yield from render_grid(curve.grid, width)
-    yield Text("\n".join(curve.notes), style="dim")
 
 
 def render_grid(grid: Grid, width: int) -> Iterator[RenderableType]:
@@ -36,18 +34,12 @@ def render_grid(grid: Grid, width: int) -> Iterator[RenderableType]:
     tables = (
         (f"{grid.measure}, %", show),
         (f"points against {grid.first} (* p < {SIGNIFICANT})", _difference),
-        (grid.more_label, _more),
+        (grid.more_label, lambda cell: cell.more),
     )
     for title, show in tables:
         columns, rows = grid.table(show)
         if rows:
             yield table((title,), columns, rows, width)
-
-
-def _heading(curve: LearningCurve | BudgetCurve, kind: str) -> Text:
-    what = "  ·  ".join(value for value in curve.context.values() if value)
-    size = f"{curve.n:,} {kind}, {curve.classes:,} classes; chance {percent(1 / curve.classes)}"
-    return Text.assemble((f"{what}\n" if what else "", "bold"), (size, "dim"))
 
 
 def _accuracy(cell: GridCell) -> str:
@@ -62,7 +54,3 @@ def _difference(cell: GridCell) -> str:
     if cell.against is None:
         return ""
     return with_half_width(cell.against.estimate, "+") + star(cell.against)
-
-
-def _more(cell: GridCell) -> str:
-    return cell.more

@@ -4,7 +4,6 @@ from clipfg.evaluation.curves.grid import (
     SIGNIFICANT,
     Grid,
     GridCell,
-    estimate_columns,
     in_seconds,
     star,
     with_half_width,
@@ -39,10 +38,6 @@ def test_seconds_have_the_decimals_that_matter() -> None:
 def test_a_star_marks_what_is_significant() -> None:
     limit = Difference(GAIN.estimate, SIGNIFICANT)
     assert [star(GAIN), star(limit), star(None)] == ["*", " ", " "]
-
-
-def test_an_estimate_as_columns() -> None:
-    assert estimate_columns(TOP1) == {"top1": 0.5, "low": 0.4, "high": 0.7}
 
 
 def test_series_go_down_and_x_across(grid) -> None:
