@@ -9,11 +9,7 @@ from rich.padding import Padding
 from clipfg.evaluation.curves.budget_curve import BudgetCurve
 from clipfg.evaluation.curves.grid import Grid
 from clipfg.evaluation.curves.learning_curve import LearningCurve
-from clipfg.evaluation.curves.terminal import (
-    render_budget_curve,
-    render_grid,
-    render_learning_curve,
-)
+from clipfg.evaluation.curves.terminal import render_curve, render_grid
 from clipfg.evaluation.reliability.reliability import Reliability
 from clipfg.evaluation.reliability.terminal import render_reliability
 from clipfg.evaluation.report.report import Report
@@ -25,8 +21,8 @@ Result = Report | SideBySide | LearningCurve | BudgetCurve | Grid | Reliability
 _RENDER: Mapping[type, Callable[[Any, int], Iterator[RenderableType]]] = {
     Report: render_report,
     SideBySide: render_side_by_side,
-    LearningCurve: render_learning_curve,
-    BudgetCurve: render_budget_curve,
+    LearningCurve: render_curve,
+    BudgetCurve: render_curve,
     Grid: render_grid,
     Reliability: render_reliability,
 }

@@ -9,7 +9,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from clipfg.errors import DataError
-from clipfg.pages import formats
+from clipfg.pages.formats import bounds, grouped, percent
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -45,6 +45,6 @@ def _environment() -> "Environment":
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    for each in (formats.percent, formats.bounds, formats.grouped, image_source):
+    for each in (percent, bounds, grouped, image_source):
         environment.filters[each.__name__] = each
     return environment

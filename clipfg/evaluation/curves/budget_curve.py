@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from clipfg.evaluation.curves.grid import Grid, GridCell, estimate_columns
-from clipfg.evaluation.statistics.repeated import Difference, difference_columns
+from clipfg.evaluation.curves.grid import Grid, GridCell, in_seconds
+from clipfg.evaluation.statistics.columns import accuracy_columns, difference_columns
+from clipfg.evaluation.statistics.repeated import Difference
 from clipfg.types import Estimate
 
 NOTES = (
@@ -73,7 +74,9 @@ class BudgetCurve:
             column = "all" if cell.per_class is None else str(cell.per_class)
             x = None if cell.per_class is None else float(cell.per_class)
             name = cell.strategy if x is not None else f"{cell.strategy} ({cell.keys:,.0f} keys)"
-            cells.append(GridCell(name, column, x, cell.top1, cell.against, cell.seconds))
+            cells.append(
+                GridCell(name, column, x, cell.top1, cell.against, in_seconds(cell.seconds))
+            )
         measure = "accuracy of the nearest key"
         label = "seconds to condense"
         return Grid(tuple(cells), self.first, measure, "keys per class", self.context, label)
@@ -85,7 +88,7 @@ class BudgetCurve:
                 "strategy": cell.strategy,
                 "per_class": cell.per_class,
                 "keys": cell.keys,
-                **estimate_columns(cell.top1),
+                **accuracy_columns(cell.top1),
                 "draws": len(cell.by_draw),
                 **difference_columns(cell.against),
                 "seconds": cell.seconds,

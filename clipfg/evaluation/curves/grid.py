@@ -6,7 +6,6 @@ labelling (strategies by labels) are shown as the same tables and the same chart
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from clipfg.evaluation.statistics.repeated import Difference
 from clipfg.pages.chart import Chart, Curve
@@ -30,8 +29,8 @@ class GridCell:
         With its interval.
     against
         The difference from the first series at the same x; None for the first itself.
-    seconds
-        What it took, where that was measured.
+    more
+        A further figure, as text: the seconds that it took, the best accuracy possible.
     """
 
     series: str
@@ -39,7 +38,7 @@ class GridCell:
     x: float | None
     accuracy: Estimate
     against: Difference | None = None
-    seconds: float | None = None
+    more: str = ""
 
 
 @dataclass(frozen=True)
@@ -52,8 +51,8 @@ class Grid:
         In the order in which series are shown, by rising x.
     first
         The series that others are compared with.
-    measure, x_label, seconds_label
-        What the numbers, the x and the seconds are.
+    measure, x_label, more_label
+        What the numbers, the x and the further figures are.
     context
         What was run.
     """
@@ -63,7 +62,7 @@ class Grid:
     measure: str
     x_label: str
     context: Mapping[str, str]
-    seconds_label: str = "seconds"
+    more_label: str = ""
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -101,11 +100,11 @@ def with_half_width(estimate: Estimate, sign: str = "") -> str:
     return f"{100 * estimate.value:{sign}.1f} ±{half:.1f}"
 
 
+def in_seconds(seconds: float) -> str:
+    """Seconds, with as many decimals as matter."""
+    return f"{seconds:.2f}" if seconds < 10 else f"{seconds:.0f}"
+
+
 def star(against: Difference | None) -> str:
     """A star where a difference is significant, else a space as wide."""
     return "*" if against is not None and against.p_value < SIGNIFICANT else " "
-
-
-def estimate_columns(accuracy: Estimate) -> dict[str, Any]:
-    """The columns of a row for an accuracy and its interval, as shares."""
-    return {"top1": accuracy.value, "low": accuracy.low, "high": accuracy.high}

@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from clipfg.evaluation.curves.grid import Grid, GridCell, estimate_columns
+from clipfg.evaluation.curves.grid import Grid, GridCell, in_seconds
 from clipfg.evaluation.reliability.reliability import Reliability
-from clipfg.evaluation.statistics.repeated import Difference, difference_columns
+from clipfg.evaluation.statistics.columns import accuracy_columns, difference_columns
+from clipfg.evaluation.statistics.repeated import Difference
 from clipfg.types import Estimate
 
 INTERVALS = (
@@ -104,7 +105,8 @@ class LearningCurve:
     def grid(self) -> Grid:
         """Heads by shots, to look at; a head that learns from no image is a horizontal line."""
         cells = tuple(
-            GridCell(c.label, c.shots, _place(c), c.top1, c.against, c.seconds) for c in self.cells
+            GridCell(c.label, c.shots, _place(c), c.top1, c.against, in_seconds(c.seconds))
+            for c in self.cells
         )
         return Grid(
             cells,
@@ -122,7 +124,7 @@ class LearningCurve:
                 "head": cell.head,
                 "shots": cell.shots or None,
                 "per_class": cell.per_class,
-                **estimate_columns(cell.top1),
+                **accuracy_columns(cell.top1),
                 "lowest_draw": min(cell.by_seed),
                 "highest_draw": max(cell.by_seed),
                 "draws": len(cell.by_seed),

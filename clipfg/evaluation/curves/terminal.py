@@ -13,41 +13,33 @@ from clipfg.evaluation.terminal_table import table
 from clipfg.pages.formats import bounds, percent
 
 
-def render_learning_curve(curve: LearningCurve, width: int) -> Iterator[RenderableType]:
-    """Accuracy, the differences from the first head, seconds to fit, and reliability."""
-    kind = "images" if curve.estimated else "test images"
-    yield _heading(curve, kind)
+def render_curve(curve: LearningCurve | BudgetCurve, width: int) -> Iterator[RenderableType]:
+    """Accuracy, the differences from the first series, seconds, and reliability."""
+    what = "  ·  ".join(value for value in curve.context.values() if value)
+    folds = isinstance(curve, LearningCurve) and curve.estimated
+    size = (
+        f"{curve.n:,} {'images' if folds else 'test images'}, {curve.classes:,} classes;"
+        f" chance {percent(1 / curve.classes)}"
+    )
+    yield Text.assemble((f"{what}\n" if what else "", "bold"), (size, "dim"))
     yield from render_grid(curve.grid, width)
     yield Text("\n".join(curve.notes), style="dim")
-    if curve.reliability is not None:
+    if isinstance(curve, LearningCurve) and curve.reliability is not None:
         yield from render_reliability(curve.reliability, width)
 
 
-def render_budget_curve(curve: BudgetCurve, width: int) -> Iterator[RenderableType]:
-    """Accuracy, the differences from the first strategy, and seconds to condense."""
-    yield _heading(curve, "test images")
-    yield from render_grid(curve.grid, width)
-    yield Text("\n".join(curve.notes), style="dim")
-
-
 def render_grid(grid: Grid, width: int) -> Iterator[RenderableType]:
-    """A table of accuracies, and of what else there is: differences, seconds."""
+    """A table of accuracies, and of what else there is: differences, further figures."""
     show = _accuracy if len(grid.columns) > 1 else _bounded
     tables = (
         (f"{grid.measure}, %", show),
         (f"points against {grid.first} (* p < {SIGNIFICANT})", _difference),
-        (grid.seconds_label, _seconds),
+        (grid.more_label, lambda cell: cell.more),
     )
     for title, show in tables:
         columns, rows = grid.table(show)
         if rows:
             yield table((title,), columns, rows, width)
-
-
-def _heading(curve: LearningCurve | BudgetCurve, kind: str) -> Text:
-    what = "  ·  ".join(value for value in curve.context.values() if value)
-    size = f"{curve.n:,} {kind}, {curve.classes:,} classes; chance {percent(1 / curve.classes)}"
-    return Text.assemble((f"{what}\n" if what else "", "bold"), (size, "dim"))
 
 
 def _accuracy(cell: GridCell) -> str:
@@ -62,9 +54,3 @@ def _difference(cell: GridCell) -> str:
     if cell.against is None:
         return ""
     return with_half_width(cell.against.estimate, "+") + star(cell.against)
-
-
-def _seconds(cell: GridCell) -> str:
-    if cell.seconds is None:
-        return ""
-    return f"{cell.seconds:.2f}" if cell.seconds < 10 else f"{cell.seconds:.0f}"

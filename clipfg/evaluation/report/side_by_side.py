@@ -9,8 +9,8 @@ from pydantic import Field, PlainSerializer
 
 from clipfg.evaluation.report.report import Report
 from clipfg.evaluation.serialization import to_json
+from clipfg.evaluation.statistics.columns import accuracy_columns, difference_columns
 from clipfg.evaluation.statistics.paired import PairedComparison, compare
-from clipfg.evaluation.statistics.repeated import difference_columns
 from clipfg.pages.formats import points
 
 
@@ -25,21 +25,16 @@ class SideBySide:
 
     def rows(self) -> list[dict[str, Any]]:
         """A row for each: top-1 with its interval, and the paired difference with its p value."""
-        rows = []
-        for name, report in self.reports.items():
-            top1, paired = report.metrics["top1"], self.against_first.get(name)
-            row: dict[str, Any] = {
+        return [
+            {
                 "name": name,
-                "top1": top1.value,
-                "low": top1.low,
-                "high": top1.high,
+                **accuracy_columns(report.metrics["top1"]),
                 "mean_per_class": report.metrics["mean_per_class"].value,
-                **difference_columns(paired),
+                **difference_columns(self.against_first.get(name)),
+                **({"transductive": report.transductive} if report.transductive else {}),
             }
-            if report.transductive:
-                row["transductive"] = report.transductive
-            rows.append(row)
-        return rows
+            for name, report in self.reports.items()
+        ]
 
 
 def side_by_side(

@@ -171,7 +171,6 @@ class WeightedSums:
         present = np.add.reduceat(weights, self.runs, axis=1)
         correct = np.add.reduceat(weights * self.columns[:, 0], self.runs, axis=1)
         predicted = correct.copy()
-        if len(self.wrong):
-            mistaken = np.add.reduceat(weights[:, self.wrong], self.wrong_runs, axis=1)
-            predicted[:, self.wrong_classes] += mistaken
+        mistaken = np.add.reduceat(weights[:, self.wrong], self.wrong_runs, axis=1)
+        predicted[:, self.wrong_classes] += mistaken
         return present, correct, predicted

@@ -21,7 +21,6 @@ from numpy.typing import NDArray
 
 from clipfg.errors import DataError
 from clipfg.evaluation.statistics.intervals import LEVEL, wilson_interval
-from clipfg.evaluation.statistics.paired import PairedComparison
 from clipfg.types import Estimate
 
 
@@ -31,17 +30,6 @@ class Difference:
 
     estimate: Estimate
     p_value: float
-
-
-def difference_columns(against: Difference | PairedComparison | None) -> dict[str, float | None]:
-    """The columns of a row for a paired difference, as shares; all None where there is none."""
-    gain = against.estimate if against else None
-    return {
-        "difference": gain.value if gain else None,
-        "difference_low": gain.low if gain else None,
-        "difference_high": gain.high if gain else None,
-        "p_value": against.p_value if against else None,
-    }
 
 
 def accuracy_over(hits: NDArray[np.bool_]) -> Estimate:

@@ -41,11 +41,15 @@ class SimulationResult:
         """Strategies by labels, to look at; each against random on the same items."""
         cells = []
         for name, all_hits in self.hits.items():
-            for labels, own, first in zip(self.budgets, all_hits, self.hits[BASELINE], strict=True):
-                against = difference_over(first, own) if name != BASELINE else None
-                accuracy = accuracy_over(own)
-                cells.append(GridCell(name, str(labels), float(labels), accuracy, against))
-        return Grid(tuple(cells), BASELINE, "accuracy", "labels", {"data": title})
+            for place, (labels, hits) in enumerate(zip(self.budgets, all_hits, strict=True)):
+                against = None
+                if name != BASELINE:
+                    against = difference_over(self.hits[BASELINE][place], hits)
+                ceiling = f"{100 * self.ceilings[name][place]:.1f}"
+                accuracy = accuracy_over(hits)
+                cells.append(GridCell(name, str(labels), labels, accuracy, against, ceiling))
+        more = "ceiling, %"
+        return Grid(tuple(cells), BASELINE, "accuracy", "labels", {"data": title}, more)
 
     def rows(self) -> list[dict[str, object]]:
         """A row for each strategy and number of labels, in percent."""

@@ -4,7 +4,7 @@ from clipfg.evaluation.curves.grid import (
     SIGNIFICANT,
     Grid,
     GridCell,
-    estimate_columns,
+    in_seconds,
     star,
     with_half_width,
 )
@@ -19,8 +19,8 @@ GAIN = Difference(Estimate(0.05, 0.01, 0.09), 0.02)
 def grid() -> Grid:
     cells = (
         GridCell("zero-shot", "", None, TOP1),
-        GridCell("gda", "1", 1.0, TOP1, None, 2.0),
-        GridCell("gda", "all", 7.5, TOP1, None, 3.0),
+        GridCell("gda", "1", 1.0, TOP1, None, "2.00"),
+        GridCell("gda", "all", 7.5, TOP1, None, "3.00"),
         GridCell("knn", "all", 7.5, TOP1, GAIN),
     )
     return Grid(cells, "gda", "accuracy", "shots", {"data": "birds", "seed": "3", "model": "m"})
@@ -31,13 +31,13 @@ def test_figures_with_half_their_interval() -> None:
     assert with_half_width(GAIN.estimate, "+") == "+5.0 ±4.0"
 
 
+def test_seconds_have_the_decimals_that_matter() -> None:
+    assert [in_seconds(x) for x in (0.123, 9.99, 10.0, 123.4)] == ["0.12", "9.99", "10", "123"]
+
+
 def test_a_star_marks_what_is_significant() -> None:
     limit = Difference(GAIN.estimate, SIGNIFICANT)
     assert [star(GAIN), star(limit), star(None)] == ["*", " ", " "]
-
-
-def test_an_estimate_as_columns() -> None:
-    assert estimate_columns(TOP1) == {"top1": 0.5, "low": 0.4, "high": 0.7}
 
 
 def test_series_go_down_and_x_across(grid) -> None:

@@ -6,16 +6,8 @@ from scipy import stats
 
 from clipfg.errors import DataError
 from clipfg.evaluation.statistics.intervals import wilson_interval
-from clipfg.evaluation.statistics.paired import PairedComparison
-from clipfg.evaluation.statistics.repeated import (
-    Difference,
-    accuracy_over,
-    difference_columns,
-    difference_over,
-)
+from clipfg.evaluation.statistics.repeated import accuracy_over, difference_over
 from clipfg.types import Estimate
-
-GAIN = Estimate(0.05, 0.01, 0.09)
 
 
 def simulate(rng: np.random.Generator, seeds: int, n: int, level: float) -> np.ndarray:
@@ -171,14 +163,3 @@ def test_differences_are_paired_and_one_row_stands_for_all() -> None:
         accuracy_over(np.ones((0, 4), dtype=bool))
     with pytest.raises(DataError, match="seeds, items"):
         accuracy_over(np.ones(4, dtype=bool))
-
-
-def test_columns_of_a_difference() -> None:
-    for against in (Difference(GAIN, 0.02), PairedComparison(9, GAIN, 1, 2, 0.02)):
-        assert difference_columns(against) == {
-            "difference": 0.05,
-            "difference_low": 0.01,
-            "difference_high": 0.09,
-            "p_value": 0.02,
-        }
-    assert set(difference_columns(None).values()) == {None}
