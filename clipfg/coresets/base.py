@@ -1,10 +1,10 @@
-"""The contract of a coreset strategy: many labelled features in, a few keys of each class out."""
+"""The interface of a coreset strategy: many labelled features in, a few keys of each class out."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
 from inspect import signature
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import torch
 from jaxtyping import Float, Int
@@ -17,17 +17,17 @@ from clipfg.registry import Registry
 
 @dataclass(frozen=True)
 class CoresetKeys:
-    """A coreset, in order of classes: what is searched, what it stands for, what is shown.
+    """A coreset, in order of classes.
 
     Parameters
     ----------
     keys
-        Unit-norm float32 rows. A selection's are rows of the features it was made from; other
-        strategies compute theirs.
+        What is searched: unit-norm float32 rows. Those of a selection are rows of the features that
+        it was made from; other strategies compute theirs.
     labels
         The class of each key.
     exemplars
-        For each key the row of a real item of its class, no row twice.
+        What is shown: for each key the row of a real item of its class, no row twice.
     """
 
     keys: Float[Tensor, "m d"]
@@ -41,14 +41,14 @@ class CoresetKeys:
 class Coreset(ABC):
     """A way to condense each class to at most `per_class` keys.
 
-    `__init__` only keeps its arguments, each under its own name, and all have defaults. Equal
-    arguments and equal input give equal coresets.
+    Subclasses are dataclasses (`@dataclass(eq=False)`) whose fields are the parameters, each with a
+    default. Equal parameters and equal input give equal coresets.
     """
 
     name: ClassVar[str]
-    """As it is registered in `CORESETS`."""
+    """Its name in `CORESETS`."""
     targets: ClassVar[tuple[str, ...]] = ()
-    """What its argument `target` may be, where it has one."""
+    """The values of its parameter `target`, if it has one."""
 
     def condense(
         self, features: Float[Tensor, "n d"], labels: Int[Tensor, " n"], per_class: int
@@ -65,10 +65,10 @@ class Coreset(ABC):
             The budget, from 1. With all labels 0 it is the budget of the whole set.
 
         Raises `DataError` for no rows, unequal lengths, labels below 0 and rows that are zero or
-        not finite; `UsageError` for a budget below 1 and for arguments that make no sense.
+        not finite; `UsageError` for a budget below 1 and for parameters that make no sense.
         """
         if per_class < 1:
-            raise UsageError(f"Expected a budget of 1 key a class or more, got {per_class}.")
+            raise UsageError(f"Expected a budget of 1 or more keys per class, got {per_class}.")
         if not len(features) or len(features) != len(labels):
             raise DataError(
                 "Expected as many labels as features and at least one, got"
@@ -76,8 +76,8 @@ class Coreset(ABC):
             )
         if int(labels.min()) < 0:
             raise DataError(
-                f"Expected a class for every item, got {int((labels < 0).sum())} without; leave"
-                " them out, or label all 0 to condense the set as one class."
+                f"Expected a class for every item, got {int((labels < 0).sum())} without; exclude"
+                " them, or label all items 0 to condense the set as one class."
             )
         return self._condense(unit_norm(features), labels.long().to(features.device), per_class)
 
@@ -89,30 +89,54 @@ class Coreset(ABC):
 
     @property
     def config(self) -> dict[str, Any]:
-        """The arguments that `__init__` was given, by name."""
+        """The parameters, by name."""
         return {name: getattr(self, name) for name in signature(type(self)).parameters}
 
 
-class SelectionCoreset(Coreset):
-    """A coreset of real items alone: each class is looked at on its own, keys are its rows."""
+class ClassKeys(NamedTuple):
+    """Keys of one class, and for each the position of a different exemplar among its rows."""
+
+    keys: Float[Tensor, "m d"]
+    exemplars: Int[Tensor, " m"]
+
+
+class PerClassCoreset(Coreset):
+    """A strategy that looks at each class on its own."""
 
     def _condense(
         self, features: Float[Tensor, "n d"], labels: Int[Tensor, " n"], per_class: int
     ) -> CoresetKeys:
         generator = torch.Generator().manual_seed(getattr(self, "seed", 0))
-        chosen = torch.cat(
-            [
-                rows[self.select(features[rows], min(per_class, len(rows)), generator)]
-                for rows in rows_by_class(labels)
-            ]
-        )
-        return CoresetKeys(features[chosen], labels[chosen], chosen)
+        keys, exemplars = [], []
+        for rows in rows_by_class(labels):
+            own = self.condense_class(features[rows], min(per_class, len(rows)), generator)
+            keys.append(own.keys)
+            exemplars.append(rows[own.exemplars])
+        chosen = torch.cat(exemplars)
+        return CoresetKeys(torch.cat(keys), labels[chosen], chosen)
+
+    @abstractmethod
+    def condense_class(
+        self, rows: Float[Tensor, "n d"], m: int, generator: torch.Generator
+    ) -> ClassKeys:
+        """`m` unit-norm keys, `1 <= m <= n`, of one class's unit-norm rows."""
+
+
+class SelectionCoreset(PerClassCoreset):
+    """A coreset of real items only: keys are rows of their class."""
+
+    def condense_class(
+        self, rows: Float[Tensor, "n d"], m: int, generator: torch.Generator
+    ) -> ClassKeys:
+        """The selected rows."""
+        chosen = self.select(rows, m, generator)
+        return ClassKeys(rows[chosen], chosen)
 
     @abstractmethod
     def select(
         self, rows: Float[Tensor, "n d"], m: int, generator: torch.Generator
     ) -> Int[Tensor, " m"]:
-        """Which `m` of one class's unit-norm rows, `1 <= m <= n`, no row twice."""
+        """Positions of `m` of one class's unit-norm rows, `1 <= m <= n`, none twice."""
 
 
 def rows_by_class(labels: Int[Tensor, " n"]) -> Iterator[Int[Tensor, " k"]]:
@@ -123,7 +147,7 @@ def rows_by_class(labels: Int[Tensor, " n"]) -> Iterator[Int[Tensor, " k"]]:
 
 
 def nearest_distinct(rows: Float[Tensor, "n d"], keys: Float[Tensor, "m d"]) -> Int[Tensor, " m"]:
-    """For each key in turn the row of the largest cosine that no earlier key has taken."""
+    """For each key in turn, the most similar row that no earlier key has taken."""
     similar = keys @ rows.T
     chosen = torch.empty(len(keys), dtype=torch.long, device=rows.device)
     for i, row in enumerate(similar):
@@ -148,17 +172,19 @@ for name, target, summary in (
 
 
 def make_coreset(spec: str, seed: int = 0) -> Coreset:
-    """The strategy called `NAME`, or `NAME:TARGET` for one that has a choice of targets.
+    """The strategy called `NAME`, or `NAME:TARGET` if it has a choice of targets.
 
-    Raises `UsageError` for an unknown name, or a target where there is no choice.
+    Raises `UsageError` for an unknown name or target.
     """
     name, _, target = spec.partition(":")
     strategy = CORESETS.get(name)
     parameters = signature(strategy).parameters
     given: dict[str, Any] = {"seed": seed} if "seed" in parameters else {}
     if target and target not in strategy.targets:
-        choice = f"one of the targets {', '.join(strategy.targets)}" if strategy.targets else "none"
-        raise UsageError(f"Expected {choice} after {name!r}, got {spec!r}.")
+        if not strategy.targets:
+            raise UsageError(f"Coreset strategy {name!r} has no targets, got {spec!r}.")
+        targets = ", ".join(strategy.targets)
+        raise UsageError(f"Expected a target of {name!r} ({targets}), got {spec!r}.")
     if target:
         given["target"] = target
     return strategy(**given)

@@ -1,20 +1,21 @@
-"""Class mean: one key a class, the mean of its items, whatever the budget."""
+"""Class mean: one key per class, the mean of its items, whatever the budget."""
 
+from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
-from jaxtyping import Float, Int
 from torch import Tensor
 
-from clipfg.coresets.base import Coreset, CoresetKeys, rows_by_class
+from clipfg.coresets.base import ClassKeys, PerClassCoreset
 from clipfg.functional.similarity import unit_norm
 
 
-class ClassMeanCoreset(Coreset):
+@dataclass(eq=False)
+class ClassMeanCoreset(PerClassCoreset):
     """The unit-norm mean of each class, shown as the real items nearest to it.
 
     A class has one mean: a budget of `m` repeats it `m` times, with the `m` nearest items as
-    exemplars, nearest first. Accuracy by the nearest key is that of one key a class at every
+    exemplars, nearest first. The accuracy of the nearest key is that of one key per class at every
     budget; a larger budget gives demonstrations more images to show. (Means of clusters of a
     class are `k-means`.) It is the baseline of every other strategy.
 
@@ -23,16 +24,8 @@ class ClassMeanCoreset(Coreset):
 
     name: ClassVar[str] = "class-mean"
 
-    def _condense(
-        self, features: Float[Tensor, "n d"], labels: Int[Tensor, " n"], per_class: int
-    ) -> CoresetKeys:
-        keys, exemplars = [], []
-        for rows in rows_by_class(labels):
-            own = features[rows]
-            m = min(per_class, len(own))
-            mean = unit_norm(own.mean(dim=0, keepdim=True))
-            nearest = torch.sort((own @ mean.T).flatten(), descending=True, stable=True).indices
-            keys.append(mean.expand(m, -1))
-            exemplars.append(rows[nearest[:m]])
-        chosen = torch.cat(exemplars)
-        return CoresetKeys(torch.cat(keys), labels[chosen], chosen)
+    def condense_class(self, rows: Tensor, m: int, generator: torch.Generator) -> ClassKeys:  # noqa: ARG002
+        """The mean `m` times, and the `m` items nearest to it."""
+        mean = unit_norm(rows.mean(dim=0, keepdim=True))
+        nearest = torch.sort((rows @ mean.T).flatten(), descending=True, stable=True).indices
+        return ClassKeys(mean.expand(m, -1), nearest[:m])

@@ -1,5 +1,6 @@
-"""Discriminant: keys that tell classes apart, in place of keys that stand for them."""
+"""Discriminant: keys that tell classes apart, rather than keys that represent them."""
 
+from dataclasses import dataclass
 from typing import ClassVar, NamedTuple
 
 import torch
@@ -15,11 +16,12 @@ from clipfg.functional.spherical_fit import spherical_fit
 
 SHRINKAGES = (0.3, 0.5, 0.1, 0.7, 0.2, 1.0)
 SHARES = (0.3, 0.0, 0.6, 1.0)
-"""Values tried; of equally good ones the earlier is taken."""
+"""The candidates; of equally good ones the earlier is taken."""
 FOLDS = 5
-_HELD = 2048  # of each fold's held-out items: all five together say enough
+_HELD = 2048  # held-out items of each fold that are scored: five times that is enough
 
 
+@dataclass(eq=False)
 class Discriminant(Coreset):
     """Keys whose cosines come nearest to the scores of a shrunk subclass discriminant.
 
@@ -31,15 +33,15 @@ class Discriminant(Coreset):
     cosine with plain features. Keys keep the spread of class means, so cosines stay comparable.
 
     An exemplar is the real item nearest to its `c_j`. Where there is nothing to tell apart (one
-    class, or one item in each) it is `k-means`.
+    class, or one item in each) this is `k-means`.
 
     Parameters
     ----------
     shrinkage, share
         `s` and `r`, from 0 to 1. None chooses both by seeded folds of the items: those whose
-        scores name most of the held-out items rightly, of at most 2,048 in each fold.
+        scores classify most held-out items correctly, of at most 2,048 in each fold.
     seed
-        Of the folds and of k-means.
+        Random seed of the folds and of k-means.
 
     Source: this project's. Subclasses in a discriminant: Zhu and Martinez 2006,
     doi:10.1109/TPAMI.2006.172; shrinkage: Friedman 1989, doi:10.1080/01621459.1989.10478752.
@@ -47,12 +49,9 @@ class Discriminant(Coreset):
 
     name: ClassVar[str] = "discriminant"
 
-    def __init__(
-        self, shrinkage: float | None = None, share: float | None = None, seed: int = 0
-    ) -> None:
-        self.shrinkage = shrinkage
-        self.share = share
-        self.seed = seed
+    shrinkage: float | None = None
+    share: float | None = None
+    seed: int = 0
 
     def _condense(
         self, features: Float[Tensor, "n d"], labels: Int[Tensor, " n"], per_class: int
@@ -80,7 +79,7 @@ class Discriminant(Coreset):
         for fold in range(int(folds.max()) + 1):
             held, kept = folds == fold, folds != fold
             if int(torch.bincount(labels[kept]).max()) < 2:
-                continue  # nothing is left to tell the spread within classes by
+                continue  # nothing is left to estimate the spread within classes from
             groups = Subclasses.of(features[kept], labels[kept], per_class, self.seed)
             rows = held.nonzero().flatten()
             generator = torch.Generator().manual_seed(self.seed)
@@ -126,7 +125,7 @@ class Subclasses(NamedTuple):
 def _hits(
     groups: Subclasses, x: Tensor, labels: Tensor, shrinkage: float, shares: tuple[float, ...]
 ) -> Int[Tensor, " shares"]:
-    """How many items `P (x - g) . unit(P (c_j - g))` names rightly, for each share.
+    """How many items `P (x - g) . unit(P (c_j - g))` classifies correctly, for each share.
 
     Every share is a mixture of the same two products, with the means and with the centres.
     """

@@ -1,5 +1,6 @@
-"""InfoScore: the items that help others most to be answered right."""
+"""InfoScore: the items that most help others to be classified correctly."""
 
+from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
@@ -8,15 +9,16 @@ from torch import Tensor
 
 from clipfg.coresets.base import Coreset, CoresetKeys, rows_by_class
 
-_ROWS = 1024  # scored at once
+_ROWS = 1024  # scored at a time
 
 
+@dataclass(eq=False)
 class InfoScore(Coreset):
-    """The items of each class that help others most to be answered right.
+    """The items of each class that most help others to be classified correctly.
 
     `I(e) = sum_x p(y_x | e, x) - p(y_x | x)`; the largest are taken. In the paper `p` is a language
     model's probability of the right answer to `x`, with `e` as its one demonstration and without
-    any. Here, in feature space, the class means answer:
+    any. Here, in feature space, class means take its place:
 
         p(y | x)    = exp(cos(x, mu_y) / t) / sum_c exp(cos(x, mu_c) / t)
         p(y | e, x) = the same with one more term exp(cos(x, e) / t) for the class of `e`
@@ -24,27 +26,26 @@ class InfoScore(Coreset):
     so an item gains by being near others of its class and loses by being near those of other
     classes. `mu_c` leaves `x` out where `c` is its class, unless `x` is alone in it. The sum runs
     over an audience of other items. The paper's second stage, a search for a diverse order of
-    demonstrations, is no part of it: equal items all score alike.
+    demonstrations, is left out: equal items all score the same.
 
     Parameters
     ----------
     temperature
         `t`, in units of cosine.
     audience
-        The sum runs over at most so many items, drawn once.
+        The largest number of items that the sum runs over, drawn once.
     seed
-        Of that draw.
+        Random seed of that draw.
 
-    Source: Li and Qiu 2023, arXiv:2302.13539; it selects the coreset in a comparison
-    of Chen et al. 2025, arXiv:2504.14200.
+    Source: Li and Qiu 2023, arXiv:2302.13539; as a coreset in a comparison of Chen et al. 2025,
+    arXiv:2504.14200.
     """
 
     name: ClassVar[str] = "infoscore"
 
-    def __init__(self, temperature: float = 0.02, audience: int = 2000, seed: int = 0) -> None:
-        self.temperature = temperature
-        self.audience = audience
-        self.seed = seed
+    temperature: float = 0.02
+    audience: int = 2000
+    seed: int = 0
 
     def _condense(
         self, features: Float[Tensor, "n d"], labels: Int[Tensor, " n"], per_class: int

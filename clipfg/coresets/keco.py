@@ -1,11 +1,11 @@
-"""KeCO: keys of a class-balanced start that are moved by the samples that were left untapped.
+"""KeCO: keys of a random, class-balanced start, moved by the samples that were not chosen.
 
 What the online and the offline form share: which key of its own class a sample moves.
 """
 
 from abc import abstractmethod
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, Self, get_args
+from typing import Any, ClassVar, Literal, NamedTuple, get_args
 
 import numpy as np
 import torch
@@ -19,14 +19,15 @@ from clipfg.errors import DataError, UsageError
 from clipfg.functional.similarity import unit_norm
 
 Target = Literal["least", "most", "random", "prototype"]
-"""Of the keys of a sample's class the least or the most similar to the sample by cosine, any, or
-the one most similar to the mean of them all."""
+"""Among the keys of a sample's class: the least or the most similar to it by cosine, a random
+one, or the one most similar to the mean of them all."""
 
 
+@dataclass(eq=False)
 class KeCO(Coreset):
-    """A random class-balanced start whose keys are moved by all other items of their class.
+    """A random, class-balanced start whose keys are moved by all other items of their class.
 
-    The keys move, the exemplars stay: a demonstration shows the start's own image.
+    The keys move, the exemplars stay: a demonstration shows the image that a key started from.
 
     Parameters
     ----------
@@ -35,17 +36,16 @@ class KeCO(Coreset):
     rate
         How far, from 0 (nothing moves) to 1.
     seed
-        Of the start, of the order of the items, and of random targets.
+        Random seed of the start, of the order of the items, and of random targets.
 
     Source: Chen et al. 2025, arXiv:2504.14200.
     """
 
     targets: ClassVar[tuple[str, ...]] = get_args(Target)
 
-    def __init__(self, target: Target = "least", rate: float = 0.2, seed: int = 0) -> None:
-        self.target = target
-        self.rate = rate
-        self.seed = seed
+    target: Target = "least"
+    rate: float = 0.2
+    seed: int = 0
 
     def _condense(
         self, features: Float[Tensor, "n d"], labels: Int[Tensor, " n"], per_class: int
@@ -53,10 +53,8 @@ class KeCO(Coreset):
         start = Random(self.seed).condense(features, labels, per_class)
         generator = torch.Generator().manual_seed(self.seed + 1)
         order = torch.randperm(len(features), generator=generator).to(features.device)
-        untapped = order[~torch.isin(order, start.exemplars)]
-        keys = self.update(
-            start.keys, start.labels, features[untapped], labels[untapped], generator
-        )
+        others = order[~torch.isin(order, start.exemplars)]
+        keys = self.update(start.keys, start.labels, features[others], labels[others], generator)
         return CoresetKeys(unit_norm(keys), start.labels, start.exemplars)
 
     @abstractmethod
@@ -71,61 +69,55 @@ class KeCO(Coreset):
         """The keys after the samples have moved them; nothing is scaled to unit norm."""
 
 
-@dataclass(frozen=True)
-class ByClass:
-    """A copy of the keys, and which of them are of which class, for `keco_loops`.
+class LoopArrays(NamedTuple):
+    """What both of `keco_loops` take: a copy of the keys, in float64 if they were, or in float32.
 
-    `keys` `[m, d]` are float64 as they came, or float32. Those of `classes[c]` are at
-    `members[first[c] : first[c + 1]]`, with `members` `[m]` and `first` `[c + 1]`.
+    The keys of the `c`-th class are at `members[first[c] : first[c + 1]]`; `owners` are the places
+    of the samples' classes.
     """
 
     keys: NDArray[Any]
     members: NDArray[np.int64]
     first: NDArray[np.int64]
-    classes: NDArray[np.int64]
+    features: NDArray[Any]
+    owners: NDArray[np.int64]
 
     @classmethod
-    def of(cls, keys: Float[Tensor, "m d"], key_labels: Int[Tensor, " m"]) -> Self:
-        """Group keys that are in any order, on any device."""
-        labels = key_labels.cpu().numpy()
-        members = labels.argsort(kind="stable")
-        classes, first = np.unique(labels[members], return_index=True)
-        rows = _array(keys, keys.dtype == torch.float64).copy()
-        return cls(rows, members, np.append(first, len(members)), classes)
-
-    def samples(self, features: Float[Tensor, "n d"]) -> NDArray[Any]:
-        """The features, of the keys' type."""
-        return _array(features, self.keys.dtype == np.float64)
-
-    def owners(self, labels: Int[Tensor, " n"]) -> NDArray[np.int64]:
-        """Where in `classes` each sample's is. Raises `DataError` where a class has no key."""
+    def of(
+        cls,
+        keys: Float[Tensor, "m d"],
+        key_labels: Int[Tensor, " m"],
+        features: Float[Tensor, "n d"],
+        labels: Int[Tensor, " n"],
+    ) -> "LoopArrays":
+        """Group keys that are in any order. Raises `DataError` for a class without a key."""
+        dtype = torch.float64 if keys.dtype == torch.float64 else torch.float32
+        rows, samples = (x.detach().to("cpu", dtype).contiguous() for x in (keys, features))
+        sorted_labels, members = key_labels.cpu().sort(stable=True)
+        classes, first = np.unique(sorted_labels.numpy(), return_index=True)
         wanted = labels.cpu().numpy()
-        owners = self.classes.searchsorted(wanted).clip(max=len(self.classes) - 1)
-        lost = self.classes[owners] != wanted
+        owners = classes.searchsorted(wanted).clip(max=len(classes) - 1)
+        lost = classes[owners] != wanted
         if lost.any():
             raise DataError(
                 f"Expected a key of every sample's class, got none of class {wanted[lost][0]}"
                 f" ({lost.sum()} samples); add one to the coreset first."
             )
-        return owners
+        first = np.append(first, len(members))
+        return cls(rows.numpy().copy(), members.numpy(), first, samples.numpy(), owners)
 
 
-def _array(rows: Float[Tensor, "n d"], double: bool) -> NDArray[Any]:
-    dtype = torch.float64 if double else torch.float32
-    return rows.detach().to("cpu", dtype).contiguous().numpy()
-
-
-def draw_targets(n: int, target: Target, generator: torch.Generator | None) -> Float[Tensor, " n"]:
-    """A number from 0 to below 1 for each sample, in their order, which random targets follow."""
+def draw_targets(n: int, target: Target, generator: torch.Generator | None) -> NDArray[np.float32]:
+    """A number from 0 to below 1 for each sample, in their order; random targets depend on it."""
     if target != "random":
-        return torch.zeros(n)
-    return torch.rand(n, generator=generator)
+        return np.zeros(n, np.float32)
+    return torch.rand(n, generator=generator).numpy()
 
 
 def check_update(
     keys: Tensor, key_labels: Tensor, features: Tensor, labels: Tensor, rate: float, target: str
 ) -> None:
-    """Raises `UsageError` for options that make no sense, `DataError` for shapes that do not fit.
+    """Raises `UsageError` for parameters that make no sense, `DataError` for mismatched shapes.
 
     Features of shape `(1, d)` each would broadcast into scores of every key with every sample.
     """

@@ -1,18 +1,20 @@
-"""KeCO online: one pass, each sample moves one key of its class when it comes."""
+"""KeCO online: one pass, in which each sample moves one key of its class as it arrives."""
 
+from dataclasses import dataclass
 from typing import ClassVar, get_args
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from clipfg.coresets.keco import ByClass, KeCO, Target, check_update, draw_targets
+from clipfg.coresets.keco import KeCO, LoopArrays, Target, check_update, draw_targets
 
 
+@dataclass(eq=False)
 class KeCOOnline(KeCO):
     """Random items, their keys moved by each other item of the class in one pass.
 
-    `k <- (1 - a) k + a x` for each untapped item in a seeded order; see `update_online`.
+    `k <- (1 - a) k + a x` for each other item in a seeded order; see `update_online`.
 
     Parameters
     ----------
@@ -33,15 +35,8 @@ class KeCOOnline(KeCO):
         generator: torch.Generator,
     ) -> Float[Tensor, "m d"]:
         """One pass over the samples in their order."""
-        return update_online(
-            keys,
-            key_labels,
-            features,
-            labels,
-            rate=self.rate,
-            target=self.target,
-            generator=generator,
-        )
+        samples = keys, key_labels, features, labels
+        return update_online(*samples, rate=self.rate, target=self.target, generator=generator)
 
 
 def update_online(
@@ -54,17 +49,17 @@ def update_online(
     target: Target = "least",
     generator: torch.Generator | None = None,
 ) -> Float[Tensor, "m d"]:
-    """`k <- (1 - a) k + a x` for each sample `x` in turn, `k` its target; new keys come back.
+    """`k <- (1 - a) k + a x` for each sample `x` in turn, `k` its target; returns new keys.
 
     The keys of other classes stay as they are. It runs on the CPU wherever the keys are: a sample
-    waits for the one before it, and a GPU would have nothing to do.
+    depends on the one before it, which leaves a GPU nothing to do in parallel.
 
     Parameters
     ----------
     keys, key_labels
         Of any norm, in any order; they are not changed.
     features, labels
-        The samples in the order in which they come.
+        The samples in the order in which they arrive.
     rate
         `a`, from 0 to 1.
     target
@@ -72,16 +67,15 @@ def update_online(
     generator
         Of random targets, drawn in the order of the samples.
 
-    Raises `UsageError` and `DataError` for what does not fit, and for a class without a key.
+    Raises `UsageError` and `DataError` for invalid arguments, and for a class without a key.
 
     Source: Chen et al. 2025, arXiv:2504.14200.
     """
     check_update(keys, key_labels, features, labels, rate, target)
-    from clipfg.coresets.keco_loops import move_online  # numba takes a moment to come
+    from clipfg.coresets.keco_loops import move_online  # importing numba takes a moment
 
-    own = ByClass.of(keys, key_labels)
-    draws = draw_targets(len(features), target, generator).numpy()
-    samples, owners = own.samples(features), own.owners(labels)
-    code, step = get_args(Target).index(target), own.keys.dtype.type(rate)
-    move_online(own.keys, own.members, own.first, samples, owners, draws, code, step)
-    return torch.from_numpy(own.keys).to(keys)
+    arrays = LoopArrays.of(keys, key_labels, features, labels)
+    draws = draw_targets(len(features), target, generator)
+    code, step = get_args(Target).index(target), arrays.keys.dtype.type(rate)
+    move_online(*arrays, draws, code, step)
+    return torch.from_numpy(arrays.keys).to(keys)

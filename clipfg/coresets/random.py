@@ -1,14 +1,15 @@
 """Random: seeded draws of each class, the control that every other strategy has to beat."""
 
+from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
-from jaxtyping import Float, Int
 from torch import Tensor
 
 from clipfg.coresets.base import SelectionCoreset
 
 
+@dataclass(eq=False)
 class Random(SelectionCoreset):
     """Items drawn from each class without replacement.
 
@@ -20,11 +21,8 @@ class Random(SelectionCoreset):
 
     name: ClassVar[str] = "random"
 
-    def __init__(self, seed: int = 0) -> None:
-        self.seed = seed
+    seed: int = 0
 
-    def select(
-        self, rows: Float[Tensor, "n d"], m: int, generator: torch.Generator
-    ) -> Int[Tensor, " m"]:
+    def select(self, rows: Tensor, m: int, generator: torch.Generator) -> Tensor:
         """The first `m` of a permutation."""
         return torch.randperm(len(rows), generator=generator)[:m].to(rows.device)

@@ -104,5 +104,5 @@ def test_it_beats_random_and_k_center_on_real_images(shared) -> None:
 
 @pytest.mark.parametrize("options", [{"epochs": 0}, {"batch_size": 0}])
 def test_options_are_checked(stream, options) -> None:  # noqa: F811
-    with pytest.raises(UsageError, match="from 1"):
+    with pytest.raises(UsageError, match="of at least 1"):
         update_offline(*stream, **options)

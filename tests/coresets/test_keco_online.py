@@ -94,7 +94,7 @@ def test_targets_are_part_of_the_name() -> None:
         "rate": 0.2,
         "seed": 3,
     }
-    with pytest.raises(UsageError, match="Expected none after 'herding'"):
+    with pytest.raises(UsageError, match="'herding' has no targets"):
         make_coreset("herding:most")
     with pytest.raises(UsageError, match="least, most, random, prototype"):
         make_coreset("keco-online:lest")
