@@ -1,13 +1,9 @@
-from pathlib import Path
-
 import pytest
 import torch
 
-from clipfg.encoders.catalogue import CATALOGUE, DATASETS, DEFAULT_MODEL, table
+from clipfg.encoders.catalogue import CATALOGUE, DATASETS, DEFAULT_MODEL
 from clipfg.encoders.open_clip.files import pretrained_tables
 from tests import checkpoints
-
-DOCS = Path(__file__).parents[2] / "docs" / "models.md"
 
 
 @pytest.mark.parametrize("entry", CATALOGUE, ids=lambda entry: entry.name)
@@ -41,7 +37,3 @@ def test_the_default_is_the_best_of_its_cost() -> None:
     means = {entry.name: entry.mean_accuracy or 0 for entry in same_cost}
     assert len(means) > 3
     assert max(means, key=means.__getitem__) == DEFAULT_MODEL
-
-
-def test_the_documentation_shows_the_table() -> None:
-    assert table() in DOCS.read_text()
