@@ -64,7 +64,7 @@ def test_the_folder_is_an_ordinary_open_clip_model(trained: tuple[Path, list[str
         assert torch.equal(other.eval().encode_text(ids), model.text(ids))
 
 
-def test_cut_token_ids_give_the_full_towers_features(trained: tuple[Path, list[str]]) -> None:
+def test_trimmed_token_ids_give_the_full_towers_features(trained: tuple[Path, list[str]]) -> None:
     model, tokenizer = florette.load(trained[0])
     texts = [long_caption(s.traits, i) for i, s in enumerate(species()[:12])]
     ids = tokenizer(texts)
@@ -115,7 +115,7 @@ def test_truth_finds_all_images_that_a_caption_fits() -> None:
     assert found.tolist() == [[True, True, False], [False, True, False], [True, False, True]]
 
 
-def test_contrastive_loss_leaves_out_what_is_also_true() -> None:
+def test_contrastive_loss_ignores_pairs_that_are_also_true() -> None:
     logits = torch.tensor([[2.0, 1.0, 0.5], [0.0, 3.0, 1.0], [1.0, 0.2, 2.5]])
     plain = florette.contrastive_loss(logits, torch.eye(3, dtype=torch.bool))
     right = torch.arange(3)
@@ -136,7 +136,7 @@ def test_coverage_weighs_patches_by_their_overlap() -> None:
     torch.testing.assert_close(weights[1], torch.tensor([[0.0, 0.0], [0.5, 0.5]]))
 
 
-def test_schedule_climbs_and_falls() -> None:
+def test_schedule_rises_and_falls() -> None:
     values = [florette.schedule(i / 100, 0.1) for i in range(100)]
     assert max(values) == pytest.approx(1.0)
     assert values[0] < 0.02
