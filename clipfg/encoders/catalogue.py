@@ -6,7 +6,7 @@ means not verified.
 """
 
 import csv
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -77,31 +77,3 @@ def _read() -> Iterator[CatalogueEntry]:
 
 
 CATALOGUE: tuple[CatalogueEntry, ...] = tuple(_read())
-
-
-def table() -> str:
-    """The catalogue as Markdown, as docs/models.md shows it: cost, accuracy, notes."""
-    cost = [
-        (e.name, round(e.parameters), e.image_size, e.dim, e.download_mb, e.licence)
-        for e in CATALOGUE
-    ]
-    accuracy = [(e.name, *e.accuracy, e.mean_accuracy) for e in CATALOGUE]
-    return "\n\n".join(
-        [
-            _markdown(("parameters, M", "input", "width", "download, MB", "licence"), cost),
-            _markdown(("Flowers", "Pets", "Cars", "Aircraft", "Food", "mean"), accuracy),
-            "\n".join(f"- `{_short(entry.name)}`: {entry.note}" for entry in CATALOGUE),
-        ]
-    )
-
-
-def _markdown(heads: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
-    lines = [f"| name | {' | '.join(heads)} |", "|---|" + "--:|" * len(heads)]
-    for name, *cells in rows:
-        shown = [f"{cell:.1f}" if isinstance(cell, float) else str(cell or "–") for cell in cells]
-        lines.append(f"| `{_short(str(name))}` | {' | '.join(shown)} |")
-    return "\n".join(lines)
-
-
-def _short(name: str) -> str:
-    return name.removeprefix("open_clip:")

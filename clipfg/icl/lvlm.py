@@ -105,7 +105,9 @@ class LVLM:
                 self.folder, local_files_only=True, trust_remote_code=False
             )
         if getattr(processor, "image_processor", None) is None:
-            raise DataError(f"Expected a vision-language model, got {self.name}, without images.")
+            raise DataError(
+                f"Expected a vision-language model, got {self.name}, which takes no images."
+            )
         if not (processor.chat_template or processor.tokenizer.chat_template):
             raise DataError(
                 f"Expected a model with a chat template, got {self.name}, which has none; use the"

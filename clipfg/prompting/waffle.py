@@ -10,6 +10,7 @@ Source: Roth et al. 2023, arXiv:2306.07282. The list of words is our own.
 """
 
 import string
+from pathlib import Path
 
 import numpy as np
 
@@ -21,29 +22,7 @@ from clipfg.types import ClassList
 
 PAIRS = 15
 
-_LISTED = """
-abbey acorn anchor answer apron archive arrow autumn bakery balance ballad bamboo banner barley
-basket beacon bicycle blanket border bottle branch bridge bronze bucket butter button cabin candle
-canvas carbon carpet castle cedar cellar chapter cheese circle cloud cobalt coffee column compass
-copper corner cotton country courage cradle crystal curtain custom daily dancer decade delta
-desert detail dinner distant doctor dollar dragon drawer driver eager early echo editor elbow
-engine envelope evening fabric factory family fathom fiction finger forest formal fossil freedom
-future gallery garden gentle glacier golden gospel gravel grocer guitar hammer harbour harvest
-hidden history hollow honest honey hunter island ivory jacket jersey journal journey kettle
-kitchen ladder lantern laptop lattice lecture ledger lemon letter library linen listen lively
-lobby locker machine magnet manner marble margin market meadow melody member memory metal middle
-minute mirror modern moment monday morning motion mountain muffin museum needle nickel notice
-novel number object ocean office olive opera orange orchard outer oxygen paddle palace panel paper
-parade parcel pastry pencil pepper piano pillow planet plastic pocket poem polite powder prayer
-present private public puzzle quarter quiet rabbit railway random recent record remote ribbon
-river rocket rubber saddle sailor sample school season second secret sentence shadow shelter
-silver simple single sister sketch slender soldier spirit spring square station steady stereo
-stone story street studio sudden summer sunday surface symbol table tailor target temple tender
-ticket timber tomato tower travel treaty tunnel uncle unit useful valley velvet vessel village
-violin vision voyage wagon walnut weather wedding window winter wisdom witness wooden writer
-yellow zebra zipper
-"""
-WORDS = _LISTED.split()
+WORDS = Path(__file__).with_name("waffle_words.txt").read_text(encoding="utf-8").split()
 
 
 def waffled_sentences(prompts: PromptSet, classes: ClassList, seed: int = 0) -> Sentences:

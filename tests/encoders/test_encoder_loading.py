@@ -10,7 +10,7 @@ from clipfg.encoders.families import FAMILIES
 from clipfg.errors import MissingError, UsageError
 
 
-def test_names_that_are_none(tmp_path) -> None:
+def test_invalid_names(tmp_path) -> None:
     with pytest.raises(
         UsageError, match=r"encoder family, got 'fgclip'.*Known: builtin, hf, open_c"
     ):
@@ -30,7 +30,7 @@ def test_names_that_are_none(tmp_path) -> None:
 
 
 @pytest.mark.parametrize("name", ["builtin:nothing", "builtin:../encoders", "builtin:"])
-def test_built_in_names_that_are_none(name) -> None:
+def test_invalid_built_in_names(name) -> None:
     with pytest.raises(UsageError):
         load_encoder(name)
 
@@ -43,7 +43,7 @@ def test_a_built_in_model_is_a_folder_of_the_package(folders, tmp_path, monkeypa
     assert (encoder.name, encoder.fingerprint) == ("builtin:petal", other.fingerprint)
 
 
-def test_options_that_are_none(folders) -> None:
+def test_invalid_options(folders) -> None:
     name = str(folders["open-clip-vit"])
     with pytest.raises(UsageError, match="precision"):
         load_encoder(name, precision="fp8")  # type: ignore[arg-type]
@@ -54,7 +54,7 @@ def test_options_that_are_none(folders) -> None:
             load_encoder(name, device="cuda")
 
 
-def test_a_plug_in_is_asked_by_its_prefix(monkeypatch) -> None:
+def test_a_plug_in_is_called_for_its_prefix(monkeypatch) -> None:
     asked = {}
 
     def family(rest, **options):

@@ -48,7 +48,7 @@ KNOWN = {
 
 
 @pytest.mark.parametrize(("family", "precision"), KNOWN)
-def test_fingerprints_stay_what_they_were(tmp_path, family, precision) -> None:
+def test_fingerprints_do_not_change(tmp_path, family, precision) -> None:
     name = "builtin:florette"
     if family == "open_clip":
         name = str(open_clip_layout(tmp_path))
@@ -90,9 +90,7 @@ def test_the_settings_of_an_image_processor_may_be_in_either_file(tmp_path) -> N
     assert load_encoder(str(folder), device="cpu").preprocessing == before
 
 
-def test_an_interrupted_download_of_a_tokenizer_is_not_taken_for_a_whole_one(
-    tmp_path, monkeypatch
-) -> None:
+def test_an_interrupted_download_of_a_tokenizer_is_resumed(tmp_path, monkeypatch) -> None:
     import huggingface_hub
     from huggingface_hub import constants, errors
 

@@ -46,7 +46,7 @@ def test_the_order_of_templates_does_not_matter(random) -> None:
     torch.testing.assert_close(shuffled, ensemble_mean(texts, owners), atol=1e-6, rtol=0)
 
 
-def test_the_length_of_a_feature_does_not_weigh() -> None:
+def test_the_norm_of_a_feature_does_not_matter() -> None:
     texts, owners = features(2, 4), torch.tensor([0, 0, 1, 1])
     scaled = texts * torch.tensor([[1.0], [50.0], [0.1], [3.0]])
     torch.testing.assert_close(ensemble_mean(scaled, owners), ensemble_mean(texts, owners))
@@ -64,7 +64,7 @@ def test_the_registry_knows_it() -> None:
     ("owners", "message"),
     [([0, 2], "got none for 1"), ([0], "as many owners"), ([-1, 0], "from 0 up")],
 )
-def test_owners_that_do_not_fit(owners, message) -> None:
+def test_invalid_owners(owners, message) -> None:
     with pytest.raises(DataError, match=message):
         ensemble_mean(features(0, 2), torch.tensor(owners))
 
@@ -82,7 +82,7 @@ def rendered(counts: list[int]) -> Sentences:
     ("name", "message"),
     [("means", "Did you mean 'mean'"), ("mean+mean", "different"), ("", "Expected the name")],
 )
-def test_names_that_do_not_join(name, message) -> None:
+def test_invalid_combinations_of_names(name, message) -> None:
     with pytest.raises(UsageError, match=message):
         make_ensemble(name)
 
@@ -112,7 +112,7 @@ def test_at_most_one_part_weighs_and_it_is_given_unit_norm_features(monkeypatch)
     assert seen[0][1] == 7.0
 
 
-def test_images_are_asked_for_where_they_are_needed() -> None:
+def test_missing_images_are_an_error_where_they_are_needed() -> None:
     assert make_ensemble("waffle+weighted").needs_images
     assert not make_ensemble("waffle+score-mean").needs_images
     with pytest.raises(UsageError, match="unlabelled images"):

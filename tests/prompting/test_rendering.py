@@ -14,7 +14,7 @@ def test_every_sentence_knows_its_class_and_its_template() -> None:
     assert made.templates.tolist() == [0, 2, 0, 1, 1, 2]
 
 
-def test_joined_sets_keep_their_own_descriptions_and_number_on() -> None:
+def test_joined_sets_keep_their_descriptions_and_number_templates_consecutively() -> None:
     first = PromptSet("x", ("{a}", "{text}"), {"rose": ("red",)})
     joined = PromptSet("y", ("<{}>",), also=(first, PromptSet("z", ("{}!",))))
     made = sentences_for(joined, ClassList(("rose",)))

@@ -21,12 +21,12 @@ def test_thirty_sentences_a_class_with_the_same_noise_for_all() -> None:
     assert len(set(tails("a red rose"))) == 30
 
 
-def test_equal_seeds_make_equal_noise_and_others_other() -> None:
+def test_equal_seeds_make_equal_noise_and_different_seeds_different_noise() -> None:
     assert tails("a red rose", 3) == tails("a red rose", 3)
     assert not set(tails("a red rose", 3)) & set(tails("a red rose", 4))
 
 
-def test_words_and_letters_in_turns_as_long_as_the_names() -> None:
+def test_words_and_letters_alternate_and_are_as_long_as_names() -> None:
     made = random_tails(CLASSES, 0)
     for words, letters in zip(made[::2], made[1::2], strict=True):
         assert all(any(w.startswith(part) for w in WORDS) for part in words.split())

@@ -52,7 +52,7 @@ def test_a_folder_is_opened_by_its_path(opened, folder) -> None:
     assert opened(folder)[1] == fingerprint
 
 
-def test_a_fingerprint_stays_what_it_was(opened, tmp_path) -> None:
+def test_a_fingerprint_does_not_change(opened, tmp_path) -> None:
     from safetensors.torch import save_file
 
     save_file({"x": torch.zeros(1)}, tmp_path / "model.safetensors")
@@ -107,7 +107,7 @@ def test_pickles_and_damaged_files_are_refused(opened, folder, tmp_path) -> None
         opened(other)
 
 
-def test_names_that_are_none(opened, tmp_path) -> None:
+def test_invalid_names(opened, tmp_path) -> None:
     with pytest.raises(UsageError, match="OWNER/NAME"):
         opened("tiny")
     with pytest.raises(UsageError, match="OWNER/NAME"):

@@ -265,7 +265,7 @@ def test_demonstrations_that_are_gone_cost_their_items(home, icl, tmp_path) -> N
         ({"candidates": "all:3"}, "zero-shot:M"),
         ({"candidates": "retrieved:0"}, "zero-shot:M"),
         ({"candidates": "retrieved:3", "choices": 2}, "cannot be combined"),
-        ({"choices": 9}, "2 to 4 --choices"),
+        ({"choices": 9}, "--choices must be from 2 to 4"),
     ],
 )
 def test_bad_options_cost_no_embedding(icl, changes, words) -> None:
