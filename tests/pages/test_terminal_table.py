@@ -4,7 +4,7 @@ import pytest
 from rich.console import Console
 from rich.text import Text
 
-from clipfg.evaluation.terminal_table import NARROWEST, table
+from clipfg.pages.terminal_table import NARROWEST, table
 
 
 def lines(names, numbers, rows, width) -> list[str]:
