@@ -78,7 +78,7 @@ def _print_table(rows: Sequence[Row], title: str | None) -> None:
     from rich.text import Text
 
     from clipfg.cli.console import stderr, stdout
-    from clipfg.pages.terminal_table import table
+    from clipfg.pages.terminal_table import NARROWEST, table
 
     if not rows:
         stderr().print("Nothing to show.")
@@ -87,7 +87,10 @@ def _print_table(rows: Sequence[Row], title: str | None) -> None:
     numbers = [key for key in keys if all(_is_number(row[key]) for row in rows)]
     cells = [{key: _text(row[key]) for key in keys} for row in rows]
     widths = {key: max(cell_len(cell[key]) for cell in cells) for key in keys}
-    least = sum(max(widths[key], len(key)) + 1 for key in numbers) + 12 * (len(keys) - len(numbers))
+    least = sum(
+        max(widths[key], len(key)) + 2 if key in numbers else min(widths[key], NARROWEST) + 2
+        for key in keys
+    )
     if least > stdout().width:
         names = [key for key in keys if key not in numbers]
         body = [[cell[key] for key in (*names, *numbers)] for cell in cells]
