@@ -5,10 +5,10 @@
 Random unit-norm features, 512 wide, 5 keys for each of 200 classes (and of 2), and equally many
 samples of each class (4,000: the 5 + 20 of the method's CUB). The loop is what the method's
 reference code does: the class's keys are stacked, `cosine_similarity` finds the target, the key is
-moved; offline the samples of a batch are gathered by key first. NumPy is what the package could do without
-compiling: online the same loop on arrays of each class, with norms kept; offline a product of the
-samples and keys of each class in a batch, in which the keys stand still. The results are checked
-against the loop's on the same input in float64, where no rounding decides between two keys.
+moved; offline the samples of a batch are gathered by key first. NumPy is what the package could do
+without compiling: online the same loop on arrays of each class, with norms kept; offline a product
+of the samples and keys of each class in a batch, in which the keys stand still. The results are
+checked against the loop's on the same input in float64, where no rounding decides between two keys.
 
 The floor is the arithmetic alone: each sample is multiplied with the keys of its class, moves one
 of them and that key's norm is taken anew, as fast as a large matrix product is computed here.
