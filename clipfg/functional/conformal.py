@@ -60,30 +60,6 @@ def lac_scores(probabilities: Float[Tensor, "n c"]) -> Float[Tensor, "n c"]:
     return 1 - probabilities.double()
 
 
-def aps_scores(
-    probabilities: Float[Tensor, "n c"],
-    penalty: float = 0.0,
-    free: int = 0,
-    uniform: Float[Tensor, " n"] | None = None,
-) -> Float[Tensor, "n c"]:
-    """The probability of all classes up to this one, the likeliest first (APS).
-
-    With `penalty`, each rank beyond the `free` first ones adds it (RAPS), which keeps sets small.
-    `uniform` draws from 0 to 1, one for each item, randomise the last class's part, which makes
-    coverage exact; without, the whole of it counts, and sets err on the large side.
-
-    Source: Romano, Sesia and Candes 2020, arXiv:2006.02544; Angelopoulos et al. 2021,
-    arXiv:2009.14193, equation 4 (RAPS).
-    """
-    p = probabilities.double()
-    ordered, order = p.sort(dim=1, descending=True, stable=True)
-    last = 1.0 if uniform is None else uniform.double()[:, None]
-    ranks = torch.arange(1, p.shape[1] + 1, device=p.device)
-    scores = ordered.cumsum(dim=1) - ordered + last * ordered
-    scores = scores + penalty * (ranks - free).clamp_min(0)
-    return torch.empty_like(scores).scatter_(1, order, scores)
-
-
 def prediction_sets(
     scores: Float[Tensor, "n c"], quantile: float | Float[Tensor, " c"]
 ) -> Bool[Tensor, "n c"]:

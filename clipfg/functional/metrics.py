@@ -44,16 +44,6 @@ def rank_of_truth(logits: Float[Tensor, "n c"], labels: Int[Tensor, " n"]) -> In
     return ((logits > own) | ((logits == own) & earlier)).sum(dim=1)
 
 
-def topk_accuracy(
-    logits: Float[Tensor, "n c"], labels: Int[Tensor, " n"], k: int = 1
-) -> Float[Tensor, ""]:
-    """The share of items whose true class is among the `k` best, from 0 to 1.
-
-    Raises `DataError` as `rank_of_truth` does.
-    """
-    return (rank_of_truth(logits, labels) < k).double().mean()
-
-
 def negative_log_likelihood(
     logits: Float[Tensor, "n c"], labels: Int[Tensor, " n"]
 ) -> Float[Tensor, " n"]:

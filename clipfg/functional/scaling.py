@@ -5,7 +5,6 @@ from collections.abc import Iterator
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
-from torch.nn.functional import cross_entropy
 
 from clipfg.errors import DataError
 
@@ -67,41 +66,6 @@ def _blocks(logits: Tensor) -> Iterator[Tensor]:
     """Rows less their largest, in double precision, not all at once."""
     for rows in logits.split(max(1, _CELLS // logits.shape[1])):
         yield rows.double() - rows.double().amax(dim=1, keepdim=True)
-
-
-def fit_vector(
-    logits: Float[Tensor, "n c"], labels: Int[Tensor, " n"], penalty: float = 0.0
-) -> tuple[Float[Tensor, " c"], Float[Tensor, " c"]]:
-    """A factor and a shift for each class, `w * z + b`, that minimise the mean NLL.
-
-    It begins from temperature scaling, to which `penalty * (|w / w_0 - 1|^2 + |b|^2)` ties it: two
-    numbers a class are many where a class has few images. Predictions may change.
-
-    Raises `DataError` as `fit_temperature` does.
-
-    Source: Guo et al. 2017, arXiv:1706.04599, section 4.2; the penalty is this project's.
-    """
-    first = fit_temperature(logits, labels)
-    z = first * logits.double()
-    factors = torch.ones(z.shape[1], dtype=torch.double, requires_grad=True)
-    shifts = torch.zeros(z.shape[1], dtype=torch.double, requires_grad=True)
-    optimiser = torch.optim.LBFGS(
-        [factors, shifts],
-        max_iter=500,
-        tolerance_grad=1e-8,
-        tolerance_change=1e-13,
-        line_search_fn="strong_wolfe",
-    )
-
-    def loss() -> Tensor:
-        optimiser.zero_grad()
-        tie = (factors - 1).square().sum() + shifts.square().sum()
-        value = cross_entropy(z * factors + shifts, labels.long()) + penalty * tie
-        value.backward()
-        return value
-
-    optimiser.step(loss)
-    return (first * factors.detach()).float(), shifts.detach().float()
 
 
 def _check(logits: Tensor, labels: Tensor) -> None:
