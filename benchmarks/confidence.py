@@ -31,7 +31,8 @@ from torch import Tensor
 
 from benchmarks.confidence_contenders import aps_scores, fit_vector
 from clipfg.confidence import AnswerColumns, AnswerOptions, Confidence
-from clipfg.evaluation.reliability.reliability import CalibrationResult, probabilities
+from clipfg.evaluation.reliability import measures
+from clipfg.evaluation.reliability.reliability import CalibrationResult
 from clipfg.functional.conformal import conformal_quantile
 from clipfg.functional.novelty import FALSE_ALARMS
 from clipfg.functional.similarity import unit_norm
@@ -186,12 +187,12 @@ def scaling(split: Split, logits: Tensor, calibrated: Tensor) -> dict[str, float
     """NLL and calibration error before and after."""
     labels = split.test.labels
     scaled: dict[str, CalibrationResult] = {
-        "raw": probabilities(logits, labels),
-        "temperature": probabilities(calibrated, labels),
+        "raw": measures.calibration(logits, labels),
+        "temperature": measures.calibration(calibrated, labels),
     }
     if len(split.held):
         factors, shifts = fit_vector(split.held, split.confidence.labels, TIE)
-        scaled["vector"] = probabilities(factors * logits + shifts, labels)
+        scaled["vector"] = measures.calibration(factors * logits + shifts, labels)
     ece = {f"ECE {name}": own.ece for name, own in scaled.items()}
     return ece | {f"NLL {name}": own.nll for name, own in scaled.items()}
 

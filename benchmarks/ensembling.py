@@ -23,12 +23,10 @@ from torch import Tensor
 
 from clipfg.data.sets.catalogue import DATASETS
 from clipfg.embedding.texts import embed_texts
-from clipfg.encoders import Encoder
 from clipfg.evaluation.statistics.intervals import proportion
 from clipfg.evaluation.statistics.paired import compare
 from clipfg.heads.transduction import TRANSDUCTIONS
-from clipfg.heads.zero_shot import ZeroShot
-from clipfg.options import EmbedOptions, resolve
+from clipfg.options import ZeroshotOptions, resolve
 from clipfg.prompting import criteria, load_prompts
 from clipfg.prompting.ensembling import make_ensemble
 from clipfg.workflows.session import Session
@@ -83,25 +81,30 @@ class Pool:
     """One data set's features, and classifiers on them."""
 
     def __init__(self, case: Case, cache_dir: Path) -> None:
-        options = {"dataset": case.dataset, "data_root": SHARED / "data", "model": case.model}
-        options |= {"split": case.split, "precision": "fp32", "offline": True}
-        session = Session(resolve(EmbedOptions, {**options, "cache_dir": cache_dir}))
-        data = session.dataset()
-        self.cache, self.classes = session.cache, data.classes
-        self.encoder: Encoder = session.open_encoder(data)
-        features = session.features(data.manifest)
-        self.features = torch.from_numpy(features.pooled)
-        self.labels = torch.from_numpy(features.labels)
+        given = {
+            "dataset": case.dataset,
+            "data_root": SHARED / "data",
+            "split": case.split,
+            "model": case.model,
+            "cache_dir": cache_dir,
+            "precision": "fp32",
+            "offline": True,
+        }
+        self.session = Session(resolve(ZeroshotOptions, given))
+        data = self.session.dataset()
+        self.classes = data.classes
+        self.encoder = self.session.open_encoder(data)
+        pool = self.session.pool(data)
+        self.features, self.labels = pool.features, torch.from_numpy(pool.labels)
 
     def logits(self, prompts: str, ensemble: str) -> tuple[Tensor, int]:
         """Text logits of every image, and how many sentences made them."""
         chosen = make_ensemble(ensemble)
         sentences = chosen.sentences(load_prompts(prompts), self.classes, SEED)
-        texts = embed_texts(sentences.texts, self.encoder, self.cache)
-        scale = self.encoder.logit_scale
-        weights = chosen.weights(texts, sentences, self.features, scale)
-        head = ZeroShot(scale, self.encoder.logit_bias, chosen.renormalise)
-        return head.fit(text_weights=weights).logits(self.features), len(sentences)
+        texts = embed_texts(sentences.texts, self.encoder, self.session.cache)
+        weights = chosen.weights(texts, sentences, self.features, self.encoder.logit_scale)
+        head = self.session.zero_shot(weights, renormalise=chosen.renormalise)
+        return head.logits(self.features), len(sentences)
 
 
 def table(case: Case, cache_dir: Path) -> None:

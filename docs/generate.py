@@ -7,13 +7,14 @@ draws the README's images again (it runs `clipfg zeroshot` on the built-in data)
 import os
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import typer
 
 from clipfg.cli.main import app
+from clipfg.encoders.catalogue import CATALOGUE
 from clipfg.options import Option, Options, declared, groups
 from clipfg.workflows.catalogue.datasets import dataset_notes, dataset_table
 
@@ -122,17 +123,58 @@ def _row(names: str, meaning: str | None) -> str:
 
 def data_page() -> str:
     """`docs/data.md`, its two lists of data sets written from the catalogue."""
-    text = (DOCS / "data.md").read_text(encoding="utf-8")
-    for mark, content in (("table", dataset_table()), ("notes", dataset_notes())):
-        begin, end = f"<!-- {mark} of data sets -->\n", f"<!-- end of the {mark} -->"
-        before, _, rest = text.partition(begin)
-        text = f"{before}{begin}\n{content}\n{end}{rest.partition(end)[2]}"
-    return text
+    page = filled(
+        (DOCS / "data.md").read_text(encoding="utf-8"), "table of data sets", dataset_table()
+    )
+    return filled(page, "notes of data sets", dataset_notes())
+
+
+def models_page() -> str:
+    """`docs/models.md`, its tables of encoders written from the catalogue."""
+    return filled(
+        (DOCS / "models.md").read_text(encoding="utf-8"), "list of encoders", encoder_list()
+    )
+
+
+def filled(page: str, mark: str, content: str) -> str:
+    """The page with new content between the comments that mark its begin and its end."""
+    begin, end = f"<!-- {mark} -->\n", f"<!-- end of the {mark.split()[0]} -->"
+    before, _, rest = page.partition(begin)
+    return f"{before}{begin}\n{content}\n{end}{rest.partition(end)[2]}"
+
+
+def encoder_list() -> str:
+    """The curated encoders in Markdown: what they cost, their accuracy, when to choose which."""
+    cost = [
+        (e.name, round(e.parameters), e.image_size, e.dim, e.download_mb, e.licence)
+        for e in CATALOGUE
+    ]
+    accuracy = [(e.name, *e.accuracy, e.mean_accuracy) for e in CATALOGUE]
+    notes = [f"- `{e.name.removeprefix('open_clip:')}`: {e.note}" for e in CATALOGUE]
+    return "\n\n".join(
+        [
+            _table(("parameters, M", "input", "width", "download, MB", "licence"), cost),
+            _table(("Flowers", "Pets", "Cars", "Aircraft", "Food", "mean"), accuracy),
+            "\n".join(notes) + "\n",
+        ]
+    )
+
+
+def _table(heads: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
+    lines = [f"| name | {' | '.join(heads)} |", "|---|" + "--:|" * len(heads)]
+    for name, *cells in rows:
+        shown = [f"{cell:.1f}" if isinstance(cell, float) else str(cell or "–") for cell in cells]
+        lines.append(f"| `{name.removeprefix('open_clip:')}` | {' | '.join(shown)} |")
+    return "\n".join(lines)
 
 
 def pages() -> dict[Path, str]:
     """Every generated page: its path and what it should say."""
-    return {DOCS / "command-line.md": command_line_page(), DOCS / "data.md": data_page()}
+    return {
+        DOCS / "command-line.md": command_line_page(),
+        DOCS / "data.md": data_page(),
+        DOCS / "models.md": models_page(),
+    }
 
 
 def draw_images(folder: Path) -> None:
@@ -142,6 +184,7 @@ def draw_images(folder: Path) -> None:
 
     from clipfg.api import zeroshot
     from clipfg.data import synthflora
+    from clipfg.evaluation.terminal import render_terminal
 
     folder.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as place:
@@ -153,7 +196,7 @@ def draw_images(folder: Path) -> None:
         run = zeroshot("synthflora", output=Path(place) / "run", precision="fp32")
     with Path(os.devnull).open("w", encoding="utf-8") as nowhere:
         console = Console(record=True, width=88, file=nowhere)
-        console.print(run.report)
+        console.print(render_terminal(run.report, console.width))
     console.save_svg(
         str(folder / "zeroshot.svg"), title="clipfg zeroshot --dataset synthflora --precision fp32"
     )

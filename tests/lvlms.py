@@ -1,4 +1,4 @@
-"""Tiny language models that see, with random weights, in the layouts that they are published in."""
+"""Tiny vision-language models with random weights, in the layouts of published ones."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -68,7 +68,7 @@ def tokenizer(specials: list[str], *, sentencepiece: bool = False) -> Any:
 
 
 def _save(folder: Path, model: Any, processor: Any, template: str) -> Path:
-    # Random models of this size are indifferent to their input; spread what they say.
+    # Random models of this size hardly react to their input; spread their outputs.
     with torch.no_grad():
         for parameter in model.parameters():
             if parameter.ndim > 1:

@@ -7,12 +7,14 @@ from pathlib import Path
 import pytest
 import typer
 
+import clipfg
+from clipfg.cli import main
 from clipfg.cli.main import app
 from docs import generate
 
 ROOT = Path(__file__).parents[1]
-PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
-LINK = re.compile(r"\]\(([^)#\s]+)(#[^)\s]*)?\)")
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
+LINK = re.compile(r"\]\(([^)#\s]+)(?:#([^)\s]*))?\)")
 COMMAND = re.compile(r"^ {4}(clipfg .*)$", re.MULTILINE)
 
 
@@ -20,11 +22,26 @@ def commands() -> list[str]:
     return [line for page in PAGES for line in COMMAND.findall(page.read_text(encoding="utf-8"))]
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_links_lead_to_files(page: Path) -> None:
-    for target, _ in LINK.findall(page.read_text(encoding="utf-8")):
+def anchors(page: Path) -> set[str]:
+    """What can follow `#` in a link to the page: its headings, as hosts of Markdown spell them."""
+    headings = re.findall(r"^#+ (.*)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", text.lower()).replace(" ", "-") for text in headings}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_lead_to_files_and_headings(page: Path) -> None:
+    for target, anchor in LINK.findall(page.read_text(encoding="utf-8")):
         if not target.startswith(("http://", "https://")):
             assert (page.parent / target).exists(), f"{page.name} links to {target}"
+            assert not anchor or anchor in anchors(page.parent / target), f"{target}#{anchor}"
+
+
+def test_every_page_is_in_the_index() -> None:
+    pages = ROOT / "docs"
+    for index, listed in (("index.md", "*.md"), ("benchmarks/index.md", "benchmarks/*.md")):
+        text = (pages / index).read_text(encoding="utf-8")
+        linked = {((pages / index).parent / target).resolve() for target, _ in LINK.findall(text)}
+        assert set(pages.glob(listed)) <= linked | {pages / index}
 
 
 @pytest.mark.parametrize("line", sorted(set(commands())))
@@ -45,11 +62,17 @@ def test_generated_pages_are_up_to_date() -> None:
         )
 
 
-def test_the_python_of_the_readme_works(
+def test_the_python_of_the_docs_works(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
-    (block,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
-    exec(compile(block, "README.md", "exec"), {})
-    assert "Estimate(value=" in capsys.readouterr().out
+    assert main.run(["datasets", "draw", "photos", "-n", "6", "--size", "96"]) == 0
+    text = (ROOT / "docs" / "python.md").read_text(encoding="utf-8")
+    names: dict[str, object] = {}
+    for block in re.findall(r"```python\n(.*?)```", text, re.DOTALL):
+        exec(compile(block, "python.md", "exec"), names)
+    printed = capsys.readouterr().out
+    assert "Estimate(value=" in printed
+    assert "Did you mean 'batch_size'?" in printed
+    documented = set(re.findall(r"clipfg\.(\w+)", text)) | set(re.findall(r"`(\w+)`", text))
+    assert set(clipfg.__all__) - {"__version__"} <= documented

@@ -11,14 +11,14 @@ PACKAGE = Path(clipfg.__file__).parent
 
 LAYERS: list[set[str]] = [  # top to bottom; siblings on one line never import each other
     {"__main__"},
-    {"cli"},
+    {"cli", "api"},
     {"workflows"},
     {"training"},
     {"embedding", "evaluation", "confidence"},
     {"data", "encoders", "prompting", "heads", "coresets", "store", "icl"}
     | {"acquisition", "quality", "pages"},
     {"functional"},
-    {"types", "settings"},
+    {"types", "options"},
     {"registry", "atomic"},
     {"errors"},
     {"__init__"},

@@ -13,13 +13,15 @@ def icl(options: IclOptions) -> int:
     alone. Answers are cached: run the command again to resume.
     """
     from clipfg.cli.console import stderr
-    from clipfg.cli.output import chosen_format, finish, print_rows
+    from clipfg.cli.output import chosen_format, finish, print_rendered, print_rows
     from clipfg.workflows.icl.run import run_icl
 
     form = chosen_format(options.format)
     run = perform(run_icl, options)
-    title = "On the same images, each against the first"
-    print_rows(run.shown() if form == "table" else run.rows(), form, title=title)
+    if form == "table":
+        print_rendered(run.comparison)
+    else:
+        print_rows(run.rows(), form)
     for remark in run.remarks:
         stderr().print(remark, markup=False, soft_wrap=True)
     return finish(run)

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from clipfg.evaluation.curves.budget_curve import BudgetCurve
     from clipfg.evaluation.curves.learning_curve import LearningCurve
     from clipfg.evaluation.report.report import Report
+    from clipfg.evaluation.report.side_by_side import SideBySide
+    from clipfg.evaluation.terminal import Result
     from clipfg.workflows.run_folder import Run
 
 Row = Mapping[str, Any]
@@ -120,60 +122,27 @@ def _print_parquet(rows: Sequence[Row]) -> None:
     sys.stdout.buffer.write(buffer.getvalue())
 
 
-def print_report(report: Report, format: str | None) -> None:
-    """A report for a person, or its figures as rows (`json`: the whole of it)."""
-    form = chosen_format(format)
-    if form == "table":
-        from clipfg.cli.console import stdout
+def print_rendered(result: Result) -> None:
+    """A result for a person."""
+    from clipfg.cli.console import stdout
+    from clipfg.evaluation.terminal import render_terminal
 
-        stdout().print(report)
-    elif form == "json":
-        json.dump(report.to_json(), sys.stdout, indent=2, ensure_ascii=False)
-        sys.stdout.write("\n")
-    else:
-        from clipfg.evaluation.report.rows import metric_rows
-
-        print_rows(metric_rows(report), form)
+    stdout().print(render_terminal(result, stdout().width))
 
 
-def print_curve(curve: LearningCurve, format: str | None) -> None:
-    """A learning curve for a person, or a row per head and number of shots (`json`: all of it)."""
-    form = chosen_format(format)
-    if form == "table":
-        from clipfg.cli.console import stdout
-
-        stdout().print(curve)
-    elif form == "json":
-        json.dump(curve.to_json(), sys.stdout, indent=2, ensure_ascii=False)
-        sys.stdout.write("\n")
-    else:
-        print_rows(curve.rows(), form)
-
-
-def print_budgets(curve: BudgetCurve, format: str | None) -> None:
-    """Coresets for a person, or a row per strategy and budget (`json`: all of it)."""
-    form = chosen_format(format)
-    if form == "table":
-        title = f"right by the nearest key, % (* differs from {curve.first}, p < 0.05)"
-        print_rows(curve.shown(), form, title=title)
-    elif form == "json":
-        json.dump(curve.to_json(), sys.stdout, indent=2, ensure_ascii=False)
-        sys.stdout.write("\n")
-    else:
-        print_rows(curve.rows(), form)
-
-
-def print_result(result: Report | LearningCurve | BudgetCurve, format: str | None) -> None:
-    """Any result of a finished run."""
-    from clipfg.evaluation.curves.learning_curve import LearningCurve
+def print_result(result: Report | SideBySide | LearningCurve | BudgetCurve, format: str) -> None:
+    """A result for a person, or its figures as rows (`json`: the whole of it)."""
     from clipfg.evaluation.report.report import Report
+    from clipfg.evaluation.report.rows import metric_rows
+    from clipfg.evaluation.serialization import to_json
 
-    if isinstance(result, Report):
-        print_report(result, format)
-    elif isinstance(result, LearningCurve):
-        print_curve(result, format)
+    if format == "table":
+        print_rendered(result)
+    elif format == "json":
+        json.dump(to_json(result), sys.stdout, indent=2, ensure_ascii=False)
+        sys.stdout.write("\n")
     else:
-        print_budgets(result, format)
+        print_rows(metric_rows(result) if isinstance(result, Report) else result.rows(), format)
 
 
 def finish(run: Run) -> int:

@@ -12,15 +12,17 @@ def suggest(options: SuggestOptions) -> int:
     or of --own-labels. The run folder gets suggestions.csv; fill in its column `label` and pass it
     to --labelled.
     """
-    from clipfg.cli.output import chosen_format, finish, print_rows
+    from clipfg.cli.output import chosen_format, finish, print_rendered, print_rows
     from clipfg.workflows.suggest.run import run_suggest
     from clipfg.workflows.suggest.simulate import run_simulation
 
     form = chosen_format(options.format)
     if options.simulate:
         simulation = perform(run_simulation, options)
-        title = "Accuracy and gain over random, in percent"
-        print_rows(simulation.rows(), form, title=title)
+        if form == "table":
+            print_rendered(simulation.result.grid())
+        else:
+            print_rows(simulation.rows(), form)
         return finish(simulation)
     run = perform(run_suggest, options)
     rows = run.rows()

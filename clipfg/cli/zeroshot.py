@@ -12,14 +12,13 @@ def zeroshot(options: ZeroshotOptions) -> int:
     image (predictions.parquet) and the figures (results.json). Several prompt sets are compared on
     the same features, each with the first, image by image.
     """
-    from clipfg.cli.output import chosen_format, finish, print_report, print_rows
+    from clipfg.cli.output import chosen_format, finish, print_result, print_rows
     from clipfg.workflows.zeroshot.run import run_zeroshot
 
     form = chosen_format(options.format)
     run = perform(run_zeroshot, options)
-    if run.comparison is None:
-        print_report(run.report, form)
+    if run.comparison is None or form == "table":
+        print_result(run.comparison or run.report, form)
     else:
-        rows = run.comparison.shown() if form == "table" else run.rows()
-        print_rows(rows, form, title="Prompt sets on the same images, each against the first")
+        print_rows(run.rows(), form)
     return finish(run)

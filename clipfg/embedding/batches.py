@@ -62,32 +62,26 @@ class FeatureBatch:
             vectors=np.stack([features.pooled for _, features in good]),
             labels=np.array([row.label for row, _ in good], dtype=np.int64),
             reused=sum(row.reused for row, _ in good),
-            patches=_patches([features.patches for _, features in good]),
-            regions=_regions(good),
+            patches=None if good[0][1].patches is None else _patches(good),
+            regions=None if good[0][1].regions is None else _regions(good),
             bags=None if bags is None else bags[positions],
         )
 
 
-def _patches(maps: list[NDArray[np.float16] | None]) -> Patches | None:
-    found = [each for each in maps if each is not None]
-    if not found:
-        return None
-    values = np.concatenate([each.reshape(-1, each.shape[-1]) for each in found])
-    return Patches(values, np.array([each.shape[:2] for each in found]))
+Item = tuple[ImageRow, ItemFeatures]
 
 
-def _regions(items: list[tuple[ImageRow, ItemFeatures]]) -> Regions | None:
-    found = [
-        (features.regions, row.boxes, row.phrases)
-        for row, features in items
-        if features.regions is not None and row.boxes is not None
-    ]
-    if not found:
-        return None
-    values, boxes, phrases = zip(*found, strict=True)
+def _patches(items: list[Item]) -> Patches:
+    maps = [features.patches for _, features in items if features.patches is not None]
+    values = np.concatenate([each.reshape(-1, each.shape[-1]) for each in maps])
+    return Patches(values, np.array([each.shape[:2] for each in maps]))
+
+
+def _regions(items: list[Item]) -> Regions:
+    values = [features.regions for _, features in items if features.regions is not None]
     return Regions(
         values=np.concatenate(values),
-        boxes=np.concatenate(boxes),
+        boxes=np.concatenate([row.boxes for row, _ in items if row.boxes is not None]),
         offsets=offsets_of([len(each) for each in values]),
-        phrases=tuple(phrase for each in phrases for phrase in each),
+        phrases=tuple(phrase for row, _ in items for phrase in row.phrases),
     )

@@ -1,7 +1,8 @@
 """The cache as one run sees it: one encoder, and the kinds of features that the run asks for."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import Literal, NamedTuple
+from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +14,6 @@ from clipfg.types import content_hash
 
 Dense = Literal["patches", "regions"]
 """What can be asked for beside the pooled feature."""
-
 
 ImageKey = bytes
 """What an image's features are known by: its content hash and, where regions are asked for, its
@@ -27,7 +27,8 @@ def content_of(key: ImageKey) -> bytes:
     return key[:CONTENT]
 
 
-class ItemFeatures(NamedTuple):
+@dataclass(slots=True)  # not frozen, which would triple the time to create one
+class ItemFeatures:
     """The features of one image.
 
     Attributes
@@ -77,16 +78,19 @@ class KeptFeatures:
 
     def get(self, keys: Iterable[ImageKey]) -> dict[ImageKey, ItemFeatures]:
         """The images of which everything asked for is kept."""
-        contents = {key: content_of(key) for key in keys}
         cache, by = self._cache, self._fingerprint
-        if cache is None or not contents:
+        if cache is None:
             return {}
+        if not self.dense:  # every key is a content hash
+            pooled = cache.get("images", by, list(dict.fromkeys(keys)))
+            return {key: ItemFeatures(vector) for key, vector in pooled.items()}
+        contents = {key: content_of(key) for key in keys}
         pooled = cache.get("images", by, list(contents.values()))
         found = {k: ItemFeatures(pooled[c]) for k, c in contents.items() if c in pooled}
         if "patches" in self.dense:
             maps = cache.get("patches", by, list(contents.values()))
             found = {
-                key: features._replace(patches=maps[contents[key]])
+                key: replace(features, patches=maps[contents[key]])
                 for key, features in found.items()
                 if contents[key] in maps
             }
@@ -95,7 +99,7 @@ class KeptFeatures:
             rows = cache.get("regions", by, list(hashes.values()))
             none = np.empty((0, self._encoder.dim), dtype=np.float32)
             found = {
-                key: features._replace(regions=rows[hashes[key]] if key in hashes else none)
+                key: replace(features, regions=rows[hashes[key]] if key in hashes else none)
                 for key, features in found.items()
                 if key not in hashes or hashes[key] in rows
             }
@@ -125,7 +129,7 @@ class KeptFeatures:
         if not self.dense:
             return dict(features)
         pooled |= cache.get("images", by, list(pooled))
-        return {k: own._replace(pooled=pooled[content_of(k)]) for k, own in features.items()}
+        return {k: replace(own, pooled=pooled[content_of(k)]) for k, own in features.items()}
 
     def contents(self, signatures: Mapping[str, Signature]) -> dict[str, bytes]:
         """Content hashes of the files seen before; see `EmbeddingCache.contents`."""

@@ -1,4 +1,4 @@
-"""The contract of an image-text encoder."""
+"""The interface of an image-text encoder."""
 
 import copy
 from abc import ABC, abstractmethod
@@ -13,8 +13,8 @@ from torch import Tensor, nn
 from clipfg.encoders.preprocessing import Preprocessing
 from clipfg.errors import UsageError
 from clipfg.functional.regions import patch_grid, region_means
+from clipfg.functional.similarity import Scoring
 
-Scoring = Literal["softmax", "sigmoid"]
 Precision = Literal["fp32", "bf16", "fp16"]
 
 DTYPES: dict[str, torch.dtype] = {
@@ -26,10 +26,11 @@ DTYPES: dict[str, torch.dtype] = {
 
 @dataclass(frozen=True)
 class ImageFeatures:
-    """What an image tower gives: float32, not normalised.
+    """The output of an image tower: float32, not normalised.
 
-    `patches` are the last layer's tokens in rows from the top left, in the space of `pooled` where
-    the architecture has a linear way there; None unless asked for, and for towers without tokens.
+    `patches` are the last layer's tokens, row by row from the top left, projected into the space of
+    `pooled` where the architecture allows it linearly; None unless asked for, and for towers
+    without tokens.
     """
 
     pooled: Float[Tensor, "b d"]
@@ -37,10 +38,10 @@ class ImageFeatures:
 
 
 class Encoder(ABC):
-    """An image tower and a text tower with a common embedding space.
+    """An image tower and a text tower with a shared embedding space.
 
-    Making one reads configuration files only; the weights are loaded when `model` is first
-    used, so that a run whose embeddings are all cached never pays for them. Subclasses are final.
+    Creating one reads configuration files only; the weights are loaded when `model` is first
+    used, so a run whose embeddings are all cached never pays for them. Subclasses are final.
 
     Attributes
     ----------
@@ -53,11 +54,11 @@ class Encoder(ABC):
     preprocessing
         Resize, crop and normalisation.
     dim
-        The width of the embedding space.
+        The dimension of the embedding space.
     context_length
         The longest text in tokens.
     scoring
-        `"softmax"` over classes (CLIP) or `"sigmoid"` for each class on its own (SigLIP).
+        `"softmax"` over classes (CLIP) or `"sigmoid"` for each class independently (SigLIP).
     """
 
     name: str
@@ -71,7 +72,7 @@ class Encoder(ABC):
     @property
     @abstractmethod
     def fingerprint(self) -> str:
-        """Hash of weights, preprocessing, text rules and precision; it needs no loaded weights.
+        """Hash of weights, preprocessing, text rules and precision; it loads no weights.
 
         Equal fingerprints mean interchangeable features: caches and stores are keyed by it.
         """
@@ -79,7 +80,7 @@ class Encoder(ABC):
     @property
     @abstractmethod
     def model(self) -> nn.Module:
-        """The towers as their own library built them, in evaluation mode, loaded now if need be."""
+        """The towers as their own library built them, in evaluation mode; loaded on first use."""
 
     @property
     @abstractmethod
@@ -88,25 +89,25 @@ class Encoder(ABC):
 
     @property
     def logit_bias(self) -> float:
-        """What is added to scaled similarities; 0 except for sigmoid models. Loads no tower."""
+        """The offset added to scaled similarities; 0 except for sigmoid models. Loads no tower."""
         return 0.0
 
     @abstractmethod
     def encode_images(
         self, pixels: UInt8[Tensor, "b 3 h w"], *, patches: bool = False
     ) -> ImageFeatures:
-        """Features of images that `preprocessing` has resized, with patch tokens on demand."""
+        """Features of images that `preprocessing` has resized, with patch tokens on request."""
 
     @abstractmethod
     def encode_texts(self, texts: Sequence[str]) -> Float[Tensor, "t d"]:
-        """Features of texts in one batch, float32, not normalised; longer texts are cut."""
+        """Features of texts in one batch, float32, not normalised; long texts are truncated."""
 
     @abstractmethod
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
-        """Tokens of each text, its special tokens included, before any cut."""
+        """Number of tokens of each text, special ones included, before any truncation."""
 
     def at(self, precision: Precision) -> Self:
-        """The same encoder in another number format; it loads weights of its own when used."""
+        """The same encoder in another number format; it loads its own weights when used."""
         if precision == self.precision:
             return self
         twin = copy.copy(self)

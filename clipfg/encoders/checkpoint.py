@@ -1,28 +1,128 @@
-"""What encoders have in common whose weights lie in a checkpoint's files."""
+"""Encoders whose weights lie in a checkpoint's files: all that families have in common."""
 
 from abc import abstractmethod
+from collections.abc import Mapping, Sequence
 from functools import cached_property
-from pathlib import Path
+from typing import Any, Generic, TypedDict, TypeVar
 
 import torch
+from jaxtyping import Float, UInt8
+from torch import Tensor, nn
 
-from clipfg.encoders.base import Encoder
-from clipfg.encoders.weights import read_scalars
+from clipfg.encoders.base import DTYPES, Encoder, ImageFeatures, Precision
+from clipfg.encoders.model_files import CheckpointFiles
+from clipfg.encoders.precision import settle
+from clipfg.encoders.weights import (
+    Digest,
+    check_readable,
+    damaged,
+    file_digest,
+    fingerprint_of,
+    read_scalars,
+)
+
+F = TypeVar("F", bound=CheckpointFiles)
+
+LOADING_ERRORS = (RuntimeError, TypeError, ValueError, KeyError, AttributeError, OSError)
+"""What libraries raise for weights that do not fit their configuration."""
 
 
-class CheckpointEncoder(Encoder):
-    """Scale and bias of the logits, read from the files alone where they are safetensors."""
+class EncoderOptions(TypedDict):
+    """The options that every family passes on to its encoder."""
 
-    @property
+    precision: Precision
+    device: torch.device
+    digest: Digest
+
+
+class CheckpointEncoder(Encoder, Generic[F]):
+    """An encoder made from files, which are read when its weights are first used.
+
+    A subclass reads the configuration, builds the towers and runs them. Raises `ClipfgError`s for
+    a configuration that it cannot use.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        files: F,
+        *,
+        precision: Precision = "fp32",
+        device: torch.device | None = None,
+        digest: Digest = file_digest,
+    ) -> None:
+        self.name = name
+        self.files = files
+        self.precision = precision
+        self.device = device or torch.device("cpu")
+        self._digest = digest
+        self._configure()
+
     @abstractmethod
-    def weight_files(self) -> tuple[Path, ...]:
-        """The files that hold the weights."""
+    def _configure(self) -> None:
+        """Set `dim`, `context_length`, `scoring` and `preprocessing` from the configuration."""
+
+    @abstractmethod
+    def _facts(self) -> Mapping[str, Any]:
+        """What the fingerprint covers besides files, preprocessing and precision."""
+
+    @abstractmethod
+    def _build(self) -> nn.Module:
+        """The towers with their weights, in float32 on the CPU; may raise `LOADING_ERRORS`."""
+
+    @abstractmethod
+    def _image_features(self, inputs: Tensor, *, patches: bool) -> tuple[Tensor, Tensor | None]:
+        """Pooled features, and patch tokens if asked for, of normalised pixels."""
+
+    @abstractmethod
+    def _text_features(self, texts: Sequence[str]) -> Tensor:
+        """Features of texts."""
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Hash of the files, the configuration, the preprocessing and the precision."""
+        facts = {
+            **self._facts(),
+            "preprocessing": vars(self.preprocessing),
+            "precision": self.precision,
+        }
+        return fingerprint_of(facts, self.files.hashed, self._digest)
+
+    @cached_property
+    def model(self) -> nn.Module:
+        """The towers as their own library built them, in evaluation mode, without gradients."""
+        for path in self.files.weights:
+            check_readable(path)
+        try:
+            model = self._build()
+        except LOADING_ERRORS as error:
+            raise damaged(self.files.weights[0], error) from None
+        return settle(model, self.device, self.precision)
+
+    # Features are cloned outside of inference mode, so that heads can be trained on them.
+
+    def encode_images(
+        self, pixels: UInt8[Tensor, "b 3 h w"], *, patches: bool = False
+    ) -> ImageFeatures:
+        """Features of resized images; patch tokens for vision transformers."""
+        inputs = self.preprocessing.normalise(pixels.to(self.device)).to(DTYPES[self.precision])
+        with torch.inference_mode():
+            pooled, tokens = self._image_features(inputs, patches=patches)
+        return ImageFeatures(
+            pooled.float().clone(), None if tokens is None else tokens.float().clone()
+        )
+
+    def encode_texts(self, texts: Sequence[str]) -> Float[Tensor, "t d"]:
+        """Features of texts, cleaned, padded and truncated as the model was trained."""
+        with torch.inference_mode():
+            features = self._text_features(texts)
+        return features.float().clone()
 
     @cached_property
     def _scalars(self) -> dict[str, float]:
         names = ("logit_scale", "logit_bias")
         found: dict[str, float] = {}
-        for path in self.weight_files:
+        for path in self.files.weights:
             if path.suffix == ".safetensors":
                 found |= read_scalars(path, names)
         if "logit_scale" not in found:
@@ -37,5 +137,5 @@ class CheckpointEncoder(Encoder):
 
     @property
     def logit_bias(self) -> float:
-        """What is added to scaled cosines; 0 for a softmax model."""
+        """The offset added to scaled cosines; 0 for a softmax model."""
         return self._scalars.get("logit_bias", 0.0)

@@ -1,39 +1,15 @@
 """Encoders by name."""
 
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Literal
 
 import torch
 
 from clipfg.encoders.base import DTYPES, Encoder, Precision
+from clipfg.encoders.families import FAMILIES
 from clipfg.encoders.precision import best_device, fastest_precision
 from clipfg.encoders.weights import Digest, file_digest
 from clipfg.errors import MissingError, UsageError
-from clipfg.registry import Registry
-
-
-class Family(Protocol):
-    """Makes an encoder from what follows the colon of its name."""
-
-    def __call__(
-        self,
-        rest: str,
-        *,
-        precision: Precision,
-        device: torch.device,
-        offline: bool,
-        digest: Digest,
-    ) -> Encoder:
-        """Read configurations and find weights, downloading unless `offline`; load nothing."""
-        ...
-
-
-FAMILIES: Registry[Family] = Registry("encoder family", "clipfg.encoders")
-FAMILIES.register(
-    "open_clip", "clipfg.encoders.families:open_clip", "open_clip's models and folders"
-)
-FAMILIES.register("hf", "clipfg.encoders.families:hugging_face", "Models in transformers' layout")
-FAMILIES.register("builtin", "clipfg.encoders.families:builtin", "Models that ship with clipfg")
 
 
 def load_encoder(
@@ -44,22 +20,22 @@ def load_encoder(
     offline: bool = False,
     digest: Digest = file_digest,
 ) -> Encoder:
-    """An encoder by name; its weights are on disk afterwards, and in memory when first used.
+    """An encoder by name; its weights are on disk afterwards, and loaded when first used.
 
     Parameters
     ----------
     name
         `open_clip:ARCH/TAG`, `open_clip:local-dir:PATH`, `hf:REPO-or-PATH`, `builtin:NAME`, a
-        plug-in's `PREFIX:...`; a bare `ARCH/TAG` is open_clip's, a bare path to a folder is read
-        for what it holds.
+        plug-in's `PREFIX:...`; a bare `ARCH/TAG` is open_clip's, and the content of a folder given
+        by its bare path says which family it is of.
     precision
-        The towers' number format; `"auto"` takes the fastest that the device has in hardware.
+        The towers' number format; `"auto"` is the fastest that the device supports in hardware.
     device
         `"auto"`, `"cpu"`, `"cuda"`, `"cuda:1"`, `"mps"`.
     offline
-        Touch no network. `HF_HUB_OFFLINE` does the same.
+        Never use the network; `HF_HUB_OFFLINE` does the same.
     digest
-        Hashes one weights file; a caller that keeps digests saves reading gigabytes.
+        Hashes one weights file; a caller that keeps digests avoids reading gigabytes again.
 
     Raises `UsageError` for a name, precision or device that does not exist, `MissingError` when
     weights are not on disk and cannot be fetched, `DataError` for a damaged checkpoint.
@@ -78,7 +54,7 @@ def load_encoder(
 
 
 def pull(name: str) -> str:
-    """Download what `name` needs, unless it is on disk already; the full name is returned.
+    """Download what `name` needs, unless it is on disk already, and return its full name.
 
     Progress goes to stderr. Raises what `load_encoder` raises.
     """
@@ -86,7 +62,7 @@ def pull(name: str) -> str:
 
 
 def is_on_disk(name: str) -> bool:
-    """Whether `name` would load with no network. Raises `UsageError` for an unknown name."""
+    """Whether `name` loads without a network. Raises `UsageError` for an unknown name."""
     try:
         load_encoder(name, precision="fp32", device="cpu", offline=True)
     except MissingError:
@@ -103,7 +79,7 @@ def _device(name: str) -> torch.device:
     except (RuntimeError, AssertionError) as error:
         reason = str(error).strip().splitlines()[0]
         raise UsageError(
-            f"Expected a device of this machine (auto, cpu, cuda), got {name!r}: {reason}"
+            f"Expected a device of this machine (auto, cpu, cuda, mps), got {name!r}: {reason}"
         ) from None
     return device
 
@@ -116,11 +92,11 @@ def _split(name: str) -> tuple[str, str]:
         if (folder / "config.json").is_file():
             return "hf", str(folder)
         raise MissingError(
-            f"Expected open_clip_config.json or config.json in the model's folder, got {name}."
+            f"Expected open_clip_config.json or config.json in the folder {name}, got neither."
         )
     prefix, colon, rest = name.partition(":")
     if not colon:
         return "open_clip", name
     if not rest:
-        raise UsageError(f"Expected a model after the colon, got {name!r}.")
+        raise UsageError(f"Expected the name of a model after the colon, got {name!r}.")
     return prefix, rest

@@ -1,4 +1,4 @@
-"""The fastest number format that a machine has in hardware, and a model brought into it."""
+"""The fastest number format that a machine supports in hardware, and models cast to it."""
 
 import platform
 from pathlib import Path
@@ -12,8 +12,8 @@ from clipfg.encoders.base import DTYPES, Precision
 def fastest_precision(device: torch.device) -> Precision:
     """The format to prefer on `device`: bf16 in hardware, else fp16 on a GPU, else fp32.
 
-    bf16 is emulated, slowly, by a CPU that has neither AMX nor AVX512-BF16 nor Arm's BF16, and by
-    CUDA devices before compute capability 8.
+    CPUs without AMX, AVX512-BF16 or Arm's BF16, and CUDA devices before compute capability 8,
+    emulate bf16, which is slow.
     """
     if device.type == "cuda":
         return "bf16" if torch.cuda.get_device_capability(device) >= (8, 0) else "fp16"
@@ -23,19 +23,19 @@ def fastest_precision(device: torch.device) -> Precision:
 
 
 def settle(model: nn.Module, device: torch.device, precision: Precision) -> nn.Module:
-    """The towers on `device`, in evaluation mode, with no gradients, their weights cast once.
+    """The towers on `device`, in evaluation mode, without gradients, their weights cast once.
 
-    Channels-last weights were measured and left out: 2 to 10 % of CPU time on a MobileNetV2, which
-    is within the noise, and nothing on a ViT.
+    Channels-last weights are not worth it: 2 to 10 % of the CPU time of a MobileNetV2, which is
+    within the noise, and nothing on a ViT.
     """
     return model.to(device, DTYPES[precision]).eval().requires_grad_(False)
 
 
 def cpu_flags() -> set[str]:
-    """The instruction sets of this CPU, by Linux's names; empty where they cannot be read.
+    """The instruction sets of this CPU, by Linux's names; empty on other systems.
 
-    Intel and AMD call theirs `amx_bf16` and `avx512_bf16`, Arm `bf16`. Apple's and Windows' are
-    left out: bf16 has not been measured there.
+    Intel and AMD call theirs `amx_bf16` and `avx512_bf16`, Arm `bf16`. bf16 has not been measured
+    on macOS and Windows.
     """
     table = Path("/proc/cpuinfo")
     if platform.system() != "Linux" or not table.exists():
@@ -48,7 +48,7 @@ def cpu_flags() -> set[str]:
 
 
 def best_device() -> torch.device:
-    """A CUDA device where there is one, then Apple's, else the CPU."""
+    """A CUDA device if there is one, else Apple's GPU, else the CPU."""
     if torch.cuda.is_available():
         return torch.device("cuda")
     if torch.backends.mps.is_available():

@@ -1,4 +1,4 @@
-"""From a decoded image to the pixels that a tower reads: resize, crop, normalise."""
+"""From a decoded image to the input of a tower: resize, crop, normalise."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -11,34 +11,30 @@ from torch import Tensor
 
 Interpolation = Literal["nearest", "lanczos", "bilinear", "bicubic", "box", "hamming"]
 
-RESAMPLING: dict[str, Image.Resampling] = {
-    name: Image.Resampling[name.upper()]
-    for name in ("nearest", "lanczos", "bilinear", "bicubic", "box", "hamming")
-}
-
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """How images are brought to a tower's input size and range.
+    """How an image becomes the input of a tower.
 
     Parameters
     ----------
     size
-        Height and width of the result in pixels.
+        Height and width of the input in pixels.
     resize
-        `"crop"`: the shorter side to `shortest`, then the centre; `"squash"`: both sides to
-        `size` whatever the shape; `"pad"`: the longer side to `size`, the rest `fill`.
+        `"crop"`: resize the shorter side to `shortest`, then crop the centre; `"squash"`: resize
+        both sides to `size`, whatever the aspect ratio; `"pad"`: resize the longer side to `size`
+        and fill the rest with `fill`.
     shortest
-        What `"crop"` brings the shorter side to, in pixels, where that is not simply `size`.
+        Length of the shorter side before a `"crop"`, in pixels, where it is not that of `size`.
     interpolation
-        Pillow's name of the resampling filter (antialiased, as all of them are in Pillow).
+        Pillow's name of the resampling filter (antialiased, as all of Pillow's are).
     mean, std
-        Per-channel statistics on the scale 0 to 1.
+        Per-channel statistics of pixel values from 0 to 1.
     fill
-        The grey level, 0 to 255, that `"pad"` adds.
+        The grey level, 0 to 255, of `"pad"`.
     crop_rounding
-        Where half a pixel goes when the margin is odd: `"nearest"` (to the even one, as torchvision
-        does) or `"down"` (as transformers does).
+        How an odd margin is halved: `"nearest"` (to even, as in torchvision) or `"down"` (as in
+        transformers).
     """
 
     size: tuple[int, int]
@@ -51,7 +47,7 @@ class Preprocessing:
     crop_rounding: Literal["nearest", "down"] = "nearest"
 
     def target(self, width: int, height: int) -> tuple[int, int]:
-        """The width and height that an image of `width x height` is resized to, before a crop."""
+        """The width and height that an image of `width` x `height` is resized to, before a crop."""
         rows, columns = self.size
         if self.resize == "squash":
             return columns, rows
@@ -61,13 +57,13 @@ class Preprocessing:
             if width <= height:
                 return short, max(short, int(short * height / width))
             return max(short, int(short * width / height)), short
-        # One side fits exactly: the one that leaves nothing uncovered, or nothing cut off.
+        # One side fits exactly: the shorter one for a crop, the longer one for padding.
         fit = min if self.resize == "crop" else max
         ratio = fit(height / rows, width / columns)
         return max(1, round(width / ratio)), max(1, round(height / ratio))
 
     def _margin(self, length: int, wanted: int) -> int:
-        """Where a crop of `wanted` pixels begins; negative where there are fewer."""
+        """Where a crop of `wanted` pixels begins; negative where the image has fewer."""
         if length < wanted:
             return -((wanted - length) // 2)
         margin = (length - wanted) / 2
@@ -76,15 +72,16 @@ class Preprocessing:
     def __call__(self, image: Image.Image) -> UInt8[Tensor, "3 h w"]:
         """The pixels of one RGB image, resized and cropped but not yet normalised.
 
-        Where `info["drafted"]` tells of a whole that the image is a reduction of, the whole's
-        size decides, so that the crop sits where it would without the reduction.
+        For a JPEG decoded at reduced size, `info["drafted"]` has the size of the full image, which
+        decides where the crop lies.
         """
         size, box = image.info.get("drafted", (image.size, None))
-        resized = image.resize(self.target(*size), RESAMPLING[self.interpolation], box)
+        resampling = Image.Resampling[self.interpolation.upper()]
+        resized = image.resize(self.target(*size), resampling, box)
         rows, columns = self.size
         if resized.size != (columns, rows):
             left, top = self._margin(resized.width, columns), self._margin(resized.height, rows)
-            # Outside of the image, a crop is black and padding has its own grey.
+            # Outside the image a crop is black, as in torchvision; padding has its own grey.
             canvas = Image.new(
                 "RGB", (columns, rows), (self.fill if self.resize == "pad" else 0,) * 3
             )
@@ -93,7 +90,7 @@ class Preprocessing:
         return torch.from_numpy(np.array(resized, dtype=np.uint8)).permute(2, 0, 1).contiguous()
 
     def normalise(self, pixels: UInt8[Tensor, "b 3 h w"]) -> Float[Tensor, "b 3 h w"]:
-        """Pixels on the scale that the tower was trained on, in float32."""
+        """Pixels scaled to the statistics that the tower was trained with, in float32."""
         mean = torch.tensor(self.mean, device=pixels.device).view(1, 3, 1, 1) * 255
         std = torch.tensor(self.std, device=pixels.device).view(1, 3, 1, 1) * 255
         return (pixels.float() - mean) / std

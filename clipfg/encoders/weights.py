@@ -1,4 +1,4 @@
-"""Weights and configurations on disk: found, hashed and read without running anything in them."""
+"""Weights and configurations on disk: hashed and read without executing anything in them."""
 
 import hashlib
 import json
@@ -11,10 +11,10 @@ from typing import Any
 from clipfg.errors import DataError
 
 Digest = Callable[[Path], str]
-"""Hashes one file. Callers pass a memoised one, so that gigabytes are read once and not per run."""
+"""Hashes one file. Callers pass a memoised one, so that gigabytes are read once, not every run."""
 
 VOLATILE = frozenset({"_name_or_path", "transformers_version", "dtype", "torch_dtype"})
-"""Entries of a configuration that say nothing of what the weights compute."""
+"""Entries of a configuration that do not affect what the weights compute."""
 
 
 def file_digest(path: Path) -> str:
@@ -27,9 +27,9 @@ def file_digest(path: Path) -> str:
 
 
 def fingerprint_of(facts: Mapping[str, Any], files: Iterable[Path], digest: Digest) -> str:
-    """One hash of what an encoder is: `facts` in canonical JSON, `files` by name and content.
+    """One hash that identifies an encoder: `facts` in canonical JSON, `files` by name and content.
 
-    Neither folders nor `VOLATILE` entries count, so a checkpoint that moves keeps its fingerprint.
+    Folders and `VOLATILE` entries are left out, so a checkpoint that moves keeps its fingerprint.
     """
     hasher = hashlib.blake2b(digest_size=16)
     hasher.update(json.dumps(_steady(facts), sort_keys=True, default=str).encode())
@@ -47,7 +47,7 @@ def _steady(value: Any) -> Any:
 
 
 def read_config(path: Path) -> dict[str, Any]:
-    """A JSON object from disk. Raises `DataError` when it is not one."""
+    """A JSON object from disk. Raises `DataError` for anything else."""
     try:
         config = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
@@ -57,8 +57,19 @@ def read_config(path: Path) -> dict[str, Any]:
     return config
 
 
+def read_model_config(path: Path) -> dict[str, Any]:
+    """A model's configuration. Raises `DataError` for one that refers to code of its own."""
+    config = read_config(path)
+    if "auto_map" in config:
+        raise DataError(
+            f"{path} refers to custom code, which clipfg never executes; use a checkpoint of a"
+            " model that transformers knows."
+        )
+    return config
+
+
 def read_scalars(path: Path, names: Iterable[str]) -> dict[str, float]:
-    """The one-number tensors of a safetensors file among `names`; no other is read.
+    """The scalars among `names` in a safetensors file; no other tensor is read.
 
     Raises `DataError` for a damaged file.
     """
@@ -73,10 +84,10 @@ def read_scalars(path: Path, names: Iterable[str]) -> dict[str, float]:
 
 
 def check_readable(path: Path) -> None:
-    """Refuse a weights file that is damaged or would run code when read.
+    """Raise `DataError` for a weights file that is damaged or would run code when read.
 
-    A safetensors header gives away a truncated file. A pickle is read by torch's unpickler of
-    plain tensors, which executes nothing. Raises `DataError`.
+    The header of a safetensors file shows whether it is truncated. A pickle is read by torch's
+    unpickler of plain tensors, which executes nothing.
     """
     if path.suffix == ".safetensors":
         read_scalars(path, ())
@@ -85,11 +96,11 @@ def check_readable(path: Path) -> None:
 
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # what matters is raised
+            warnings.simplefilter("ignore")  # anything that matters is raised
             torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError:
         raise DataError(
-            f"{path} holds more than plain tensors, which clipfg never executes;"
+            f"{path} contains more than plain tensors, which clipfg never executes;"
             " use a checkpoint in safetensors."
         ) from None
     except (RuntimeError, EOFError, OSError, ValueError, KeyError) as error:
@@ -97,8 +108,8 @@ def check_readable(path: Path) -> None:
 
 
 def damaged(path: Path, error: Exception) -> DataError:
-    """The sentence for a file that does not hold what it should."""
+    """The error for a file that does not contain what it should."""
     reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
     return DataError(
-        f"{path} is damaged, unfinished or of another model ({reason[:200]}); fetch it again."
+        f"{path} is damaged, incomplete or of another model ({reason[:200]}); fetch it again."
     )

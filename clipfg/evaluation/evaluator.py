@@ -1,6 +1,7 @@
 """Logits and labels in, batch by batch; a report out."""
 
 from collections.abc import Mapping, Sequence
+from itertools import compress
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,19 +20,19 @@ if TYPE_CHECKING:
 
 
 class Evaluator:
-    """Accumulates what a report needs and forgets the logits.
+    """Accumulates what a report needs, without keeping logits.
 
-    NLL and calibration are of the softmax over classes for every encoder, sigmoid ones too: the
-    items have one right class each, and the figures stay comparable between models.
+    NLL and calibration are of the softmax over classes for every encoder, sigmoid ones too: each
+    item has one true class, and the figures stay comparable between models.
 
     Parameters
     ----------
     classes
         The classes that the logits' columns stand for.
     seed
-        Of the bootstrap.
+        The random seed of the bootstrap.
     resamples
-        Draws of the bootstrap.
+        How many draws the bootstrap makes.
     """
 
     def __init__(self, classes: ClassList, seed: int = 0, resamples: int = RESAMPLES) -> None:
@@ -53,14 +54,14 @@ class Evaluator:
         Parameters
         ----------
         logits
-            `[b, c]`, the larger the likelier.
+            `[b, c]`.
         labels
-            Class indices `[b]`; items labelled -1 are counted and otherwise left out.
+            Class indices `[b]`; items labelled -1 are counted and otherwise excluded.
         domains
             The domain of each item ("seen", "unseen"), or None.
 
-        Raises `DataError` for shapes or labels that do not fit the classes, and logits that are
-        not finite.
+        Raises `DataError` for shapes or labels that do not fit the classes, and for logits that
+        are not finite.
         """
         import torch
 
@@ -70,11 +71,15 @@ class Evaluator:
         truth = torch.as_tensor(labels, device=logits.device)
         if logits.ndim != 2 or logits.shape[1] != len(self.classes):
             raise DataError(
-                f"Expected logits of shape [b, {len(self.classes)}], a column for each class,"
+                f"Expected logits of shape [b, {len(self.classes)}], one column per class,"
                 f" got {list(logits.shape)}."
             )
         if len(truth) != len(logits) or (domains is not None and len(domains) != len(logits)):
-            raise DataError(f"Expected {len(logits)} labels and domains, one for each item.")
+            given = len(domains) if domains is not None else "no"
+            raise DataError(
+                f"Expected a label and a domain for each of {len(logits)} items,"
+                f" got {len(truth)} labels and {given} domains."
+            )
         known = truth != -1
         self._unlabelled += int((~known).sum())
         if not known.any():
@@ -90,16 +95,15 @@ class Evaluator:
             )
         )
         kept = known.tolist()
-        given = domains if domains is not None else [None] * len(kept)
-        self._domains += [domain for domain, keep in zip(given, kept, strict=True) if keep]
+        self._domains += compress(domains or [None] * len(kept), kept)
 
     @property
     def outcomes(self) -> Outcomes:
-        """Everything kept so far. Raises `DataError` when no item had a label."""
+        """All items so far. Raises `DataError` when no item had a label."""
         if not self._parts:
             raise DataError(
                 f"Expected at least one labelled item to evaluate, got none"
-                f" ({self._unlabelled} without a label); try `clipfg predict` for those."
+                f" ({self._unlabelled} without a label); try `clipfg predict`, which needs none."
             )
         if len(self._parts) > 1:
             self._parts = [Outcomes.join(self._parts)]

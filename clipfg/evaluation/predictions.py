@@ -1,4 +1,4 @@
-"""A row per item in Parquet, written as the rows come and named when they are complete."""
+"""A row per item in Parquet, streamed to disk; the file gets its name when it is complete."""
 
 import contextlib
 import os
@@ -31,9 +31,9 @@ SCHEMA = pa.schema(
         ("probabilities", pa.list_(pa.float32())),
     ]
 )
-"""`label` and `correct` are null where the class is not known; `names` and `probabilities` are
-the top k, best first, and `prediction` and `probability` the first of them. Columns that a run was
-asked for besides follow them."""
+"""`label` and `correct` are null where the class is unknown; `names` and `probabilities` are the
+top k, best first, and `prediction` and `probability` the first of them. Further columns that a run
+was asked for follow."""
 
 _ROWS_PER_GROUP = 8192
 
@@ -41,19 +41,19 @@ _ROWS_PER_GROUP = 8192
 class PredictionWriter:
     """Writes `predictions.parquet` in bounded memory; use it as a context manager.
 
-    The rows go to a hidden file beside `path`, which takes its name when the block ends well.
-    An error inside the block removes it; a killed process leaves no file under the final name.
+    The rows go to a hidden file beside `path`, which is renamed when the block ends without an
+    error and removed otherwise. A killed process leaves no file under the final name.
 
     Parameters
     ----------
     path
-        The file to make.
+        The file to write.
     classes
         The classes that the logits' columns stand for.
     top_k
-        How many classes to keep for each item; at most all of them.
+        How many classes to keep for each item.
     scoring
-        How logits become the probabilities that are shown (`Encoder.scoring`).
+        How logits become probabilities (`Encoder.scoring`).
     more
         Columns beyond those of `SCHEMA`.
 
@@ -88,10 +88,10 @@ class PredictionWriter:
         labels: Sequence[int] | NDArray[Any] | None = None,
         more: Sequence[Mapping[str, Any]] | None = None,
     ) -> list[dict[str, Any]]:
-        """Add a batch and return its rows, as `schema` has them, for who prints them.
+        """Add a batch and return its rows, with the columns of `schema`.
 
         `logits` is `[b, c]`; `labels` are class indices, -1 where unknown; `more` has a row of the
-        other columns for each item.
+        further columns for each item.
         """
         rows = self._rows(ids, uris, logits, labels)
         if more is not None:
@@ -143,7 +143,7 @@ class PredictionWriter:
         self._waiting, self._waiting_rows = [], 0
 
     def close(self) -> None:
-        """Finish the file and give it its name."""
+        """Complete the file and rename it to `path`."""
         self._flush()
         with self._reporting():
             self._writer.close()
@@ -152,7 +152,7 @@ class PredictionWriter:
             self._partial.replace(self.path)
 
     def abandon(self) -> None:
-        """Remove what was written; nothing appears under the final name."""
+        """Remove what was written."""
         with contextlib.suppress(Exception):
             self._writer.close()
         self._partial.unlink(missing_ok=True)

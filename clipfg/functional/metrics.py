@@ -12,6 +12,9 @@ from torch.nn.functional import cross_entropy
 
 from clipfg.errors import DataError
 
+CALIBRATION_BINS = 15
+"""How many bins of equal width confidences are sorted into for the calibration error."""
+
 
 def _check(logits: Tensor, labels: Tensor) -> None:
     if len(logits) != len(labels):
@@ -60,13 +63,20 @@ def confidence(logits: Float[Tensor, "n c"]) -> Float[Tensor, " n"]:
     return logits.float().softmax(dim=1).amax(dim=1)
 
 
-def calibration_bins(confidences: Float[Tensor, " n"], bins: int = 15) -> Int[Tensor, " n"]:
-    """The bin of each confidence: bin `i` of equal width holds `(i / bins, (i + 1) / bins]`."""
-    return (confidences * bins).ceil().long().sub(1).clamp(0, bins - 1)
+def calibration_gaps(
+    confidences: Float[Tensor, " n"], hits: Bool[Tensor, " n"], bins: int = CALIBRATION_BINS
+) -> Float[Tensor, "n bins"]:
+    """Hit minus confidence of each item in the column of its bin, 0 in the other columns.
+
+    Bin `i` of equal width holds the confidences in `(i / bins, (i + 1) / bins]`.
+    """
+    own = (confidences * bins).ceil().long().sub(1).clamp(0, bins - 1)
+    gaps = torch.zeros(len(hits), bins, dtype=torch.double, device=hits.device)
+    return gaps.scatter_(1, own[:, None], (hits.double() - confidences.double())[:, None])
 
 
 def expected_calibration_error(
-    confidences: Float[Tensor, " n"], hits: Bool[Tensor, " n"], bins: int = 15
+    confidences: Float[Tensor, " n"], hits: Bool[Tensor, " n"], bins: int = CALIBRATION_BINS
 ) -> Float[Tensor, ""]:
     """The distance between confidence and accuracy, from 0 (calibrated) to 1.
 
@@ -84,10 +94,7 @@ def expected_calibration_error(
         )
     if not ((confidences >= 0) & (confidences <= 1)).all():
         raise DataError("Expected argument `confidences` to lie between 0 and 1.")
-    gaps = hits.double() - confidences.double()
-    sums = torch.zeros(bins, dtype=torch.double, device=gaps.device)
-    sums.index_add_(0, calibration_bins(confidences, bins), gaps)
-    return sums.abs().sum() / len(hits)
+    return calibration_gaps(confidences, hits, bins).sum(dim=0).abs().sum() / len(hits)
 
 
 def class_counts(

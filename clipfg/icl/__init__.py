@@ -1,4 +1,4 @@
-"""In-context demonstrations: chosen, put into a prompt, and answered by a language model."""
+"""In-context demonstrations: selected, put into a prompt, answered by a vision-language model."""
 
 from clipfg.icl.chats import CHATS
 from clipfg.icl.lvlm import LVLM

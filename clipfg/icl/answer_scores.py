@@ -1,4 +1,4 @@
-"""Log-probabilities of many answers to one prompt, the prompt computed once."""
+"""Log-probabilities of many answers to one prompt, which is computed only once."""
 
 import copy
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,14 +12,14 @@ from torch import Tensor, nn
 from clipfg.icl.boundary import AnswerTokens
 
 Inputs = Mapping[str, Tensor]
-"""What a processor makes of one prompt: `input_ids` `[1, l]`, pixels, and more by family."""
+"""A processor's output for one prompt: `input_ids` `[1, l]`, pixels, and more by model family."""
 
 BUDGET = 1 << 30
-"""Bytes that keys, values and logits of one batch of answers may take."""
+"""Maximum size of the keys, values and logits of one batch of answers, in bytes."""
 
 
 def without_end(inputs: Inputs, dropped: int) -> dict[str, Tensor]:
-    """The inputs without the last `dropped` tokens, in everything that has a value a token."""
+    """The inputs without the last `dropped` tokens, in every tensor with a value per token."""
     length = inputs["input_ids"].shape[1]
     return {
         name: value[:, : length - dropped] if _per_token(value, length) else value
@@ -28,7 +28,7 @@ def without_end(inputs: Inputs, dropped: int) -> dict[str, Tensor]:
 
 
 def with_end(inputs: Inputs, tail: Sequence[int]) -> dict[str, Tensor]:
-    """The inputs with more text tokens at the end."""
+    """The inputs with more text tokens appended."""
     length = inputs["input_ids"].shape[1]
     longer = dict(inputs)
     for name, value in inputs.items():
@@ -36,7 +36,7 @@ def with_end(inputs: Inputs, tail: Sequence[int]) -> dict[str, Tensor]:
             continue
         if name == "input_ids":
             more = value.new_tensor([list(tail)])
-        else:  # the mask is 1 for tokens that are there; token types are 0 for text
+        else:  # the attention mask is 1; token types are 0 for text
             more = value.new_full((1, len(tail)), int(name == "attention_mask"))
         longer[name] = torch.cat([value, more], dim=1)
     return longer
@@ -48,10 +48,10 @@ def _per_token(value: Tensor, length: int) -> bool:
 
 @torch.inference_mode()
 def plain_scores(model: nn.Module, inputs: Inputs, answers: AnswerTokens) -> Float[Tensor, " c"]:
-    """`sum_i log p(answer_i | prompt, answer_<i)` by a full pass for each answer.
+    """`sum_i log p(answer_i | prompt, answer_<i)` by a full forward pass for each answer.
 
-    `inputs` end where the answers' tails begin. Slow, and right for every model; `cached_scores`
-    has to agree with it.
+    `inputs` end where the answers' tails begin. Slow, but correct for every model; the reference
+    for `cached_scores`.
     """
     sums = []
     for tail, skip in zip(answers.tails, answers.starts, strict=True):
@@ -65,11 +65,11 @@ def plain_scores(model: nn.Module, inputs: Inputs, answers: AnswerTokens) -> Flo
 def cached_scores(
     model: nn.Module, inputs: Inputs, answers: AnswerTokens, budget: int = BUDGET
 ) -> Float[Tensor, " c"]:
-    """The same sums; the prompt passes once, and the answers in batches on its keys and values.
+    """The same sums from one pass over the prompt, whose keys and values batches of answers reuse.
 
-    Answers are padded on the right, where causal attention keeps padding from being seen. Positions
-    are the model's own: it goes on counting from what it has cached (with Qwen's M-RoPE, from
-    the shift that the images left behind).
+    Answers are padded on the right, where causal attention does not see the padding. The model
+    assigns positions itself, continuing from its cache (with Qwen's M-RoPE, from the offset that
+    the images caused).
     """
     prefix = model(**inputs, use_cache=True, logits_to_keep=1)
     name = _cache_name(model)
@@ -95,12 +95,12 @@ def _of_tokens(logits: Tensor, ids: Tensor) -> Tensor:
 
 
 def _cache_name(model: nn.Module) -> str:
-    """What the model calls its keys and values: transformers changed the word within version 5."""
+    """The argument for keys and values, which transformers renamed within version 5."""
     return "cache" if "cache" in signature(model.forward).parameters else "past_key_values"
 
 
 def _batches(tails: Sequence[Sequence[int]], size: int) -> Iterator[list[int]]:
-    """Rows in batches of similar length, so that little is padding."""
+    """Rows in batches of similar length, which keeps padding low."""
     order = sorted(range(len(tails)), key=lambda row: len(tails[row]))
     return (order[start : start + size] for start in range(0, len(order), size))
 
@@ -119,9 +119,9 @@ def _bytes(cache: Any) -> int:
 
 
 def _shared(cache: Any, rows: int) -> Any:
-    """A cache of `rows` answers that begin with the same prompt, itself left as it was.
+    """A cache for `rows` answers to the same prompt; the original is not changed.
 
-    The prompt's keys are one tensor seen `rows` times; what a layer appends makes a new one.
+    The prompt's keys and values are expanded views; appending to a layer makes a new tensor.
     """
     wide = copy.copy(cache)
     wide.layers = [copy.copy(layer) for layer in cache.layers]

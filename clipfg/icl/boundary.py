@@ -8,16 +8,16 @@ from clipfg.errors import DataError
 
 @dataclass(frozen=True)
 class AnswerTokens:
-    """Answers as tokens after the part of the prompt that all of them share.
+    """Answers as tokens that follow the part of the prompt shared by all of them.
 
     Parameters
     ----------
     dropped
-        How many of the prompt's last tokens are not shared and stand in `tails` instead.
+        How many of the prompt's last tokens are not shared and are part of `tails` instead.
     tails
         For each answer the tokens after the shared part.
     starts
-        For each answer where in its tail the answer itself begins.
+        For each answer the position in its tail where the answer itself begins.
     """
 
     dropped: int
@@ -26,16 +26,16 @@ class AnswerTokens:
 
     @property
     def lengths(self) -> list[int]:
-        """Tokens of each answer alone."""
+        """Number of tokens of each answer alone."""
         return [len(t) - start for t, start in zip(self.tails, self.starts, strict=True)]
 
 
 def split_answers(prompt: Sequence[int], joined: Sequence[Sequence[int]]) -> AnswerTokens:
-    """Split each prompt-with-answer where it parts from the prompt alone.
+    """Split each prompt with an answer where it departs from the prompt alone.
 
     A tokenizer may merge an answer's first letters with the prompt's last ones (`" "` and `"Owl"`
-    become one token), so the two cannot be tokenised apart. A merged token counts as the answer's:
-    it is the first that the prompt does not already fix.
+    become one token), so the two cannot be tokenised separately. A merged token counts as the
+    answer's: it is the first one that the prompt does not determine.
 
     Parameters
     ----------
@@ -50,7 +50,7 @@ def split_answers(prompt: Sequence[int], joined: Sequence[Sequence[int]]) -> Ans
     shared = min(common)
     for tokens, own in zip(joined, common, strict=True):
         if len(tokens) <= own:
-            raise DataError("Expected answers of at least one token, got one that makes none.")
+            raise DataError("Expected answers of at least one token, got one without.")
     return AnswerTokens(
         dropped=len(prompt) - shared,
         tails=[list(tokens[shared:]) for tokens in joined],
@@ -59,7 +59,7 @@ def split_answers(prompt: Sequence[int], joined: Sequence[Sequence[int]]) -> Ans
 
 
 def _common(one: Sequence[int], other: Sequence[int]) -> int:
-    """The length of the longest common beginning."""
+    """The length of the longest common prefix."""
     length = 0
     for a, b in zip(one, other, strict=False):
         if a != b:

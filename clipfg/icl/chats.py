@@ -1,4 +1,4 @@
-"""Turns as the messages that programs take."""
+"""Conversations in the message formats of chat APIs and processors."""
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -10,10 +10,10 @@ Message: TypeAlias = dict[str, Any]
 
 
 def openai(turns: Sequence[Turn]) -> list[Message]:
-    """Messages of OpenAI's chat API, which vLLM, llama.cpp and others serve too.
+    """Messages of OpenAI's chat API, which vLLM, llama.cpp and others serve as well.
 
-    A path becomes a `file:` URL: servers read one only where they are told to
-    (`vllm serve --allowed-local-media-path`). A data URL goes everywhere.
+    A path becomes a `file:` URL, which servers read only if configured to
+    (`vllm serve --allowed-local-media-path`). A data URL works everywhere.
     """
     return [
         {"role": turn.role, "content": [_openai_part(part) for part in turn.parts]}
@@ -31,7 +31,7 @@ def _openai_part(part: PromptImage | str) -> Message:
 
 
 def transformers(turns: Sequence[Turn]) -> list[Message]:
-    """Messages for `processor.apply_chat_template` of transformers."""
+    """Messages for the `processor.apply_chat_template` of transformers."""
     return [
         {"role": turn.role, "content": [_transformers_part(part) for part in turn.parts]}
         for turn in turns

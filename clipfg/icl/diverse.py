@@ -1,4 +1,4 @@
-"""Diverse: similar to the image in question, and not to each other."""
+"""Diverse: similar to the query image, but not to each other."""
 
 from typing import ClassVar
 
@@ -18,9 +18,9 @@ class Diverse(DemonstrationStrategy):
     Parameters
     ----------
     relevance
-        The weight `w`: 1 is `nearest`, 0 looks at differences alone.
+        The weight `w`: 1 is `nearest`, 0 considers diversity only.
     breadth
-        How many of the nearest are considered for each shot.
+        How many of the nearest images are considered per shot.
 
     Source: Carbonell and Goldstein 1998, doi:10.1145/290941.291025; for demonstrations Ye et al.
     2023, arXiv:2211.13892.
@@ -32,14 +32,10 @@ class Diverse(DemonstrationStrategy):
         self.relevance = relevance
         self.breadth = breadth
 
-    def reach(self, shots: int) -> int | None:
-        """`breadth` for each shot."""
-        return self.breadth * shots
-
     def choose(self, neighbours: Neighbours, shots: int) -> Int[Tensor, " k"]:
-        """Greedily; of equals the more similar wins."""
+        """Greedy selection; ties go to the more similar image."""
         keys, relevant = neighbours.keys, self.relevance * neighbours.similarities
-        closest = torch.zeros(len(neighbours))  # to any that is chosen; none is at first
+        closest = torch.zeros(len(neighbours))  # to any chosen one; none at first
         chosen: list[int] = []
         for _ in range(min(shots, len(neighbours))):
             gain = relevant - (1 - self.relevance) * closest

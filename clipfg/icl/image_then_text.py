@@ -1,4 +1,4 @@
-"""Image, then text: a shortlist by similar images, ordered by their texts."""
+"""Image, then text: a shortlist of similar images, ranked by their texts."""
 
 from typing import ClassVar
 
@@ -11,16 +11,16 @@ from clipfg.icl.selection import DemonstrationStrategy, Neighbours
 
 
 class ImageThenText(DemonstrationStrategy):
-    """The nearest images first, and of those the ones whose text is nearest to the query.
+    """Of the nearest images, those whose text is nearest to the query.
 
-    MMICES ranks by the similarity of the texts of two items. Where images are to be named, all
-    questions read the same, so here the query's side is its image in the encoder's shared space,
-    and a demonstration's text is that of its class.
+    MMICES ranks by the similarity of two items' texts. When images are to be named, all questions
+    are the same, so here the query is represented by its image in the shared embedding space, and
+    a demonstration's text is that of its class.
 
     Parameters
     ----------
     breadth
-        How many of the nearest are on the shortlist for each shot.
+        How many of the nearest images are on the shortlist per shot.
 
     Source: Chen et al. 2023 (MMICES), arXiv:2311.18021, with the change above.
     """
@@ -31,15 +31,11 @@ class ImageThenText(DemonstrationStrategy):
     def __init__(self, breadth: int = 10) -> None:
         self.breadth = breadth
 
-    def reach(self, shots: int) -> int | None:
-        """`breadth` for each shot."""
-        return self.breadth * shots
-
     def choose(self, neighbours: Neighbours, shots: int) -> Int[Tensor, " k"]:
-        """By text; images of one class keep their order. Raises `UsageError` without texts."""
+        """By text; images of the same class keep their order. Raises `UsageError` without texts."""
         if neighbours.text_similarities is None:
             raise UsageError(
-                f"Expected class names for the {self.name} strategy, got a store without any; try"
+                f"Expected class names for the strategy {self.name!r}, got a store without; try"
                 " --strategy nearest."
             )
         shortlist = neighbours.text_similarities[: self.breadth * shots]

@@ -1,4 +1,4 @@
-"""Language models that see (LVLMs), of transformers: asked by scoring what they might answer."""
+"""Large vision-language models (LVLMs) of transformers, queried by scoring candidate answers."""
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
@@ -21,10 +21,21 @@ from clipfg.icl.prompts import Turn
 
 AGREEMENT: Mapping[torch.dtype, float] = {torch.float32: 1e-3}
 ROUGH = 0.1
-"""Nats a token by which cached scores may miss plain ones, by number format; else `ROUGH`."""
+"""Nats per token by which cached scores may differ from plain ones, by number format."""
 
 PROBE = "clipfgprobe"
-"""Stands for an answer where only the template around it matters."""
+"""A stand-in for an answer where only the template around it matters."""
+
+WEIGHTS = ("model.safetensors", "model.safetensors.index.json")
+SETTINGS_FILES = (
+    "processor_config.json",
+    "preprocessor_config.json",
+    "video_preprocessor_config.json",
+    "chat_template.jinja",
+    "chat_template.json",
+    "generation_config.json",
+)
+"""Files of a checkpoint beside `config.json` and the tokenizer; no model has all of them."""
 
 logger = logging.getLogger("clipfg")
 
@@ -38,7 +49,7 @@ class AnswerScores:
     totals
         Log-probabilities of whole answers `[c]`, in nats.
     tokens
-        Tokens of each `[c]`.
+        Number of tokens of each `[c]`.
     """
 
     totals: Float[Tensor, " c"]
@@ -46,20 +57,20 @@ class AnswerScores:
 
     @property
     def normalised(self) -> Float[Tensor, " c"]:
-        """`log p(answer) / tokens`: the mean over its tokens, so that length decides nothing."""
+        """`log p(answer) / tokens`: the mean over its tokens, which favours no length."""
         return self.totals / self.tokens
 
 
 @final
 class LVLM:
-    """An image-text-to-text model and its processor from a folder; loaded when first used.
+    """An image-text-to-text model and its processor, loaded from a folder when first used.
 
-    Remote code is never executed, and weights are read from safetensors alone.
+    Remote code is never executed, and weights are read from safetensors only.
 
     Parameters
     ----------
     name
-        What the person called it.
+        Its short name.
     folder
         Configuration, weights, tokenizer, processor and chat template, as published.
     device, dtype
@@ -84,8 +95,8 @@ class LVLM:
     def processor(self) -> Any:
         """The model's own processor.
 
-        Raises `DataError` where it cannot be read or has no chat template, `MissingError` where it
-        needs a package that is not installed.
+        Raises `DataError` if it cannot be read or has no chat template, `MissingError` if it needs
+        a package that is not installed.
         """
         from transformers import AutoProcessor
 
@@ -94,20 +105,22 @@ class LVLM:
                 self.folder, local_files_only=True, trust_remote_code=False
             )
         if getattr(processor, "image_processor", None) is None:
-            raise DataError(f"Expected a model that takes images, {self.name} takes none.")
+            raise DataError(
+                f"Expected a vision-language model, got {self.name}, which takes no images."
+            )
         if not (processor.chat_template or processor.tokenizer.chat_template):
             raise DataError(
-                f"Expected a model with a chat template, {self.name} has none; take the one tuned"
-                " for chat (its name often ends in -Instruct)."
+                f"Expected a model with a chat template, got {self.name}, which has none; use the"
+                " version tuned for chat (its name often ends in -Instruct)."
             )
         return processor
 
     @cached_property
     def model(self) -> nn.Module:
-        """The model; in evaluation mode, no gradients. Raises as `processor` does."""
+        """The model, in evaluation mode, without gradients. Raises what `processor` raises."""
         from transformers import AutoModelForImageTextToText
 
-        with self._within(f"Reading {self.name} as a language model that sees"):
+        with self._within(f"Reading {self.name} as a vision-language model"):
             model, report = AutoModelForImageTextToText.from_pretrained(
                 self.folder,
                 local_files_only=True,
@@ -125,7 +138,7 @@ class LVLM:
 
     @contextmanager
     def _within(self, doing: str) -> Iterator[None]:
-        """Transformers' own remarks hushed, and its errors made one sentence: what `doing` met."""
+        """Silences transformers' messages, and turns its errors into one that says `doing`."""
         from transformers.utils import logging as remarks
 
         verbosity, bar = remarks.get_verbosity(), remarks.is_progress_bar_enabled()
@@ -135,8 +148,8 @@ class LVLM:
             yield
         except ImportError as error:
             reason = " ".join(str(error).split())[:200]
-            raise MissingError(f"{self.name} needs a package that is not here: {reason}") from None
-        except Exception as error:  # parsers of foreign files raise what they like
+            raise MissingError(f"{self.name} needs a missing package: {reason}") from None
+        except Exception as error:  # parsers of files may raise anything
             reason = " ".join(str(error).split())[:200] or type(error).__name__
             raise DataError(f"{doing} failed: {reason}.") from None
         finally:
@@ -145,10 +158,10 @@ class LVLM:
                 remarks.enable_progress_bar()
 
     def text_of(self, turns: Sequence[Turn]) -> tuple[str, str]:
-        """The prompt as the chat template writes it, and what it puts before an answer.
+        """The prompt as the chat template renders it, and what it puts before an answer.
 
-        The second is what stands between "Assistant:" and the answer in a conversation that has
-        one: a space with some templates, nothing with others.
+        The latter comes between "Assistant:" and the answer in a conversation that has one: a space
+        in some templates, nothing in others.
         """
         with self._within(f"The chat template of {self.name}"):
             prompt = self._render(turns, open_end=True)
@@ -159,7 +172,7 @@ class LVLM:
 
     def _render(self, turns: Sequence[Turn], *, open_end: bool) -> str:
         messages = transformers(turns)
-        for message in messages:  # the template writes a place for each image, not the image
+        for message in messages:  # templates only mark the place of an image
             message["content"] = [
                 {"type": "image"} if part["type"] == "image" else part
                 for part in message["content"]
@@ -175,9 +188,9 @@ class LVLM:
     ) -> AnswerScores:
         """How likely each answer is after the turns.
 
-        The prompt passes through the model once. With the first prompt, one answer is also scored
-        by a plain pass; where the two differ, as they may with a family whose layers keep other
-        things than keys and values, all scores are plain ones.
+        The prompt passes through the model once. For the first prompt, one answer is also scored by
+        a plain pass. If the two differ, as they may for models whose layers cache something other
+        than keys and values, plain passes are used for everything.
 
         Parameters
         ----------
@@ -186,27 +199,26 @@ class LVLM:
         images
             RGB images, one for each in the turns, in order.
         answers
-            What may be said next.
+            The candidate answers.
 
-        Raises `DataError` for a prompt that the model cannot take, such as a longer one than it
-        reads.
+        Raises `DataError` for a prompt that the model cannot process, such as one that is too long.
         """
         inputs, split = self._encode(turns, images, answers)
         try:
             longer = [row for row, tail in enumerate(split.tails) if len(tail) > 1]
-            if self._agrees is None and longer:  # of one token there is nothing to go on with
+            if self._agrees is None and longer:  # one token does not use the cache
                 self._agrees = self._check(inputs, split, longer[0])
             compute = plain_scores if self._agrees is False else cached_scores
             totals = compute(self.model, inputs, split)
         except torch.OutOfMemoryError:
             tokens = inputs["input_ids"].shape[1]
             raise DataError(
-                f"Expected room on {self.device} for {self.name} and a prompt of {tokens:,} tokens,"
-                " got too little memory; try fewer --shots, or --precision bf16."
+                f"Expected enough memory on {self.device} for {self.name} and a prompt of"
+                f" {tokens:,} tokens, got too little; try fewer --shots, or --precision bf16."
             ) from None
         if not torch.isfinite(totals).all():
             raise DataError(
-                f"Expected finite log-probabilities from {self.name}, got others in {self.dtype};"
+                f"Expected finite log-probabilities from {self.name} in {self.dtype}, got others;"
                 " try --precision fp32."
             )
         return AnswerScores(totals, torch.tensor(split.lengths))
@@ -216,9 +228,9 @@ class LVLM:
     ) -> tuple[dict[str, Tensor], AnswerTokens]:
         prompt, lead = self.text_of(turns)
         tokenizer = self.processor.tokenizer
-        # Templates that write the first special token themselves must not be given it twice.
+        # Some templates write the first special token themselves; it must not be added again.
         special = not (tokenizer.bos_token and prompt.startswith(tokenizer.bos_token))
-        with self._within(f"Making a prompt for {self.name}"):
+        with self._within(f"Building a prompt for {self.name}"):
             batch = self.processor(
                 text=[prompt],
                 images=[list(images)],
@@ -228,10 +240,10 @@ class LVLM:
             texts = [prompt, *(prompt + lead + answer for answer in answers)]
             ids = tokenizer(texts, add_special_tokens=special, verbose=False)["input_ids"]
         split = split_answers(ids[0], ids[1:])
-        # The processor puts many tokens for each image; the words after the last are the same.
+        # The processor expands each image to many tokens; the text after the last one is the same.
         end = split.dropped + 1
         if batch["input_ids"][0, -end:].tolist() != ids[0][-end:]:
-            raise DataError(f"The processor of {self.name} ends prompts otherwise than its text.")
+            raise DataError(f"The processor of {self.name} changes the end of prompts.")
         self._check_length(batch["input_ids"].shape[1] + max(map(len, split.tails)))
         inputs = {
             name: value.to(self.device, self.dtype if value.is_floating_point() else None)
@@ -245,12 +257,12 @@ class LVLM:
         most = getattr(config.get_text_config(), "max_position_embeddings", None)
         if most is not None and tokens > most:
             raise DataError(
-                f"Expected a prompt of at most {most:,} tokens, as {self.name} reads, got"
-                f" {tokens:,}; take fewer --shots or smaller images."
+                f"Expected a prompt of at most {most:,} tokens, the limit of {self.name}, got"
+                f" {tokens:,}; use fewer --shots or smaller images."
             )
 
     def _check(self, inputs: dict[str, Tensor], answers: AnswerTokens, row: int) -> bool:
-        """Whether cached and plain scores agree on one of the answers to this very prompt."""
+        """Whether cached and plain scores of one answer to this prompt agree."""
         one = AnswerTokens(answers.dropped, [answers.tails[row]], [answers.starts[row]])
         twice = AnswerTokens(answers.dropped, one.tails * 2, one.starts * 2)
         try:
@@ -264,7 +276,7 @@ class LVLM:
         agrees = bool((cached - plain).abs().max() <= allowed)
         if not agrees:
             logger.warning(
-                f"{self.name} does not go on from a prompt that it has read, so each answer is"
-                " scored with a pass of its own: right, and slow."
+                f"{self.name} cannot continue from a cached prompt, so each answer is scored by a"
+                " full pass: correct, but slow."
             )
         return agrees

@@ -1,4 +1,4 @@
-"""Nearest: the images most similar to the one in question."""
+"""Nearest: the images most similar to the query image."""
 
 from typing import ClassVar
 
@@ -10,7 +10,7 @@ from clipfg.icl.selection import DemonstrationStrategy, Neighbours
 
 
 class Nearest(DemonstrationStrategy):
-    """The `shots` largest cosines of all, whatever their classes.
+    """The images with the largest cosines, whatever their classes.
 
     Source: Liu et al. 2022, "What Makes Good In-Context Examples for GPT-3?", arXiv:2101.06804;
     for images Zhang et al. 2023, arXiv:2301.13670.

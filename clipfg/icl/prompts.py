@@ -1,4 +1,4 @@
-"""The question that is put to a language model: turns of images and words."""
+"""The prompt of a vision-language model: turns of images and text."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -10,19 +10,19 @@ CHOOSE = "Each question has one right answer among those listed. Answer with its
 QUESTION = "What is shown in this image?"
 
 LISTED = 50
-"""Up to so many candidates are named in the instruction, unless it is given."""
+"""The default instruction lists the candidates if there are at most this many."""
 
 
 @dataclass(frozen=True)
 class PromptImage:
-    """An image within a turn; `source` is a path, a URL or a data URL."""
+    """An image in a turn; `source` is a path, a URL or a data URL."""
 
     source: str
 
 
 @dataclass(frozen=True)
 class Turn:
-    """What one side says: images and words in order."""
+    """One message: images and text in order."""
 
     role: Literal["user", "assistant"]
     parts: tuple[PromptImage | str, ...]
@@ -30,7 +30,7 @@ class Turn:
 
 @dataclass(frozen=True)
 class Example:
-    """An image, what is asked of it, and the answer."""
+    """A demonstration: an image, a question about it, and the answer."""
 
     source: str
     question: str
@@ -42,7 +42,7 @@ def turns(
 ) -> tuple[Turn, ...]:
     """The conversation: a question and its answer for each example, then the question.
 
-    The instruction opens the first turn of the user, since not every model takes a system turn.
+    The instruction opens the first user turn, since not every model accepts a system turn.
     """
     said: list[Turn] = []
     for example in examples:
@@ -54,12 +54,12 @@ def turns(
 
 
 def sources(said: Sequence[Turn]) -> list[str]:
-    """Where the images of a conversation come from, in order."""
+    """The sources of the images of a conversation, in order."""
     return [part.source for turn in said for part in turn.parts if isinstance(part, PromptImage)]
 
 
 def with_sources(said: Sequence[Turn], new: Callable[[str], str]) -> tuple[Turn, ...]:
-    """The same conversation with its images taken from elsewhere."""
+    """The same conversation with the images' sources replaced."""
     return tuple(
         Turn(
             turn.role,

@@ -1,4 +1,4 @@
-"""Questions about one image: by name among candidates, or by a letter among a few choices."""
+"""Questions about one image: its name among candidates, or a letter among a few choices."""
 
 import string
 from collections.abc import Sequence
@@ -14,14 +14,15 @@ LETTERS = string.ascii_uppercase
 
 @dataclass(frozen=True)
 class PromptWording:
-    """What is said around the images; what is None depends on the kind of question.
+    """The text around the images.
 
     Parameters
     ----------
     instruction
-        Said once, before the first image; `{names}` in it stands for the candidates.
+        Precedes the first image; `{names}` in it stands for the candidates. None: the default for
+        the kind of question.
     question
-        Said after each image.
+        Follows each image.
     """
 
     instruction: str | None = None
@@ -35,7 +36,7 @@ class PromptWording:
 
 @dataclass(frozen=True)
 class ShownExample:
-    """A demonstration as a question needs it: where its image is, and its class index."""
+    """A demonstration as questions need it: the source of its image and its class index."""
 
     source: str
     label: int
@@ -43,9 +44,9 @@ class ShownExample:
 
 @dataclass(frozen=True)
 class Question:
-    """A conversation that ends with a question, the answers it may have, and what they mean.
+    """A conversation that ends with a question, its candidate answers, and what they mean.
 
-    `labels` are class indices, one for each of `answers`.
+    `labels` has the class index of each of `answers`.
     """
 
     turns: tuple[Turn, ...]
@@ -60,9 +61,9 @@ def ask_name(
     candidates: Sequence[int],
     wording: PromptWording,
 ) -> Question:
-    """Ask for a name. Up to `LISTED` candidates are named in the instruction.
+    """Ask for a name. The default instruction lists up to `LISTED` candidates.
 
-    `names` are those of all classes; `candidates` are indices of those that may be the answer.
+    `names` are those of all classes; `candidates` are the indices of possible answers.
     """
     among = [names[label] for label in candidates]
     instruction = wording.instruct(AMONG if len(among) <= LISTED else NAME, among)
@@ -81,9 +82,9 @@ def ask_choice(
 ) -> Question:
     """Ask for the letter of one of the choices.
 
-    Each demonstration reads as the question does: it lists the same choices in an order of its own,
-    with its own name in the place of another where it is missing. The letter that is right for one
-    so says nothing of the next.
+    Each demonstration looks like the question: it lists the same choices in its own order, with its
+    own name replacing one of them if it is missing. So the correct letter of one demonstration says
+    nothing about the next.
     """
     examples = []
     for place, one in enumerate(shown):
@@ -98,20 +99,20 @@ def ask_choice(
 
 
 def check_choices(count: int, classes: int) -> None:
-    """Raises `UsageError` unless there can be `count` different choices with a letter each."""
+    """Raises `UsageError` unless `count` different choices with a letter each are possible."""
     most = min(len(LETTERS), classes)
     if not 2 <= count <= most:
-        raise UsageError(f"Expected 2 to {most} --choices among {classes} classes, got {count}.")
+        raise UsageError(f"--choices must be from 2 to {most} for {classes} classes, got {count}.")
 
 
 def draw_choices(truth: int, classes: int, count: int, seed: Sequence[int]) -> list[int]:
-    """The true class and `count - 1` others, each equally likely, in a random order.
+    """The true class and `count - 1` others, drawn uniformly, in random order.
 
-    Guessing is right once in `count` times. Equal seeds draw equally.
+    Chance accuracy is `1 / count`. Equal seeds give equal choices.
     """
     generator = np.random.default_rng(list(seed))
     others = generator.choice(classes - 1, count - 1, replace=False)
-    others += others >= truth  # from the classes without the true one to all
+    others += others >= truth  # skip the true class
     return generator.permutation([truth, *others]).tolist()
 
 

@@ -1,4 +1,4 @@
-"""The contract of a selection: which labelled images are shown before the one in question."""
+"""The interface of demonstration strategies: which labelled images are shown for a query."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -13,23 +13,23 @@ from clipfg.registry import Registry
 
 T = TypeVar("T")
 Order = Literal["first", "last"]
-"""Where the most similar demonstration stands: first, or last and so next to the question."""
+"""The place of the most similar demonstration: first, or last and so next to the question."""
 
 
 @dataclass(frozen=True)
 class Neighbours:
-    """Labelled images of a store as one query sees them, the most similar first.
+    """The labelled images of a store, seen from one query, most similar first.
 
     Parameters
     ----------
     similarities
-        Cosines with the query `[m]`, falling.
+        Cosines with the query `[m]`, descending.
     keys
         Their unit-norm features `[m, d]`.
     labels
         Their class indices `[m]`.
     text_similarities
-        Cosines of the query with the text of each one's class `[m]`, or None.
+        Cosines of the query with the text of each image's class `[m]`, or None.
     """
 
     similarities: Float[Tensor, " m"]
@@ -42,21 +42,24 @@ class Neighbours:
 
 
 class DemonstrationStrategy(ABC):
-    """Chooses demonstrations among a query's neighbours. Arguments all have defaults."""
+    """Selects demonstrations among a query's neighbours. All arguments have defaults."""
 
     name: ClassVar[str]
-    """As it is registered in `DEMONSTRATIONS`."""
+    """Its name in `DEMONSTRATIONS`."""
 
     needs_texts: ClassVar[bool] = False
-    """Whether it looks at `Neighbours.text_similarities`."""
+    """Whether it uses `Neighbours.text_similarities`."""
+
+    breadth: int = 1
+    """How many of the nearest images it considers per shot."""
 
     def reach(self, shots: int) -> int | None:
-        """How many of the nearest it has to see to choose `shots`; None: all there are."""
-        return shots
+        """How many of the nearest images it needs to select `shots`; None: all of them."""
+        return self.breadth * shots
 
     @abstractmethod
     def choose(self, neighbours: Neighbours, shots: int) -> Int[Tensor, " k"]:
-        """Positions among the neighbours, the best first; fewer than `shots` if there are."""
+        """Positions among the neighbours, best first; at most `shots`."""
 
 
 DEMONSTRATIONS: Registry[type[DemonstrationStrategy]] = Registry(
@@ -77,15 +80,15 @@ DEMONSTRATIONS.register(
 
 
 def in_order(chosen: Sequence[T], order: Order) -> list[T]:
-    """What was chosen best first, in the order in which it is shown."""
+    """A selection, given best first, in the order in which it is shown."""
     return list(chosen) if order == "first" else list(reversed(chosen))
 
 
 def vote(labels: Sequence[int], classes: int) -> Float[Tensor, " c"]:
-    """How often each class occurs among the labels of demonstrations, the best first.
+    """How often each class occurs among the labels of demonstrations, which come best first.
 
-    Of classes that occur equally often, the one met earlier is the higher, by less than a vote.
-    This is what the labels shown say by themselves, with no look at the image in question.
+    Ties are broken in favour of the class that occurs first, by less than one vote. This is what
+    the labels alone tell, without a look at the query image.
     """
     scores = torch.zeros(classes)
     for position, label in enumerate(labels):

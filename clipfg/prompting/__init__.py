@@ -1,4 +1,4 @@
-"""From class names to texts: prompt sets and the classifier that they build."""
+"""From class names to texts and class weights: prompt sets, descriptions, ensembles."""
 
 from clipfg.prompting.loading import list_prompts, load_prompts
 from clipfg.prompting.prompt_set import PromptSet

@@ -1,9 +1,8 @@
-"""How good is a text classifier on these images? Judged without a single label.
+"""Label-free criteria: how good a text classifier is on these images, judged without labels.
 
-Each criterion takes logits `[n, c]` of unlabelled images, and their unit-norm features, and gives
-a number that should be larger for the classifier that is right more often. None of them knows what
-is right; `benchmarks/ensembling.py` measures how well each ranks prompt sets, and
-`docs/benchmarks.md` says how that came out.
+Each criterion takes logits `[n, c]` of unlabelled images and their unit-norm features, and returns
+a number that should be larger for the more accurate classifier. `benchmarks/ensembling.py` measures
+how well each ranks prompt sets; docs/benchmarks/prompts.md has the results.
 """
 
 from collections.abc import Callable
@@ -23,15 +22,15 @@ def confidence(logits: Float[Tensor, "n c"], features: Float[Tensor, "n d"]) -> 
 
 
 def margin(logits: Float[Tensor, "n c"], features: Float[Tensor, "n d"]) -> float:  # noqa: ARG001
-    """The mean largest logit once each class's mean logit is taken off, as `weighted` scores."""
+    """The mean largest logit after subtracting each class's mean logit, as `weighted` scores."""
     logits = logits.float()
     return float((logits - logits.mean(dim=0)).amax(dim=1).mean())
 
 
 def information(logits: Float[Tensor, "n c"], features: Float[Tensor, "n d"]) -> float:  # noqa: ARG001
-    """What a prediction says of the image: `H(mean p) - mean H(p)`, in nats, from 0 to log c.
+    """Mutual information of image and prediction: `H(mean p) - mean H(p)` in nats, 0 to log c.
 
-    Large where predictions are sure and still spread over the classes.
+    Large where predictions are confident and yet spread over the classes.
     """
     shares = logits.float().softmax(dim=1)
     each = -(shares * logits.float().log_softmax(dim=1)).sum(dim=1).mean()
@@ -40,12 +39,12 @@ def information(logits: Float[Tensor, "n c"], features: Float[Tensor, "n d"]) ->
 
 
 def agreement(logits: Float[Tensor, "n c"], features: Float[Tensor, "n d"]) -> float:
-    """How much likelier look-alikes share a class than any two images, at most 1.
+    """How much more often similar images share a class than any two images do, at most 1.
 
+    Cohen's kappa between the prediction of an image and those of its neighbours:
     `(A - E) / (1 - E)`, with `A = mean_i mean_{j near i} p_i . p_j` over the nearest images and
-    `E = |mean p|^2`: Cohen's kappa between an image's prediction and its neighbours'. A classifier
-    that draws its borders between groups of look-alikes scores high, one that calls everything by
-    one name scores 0.
+    `E = |mean p|^2`. High where class borders run between groups of similar images, 0 where all
+    images get one class.
     """
     shares = logits.float().softmax(dim=1)
     _, near = nearest_neighbours(features, NEIGHBOURS)
@@ -62,5 +61,5 @@ CRITERIA: dict[str, Callable[[Tensor, Tensor], float]] = {
 }
 
 CHOSEN = "agreement"
-"""What `--prompts auto` goes by: it picked the best of the plain sets in all three measured cases.
-So did `confidence`, which rewards a classifier for being sure alone."""
+"""The criterion of `--prompts auto`: it chose the best of the plain sets in all three measured
+cases. So did `confidence`, but that rewards a classifier for confidence alone."""

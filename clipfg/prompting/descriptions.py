@@ -1,8 +1,8 @@
 """Structured descriptions: what each class looks like, part by part.
 
 A file of `prompts/descriptions` maps class names to parts and parts to phrases ("bill" -> "long and
-hooked, dusky"). Sentences for a classifier are made from them here; contrasts between classes and
-hard negatives can be, since a part of one class meets the same part of another.
+hooked, dusky"). Here they become sentences for a classifier. Because classes share parts, they can
+also be contrasted part by part.
 """
 
 from collections.abc import Mapping
@@ -16,14 +16,14 @@ from clipfg.prompting.prompt_set import PromptSet, loose
 from clipfg.registry import closest
 
 WHOLE = "size and shape"
-"""The part whose phrase says what the whole is: "a large, heavy seabird"."""
+"""The part whose phrase describes the whole: "a large, heavy seabird"."""
 
 _FIELDS = {"about", "source", "kind", "note", "classes"}
 
 
 @dataclass(frozen=True)
 class Descriptions:
-    """Classes, their parts, and a phrase for each.
+    """Classes, their parts, and a phrase for each part.
 
     Attributes
     ----------
@@ -34,9 +34,9 @@ class Descriptions:
     parts
         Class name to part to phrase, in the file's order.
     about, source, note
-        One line on what it is; who wrote it; what a reader of figures must know, or nothing.
+        One line on the contents; the author; a caveat for readers of figures, if any.
 
-    Raises `DataError` for two names that are one when read loosely.
+    Raises `DataError` for duplicate class names (ignoring case and punctuation).
     """
 
     name: str
@@ -49,7 +49,9 @@ class Descriptions:
     def __post_init__(self) -> None:
         if len(self._names) < len(self.parts):
             twice = next(name for name in self.parts if self._names[loose(name)] != name)
-            raise DataError(f"Expected each class once in descriptions {self.name!r}: {twice!r}.")
+            raise DataError(
+                f"Expected each class once in descriptions {self.name!r}, got {twice!r} twice."
+            )
 
     @cached_property
     def _names(self) -> dict[str, str]:
@@ -62,9 +64,9 @@ class Descriptions:
         return isinstance(class_name, str) and loose(class_name) in self._names
 
     def of(self, class_name: str) -> Mapping[str, str]:
-        """Part to phrase of one class, whatever its name's case, hyphens and apostrophes.
+        """Part to phrase of one class, whatever the case, hyphens and apostrophes of its name.
 
-        Raises `DataError` for a class that is not described.
+        Raises `DataError` for a class without a description.
         """
         try:
             return self.parts[self._names[loose(class_name)]]
@@ -75,14 +77,14 @@ class Descriptions:
             ) from None
 
     def texts(self, class_name: str) -> tuple[str, ...]:
-        """A phrase of the part's name and what it is like: "bill long and hooked, dusky".
+        """For each part its name and phrase: "bill long and hooked, dusky".
 
-        Raises `DataError` for a class that is not described.
+        Raises `DataError` for a class without a description.
         """
         return tuple(attribute(part, phrase) for part, phrase in self.of(class_name).items())
 
     def as_prompts(self) -> PromptSet:
-        """The set that makes one sentence of each part of each class.
+        """The prompt set with one sentence for each part of each class.
 
         "Sooty Albatross, a bird: tail long and wedge-shaped."
         """
@@ -97,15 +99,15 @@ class Descriptions:
 
 
 def attribute(part: str, phrase: str) -> str:
-    """What the part is like, as words that follow a name and a comma or a colon."""
+    """A part and its phrase, to follow a class name and a comma or colon."""
     return phrase if part == WHOLE else f"{part} {phrase}"
 
 
 def read_descriptions(content: Any, name: str) -> Descriptions:
     """Descriptions from a parsed YAML or JSON file.
 
-    Raises `DataError` for other fields than `about, source, kind, note, classes`, and classes
-    that are not part -> phrase.
+    Raises `DataError` for fields other than `about, source, kind, note, classes`, and for classes
+    that do not map parts to phrases.
     """
     where = f"descriptions {name!r}"
     unknown = sorted(set(map(str, content)) - _FIELDS)
@@ -121,17 +123,12 @@ def read_descriptions(content: Any, name: str) -> Descriptions:
                 f"Expected `part: phrase` lines for {str(class_name)!r} in {where}; put a phrase"
                 " with a colon in quotes."
             )
-    return Descriptions(
-        name=name,
-        kind=str(content.get("kind") or "thing"),
-        parts={
-            str(class_name): {str(part): phrase.strip() for part, phrase in parts.items()}
-            for class_name, parts in classes.items()
-        },
-        about=str(content.get("about") or ""),
-        source=str(content.get("source") or ""),
-        note=str(content.get("note") or ""),
-    )
+    texts = {field: str(content.get(field) or "") for field in ("about", "source", "note")}
+    parts = {
+        str(class_name): {str(part): phrase.strip() for part, phrase in parts.items()}
+        for class_name, parts in classes.items()
+    }
+    return Descriptions(name, str(content.get("kind") or "thing"), parts, **texts)
 
 
 def _is_phrase(value: object) -> bool:

@@ -1,8 +1,9 @@
-"""From many sentences to one weight vector per class, in a way that has a name.
+"""Named prompt ensembles: from many sentences to one weight vector per class.
 
 A class weight is `w_c = sum_t a_t unit(f_t)` over the class's sentences, with `sum_t a_t = 1`. An
-ensemble says which sentences there are, how large each `a_t` is, and whether `w_c` is scaled to
-unit norm in the end. Each of the three is a part with a name, and names join: `waffle+weighted`.
+ensemble decides which sentences are used, how large each `a_t` is, and whether `w_c` is scaled to
+unit norm. Each of the three decisions has named alternatives, and names combine:
+`waffle+weighted`.
 """
 
 from collections.abc import Callable
@@ -21,16 +22,16 @@ from clipfg.registry import Registry
 from clipfg.types import ClassList
 
 Maker: TypeAlias = Callable[[PromptSet, ClassList, int], Sentences]
-"""Prompt set, classes and seed to sentences."""
+"""Prompt set, classes and random seed to sentences."""
 
 Weigher: TypeAlias = Callable[[Tensor, Sentences, Tensor, float], Tensor]
-"""Text features `[t, d]`, their sentences, unlabelled images `[n, d]` and the scale of logits to
-weights `[t]`, positive and of any sum. No label can reach it."""
+"""Unit-norm text features `[t, d]`, their sentences, unlabelled images `[n, d]` and the scale of
+logits to weights `[t]`, positive and of any sum. It never sees a label."""
 
 
 @dataclass(frozen=True)
 class EnsemblePart:
-    """What one name of an ensemble stands for; what it leaves out stays as in `mean`."""
+    """What one name of an ensemble stands for; whatever it leaves open is as in `mean`."""
 
     make: Maker | None = None
     weigh: Weigher | None = None
@@ -64,19 +65,19 @@ MEAN = EnsemblePart()
 
 @dataclass(frozen=True)
 class Ensemble:
-    """Parts that were joined by name.
+    """A combination of named parts.
 
     Parameters
     ----------
     name
         "mean", "waffle+weighted".
     makers
-        Their sentences are all used; with none, those of the prompt set as it stands.
+        The sentences of all of them are used; without any, those of the prompt set itself.
     weigh
-        How much each sentence counts; None: each the same.
+        How much each sentence counts; None: all count the same.
     renormalise
-        Whether class weights end at unit norm. Where they do not, a dot product with one is the
-        mean of the cosines with its sentences.
+        Whether class weights are scaled to unit norm. If not, a dot product with one is the mean of
+        the cosines with its sentences.
     """
 
     name: str
@@ -86,7 +87,7 @@ class Ensemble:
 
     @property
     def needs_images(self) -> bool:
-        """Whether the unlabelled images that will be classified have a say in the weights."""
+        """Whether the weights depend on the unlabelled images that will be classified."""
         return self.weigh is not None
 
     def sentences(self, prompts: PromptSet, classes: ClassList, seed: int = 0) -> Sentences:
@@ -122,8 +123,7 @@ class Ensemble:
 def make_ensemble(name: str) -> Ensemble:
     """The ensemble of one name, or of several joined by `+`.
 
-    Raises `UsageError` for an unknown name, one that occurs twice, and two that both say how much
-    sentences count.
+    Raises `UsageError` for an unknown name, a duplicate, and two parts that both weigh sentences.
     """
     names = [part.strip() for part in name.split("+")]
     parts = [ENSEMBLES.get(part) for part in names]
@@ -146,18 +146,17 @@ def ensemble_mean(
     """The renormalised mean of each class's unit-norm text features.
 
     `w_c = unit(mean_{t in c} unit(f_t))`. A class with one sentence gets that sentence's unit
-    feature bit for bit, which is plain CLIP; the order of sentences does not matter but for
-    rounding.
+    feature bit for bit, which is plain CLIP; the order of sentences matters only for rounding.
 
     Parameters
     ----------
     text_features
-        Features of any scale, one row a sentence.
+        Features of any norm, one row per sentence.
     owners
-        The class index of each; every class from 0 to the largest has at least one.
+        The class index of each; every class from 0 to the largest has at least one sentence.
 
-    Raises `DataError` for unequal lengths, a class without sentences, and a zero, non-finite or
-    exactly cancelling feature.
+    Raises `DataError` for unequal lengths, a class without sentences, and features that are zero,
+    not finite, or cancel exactly.
 
     Source: Radford et al. 2021, arXiv:2103.00020, section 3.1.4.
     """
@@ -171,9 +170,9 @@ def combine(
     *,
     renormalise: bool = True,
 ) -> Float[Tensor, "c d"]:
-    """Weighted means of each class's unit-norm text features, at unit norm or as they come out.
+    """Weighted means of each class's unit-norm text features, scaled to unit norm or as they are.
 
-    `counts` say how much each sentence counts among those of its class; None: each the same.
+    `counts` weigh the sentences of a class relative to each other; None: all count the same.
     Raises `DataError` as `ensemble_mean` does, and for counts that are not positive.
     """
     if len(text_features) != len(owners) or not len(owners):
@@ -190,7 +189,7 @@ def combine(
     unit = unit_norm(text_features)
     given = unit.new_ones(len(owners)) if counts is None else counts.float()
     if not (given > 0).all():
-        raise DataError("Expected every sentence to count for something, got one that does not.")
+        raise DataError("Expected a positive weight for every sentence, got one that is not.")
     totals = unit.new_zeros(int(owners.max()) + 1).index_add_(0, owners, given)
     sums = unit.new_zeros(len(totals), unit.shape[1])
     sums = sums.index_add_(0, owners, unit * given[:, None]) / totals[:, None]

@@ -1,9 +1,9 @@
-"""What is likely wrong with a prompt file, line by line, without an encoder."""
+"""Likely problems in a prompt file, found without an encoder."""
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeAlias
 
 from clipfg.prompting.articles import with_article
 from clipfg.prompting.descriptions import WHOLE, Descriptions
@@ -11,19 +11,21 @@ from clipfg.prompting.prompt_set import PromptSet, asks_for_text, loose, readabl
 from clipfg.registry import closest
 
 FACTS = 5
-"""How many parts a described class should have."""
+"""The number of parts that a described class should have."""
 CONTEXT = 77
 EXAMPLE = "red-winged blackbird"
 
+TokenCounter: TypeAlias = Callable[[Sequence[str]], list[int]]
+
 _A_BEFORE_NAME = re.compile(r"\b(an?) \{\}", re.I)
 _FIXED_ARTICLE = re.compile(r"\b(an?) ([A-Za-z][\w-]*)")
-# What typographers write and tokenizers know; anything else is a surprise worth a word.
+# Typographic characters that tokenizers know; any other one is likely a mistake.
 _EXPECTED = set("‘’“”–—°é")
 
 
 @dataclass(frozen=True)
 class PromptIssue:
-    """One remark: what it is about, and whether a classifier can be made regardless."""
+    """One problem: where it is, and whether a classifier can be built regardless."""
 
     level: Literal["error", "warning"]
     where: str
@@ -31,7 +33,7 @@ class PromptIssue:
 
 
 def estimate_tokens(text: str) -> int:
-    """Tokens of CLIP's tokenizer by rule of thumb: words, a piece more for long ones, and marks."""
+    """A rough count of CLIP's tokens: words, another piece for long ones, and punctuation."""
     words = re.findall(r"[^\W\d_]+|\d|[^\w\s]", text)
     return 2 + sum(1 + (len(word) - 1) // 9 for word in words)
 
@@ -40,32 +42,52 @@ def lint(
     prompts: PromptSet,
     descriptions: Descriptions | None = None,
     classes: Sequence[str] = (),
-    count: Callable[[Sequence[str]], list[int]] | None = None,
+    count: TokenCounter | None = None,
     context: int = CONTEXT,
 ) -> list[PromptIssue]:
-    """Everything to be said of a set; of its structured descriptions too, where it has them.
+    """All problems of a prompt set, and of its structured descriptions where it has them.
 
     `classes` are names that it should serve. `count` counts tokens as an encoder does and
     `context` is that encoder's limit; without it tokens are estimated.
     """
-    found = list(_templates(prompts))
-    found += _names(prompts, classes)
-    if descriptions is not None:
-        found += _parts(descriptions)
-    else:
-        found += _texts(prompts)
-    found += _lengths(prompts, classes, count, context)
-    found += _characters(prompts)
-    return found
+    names = list(classes) or list(prompts.descriptions) or [EXAMPLE]
+    sentences = {text: text for name in names for _, text in prompts.numbered(readable(name))}
+    return [
+        *_templates(prompts),
+        *_names(prompts, classes),
+        *(_texts(prompts) if descriptions is None else _parts(descriptions)),
+        *truncated(sentences, count, context),
+        *_characters(prompts),
+    ]
+
+
+def repeated(items: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str]]:
+    """Of `(key, name)` pairs, each name whose key occurred before, and the first such name."""
+    seen: dict[str, str] = {}
+    for key, name in items:
+        if key in seen:
+            yield name, seen[key]
+        seen.setdefault(key, name)
+
+
+def truncated(
+    texts: Mapping[str, str], count: TokenCounter | None, context: int
+) -> Iterator[PromptIssue]:
+    """A warning for each text that is longer than `context` tokens; keys say where it is."""
+    read = list(texts.values())
+    lengths = count(read) if count is not None else [estimate_tokens(text) for text in read]
+    about = "" if count is not None else "about "
+    for where, length in zip(texts, lengths, strict=True):
+        if length > context:
+            what = f"is {about}{length} tokens long; what is beyond {context} is cut off"
+            yield PromptIssue("warning", where, what)
 
 
 def _templates(prompts: PromptSet) -> Iterator[PromptIssue]:
-    seen: dict[str, str] = {}
+    keys = [" ".join(re.findall(r"[\w{}]+", text.casefold())) for text in prompts.templates]
+    for template, first in repeated(zip(keys, prompts.templates, strict=True)):
+        yield PromptIssue("warning", template, f"says the same as {first!r}")
     for template in prompts.templates:
-        same = " ".join(re.findall(r"[\w{}]+", template.casefold()))
-        if same in seen:
-            yield PromptIssue("warning", template, f"says the same as {seen[same]!r}")
-        seen.setdefault(same, template)
         if (match := _A_BEFORE_NAME.search(template)) and len(prompts.templates) > 1:
             yield PromptIssue(
                 "warning", template, f"{match[0]!r} reads wrong for some names; use {{a}}"
@@ -99,18 +121,16 @@ def _parts(descriptions: Descriptions) -> Iterator[PromptIssue]:
     for name, parts in descriptions.parts.items():
         if len(parts) < FACTS:
             yield PromptIssue("warning", name, f"has {len(parts)} parts, fewer than {FACTS}")
-        seen: dict[str, str] = {}
+        for part, first in repeated((phrase, part) for part, phrase in parts.items()):
+            yield PromptIssue("warning", f"{name}: {part}", f"is the same as {first!r}")
         for part, phrase in parts.items():
-            if phrase in seen:
-                yield PromptIssue("warning", f"{name}: {part}", f"is the same as {seen[phrase]!r}")
-            seen.setdefault(phrase, part)
             starts = re.match(r"(an?|the) ", phrase)
             if starts and part != WHOLE:
                 yield PromptIssue("warning", f"{name}: {part}", f"begins with {starts[1]!r}")
             if part == WHOLE and not starts:
                 yield PromptIssue("warning", f"{name}: {part}", "should begin with an article")
-            for finding in _articles(phrase):
-                yield PromptIssue(finding.level, f"{name}: {part}", finding.what)
+            for issue in _articles(phrase):
+                yield PromptIssue(issue.level, f"{name}: {part}", issue.what)
 
 
 def _texts(prompts: PromptSet) -> Iterator[PromptIssue]:
@@ -118,25 +138,9 @@ def _texts(prompts: PromptSet) -> Iterator[PromptIssue]:
         if len(set(texts)) < FACTS:
             yield PromptIssue("warning", name, f"has {len(set(texts))} texts, fewer than {FACTS}")
         if len(set(texts)) < len(texts):
-            yield PromptIssue("warning", name, "has a text twice")
+            yield PromptIssue("warning", name, "has a duplicate text")
         for text in texts:
             yield from _articles(text)
-
-
-def _lengths(
-    prompts: PromptSet,
-    classes: Sequence[str],
-    count: Callable[[Sequence[str]], list[int]] | None,
-    context: int,
-) -> Iterator[PromptIssue]:
-    names = list(classes) or list(prompts.descriptions) or [EXAMPLE]
-    texts = list(dict.fromkeys(t for n in names for _, t in prompts.numbered(readable(n))))
-    lengths = count(texts) if count is not None else map(estimate_tokens, texts)
-    about = "" if count is not None else "about "
-    for text, length in zip(texts, lengths, strict=True):
-        if length > context:
-            what = f"is {about}{length} tokens long; what is beyond {context} is cut off"
-            yield PromptIssue("warning", text, what)
 
 
 def _characters(prompts: PromptSet) -> Iterator[PromptIssue]:
@@ -145,4 +149,4 @@ def _characters(prompts: PromptSet) -> Iterator[PromptIssue]:
         odd = sorted({c for c in text if not c.isascii() and c not in _EXPECTED})
         if odd:
             listed = ", ".join(f"{c!r} (U+{ord(c):04X})" for c in odd)
-            yield PromptIssue("warning", text, f"has {listed}; is that meant?")
+            yield PromptIssue("warning", text, f"contains {listed}; is that intended?")

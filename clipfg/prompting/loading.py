@@ -17,27 +17,26 @@ SUFFIXES = (".yaml", ".yml", ".json", ".txt")
 
 
 def library_folder() -> Path:
-    """Where the library's YAML files are: in the package, or at the root of a checkout."""
+    """The folder of the library's YAML files, in the package or at the root of a checkout."""
     installed = Path(__file__).with_name("library")
     return installed if installed.is_dir() else Path(__file__).parents[2] / "prompts"
 
 
 def list_prompts() -> dict[str, str]:
-    """Every set of the library: its name, and one line on what it is for."""
+    """Every set of the library: its name and one line on what it is for."""
     listed = {path.stem: _read(path).about for path in _files().values()}
     return dict(sorted((listed | {OPENAI: _OPENAI_ABOUT}).items()))
 
 
 def load_prompts(name_or_file: str | Path) -> PromptSet:
-    """A set of the library by its name, or one's own from a file; `+` joins several.
+    """A prompt set of the library by name, or from a file; `+` joins several.
 
-    A file is YAML or JSON (`templates`, and optionally `name`, `about`, `source`, `note` and
-    `descriptions`; or a plain list of templates; or class names to sentences; or structured
-    descriptions, `classes` to parts to phrases), or text with one template a line, where blank
-    lines and those that begin with `#` are skipped.
+    A file is YAML or JSON with `templates` and optionally `name`, `about`, `source`, `note` and
+    `descriptions`; or a list of templates; or a map from class names to sentences; or structured
+    descriptions, a map `classes` to parts to phrases. Or it is text with one template a line, where
+    blank lines and lines that begin with `#` are skipped.
 
-    Raises `UsageError` for a name that is neither, `DataError` for a file that cannot be read
-    as a prompt set.
+    Raises `UsageError` for a name that is neither, `DataError` for a file that is no prompt set.
     """
     given = str(name_or_file)
     names = [part.strip() for part in given.split("+")]
@@ -53,7 +52,7 @@ def load_prompts(name_or_file: str | Path) -> PromptSet:
         return _read(path)
     known = sorted([*_files(), OPENAI])
     raise UsageError(
-        f"Expected a prompt set or a file that ends in {', '.join(SUFFIXES)}, got {given!r}."
+        f"Expected a prompt set or a file ending in {', '.join(SUFFIXES)}, got {given!r}."
         f"{closest(given, known)} Known: {', '.join(known)}."
     )
 
@@ -61,13 +60,13 @@ def load_prompts(name_or_file: str | Path) -> PromptSet:
 def load_descriptions(name_or_file: str | Path) -> Descriptions:
     """Structured descriptions by the name of their data set, or from a file.
 
-    Raises `UsageError` for a name that is neither, `DataError` for a file that is something else.
+    Raises `UsageError` for a name that is neither, `DataError` for a file of another kind.
     """
     known = sorted(path.stem for path in _files().values() if path.parent.name == DESCRIPTIONS)
     path = _files()[str(name_or_file)] if str(name_or_file) in known else Path(name_or_file)
     if path.suffix.lower() not in SUFFIXES:
         raise UsageError(
-            f"Expected descriptions or their file, got {str(name_or_file)!r}."
+            f"Expected the name or the file of descriptions, got {str(name_or_file)!r}."
             f"{closest(str(name_or_file), known)} Known: {', '.join(known)}."
         )
     content = _content(path)
@@ -77,7 +76,7 @@ def load_descriptions(name_or_file: str | Path) -> Descriptions:
 
 
 def covering_descriptions(class_names: Iterable[str]) -> list[str]:
-    """The description files of the library that know every one of these classes, by name."""
+    """The names of the library's description files that describe all of these classes."""
     wanted = {loose(name) for name in class_names}
     return [
         name
@@ -88,16 +87,16 @@ def covering_descriptions(class_names: Iterable[str]) -> list[str]:
 
 
 def _files() -> dict[str, Path]:
-    """Every YAML file of the library by its stem: templates, and descriptions in their folder."""
+    """Every YAML file of the library by its stem: templates and descriptions."""
     folder = library_folder()
     found = [*folder.glob("*.yaml"), *(folder / DESCRIPTIONS).glob("*.yaml")]
     return {path.stem: path for path in sorted(found)}
 
 
 def _openai() -> PromptSet:
-    from open_clip import OPENAI_IMAGENET_TEMPLATES  # two seconds: only when asked for
+    from open_clip import OPENAI_IMAGENET_TEMPLATES  # takes two seconds
 
-    # open_clip keeps them as functions of the name; a name no sentence contains marks its place.
+    # They are functions of the name; a name that no sentence contains marks its place.
     mark = "\x00"
     templates = tuple(
         template(mark).replace("{", "{{").replace("}", "}}").replace(mark, "{}")
@@ -112,7 +111,7 @@ def _read(path: Path) -> PromptSet:
 
 
 def _content(path: Path) -> Any:
-    """What a file holds, parsed; a text file is a prompt set already."""
+    """The parsed content of a file; for a text file, a prompt set."""
     try:
         text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
@@ -140,14 +139,14 @@ def _parse(text: str, path: Path) -> Any:
     else:
         import yaml
 
-        # libyaml where PyYAML has it: ten times as fast, and as safe
+        # libyaml, if available: ten times as fast and as safe
         loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
         try:
             return yaml.load(text, Loader=loader)
         except yaml.YAMLError as error:
             mark = getattr(error, "problem_mark", None)
             problem = getattr(error, "problem", None) or "not YAML"
-            # the commonest slip: a template that begins with a brace is a mapping to YAML
+            # The most common mistake: to YAML, a template that begins with a brace is a mapping.
             where = f"line {mark.line + 1}: {problem}; put templates in quotes" if mark else problem
     raise DataError(f"Could not read prompts from {str(path)!r}: {where}.")
 

@@ -1,20 +1,20 @@
-"""Product: every plain template joined with every text of the class.
+"""Product: every plain template combined with every text of the class.
 
 "a close-up photo of a wren, a bird" and "tail short and cocked" make "a close-up photo of a wren, a
-bird, tail short and cocked". A class with no text keeps its plain sentences.
+bird, tail short and cocked". A class without texts keeps its plain sentences.
 """
 
 from clipfg.errors import DataError
 from clipfg.prompting.ensembling import EnsemblePart
-from clipfg.prompting.prompt_set import PromptSet
+from clipfg.prompting.prompt_set import PromptSet, asks_for_text
 from clipfg.prompting.rendering import Sentences, check_texts
 from clipfg.types import ClassList
 
 
 def joined_sentences(prompts: PromptSet, classes: ClassList, seed: int = 0) -> Sentences:  # noqa: ARG001
-    """Template times text, for every class; a template's position is kept.
+    """Template times text, for every class; each sentence keeps the position of its template.
 
-    Raises `DataError` when the set has no plain template, or no class a text.
+    Raises `DataError` when the set has no plain template, or no class has a text.
     """
     check_texts(prompts, classes, "the ensemble 'product'")
     rows: list[tuple[int, int, str]] = []
@@ -23,7 +23,7 @@ def joined_sentences(prompts: PromptSet, classes: ClassList, seed: int = 0) -> S
         if not plain:
             raise DataError(
                 f"Expected a template without {{text}} in prompt set {prompts.name!r} for the"
-                f" ensemble 'product', got none; join one, such as photo+{prompts.name}."
+                f" ensemble 'product', got none; add one, as in photo+{prompts.name}."
             )
         texts = prompts.texts_of(name, classes.texts.get(name, ()))
         for position, sentence in plain:
@@ -34,14 +34,12 @@ def joined_sentences(prompts: PromptSet, classes: ClassList, seed: int = 0) -> S
 
 
 def plain_sentences(prompts: PromptSet, class_name: str) -> list[tuple[int, str]]:
-    """The sentences of templates that ask for no text, each with its template's position."""
-    bare = PromptSet(prompts.name, prompts.templates)
-    sentences = bare.numbered(class_name)
-    offset = bare.size
-    for other in prompts.also:
-        sentences += [(offset + p, text) for p, text in plain_sentences(other, class_name)]
-        offset += other.size
-    return sentences
+    """The sentences of templates without `{text}`, each with the position of its template."""
+    return [
+        (position, sentence)
+        for position, sentence in prompts.numbered(class_name)
+        if not asks_for_text(prompts.numbered_templates[position])
+    ]
 
 
 PART = EnsemblePart(make=joined_sentences)

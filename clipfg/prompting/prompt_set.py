@@ -1,12 +1,12 @@
-"""Sentence templates, and the sentences that they make of a class name.
+"""Prompt templates, and the sentences that they make of a class name.
 
 Three placeholders: `{}` is the class name, `{a}` the name with its article ("an albatross"),
-`{text}` each sentence known about the class. `{{` and `}}` are literal braces.
+`{text}` each text about the class. `{{` and `}}` are literal braces.
 """
 
 import re
 import unicodedata
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -19,28 +19,28 @@ _FIELD = re.compile(r"\{\{|\}\}|\{([^{}]*)\}")
 
 @dataclass(frozen=True)
 class PromptSet:
-    """Templates and descriptions, by name.
+    """Named templates and class descriptions.
 
     Parameters
     ----------
     name
-        As `load_prompts` takes it ("birds").
+        What `load_prompts` takes ("birds").
     templates
         Sentences with `{}`, `{a}` or `{text}` in them. A template with `{text}` makes one
-        sentence of each text that a class has, and none for a class that has no text.
+        sentence of each text of a class, and none for a class without texts.
     descriptions
-        Class name to sentences, the texts that this set itself brings.
+        Class name to texts, which add to the class's own.
     source
-        Who wrote it.
+        The author.
     about
         One line on what it is for.
     note
-        What a reader of figures that were made with it must know, or nothing.
+        A caveat for readers of figures that were made with it, if any.
     also
         Sets whose sentences follow its own: `birds+cub200` is `birds`, and also `cub200`.
 
-    Raises `DataError` for no templates, one without a placeholder or with an unknown one, and
-    descriptions that no template uses.
+    Raises `DataError` for no templates, a template without a placeholder or with an unknown one,
+    and descriptions that no template uses.
     """
 
     name: str
@@ -75,82 +75,83 @@ class PromptSet:
             if found not in PLACEHOLDERS:
                 raise DataError(
                     f"Expected {{}}, {{a}} or {{text}} in templates, got {{{found}}} in"
-                    f" {template!r} of prompt set {self.name!r}; literal braces are doubled."
+                    f" {template!r} of prompt set {self.name!r}; double literal braces."
                 )
+
+    @cached_property
+    def joined(self) -> tuple["PromptSet", ...]:
+        """The set itself and all sets that it is joined with, in order."""
+        return (self, *(one for other in self.also for one in other.joined))
+
+    @cached_property
+    def numbered_templates(self) -> tuple[str, ...]:
+        """The templates of all joined sets; a template is known by its position here."""
+        return tuple(template for one in self.joined for template in one.templates)
 
     @property
     def uses_texts(self) -> bool:
-        """Whether some template asks for the class's texts."""
-        return any(map(asks_for_text, self.templates)) or any(s.uses_texts for s in self.also)
+        """Whether some template uses the texts of a class."""
+        return any(map(asks_for_text, self.numbered_templates))
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """The notes of this set and of those that it is joined with."""
-        own = (self.note,) if self.note else ()
-        return own + tuple(note for other in self.also for note in other.notes)
+        """The notes of all joined sets."""
+        return tuple(one.note for one in self.joined if one.note)
 
     @cached_property
     def _described(self) -> dict[str, tuple[str, ...]]:
-        joined: dict[str, tuple[str, ...]] = {}
-        for name, sentences in self.descriptions.items():
-            joined[loose(name)] = joined.get(loose(name), ()) + tuple(sentences)
-        return joined
+        described: dict[str, tuple[str, ...]] = {}
+        for name, texts in self.descriptions.items():
+            described[loose(name)] = described.get(loose(name), ()) + tuple(texts)
+        return described
 
     def texts_of(self, class_name: str, texts: Sequence[str] = ()) -> tuple[str, ...]:
-        """All that is known of a class: its own `texts`, then every joined set's descriptions."""
-        found = [*texts, *self._described.get(loose(class_name), ())]
-        for other in self.also:
-            found += other.texts_of(class_name)
-        return tuple(dict.fromkeys(found))
+        """All texts about a class: its own `texts`, then the descriptions of all joined sets."""
+        key = loose(class_name)
+        described = (text for one in self.joined for text in one._described.get(key, ()))
+        return tuple(dict.fromkeys([*texts, *described]))
 
     def numbered(self, class_name: str, texts: Sequence[str] = ()) -> list[tuple[int, str]]:
         """The sentences for one class, each with the position of its template.
 
-        Positions run on through the joined sets. The list is empty where every template asks for
-        a text and the class has none.
+        The list is empty where every template needs a text and the class has none.
         """
-        name = readable(class_name)
-        known = (*texts, *self._described.get(loose(class_name), ()))
+        name, key = readable(class_name), loose(class_name)
         sentences: list[tuple[int, str]] = []
-        for position, template in enumerate(self.templates):
-            fill = known if asks_for_text(template) else ("",)
-            sentences += ((position, _fill(template, name, text)) for text in fill)
-        offset = len(self.templates)
-        for other in self.also:
-            sentences += ((offset + p, s) for p, s in other.numbered(class_name, texts))
-            offset += other.size
+        position = 0
+        for one in self.joined:
+            known = (*texts, *one._described.get(key, ()))
+            for template in one.templates:
+                fill = known if asks_for_text(template) else ("",)
+                sentences += ((position, _fill(template, name, text)) for text in fill)
+                position += 1
         return sentences
-
-    @property
-    def size(self) -> int:
-        """How many templates there are, joined sets included."""
-        return len(self.templates) + sum(other.size for other in self.also)
 
     def render(self, class_name: str, texts: Sequence[str] = ()) -> tuple[str, ...]:
         """The sentences for one class, template by template.
 
         `texts` are the class's own (`ClassList.texts`); those of `descriptions` follow them.
-        Underscores in the name read as spaces. Raises `DataError` when every template asks for
-        a text and the class has none.
+        Underscores in the name become spaces. Raises `DataError` when every template needs a text
+        and the class has none.
         """
         sentences = self.numbered(class_name, texts)
         if not sentences:
             raise DataError(
-                f"Prompt set {self.name!r} is made of the classes' texts alone, and {class_name!r}"
-                " has none; give it one or choose another set, such as 'general'."
+                f"Every template of prompt set {self.name!r} needs a text, and {class_name!r} has"
+                " none; give it one or choose another set, such as 'general'."
             )
         return tuple(sentence for _, sentence in sentences)
 
 
 def readable(class_name: str) -> str:
-    """A class name as prose has it: underscores and runs of white space are one space."""
+    """A class name for use in a sentence: underscores and runs of white space become one space."""
     return " ".join(class_name.replace("_", " ").split()) or class_name
 
 
 def loose(class_name: str) -> str:
-    """A class name as descriptions are looked up: no case, accents, punctuation or possessive.
+    """A key for class names that ignores case, accents, punctuation and possessives.
 
-    "Red-winged_Blackbird" is "red winged blackbird", and "Brewer's Sparrow" "brewer sparrow".
+    "Red-winged_Blackbird" becomes "red winged blackbird", and "Brewer's Sparrow" "brewer sparrow".
     A name of punctuation alone stays as it is.
     """
     plain = unicodedata.normalize("NFKD", readable(class_name)).casefold().replace("’", "'")
@@ -169,14 +170,10 @@ def _fields(template: str) -> list[str]:
 
 
 def _fill(template: str, name: str, text: str) -> str:
-    """One pass over the template, so that braces in a name or a text stay what they are."""
-    values: dict[str, Callable[[], str]] = {
-        "": lambda: name,
-        "a": lambda: with_article(name),
-        "text": lambda: text,
-    }
+    """The template, filled in one pass, so that braces in a name or a text are left alone."""
+    values = {"": name, "a": with_article(name), "text": text}
 
     def replacement(match: re.Match[str]) -> str:
-        return match[0][0] if match[1] is None else values[match[1]]()
+        return match[0][0] if match[1] is None else values[match[1]]
 
     return _FIELD.sub(replacement, template)

@@ -4,15 +4,15 @@ from clipfg.prompting.prompt_set import PromptSet, loose, readable
 from clipfg.types import ClassList
 
 LONGEST_NAME = 5
-"""Words of a name at most; what is longer is a sentence."""
+"""The most words that a name can have; anything longer is a sentence."""
 _ARTICLES = frozenset({"a", "an", "the", "two", "three", "some", "many", "no"})
 _LINKS = frozenset({"with", "without", "on", "in", "at", "under", "near", "beside", "behind"})
 
 
 def query_texts(query: str, prompts: PromptSet, classes: ClassList | None = None) -> list[str]:
-    """The texts that stand for a query: a name goes through the prompts, a sentence is itself.
+    """The texts for a query: a name is put into the prompt templates, a sentence is used as it is.
 
-    The name of a class, however it is spelt, brings that class's own texts along.
+    For the name of a class, however it is spelt, the class's own texts are used too.
     """
     known = {loose(name): name for name in classes.names} if classes else {}
     name = known.get(loose(query))
@@ -23,10 +23,10 @@ def query_texts(query: str, prompts: PromptSet, classes: ClassList | None = None
 
 
 def is_sentence(query: str) -> bool:
-    """Whether a query says what is on the image, where a name would only name it.
+    """Whether a query describes an image rather than naming a thing.
 
-    Sentences begin with an article or a number, join things ("with", "on", ...), end in a full
-    stop, or are longer than names are: "a heron in flight", but "great blue heron".
+    Sentences begin with an article or a number, contain a preposition ("with", "on", ...), end in
+    punctuation, or are longer than names are: "a heron in flight", but "great blue heron".
     """
     words = readable(query).casefold().split()
     return (

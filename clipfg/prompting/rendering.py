@@ -1,4 +1,4 @@
-"""A prompt set and a class list, rendered: every sentence, its class and its template."""
+"""A prompt set rendered for a class list: every sentence with its class and its template."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -23,8 +23,8 @@ class Sentences:
     owners
         The class index of each, ascending; every class has at least one.
     templates
-        The position of the template that each was made by. Sentences of several classes with
-        one position say the same of different things, and can be weighed together.
+        The position of the template that made each. Sentences of several classes with the same
+        position say the same about different things, and can be weighed together.
     """
 
     texts: tuple[str, ...]
@@ -36,14 +36,14 @@ class Sentences:
 
     @classmethod
     def of(cls, rows: Iterable[tuple[int, int, str]]) -> Self:
-        """From rows of class, template and sentence; they are put in the classes' order."""
+        """From rows of class, template and sentence, which are sorted by class."""
         ordered = sorted(rows, key=lambda row: row[0])
         owners, templates, texts = zip(*ordered, strict=True)
         return cls(tuple(texts), np.array(owners, np.int64), np.array(templates, np.int64))
 
     @classmethod
     def join(cls, parts: Iterable[Self]) -> Self:
-        """The sentences of all parts; each part's templates are numbered after the last one's."""
+        """The sentences of all parts; the templates of different parts stay different."""
         rows: list[tuple[int, int, str]] = []
         offset = 0
         for part in parts:
@@ -54,7 +54,7 @@ class Sentences:
 
 
 def sentences_for(prompts: PromptSet, classes: ClassList) -> Sentences:
-    """Every sentence that the set makes of every class.
+    """Every sentence that the set makes for every class.
 
     Raises `DataError` as `PromptSet.render` does.
     """
@@ -62,13 +62,13 @@ def sentences_for(prompts: PromptSet, classes: ClassList) -> Sentences:
     for owner, name in enumerate(classes.names):
         made = prompts.numbered(name, classes.texts.get(name, ()))
         if not made:
-            prompts.render(name, classes.texts.get(name, ()))  # says what is missing
+            prompts.render(name, classes.texts.get(name, ()))  # raises
         rows += ((owner, position, text) for position, text in made)
     return Sentences.of(rows)
 
 
 def texts_for(prompts: PromptSet, classes: ClassList) -> tuple[list[str], NDArray[np.int64]]:
-    """Every sentence for every class `[t]`, and the class index that each belongs to `[t]`.
+    """Every sentence for every class `[t]`, and the class index of each `[t]`.
 
     Classes come in order and each has at least one sentence. Raises `DataError` as
     `PromptSet.render` does.
@@ -78,9 +78,9 @@ def texts_for(prompts: PromptSet, classes: ClassList) -> tuple[list[str], NDArra
 
 
 def check_texts(prompts: PromptSet, classes: ClassList, what: str) -> None:
-    """Raises `DataError` when no class has a text that `what` could be made of."""
+    """Raises `DataError` when no class has a text, which `what` needs."""
     if not any(prompts.texts_of(name, classes.texts.get(name, ())) for name in classes.names):
         raise DataError(
-            f"Expected classes with texts for {what}, and none has any with prompt set"
-            f" {prompts.name!r}; join it with descriptions, such as {prompts.name}+cub200."
+            f"Expected classes with texts for {what}, got none with prompt set {prompts.name!r};"
+            f" join it with descriptions, as in {prompts.name}+cub200."
         )

@@ -1,16 +1,16 @@
-"""Waffle: random words and letters in the place of descriptions.
+"""Waffle: random words and letters instead of descriptions.
 
-"a photo of a wren, which has lantern bridge." Averaging over noise around the class name does much
-of what descriptions do, so it is also the control that descriptions have to beat.
+"a photo of a wren, which has lantern bridge." Averaging over noise around the class name achieves
+much of what descriptions do, so it is also the control that descriptions have to beat.
 
-As many words as a class name has on average, each cut to the names' average length, and as much in
-letters; 15 pairs of the two. Every class gets the same ones, so that noise does not tell classes
-apart.
+15 pairs of random words and random letters, each with the average number and length of the words in
+class names. Every class gets the same noise, which therefore cannot distinguish classes.
 
 Source: Roth et al. 2023, arXiv:2306.07282. The list of words is our own.
 """
 
 import string
+from pathlib import Path
 
 import numpy as np
 
@@ -22,36 +22,13 @@ from clipfg.types import ClassList
 
 PAIRS = 15
 
-_LISTED = """
-abbey acorn anchor answer apron archive arrow autumn bakery balance ballad bamboo banner barley
-basket beacon bicycle blanket border bottle branch bridge bronze bucket butter button cabin candle
-canvas carbon carpet castle cedar cellar chapter cheese circle cloud cobalt coffee column compass
-copper corner cotton country courage cradle crystal curtain custom daily dancer decade delta
-desert detail dinner distant doctor dollar dragon drawer driver eager early echo editor elbow
-engine envelope evening fabric factory family fathom fiction finger forest formal fossil freedom
-future gallery garden gentle glacier golden gospel gravel grocer guitar hammer harbour harvest
-hidden history hollow honest honey hunter island ivory jacket jersey journal journey kettle
-kitchen ladder lantern laptop lattice lecture ledger lemon letter library linen listen lively
-lobby locker machine magnet manner marble margin market meadow melody member memory metal middle
-minute mirror modern moment monday morning motion mountain muffin museum needle nickel notice
-novel number object ocean office olive opera orange orchard outer oxygen paddle palace panel paper
-parade parcel pastry pencil pepper piano pillow planet plastic pocket poem polite powder prayer
-present private public puzzle quarter quiet rabbit railway random recent record remote ribbon
-river rocket rubber saddle sailor sample school season second secret sentence shadow shelter
-silver simple single sister sketch slender soldier spirit spring square station steady stereo
-stone story street studio sudden summer sunday surface symbol table tailor target temple tender
-ticket timber tomato tower travel treaty tunnel uncle unit useful valley velvet vessel village
-violin vision voyage wagon walnut weather wedding window winter wisdom witness wooden writer
-yellow zebra zipper
-"""
-WORDS = _LISTED.split()
+WORDS = Path(__file__).with_name("waffle_words.txt").read_text(encoding="utf-8").split()
 
 
 def waffled_sentences(prompts: PromptSet, classes: ClassList, seed: int = 0) -> Sentences:
-    """The set's first plain sentence, ended by each of 30 random tails.
+    """The set's first plain sentence, extended by each of 30 random tails.
 
-    A tail's number is its sentences' template. A set without plain templates is given "a photo
-    of {a}.".
+    Each tail counts as a template. A set without plain templates gets "a photo of {a}.".
     """
     tails = random_tails(classes, seed)
     fallback = PromptSet("", ("a photo of {a}.",))
@@ -64,10 +41,10 @@ def waffled_sentences(prompts: PromptSet, classes: ClassList, seed: int = 0) -> 
 
 
 def random_tails(classes: ClassList, seed: int, pairs: int = PAIRS) -> list[str]:
-    """Random words and random letters in turns, `pairs` of each; equal seeds, equal tails."""
+    """Random words and random letters in turn, `pairs` of each; equal seeds, equal tails."""
     names = [readable(name).split() for name in classes.names]
-    length = max(1, round(np.mean([len(word) for words in names for word in words])))
-    words = max(1, round(np.mean([len(words) for words in names])))
+    length = round(np.mean([len(word) for words in names for word in words]))
+    words = round(np.mean([len(words) for words in names]))
     rng = np.random.default_rng(seed)
     letters = list(string.ascii_lowercase)
     tails = []

@@ -1,12 +1,12 @@
-"""Weighted: templates count by how surely they place the unlabelled images.
+"""Weighted: templates are weighted by how confidently they classify the unlabelled images.
 
 A template `p` scores `s_p = mean_n max_c scale * (x_n - mean(x)) . z_pc`, where `z_pc` is the
-unit-norm mean of its sentences for class `c`: the largest logit of each image, after each class's
-mean logit over the images is taken off. Without that, templates and class names that suit any
-image at all would win. Sentences then count by `softmax(s)` of their template.
+unit-norm mean of its sentences for class `c`: the largest logit of each image, after subtracting
+each class's mean logit over the images. Without that, templates and class names that suit any
+image at all would win. Sentences are then weighted by `softmax(s)` of their template.
 
-The paper takes off half of the mean over these images and half of that over images of the
-encoder's training data, which are not at hand here: all of it is taken from these.
+The paper subtracts half of the mean over these images and half of the mean over images of the
+encoder's training data; as the latter are not available, all of it is taken from these.
 
 Source: Allingham et al. 2023, arXiv:2302.06235, sections 3.1 to 3.3.
 """
@@ -27,7 +27,7 @@ def template_scores(
     images: Float[Tensor, "n d"],
     scale: float,
 ) -> Float[Tensor, " p"]:
-    """`s_p` of each template; minus infinity for one that not every class has a sentence of.
+    """`s_p` of each template; minus infinity for one that lacks a sentence for some class.
 
     The largest logit among fewer classes is smaller, so such a template cannot be compared.
     """
@@ -51,16 +51,16 @@ def template_weights(
     images: Float[Tensor, "n d"],
     scale: float,
 ) -> Float[Tensor, " t"]:
-    """How much each sentence counts; those of a template with no score count as its average does.
+    """The weight of each sentence; those of templates without a score get the average weight.
 
-    Equal scores make it `mean`: every sentence counts the same, however many its template makes.
+    With equal scores this is `mean`: every sentence counts the same, however many its template has.
     """
     scores = template_scores(features, sentences, images, scale)
     scored = torch.isfinite(scores)
     shares = torch.ones_like(scores)
     if scored.any():
         shares[scored] = scores[scored].softmax(dim=0) * int(scored.sum())
-    # A weight of exactly zero would leave a class whose only sentence it is with nothing.
+    # Softmax may underflow to zero, and every sentence must count for something.
     return shares.clamp_min(1e-6)[torch.from_numpy(sentences.templates)]
 
 

@@ -1,1 +1,1 @@
-"""What trains."""
+"""Training of encoders."""

@@ -1,15 +1,18 @@
 """What `--dataset` names: images with their labels, or features that are there already."""
 
 import logging
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from clipfg.data.loading import load_dataset
 from clipfg.data.readers.class_files import read_class_list
 from clipfg.data.sets.catalogue import DATASETS
+from clipfg.embedding.batches import FeatureBatch
 from clipfg.embedding.feature_files import read_features
 from clipfg.errors import DataError, UsageError
 from clipfg.options import DataOptions
@@ -18,6 +21,8 @@ from clipfg.types import UNLABELLED, ClassList, Features, Manifest, Progress
 logger = logging.getLogger("clipfg")
 
 FEATURES = "features:"
+ROWS = 1024
+"""Rows handed on at once when features come from a file."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +48,21 @@ class Dataset:
                 f"{self.name} has no class names; give --classes FILE with one name per line."
             )
         return self.manifest.classes
+
+    def stored_batches(self) -> Iterator[FeatureBatch]:
+        """The features that are there already, in batches."""
+        assert self.features is not None
+        rows = {identity: row for row, identity in enumerate(self.features.ids)}
+        ids, labels = self.manifest.ids, self.manifest.labels
+        for start in range(0, len(ids), ROWS):
+            chunk = ids[start : start + ROWS]
+            yield FeatureBatch(
+                positions=torch.arange(start, start + len(chunk)).numpy(),
+                ids=tuple(chunk),
+                vectors=self.features.pooled[[rows[identity] for identity in chunk]],
+                labels=labels[start : start + len(chunk)],
+                reused=len(chunk),
+            )
 
     def rows(self, which: NDArray[np.intp]) -> "Dataset":
         """The items at some positions."""

@@ -6,12 +6,13 @@ import pyarrow.parquet as pq
 
 from clipfg.data.images.thumbnails import thumbnail
 from clipfg.errors import ItemError
-from clipfg.evaluation.report.page import PredictedImage
+from clipfg.pages.formats import percent
+from clipfg.pages.gallery import Tile
 
 SHOWN = 24
 
 
-def surest_mistakes(predictions: Path, most: int = SHOWN) -> list[PredictedImage]:
+def surest_mistakes(predictions: Path, most: int = SHOWN) -> list[Tile]:
     """The wrong rows of a predictions file with the highest probabilities, as thumbnails.
 
     Those whose image cannot be read (features have none) are left out; so is everything where
@@ -27,5 +28,6 @@ def surest_mistakes(predictions: Path, most: int = SHOWN) -> list[PredictedImage
             image = thumbnail(row["uri"])
         except ItemError:
             continue
-        images.append(PredictedImage(image, row["prediction"], row["probability"], row["label"]))
+        lines = (percent(row["probability"], 0), f"label: {row['label']}")
+        images.append(Tile(image, row["prediction"], lines, "bad"))
     return images

@@ -6,10 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from clipfg.errors import DataError
-from clipfg.evaluation.curves import budget_curve
 from clipfg.evaluation.curves.budget_curve import BudgetCurve
-from clipfg.evaluation.curves.learning_curve import KIND, LearningCurve
+from clipfg.evaluation.curves.learning_curve import LearningCurve
+from clipfg.evaluation.page import render_page
 from clipfg.evaluation.report.report import Report
+from clipfg.evaluation.report.side_by_side import SideBySide
+from clipfg.evaluation.results import read_result
 from clipfg.workflows.mistakes import surest_mistakes
 from clipfg.workflows.run_folder import file_name
 
@@ -32,14 +34,10 @@ def read_reports(run: Path) -> list[tuple[str, Report | LearningCurve | BudgetCu
         ) from None
     except (json.JSONDecodeError, UnicodeDecodeError):
         raise DataError(f"Expected JSON in {path}, got something else.") from None
-    if isinstance(content, dict) and content.get("kind") == KIND:
-        return [(run.name, LearningCurve.from_json(content))]
-    if isinstance(content, dict) and content.get("kind") == budget_curve.KIND:
-        return [(run.name, BudgetCurve.from_json(content))]
-    several = content.get("reports") if isinstance(content, dict) else None
-    if isinstance(several, dict):
-        return [(f"{run.name} {name}", Report.from_json(own)) for name, own in several.items()]
-    return [(run.name, Report.from_json(content if isinstance(content, dict) else {}))]
+    result = read_result(content)
+    if isinstance(result, SideBySide):
+        return [(f"{run.name} {name}", own) for name, own in result.reports.items()]
+    return [(run.name, result)]
 
 
 def write_html(run: Path) -> list[Path]:
@@ -49,11 +47,8 @@ def write_html(run: Path) -> list[Path]:
     for name, report in reports:
         suffix = f"-{file_name(name.removeprefix(f'{run.name} '))}" if len(reports) > 1 else ""
         part = run / f"report{suffix}.html.part"
-        if isinstance(report, Report):
-            text = report.to_html(surest_mistakes(run / f"predictions{suffix}.parquet"))
-        else:
-            text = report.to_html()
-        part.write_text(text, encoding="utf-8")
+        mistakes = surest_mistakes(run / f"predictions{suffix}.parquet")
+        part.write_text(render_page(report, mistakes), encoding="utf-8")
         pages.append(part.replace(run / f"report{suffix}.html"))
     return pages
 

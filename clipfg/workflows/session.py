@@ -9,24 +9,20 @@ of its own. Jobs may run in several threads.
 """
 
 import logging
-import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Generic, Protocol, Self, TypeVar
+from typing import Any, Generic, Self, TypeVar
 
-import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from clipfg.embedding.batches import FeatureBatch
 from clipfg.embedding.cache import EmbeddingCache
 from clipfg.embedding.pipeline import collect, embed
-from clipfg.embedding.precision import settle_precision
 from clipfg.embedding.texts import embed_texts
-from clipfg.encoders import Encoder, load_encoder
+from clipfg.encoders import Encoder
 from clipfg.encoders.catalogue import DEFAULT_MODEL
 from clipfg.errors import DataError, UsageError
 from clipfg.heads.zero_shot import ZeroShot
@@ -36,36 +32,15 @@ from clipfg.prompting.ensembling import Ensemble, make_ensemble
 from clipfg.types import ClassList, Features, Manifest, Progress
 from clipfg.workflows.dataset import Dataset, default_split, open_dataset
 from clipfg.workflows.pool import FeaturePool
+from clipfg.workflows.provenance import MadeBy, Provenance, check_one_encoder, check_same_encoder
+from clipfg.workflows.resources import Resources
 from clipfg.workflows.run_folder import Failures, RunFolder, default_folder
 
 logger = logging.getLogger("clipfg")
 
 BUILTIN_DATA, BUILTIN_MODEL = "synthflora", "builtin:florette"
-ROWS = 1024
-"""Rows handed on at once when features come from a file."""
 
 Given = TypeVar("Given", bound=JobOptions)
-
-
-class MadeBy(Protocol):
-    """What says which encoder made it: a key store, a saved head. Empty where it does not know."""
-
-    @property
-    def model(self) -> str:
-        """The encoder's name."""
-
-    @property
-    def precision(self) -> str:
-        """Its number format."""
-
-
-@dataclass(frozen=True)
-class Provenance:
-    """The encoder that made features; a file of features knows its fingerprint at most."""
-
-    fingerprint: str = ""
-    model: str = ""
-    precision: str = ""
 
 
 class Session(Generic[Given]):
@@ -93,7 +68,7 @@ class Session(Generic[Given]):
         self.failures = Failures()
         self.encoder: Encoder | None = None
         self._progress = progress
-        self._shared = _Shared(options)
+        self._shared = Resources(options)
         self._owner = True
 
     def another(
@@ -215,7 +190,7 @@ class Session(Generic[Given]):
         Images that cannot be used go to `failures`.
         """
         if data.features is not None:
-            yield from _stored_batches(data.manifest, data.features)
+            yield from data.stored_batches()
             return
         assert self.encoder is not None
         yield from embed(
@@ -328,99 +303,3 @@ class Session(Generic[Given]):
         path = getattr(options, "output", None) or default_folder(config["command"], data, model)
         with RunFolder(path, config, self.failures) as folder:
             yield folder
-
-
-class _Shared:
-    """What all jobs of a session share: the cache, and the encoders that were loaded."""
-
-    def __init__(self, options: JobOptions) -> None:
-        self._folder = options.cache_dir
-        self._cache: EmbeddingCache | None = None
-        self._encoders: dict[tuple[str, str, str, bool], Encoder] = {}
-        self._lock = threading.RLock()
-
-    @property
-    def cache(self) -> EmbeddingCache:
-        with self._lock:
-            if self._cache is None:
-                self._cache = EmbeddingCache(self._folder)
-            return self._cache
-
-    def encoder(
-        self, name: str, precision: str, options: JobOptions, images: Manifest | None
-    ) -> Encoder:
-        """An encoder, loaded once; `auto` is settled on the first images that it meets."""
-        key = (name, precision, options.device, images is None)
-        with self._lock:
-            if key not in self._encoders:
-                self._encoders[key] = self._load(name, precision, options, images)
-            return self._encoders[key]
-
-    def _load(
-        self, name: str, precision: str, options: JobOptions, images: Manifest | None
-    ) -> Encoder:
-        encoder = load_encoder(
-            name,
-            precision=precision,  # type: ignore[arg-type]
-            device=options.device,
-            offline=options.offline,
-            digest=self.cache.digest,
-        )
-        if precision == "auto" and images is not None:
-            encoder, agreement = settle_precision(encoder, images, self.cache)
-            if agreement is not None:
-                logger.info(str(agreement))
-        return encoder
-
-    def close(self) -> None:
-        with self._lock:
-            self._encoders.clear()
-            if self._cache is not None:
-                self._cache.close()
-                self._cache = None
-
-
-def check_same_encoder(features: Features, encoder: Encoder) -> None:
-    """Raises `DataError` when features were made by another encoder than the one at hand."""
-    if features.dim != encoder.dim:
-        raise DataError(
-            f"Expected features {encoder.dim} wide, as {encoder.name} makes them, got"
-            f" {features.dim}; name the --model that made them."
-        )
-    if not features.fingerprint:
-        logger.warning(
-            f"The features do not say which encoder made them; if it was not {encoder.name}, the"
-            " results are meaningless."
-        )
-    elif features.fingerprint != encoder.fingerprint:
-        raise DataError(
-            f"Expected features of {encoder.name} in {encoder.precision} (fingerprint"
-            f" {encoder.fingerprint[:12]}), got those of another encoder, precision or"
-            f" preprocessing ({features.fingerprint[:12]}); name the --model and --precision that"
-            " made them."
-        )
-
-
-def check_one_encoder(features: Sequence[Features]) -> None:
-    """Raises `DataError` for features of different widths or fingerprints."""
-    fingerprints = {each.fingerprint for each in features} - {""}
-    if len({each.dim for each in features}) > 1 or len(fingerprints) > 1:
-        made = [f"{each.dim} wide by {each.fingerprint[:12] or 'unknown'}" for each in features]
-        raise DataError(
-            f"Expected features of one encoder, got {' and '.join(made)}; embed all images with the"
-            " same --model."
-        )
-
-
-def _stored_batches(manifest: Manifest, features: Features) -> Iterator[FeatureBatch]:
-    rows = {identity: row for row, identity in enumerate(features.ids)}
-    ids, labels = manifest.ids, manifest.labels
-    for start in range(0, len(ids), ROWS):
-        chunk = ids[start : start + ROWS]
-        yield FeatureBatch(
-            positions=torch.arange(start, start + len(chunk)).numpy(),
-            ids=tuple(chunk),
-            vectors=features.pooled[[rows[identity] for identity in chunk]],
-            labels=labels[start : start + len(chunk)],
-            reused=len(chunk),
-        )

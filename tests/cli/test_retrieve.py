@@ -236,9 +236,9 @@ def test_a_configured_place_and_a_flag_that_wins(home, capsys, tmp_path) -> None
 
 
 def test_from_python(home) -> None:
-    rows = clipfg.retrieve("a blue flower", store=home / "store", top_k=3, negated=["oval leaves"])
-    assert len(rows) == 3
-    with pytest.raises(UsageError, match="to search in"):
+    run = clipfg.retrieve("a blue flower", store=home / "store", top_k=3, negated=["oval leaves"])
+    assert len(run.rows()) == 3
+    with pytest.raises(UsageError, match="no images to search"):
         clipfg.retrieve("a blue flower")
 
 
@@ -251,8 +251,6 @@ def test_red_winged_blackbirds_among_real_birds(shared: Path, tmp_path: Path) ->
         (photos / species).mkdir(parents=True)
         for image in sorted((images / species).iterdir())[:12]:
             (photos / species / image.name).symlink_to(image)
-    model = f"hf:{shared / 'models' / 'lit-birds'}"
-    rows = clipfg.retrieve(
-        "red-winged blackbird", dataset=photos, model=model, precision="fp32", top_k=10
-    )
-    assert [row["label"] for row in rows] == ["Red winged Blackbird"] * 10
+    options = {"model": f"hf:{shared / 'models' / 'lit-birds'}", "precision": "fp32"}
+    run = clipfg.retrieve("red-winged blackbird", dataset=photos, top_k=10, **options)
+    assert [row["label"] for row in run.rows()] == ["Red winged Blackbird"] * 10

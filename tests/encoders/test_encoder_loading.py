@@ -5,12 +5,12 @@ import sys
 import pytest
 import torch
 
-from clipfg.encoders import families, load_encoder
-from clipfg.encoders.loading import FAMILIES
+from clipfg.encoders import builtin, families, load_encoder
+from clipfg.encoders.families import FAMILIES
 from clipfg.errors import MissingError, UsageError
 
 
-def test_names_that_are_none(tmp_path) -> None:
+def test_invalid_names(tmp_path) -> None:
     with pytest.raises(
         UsageError, match=r"encoder family, got 'fgclip'.*Known: builtin, hf, open_c"
     ):
@@ -30,20 +30,20 @@ def test_names_that_are_none(tmp_path) -> None:
 
 
 @pytest.mark.parametrize("name", ["builtin:nothing", "builtin:../encoders", "builtin:"])
-def test_built_in_names_that_are_none(name) -> None:
+def test_invalid_built_in_names(name) -> None:
     with pytest.raises(UsageError):
         load_encoder(name)
 
 
 def test_a_built_in_model_is_a_folder_of_the_package(folders, tmp_path, monkeypatch) -> None:
-    monkeypatch.setattr(families, "PACKAGED", tmp_path)
+    monkeypatch.setattr(builtin, "PACKAGED", tmp_path)
     shutil.copytree(folders["open-clip-vit"], tmp_path / "petal")
     encoder = load_encoder("builtin:petal", precision="fp32", device="cpu")
     other = load_encoder(str(folders["open-clip-vit"]), precision="fp32", device="cpu")
     assert (encoder.name, encoder.fingerprint) == ("builtin:petal", other.fingerprint)
 
 
-def test_options_that_are_none(folders) -> None:
+def test_invalid_options(folders) -> None:
     name = str(folders["open-clip-vit"])
     with pytest.raises(UsageError, match="precision"):
         load_encoder(name, precision="fp8")  # type: ignore[arg-type]
@@ -54,7 +54,7 @@ def test_options_that_are_none(folders) -> None:
             load_encoder(name, device="cuda")
 
 
-def test_a_plug_in_is_asked_by_its_prefix(monkeypatch) -> None:
+def test_a_plug_in_is_called_for_its_prefix(monkeypatch) -> None:
     asked = {}
 
     def family(rest, **options):

@@ -7,7 +7,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from clipfg.encoders import hub, load_encoder
+from clipfg.encoders import load_encoder
+from clipfg.encoders.hub import HubRepository
 from clipfg.encoders.loading import is_on_disk, pull
 from clipfg.errors import MissingError, UsageError
 
@@ -49,7 +50,7 @@ def test_a_tag_is_found_in_the_cache(cache) -> None:
     assert load_encoder("ViT-B-32/openai", precision="fp32", device="cpu").fingerprint != before
 
 
-def test_a_tag_with_a_tokenizer_of_the_hub_needs_it(cache) -> None:
+def test_a_tag_needs_its_tokenizer_from_the_hub(cache) -> None:
     repo = "timm/ViT-B-16-SigLIP"
     add(cache, repo, {"open_clip_model.safetensors": b"any bytes"})
     with pytest.raises(MissingError, match=r"tokenizer\.json"):
@@ -78,7 +79,7 @@ def test_a_repository_is_found_in_the_cache(cache, folders) -> None:
 
 
 @pytest.mark.parametrize("name", ["ViT-B-32/openai", "hf:someone/else"])
-def test_offline_and_not_on_disk_says_what_mends_it(cache, name) -> None:
+def test_missing_weights_offline_name_the_remedy(cache, name) -> None:
     with pytest.raises(MissingError, match=r"not on disk.*offline.*clipfg models pull") as caught:
         load_encoder(name, offline=True)
     assert caught.value.exit_code == 4
@@ -108,7 +109,7 @@ def response_of(status: int):
         ("GatedRepoError", MissingError, "licence"),
     ],
 )
-def test_what_goes_wrong_on_the_way_is_one_sentence(cache, monkeypatch, error, kind, words) -> None:
+def test_failed_downloads_are_clear_errors(cache, monkeypatch, error, kind, words) -> None:
     import huggingface_hub
     from huggingface_hub import errors
 
@@ -123,7 +124,7 @@ def test_what_goes_wrong_on_the_way_is_one_sentence(cache, monkeypatch, error, k
         raised = getattr(errors, error)("sorry", response=response_of(404))
     monkeypatch.setattr(huggingface_hub, "hf_hub_download", fail_with(raised))
     with pytest.raises(kind, match=words):
-        hub.fetch("someone/else", ["config.json"], name="hf:someone/else", offline=False)
+        HubRepository("someone/else", "hf:someone/else").first("config.json")
 
 
 def test_a_repository_without_the_file_is_none(cache, monkeypatch) -> None:
@@ -133,7 +134,7 @@ def test_a_repository_without_the_file_is_none(cache, monkeypatch) -> None:
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", False)
     absent = errors.RemoteEntryNotFoundError("404", response=response_of(404))
     monkeypatch.setattr(huggingface_hub, "hf_hub_download", fail_with(absent))
-    assert hub.fetch("a/b", ["x", "y"], name="hf:a/b", offline=False) is None
+    assert HubRepository("a/b", "hf:a/b").first("x", "y") is None
 
 
 def test_unknown_names_are_usage_errors(cache) -> None:
@@ -145,7 +146,7 @@ def test_unknown_names_are_usage_errors(cache) -> None:
         load_encoder("../../etc/passwd")
 
 
-def test_the_table_of_tags_costs_no_import_of_the_library() -> None:
+def test_the_table_of_tags_does_not_import_the_library() -> None:
     code = (
         "import sys; from clipfg.encoders.open_clip.files import pretrained_tables as t;"
         "tables = t(); assert 'open_clip' not in sys.modules and 'timm' not in sys.modules;"

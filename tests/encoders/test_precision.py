@@ -15,13 +15,13 @@ from clipfg.encoders import precision
         (set(), "fp32"),
     ],
 )
-def test_bf16_where_the_cpu_has_it(monkeypatch, flags, expected) -> None:
+def test_bf16_if_the_cpu_supports_it(monkeypatch, flags, expected) -> None:
     monkeypatch.setattr(precision, "cpu_flags", lambda: flags)
     assert precision.fastest_precision(torch.device("cpu")) == expected
 
 
 @pytest.mark.parametrize(("capability", "expected"), [((7, 5), "fp16"), ((8, 0), "bf16")])
-def test_gpus_by_their_generation(monkeypatch, capability, expected) -> None:
+def test_precision_of_gpus_by_generation(monkeypatch, capability, expected) -> None:
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: capability)
     assert precision.fastest_precision(torch.device("cuda")) == expected
 

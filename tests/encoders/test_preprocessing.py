@@ -22,7 +22,7 @@ def grey_levels(values: torch.Tensor, mean=MEAN, std=STD) -> torch.Tensor:
 @pytest.mark.parametrize("size", [32, 225, (48, 32), (31, 64)])
 @pytest.mark.parametrize("mode", ["shortest", "longest", "squash"])
 @pytest.mark.parametrize("interpolation", ["bicubic", "bilinear"])
-def test_open_clips_transform_is_met_exactly(odd_images, size, mode, interpolation) -> None:
+def test_open_clips_transform_is_reproduced_exactly(odd_images, size, mode, interpolation) -> None:
     from tests.checkpoints import open_clip_library
 
     given = {"mean": MEAN, "std": STD, "resize_mode": mode, "interpolation": interpolation}
@@ -81,7 +81,7 @@ PILLOW = {name: settings for name, settings in SETTINGS.items() if "larger" not 
 
 
 @pytest.mark.parametrize("settings", PILLOW.values(), ids=PILLOW.keys())
-def test_transformers_pillow_processor_is_met_exactly(odd_images, settings) -> None:
+def test_transformers_pillow_processor_is_reproduced_exactly(odd_images, settings) -> None:
     ours, theirs = image_processors.preprocessing_of(settings), their_processor(settings, pil=True)
     for image in odd_images:
         reference = torch.from_numpy(np.array(theirs(image)["pixel_values"][0]))
@@ -92,7 +92,9 @@ def test_transformers_pillow_processor_is_met_exactly(odd_images, settings) -> N
 
 
 @pytest.mark.parametrize("settings", SETTINGS.values(), ids=SETTINGS.keys())
-def test_transformers_default_processor_is_met_within_two_grey_levels(odd_images, settings) -> None:
+def test_transformers_default_processor_is_reproduced_within_two_grey_levels(
+    odd_images, settings
+) -> None:
     # It resizes with torchvision's fixed-point kernels, which round otherwise than Pillow's.
     ours, theirs = image_processors.preprocessing_of(settings), their_processor(settings, pil=False)
     for image in odd_images:
@@ -114,10 +116,10 @@ def test_transformers_default_processor_is_met_within_two_grey_levels(odd_images
         ({"size": {"shortest_edge": 200, "longest_edge": 300}}, "'height'"),
         ({"size": {"height": 50, "width": 50}}, "a crop"),
         ({"resample": "cubic"}, "'cubic'"),
-        ({"image_mean": "bright"}, "odd"),
+        ({"image_mean": "bright"}, "unusable"),
     ],
 )
-def test_what_has_no_fixed_size_is_refused(changes, words) -> None:
+def test_processors_without_a_fixed_size_are_refused(changes, words) -> None:
     with pytest.raises(DataError, match=words):
         image_processors.preprocessing_of(SETTINGS["clip"] | changes)
 

@@ -17,7 +17,7 @@ from clipfg.errors import DataError
 
 @pytest.mark.parametrize("kind", ["open-clip-vit", "clip"])
 @pytest.mark.parametrize("keep", [0, 5, 3000])
-def test_a_truncated_checkpoint_is_one_sentence(folders, tmp_path, kind, keep) -> None:
+def test_a_truncated_checkpoint_is_a_clear_error(folders, tmp_path, kind, keep) -> None:
     folder = shutil.copytree(folders[kind], tmp_path / "model")
     weights = next(folder.glob("*.safetensors"))
     weights.write_bytes(weights.read_bytes()[:keep])
@@ -52,13 +52,13 @@ def test_a_file_that_is_no_pickle_is_damaged(tmp_path) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "{", "[1]", '"name"'])
-def test_a_configuration_that_is_no_json_object(tmp_path, text) -> None:
+def test_a_configuration_must_be_a_json_object(tmp_path, text) -> None:
     (tmp_path / "config.json").write_text(text)
     with pytest.raises(DataError, match=r"config\.json"):
         read_config(tmp_path / "config.json")
 
 
-def test_scalars_are_read_without_the_rest(tmp_path) -> None:
+def test_scalars_are_read_without_other_tensors(tmp_path) -> None:
     from safetensors.torch import save_file
 
     tensors = {"logit_scale": torch.tensor([1.5]), "other": torch.zeros(9)}
@@ -68,7 +68,7 @@ def test_scalars_are_read_without_the_rest(tmp_path) -> None:
     }
 
 
-def test_fingerprints_follow_content_and_facts_alone(tmp_path) -> None:
+def test_fingerprints_depend_on_content_and_facts_only(tmp_path) -> None:
     first, second = tmp_path / "a" / "w", tmp_path / "b" / "w"
     for path in (first, second):
         path.parent.mkdir()

@@ -211,8 +211,8 @@ def test_labels_may_be_numpy_or_a_list() -> None:
     [
         (torch.zeros(2, 3), [0, 1], None, r"shape \[b, 8\].*got \[2, 3\]"),
         (torch.zeros(8), [0], None, r"got \[8\]"),
-        (torch.zeros(2, C), [0], None, "Expected 2 labels"),
-        (torch.zeros(2, C), [0, 1], ["x"], "Expected 2 labels"),
+        (torch.zeros(2, C), [0], None, "2 items, got 1 labels and no domains"),
+        (torch.zeros(2, C), [0, 1], ["x"], "got 2 labels and 1 domains"),
         (torch.zeros(2, C), [0, 8], None, "from 0 to 7"),
         (torch.full((1, C), torch.nan), [0], None, "finite"),
     ],

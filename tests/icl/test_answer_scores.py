@@ -38,14 +38,14 @@ def test_without_normalisation_the_short_name_would_win() -> None:
     assert scores.normalised.argmax() == 1
 
 
-def test_tokens_of_the_prompt_are_no_part_of_the_answer() -> None:
+def test_tokens_of_the_prompt_are_not_scored() -> None:
     inputs = {"input_ids": torch.tensor([[2]]), "attention_mask": torch.ones(1, 1).long()}
     tails = [[0, *LONG]]  # the prompt's last token was taken back
     total = plain_scores(Bigram(), inputs, AnswerTokens(1, tails, [1]))
     torch.testing.assert_close(total, torch.tensor([math.log(0.6 * 0.9 * 0.5)]))
 
 
-def test_inputs_are_cut_and_lengthened_where_they_have_a_value_a_token() -> None:
+def test_inputs_are_trimmed_and_extended_where_they_have_a_value_per_token() -> None:
     pixels = torch.rand(1, 3, 3, 2)
     inputs = {
         "input_ids": torch.tensor([[5, 6, 7]]),

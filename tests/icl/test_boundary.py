@@ -4,13 +4,13 @@ from clipfg.errors import DataError
 from clipfg.icl.boundary import AnswerTokens, split_answers
 
 
-def test_a_stable_boundary_leaves_the_prompt_whole() -> None:
+def test_a_clean_boundary_leaves_the_prompt_unchanged() -> None:
     assert split_answers([1, 2, 3], [[1, 2, 3, 4], [1, 2, 3, 5, 6]]) == AnswerTokens(
         dropped=0, tails=[[4], [5, 6]], starts=[0, 0]
     )
 
 
-def test_a_merged_token_is_the_answers() -> None:
+def test_a_merged_token_belongs_to_the_answer() -> None:
     # The first answer merges with the prompt's last token, the second does not.
     split = split_answers([1, 2, 3], [[1, 2, 34, 5], [1, 2, 3, 7]])
     assert split == AnswerTokens(dropped=1, tails=[[34, 5], [3, 7]], starts=[0, 1])

@@ -51,7 +51,7 @@ def test_transformers_messages_exactly() -> None:
     ]
 
 
-def test_data_urls_go_as_they_are() -> None:
+def test_data_urls_are_unchanged() -> None:
     said = with_sources(SAID, lambda source: f"data:image/jpeg;base64,{len(source)}")
     assert sources(said) == ["data:image/jpeg;base64,21", "data:image/jpeg;base64,15"]
     assert CHATS["openai"](said)[2]["content"][0] == {

@@ -28,11 +28,11 @@ def test_it_equals_the_plain_loop(neighbours, relevance) -> None:
     assert chosen == greedy(neighbours, 6, relevance)
 
 
-def test_with_relevance_alone_it_is_nearest(neighbours) -> None:
+def test_with_relevance_one_it_equals_nearest(neighbours) -> None:
     assert Diverse(relevance=1.0).choose(neighbours, 5).tolist() == [0, 1, 2, 3, 4]
 
 
-def test_a_twin_of_what_is_shown_waits() -> None:
+def test_a_near_duplicate_of_a_chosen_image_comes_late() -> None:
     keys = unit_norm(torch.tensor([[1.0, 0.1], [1.0, 0.1], [1.0, -0.4]]))
     query = torch.tensor([1.0, 0.0])
     twins = Neighbours(keys @ query, keys, torch.tensor([0, 0, 1]))

@@ -12,10 +12,10 @@ def test_the_shortlist_is_by_image_and_its_order_by_text(neighbours) -> None:
     assert ImageThenText(breadth=4).choose(neighbours, 3).tolist() == shortlist[:3]
 
 
-def test_a_shortlist_of_the_shots_alone_is_nearest_in_another_order(neighbours) -> None:
+def test_a_shortlist_of_as_many_as_shots_is_nearest_reordered(neighbours) -> None:
     assert sorted(ImageThenText(breadth=1).choose(neighbours, 5).tolist()) == [0, 1, 2, 3, 4]
 
 
-def test_without_texts_it_says_what_to_try(neighbours) -> None:
+def test_without_texts_it_suggests_another_strategy(neighbours) -> None:
     with pytest.raises(UsageError, match="--strategy nearest"):
         ImageThenText().choose(replace(neighbours, text_similarities=None), 2)

@@ -58,7 +58,7 @@ def by_hand(lvlm: LVLM, images, answer: str) -> float:
     return sum(sums) / len(sums)
 
 
-def test_scores_are_those_of_plain_passes(lvlm, images) -> None:
+def test_scores_equal_those_of_plain_passes(lvlm, images) -> None:
     scores = lvlm.score(QUESTION.turns, images, NAMES)
     expected = [by_hand(lvlm, images, name) for name in NAMES]
     np.testing.assert_allclose(scores.normalised, expected, atol=1e-4)
@@ -68,13 +68,13 @@ def test_scores_are_those_of_plain_passes(lvlm, images) -> None:
 
 
 @pytest.mark.parametrize("budget", [1, 60_000, 1 << 30])
-def test_batches_of_any_size_say_the_same(lvlm, images, budget) -> None:
+def test_scores_do_not_depend_on_the_batch_size(lvlm, images, budget) -> None:
     inputs, split = lvlm._encode(QUESTION.turns, images, NAMES)
     cached = cached_scores(lvlm.model, inputs, split, budget=budget)
     np.testing.assert_allclose(cached, plain_scores(lvlm.model, inputs, split), atol=1e-4)
 
 
-def test_images_and_their_order_count(lvlm, images) -> None:
+def test_images_and_their_order_matter(lvlm, images) -> None:
     one, two = (
         lvlm.score(QUESTION.turns, shown, NAMES).totals
         for shown in (images, [images[2], images[1], images[0]])
@@ -82,7 +82,7 @@ def test_images_and_their_order_count(lvlm, images) -> None:
     assert (one - two).abs().max() > 1e-3
 
 
-def test_prompts_of_other_lengths_in_turn(lvlm, images) -> None:
+def test_prompts_of_different_lengths_in_turn(lvlm, images) -> None:
     """What one prompt leaves behind (Qwen's rotary shift) does not reach the next."""
     before = lvlm.score(QUESTION.turns, images, NAMES).totals
     short = ask_name([], "c", NAMES, range(5), PromptWording())
@@ -113,7 +113,9 @@ def test_an_answer_that_merges_with_the_prompt(lvlm, images) -> None:
         lvlm.processor.chat_template = template
 
 
-def test_a_cache_of_another_kind_is_found_out(qwen, images, monkeypatch, caplog) -> None:
+def test_a_model_that_cannot_continue_from_its_cache_is_detected(
+    qwen, images, monkeypatch, caplog
+) -> None:
     """Where cached scores are wrong, plain ones are used: here the rotary shift gets lost."""
     model = LVLM("qwen", qwen)
     honest = LVLM("qwen", qwen).score(QUESTION.turns, images, NAMES).totals
@@ -127,24 +129,24 @@ def test_a_cache_of_another_kind_is_found_out(qwen, images, monkeypatch, caplog)
     monkeypatch.setattr(type(model.model.model), "compute_3d_position_ids", forgetful)
     totals = model.score(QUESTION.turns, images, NAMES).totals
     assert model._agrees is False
-    assert "a pass of its own" in caplog.text
+    assert "scored by a full pass" in caplog.text
     np.testing.assert_allclose(totals, honest, atol=1e-4)
 
 
-def test_a_prompt_that_is_too_long_says_so(qwen, images) -> None:
+def test_a_prompt_that_is_too_long_is_an_error(qwen, images) -> None:
     model = LVLM("qwen", qwen)
     long = turns([Example("a", "why? " * 900, "owl")], "b", "What?", "Name it.")
     with pytest.raises(DataError, match=r"at most 2,048 tokens.*--shots"):
         model.score(long, images[:2], NAMES)
 
 
-def test_names_that_are_images_to_the_tokenizer_are_an_error(qwen, images) -> None:
+def test_names_with_an_image_token_are_an_error(qwen, images) -> None:
     model = LVLM("qwen", qwen)
-    with pytest.raises(DataError, match="Making a prompt"):
+    with pytest.raises(DataError, match="Building a prompt"):
         model.score(turns([], "a", "<|image_pad|>?", "Name it."), images[:1], NAMES)
 
 
-def test_too_little_memory_says_what_to_take_less_of(qwen, images, monkeypatch) -> None:
+def test_too_little_memory_suggests_fewer_shots(qwen, images, monkeypatch) -> None:
     def fail(*_: object, **__: object) -> None:
         raise torch.OutOfMemoryError("CUDA out of memory")
 
@@ -159,20 +161,20 @@ def copied(qwen, tmp_path):
     return shutil.copytree(qwen, tmp_path / "copy")
 
 
-def test_without_a_chat_template_it_says_what_to_take(copied, images) -> None:
+def test_a_missing_chat_template_suggests_another_model(copied, images) -> None:
     (copied / "chat_template.jinja").unlink()
     with pytest.raises(DataError, match=r"chat template.*-Instruct"):
         LVLM("qwen", copied).score(QUESTION.turns, images, NAMES)
 
 
-def test_a_model_that_is_no_lvlm(copied) -> None:
+def test_a_model_that_is_not_an_lvlm(copied) -> None:
     config = json.loads((copied / "config.json").read_text()) | {"model_type": "bert"}
     (copied / "config.json").write_text(json.dumps(config))
-    with pytest.raises(DataError, match="language model that sees"):
+    with pytest.raises(DataError, match="as a vision-language model"):
         _ = LVLM("bert", copied).model
 
 
-def test_weights_that_lack_some(copied) -> None:
+def test_missing_weights_are_an_error(copied) -> None:
     from safetensors.torch import load_file, save_file
 
     state = load_file(copied / "model.safetensors")

@@ -4,7 +4,7 @@ from clipfg.icl.per_class import PerClass
 
 
 @pytest.mark.parametrize("shots", [1, 5, 7, 12, 60])
-def test_no_class_has_a_second_turn_before_every_class_had_one(neighbours, shots) -> None:
+def test_no_class_is_shown_twice_before_every_class_was_shown(neighbours, shots) -> None:
     labels = neighbours.labels.tolist()
     queues: dict[int, list[int]] = {}
     for position, label in enumerate(labels):  # the nearest of each class first
@@ -15,5 +15,5 @@ def test_no_class_has_a_second_turn_before_every_class_had_one(neighbours, shots
     assert PerClass().choose(neighbours, shots).tolist() == expected[:shots]
 
 
-def test_it_has_to_see_every_key() -> None:
+def test_it_needs_every_key() -> None:
     assert PerClass().reach(4) is None

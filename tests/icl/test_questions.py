@@ -10,7 +10,7 @@ from clipfg.icl.questions import LETTERS, check_choices, draw_choices
 NAMES = [f"species {i}" for i in range(60)]
 
 
-def test_few_candidates_are_named_and_many_are_not() -> None:
+def test_few_candidates_are_listed_and_many_are_not() -> None:
     few = ask_name([ShownExample("a", 3)], "b", NAMES, [2, 5], PromptWording())
     assert few.turns[0].parts[0] == AMONG.replace("{names}", "species 2; species 5")
     assert (few.answers, few.labels) == (("species 2", "species 5"), (2, 5))
@@ -18,7 +18,7 @@ def test_few_candidates_are_named_and_many_are_not() -> None:
     assert ask_name([], "b", NAMES, range(60), PromptWording()).turns[0].parts[0] == NAME
 
 
-def test_words_of_ones_own() -> None:
+def test_custom_wording() -> None:
     wording = PromptWording("Pick from {names}.", "Which one?")
     asked = ask_name([ShownExample("a", 0)], "b", NAMES, [0, 1], wording)
     assert asked.turns[0].parts[0] == "Pick from species 0; species 1."
@@ -29,7 +29,7 @@ def listed(text: str) -> dict[str, str]:
     return dict(line.split(". ") for line in text.splitlines()[1:])
 
 
-def test_a_choice_reads_alike_for_examples_and_question() -> None:
+def test_choices_look_alike_in_examples_and_question() -> None:
     choices = [7, 2, 9, 4]
     asked = ask_choice(
         [ShownExample("a", 9), ShownExample("b", 30)], "q", NAMES, choices, PromptWording(), [0, 1]
@@ -45,7 +45,7 @@ def test_a_choice_reads_alike_for_examples_and_question() -> None:
         assert len(set(own.values()) & {NAMES[c] for c in choices}) == (4 if label == 9 else 3)
 
 
-def test_letters_of_examples_say_nothing_of_the_answer() -> None:
+def test_letters_of_examples_do_not_reveal_the_answer() -> None:
     letters = Counter(
         ask_choice([ShownExample("a", 7)], "q", NAMES, [7, 2, 9, 4], PromptWording(), [seed, 1])
         .turns[1]
@@ -55,7 +55,7 @@ def test_letters_of_examples_say_nothing_of_the_answer() -> None:
     assert all(70 <= letters[(letter,)] <= 130 for letter in LETTERS[:4])
 
 
-def test_choices_hold_the_truth_once_and_guessing_is_fair() -> None:
+def test_choices_contain_the_true_class_once_at_a_uniform_position() -> None:
     places, others = Counter(), Counter()
     for seed in range(2000):
         drawn = draw_choices(3, 8, 4, [seed])
@@ -69,11 +69,11 @@ def test_choices_hold_the_truth_once_and_guessing_is_fair() -> None:
     assert draw_choices(3, 8, 4, [5, 6]) == draw_choices(3, 8, 4, [5, 6])
 
 
-def test_every_class_may_be_a_choice() -> None:
+def test_every_class_can_be_a_choice() -> None:
     assert sorted(draw_choices(0, 4, 4, [1])) == [0, 1, 2, 3]
 
 
 @pytest.mark.parametrize(("count", "classes"), [(1, 10), (5, 4), (27, 200)])
 def test_impossible_choices_are_refused(count, classes) -> None:
-    with pytest.raises(UsageError, match="--choices among"):
+    with pytest.raises(UsageError, match="--choices must be from 2"):
         check_choices(count, classes)

@@ -4,7 +4,7 @@ import torch
 from clipfg.icl import in_order, vote
 
 
-def test_orders() -> None:
+def test_the_order_of_demonstrations() -> None:
     assert in_order(["best", "good", "fair"], "first") == ["best", "good", "fair"]
     assert in_order(["best", "good", "fair"], "last") == ["fair", "good", "best"]
 
@@ -12,7 +12,7 @@ def test_orders() -> None:
 @pytest.mark.parametrize(
     ("labels", "winner"), [([2, 0, 0], 0), ([2, 0, 1], 2), ([1, 0, 0, 1], 1), ([3, 1, 2, 2, 1], 1)]
 )
-def test_the_majority_wins_and_of_equals_the_nearer(labels, winner) -> None:
+def test_the_majority_wins_and_ties_go_to_the_nearer(labels, winner) -> None:
     scores = vote(labels, 5)
     assert int(scores.argmax()) == winner
     assert scores[4] == 0

@@ -19,8 +19,8 @@ def test_images_and_words_are_in_the_page_itself() -> None:
     tiles = (Tile(jpeg(), "robin", ("0.91", "photos/1.jpg"), "good"), Tile(None, "gone", (), "bad"))
     page = render_gallery("robin", "2 of 10 images", [TileGroup("hits", tiles, "nearest first")])
     assert page.count("data:image/jpeg;base64,") == 1
-    assert '<figure class="right">' in page
-    assert '<figure class="wrong"><div class="gap">' in page
+    assert '<figure class="good">' in page
+    assert '<figure class="bad"><div class="gap">' in page
     for words in ("2 of 10 images", "nearest first", "0.91", "photos/1.jpg"):
         assert words in page
 

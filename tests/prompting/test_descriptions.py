@@ -32,9 +32,9 @@ def test_every_class_of_the_data_set_is_described(name) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_nothing_but_foreign_letters_is_to_be_remarked(name) -> None:
+def test_the_only_warnings_are_about_foreign_letters(name) -> None:
     found = lint(load_prompts(name), load_descriptions(name))
-    assert [x for x in found if not x.what.endswith("is that meant?")] == []
+    assert [x for x in found if not x.what.endswith("is that intended?")] == []
 
 
 @pytest.mark.parametrize("name", ["brewer's sparrow", "Brewer_Sparrow", "BREWER’S-SPARROW"])
@@ -61,7 +61,7 @@ def test_an_unknown_class_and_an_unknown_file() -> None:
         load_descriptions(library_folder() / "birds.yaml")
 
 
-def test_flowers_say_whose_images_were_looked_at() -> None:
+def test_the_descriptions_of_flowers_have_a_caveat() -> None:
     assert "pelargonium" in load_prompts("flowers+flowers102").notes[0]
 
 
@@ -76,6 +76,6 @@ def test_flowers_say_whose_images_were_looked_at() -> None:
         ({"classes": {"a": {"b": "c"}, "A": {"b": "c"}}}, "each class once"),
     ],
 )
-def test_what_is_no_description(content, message) -> None:
+def test_invalid_descriptions(content, message) -> None:
     with pytest.raises(DataError, match=message):
         read_descriptions(content, "x")

@@ -8,7 +8,7 @@ from clipfg.prompting import list_prompts, load_prompts
 TEXT = (Path(__file__).parents[2] / "docs" / "prompts.md").read_text(encoding="utf-8")
 
 
-def test_every_set_is_listed_as_it_describes_itself() -> None:
+def test_every_set_is_listed_with_its_own_description() -> None:
     rows = re.findall(r"^\| `([\w-]+)` \| (\d+) \| (.*) \|$", TEXT, re.M)
     expected = [
         (name, str(len(load_prompts(name).templates)), about)
@@ -17,7 +17,7 @@ def test_every_set_is_listed_as_it_describes_itself() -> None:
     assert rows == expected
 
 
-def test_the_examples_of_files_read(tmp_path) -> None:
+def test_the_example_files_can_be_read(tmp_path) -> None:
     lines, example = tmp_path / "my.txt", tmp_path / "my.yaml"
     lines.write_text(re.search(r"```text\n(.*?)```", TEXT, re.S)[1])
     assert load_prompts(lines).render("ink cap")[0] == "a photo of an ink cap, a kind of mushroom."

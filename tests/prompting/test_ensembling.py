@@ -6,8 +6,15 @@ from hypothesis import strategies as st
 
 from clipfg.errors import DataError, UsageError
 from clipfg.functional.similarity import unit_norm
-from clipfg.prompting import Sentences
-from clipfg.prompting.ensembling import ENSEMBLES, MEAN, combine, ensemble_mean, make_ensemble
+from clipfg.prompting import Sentences, ensembling
+from clipfg.prompting.ensembling import (
+    ENSEMBLES,
+    MEAN,
+    EnsemblePart,
+    combine,
+    ensemble_mean,
+    make_ensemble,
+)
 
 
 def features(seed: int, t: int, d: int = 9) -> torch.Tensor:
@@ -39,7 +46,7 @@ def test_the_order_of_templates_does_not_matter(random) -> None:
     torch.testing.assert_close(shuffled, ensemble_mean(texts, owners), atol=1e-6, rtol=0)
 
 
-def test_the_length_of_a_feature_does_not_weigh() -> None:
+def test_the_norm_of_a_feature_does_not_matter() -> None:
     texts, owners = features(2, 4), torch.tensor([0, 0, 1, 1])
     scaled = texts * torch.tensor([[1.0], [50.0], [0.1], [3.0]])
     torch.testing.assert_close(ensemble_mean(scaled, owners), ensemble_mean(texts, owners))
@@ -57,7 +64,7 @@ def test_the_registry_knows_it() -> None:
     ("owners", "message"),
     [([0, 2], "got none for 1"), ([0], "as many owners"), ([-1, 0], "from 0 up")],
 )
-def test_owners_that_do_not_fit(owners, message) -> None:
+def test_invalid_owners(owners, message) -> None:
     with pytest.raises(DataError, match=message):
         ensemble_mean(features(0, 2), torch.tensor(owners))
 
@@ -75,7 +82,7 @@ def rendered(counts: list[int]) -> Sentences:
     ("name", "message"),
     [("means", "Did you mean 'mean'"), ("mean+mean", "different"), ("", "Expected the name")],
 )
-def test_names_that_do_not_join(name, message) -> None:
+def test_invalid_combinations_of_names(name, message) -> None:
     with pytest.raises(UsageError, match=message):
         make_ensemble(name)
 
@@ -87,7 +94,25 @@ def test_every_name_and_some_combinations_make_plain_clip_of_one_sentence() -> N
         torch.testing.assert_close(weights, unit_norm(texts), atol=1e-6, rtol=0)
 
 
-def test_images_are_asked_for_where_they_are_needed() -> None:
+def test_at_most_one_part_weighs_and_it_is_given_unit_norm_features(monkeypatch) -> None:
+    seen = []
+
+    def weigh(features, sentences, images, scale):
+        seen.append((features, scale))
+        return torch.ones(len(sentences))
+
+    monkeypatch.setattr(ensembling, "OTHER", EnsemblePart(weigh=weigh), raising=False)
+    monkeypatch.setattr(ENSEMBLES, "_targets", dict(ENSEMBLES._targets))
+    ENSEMBLES.register("other", "clipfg.prompting.ensembling:OTHER")
+    with pytest.raises(UsageError, match="at most one of which weighs"):
+        make_ensemble("weighted+other")
+    texts, images = features(9, 3), unit_norm(features(6, 4))
+    make_ensemble("other").weights(texts, rendered([1, 1, 1]), images, 7.0)
+    assert torch.equal(seen[0][0], unit_norm(texts))
+    assert seen[0][1] == 7.0
+
+
+def test_missing_images_are_an_error_where_they_are_needed() -> None:
     assert make_ensemble("waffle+weighted").needs_images
     assert not make_ensemble("waffle+score-mean").needs_images
     with pytest.raises(UsageError, match="unlabelled images"):
@@ -100,5 +125,5 @@ def test_counts_weigh_sentences_within_their_class() -> None:
     unit = (texts / texts.norm(dim=1, keepdim=True)).numpy()
     np.testing.assert_allclose(got[0], 0.75 * unit[0] + 0.25 * unit[1], atol=1e-6)
     np.testing.assert_allclose(got[1], 0.5 * unit[2] + 0.5 * unit[3], atol=1e-6)
-    with pytest.raises(DataError, match="count for something"):
+    with pytest.raises(DataError, match="positive weight"):
         combine(texts, owners, torch.tensor([1.0, 0.0, 1.0, 1.0]))

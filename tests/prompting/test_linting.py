@@ -19,11 +19,11 @@ def remarks(prompts: PromptSet, **more) -> str:
         (("{} " * 80,), "cut off"),
     ],
 )
-def test_what_is_found_in_templates(templates, expected) -> None:
+def test_problems_of_templates(templates, expected) -> None:
     assert expected in remarks(PromptSet("x", templates))
 
 
-def test_a_good_set_is_left_in_peace() -> None:
+def test_a_good_set_has_no_problems() -> None:
     assert remarks(PromptSet("x", ("a photo of {a}.", "an old image of the {}."))) == ""
 
 
@@ -48,10 +48,10 @@ def test_parts() -> None:
 def test_texts_without_parts() -> None:
     found = remarks(PromptSet("x", ("{text}",), {"rose": ("red", "red")}))
     assert "1 texts, fewer than 5" in found
-    assert "a text twice" in found
+    assert "a duplicate text" in found
 
 
-def test_tokens_are_counted_where_somebody_can() -> None:
+def test_tokens_are_counted_by_the_encoder_if_there_is_one() -> None:
     prompts = PromptSet("x", ("a photo of {a}.",))
     found = remarks(prompts, count=lambda texts: [9 for _ in texts], context=8)
     assert "is 9 tokens long; what is beyond 8" in found

@@ -9,7 +9,7 @@ from clipfg.prompting.articles import with_article
 
 
 @pytest.mark.parametrize("name", list(list_prompts()))
-def test_every_set_of_the_library_renders(name) -> None:
+def test_every_set_of_the_library_can_be_rendered(name) -> None:
     prompts = load_prompts(name)
     assert prompts.name == name
     assert prompts.about == list_prompts()[name]
@@ -58,7 +58,7 @@ def test_class_names_with_sentences_are_descriptions(tmp_path) -> None:
 
 
 @pytest.mark.shared
-def test_a_published_descriptor_file_reads_as_it_is(shared) -> None:
+def test_a_published_descriptor_file_can_be_read(shared) -> None:
     prompts = load_prompts(shared / "data/formats/descriptors_cub_sample.json")
     assert prompts.render("Laysan_albatross")[0] == "a seabird"
 
@@ -82,7 +82,7 @@ def test_a_published_descriptor_file_reads_as_it_is(shared) -> None:
         ("x.txt", b"\xff\xfea\x00", "UTF-8"),
     ],
 )
-def test_bad_files_end_in_one_sentence(tmp_path, file, content, message) -> None:
+def test_bad_files_are_clear_errors(tmp_path, file, content, message) -> None:
     path = tmp_path / file
     path.write_bytes(content)
     with pytest.raises(DataError, match=message):
@@ -103,7 +103,7 @@ def test_unknown_names(name, message) -> None:
         load_prompts(name)
 
 
-def test_a_folder_with_a_files_name(tmp_path) -> None:
+def test_a_folder_named_like_a_file(tmp_path) -> None:
     (tmp_path / "x.yaml").mkdir()
     with pytest.raises(DataError, match="Could not read prompts"):
         load_prompts(tmp_path / "x.yaml")

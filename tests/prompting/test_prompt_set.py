@@ -28,7 +28,7 @@ def test_a_class_left_with_no_sentence_is_an_error() -> None:
 
 
 @given(st.text(min_size=1).filter(lambda name: not any(c in name for c in "_") and name.split()))
-def test_any_name_comes_through_whole(name) -> None:
+def test_any_name_is_preserved(name) -> None:
     prose = " ".join(name.split())
     assert PromptSet("x", ("<{}>",)).render(name) == (f"<{prose}>",)
 
@@ -47,7 +47,7 @@ def test_underscores_read_as_spaces() -> None:
     assert readable("_") == "_"
 
 
-def test_descriptions_follow_the_classs_own_texts_and_match_spellings() -> None:
+def test_descriptions_follow_the_classs_own_texts_and_match_any_spelling() -> None:
     described = {"Red-winged Blackbird": ("a red shoulder",), "red_winged_blackbird": ("black",)}
     prompts = PromptSet("x", ("{text}",), described)
     assert prompts.render("red winged blackbird", ("mine",)) == ("mine", "a red shoulder", "black")

@@ -12,7 +12,7 @@ PROMPTS = PromptSet("two", ("a photo of {a}.", "{text}"))
     "query",
     ["red-winged blackbird", "Bird of Paradise", "black and white warbler", "albatross", "F-16A"],
 )
-def test_names_go_through_the_prompts(query: str) -> None:
+def test_names_are_put_into_the_prompts(query: str) -> None:
     assert not is_sentence(query)
     (text,) = query_texts(query, PROMPTS)
     assert text.startswith(("a photo of a", "a photo of an"))
@@ -35,7 +35,7 @@ def test_sentences_are_used_as_they_are(query: str) -> None:
     assert query_texts(query, PROMPTS) == [query]
 
 
-def test_a_class_brings_its_texts_and_is_a_name_whatever_it_looks_like() -> None:
+def test_a_class_name_is_never_a_sentence_and_its_texts_are_used() -> None:
     name = "lady in the bath"
     classes = ClassList((name, "rose"), texts={name: ("pink hearts",)})
     assert is_sentence(name)

@@ -14,13 +14,13 @@ def test_every_sentence_knows_its_class_and_its_template() -> None:
     assert made.templates.tolist() == [0, 2, 0, 1, 1, 2]
 
 
-def test_joined_sets_keep_their_own_descriptions_and_number_on() -> None:
+def test_joined_sets_keep_their_descriptions_and_number_templates_consecutively() -> None:
     first = PromptSet("x", ("{a}", "{text}"), {"rose": ("red",)})
     joined = PromptSet("y", ("<{}>",), also=(first, PromptSet("z", ("{}!",))))
     made = sentences_for(joined, ClassList(("rose",)))
     assert made.texts == ("<rose>", "a rose", "red", "rose!")
     assert made.templates.tolist() == [0, 1, 2, 3]
-    assert joined.size == 4
+    assert joined.numbered_templates == ("<{}>", "{a}", "{text}", "{}!")
     assert joined.uses_texts
     assert joined.texts_of("Rose") == ("red",)
 

@@ -32,7 +32,7 @@ def test_a_score_is_the_mean_of_the_sentences_scores() -> None:
     np.testing.assert_allclose(got.logits(images), expected, atol=1e-4)
 
 
-def test_normalising_its_weights_would_lose_it() -> None:
+def test_normalising_its_weights_would_make_it_the_mean() -> None:
     texts, images, sentences = case(1)
     weights = make_ensemble("score-mean").weights(texts, sentences)
     assert (weights.norm(dim=1)[:2] < 0.99).all()

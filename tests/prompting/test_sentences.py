@@ -14,7 +14,7 @@ def made(prompts: PromptSet, classes: ClassList = CLASSES) -> list[tuple[int, st
     return list(zip(sentences.owners.tolist(), sentences.texts, strict=True))
 
 
-def test_texts_alone_and_templates_for_a_class_without() -> None:
+def test_only_texts_except_for_classes_without() -> None:
     assert made(SET) == [(0, "rose: red"), (0, "rose: thorny"), (1, "iris: blue"), (2, "an aster")]
 
 
@@ -23,8 +23,8 @@ def test_sets_that_are_joined() -> None:
     assert made(joined)[:2] == [(0, "rose: red"), (0, "rose: thorny")]
 
 
-def test_without_any_text_there_is_nothing_to_make() -> None:
-    with pytest.raises(DataError, match=r"none has any.*join it"):
+def test_no_texts_at_all_are_an_error() -> None:
+    with pytest.raises(DataError, match=r"classes with texts.*got none.*join it"):
         made(PromptSet("x", ("{}", "{text}")), ClassList(("rose",)))
     with pytest.raises(DataError, match="a template with"):
         made(PromptSet("x", ("{}",)))

@@ -60,7 +60,7 @@ def test_equal_scores_make_it_the_mean() -> None:
     torch.testing.assert_close(got, mean, atol=1e-6, rtol=0)
 
 
-def test_a_template_that_some_class_lacks_is_not_scored_and_counts_as_the_average() -> None:
+def test_a_template_missing_for_some_class_gets_the_average_weight() -> None:
     texts, sentences, images = case(1, ((0, 1, 2), (0, 1), (0, 1, 2)))
     scores = template_scores(texts, sentences, images, SCALE)
     assert torch.isfinite(scores).tolist() == [True, True, False]
@@ -68,6 +68,12 @@ def test_a_template_that_some_class_lacks_is_not_scored_and_counts_as_the_averag
     assert counts[sentences.templates == 2].tolist() == [1.0, 1.0]
     scored = {p: float(counts[sentences.templates == p][0]) for p in (0, 1)}
     assert abs(sum(scored.values()) / 2 - 1) < 1e-6
+
+
+def test_a_template_with_a_very_low_score_keeps_some_weight() -> None:
+    texts, sentences, images = case()
+    assert (template_weights(texts, sentences, images, 1e5) > 0).all()
+    assert make_ensemble("weighted").weights(texts, sentences, images, 1e5).isfinite().all()
 
 
 def test_the_order_of_images_does_not_matter() -> None:

@@ -25,9 +25,9 @@ def predictions(tmp_path: Path) -> Path:
 
 def test_the_surest_come_first_and_what_is_gone_is_left_out(predictions: Path) -> None:
     mistakes = surest_mistakes(predictions)
-    assert [(m.prediction, m.label) for m in mistakes] == [("lily", "rose")] * 2
-    shares = torch.tensor([m.probability for m in mistakes])
-    torch.testing.assert_close(shares, torch.tensor([3.0, 1.0]).sigmoid())
+    shares = torch.tensor([3.0, 1.0]).sigmoid().tolist()
+    expected = [("lily", (f"{share:.0%}", "label: rose"), "bad") for share in shares]
+    assert [(m.title, m.lines, m.tone) for m in mistakes] == expected
     assert len(surest_mistakes(predictions, most=1)) == 1
 
 
@@ -40,7 +40,7 @@ def test_the_page_shows_them_now_and_again(tmp_path: Path, monkeypatch) -> None:
     command = ["zeroshot", "--dataset", "synthflora", "--limit", "40", "--precision", "fp32"]
     assert main.run([*command, "--html", "-o", "run"]) == 0
     page = Path("run/report.html").read_text(encoding="utf-8")
-    assert 0 < page.count('<figure class="wrong">') <= 24
-    assert 'class="right"' not in page
+    assert 0 < page.count('<figure class="bad">') <= 24
+    assert 'class="good"' not in page
     assert main.run(["report", "run", "--html", "--format", "json"]) == 0
     assert Path("run/report.html").read_text(encoding="utf-8") == page

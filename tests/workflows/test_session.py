@@ -9,7 +9,8 @@ import pytest
 from clipfg.encoders import Encoder
 from clipfg.errors import ClipfgError, DataError, UsageError
 from clipfg.options import LintOptions, ZeroshotOptions, resolve
-from clipfg.workflows import session as sessions
+from clipfg.workflows import resources
+from clipfg.workflows.dataset import Dataset
 from clipfg.workflows.lint.run import run_lint
 from clipfg.workflows.session import Session
 from clipfg.workflows.zeroshot.run import run_zeroshot
@@ -25,13 +26,13 @@ def options(output: Path, **more) -> ZeroshotOptions:
 def loaded(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The names of encoders as they are loaded."""
     names: list[str] = []
-    load = sessions.load_encoder
+    load = resources.load_encoder
 
     def count(name: str, **how) -> Encoder:
         names.append(name)
         return load(name, **how)
 
-    monkeypatch.setattr(sessions, "load_encoder", count)
+    monkeypatch.setattr(resources, "load_encoder", count)
     return names
 
 
@@ -105,7 +106,7 @@ def test_features_of_another_encoder_are_refused(tmp_path: Path) -> None:
         data = session.dataset()
         session.open_encoder(data)
         features = session.features(data.manifest)
-        own = sessions.Dataset(data.manifest, features)
+        own = Dataset(data.manifest, features)
         session.open_encoder(own)
         other = session.another(options(tmp_path, precision="bf16"))
         with pytest.raises(DataError, match="another encoder, precision or"):

@@ -11,97 +11,75 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from types import ModuleType
-from typing import Any, final
+from typing import Any, Unpack, final
 
-import torch
-from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 
-from clipfg.encoders.base import DTYPES, ImageFeatures, Precision
-from clipfg.encoders.checkpoint import CheckpointEncoder
-from clipfg.encoders.open_clip.files import OpenClipFiles
+from clipfg.encoders.base import Encoder
+from clipfg.encoders.checkpoint import CheckpointEncoder, EncoderOptions
+from clipfg.encoders.open_clip.files import OpenClipFiles, files_in_folder, files_of_tag
 from clipfg.encoders.open_clip.texts import encode_tokens
-from clipfg.encoders.precision import settle
 from clipfg.encoders.preprocessing import Interpolation, Preprocessing
-from clipfg.encoders.weights import (
-    Digest,
-    check_readable,
-    damaged,
-    file_digest,
-    fingerprint_of,
-)
-from clipfg.errors import DataError
+from clipfg.errors import DataError, MissingError, UsageError
 
 RESIZING = {"shortest": "crop", "longest": "pad", "squash": "squash"}
 
 
+def load(rest: str, *, offline: bool, **options: Unpack[EncoderOptions]) -> Encoder:
+    """The encoder of `ARCH/TAG`, or of `local-dir:PATH`, a folder in open_clip's layout."""
+    scheme, colon, path = rest.partition(":")
+    folder = Path(path).expanduser()
+    if not colon:
+        files = files_of_tag(rest, offline=offline)
+    elif scheme != "local-dir":
+        raise UsageError(f"Expected open_clip:ARCH/TAG or open_clip:local-dir:PATH, got {rest!r}.")
+    elif not folder.is_dir():
+        raise MissingError(f"Expected a folder with a model, got {path!r}, which is not there.")
+    else:
+        files = files_in_folder(folder, offline=offline)
+    return OpenClipEncoder(f"open_clip:{rest}", files, **options)
+
+
 @final
-class OpenClipEncoder(CheckpointEncoder):
+class OpenClipEncoder(CheckpointEncoder[OpenClipFiles]):
     """An open_clip model with its own tokenizer, text cleaning and preprocessing.
 
     Scoring is `"sigmoid"` where the model was trained with a logit bias (SigLIP). Raises
-    `DataError` for a configuration that names no vision and text tower.
+    `DataError` for a configuration without a vision and a text tower.
     """
 
-    def __init__(
-        self,
-        name: str,
-        files: OpenClipFiles,
-        *,
-        precision: Precision = "fp32",
-        device: torch.device | None = None,
-        digest: Digest = file_digest,
-    ) -> None:
-        self.name = name
-        self.files = files
-        self.precision = precision
-        self.device = device or torch.device("cpu")
-        self._digest = digest
-        config = files.model
+    def _configure(self) -> None:
+        config = self.files.model
         try:
             self.dim = int(config["embed_dim"])
-            self.preprocessing = preprocessing_of(config["vision_cfg"], files.preprocessing)
-            text = config["text_cfg"]
-            self.context_length = int(text.get("context_length", 77))
+            self.preprocessing = preprocessing_of(config["vision_cfg"], self.files.preprocessing)
+            self.context_length = int(config["text_cfg"].get("context_length", 77))
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise DataError(
-                f"Expected embed_dim, vision_cfg and text_cfg in the open_clip configuration of"
-                f" {name}, got one without or with an odd {error}."
+                "Expected usable embed_dim, vision_cfg and text_cfg in the open_clip configuration"
+                f" of {self.name}, got others ({error})."
             ) from None
         self.scoring = "softmax" if config.get("init_logit_bias") is None else "sigmoid"
 
-    @cached_property
-    def fingerprint(self) -> str:
-        """Hash of the files, the configuration, the preprocessing and the precision."""
-        facts = {
-            "family": "open_clip",
-            "model": self.files.model,
-            "preprocessing": vars(self.preprocessing),
-            "precision": self.precision,
-        }
-        return fingerprint_of(facts, self.files.all(), self._digest)
+    def _facts(self) -> Mapping[str, Any]:
+        return {"family": "open_clip", "model": self.files.model}
 
-    @cached_property
-    def model(self) -> nn.Module:
-        """open_clip's `CLIP`, `CustomTextCLIP` or `CoCa`; in evaluation mode, no gradients."""
-        check_readable(self.files.weights)
+    def _build(self) -> nn.Module:
+        """open_clip's `CLIP`, `CustomTextCLIP` or `CoCa`."""
         library = import_open_clip()
         config = copy.deepcopy(dict(self.files.model))
         config["vision_cfg"]["timm_model_pretrained"] = False
         custom = config.pop("custom_text", False) or self.files.text_tower is not None
         if self.files.text_tower is not None:
-            # Its weights come with the checkpoint, never on their own.
+            # Its weights are part of the checkpoint, never fetched on their own.
             tower = str(self.files.text_tower.parent)
             config["text_cfg"].update(hf_model_name=tower, hf_model_pretrained=False)
         kind: type[nn.Module] = library.CLIP
         if custom:
             kind = library.CoCa if "multimodal_cfg" in config else library.CustomTextCLIP
-        try:
-            model = kind(**config)
-            library.load_checkpoint(model, str(self.files.weights), weights_only=True)
-        except (RuntimeError, TypeError, ValueError, KeyError, AttributeError, OSError) as error:
-            raise damaged(self.files.weights, error) from None
-        return settle(model, self.device, self.precision)
+        model = kind(**config)
+        library.load_checkpoint(model, str(self.files.weights[0]), weights_only=True)
+        return model
 
     @cached_property
     def tokenizer(self) -> Any:
@@ -109,8 +87,8 @@ class OpenClipEncoder(CheckpointEncoder):
         library = import_open_clip()
         text = self.files.model["text_cfg"]
         settings = dict(text.get("tokenizer_kwargs") or {})
-        if vocabulary := settings.get("bpe_path"):
-            settings["bpe_path"] = str(self.files.beside(vocabulary))
+        if "bpe_path" in settings:
+            settings["bpe_path"] = str(self.files.tokenizer[0])
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ResourceWarning)  # it leaves the vocabulary file open
             if source := self.files.tokenizer_source:
@@ -124,36 +102,17 @@ class OpenClipEncoder(CheckpointEncoder):
                 )
             return library.SimpleTokenizer(context_length=self.context_length, **settings)
 
-    @property
-    def weight_files(self) -> tuple[Path, ...]:
-        """The one file of the checkpoint."""
-        return (self.files.weights,)
-
-    def encode_images(
-        self, pixels: UInt8[Tensor, "b 3 h w"], *, patches: bool = False
-    ) -> ImageFeatures:
-        """Features of resized images; patch tokens for vision transformers."""
-        inputs = self.preprocessing.normalise(pixels.to(self.device)).to(DTYPES[self.precision])
+    def _image_features(self, inputs: Tensor, *, patches: bool) -> tuple[Tensor, Tensor | None]:
         towers: Any = self.model
-        with torch.inference_mode():
-            if patches:
-                pooled, tokens = _with_patches(towers.visual, inputs)
-            else:
-                pooled, tokens = towers.encode_image(inputs), None
-        # Copied outside, so that heads may train on what comes out.
-        return ImageFeatures(
-            pooled.float().clone(), None if tokens is None else tokens.float().clone()
-        )
+        if patches:
+            return _with_patches(towers.visual, inputs)
+        return towers.encode_image(inputs), None
 
-    def encode_texts(self, texts: Sequence[str]) -> Float[Tensor, "t d"]:
-        """Features of texts, cleaned and cut as the model's own tokenizer does it."""
-        tokens = self.tokenizer(list(texts)).to(self.device)
-        with torch.inference_mode():
-            features = encode_tokens(self.model, tokens)
-        return features.float().clone()
+    def _text_features(self, texts: Sequence[str]) -> Tensor:
+        return encode_tokens(self.model, self.tokenizer(list(texts)).to(self.device))
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
-        """Tokens of each cleaned text, special ones included, before any cut."""
+        """Tokens of each cleaned text, special ones included, before any truncation."""
         tokenizer = self.tokenizer
         if hasattr(tokenizer, "encode"):
             return [len(tokenizer.encode(text)) + 2 for text in texts]
@@ -162,7 +121,7 @@ class OpenClipEncoder(CheckpointEncoder):
 
 
 def preprocessing_of(vision: Mapping[str, Any], given: Mapping[str, Any]) -> Preprocessing:
-    """open_clip's `preprocess_cfg` in our words; the tower's own size decides, as it does there."""
+    """The equivalent of open_clip's `preprocess_cfg`; the tower's own size decides, as there."""
     size = vision.get("image_size", 224)
     rows, columns = (size, size) if isinstance(size, int) else size
     known = {key: value for key, value in given.items() if value is not None}
@@ -171,7 +130,7 @@ def preprocessing_of(vision: Mapping[str, Any], given: Mapping[str, Any]) -> Pre
         "bilinear" if known.get("interpolation") == "bilinear" else "bicubic"
     )
     if resize == "crop" and rows != columns:
-        interpolation = "bicubic"  # its resize for targets that are not square knows no other
+        interpolation = "bicubic"  # the only one that open_clip uses for targets not square
     statistics: dict[str, Any] = {
         key: _triple(known[key]) for key in ("mean", "std") if key in known
     }
@@ -191,7 +150,7 @@ def _triple(value: float | Sequence[float]) -> tuple[float, float, float]:
 
 
 def import_open_clip() -> ModuleType:
-    """The library, imported without the warnings of its own that are no concern of a user's."""
+    """The library, imported without its own warnings, which do not concern a user."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ResourceWarning)
         import open_clip

@@ -1,16 +1,17 @@
-"""Where an open_clip model's files lie: a folder or the hub's cache."""
+"""The files of an open_clip model: a pretrained tag's, or a folder's in open_clip's own layout."""
 
 import importlib
 import importlib.util
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from clipfg.encoders.hub import TOKENIZER_FILES, fetch, fetch_tokenizer
-from clipfg.encoders.weights import read_config
+from clipfg.encoders.hub import HubRepository
+from clipfg.encoders.model_files import CheckpointFiles, ModelFolder
+from clipfg.encoders.weights import read_config, read_model_config
 from clipfg.errors import DataError, MissingError, UsageError
 from clipfg.registry import closest
 
@@ -29,113 +30,64 @@ WEIGHTS = (
 """Names of weights in a folder, the preferred first, as open_clip prefers them."""
 
 
-@dataclass(frozen=True)
-class OpenClipFiles:
+@dataclass(frozen=True, kw_only=True)
+class OpenClipFiles(CheckpointFiles):
     """What an open_clip encoder is made from.
 
     Parameters
     ----------
     model, preprocessing
         `model_cfg` and `preprocess_cfg`, as open_clip writes them.
-    weights
-        The checkpoint.
-    tokenizer
-        Every file that decides how a text becomes tokens.
     tokenizer_source
         The folder of a Hugging Face tokenizer, or None for open_clip's own byte-pair encoding.
-    folder
-        The model's folder, None for a pretrained tag.
     text_tower
         The configuration of a Hugging Face text tower, where the model has one.
     """
 
     model: Mapping[str, Any]
     preprocessing: Mapping[str, Any]
-    weights: Path
-    tokenizer: tuple[Path, ...] = ()
     tokenizer_source: Path | None = None
-    folder: Path | None = None
     text_tower: Path | None = None
 
-    def all(self) -> list[Path]:
-        """Every file whose content decides the features, the configuration's own apart."""
-        tower = [self.text_tower] if self.text_tower else []
-        return [self.weights, *self.tokenizer, *tower]
-
-    def beside(self, filename: str) -> Path:
-        """A file of the folder by its bare name. Raises `DataError` when it leads elsewhere."""
-        folder = self.folder or Path()
-        if (
-            self.folder is None
-            or Path(filename).name != filename
-            or not (folder / filename).exists()
-        ):
-            raise DataError(
-                f"Expected a file in the model's own folder {folder}, got {filename!r}; put the"
-                " vocabulary beside the weights and give its bare name as bpe_path."
-            )
-        return folder / filename
+    @property
+    def hashed(self) -> tuple[Path, ...]:
+        """Weights, tokenizer and the configuration of the text tower."""
+        return super().hashed + ((self.text_tower,) if self.text_tower else ())
 
 
 def files_in_folder(folder: Path, *, offline: bool = True) -> OpenClipFiles:
     """The files of a folder in open_clip's layout.
 
-    Everything lies in the folder, but for the configuration of a Hugging Face text tower, which may
+    All of them lie in the folder, except that the configuration of a Hugging Face text tower may
     come from the hub.
 
     Raises `MissingError` when there is no configuration or checkpoint, `DataError` when the
     configuration is not one.
     """
-    if not (folder / CONFIG).is_file():
-        raise MissingError(
-            f"Expected an open_clip model with a {CONFIG}, got {folder}, which has none."
-        )
-    config = read_config(folder / CONFIG)
+    source = ModelFolder(folder)
+    path = source.require("an open_clip configuration", CONFIG)
+    config = read_config(path)
     model = config.get("model_cfg", config)
     if not isinstance(model, dict) or not isinstance(model.get("text_cfg"), dict):
-        raise DataError(f"Expected model_cfg with a text_cfg in {folder / CONFIG}, got neither.")
+        raise DataError(f"Expected model_cfg with a text_cfg in {path}, got neither.")
     text = model["text_cfg"]
-    settings = text.get("tokenizer_kwargs") or {}
-    files = OpenClipFiles(
-        model, config.get("preprocess_cfg") or {}, _weights(folder), folder=folder
-    )
+    tokenizer: tuple[Path, ...] = ()
+    if vocabulary := (text.get("tokenizer_kwargs") or {}).get("bpe_path"):
+        tokenizer = (_beside(folder, vocabulary),)
+    elif text.get("hf_tokenizer_name"):
+        tokenizer = source.tokenizer()
+    tower = None
     if wanted := text.get("hf_model_name"):
-        near = (folder / Path(wanted).name / "config.json", folder / "config.json")
-        tower = next((path for path in near if path.is_file()), None)
-        tower = tower or _tower_config(wanted, f"open_clip:local-dir:{folder}", offline)
-        files = replace(files, text_tower=_safe(tower))
-    if vocabulary := settings.get("bpe_path"):
-        return replace(files, tokenizer=(files.beside(vocabulary),))
-    if text.get("hf_tokenizer_name"):
-        found = tuple(folder / name for name in TOKENIZER_FILES if (folder / name).is_file())
-        return replace(files, tokenizer=found, tokenizer_source=folder)
-    return files
-
-
-def _tower_config(repo: str, name: str, offline: bool) -> Path:
-    path = fetch(repo, ["config.json"], name=name, offline=offline)
-    if path is None:
-        raise MissingError(f"The text tower of {name}, {repo}, has no config.json.")
-    return path
-
-
-def _safe(config: Path) -> Path:
-    if "auto_map" in read_config(config):
-        raise DataError(f"{config} asks for code of its own, which clipfg never executes.")
-    return config
-
-
-def _weights(folder: Path) -> Path:
-    for name in WEIGHTS:
-        if (folder / name).is_file():
-            return folder / name
-    others = sorted(
-        path for end in ("safetensors", "bin", "pth", "pt") for path in folder.glob(f"*.{end}")
+        tower = source.first(f"{Path(wanted).name}/config.json", "config.json")
+        tower = _tower(HubRepository(wanted, f"open_clip:local-dir:{folder}", offline), tower)
+    return OpenClipFiles(
+        model=model,
+        preprocessing=config.get("preprocess_cfg") or {},
+        weights=(_weights(source),),
+        tokenizer=tokenizer,
+        tokenizer_source=None if vocabulary or not tokenizer else folder,
+        text_tower=tower,
     )
-    if len(others) == 1:
-        return others[0]
-    found = ", ".join(path.name for path in others) or "none"
-    raise MissingError(f"Expected one checkpoint in {folder} (best: {WEIGHTS[0]}), got {found}.")
 
 
 def files_of_tag(name: str, *, offline: bool) -> OpenClipFiles:
@@ -153,27 +105,59 @@ def files_of_tag(name: str, *, offline: bool) -> OpenClipFiles:
     model = read_config(config_path)
     if entry.get("quick_gelu"):
         model["quick_gelu"] = True
-    full = f"open_clip:{name}"
+    text, full = model["text_cfg"], f"open_clip:{name}"
     repo, _, filename = entry["hf_hub"].rpartition("/")
-    weights = fetch(repo, _names_of_weights(filename), name=full, offline=offline)
-    if weights is None:
-        raise MissingError(f"The hub's {repo} has no weights for {full}; choose another tag.")
-    files = OpenClipFiles(model, entry, weights)
-    if source := model["text_cfg"].get("hf_tokenizer_name"):
-        paths = fetch_tokenizer(source, name=full, offline=offline)
-        files = replace(files, tokenizer=tuple(paths), tokenizer_source=paths[0].parent)
-    if wanted := model["text_cfg"].get("hf_model_name"):
-        files = replace(files, text_tower=_safe(_tower_config(wanted, full, offline)))
-    return files
+    weights = HubRepository(repo, full, offline).weights(*_names_of_weights(filename))
+    tokenizer: tuple[Path, ...] = ()
+    if source := text.get("hf_tokenizer_name"):
+        tokenizer = HubRepository(source, full, offline).tokenizer()
+    wanted = text.get("hf_model_name")
+    return OpenClipFiles(
+        model=model,
+        preprocessing=entry,
+        weights=weights,
+        tokenizer=tokenizer,
+        tokenizer_source=tokenizer[0].parent if tokenizer else None,
+        text_tower=_tower(HubRepository(wanted, full, offline)) if wanted else None,
+    )
+
+
+def _tower(repository: HubRepository, path: Path | None = None) -> Path:
+    """The configuration of a text tower, from the hub where it is not at hand."""
+    path = path or repository.require("the configuration of a text tower", "config.json")
+    read_model_config(path)
+    return path
+
+
+def _beside(folder: Path, filename: str) -> Path:
+    """A file of the folder by its bare name. Raises `DataError` when it leads elsewhere."""
+    if Path(filename).name != filename or not (folder / filename).exists():
+        raise DataError(
+            f"Expected a vocabulary in the model's own folder {folder}, got {filename!r}; put it"
+            " beside the weights and give its bare name as bpe_path."
+        )
+    return folder / filename
+
+
+def _weights(source: ModelFolder) -> Path:
+    if found := source.first(*WEIGHTS):
+        return found
+    kinds = {".safetensors", ".bin", ".pth", ".pt"}
+    others = sorted(path for path in source.path.iterdir() if path.suffix in kinds)
+    if len(others) != 1:
+        names = ", ".join(path.name for path in others) or "none"
+        raise MissingError(
+            f"Expected one checkpoint in {source} (best: {WEIGHTS[0]}), got {names}."
+        )
+    return others[0]
 
 
 def _names_of_weights(filename: str) -> list[str]:
+    """The file that the table of tags names, and before it its equivalent in safetensors."""
     filename = filename or "open_clip_pytorch_model.bin"
     if filename == "open_clip_pytorch_model.bin":
         return ["open_clip_model.safetensors", filename]
-    if filename.endswith((".bin", ".pth")):
-        return [f"{filename[:-4]}.safetensors", filename]
-    return [filename]
+    return list(dict.fromkeys([str(Path(filename).with_suffix(".safetensors")), filename]))
 
 
 def _unknown(architecture: str, tag: str, tables: ModuleType) -> str:
@@ -193,10 +177,10 @@ def package_folder() -> Path:
 
 
 def pretrained_tables() -> ModuleType:
-    """open_clip's table of pretrained tags, without the two seconds that the whole library takes.
+    """open_clip's table of pretrained tags, without the two seconds that importing it all takes.
 
     The module is loaded under a package name of our own whose `__init__` does nothing; if the
-    library is imported already, its own module is taken.
+    library is already imported, its own module is used.
     """
     if "open_clip" in sys.modules:
         return importlib.import_module("open_clip.pretrained")

@@ -1,8 +1,8 @@
-"""open_clip's text towers on no more positions than the texts of a batch fill.
+"""open_clip's text towers, run on only as many positions as the texts of a batch fill.
 
-The library pads every text to the context length, 77 for CLIP, and computes all of it; a class name
-in a template fills a dozen positions. Where no later position can reach the one that is read, the
-rest can be left out: causal attention that is pooled at the end of the text, and towers of
+The library pads every text to the context length, 77 for CLIP, and computes all of it, although a
+class name in a template fills a dozen positions. Padding can be dropped where it cannot affect the
+position that is read: with causal attention pooled at the end of the text, and in towers of
 transformers, which mask padding. All others run as the library runs them.
 """
 
@@ -13,9 +13,7 @@ from torch import Tensor, nn
 
 
 def encode_tokens(model: Any, tokens: Int[Tensor, "t l"]) -> Float[Tensor, "t d"]:
-    """Text features of token ids as the tokenizer pads them, equal to `model.encode_text` but for
-    rounding.
-    """
+    """Text features of padded token ids; equal to `model.encode_text` up to rounding."""
     tower = getattr(model, "text", model)
     if _is_causal(tower):
         ends = _ends(tower, tokens)
@@ -39,7 +37,7 @@ def _is_causal(tower: Any) -> bool:
 
 
 def _ends(tower: Any, tokens: Tensor) -> Tensor:
-    """The position that is read for each text: of its largest id, or of the end's own id."""
+    """The position that is read for each text: that of its largest id, or of the end token."""
     pool = getattr(tower, "text_pool_type", getattr(tower, "pool_type", None))
     if pool == "argmax":
         return tokens.argmax(dim=1)

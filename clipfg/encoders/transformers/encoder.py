@@ -1,49 +1,41 @@
 """Dual encoders of transformers: CLIP, SigLIP, SigLIP 2, MetaCLIP 2, VisionTextDualEncoder."""
 
 import string
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
-from typing import Any, final
+from typing import Any, Unpack, final
 
 import torch
-from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 
-from clipfg.encoders.base import DTYPES, ImageFeatures, Precision, Scoring
-from clipfg.encoders.checkpoint import CheckpointEncoder
-from clipfg.encoders.precision import settle
+from clipfg.encoders.base import Encoder, Scoring
+from clipfg.encoders.checkpoint import CheckpointEncoder, EncoderOptions
+from clipfg.encoders.hub import locate
 from clipfg.encoders.preprocessing import Preprocessing
-from clipfg.encoders.transformers.files import TransformersFiles
+from clipfg.encoders.transformers.files import TransformersFiles, files_from
 from clipfg.encoders.transformers.image_processors import preprocessing_of
-from clipfg.encoders.weights import (
-    Digest,
-    check_readable,
-    damaged,
-    file_digest,
-    fingerprint_of,
-)
+from clipfg.encoders.weights import damaged, read_config
 from clipfg.errors import DataError, MissingError, UsageError
 from clipfg.registry import closest
 
 
 @dataclass(frozen=True)
 class Architecture:
-    """What sets one model type apart.
+    """What distinguishes one model type from another.
 
     Parameters
     ----------
     scoring
         How its logits become probabilities.
     pad_to_end
-        Texts are padded to the context length, and no mask hides the padding: the text tower was
+        Texts are padded to the context length and the padding is not masked: the text tower was
         trained to read its last position (SigLIP).
     lower
-        Texts are lower-cased before the tokenizer, which in published checkpoints may fail to.
+        Texts are lower-cased first, since the tokenizers of some published checkpoints do not.
     naflex
-        The image tower takes patches in place of an image.
+        The image tower takes patches instead of an image.
     """
 
     scoring: Scoring = "softmax"
@@ -64,40 +56,35 @@ ARCHITECTURES: dict[str, Architecture] = {
 """By `model_type` of config.json. SigLIP 2 of a fixed resolution calls itself `siglip`."""
 
 
+def load(rest: str, *, offline: bool, **options: Unpack[EncoderOptions]) -> Encoder:
+    """The encoder of a hub repository, or of a folder in transformers' layout."""
+    name = f"hf:{rest}"
+    source = locate(rest, model=name, offline=offline)
+    if source is None:
+        raise MissingError(f"Expected a folder with a model, got {rest!r}, which is not there.")
+    return TransformersEncoder(name, files_from(source), **options)
+
+
 @final
-class TransformersEncoder(CheckpointEncoder):
-    """A dual encoder that transformers knows, with the text rules of its architecture.
+class TransformersEncoder(CheckpointEncoder[TransformersFiles]):
+    """A dual encoder of transformers, with the text rules of its architecture.
 
     Remote code is never executed. Raises `UsageError` for a model type that is no dual encoder.
     """
 
-    def __init__(
-        self,
-        name: str,
-        files: TransformersFiles,
-        *,
-        precision: Precision = "fp32",
-        device: torch.device | None = None,
-        digest: Digest = file_digest,
-    ) -> None:
-        self.name = name
-        self.files = files
-        self.precision = precision
-        self.device = device or torch.device("cpu")
-        self._digest = digest
-        kind = str(files.config.get("model_type"))
+    def _configure(self) -> None:
+        kind = str(self.files.config.get("model_type"))
         if kind not in ARCHITECTURES:
             raise UsageError(
                 f"Expected a dual encoder ({', '.join(ARCHITECTURES)}),"
-                f" got {name} of type {kind!r}.{closest(kind, ARCHITECTURES)}"
+                f" got {self.name} of type {kind!r}.{closest(kind, ARCHITECTURES)}"
             )
         self.architecture = ARCHITECTURES[kind]
         self.scoring = self.architecture.scoring
-        vision, text = files.config.get("vision_config"), files.config.get("text_config")
-        self._vision: dict[str, Any] = vision or {}
-        self._text: dict[str, Any] = text or {}
+        self._vision: dict[str, Any] = self.files.config.get("vision_config") or {}
+        self._text: dict[str, Any] = self.files.config.get("text_config") or {}
         self.dim = self._width(kind)
-        self.context_length = self._longest_text()
+        self.context_length = self._longest_text(kind)
         self.preprocessing = self._preprocessing()
 
     def _width(self, kind: str) -> int:
@@ -106,9 +93,8 @@ class TransformersEncoder(CheckpointEncoder):
         default = 768 if kind == "altclip" else 512
         return int(self.files.config.get("projection_dim", default))
 
-    def _longest_text(self) -> int:
+    def _longest_text(self, kind: str) -> int:
         """The tokenizer's own limit, and never more than there are positions."""
-        kind = str(self.files.config["model_type"])
         default = 64 if kind.startswith("siglip") else 77
         positions = int(self._text.get("max_position_embeddings", default))
         if "roberta" in str(self._text.get("model_type")) or kind == "altclip":
@@ -122,8 +108,8 @@ class TransformersEncoder(CheckpointEncoder):
         settings = self.files.processor
         if not self.architecture.naflex:
             return preprocessing_of(settings)
-        # A square grid of as many patches as the processor would spend: every image of a batch
-        # has one shape, at the price of the aspect ratio.
+        # A square grid with the processor's number of patches: all images of a batch have one
+        # shape, at the cost of the aspect ratio.
         patch = int(settings.get("patch_size", 16))
         side = int(int(settings.get("max_num_patches", 256)) ** 0.5) * patch
         fixed = {"size": {"height": side, "width": side}, "image_processor_type": "Siglip"}
@@ -131,47 +117,33 @@ class TransformersEncoder(CheckpointEncoder):
 
     @cached_property
     def _tokenizer_settings(self) -> dict[str, Any]:
-        from clipfg.encoders.weights import read_config
-
         path = self.files.folder / "tokenizer_config.json"
         return read_config(path) if path.is_file() else {}
 
-    @cached_property
-    def fingerprint(self) -> str:
-        """Hash of the files, the configuration, the preprocessing and the precision."""
-        facts = {
+    def _facts(self) -> Mapping[str, Any]:
+        return {
             "family": "transformers",
             "model": self.files.config,
-            "preprocessing": vars(self.preprocessing),
             "context": self.context_length,
-            "precision": self.precision,
         }
-        return fingerprint_of(facts, [*self.files.weights, *self.files.tokenizer], self._digest)
 
-    @cached_property
-    def model(self) -> nn.Module:
-        """The model class of transformers; in evaluation mode, no gradients."""
-        for path in self.files.weights:
-            check_readable(path)
+    def _build(self) -> nn.Module:
         from transformers import AutoModel
 
-        try:
-            with _quiet():
-                model, report = AutoModel.from_pretrained(
-                    self.files.folder,
-                    local_files_only=True,
-                    trust_remote_code=False,
-                    dtype=torch.float32,
-                    output_loading_info=True,
-                )
-        except (RuntimeError, OSError, ValueError, KeyError, TypeError) as error:
-            raise damaged(self.files.weights[0], error) from None
+        with _quiet():
+            model, report = AutoModel.from_pretrained(
+                self.files.folder,
+                local_files_only=True,
+                trust_remote_code=False,
+                dtype=torch.float32,
+                output_loading_info=True,
+            )
         if missing := sorted(report["missing_keys"]):
             raise DataError(
                 f"{self.files.weights[0]} lacks {len(missing)} of the model's weights (first:"
                 f" {missing[0]}); fetch the checkpoint again."
             )
-        return settle(model, self.device, self.precision)
+        return model
 
     @cached_property
     def tokenizer(self) -> Any:
@@ -180,7 +152,7 @@ class TransformersEncoder(CheckpointEncoder):
 
         if self._tokenizer_settings.get("auto_map"):
             raise DataError(
-                f"The tokenizer of {self.name} asks for code of its own, never executed."
+                f"The tokenizer of {self.name} refers to custom code, which is never executed."
             )
         try:
             return AutoTokenizer.from_pretrained(
@@ -188,30 +160,16 @@ class TransformersEncoder(CheckpointEncoder):
             )
         except ImportError:
             raise MissingError(
-                f"The tokenizer of {self.name} is kept in SentencePiece's form only; run"
+                f"The tokenizer of {self.name} comes in SentencePiece's format only; run"
                 " `pip install sentencepiece protobuf`."
             ) from None
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise damaged(self.files.tokenizer[0], error) from None
 
-    @property
-    def weight_files(self) -> tuple[Path, ...]:
-        """The shards of the checkpoint."""
-        return tuple(self.files.weights)
-
-    def encode_images(
-        self, pixels: UInt8[Tensor, "b 3 h w"], *, patches: bool = False
-    ) -> ImageFeatures:
-        """Features of resized images; patch tokens for vision transformers."""
-        inputs = self.preprocessing.normalise(pixels.to(self.device)).to(DTYPES[self.precision])
+    def _image_features(self, inputs: Tensor, *, patches: bool) -> tuple[Tensor, Tensor | None]:
         towers: Any = self.model
-        with torch.inference_mode():
-            output = towers.get_image_features(**self._vision_inputs(inputs))
-            tokens = _patches(self.model, output.last_hidden_state) if patches else None
-        # Copied outside, so that heads may train on what comes out.
-        return ImageFeatures(
-            output.pooler_output.float().clone(), None if tokens is None else tokens.float().clone()
-        )
+        output = towers.get_image_features(**self._vision_inputs(inputs))
+        return output.pooler_output, _patches(towers, output.last_hidden_state) if patches else None
 
     def _vision_inputs(self, pixels: Tensor) -> dict[str, Tensor]:
         if not self.architecture.naflex:
@@ -237,8 +195,7 @@ class TransformersEncoder(CheckpointEncoder):
             clean = _canonical
         return [clean(text) for text in texts]
 
-    def encode_texts(self, texts: Sequence[str]) -> Float[Tensor, "t d"]:
-        """Features of texts, padded and cut as the architecture was trained."""
+    def _text_features(self, texts: Sequence[str]) -> Tensor:
         tokens = self.tokenizer(
             self._clean(texts),
             padding="max_length" if self.architecture.pad_to_end else True,
@@ -250,18 +207,16 @@ class TransformersEncoder(CheckpointEncoder):
         if "token_type_ids" in tokens and "token_type_ids" in self.tokenizer.model_input_names:
             names.append("token_type_ids")
         towers: Any = self.model
-        with torch.inference_mode():
-            output = towers.get_text_features(**{name: tokens[name] for name in names})
-        return output.pooler_output.float().clone()
+        return towers.get_text_features(**{name: tokens[name] for name in names}).pooler_output
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
-        """Tokens of each cleaned text, special ones included, before any cut."""
+        """Tokens of each cleaned text, special ones included, before any truncation."""
         return [len(ids) for ids in self.tokenizer(self._clean(texts), verbose=False)["input_ids"]]
 
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """No progress bar and no remarks of transformers' own; what matters is raised."""
+    """Without transformers' progress bars and warnings; anything that matters is raised."""
     from transformers.utils import logging
 
     verbosity, bar = logging.get_verbosity(), logging.is_progress_bar_enabled()

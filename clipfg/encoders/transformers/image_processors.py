@@ -1,20 +1,12 @@
-"""The image processors of transformers, from their settings to our `Preprocessing`."""
+"""Translates the settings of transformers' image processors to `Preprocessing`."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from clipfg.encoders.preprocessing import Interpolation, Preprocessing
-from clipfg.errors import DataError
+from PIL import Image
 
-RESAMPLING: dict[int, Interpolation] = {
-    0: "nearest",
-    1: "lanczos",
-    2: "bilinear",
-    3: "bicubic",
-    4: "box",
-    5: "hamming",
-}
-"""Pillow's numbers, which transformers writes."""
+from clipfg.encoders.preprocessing import Preprocessing
+from clipfg.errors import DataError
 
 CLIP: dict[str, Any] = {
     "size": {"shortest_edge": 224},
@@ -37,14 +29,14 @@ DEFAULTS: dict[str, dict[str, Any]] = {
     "Siglip": SQUASH | {"resample": 3},
     "ViT": SQUASH | {"resample": 2},
 }
-"""What each processor does where its settings are silent."""
+"""The defaults of each processor, for settings that a file leaves out."""
 
 
 def preprocessing_of(settings: Mapping[str, Any]) -> Preprocessing:
-    """A fixed-size preprocessing from `preprocessor_config.json`'s settings.
+    """A fixed-size preprocessing from the settings of `preprocessor_config.json`.
 
-    Raises `DataError` for a processor with another idea of an input than a fixed size: no resize,
-    a resize to a range of sizes, or a scaling of its own.
+    Raises `DataError` for a processor without a fixed input size (no resize, or a resize to a range
+    of sizes) or with an unusual scaling.
     """
     kind = _kind(settings)
     given = {key: value for key, value in settings.items() if value is not None}
@@ -60,8 +52,8 @@ def preprocessing_of(settings: Mapping[str, Any]) -> Preprocessing:
         return _translate(known, is_clip=DEFAULTS.get(kind) is CLIP)
     except (KeyError, TypeError, ValueError) as error:
         raise DataError(
-            f"Expected an image processor with a fixed size, got {kind or 'one'} without or with an"
-            f" odd {error}."
+            f"Expected an image processor with a fixed size, got {kind or 'one'} with unusable"
+            f" settings ({error})."
         ) from None
 
 
@@ -74,14 +66,14 @@ def _kind(settings: Mapping[str, Any]) -> str:
 
 def _translate(known: Mapping[str, Any], *, is_clip: bool) -> Preprocessing:
     size = known["size"]
-    if isinstance(size, int):  # files from before sizes had names
+    if isinstance(size, int):  # the format of older files
         size = {"shortest_edge": size} if is_clip else {"height": size, "width": size}
     mean, std = _statistics(known)
     resample = known.get("resample", known.get("interpolation", 2))
-    if resample not in RESAMPLING:
+    if resample not in list(Image.Resampling):
         raise DataError(f"Expected one of Pillow's resampling filters (0 to 5), got {resample!r}.")
     common: dict[str, Any] = {
-        "interpolation": RESAMPLING[resample],
+        "interpolation": Image.Resampling(resample).name.lower(),
         "mean": mean,
         "std": std,
         "crop_rounding": "down",
@@ -101,7 +93,7 @@ def _translate(known: Mapping[str, Any], *, is_clip: bool) -> Preprocessing:
 
 
 def _statistics(known: Mapping[str, Any]) -> tuple[Any, Any]:
-    """Mean and deviation for pixels on the scale 0 to 1, another scaling factor folded in."""
+    """Mean and deviation for pixels from 0 to 1, with any other scaling factor folded in."""
     scale = float(known.get("rescale_factor", 1 / 255)) * 255
     if not known.get("do_normalize", True):
         return (0.0,) * 3, (1 / scale,) * 3

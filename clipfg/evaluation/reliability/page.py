@@ -1,37 +1,46 @@
-"""Whether guarantees held, as sections of an HTML page."""
+"""Whether guarantees hold, as what the template `reliability.html` shows."""
 
-from collections.abc import Iterator
-from html import escape
+from typing import Any
 
-from clipfg.evaluation.reliability.reliability import PredictionSetResult, Reliability
+from clipfg.evaluation.reliability.reliability import Reliability
 from clipfg.evaluation.reliability.terminal import COLUMNS, notes, rows
-from clipfg.evaluation.report.terminal import percent
-from clipfg.pages import html
+from clipfg.evaluation.statistics.intervals import wilson_interval
+from clipfg.pages.chart import Chart, Curve
+from clipfg.pages.formats import percent
+from clipfg.types import Estimate
 
 
-def sections(found: Reliability) -> Iterator[str]:
-    """The figures, the risk-coverage curve, and the coverage of every class."""
-    what = f"{found.head}, learnt from {found.learnt_from}, calibrated on {found.calibrated_on}."
-    cells = [
-        f'<th scope="row">{escape(name)}</th><td class="n">{asked}</td>'
-        f'<td class="n strong">{value}</td><td class="n">{interval}</td>'
-        for name, asked, value, interval in rows(found)
-    ]
-    alarm = "".join(f'<p class="lead"><strong>{escape(x)}</strong></p>' for x in found.broken)
-    said = "".join(f"<p>{escape(note)}</p>" for note in notes(found))
-    table = html.table(COLUMNS, cells)
-    yield html.section("How far to trust it", f"<p>{escape(what)}</p>{alarm}{table}{said}")
-    yield html.section("Risk and coverage", found.chart().to_svg())
-    if found.sets is not None:
-        yield html.section("PredictionSetResult, class by class", _by_class(found.sets))
+def reliability_context(found: Reliability) -> dict[str, Any]:
+    """The figures, the risk-coverage curve, and the coverage of every class, lowest first."""
+    classes = found.sets.by_class if found.sets else ()
+    ordered = sorted(classes, key=lambda row: (row[2], -row[1], row[0]))
+    return {
+        "subject": found.subject,
+        "unmet": found.unmet,
+        "columns": COLUMNS,
+        "rows": list(rows(found)),
+        "notes": list(notes(found)),
+        "chart": _risk_chart(found),
+        "by_class": [(name, f"{n:,}", percent(share)) for name, n, share in ordered],
+    }
 
 
-def _by_class(sets: PredictionSetResult) -> str:
-    ordered = sorted(sets.by_class, key=lambda row: (row[2], -row[1], row[0]))
-    cells = [
-        f'<th scope="row">{escape(name)}</th><td class="n">{n:,}</td>'
-        f'<td class="n strong">{percent(share)}</td>'
-        for name, n, share in ordered
-    ]
-    table = html.table(("class", "images", "true class in the set"), cells)
-    return f"<details><summary>{len(ordered):,} classes, lowest first</summary>{table}</details>"
+def _risk_chart(found: Reliability) -> Chart:
+    """Error among the answered images against how many are answered."""
+    estimates = []
+    for share, risk in found.risk:
+        answered = max(round(share * found.n), 1)
+        wrong = round(risk * answered)
+        estimates.append(Estimate(risk, *wilson_interval(wrong, answered)))
+    x = tuple(100 * share for share, _ in found.risk)
+    curves = [Curve(found.head, x, tuple(estimates))]
+    if found.answering is not None:
+        target = found.answering.target
+        level = (Estimate(target, target, target),)
+        curves.append(Curve(f"target: {target:.0%}", (), level, level=True))
+    return Chart(
+        title="Error among answered images, most confident answered first",
+        x_label="images answered (%)",
+        y_label="error among them",
+        curves=tuple(curves),
+    )

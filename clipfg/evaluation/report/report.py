@@ -1,38 +1,32 @@
-"""The result of an evaluation: one object, shown in a terminal, as JSON or as a page."""
+"""The result of an evaluation: metrics with intervals, and where accuracy is lost."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any, Self
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar
 
-from clipfg.errors import DataError
+from pydantic import computed_field
+
 from clipfg.evaluation.report.rolled_up import RolledUp
 from clipfg.evaluation.statistics.outcomes import TOP_K
 from clipfg.evaluation.statistics.severity import Severity
 from clipfg.types import Estimate
 
-if TYPE_CHECKING:
-    from rich.console import Console, ConsoleOptions, RenderableType
-
-    from clipfg.evaluation.report.page import PredictedImage
-
-SCHEMA = 1
-
 METRICS: Mapping[str, str] = {
     "top1": "top-1 accuracy",
     "top5": "top-5 accuracy",
-    "mean_per_class": "mean per class",
+    "mean_per_class": "mean per-class accuracy",
     "macro_f1": "macro F1",
     "nll": "NLL",
-    "ece": "calibration error",
+    "ece": "calibration error (ECE)",
 }
-"""Every metric's key and what it is called; all but `nll` (in nats) lie between 0 and 1."""
+"""Each metric's key and its name; all but `nll` (in nats) lie between 0 and 1."""
 
 
 @dataclass(frozen=True)
 class ClassRow:
-    """One class: its items, and what share of them is right.
+    """One class: its items, and how well they were classified.
 
-    `accuracy` is the class's recall. It, `top5` and `f1` are None for a class with no items,
+    `accuracy` is the class's recall. It, `top5` and `f1` are None for a class without items,
     `precision` for one that was never predicted.
     """
 
@@ -46,9 +40,9 @@ class ClassRow:
 
 @dataclass(frozen=True)
 class Confusion:
-    """Items of class `true` that were called `predicted`.
+    """Items of class `true` that were predicted as `predicted`.
 
-    `share` is of all items of `true`; `ancestor` is the nearest node of the taxonomy above both.
+    `share` is of all items of `true`; `ancestor` is the lowest common ancestor in the taxonomy.
     """
 
     true: str
@@ -60,7 +54,7 @@ class Confusion:
 
 @dataclass(frozen=True)
 class DomainRow:
-    """The items of one domain ("seen", "unseen"), scored among all classes."""
+    """The items of one domain ("seen", "unseen"), classified among all classes."""
 
     name: str
     n: int
@@ -72,11 +66,11 @@ class DomainRow:
 
 @dataclass(frozen=True)
 class LevelRow:
-    """Whether the prediction is right at a higher level of the taxonomy.
+    """Accuracy at a higher level of the taxonomy.
 
     `level` counts upwards from 1, the classes' parents; `groups` is how many there are. Only the
-    `n` items whose class has an ancestor at that level are counted; `chance` is what guessing a
-    class at random would score. `name` is what the data calls the level, where it does.
+    `n` items whose class has an ancestor at that level count; `chance` is what a random class
+    would score. `name` is what the data calls the level, where it does.
     """
 
     level: int
@@ -96,20 +90,20 @@ class LevelRow:
 
 @dataclass(frozen=True)
 class Report:
-    """Numbers with 95 % intervals, per-class rows, and what was mistaken for what.
+    """Metrics with 95% intervals, per-class rows and confusions.
 
     Attributes
     ----------
     n
-        Labelled items, which everything here is about.
+        Labelled items; every number here is about them.
     classes
-        How many classes a prediction could name.
+        How many classes a prediction could be.
     metrics
         One `Estimate` for each key of `METRICS`.
     chance
         The accuracy of guessing: 1 / classes.
     majority
-        The accuracy of always naming the test set's commonest class.
+        The accuracy of always predicting the largest class of the test set.
     per_class
         A row for every class, in the class list's order.
     confusions
@@ -117,39 +111,46 @@ class Report:
     by_domain, by_level
         Rows where the data has domains or a taxonomy.
     unlabelled
-        Items that were scored but have no label to compare with.
+        Items that were classified but have no label to compare with.
     context
         What was run (model, data, prompts ...), shown above the numbers.
     transductive
-        What has looked at all unlabelled images of the test pool before naming any, or nothing.
-        Every number is then marked so, wherever it is shown.
+        The method that saw all unlabelled test images before it classified any; "" for none.
+        Every number is marked as transductive wherever it is shown.
     remarks
-        What a reader must know besides, a sentence each.
+        What else a reader must know, a sentence each.
     severity
-        How bad the mistakes are by the taxonomy, where there is one.
+        How severe the mistakes are by the taxonomy, where there is one.
     rolled_up
-        How right answers are that may be groups, where that was asked.
+        The accuracy of answers that may be groups, where those were asked for.
     """
+
+    SCHEMA: ClassVar[int] = 1
 
     n: int
     classes: int
     metrics: Mapping[str, Estimate]
     chance: float
     majority: float
-    per_class: Sequence[ClassRow]
-    confusions: Sequence[Confusion]
-    by_domain: Sequence[DomainRow] = ()
-    by_level: Sequence[LevelRow] = ()
-    unlabelled: int = 0
-    context: Mapping[str, str] = field(default_factory=dict)
+    per_class: tuple[ClassRow, ...]
+    confusions: tuple[Confusion, ...]
+    by_domain: tuple[DomainRow, ...]
+    by_level: tuple[LevelRow, ...]
+    unlabelled: int
+    context: Mapping[str, str]
     transductive: str = ""
-    remarks: Sequence[str] = ()
+    remarks: tuple[str, ...] = ()
     severity: Severity | None = None
     rolled_up: RolledUp | None = None
 
+    def __post_init__(self) -> None:
+        if missing := METRICS.keys() - self.metrics.keys():
+            raise ValueError(f"no estimate of {', '.join(sorted(missing))}")
+
+    @computed_field  # type: ignore[prop-decorator]
     @property
     def absent(self) -> tuple[str, ...]:
-        """Classes that have no item here; no mean counts them."""
+        """Classes without items here; they enter no mean."""
         return tuple(row.name for row in self.per_class if row.n == 0)
 
     @property
@@ -159,13 +160,13 @@ class Report:
 
     @property
     def caveat(self) -> str:
-        """How transductive numbers were obtained, in a line; empty for the others."""
+        """How transductive numbers came about, in a line; empty for others."""
         if not self.transductive:
             return ""
         return f"transductive: used the unlabelled test pool ({self.transductive})"
 
     def title_of(self, key: str) -> str:
-        """What a metric is called here, its mark included."""
+        """The name of a metric, marked where the numbers are transductive."""
         return METRICS[key] + (" (transductive)" if self.transductive else "")
 
     def chance_of(self, key: str) -> float | None:
@@ -173,73 +174,11 @@ class Report:
         guesses = {"top1": 1, "mean_per_class": 1, "top5": min(TOP_K, self.classes)}
         return guesses[key] / self.classes if key in guesses else None
 
-    def worst(self, limit: int) -> list[ClassRow]:
-        """The classes with the lowest accuracy, the larger class first among equals."""
-        rows = [row for row in self.per_class if row.accuracy is not None]
-        return sorted(rows, key=lambda row: (row.accuracy, -row.n, row.name))[:limit]
+    @property
+    def ranked(self) -> tuple[ClassRow, ...]:
+        """All classes, hardest first, the larger first among equals; those without items last."""
 
-    def to_json(self) -> dict[str, Any]:
-        """Plain values under stable keys; `from_json` reads them back."""
-        return {"schema": SCHEMA, **asdict(self), "absent": list(self.absent)}
+        def hardness(row: ClassRow) -> tuple[bool, float, int, str]:
+            return row.accuracy is None, row.accuracy or 0.0, -row.n, row.name
 
-    @classmethod
-    def from_json(cls, content: Mapping[str, Any]) -> Self:
-        """The report that `to_json` wrote. Raises `DataError` for anything else."""
-        if content.get("schema") != SCHEMA:
-            raise DataError(
-                f"Expected a report of schema {SCHEMA}, got {content.get('schema')!r};"
-                " it is no report or was written by another version of clipfg."
-            )
-        try:
-            return cls(
-                n=content["n"],
-                classes=content["classes"],
-                metrics={key: Estimate(**content["metrics"][key]) for key in METRICS},
-                chance=content["chance"],
-                majority=content["majority"],
-                per_class=tuple(ClassRow(**row) for row in content["per_class"]),
-                confusions=tuple(Confusion(**row) for row in content["confusions"]),
-                by_domain=tuple(_domain(row) for row in content["by_domain"]),
-                by_level=tuple(_level(row) for row in content["by_level"]),
-                unlabelled=content["unlabelled"],
-                context=dict(content["context"]),
-                transductive=content.get("transductive", ""),
-                remarks=tuple(content.get("remarks", ())),
-                severity=_severity(content.get("severity")),
-                rolled_up=_rolled_up(content.get("rolled_up")),
-            )
-        except (KeyError, TypeError, ValueError) as error:
-            raise DataError(f"The report is damaged: {error} is missing or wrong.") from None
-
-    def to_html(self, images: Sequence["PredictedImage"] = ()) -> str:
-        """One page with nothing outside it; see `clipfg.evaluation.report.page`."""
-        from clipfg.evaluation.report.page import render_page
-
-        return render_page(self, images)
-
-    def __rich_console__(
-        self, console: "Console", options: "ConsoleOptions"
-    ) -> Iterator["RenderableType"]:
-        from clipfg.evaluation.report.terminal import render
-
-        yield render(self, options.max_width)
-
-
-def _domain(row: Mapping[str, Any]) -> DomainRow:
-    estimates = {key: Estimate(**row[key]) for key in ("top1", "top5", "mean_per_class")}
-    return DomainRow(**{**row, **estimates})
-
-
-def _level(row: Mapping[str, Any]) -> LevelRow:
-    return LevelRow(**{**row, "accuracy": Estimate(**row["accuracy"])})
-
-
-def _severity(content: Mapping[str, Any] | None) -> Severity | None:
-    return Severity(**{**content, "mean": Estimate(**content["mean"])}) if content else None
-
-
-def _rolled_up(content: Mapping[str, Any] | None) -> RolledUp | None:
-    if not content:
-        return None
-    right = content["right"]
-    return RolledUp(**{**content, "right": Estimate(**right) if right else None})
+        return tuple(sorted(self.per_class, key=hardness))

@@ -1,9 +1,8 @@
-"""How right answers are that climb the taxonomy until they are likely enough."""
+"""Accuracy of answers that climb the taxonomy until they are probable enough."""
 
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import pyarrow.parquet as pq
 
 from clipfg.evaluation.statistics.intervals import proportion
@@ -12,7 +11,7 @@ from clipfg.types import ClassList, Estimate
 
 @dataclass(frozen=True)
 class RolledUp:
-    """Answers at a level of probability, on `n` labelled images.
+    """Answers of at least a given probability, on `n` labelled images.
 
     Attributes
     ----------
@@ -34,18 +33,18 @@ class RolledUp:
 def rolled_up(
     predictions: Path, classes: ClassList, level: float, seed: int = 0
 ) -> RolledUp | None:
-    """From the columns `label` and `answer` of a predictions file; None where no label is known."""
+    """From the columns `label` and `answer` of a predictions file; None where it has no labels."""
     table = pq.read_table(predictions, columns=["label", "answer"]).to_pylist()
     rows = [(row["label"], row["answer"]) for row in table if row["label"] is not None]
     if not rows:
         return None
-    lineages = {name: {name, *classes.lineage(name)} for name in classes.names}
-    given = [(label, answer) for label, answer in rows if answer is not None]
-    right = sum(answer in lineages[label] for label, answer in given)
+    answered = [(label, answer) for label, answer in rows if answer is not None]
+    at_class = sum(answer in classes for _, answer in answered)
+    right = sum(answer in (label, *classes.lineage(label)) for label, answer in answered)
     return RolledUp(
         level=level,
         n=len(rows),
-        at_class=float(np.mean([answer in classes for _, answer in rows])),
-        at_group=sum(answer not in classes for _, answer in given) / len(rows),
-        right=proportion(right, len(given), seed) if given else None,
+        at_class=at_class / len(rows),
+        at_group=(len(answered) - at_class) / len(rows),
+        right=proportion(right, len(answered), seed) if answered else None,
     )

@@ -1,4 +1,4 @@
-"""The parts of a report that are tables: classes, mistakes, levels of the taxonomy."""
+"""The tables of a report: classes, confusions, levels of the taxonomy."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ CONFUSIONS_KEPT = 50
 
 
 def class_rows(outcomes: Outcomes, classes: ClassList) -> tuple[ClassRow, ...]:
-    """A row for every class, in the list's order, those with no items included."""
+    """A row for every class, in the list's order, those without items included."""
     from torch import from_numpy
 
     from clipfg.functional import metrics

@@ -20,9 +20,9 @@ class PairedComparison:
     difference
         From -1 to 1, with its paired bootstrap interval.
     only_first, only_second
-        Items that one of them alone has right.
+        Items that only one of the two classifies correctly.
     p_value
-        Of McNemar's exact test: how likely so uneven a split of those items is by chance.
+        Of McNemar's exact test: the probability of so uneven a split of those items by chance.
     """
 
     n: int
@@ -31,14 +31,19 @@ class PairedComparison:
     only_second: int
     p_value: float
 
+    @property
+    def estimate(self) -> Estimate:
+        """The difference, under the name that `repeated.Difference` has for it."""
+        return self.difference
+
 
 def compare(
     first: NDArray[Any], second: NDArray[Any], seed: int = 0, resamples: int = RESAMPLES
 ) -> PairedComparison:
     """Compare two columns of hits `[n]` (`Outcomes.hits`), item by item.
 
-    Only items on which the two differ say anything. A draw of all items holds multinomial counts
-    of "first alone", "second alone" and "the same", so no item is touched twice.
+    Only items on which the two differ carry information. In a bootstrap draw the counts of "first
+    only", "second only" and "same" are multinomial, so the items themselves need not be drawn.
 
     Raises `DataError` for no items or unequal lengths.
 

@@ -1,13 +1,13 @@
 """Accuracy and differences over test items and over repeated draws of the support set.
 
-Values `[s, n]` are crossed: every seed's head meets the same items. Their mean errs for two
-reasons, the items that happen to be in the test set and the supports that happen to be drawn:
+Values `[s, n]` are crossed: the head of every seed classifies the same items. Their mean varies
+with the items that happen to be in the test set and with the supports that happen to be drawn:
 
     V = V_items + V_seeds,  V_items = var_i(mean_s v) / n,  V_seeds = var_s(mean_i v) / s.
 
-Both hold a share of the interaction, so V errs on the wide side. Bounds take Student's t with
+Both contain a share of the interaction, so V is conservative. Bounds use Student's t with
 Satterthwaite's degrees of freedom; with three seeds that differ much these are few, and the
-interval is as wide as so few seeds deserve. A bootstrap of the items alone would guarantee that a
+interval is as wide as so few seeds warrant. A bootstrap over the items alone would claim that a
 new draw of the support scores the same.
 
 Source: Searle, Casella and McCulloch 1992, Variance Components, section 4.5; Satterthwaite 1946,
@@ -35,20 +35,18 @@ class Difference:
 def accuracy_over(hits: NDArray[np.bool_]) -> Estimate:
     """The mean of hits `[s, n]` with its interval; with one seed it is over the items alone.
 
-    Near 0 and 1 a symmetric interval would leave that range: it is Wilson's, at the number of
-    independent items that would err as much. Raises `DataError` for no hits.
+    Near 0 and 1 a symmetric interval would leave that range: this one is Wilson's, for the number
+    of independent items whose mean varies as much. Raises `DataError` for no hits.
     """
     values = _checked(hits)
     mean = float(values.mean())
     variance, freedom = _variance(values)
-    if variance == 0:  # all right or all wrong: the items alone bound it
-        low, high = wilson_interval(round(mean * values.shape[1]), values.shape[1])
-        return Estimate(mean, max(low, 0.0), min(high, 1.0))
-    z, n = _quantile(freedom), max(mean * (1 - mean), 1e-12) / variance
+    if variance == 0:  # all correct or all wrong: the number of items alone bounds it
+        return Estimate(mean, *wilson_interval(round(mean * values.shape[1]), values.shape[1]))
+    z, n = _quantile(freedom), mean * (1 - mean) / variance
     centre = (mean + z * z / (2 * n)) / (1 + z * z / n)
-    spread = z / (1 + z * z / n) * np.sqrt(variance + z * z / (4 * n * n))
-    low, high = max(float(centre - spread), 0.0), min(float(centre + spread), 1.0)
-    return Estimate(mean, min(low, mean), max(high, mean))
+    spread = z / (1 + z * z / n) * float(np.sqrt(variance + z * z / (4 * n * n)))
+    return Estimate(mean, centre - spread, centre + spread)
 
 
 def difference_over(first: NDArray[np.bool_], second: NDArray[np.bool_]) -> Difference:
@@ -82,7 +80,7 @@ def _checked(values: NDArray[np.float64] | NDArray[np.bool_]) -> NDArray[np.floa
 
 
 def _variance(values: NDArray[np.float64]) -> tuple[float, float]:
-    """Of the mean, and the degrees of freedom behind it."""
+    """The variance of the mean, and its degrees of freedom."""
     seeds, n = values.shape
     of_items = float(values.mean(axis=0).var(ddof=1)) / n if n > 1 else 0.0
     of_seeds = float(values.mean(axis=1).var(ddof=1)) / seeds if seeds > 1 else 0.0

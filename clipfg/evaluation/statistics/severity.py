@@ -1,4 +1,4 @@
-"""How bad mistakes are by the taxonomy: a sparrow taken for another sparrow, or for an owl."""
+"""How severe mistakes are by the taxonomy: a sparrow predicted as another sparrow, or as an owl."""
 
 from dataclasses import dataclass
 
@@ -14,19 +14,19 @@ from clipfg.types import ClassList, Estimate
 
 @dataclass(frozen=True)
 class Severity:
-    """Steps up from the true class to the nearest group that the named one belongs to as well.
+    """Levels up from the true class to its lowest common ancestor with the predicted class.
 
     Attributes
     ----------
     mistakes
-        How many images were named wrongly.
+        How many images were misclassified.
     mean
-        Over mistakes, from 1 (siblings) to `most` (nothing in common). Lower is better; a
-        classifier that makes fewer but worse mistakes scores higher.
+        Over mistakes, from 1 (siblings) to `most` (no common ancestor). Lower is better; a
+        classifier that makes fewer but more severe mistakes scores higher.
     chance
         The same for a wrong class drawn at random.
     most
-        One more than the tallest group.
+        One more than the height of the tallest group.
 
     Source: Deng et al. 2010; Bertinetto et al. 2020, arXiv:1912.09393 ("mistake severity").
     """
@@ -38,7 +38,7 @@ class Severity:
 
 
 def severity(outcomes: Outcomes, classes: ClassList, seed: int, resamples: int) -> Severity | None:
-    """Of all mistakes; None without a taxonomy or without a mistake."""
+    """The severity of all mistakes; None without a taxonomy or without a mistake."""
     wrong = outcomes.select(~outcomes.hits)
     if not classes.parents or not len(wrong):
         return None

@@ -1,4 +1,4 @@
-"""Draw florette's training images once, with several processes, into plain arrays."""
+"""florette's training images, drawn once, by several processes, into plain arrays."""
 
 from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor
@@ -15,9 +15,9 @@ from clipfg.data.synthflora.plant import grow
 from clipfg.data.synthflora.taxonomy import ATTRIBUTES, Traits
 
 PARTS = ("petals", "eye", "leaf", "leaf")
-"""The parts in the order of the pool's boxes."""
+"""The parts, in the order of the pool's boxes."""
 
-_CHUNK = 500  # images per task of a process
+_CHUNK = 500  # images per task
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class TrainingImages:
         return Traits(*(v[c] for v, c in zip(values, self.codes[index].tolist(), strict=True)))
 
     def save(self, path: Path) -> None:
-        """Keep the pool for another run with the same seed."""
+        """Save the pool for another run with the same seed."""
         np.savez(path, images=self.images, codes=self.codes, boxes=self.boxes)
 
     @classmethod
@@ -57,7 +57,7 @@ def _draw_chunk(seed: int, start: int, stop: int, side: int) -> TrainingImages:
     for row, index in enumerate(range(start, stop)):
         flower = flower_at(seed, "pretrain", index)
         image = draw(flower, IMAGE_SIZE)
-        # by way of the data set's size, so that training meets what the preprocessing makes
+        # Via the data set's image size, so that training sees what preprocessing produces.
         images[row] = np.asarray(image.resize((side, side), Image.Resampling.BICUBIC))
         codes[row] = flower.traits.codes()
         found = grow(flower).boxes()
@@ -68,7 +68,7 @@ def _draw_chunk(seed: int, start: int, stop: int, side: int) -> TrainingImages:
 def draw_pool(seed: int, count: int, side: int, workers: int) -> TrainingImages:
     """Draw the first `count` images of the split `pretrain` at `side` pixels.
 
-    The result does not depend on `workers`.
+    The result does not depend on the number of `workers`.
     """
     bounds = [(start, min(start + _CHUNK, count)) for start in range(0, count, _CHUNK)]
     if workers <= 1:

@@ -1,4 +1,4 @@
-"""The numbers behind `builtin:florette`."""
+"""The architecture and hyperparameters of `builtin:florette`."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -8,25 +8,24 @@ from typing import Any
 class FloretteRecipe:
     """How florette is built and trained (`clipfg.training.florette.train`).
 
-    Captions in mixed styles, half of the images free combinations of attributes, and a loss
-    that ties each part's patches to that part's phrase. The numbers keep one run within minutes
-    on two CPU cores, and leave errors on purpose: a built-in model that knew everything would
-    show no difference between one method and the next.
+    Captions in mixed styles, half of the images free combinations of attributes, and a loss that
+    ties each part's patches to that part's phrase. One run takes minutes on two CPU cores. The
+    model is undertrained on purpose: with a perfect one, no method could improve on another.
     """
 
     images: int = 60_000
-    """Different training images; each is met `samples / images` times, half mirrored."""
+    """Distinct training images; each is seen `samples / images` times, half of them mirrored."""
     samples: int = 115_000
     batch_size: int = 256
     learning_rate: float = 1.5e-3
     warmup: float = 0.06
-    """Share of the steps in which the learning rate climbs; a cosine follows."""
+    """Share of the steps with a rising learning rate; a cosine decay follows."""
     weight_decay: float = 0.1
     gradient_clip: float = 1.0
     long_share: float = 0.6
-    """Share of the captions that name every attribute; names and short ones make up the rest."""
+    """Share of the captions that name every attribute; the rest are names and short captions."""
     region_weight: float = 0.5
-    """Weight of the region-phrase loss beside the contrastive loss."""
+    """Weight of the region-phrase loss relative to the contrastive loss."""
     max_logit_scale: float = 100.0
 
     image_size: int = 64
@@ -38,10 +37,10 @@ class FloretteRecipe:
     context_length: int = 48
     embedding: int = 96
     merges: int = 600
-    """At most so many byte-pair merges; learning stops when every word of the corpus is whole."""
+    """Maximum number of byte-pair merges; fewer once every word of the corpus is one token."""
 
     def config(self, vocab_size: int, merges_file: str) -> dict[str, Any]:
-        """The model as open_clip's `open_clip_config.json` has it."""
+        """The content of open_clip's `open_clip_config.json`."""
         half = [0.5, 0.5, 0.5]
         return {
             "model_cfg": {

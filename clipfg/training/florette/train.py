@@ -1,8 +1,8 @@
 """Train `builtin:florette` on synthflora: `python -m clipfg.training.florette.train --out DIR`.
 
-The loss is CLIP's, in both directions, over long, short and name captions, plus a loss that ties
-the mean of a part's patch tokens to the part's phrase. Where a caption happens to be true of
-another image of the batch too, that pair counts as neither right nor wrong.
+The loss is CLIP's symmetric contrastive loss over long, short and name captions, plus a loss that
+ties the mean of a part's patch tokens to the part's phrase. A caption that also happens to be true
+of another image of the batch counts as neither positive nor negative for it.
 """
 
 import argparse
@@ -38,7 +38,7 @@ _NAMES = tuple(ATTRIBUTES)
 
 
 class TokenCache:
-    """Tokenises captions, each different sentence once, and cuts a batch to its longest."""
+    """Tokenises captions, each distinct one once, and trims a batch to its longest."""
 
     def __init__(self, tokenizer: Callable[[list[str]], Tensor]) -> None:
         self._tokenizer = tokenizer
@@ -68,16 +68,16 @@ def build(folder: Path) -> tuple[Any, SimpleTokenizer]:
 
 
 def load(folder: Path) -> tuple[Any, SimpleTokenizer]:
-    """A trained model, in single precision and evaluation mode, and its tokenizer."""
+    """A trained model, in float32 and evaluation mode, and its tokenizer."""
     model, tokenizer = build(folder)
     model.load_state_dict(load_file(folder / WEIGHTS_FILE))
     return model.eval(), tokenizer
 
 
 def encode_texts(tower: Any, ids: Tensor) -> Tensor:
-    """The text tower on ids `[t, l]` of any length `l`; open_clip's own forward wants them all.
+    """The text tower on ids `[t, l]` of any length `l`; open_clip's own needs the full context.
 
-    A causal tower never looks beyond the end token, so cutting the padding changes nothing.
+    A causal tower never attends beyond the end token, so trimming the padding changes nothing.
     """
     length = ids.shape[1]
     x = tower.token_embedding(ids) + tower.positional_embedding[:length]
@@ -86,26 +86,26 @@ def encode_texts(tower: Any, ids: Tensor) -> Tensor:
 
 
 def write_configuration(recipe: FloretteRecipe, folder: Path) -> None:
-    """Write the merges and `open_clip_config.json`."""
+    """Write the merges file and `open_clip_config.json`."""
     folder.mkdir(parents=True, exist_ok=True)
     merges = learn_merges(corpus(), recipe.merges)
     write_merges(merges, folder / MERGES_FILE)
-    vocabulary = 512 + len(merges) + 2  # bytes, bytes that end a word, merges, start and end
+    vocabulary = 512 + len(merges) + 2  # bytes, word-final bytes, merges, start and end
     config = recipe.config(vocabulary, MERGES_FILE)
     (folder / CONFIG_FILE).write_text(json.dumps(config, indent=2) + "\n")
 
 
 def truth(codes: NDArray[np.int8], captions: Sequence[Caption], of: NDArray[np.int64]) -> Tensor:
-    """Of which images each caption is true `[t, b]`; caption t was written for image of[t]."""
+    """Which images each caption is true of `[t, b]`; caption t was written for image of[t]."""
     stated = np.array([[name in c.states for name in _NAMES] for c in captions])
     agree = codes[of][:, None, :] == codes[None, :, :]
     return torch.from_numpy((agree | ~stated[:, None, :]).all(axis=2))
 
 
 def contrastive_loss(logits: Tensor, also_true: Tensor) -> Tensor:
-    """CLIP's loss on logits `[b, b]` of image i and text j, without the pairs that are true too.
+    """CLIP's loss on logits `[b, b]` of image i and text j, ignoring other true pairs.
 
-    `also_true[j, i]` says that text j is true of image i.
+    `also_true[j, i]` says whether text j is true of image i.
     """
     right = torch.arange(len(logits))
     ignored = also_true.T.clone()
@@ -135,7 +135,7 @@ class Trainer:
         self.optimizer = torch.optim.AdamW(groups, lr=recipe.learning_rate, betas=(0.9, 0.98))
 
     def batches(self) -> Iterator[NDArray[np.int64]]:
-        """Indices of every batch: the pool in a new order, over and over."""
+        """Indices of every batch: the pool, reshuffled again and again."""
         size = self.recipe.batch_size
         order = np.empty(0, dtype=np.int64)
         for _ in range(self.steps):
@@ -145,7 +145,7 @@ class Trainer:
             order = order[size:]
 
     def _pixels(self, batch: NDArray[np.int64]) -> tuple[Tensor, Tensor]:
-        """Normalised pixels `[b, 3, s, s]` and boxes `[b, 4, 4]`, half of both mirrored."""
+        """Normalised pixels `[b, 3, s, s]` and boxes `[b, 4, 4]`, half of them mirrored."""
         images, boxes = self.pool.images[batch], self.pool.boxes[batch].copy()
         mirrored = self.rng.random(len(batch)) < 0.5
         images[mirrored] = images[mirrored, :, ::-1]
@@ -164,7 +164,7 @@ class Trainer:
     def _region_loss(
         self, tokens: Tensor, boxes: Tensor, batch: NDArray[np.int64], scale: Tensor
     ) -> Tensor:
-        """Cross-entropy of each part that shows, among all phrases of the batch."""
+        """Cross-entropy of each visible part among all phrases of the batch."""
         grid = self.recipe.image_size // self.recipe.patch_size
         style = int(self.rng.integers(3))
         shown = ((boxes[..., 2:] - boxes[..., :2]).min(dim=-1).values > 0.04).nonzero()
@@ -204,7 +204,7 @@ class Trainer:
 
 
 def schedule(done: float, warmup: float) -> float:
-    """Factor on the learning rate after the share `done` of the steps: a ramp, then a cosine."""
+    """Learning rate factor after the share `done` of the steps: linear warm-up, then cosine."""
     if done < warmup:
         return (done + 1e-3) / (warmup + 1e-3)
     return 0.5 * (1 + math.cos(math.pi * (done - warmup) / (1 - warmup)))
@@ -226,26 +226,28 @@ def train(
     trainer = Trainer(recipe, pool, folder, seed)
     start = time.monotonic()
     for number, batch in enumerate(trainer.batches()):
-        with sdpa_kernel(SDPBackend.MATH):  # at 65 tokens twice as fast as the CPU's flash kernel
+        with sdpa_kernel(SDPBackend.MATH):  # twice as fast as flash on a CPU with 65 tokens
             losses = trainer.step(batch, number)
         if number % 50 == 0 or number == trainer.steps - 1:
-            told = " ".join(f"{name} {value:.3f}" for name, value in losses.items())
-            say(f"step {number}/{trainer.steps} {told} {time.monotonic() - start:.0f} s")
+            losses_text = " ".join(f"{name} {value:.3f}" for name, value in losses.items())
+            say(f"step {number}/{trainer.steps} {losses_text} {time.monotonic() - start:.0f} s")
     weights = {k: v.detach().half().contiguous() for k, v in trainer.model.state_dict().items()}
     save_file(weights, folder / WEIGHTS_FILE, metadata={"format": "pt"})
 
 
 def main() -> None:
-    """Command line of the training."""
+    """The command line."""
     parser = argparse.ArgumentParser(description="Train builtin:florette on synthflora.")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, required=True, help="folder for the model")
     parser.add_argument(
-        "--pool", type=Path, help="keep the drawn images here (.npz), or reuse them"
+        "--pool",
+        type=Path,
+        help="file (.npz) in which to save the drawn images, or from which to reuse them",
     )
     parser.add_argument("--samples", type=int, default=FloretteRecipe.samples)
     parser.add_argument("--region-weight", type=float, default=FloretteRecipe.region_weight)
-    parser.add_argument("--workers", type=int, default=2, help="processes that draw")
+    parser.add_argument("--workers", type=int, default=2, help="processes that draw images")
     parser.add_argument("--threads", type=int, default=1, help="threads that train")
     args = parser.parse_args()
     torch.set_num_threads(args.threads)

@@ -1,4 +1,4 @@
-"""Learn a small byte-pair vocabulary in the format of open_clip's `SimpleTokenizer`."""
+"""A small byte-pair vocabulary in the format of open_clip's `SimpleTokenizer`."""
 
 import gzip
 import re
@@ -12,7 +12,7 @@ import numpy as np
 from clipfg.data.synthflora.captions import long_caption, name_caption, short_caption
 from clipfg.data.synthflora.flower import flower_at
 
-_WORD = re.compile(r"[^\W\d_]+")  # the tokenizer keeps digits and punctuation single
+_WORD = re.compile(r"[^\W\d_]+")  # the tokenizer splits digits and punctuation
 
 _COMMON = (
     "a photo of the an this that is one kind type species genus family flower plant petal petals"
@@ -22,7 +22,7 @@ _COMMON = (
 
 
 def corpus(size: int = 4000) -> list[str]:
-    """Captions and names of free and seen flowers, with the common words of prompts."""
+    """Captions and names of free and seen flowers, and the common words of prompts."""
     rng = np.random.default_rng(0)
     texts = [_COMMON] * 50
     for index in range(size):
@@ -36,7 +36,7 @@ def corpus(size: int = 4000) -> list[str]:
 
 
 def learn_merges(texts: Iterable[str], limit: int) -> list[tuple[str, str]]:
-    """At most `limit` merges, the most frequent pair first, ties in alphabetical order."""
+    """At most `limit` merges, most frequent pair first; ties in alphabetical order."""
     counts = Counter(word for text in texts for word in _WORD.findall(text.lower()))
     words = {word: (*word[:-1], f"{word[-1]}</w>") for word in counts}
     merges: list[tuple[str, str]] = []
@@ -64,6 +64,6 @@ def _merged(pieces: tuple[str, ...], pair: tuple[str, str]) -> tuple[str, ...]:
 
 
 def write_merges(merges: Iterable[tuple[str, str]], path: Path) -> None:
-    """Write a merges file; the same merges always give the same bytes."""
+    """Write a merges file; equal merges give equal bytes."""
     lines = ["#version: 0.2", *(" ".join(pair) for pair in merges)]
     path.write_bytes(gzip.compress("\n".join(lines).encode(), mtime=0))

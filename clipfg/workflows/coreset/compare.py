@@ -15,6 +15,8 @@ from torch import Tensor
 from clipfg.coresets import CORESETS, CoresetKeys, make_coreset
 from clipfg.errors import DataError, UsageError
 from clipfg.evaluation.curves.budget_curve import BudgetCell, BudgetCurve
+from clipfg.evaluation.page import render_page
+from clipfg.evaluation.serialization import to_json
 from clipfg.evaluation.statistics.repeated import accuracy_over, difference_over
 from clipfg.options import CoresetOptions
 from clipfg.workflows.coreset.run import budgets
@@ -81,10 +83,10 @@ def run_comparison(session: Session[CoresetOptions]) -> ComparisonRun:
         }
         curve = compare(support, test, names, per_class, seeds)
         curve = replace(curve, context=context, remarks=tuple(remarks))
-        folder.results = curve.to_json()
-        folder.part("curve.png").write_bytes(curve.chart().to_png())
+        folder.results = to_json(curve)
+        folder.part("curve.png").write_bytes(curve.grid.chart().to_png())
         if options.html:
-            folder.write_text("report.html", curve.to_html())
+            folder.write_text("report.html", render_page(curve))
     skipped = len(session.failures)
     return ComparisonRun(folder.path, len(support) + len(test), skipped, curve)
 

@@ -16,10 +16,11 @@ from clipfg.errors import DataError, UsageError
 from clipfg.options import CoresetOptions
 from clipfg.store import KeyStore
 from clipfg.types import REQUIRED, UNLABELLED, ClassList, Features, Manifest
-from clipfg.workflows.dataset import Dataset
+from clipfg.workflows.dataset import ROWS, Dataset
 from clipfg.workflows.index.store import default_store
 from clipfg.workflows.protocol.splits import TRAIN
-from clipfg.workflows.session import ROWS, Provenance, Session
+from clipfg.workflows.provenance import Provenance
+from clipfg.workflows.session import Session
 
 logger = logging.getLogger("clipfg")
 

@@ -40,7 +40,7 @@ class CalibratedHead:
     answers
         What is said of each image beyond its likeliest class; None where that is nothing.
     trials
-        Heads that were not trained on a group of classes, where unknown images are to be told.
+        Heads trained without a group of classes, where out-of-distribution images are flagged.
     """
 
     head: Head
@@ -80,7 +80,7 @@ def calibration_split(options: FewshotOptions, roles: SupportAndTest) -> Dataset
             f"--calibration {where} would use images that are learnt from or tested on; use"
             f" {BY_FOLDS}, {BY_SPLIT} or another split."
         )
-    return roles.whole.within(options.within).select(where).labelled()
+    return roles.whole.select(where).labelled()
 
 
 @dataclass(frozen=True)

@@ -77,7 +77,7 @@ class Evaluation:
             file = self.folder.part(PREDICTIONS)
             rolled = rolled_up(file, classes, options.roll_up, options.seed)
             found = replace(found, rolled_up=rolled)
-        return replace(curve, reliability=found), known.with_remarks(found.broken)
+        return replace(curve, reliability=found), known.with_remarks(found.unmet)
 
     def _on_folds(self) -> tuple[LearningCurve, CalibratedHead]:
         """An estimate from the support alone; the head is then trained on all of it."""

@@ -5,7 +5,7 @@ import torch
 from clipfg.confidence.guarantees import NAMES
 from clipfg.confidence.ood_detector import auroc_on
 from clipfg.evaluation.evaluator import Evaluator
-from clipfg.evaluation.reliability import reliability
+from clipfg.evaluation.reliability import measures
 from clipfg.evaluation.reliability.reliability import OODResult, Reliability
 from clipfg.evaluation.statistics.intervals import proportion
 from clipfg.functional.novelty import FALSE_ALARMS
@@ -28,17 +28,17 @@ def measure_reliability(
     logits = known.head.logits(test.features)
     calibrated = answers.calibrated(logits)
     shares = calibrated.float().softmax(dim=1)
-    certainty, hits = reliability.certainty_and_hits(calibrated, labels)
-    area, risk = reliability.risk_points(certainty, hits)
+    certainty, hits = measures.certainty_and_hits(calibrated, labels)
+    area, risk = measures.risk_points(certainty, hits)
     evaluator = Evaluator(classes, seed=seed)
     evaluator.update(calibrated, test.labels)
     report = evaluator.report()
     answering = sets = None
     if asked.target_error is not None:
-        answering = reliability.answering(asked.target_error, answers.answered(shares), hits)
+        answering = measures.selective(asked.target_error, answers.answered(shares), hits)
     inside = answers.sets(shares)
     if asked.prediction_set is not None and inside is not None:
-        sets = reliability.sets_of(
+        sets = measures.prediction_sets(
             inside, labels, classes.names, asked.prediction_set, asked.each_class
         )
     return Reliability(
@@ -47,14 +47,14 @@ def measure_reliability(
         calibrated_on=confidence.source,
         n=len(labels),
         accuracy=float(hits.double().mean()),
-        raw=reliability.probabilities(logits, labels),
-        calibrated=reliability.probabilities(calibrated, labels),
+        raw=measures.calibration(logits, labels),
+        calibrated=measures.calibration(calibrated, labels),
         aurc=area,
         risk=risk,
         answering=answering,
         sets=sets,
         ood=_ood(known, test, calibrated),
-        by_level=tuple(report.by_level),
+        by_level=report.by_level,
         severity=report.severity,
         guarantees=answers.notes,
     )

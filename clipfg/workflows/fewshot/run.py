@@ -9,6 +9,8 @@ import torch
 
 from clipfg.errors import UsageError
 from clipfg.evaluation.curves.learning_curve import LearningCurve
+from clipfg.evaluation.page import render_page
+from clipfg.evaluation.serialization import to_json
 from clipfg.heads.saving import save_head
 from clipfg.heads.support import Support
 from clipfg.options import FewshotOptions
@@ -19,8 +21,9 @@ from clipfg.workflows.fewshot.heads import ZERO_SHOT, HeadSet, HeadSpec, parse_h
 from clipfg.workflows.fewshot.images import Images, gather_images
 from clipfg.workflows.protocol.splits import SupportAndTest, open_support_and_test
 from clipfg.workflows.protocol.support_sets import ALL, parse_shots
+from clipfg.workflows.provenance import Provenance
 from clipfg.workflows.run_folder import Run
-from clipfg.workflows.session import Provenance, Session
+from clipfg.workflows.session import Session
 
 logger = logging.getLogger("clipfg")
 
@@ -80,10 +83,10 @@ def run_fewshot(session: Session[FewshotOptions]) -> FewshotRun:
         curve, known = Evaluation(
             session, roles, shots, seeds, heads, images, support, calibrator, folder
         ).run()
-        folder.results = curve.to_json()
-        folder.part("curve.png").write_bytes(curve.chart().to_png())
+        folder.results = to_json(curve)
+        folder.part("curve.png").write_bytes(curve.grid.chart().to_png())
         if options.html:
-            folder.write_text("report.html", curve.to_html())
+            folder.write_text("report.html", render_page(curve))
     if options.save is not None:  # a full disk here costs no result
         _save(known, images, made_by, options.save)
         logger.info(f"Saved {heads.first.name} ({known.learnt_from}): {options.save}")

@@ -31,12 +31,13 @@ def ask_about_all(
     zero_shot: Float[Tensor, "n c"],
     path: Path,
 ) -> dict[int, IclOutcome]:
-    """The outcome of each image that could be asked about, by its position in the pool.
+    """The outcome of each image that could be asked about, by its position in the pool, ascending.
 
     Without a scorer only the labels shown vote. `path` gets a row per image, as it is done.
     """
     finder, progress = builder.finder, session.progress("Asking")
-    outcomes, reused = {}, 0
+    outcomes: dict[int, IclOutcome] = {}
+    reused = 0
     with path.open("w", encoding="utf-8") as file:
         for i, (identity, uri) in enumerate(zip(pool.ids, pool.uris, strict=True)):
             query = pool.features[i]

@@ -30,7 +30,7 @@ from clipfg.workflows.icl.demonstrations import (
 )
 from clipfg.workflows.icl.questions import QuestionBuilder
 from clipfg.workflows.icl.scorer import SIDE, LvlmScorer
-from clipfg.workflows.index.store import open_store
+from clipfg.workflows.index.store import open_store, open_store_encoder
 from clipfg.workflows.run_folder import Run
 from clipfg.workflows.session import Session
 
@@ -90,8 +90,7 @@ def run_demos(session: Session[DemosOptions], photo: Path) -> DemosRun:
     manifest = read_images([photo])
     if len(manifest) != 1:
         raise UsageError(f"Name one photo: {photo} holds {len(manifest):,} images.")
-    encoder = session.open_encoder(Dataset(manifest), like=store)
-    store.check_encoder(encoder.fingerprint, encoder.name, encoder.precision)
+    encoder = open_store_encoder(session, store, Dataset(manifest))
     scorer = LvlmScorer.of(session)
     query = _embed(session, manifest)
     suited = replace(manifest, prompts=store.prompts or manifest.prompts)

@@ -10,11 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
 from clipfg.errors import DataError, UsageError
 from clipfg.evaluation.report.side_by_side import SideBySide
-from clipfg.evaluation.report.terminal import bounds, percent
+from clipfg.evaluation.serialization import to_json
 from clipfg.options import IclOptions
 from clipfg.store import KeyStore
 from clipfg.types import UNLABELLED
@@ -25,7 +24,7 @@ from clipfg.workflows.icl.figures import MethodScorer, scores_by_method
 from clipfg.workflows.icl.questions import QuestionBuilder
 from clipfg.workflows.icl.scorer import LvlmScorer
 from clipfg.workflows.icl.stored import in_store
-from clipfg.workflows.index.store import open_store
+from clipfg.workflows.index.store import open_store, open_store_encoder
 from clipfg.workflows.pool import FeaturePool
 from clipfg.workflows.run_folder import Run
 from clipfg.workflows.session import Session
@@ -53,22 +52,6 @@ class IclRun(Run):
         """What a reader of the rows must know."""
         return tuple(next(iter(self.comparison.reports.values())).remarks)
 
-    def shown(self) -> list[dict[str, str]]:
-        """The rows as a person reads them."""
-        rows = []
-        for row, compared in zip(self.rows(), self.comparison.shown(), strict=True):
-            top1 = self.comparison.reports[row["name"]].metrics["top1"]
-            rows.append(
-                {
-                    "method": row["name"],
-                    "top-1": f"{percent(top1.value)} ({bounds(top1)})",
-                    "chance": percent(row["chance"]),
-                    "against the first": compared["against the first"],
-                    "p": compared["p"],
-                }
-            )
-        return rows
-
 
 def run_icl(session: Session[IclOptions]) -> IclRun:
     """Name the labelled images of `--dataset` from demonstrations out of a store.
@@ -87,8 +70,7 @@ def run_icl(session: Session[IclOptions]) -> IclRun:
             " images."
         )
     plan.check(data.classes)
-    encoder = session.open_encoder(data, like=store)
-    store.check_encoder(encoder.fingerprint, encoder.name, encoder.precision)
+    encoder = open_store_encoder(session, store, data)
     scorer = LvlmScorer.of(session)
     facts = {"manifest": data.manifest.digest}
     if scorer is not None:
@@ -103,10 +85,9 @@ def run_icl(session: Session[IclOptions]) -> IclRun:
         zero_shot = head.logits(pool.features)
         path = folder.part("answers.jsonl")
         outcomes = ask_about_all(session, pool, builder, scorer, zero_shot, path)
-        kept = np.array(sorted(outcomes), dtype=np.int64)
-        if not len(kept):
+        if not outcomes:
             raise DataError("None of the images could be asked about; see the warnings above.")
-        pool, zero_shot = pool.rows(kept), zero_shot[torch.from_numpy(kept)]
+        pool, zero_shot = pool.rows(np.array(list(outcomes))), zero_shot[list(outcomes)]
         context = {
             "data": data.name,
             "split": options.split or "",
@@ -114,13 +95,12 @@ def run_icl(session: Session[IclOptions]) -> IclRun:
             "precision": encoder.precision,
             "demonstrations": f"{plan.shots}, {plan.strategy.name}",
         }
-        done = [outcomes[i] for i in kept]
-        name = scorer.lvlm.name if scorer else None
+        done, name = list(outcomes.values()), scorer.lvlm.name if scorer else None
         methods = scores_by_method(done, zero_shot, plan.shots, name)
         comparison = MethodScorer(pool, data.classes, folder, options, context).compare(
             methods, done, plan.choices
         )
-        folder.results = comparison.to_json() | {"excluded": excluded}
+        folder.results = to_json(comparison) | {"excluded": excluded}
     return IclRun(folder.path, len(pool), len(session.failures), comparison, excluded)
 
 

@@ -13,7 +13,8 @@ from clipfg.errors import DataError, StoreError
 from clipfg.store import KeyStore
 from clipfg.types import ClassList, Manifest
 from clipfg.workflows.dataset import FEATURES, Dataset
-from clipfg.workflows.session import Provenance, Session
+from clipfg.workflows.provenance import Provenance
+from clipfg.workflows.session import Session
 
 logger = logging.getLogger("clipfg")
 

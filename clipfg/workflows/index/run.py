@@ -57,9 +57,10 @@ def run_build(session: Session[IndexBuildOptions]) -> IndexRun:
     """
     options = session.options
     path = options.store or DEFAULT_STORE
+    held, data = _held(path), session.dataset()
     if options.store is None:
         logger.info(f"No --store is named: building {path}, the default store of this folder.")
-    new = embed_items(session, session.dataset(), _held(path), options.prefix)
+    new = embed_items(session, data, held, options.prefix)
     with writing(path) as writer:
         held = _held(path, warn=True)
         if held is not None:

@@ -5,10 +5,13 @@ from typing import Any
 
 import pyarrow.compute as pc
 
+from clipfg.encoders import Encoder
 from clipfg.errors import UsageError
 from clipfg.options import IndexShowOptions
 from clipfg.options.groups import StoreOptions
 from clipfg.store import KeyStore, has_store, read_state, verify
+from clipfg.workflows.dataset import Dataset
+from clipfg.workflows.session import Session
 
 DEFAULT_STORE = Path(".clipfg") / "store"
 """The store of a working folder: `clipfg index build` makes it where no `--store` is named."""
@@ -33,6 +36,16 @@ def store_path(options: StoreOptions) -> Path:
 def open_store(options: StoreOptions) -> KeyStore:
     """The store of `store_path`. Raises `UsageError` as that does, `StoreError` as `load` does."""
     return KeyStore.load(store_path(options))
+
+
+def open_store_encoder(session: Session, store: KeyStore, *parts: Dataset) -> Encoder:
+    """The encoder that made a store's keys, to embed `parts` or texts with.
+
+    Raises `StoreError` where `--model` or `--precision` names another.
+    """
+    encoder = session.open_encoder(*parts, like=store)
+    store.check_encoder(encoder.fingerprint, encoder.name, encoder.precision)
+    return encoder
 
 
 def store_info(options: IndexShowOptions) -> dict[str, Any]:

@@ -18,7 +18,7 @@ def without_leaks(
     """Positions of test images that no support set could have memorised, and what was excluded.
 
     A test image is excluded when its path or its content is in the support; with `same_ids`, where
-    both come from one data set, its id too. Equal content is told by equal features, bit for bit:
+    both come from one data set, its id too. Equal content means equal features, bit for bit:
     embeddings are cached by content, so that a copy under another name has the same one. Items of
     a features file have no path but their id.
     """

@@ -31,7 +31,7 @@ class SupportAndTest:
     source, tested
         What they are, in a few words.
     whole
-        All items of `--dataset`, and of classes outside `--within` too; None without one.
+        All items of `--dataset`, of all splits and classes; None without one.
     """
 
     support: Dataset

@@ -9,6 +9,7 @@ from clipfg.errors import UsageError
 from clipfg.options import RetrieveOptions
 from clipfg.prompting import load_prompts
 from clipfg.store import KeyStore, parse_where
+from clipfg.workflows.index.store import open_store_encoder
 from clipfg.workflows.retrieve.page import page_path, write_page
 from clipfg.workflows.retrieve.queries import Query, read_queries
 from clipfg.workflows.retrieve.search import DUPLICATE, QueryHits, search
@@ -48,7 +49,10 @@ def run_retrieve(session: Session[RetrieveOptions], query: Sequence[str] = ()) -
     queries = _queries(options, query)
     store = open_searched(session)
     where = parse_where(options.where, store) if options.where else None
-    _open_encoder(session, store)
+    if not (options.model or store.model):
+        raise UsageError("What is searched does not say which encoder made it; name it by --model.")
+    if session.encoder is None:
+        open_store_encoder(session, store)
     asked = embed_queries(session, queries, store)
     ranked = search(
         store,
@@ -86,11 +90,3 @@ def _queries(options: RetrieveOptions, query: Sequence[str]) -> list[Query]:
     if options.prompts is not None:
         load_prompts(options.prompts)
     return read_queries(options.queries) if options.queries is not None else [Query.of(query)]
-
-
-def _open_encoder(session: Session[RetrieveOptions], store: KeyStore) -> None:
-    """Open the encoder that made the keys. Raises `StoreError` where --model names another."""
-    if not (session.options.model or store.model):
-        raise UsageError("What is searched does not say which encoder made it; name it by --model.")
-    encoder = session.encoder or session.open_encoder(like=store)
-    store.check_encoder(encoder.fingerprint, encoder.name, encoder.precision)

@@ -34,7 +34,7 @@ def counted_labels(
         return with_labels(data, labels, classes), None
     if options.own_labels is None:
         return data, None
-    own = session.whole(options.own_labels)
+    own = session.whole(options.own_labels, use_classes=False)
     if classes is not None:
         own = replace(own, manifest=relabel(own.manifest, classes))
     return data, own

@@ -73,6 +73,6 @@ def run_simulation(session: Session[SuggestOptions]) -> SimulationRun:
         )
         folder.results = {"rows": result.rows(), "remarks": remarks}
         title = f"{roles.name}: {len(test):,} test images, {options.seeds} seeds"
-        folder.part("curve.png").write_bytes(result.chart(title).to_png())
+        folder.part("curve.png").write_bytes(result.grid(title).chart().to_png())
     done = len(support) + len(test)
     return SimulationRun(folder.path, done, len(session.failures), result)

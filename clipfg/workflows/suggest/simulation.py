@@ -11,8 +11,8 @@ from torch import Tensor
 
 from clipfg.acquisition.base import STRATEGIES, UnlabelledPool
 from clipfg.errors import DataError
+from clipfg.evaluation.curves.grid import Grid, GridCell
 from clipfg.evaluation.statistics.repeated import Difference, accuracy_over, difference_over
-from clipfg.pages.chart import Chart, Curve
 from clipfg.types import Estimate
 from clipfg.workflows.suggest.probabilities import CalibratedClassifier
 
@@ -29,53 +29,53 @@ Hits = NDArray[np.bool_]
 class SimulationResult:
     """Hits `[seeds, n]` of each strategy at each number of labels.
 
-    `ceilings` are the shares of test items, over seeds, whose class has a label by then: the most
-    that any head could name rightly.
+    `ceilings` are the shares of test items, over seeds, whose class has a label by then: the best
+    accuracy that any head could reach.
     """
 
     budgets: tuple[int, ...]
     hits: dict[str, list[Hits]]
     ceilings: dict[str, list[float]]
 
-    def accuracy(self, name: str) -> list[Estimate]:
-        """Accuracy at each number of labels, over test items and seeds."""
-        return [accuracy_over(hits) for hits in self.hits[name]]
-
-    def against_random(self, name: str) -> list[Difference]:
-        """What a strategy has more than random at each number of labels, on the same items."""
-        pairs = zip(self.hits[BASELINE], self.hits[name], strict=True)
-        return [difference_over(first, second) for first, second in pairs]
+    def grid(self, title: str = "") -> Grid:
+        """Strategies by labels, to look at; each against random on the same items."""
+        cells = []
+        for name, all_hits in self.hits.items():
+            for place, (labels, hits) in enumerate(zip(self.budgets, all_hits, strict=True)):
+                against = None
+                if name != BASELINE:
+                    against = difference_over(self.hits[BASELINE][place], hits)
+                ceiling = f"{100 * self.ceilings[name][place]:.1f}"
+                accuracy = accuracy_over(hits)
+                cells.append(GridCell(name, str(labels), labels, accuracy, against, ceiling))
+        more = "ceiling, %"
+        return Grid(tuple(cells), BASELINE, "accuracy", "labels", {"data": title}, more)
 
     def rows(self) -> list[dict[str, object]]:
-        """A row for each strategy and number of labels, in per cent."""
+        """A row for each strategy and number of labels, in percent."""
+        ceilings = [share for name in self.hits for share in self.ceilings[name]]
+        nothing = Difference(Estimate(0.0, 0.0, 0.0), 1.0)  # random against itself
         rows: list[dict[str, object]] = []
-        for name in self.hits:
-            accuracies, differences = self.accuracy(name), self.against_random(name)
-            ceilings = self.ceilings[name]
-            found = zip(self.budgets, accuracies, differences, ceilings, strict=True)
-            for labels, accuracy, difference, ceiling in found:
-                gain = difference.estimate
-                rows.append(
-                    {
-                        "strategy": name,
-                        "labels": labels,
-                        "accuracy": round(100 * accuracy.value, 2),
-                        "low": round(100 * accuracy.low, 2),
-                        "high": round(100 * accuracy.high, 2),
-                        "ceiling": round(100 * ceiling, 2),
-                        "against_random": round(100 * gain.value, 2),
-                        "against_low": round(100 * gain.low, 2),
-                        "against_high": round(100 * gain.high, 2),
-                        "p": float(f"{difference.p_value:.2g}"),
-                    }
-                )
+        for cell, ceiling in zip(self.grid().cells, ceilings, strict=True):
+            against = cell.against or nothing
+            rows.append(
+                {
+                    "strategy": cell.series,
+                    "labels": int(cell.column),
+                    **_in_percent("accuracy", "low", "high", cell.accuracy),
+                    "ceiling": round(100 * ceiling, 2),
+                    **_in_percent(
+                        "against_random", "against_low", "against_high", against.estimate
+                    ),
+                    "p": float(f"{against.p_value:.2g}"),
+                }
+            )
         return rows
 
-    def chart(self, title: str) -> Chart:
-        """Accuracy against labels."""
-        x = tuple(map(float, self.budgets))
-        curves = tuple(Curve(name, x, tuple(self.accuracy(name))) for name in self.hits)
-        return Chart(title, "labels", "accuracy", curves, log_x=True)
+
+def _in_percent(value: str, low: str, high: str, estimate: Estimate) -> dict[str, float]:
+    shares = {value: estimate.value, low: estimate.low, high: estimate.high}
+    return {key: round(100 * share, 2) for key, share in shares.items()}
 
 
 def budgets_from(first: int, images: int) -> tuple[int, ...]:

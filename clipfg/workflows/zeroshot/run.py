@@ -9,10 +9,12 @@ from typing import Any
 from clipfg.confidence import AnswerColumns
 from clipfg.errors import UsageError
 from clipfg.evaluation.evaluator import Evaluator
+from clipfg.evaluation.page import render_page
 from clipfg.evaluation.report.report import Report
 from clipfg.evaluation.report.rolled_up import RolledUp, rolled_up
 from clipfg.evaluation.report.rows import metric_rows
 from clipfg.evaluation.report.side_by_side import SideBySide, side_by_side
+from clipfg.evaluation.serialization import to_json
 from clipfg.heads.transduction import TRANSDUCTIONS
 from clipfg.options import ZeroshotOptions
 from clipfg.prompting import PromptSet
@@ -108,7 +110,7 @@ class _Evaluation:
             remarks=prompts.notes,
             rolled_up=self._rolled_up("predictions.parquet"),
         )
-        self.folder.results = report.to_json()
+        self.folder.results = to_json(report)
         self._write_page(report, "")
         return self._run(counts.done, report)
 
@@ -129,7 +131,7 @@ class _Evaluation:
         ]
         reports = [report for report, _ in evaluated]
         if len(sets) == 1:
-            self.folder.results = reports[0].to_json()
+            self.folder.results = to_json(reports[0])
             self._write_page(reports[0], "")
             return self._run(len(pool), reports[0])
         comparison = side_by_side(
@@ -137,7 +139,7 @@ class _Evaluation:
             [evaluator.outcomes.hits for _, evaluator in evaluated],
             self.session.options.seed,
         )
-        self.folder.results = comparison.to_json()
+        self.folder.results = to_json(comparison)
         for report, name in zip(comparison.reports.values(), names, strict=True):
             self._write_page(report, name)
         return self._run(len(pool), next(iter(comparison.reports.values())), comparison)
@@ -201,7 +203,7 @@ class _Evaluation:
         """`name` is what the report's files have in theirs: nothing, where there is one report."""
         if self.session.options.html:
             mistakes = surest_mistakes(self.folder.part(f"predictions{name}.parquet"))
-            self.folder.write_text(f"report{name}.html", report.to_html(mistakes))
+            self.folder.write_text(f"report{name}.html", render_page(report, mistakes))
 
     def _log_done(self, done: int, reused: int, seconds: float) -> None:
         logger.info(

@@ -31,7 +31,9 @@ def library_loop(folder, images, texts, **changes):
 @pytest.mark.filterwarnings("ignore::ResourceWarning")
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize("kind", checkpoints.OPEN_CLIP)
-def test_the_librarys_own_loop_is_reproduced(folders, odd_images, kind, monkeypatch) -> None:
+def test_features_equal_those_of_the_librarys_own_loop(
+    folders, odd_images, kind, monkeypatch
+) -> None:
     folder = folders[kind]
     monkeypatch.chdir(folder)  # the library looks for a bare bpe_path there
     changes = {}
@@ -122,13 +124,13 @@ def test_a_vocabulary_never_leads_out_of_the_folder(copy) -> None:
         (lambda model: model.update(text_cfg="none"), "text_cfg"),
     ],
 )
-def test_an_odd_configuration_is_one_sentence(copy, change, words) -> None:
+def test_an_invalid_configuration_is_a_clear_error(copy, change, words) -> None:
     edit(copy, change)
     with pytest.raises(DataError, match=words):
         load_encoder(str(copy))
 
 
-def test_an_unknown_resize_mode_is_one_sentence(copy) -> None:
+def test_an_unknown_resize_mode_is_a_clear_error(copy) -> None:
     path = copy / "open_clip_config.json"
     config = json.loads(path.read_text()) | {"preprocess_cfg": {"resize_mode": "fold"}}
     path.write_text(json.dumps(config))
@@ -136,24 +138,24 @@ def test_an_unknown_resize_mode_is_one_sentence(copy) -> None:
         load_encoder(str(copy))
 
 
-def test_weights_of_another_shape_are_one_sentence(copy) -> None:
+def test_weights_of_another_shape_are_a_clear_error(copy) -> None:
     edit(copy, lambda model: model["vision_cfg"].update(width=64))
     with pytest.raises(DataError, match="another model"):
         _ = load_encoder(str(copy)).model
 
 
-def test_the_preferred_checkpoint_is_taken(copy) -> None:
+def test_the_preferred_checkpoint_is_used(copy) -> None:
     shutil.copy(copy / WEIGHTS[0], copy / "pytorch_model.bin")
-    assert files_in_folder(copy).weights.name == WEIGHTS[0]
+    assert files_in_folder(copy).weights == (copy / WEIGHTS[0],)
     (copy / WEIGHTS[0]).unlink()
     (copy / "pytorch_model.bin").rename(copy / "epoch_9.safetensors")
-    assert files_in_folder(copy).weights.name == "epoch_9.safetensors"
+    assert files_in_folder(copy).weights == (copy / "epoch_9.safetensors",)
     (copy / "epoch_9.safetensors").unlink()
     with pytest.raises(MissingError, match="one checkpoint"):
         files_in_folder(copy)
 
 
-def test_a_plain_pickle_of_tensors_is_read_and_gives_the_same(copy, odd_images) -> None:
+def test_a_plain_pickle_of_tensors_gives_the_same_features(copy, odd_images) -> None:
     from safetensors.torch import load_file
 
     safe = load_encoder(str(copy), precision="fp32", device="cpu")
@@ -166,7 +168,7 @@ def test_a_plain_pickle_of_tensors_is_read_and_gives_the_same(copy, odd_images) 
     assert pickled.logit_scale == scale
 
 
-def test_a_text_tower_with_code_of_its_own_is_refused(folders, tmp_path) -> None:
+def test_a_text_tower_with_custom_code_is_refused(folders, tmp_path) -> None:
     folder = shutil.copytree(folders["open-clip-text-tower"], tmp_path / "model")
     config = json.loads((folder / "config.json").read_text()) | {"auto_map": {"AutoModel": "x.Y"}}
     (folder / "config.json").write_text(json.dumps(config))
@@ -174,7 +176,7 @@ def test_a_text_tower_with_code_of_its_own_is_refused(folders, tmp_path) -> None
         load_encoder(str(folder))
 
 
-def test_a_text_tower_that_is_nowhere_is_missing(folders, tmp_path) -> None:
+def test_a_text_tower_that_cannot_be_found(folders, tmp_path) -> None:
     folder = shutil.copytree(folders["open-clip-text-tower"], tmp_path / "model")
     (folder / "config.json").unlink()
     with pytest.raises(MissingError, match="someone/else"):

@@ -16,7 +16,7 @@ def tower_of(folders, kind):
 
 
 @pytest.mark.parametrize("kind", checkpoints.OPEN_CLIP)
-def test_features_are_the_librarys(folders, kind) -> None:
+def test_text_features_equal_those_of_the_library(folders, kind) -> None:
     model, tokens = tower_of(folders, kind)
     with torch.no_grad():
         for rows in (slice(0, 1), slice(0, 2), slice(0, 3)):

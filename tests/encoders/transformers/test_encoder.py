@@ -47,7 +47,7 @@ def library_loop(folder, images, texts):
 
 
 @pytest.mark.parametrize("kind", checkpoints.TRANSFORMERS)
-def test_the_librarys_own_loop_is_reproduced(folders, images, kind) -> None:
+def test_features_equal_those_of_the_librarys_own_loop(folders, images, kind) -> None:
     images = images[36 if kind == "clip" else 32]
     model, pooled, text = library_loop(folders[kind], images, TEXTS)
     encoder = load_encoder(f"hf:{folders[kind]}", precision="fp32", device="cpu")
@@ -64,14 +64,14 @@ def test_the_librarys_own_loop_is_reproduced(folders, images, kind) -> None:
 
 
 @pytest.mark.parametrize("kind", ["siglip", "siglip2-naflex"])
-def test_siglip_reads_lower_case_whatever_its_tokenizer_does(folders, kind) -> None:
+def test_siglip_texts_are_lower_cased_even_if_the_tokenizer_does_not(folders, kind) -> None:
     encoder = load_encoder(str(folders[kind]), precision="fp32", device="cpu")
     close(encoder.encode_texts(["A Red BIRD"]), encoder.encode_texts(["a red bird"]))
     other = encoder.encode_texts(["a blue bird"])
     assert (other - encoder.encode_texts(["a red bird"])).abs().max() > 1e-3
 
 
-def test_clip_keeps_the_case_that_its_tokenizer_keeps(folders) -> None:
+def test_clip_texts_keep_their_case_if_the_tokenizer_does(folders) -> None:
     encoder = load_encoder(str(folders["clip"]), precision="fp32", device="cpu")
     upper, lower = encoder.encode_texts(["A Bird"]), encoder.encode_texts(["a bird"])
     assert (upper - lower).abs().max() > 1e-3
@@ -90,7 +90,7 @@ def test_siglips_first_tokenizer_drops_punctuation(folders, tmp_path) -> None:
     assert encoder._clean(["A  bird, red!"]) == ["a bird red"]
 
 
-def test_texts_beyond_the_context_are_cut_and_counted(folders) -> None:
+def test_long_texts_are_truncated_and_counted(folders) -> None:
     encoder = load_encoder(str(folders["dual-encoder"]), precision="fp32", device="cpu")
     assert encoder.context_length == 12  # the tokenizer's limit is below the tower's 16 positions
     assert encoder.count_tokens(["bird " * 40, "bird"]) == [42, 3]
@@ -145,7 +145,7 @@ def test_code_of_a_tokenizer_is_never_executed(copy) -> None:
         load_encoder(str(copy), device="cpu").encode_texts(["a"])
 
 
-def test_a_sentencepiece_tokenizer_says_what_it_needs(copy, monkeypatch) -> None:
+def test_a_sentencepiece_tokenizer_names_the_missing_packages(copy, monkeypatch) -> None:
     import transformers
 
     def unavailable(*_: object, **__: object) -> None:
@@ -162,7 +162,7 @@ def test_another_kind_of_model_is_refused(copy) -> None:
         load_encoder(str(copy))
 
 
-def test_missing_weights_within_a_file_are_noticed(copy) -> None:
+def test_weights_missing_from_a_file_are_an_error(copy) -> None:
     from safetensors.torch import load_file, save_file
 
     state = load_file(copy / "model.safetensors")
@@ -173,13 +173,13 @@ def test_missing_weights_within_a_file_are_noticed(copy) -> None:
 
 
 @pytest.mark.parametrize("name", ["model.safetensors", "config.json", "tokenizer.json"])
-def test_a_missing_file_is_one_sentence(copy, name) -> None:
+def test_a_missing_file_is_a_clear_error(copy, name) -> None:
     (copy / name).unlink()
     with pytest.raises(MissingError, match="Expected"):
         load_encoder(f"hf:{copy}")
 
 
-def test_missing_preprocessing_is_one_sentence(copy) -> None:
+def test_missing_preprocessing_is_a_clear_error(copy) -> None:
     for path in copy.glob("*processor*"):
         path.unlink()
     with pytest.raises(MissingError, match="image processor"):

@@ -1,12 +1,11 @@
-import json
 from io import StringIO
 
-import pytest
 from rich.console import Console
 
-from clipfg.errors import DataError
 from clipfg.evaluation.curves.learning_curve import LearningCurve, LearningCurveCell
+from clipfg.evaluation.page import render_page
 from clipfg.evaluation.statistics.repeated import Difference
+from clipfg.evaluation.terminal import render_terminal
 from clipfg.types import Estimate
 
 
@@ -25,18 +24,8 @@ def make(shots: tuple[str, ...] = ("1", "all")) -> LearningCurve:
 
 def text(curve: LearningCurve, width: int = 80) -> str:
     console = Console(width=width, record=True, file=StringIO())
-    console.print(curve)
+    console.print(render_terminal(curve, width))
     return console.export_text()
-
-
-def test_json_brings_it_back() -> None:
-    curve = make()
-    assert LearningCurve.from_json(json.loads(json.dumps(curve.to_json()))) == curve
-    for wrong in ({"kind": "report"}, curve.to_json() | {"schema": 0}):
-        with pytest.raises(DataError, match="Expected a learning-curve of schema 1"):
-            LearningCurve.from_json(wrong)
-    with pytest.raises(DataError, match="whole learning-curve"):
-        LearningCurve.from_json({k: v for k, v in make().to_json().items() if k != "cells"})
 
 
 def test_every_number_of_a_transductive_head_is_marked() -> None:
@@ -45,7 +34,7 @@ def test_every_number_of_a_transductive_head_is_marked() -> None:
     lines = [line for line in text(curve, 120).splitlines() if "<b>+transclip" in line]
     assert len(lines) == 3  # accuracy, differences, seconds
     assert all("(transductive)" in line for line in lines)
-    assert curve.to_html().count("&lt;b&gt;+transclip (transductive)") >= 2
+    assert render_page(curve).count("&lt;b&gt;+transclip (transductive)") >= 2
 
 
 def test_a_terminal_shows_figures_with_their_intervals() -> None:
@@ -56,9 +45,9 @@ def test_a_terminal_shows_figures_with_their_intervals() -> None:
 
 
 def test_the_page_escapes_names_and_the_chart_has_a_level() -> None:
-    page = make().to_html()
+    page = render_page(make())
     assert "<b>+" not in page
     assert "<i></dd>" not in page
-    chart = make().chart()
+    chart = make().grid.chart()
     assert [curve.level for curve in chart.curves] == [True, False, False]
     assert chart.curves[1].x == (1.0, 7.5)

@@ -1,11 +1,17 @@
+import io
 import json
+from dataclasses import replace
 
 import pytest
 import torch
+from rich.console import Console
 
-from clipfg.evaluation import Evaluator, Report
+from clipfg.evaluation import Evaluator
 from clipfg.evaluation.report.side_by_side import side_by_side
+from clipfg.evaluation.results import read_result
+from clipfg.evaluation.serialization import to_json
 from clipfg.evaluation.statistics.paired import compare
+from clipfg.evaluation.terminal import render_terminal
 from clipfg.types import ClassList
 
 
@@ -31,8 +37,25 @@ def test_each_is_compared_with_the_first_item_by_item() -> None:
     gain = reports["z"].metrics["top1"].value - reports["x"].metrics["top1"].value
     assert rows[2]["difference"] == pytest.approx(gain)
     assert "against x on the same images" in both.reports["y"].remarks[0]
-    shown = both.shown()
-    assert shown[0]["against the first"] == shown[0]["p"] == ""
-    assert shown[2]["against the first"].startswith(f"{100 * gain:+.1f} points (")
-    content = json.loads(json.dumps(both.to_json(), allow_nan=False))
-    assert Report.from_json(content["reports"]["y"]) == both.reports["y"]
+    content = json.loads(json.dumps(to_json(both), allow_nan=False))
+    assert read_result(content) == both
+    assert read_result(content["reports"]["y"]) == both.reports["y"]
+
+
+def test_a_terminal_shows_each_against_the_first() -> None:
+    first, second = evaluated(0), evaluated(1)
+    reports = {
+        "x": first.report(),
+        "y [red]": replace(second.report(), transductive="tda"),
+    }
+    both = side_by_side(reports, [first.outcomes.hits, second.outcomes.hits])
+    console = Console(width=100, file=io.StringIO())
+    console.print(render_terminal(both, 100))
+    _, upper, lower = (line.rstrip() for line in console.file.getvalue().rstrip().splitlines())
+    top1, paired = reports["x"].metrics["top1"], both.against_first["y [red]"]
+    low, value, high = (100 * x for x in (top1.low, top1.value, top1.high))
+    assert upper.split() == ["x", f"{value:.1f}%", f"({low:.1f}", "–", f"{high:.1f})", "33.3%"]
+    assert lower.startswith("y [red] (transductive)")
+    gain = paired.difference
+    assert f" {100 * gain.value:+.1f} ({100 * gain.low:+.1f} to {100 * gain.high:+.1f}) " in lower
+    assert lower.endswith(f" {paired.p_value:.2g}")

@@ -64,7 +64,7 @@ def test_the_folder_is_an_ordinary_open_clip_model(trained: tuple[Path, list[str
         assert torch.equal(other.eval().encode_text(ids), model.text(ids))
 
 
-def test_cut_token_ids_give_the_full_towers_features(trained: tuple[Path, list[str]]) -> None:
+def test_trimmed_token_ids_give_the_full_towers_features(trained: tuple[Path, list[str]]) -> None:
     model, tokenizer = florette.load(trained[0])
     texts = [long_caption(s.traits, i) for i, s in enumerate(species()[:12])]
     ids = tokenizer(texts)
@@ -115,7 +115,7 @@ def test_truth_finds_all_images_that_a_caption_fits() -> None:
     assert found.tolist() == [[True, True, False], [False, True, False], [True, False, True]]
 
 
-def test_contrastive_loss_leaves_out_what_is_also_true() -> None:
+def test_contrastive_loss_ignores_pairs_that_are_also_true() -> None:
     logits = torch.tensor([[2.0, 1.0, 0.5], [0.0, 3.0, 1.0], [1.0, 0.2, 2.5]])
     plain = florette.contrastive_loss(logits, torch.eye(3, dtype=torch.bool))
     right = torch.arange(3)

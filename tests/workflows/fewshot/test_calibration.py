@@ -15,6 +15,7 @@ from clipfg.embedding.feature_files import read_features, write_features
 from clipfg.errors import UsageError
 from clipfg.evaluation.curves.learning_curve import LearningCurve
 from clipfg.evaluation.reliability.reliability import Reliability
+from clipfg.evaluation.serialization import from_json, to_json
 from clipfg.heads import load_head
 from clipfg.heads.gda import GDA
 from clipfg.heads.support import Support
@@ -78,16 +79,16 @@ def test_everything_asked_is_measured(data, tmp_path, calibration) -> None:
 def test_results_come_back_and_are_shown(data, tmp_path) -> None:
     done = run(data, tmp_path, html=True, **ASKED)
     content = json.loads((tmp_path / "run" / "results.json").read_text())
-    assert LearningCurve.from_json(content) == done.curve
+    assert from_json(LearningCurve, content) == done.curve
     page = (tmp_path / "run" / "report.html").read_text()
     for text in (
-        "How far to trust it",
+        "Reliability",
         "Risk and coverage",
-        "PredictionSetResult, class by class",
+        "Prediction sets by class",
         "<svg",
     ):
         assert text in page
-    assert done.curve.reliability == Reliability.from_json(content["reliability"])
+    assert done.curve.reliability == from_json(Reliability, content["reliability"])
 
 
 def test_a_run_that_asks_nothing_is_as_it_was(data, tmp_path) -> None:
@@ -97,11 +98,12 @@ def test_a_run_that_asks_nothing_is_as_it_was(data, tmp_path) -> None:
     assert columns[-1] == "probabilities"
     content = json.loads((tmp_path / "run" / "results.json").read_text())
     del content["reliability"]  # as earlier versions wrote it
-    assert LearningCurve.from_json(content) == done.curve
+    assert from_json(LearningCurve, content) == done.curve
 
 
-def test_one_shot_is_a_sentence_and_no_lost_run(data, tmp_path, caplog) -> None:
-    done = run(data, tmp_path, shots="1", target_error=0.1)
+@pytest.mark.parametrize("calibration", ["folds", "split"])
+def test_one_shot_is_a_sentence_and_no_lost_run(data, tmp_path, caplog, calibration) -> None:
+    done = run(data, tmp_path, shots="1", target_error=0.1, calibration=calibration)
     assert done.curve.reliability is None
     assert "takes two images of a class" in caplog.text
 
@@ -152,7 +154,7 @@ def test_within_a_group_a_split_calibrates_by_its_classes_alone(data, tmp_path) 
 def test_what_a_test_has_refuted_is_saved_with_the_head(data, tmp_path) -> None:
     done = run(data, tmp_path, save=tmp_path / "head.safetensors", shots="2", target_error=0.2)
     found = confidence_of(load_head(tmp_path / "head.safetensors"))
-    assert found.remarks == done.curve.reliability.broken
+    assert found.remarks == done.curve.reliability.unmet
 
 
 def calibrated(problem, seed: int, **options):
@@ -264,4 +266,4 @@ def test_zero_shot_rolls_up_and_stays_within(tmp_path) -> None:
     right = [row["answer"] in (row["label"], *classes.lineage(row["label"])) for row in table]
     given = [row["answer"] is not None for row in table]
     assert rolled.right.value == pytest.approx(sum(right) / sum(given))
-    assert type(done.report).from_json(json.loads(json.dumps(done.report.to_json()))) == done.report
+    assert from_json(type(done.report), json.loads(json.dumps(to_json(done.report)))) == done.report

@@ -135,7 +135,7 @@ def test_a_support_file_is_learnt_from_and_not_tested_on(data, tmp_path) -> None
         "id,label\n" + "".join(f"{i},{n}\n" for i, n in zip(chosen, "abcde", strict=True))
     )
     done = run(tmp_path / "run", dataset=data, support=file, shots=None)
-    assert (done.curve.shots, done.curve.n) == (("all",), CLASSES * EACH)
+    assert (done.curve.grid.columns, done.curve.n) == (("all",), CLASSES * EACH)
     file.write_text("id\n" + "".join(f"{i}\n" for i in [*chosen, "test/40"]))
     assert run(tmp_path / "more", dataset=data, support=file).curve.n == CLASSES * EACH - 1
     for text, message in (
@@ -183,7 +183,9 @@ def test_a_class_without_an_image_to_learn_from_moves_no_other(tmp_path, missing
     features = make(("train", "test"))
     keep = ~((features.labels == missing) & (np.array(features.splits) == "train"))
     dataset = write(features.rows(keep), tmp_path / "x.npz")
-    done = run(tmp_path / "run", dataset=dataset, shots="all")
+    done = run(tmp_path / "run", dataset=dataset, shots="9")
+    left = ", ".join(f"{name} (8)" for i, name in enumerate("abcde") if i != missing)
+    assert done.curve.remarks[1] == f"At 9 shots 4 of 4 classes have fewer images: {left}"
     rows = pq.read_table(tmp_path / "run" / "predictions.parquet").to_pylist()
     truth = dict(zip(features.ids, ("abcde"[i] for i in features.labels), strict=True))
     assert all(row["label"] == truth[row["id"]] != "abcde"[missing] for row in rows)
@@ -193,9 +195,9 @@ def test_a_class_without_an_image_to_learn_from_moves_no_other(tmp_path, missing
 
 def test_own_labels_are_learnt_under_the_data_s_class_list(data, tmp_path) -> None:
     """The same ids as the data's test images, and its classes the other way round."""
-    own = make(("test",), each=3, seed=1)
-    reversed_ = ClassList(tuple("edcba"))
-    own = replace(own, labels=4 - own.labels, classes=reversed_, splits=())
+    own = make((None,), each=3, seed=1)
+    ids = tuple(f"test/{CLASSES * EACH + i}" for i in range(len(own)))
+    own = replace(own, ids=ids, labels=4 - own.labels, classes=ClassList(tuple("edcba")))
     name = write(own, tmp_path / "own.npz")
     done = run(tmp_path / "run", own_labels=name, dataset=data, shots=None)
     assert (done.curve.n, done.curve.remarks) == (CLASSES * EACH, ())
@@ -230,6 +232,23 @@ def test_class_texts_are_those_of_the_classes_that_are_learnt(tmp_path) -> None:
     assert [cell.head for cell in done.curve.cells] == ["zero-shot", "gda"]
     assert all(cell.top1.value > 0.8 for cell in done.curve.cells)
     assert done.curve.context["model"] == "builtin:florette"
+
+
+def test_images_that_cannot_be_read_are_not_learnt_from(tmp_path) -> None:
+    for number, image in enumerate(synthflora.export(tmp_path / "drawn", 8, size=64)):
+        home = tmp_path / "own" / "ab"[number % 2]
+        home.mkdir(parents=True, exist_ok=True)
+        image.rename(home / f"{number}.png")
+    (tmp_path / "own" / "a" / "0.png").write_bytes(b"")
+    given = {"model": "builtin:florette", "precision": "fp32", "heads": "class-mean"}
+    done = run(tmp_path / "run", own_labels=tmp_path / "own", shots=None, **given)
+    assert (done.exit_code, done.skipped, done.done, done.curve.n) == (3, 1, 7, 7)
+    rows = pq.read_table(tmp_path / "run" / "predictions.parquet").to_pylist()
+    assert [(row["id"], row["label"]) for row in rows] == [
+        (f"{label}/{number}.png", label)
+        for label, numbers in (("a", (2, 4, 6)), ("b", (1, 3, 5, 7)))
+        for number in numbers
+    ]
 
 
 def test_a_saved_head_knows_who_made_its_features(tmp_path) -> None:

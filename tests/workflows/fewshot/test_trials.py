@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from clipfg.evaluation.curves.learning_curve import LearningCurveCell
 from clipfg.heads import HEADS
 from clipfg.heads.support import Support
 from clipfg.workflows.fewshot.heads import ZERO_SHOT, HeadSet, HeadSpec
@@ -93,7 +94,9 @@ def test_the_judge_compares_with_the_first_on_the_same_items(problem) -> None:
     draws = draw_supports(problem.labels.numpy(), SEEDS)
     trials, _ = by_shots(who, support_of(problem), draws, SHOTS, SEEDS, problem.queries)
     curve = judge(who, trials, problem.truth.numpy(), 6, context={}, remarks=())
-    cells = curve.by_head
+    cells: dict[str, dict[str, LearningCurveCell]] = {}
+    for cell in curve.cells:
+        cells.setdefault(cell.label, {})[cell.shots] = cell
     assert list(cells) == [ZERO_SHOT, "gda", "class-mean", "gda+label-propagation (transductive)"]
     assert list(cells[ZERO_SHOT]) == [""]
     assert cells["gda"]["4"].against is None

@@ -1,4 +1,4 @@
-"""A language model's files in a folder and in a hub's cache drawn on disk."""
+"""A vision-language model's files, in a folder and in a fake hub cache on disk."""
 
 import json
 import shutil
@@ -52,6 +52,17 @@ def test_a_folder_is_opened_by_its_path(opened, folder) -> None:
     assert opened(folder)[1] == fingerprint
 
 
+def test_a_fingerprint_does_not_change(opened, tmp_path) -> None:
+    from safetensors.torch import save_file
+
+    save_file({"x": torch.zeros(1)}, tmp_path / "model.safetensors")
+    for name in ("config.json", "tokenizer.json", "chat_template.json", "merges.txt"):
+        (tmp_path / name).write_text("{}")
+    assert (
+        opened(tmp_path)[1] == "de1e79056e02dd95451f8ad6f1041d95"
+    )  # answers in people's caches are kept under it
+
+
 def test_the_template_is_part_of_what_it_is(opened, folder, tmp_path) -> None:
     other = shutil.copytree(folder, tmp_path / "other")
     assert opened(other)[1] == opened(folder)[1]  # wherever it lies
@@ -96,7 +107,7 @@ def test_pickles_and_damaged_files_are_refused(opened, folder, tmp_path) -> None
         opened(other)
 
 
-def test_names_that_are_none(opened, tmp_path) -> None:
+def test_invalid_names(opened, tmp_path) -> None:
     with pytest.raises(UsageError, match="OWNER/NAME"):
         opened("tiny")
     with pytest.raises(UsageError, match="OWNER/NAME"):

@@ -13,6 +13,7 @@ from clipfg.embedding.feature_files import write_features
 from clipfg.embedding.pipeline import collect
 from clipfg.encoders import load_encoder
 from clipfg.errors import DataError, ItemError, StoreError, UsageError
+from clipfg.evaluation.serialization import to_json
 from clipfg.icl import LVLM
 from clipfg.options import IclOptions
 from clipfg.store import KeyStore
@@ -157,7 +158,7 @@ def test_what_was_answered_survives_an_interruption(home, icl, monkeypatch, tmp_
     assert [json.dumps(row, ensure_ascii=False) for row in rows_of(again.folder)][:5] == part
     asked = 5  # not one more question
     third = icl(**given, output=tmp_path / "third")
-    assert third.comparison.to_json() == again.comparison.to_json()
+    assert to_json(third.comparison) == to_json(again.comparison)
     with pytest.raises(KeyboardInterrupt):
         icl(**given, resume=False, output=tmp_path / "fourth")
 
@@ -264,7 +265,7 @@ def test_demonstrations_that_are_gone_cost_their_items(home, icl, tmp_path) -> N
         ({"candidates": "all:3"}, "zero-shot:M"),
         ({"candidates": "retrieved:0"}, "zero-shot:M"),
         ({"candidates": "retrieved:3", "choices": 2}, "cannot be combined"),
-        ({"choices": 9}, "2 to 4 --choices"),
+        ({"choices": 9}, "--choices must be from 2 to 4"),
     ],
 )
 def test_bad_options_cost_no_embedding(icl, changes, words) -> None:

@@ -122,6 +122,8 @@ def test_features_of_others(tmp_path, capsys) -> None:
     assert index("info", "--format", "json", store=tmp_path / "store") == 0
     [facts] = json.loads(capsys.readouterr().out)
     assert facts["keys"] == 10
+    sizes = [file.stat().st_size for file in (tmp_path / "store").glob("*-*")]
+    assert facts["mib"] == pytest.approx(sum(sizes) / 2**20)
     assert facts["splits"] == {"test": 5, "val": 5}
     assert facts["model"] is None
 
@@ -184,8 +186,14 @@ def test_splits_come_and_go_by_themselves(tmp_path) -> None:
 def test_remove(tmp_path, capsys) -> None:
     store = tmp_path / "store"
     assert index("build", features(tmp_path / "a.npz"), store=store) == 0
+    capsys.readouterr()
     assert index("remove", "1.jpg", "2.jpg", "1.jpg", store=store) == 0
+    assert "10 keys (2 removed)" in capsys.readouterr().err
     assert index("remove", "--where", "label=robin", "--where", "split=test", store=store) == 0
+    before = (store / "store.json").read_bytes()
+    assert index("remove", "--where", "id=none*", store=store) == 0
+    assert "8 keys (nothing changed)" in capsys.readouterr().err
+    assert (store / "store.json").read_bytes() == before
     assert KeyStore.load(store).ids == [f"{i}.jpg" for i in (3, 4, 5, 7, 8, 9, 10, 11)]
     capsys.readouterr()
     for arguments, code, message in (
@@ -237,12 +245,14 @@ def test_a_damaged_store_can_be_built_again(tmp_path, capsys) -> None:
     assert index("add", data, store=store) == 1
     assert "build the store again" in capsys.readouterr().err
     assert index("build", data, store=store) == 0
-    assert "12 added" in capsys.readouterr().err
+    printed = capsys.readouterr().err
+    assert "12 added" in printed
+    assert printed.count("The damaged store is replaced") == 1
     assert verify(store) == []
     newer = (store / "store.json").read_text().replace('"format": 1', '"format": 2')
     (store / "store.json").write_text(newer)
     assert index("build", data, store=store) == 1  # not clipfg's of today to replace
-    assert "another version of clipfg" in capsys.readouterr().err
+    assert "of another clipfg" in capsys.readouterr().err
     assert (store / "store.json").read_text() == newer
 
 
@@ -288,6 +298,9 @@ def test_a_build_without_a_store_makes_the_default_one(tmp_path, capsys, monkeyp
     assert main.run(["index", "info", "--format", "json"]) == 0
     [facts] = json.loads(capsys.readouterr().out)
     assert (facts["store"], facts["keys"]) == (".clipfg/store", 12)
+    assert index("build", features(tmp_path / "a.npz", n=5), store=tmp_path / "other") == 0
+    assert index("info", "--format", "json", store=tmp_path / "other") == 0
+    assert json.loads(capsys.readouterr().out)[0]["keys"] == 5
 
 
 def test_a_run_is_told_in_a_row(tmp_path) -> None:

@@ -71,6 +71,10 @@ def test_without_a_test_split_val_is_tested_on() -> None:
     assert ids(split(dataset({"train": [0, 1], "val": [1, 0]})).test) == ["val/0", "val/1"]
 
 
+def test_a_data_set_s_own_choice_is_tested_on() -> None:
+    assert ids(split(DATA, dataset="imagenet").test) == ["val/0", "val/1"]
+
+
 def test_the_limit_bounds_the_test_images_alone() -> None:
     roles = split(DATA, limit=2)
     assert (len(roles.support), ids(roles.test)) == (4, ["test/0"])  # test/1 has no label
@@ -107,12 +111,15 @@ def test_what_cannot_be_evaluated_is_refused(data, named, kind, message) -> None
 
 def test_listed_images_are_learnt_from_and_the_other_tested_on(tmp_path) -> None:
     file = tmp_path / "ids.csv"
-    file.write_text("id,label\ntest/1,d\ntrain/1,\ntest/3,b\n")
-    roles = opened(dataset=write(tmp_path / "x.npz", DATA), support=file, limit=2)
+    file.write_text("id,label\ntest/1,d\ntrain/1,\ntrain/3,\ntest/3,b\n")  # train/3 has no label
+    data = write(tmp_path / "x.npz", DATA)
+    roles = opened(dataset=data, support=file)
     assert ids(roles.support) == ["test/1", "train/1", "test/3"]
     assert roles.support.manifest.labels.tolist() == [3, 1, 1]
     assert ids(roles.test) == ["test/0", "test/2"]
     assert (roles.source, roles.tested) == ("ids.csv", "split test")
+    assert ids(opened(dataset=data, support=file, limit=1).test) == ["test/0"]
+    assert ids(opened(dataset=data, support=file, split="val").test) == ["val/0", "val/1"]
     halves = write(tmp_path / "y.npz", dataset({None: [0, 1, 0, 1]}))
     file.write_text("id\nNone/1\n")
     roles = opened(dataset=halves, support=file)
@@ -127,6 +134,9 @@ def test_own_labels_are_matched_by_name_and_replace_the_train_split(tmp_path) ->
     assert roles.support.manifest.labels.tolist() == [0, 2]
     assert roles.classes.names == tuple(NAMES)
     assert ids(roles.test) == TESTED  # the same ids are other images here
+    (tmp_path / "names.txt").write_text("\n".join(NAMES))
+    named = opened(dataset=data, own_labels=own, classes=tmp_path / "names.txt")
+    assert named.support.manifest.labels.tolist() == [0, 2]
     alone = opened(own_labels=own)
     assert (ids(alone.support), alone.test, alone.name) == (["test/0", "test/1"], None, own)
 

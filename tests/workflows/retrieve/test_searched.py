@@ -130,7 +130,7 @@ def test_the_default_store_lies_in_the_working_folder(
 
 def test_a_store_that_is_named_must_be_there(here: Path, tmp_path: Path) -> None:
     draw(here / "1.png", 1)
-    with pytest.raises(StoreError, match="there is none at"):
+    with pytest.raises(StoreError, match="Expected a key store at"):
         retrieve(store=tmp_path / "nowhere")
 
 

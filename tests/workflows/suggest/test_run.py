@@ -121,9 +121,11 @@ def test_own_labels_are_matched_by_name_and_the_data_s_do_not_count(truth, tmp_p
     labels = np.where(np.arange(60) % 3 == 0, (truth + 1) % 4, UNLABELLED)  # wrong, every third
     data = write_npz(tmp_path / "x.npz", labels, truth)
     own = write_npz(tmp_path / "own.npz", 3 - truth, truth, seed=1, names="dcba")
-    rows = suggest(data, own_labels=f"features:{own}", budget=60)
-    assert sorted(numbers(rows)) == [i for i in range(60) if i % 3]
-    assert [row["likely"] for row in rows] == ["abcd"[truth[i]] for i in numbers(rows)]
+    (tmp_path / "names.txt").write_text("a\nb\nc\nd\n", encoding="utf-8")
+    for classes in (None, tmp_path / "names.txt"):
+        rows = suggest(data, own_labels=f"features:{own}", budget=60, classes=classes)
+        assert sorted(numbers(rows)) == [i for i in range(60) if i % 3]
+        assert [row["likely"] for row in rows] == ["abcd"[truth[i]] for i in numbers(rows)]
 
 
 def test_content_that_is_labelled_elsewhere_is_not_suggested(truth, tmp_path) -> None:

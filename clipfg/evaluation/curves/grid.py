@@ -1,0 +1,110 @@
+"""Accuracy of several series at several x, with intervals and paired differences.
+
+A learning curve (heads by shots), a comparison of coresets (strategies by keys) and a simulation of
+labelling (strategies by labels) are shown as the same tables and the same chart.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from clipfg.evaluation.statistics.repeated import Difference
+from clipfg.pages.chart import Chart, Curve
+from clipfg.types import Estimate
+
+SIGNIFICANT = 0.05
+"""Differences with a p value below it get a star."""
+
+
+@dataclass(frozen=True)
+class GridCell:
+    """One series at one x.
+
+    Attributes
+    ----------
+    series, column
+        Names; `column` is how the x is written ("16", "all"), and "" for a series without one.
+    x
+        Its place on the chart; None makes the series a horizontal line.
+    accuracy
+        With its interval.
+    against
+        The difference from the first series at the same x; None for the first itself.
+    more
+        A further figure, as text: the seconds that it took, the best accuracy possible.
+    """
+
+    series: str
+    column: str
+    x: float | None
+    accuracy: Estimate
+    against: Difference | None = None
+    more: str = ""
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Series by x.
+
+    Attributes
+    ----------
+    cells
+        In the order in which series are shown, by rising x.
+    first
+        The series that others are compared with.
+    measure, x_label, more_label
+        What the numbers, the x and the further figures are.
+    context
+        What was run.
+    """
+
+    cells: tuple[GridCell, ...]
+    first: str
+    measure: str
+    x_label: str
+    context: Mapping[str, str]
+    more_label: str = ""
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The x that occur, as they are written."""
+        return tuple(dict.fromkeys(cell.column for cell in self.cells if cell.column))
+
+    def table(
+        self, show: Callable[[GridCell], str]
+    ) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+        """The columns that `show` has a text for, and a row of name and texts for each series."""
+        texts: dict[str, dict[str, str]] = {}
+        for cell in self.cells:
+            if text := show(cell):
+                # A series without an x stands in the first column.
+                texts.setdefault(cell.series, {})[cell.column or self.columns[0]] = text
+        columns = tuple(c for c in self.columns if any(c in row for row in texts.values()))
+        rows = [(name, *(row.get(c, "") for c in columns)) for name, row in texts.items()]
+        return columns, rows
+
+    def chart(self) -> Chart:
+        """Accuracy against x, in doublings."""
+        curves = []
+        for series in dict.fromkeys(cell.series for cell in self.cells):
+            own = [cell for cell in self.cells if cell.series == series]
+            x = tuple(cell.x for cell in own if cell.x is not None)
+            estimates = tuple(cell.accuracy for cell in own if cell.x is not None or not x)
+            curves.append(Curve(series, x, estimates, level=not x))
+        title = " · ".join(self.context[key] for key in ("data", "model") if self.context.get(key))
+        return Chart(title, self.x_label, self.measure, tuple(curves), log_x=True)
+
+
+def with_half_width(estimate: Estimate, sign: str = "") -> str:
+    """In percent, with half the width of its interval; `sign="+"` shows gains as such."""
+    half = 50 * (estimate.high - estimate.low)
+    return f"{100 * estimate.value:{sign}.1f} ±{half:.1f}"
+
+
+def in_seconds(seconds: float) -> str:
+    """Seconds, with as many decimals as matter."""
+    return f"{seconds:.2f}" if seconds < 10 else f"{seconds:.0f}"
+
+
+def star(against: Difference | None) -> str:
+    """A star where a difference is significant, else a space as wide."""
+    return "*" if against is not None and against.p_value < SIGNIFICANT else " "

@@ -1,0 +1,87 @@
+"""Measuring the parts of a `Reliability` from logits, labels and answers."""
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from clipfg.evaluation.reliability.reliability import (
+    CalibrationResult,
+    PredictionSetResult,
+    SelectiveResult,
+)
+from clipfg.evaluation.statistics.intervals import proportion
+from clipfg.functional.metrics import (
+    confidence,
+    expected_calibration_error,
+    negative_log_likelihood,
+)
+from clipfg.functional.selective import aurc, risk_coverage
+from clipfg.functional.similarity import top_classes
+
+POINTS = 50
+"""Points of the risk-coverage curve that are kept."""
+
+
+def calibration(logits: Float[Tensor, "n c"], labels: Int[Tensor, " n"]) -> CalibrationResult:
+    """NLL and calibration error of logits."""
+    return CalibrationResult(
+        nll=float(negative_log_likelihood(logits, labels).mean()),
+        ece=float(expected_calibration_error(*certainty_and_hits(logits, labels))),
+    )
+
+
+def certainty_and_hits(
+    logits: Float[Tensor, "n c"], labels: Int[Tensor, " n"]
+) -> tuple[Float[Tensor, " n"], Bool[Tensor, " n"]]:
+    """The largest probability of each image, and whether its class is the true one."""
+    return confidence(logits), top_classes(logits, 1)[:, 0] == labels
+
+
+def risk_points(
+    certainty: Float[Tensor, " n"], hits: Bool[Tensor, " n"]
+) -> tuple[float, tuple[tuple[float, float], ...]]:
+    """The area under the risk-coverage curve, and at most `POINTS` points of it."""
+    curve = risk_coverage(certainty, hits)
+    # The error among very few images is noise: the curve begins at its tenth image.
+    first = min(int((curve.coverage * len(hits) < 10).sum()), len(curve.coverage) - 1)
+    every = torch.linspace(first, len(curve.coverage) - 1, min(POINTS, len(curve.coverage) - first))
+    places = every.round().long()
+    points = zip(curve.coverage[places].tolist(), curve.risk[places].tolist(), strict=True)
+    return aurc(certainty, hits), tuple(points)
+
+
+def selective(
+    target: float, answered: Bool[Tensor, " n"], hits: Bool[Tensor, " n"]
+) -> SelectiveResult:
+    """How many images are answered, and how many of those answers are wrong."""
+    count, wrong = int(answered.sum()), int((answered & ~hits).sum())
+    share = proportion(wrong, count) if count else None
+    return SelectiveResult(target, proportion(count, len(hits)), share)
+
+
+def prediction_sets(
+    inside: Bool[Tensor, "n c"],
+    labels: Int[Tensor, " n"],
+    names: tuple[str, ...],
+    level: float,
+    each_class: bool,
+) -> PredictionSetResult:
+    """Coverage and size of prediction sets, given as the classes inside each."""
+    covered = inside.gather(1, labels[:, None])[:, 0].numpy()
+    sizes = inside.sum(dim=1)
+    counts = np.bincount(labels.numpy(), minlength=len(names))
+    caught = np.bincount(labels.numpy(), weights=covered, minlength=len(names))
+    return PredictionSetResult(
+        level=level,
+        each_class=each_class,
+        coverage=proportion(int(covered.sum()), len(covered)),
+        mean_size=float(sizes.double().mean()),
+        single=float((sizes == 1).double().mean()),
+        empty=float((sizes == 0).double().mean()),
+        by_class=tuple(
+            (name, int(n), float(c / n))
+            for name, n, c in zip(names, counts, caught, strict=True)
+            if n
+        ),
+    )
