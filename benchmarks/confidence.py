@@ -29,12 +29,12 @@ import torch
 from scipy.stats import betabinom
 from torch import Tensor
 
+from benchmarks.confidence_contenders import aps_scores, fit_vector
 from clipfg.confidence import AnswerColumns, AnswerOptions, Confidence
 from clipfg.evaluation.reliability import measures
 from clipfg.evaluation.reliability.reliability import CalibrationResult
-from clipfg.functional.conformal import aps_scores, conformal_quantile
+from clipfg.functional.conformal import conformal_quantile
 from clipfg.functional.novelty import FALSE_ALARMS
-from clipfg.functional.scaling import fit_vector
 from clipfg.functional.similarity import unit_norm
 from clipfg.heads import HEADS, Head
 from clipfg.heads.support import Support
@@ -205,9 +205,9 @@ def other_sets(split: Split, shares: Tensor, seed: int) -> dict[str, float]:
     found = {}
     for name, options in (("APS", {}), ("RAPS", RAPS)):
         u, v = (torch.rand(len(part), generator=generator) for part in (held, shares))
-        own = aps_scores(held, uniform=u, **options)  # type: ignore[arg-type]
+        own = aps_scores(held, u, **options)  # type: ignore[arg-type]
         own = own.gather(1, split.confidence.labels[:, None])[:, 0]
-        inside = aps_scores(shares, uniform=v, **options) <= conformal_quantile(own, 0.9)  # type: ignore[arg-type]
+        inside = aps_scores(shares, v, **options) <= conformal_quantile(own, 0.9)  # type: ignore[arg-type]
         covered = inside.gather(1, labels[:, None])[:, 0].double()
         found[f"coverage {name}"] = float(covered.mean())
         found[f"size {name}"] = float(inside.sum(1).double().mean())

@@ -1,12 +1,14 @@
-"""KeCO's updates against the plain loop over samples, and how their cost grows.
+"""KeCO's updates against a plain loop over samples and against NumPy, and how their cost grows.
 
     python -m benchmarks.keco
 
-Random unit-norm features, 512 wide, 5 keys for each of 200 classes, as many samples of each (4,000:
-the 5 + 20 of the method's CUB). The loop is what the method's
+Random unit-norm features, 512 wide, 5 keys for each of 200 classes (and of 2), and equally many
+samples of each class (4,000: the 5 + 20 of the method's CUB). The loop is what the method's
 reference code does: the class's keys are stacked, `cosine_similarity` finds the target, the key is
-moved; offline the samples of a batch are gathered by key first. The update's result is checked
-against the loop's on the same input in float64, where no rounding decides between two keys.
+moved; offline the samples of a batch are gathered by key first. NumPy is what the package could do
+without compiling: online the same loop on arrays of each class, with norms kept; offline a product
+of the samples and keys of each class in a batch, in which the keys stand still. The results are
+checked against the loop's on the same input in float64, where no rounding decides between two keys.
 
 The floor is the arithmetic alone: each sample is multiplied with the keys of its class, moves one
 of them and that key's norm is taken anew, as fast as a large matrix product is computed here.
@@ -14,8 +16,8 @@ of them and that key's norm is taken anew, as fast as a large matrix product is 
 The loops are compiled when they are first called, and kept on disk; what that takes is timed in
 processes of their own.
 
-Seconds of processor time: against the loop the median of as many rounds of each, in turns; else the
-best of three.
+Seconds of processor time: in comparisons the median of equally many rounds of each, in turns; else
+the best of three.
 """
 
 import argparse
@@ -27,7 +29,9 @@ import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Callable
+from itertools import pairwise
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn.functional import cosine_similarity, normalize
@@ -92,6 +96,49 @@ def loop_offline(keys: Tensor, key_labels: Tensor, features: Tensor, labels: Ten
     return torch.stack(moved)
 
 
+def numpy_online(keys: Tensor, key_labels: Tensor, features: Tensor, labels: Tensor) -> Tensor:
+    moved = keys.numpy().copy()
+    own = {label: np.array(rows) for label, rows in by_class(key_labels).items()}
+    groups = {label: moved[rows] for label, rows in own.items()}
+    norms = {label: np.linalg.norm(group, axis=1) for label, group in groups.items()}
+    for x, label in zip(features.numpy(), labels.tolist(), strict=True):
+        group, lengths = groups[label], norms[label]
+        j = (group @ x / lengths).argmin()
+        group[j] = (1 - RATE) * group[j] + RATE * x
+        lengths[j] = np.sqrt(group[j] @ group[j])
+    for label, rows in own.items():
+        moved[rows] = groups[label]
+    return torch.from_numpy(moved)
+
+
+def numpy_offline(keys: Tensor, key_labels: Tensor, features: Tensor, labels: Tensor) -> Tensor:
+    sort = key_labels.argsort(stable=True).numpy()
+    moved, x = keys.numpy()[sort], features.numpy()
+    classes, first = np.unique(key_labels.numpy()[sort], return_index=True)
+    first = np.append(first, len(moved))
+    owners = classes.searchsorted(labels.numpy())
+    generator = torch.Generator().manual_seed(1)
+    for _ in range(EPOCHS):
+        order = torch.randperm(len(features), generator=generator).numpy()
+        for start in range(0, len(order), BATCH):
+            rows = order[start : start + BATCH]
+            rows = rows[owners[rows].argsort(kind="stable")]
+            owner, batch = owners[rows], x[rows]
+            units = moved / np.linalg.norm(moved, axis=1, keepdims=True)
+            cuts = [0, *(np.flatnonzero(np.diff(owner)) + 1).tolist(), len(rows)]
+            aims = np.empty(len(rows), np.int64)
+            for begin, end in pairwise(cuts):
+                low, high = first[owner[begin]], first[owner[begin] + 1]
+                aims[begin:end] = low + (batch[begin:end] @ units[low:high].T).argmin(axis=1)
+            places = aims.argsort(kind="stable")
+            targets, begins, counts = np.unique(aims[places], return_index=True, return_counts=True)
+            means = np.add.reduceat(batch[places], begins) / counts[:, None]
+            moved[targets] += RATE * (means - moved[targets])
+    found = torch.empty_like(keys)
+    found[sort] = torch.from_numpy(moved)
+    return found
+
+
 def offline(*samples: Tensor) -> Tensor:
     generator = torch.Generator().manual_seed(1)
     return update_offline(*samples, epochs=EPOCHS, batch_size=BATCH, generator=generator)
@@ -114,21 +161,25 @@ def seconds(update: Callable[..., Tensor], samples: tuple[Tensor, ...], runs: in
     return min(times)
 
 
-def against_the_loop(n: int) -> None:
-    print(f"\n{n:,} samples against the loop\n")
-    print("| update | loop s | clipfg s | times faster | largest difference |")
-    print("|---|---|---|---|---|")
-    for name, loop, update in (
-        ("online", loop_online, update_online),
-        (f"offline, {EPOCHS} epochs", loop_offline, offline),
+def compare(n: int, classes: int) -> None:
+    print(f"\n{n:,} samples of {classes} classes: seconds, and how many times those of clipfg\n")
+    print("| update | clipfg | NumPy | | loop | | largest difference |")
+    print("|---|---|---|---|---|---|---|")
+    for name, *updates in (
+        ("online", update_online, numpy_online, loop_online),
+        (f"offline, {EPOCHS} epochs", offline, numpy_offline, loop_offline),
     ):
-        exact = draw(n, torch.float64)
-        difference = float((loop(*exact) - update(*exact)).abs().max())
-        samples = draw(n)
-        pairs = [[seconds(each, samples, 1) for each in (loop, update)] for _ in range(ROUNDS)]
-        slow, quick = (statistics.median(times) for times in zip(*pairs, strict=True))
-        print(f"| {name} | {slow:.3f} | {quick:.4f} | {slow / quick:.0f} | {difference:.1e} |")
-    print(f"\nThe floor of a pass: {floor(n):.4f} s")
+        exact = draw(n, torch.float64, classes)
+        own, *others = (update(*exact) for update in updates)
+        difference = max(float((own - other).abs().max()) for other in others)
+        samples = draw(n, classes=classes)
+        rounds = [[seconds(update, samples, 1) for update in updates] for _ in range(ROUNDS)]
+        quick, array, loop = (statistics.median(times) for times in zip(*rounds, strict=True))
+        print(
+            f"| {name} | {quick:.4f} | {array:.3f} | {array / quick:.0f} | {loop:.3f}"
+            f" | {loop / quick:.0f} | {difference:.1e} |",
+            flush=True,
+        )
 
 
 def growth(sizes: list[int], classes: int) -> None:
@@ -172,7 +223,9 @@ def main() -> None:
     parser.add_argument("--most", type=int, default=100_000, help="where the growth ends")
     given = parser.parse_args()
     print(f"{torch.get_num_threads()} threads of torch")
-    against_the_loop(given.samples)
+    for classes in (CLASSES, 2):
+        compare(given.samples, classes)
+    print(f"\nThe floor of a pass: {floor(given.samples):.4f} s")
     sizes = [n for n in (1000, 3000, 10_000, 30_000, 100_000) if n <= given.most]
     for classes in (CLASSES, 2):
         growth(sizes, classes)

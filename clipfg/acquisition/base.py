@@ -1,4 +1,4 @@
-"""The contract of a strategy that asks for labels, and the register of them."""
+"""The interface of an active learning strategy, and their registry."""
 
 from dataclasses import dataclass
 from typing import Protocol
@@ -12,18 +12,18 @@ from clipfg.registry import Registry
 
 @dataclass(frozen=True)
 class UnlabelledPool:
-    """Images without a label, and what is known beside them.
+    """Images without a label, and what is known about them.
 
     Parameters
     ----------
     features
-        Unit-norm rows `[n, d]` of the images that may be asked about.
+        Unit-norm rows `[n, d]` of the unlabelled images.
     labelled
-        Unit-norm rows `[m, d]` of those that have a label already; there may be none.
+        Unit-norm rows `[m, d]` of the images that are labelled already, if any.
     probabilities
-        Of every class for each image, calibrated; None where nothing is known of the classes.
+        Calibrated class probabilities of the unlabelled images; None if there is no classifier yet.
     seed
-        Of everything random.
+        Random seed.
     """
 
     features: Float[Tensor, "n d"]
@@ -35,20 +35,20 @@ class UnlabelledPool:
         return len(self.features)
 
     def check(self, budget: int) -> int:
-        """The budget, at most all there are. Raises `UsageError` for one below 1."""
+        """The budget, limited to the size of the pool. Raises `UsageError` for one below 1."""
         if budget < 1:
-            raise UsageError(f"Expected a budget of 1 label or more, got {budget}.")
+            raise UsageError(f"Expected a budget of 1 or more labels, got {budget}.")
         return min(budget, len(self))
 
 
 class Strategy(Protocol):
-    """Positions of `budget` different images (or all there are), the first to ask about first.
+    """Positions of `budget` different images (or of all), in the order in which to label them.
 
-    No label of an image asked about can reach it. Raises `UsageError` for a budget below 1.
+    It never sees the labels of these images. Raises `UsageError` for a budget below 1.
     """
 
     def __call__(self, pool: UnlabelledPool, budget: int) -> Int[Tensor, " b"]:
-        """What to label next."""
+        """The images to label next."""
         ...
 
 

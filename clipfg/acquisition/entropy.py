@@ -9,7 +9,7 @@ from clipfg.functional.uncertainty import entropy_uncertainty
 
 
 def entropy(pool: UnlabelledPool, budget: int) -> Int[Tensor, " b"]:
-    """The largest entropies; without probabilities nothing is less sure, so random ones.
+    """The largest entropies; without probabilities, random images.
 
     Source: Settles 2009, Active Learning Literature Survey, section 3.1.
     """

@@ -1,4 +1,4 @@
-"""k-center: images that leave no other far from all that are labelled."""
+"""k-center: images that leave no other image far from all labelled ones."""
 
 from jaxtyping import Int
 from torch import Tensor
@@ -8,11 +8,11 @@ from clipfg.functional.farthest_first import farthest_first
 
 
 def k_center(pool: UnlabelledPool, budget: int) -> Int[Tensor, " b"]:
-    """Farthest-first traversal, labelled images counting as covered.
+    """Farthest-first traversal in which labelled images count as covered.
 
-    Each next image is the one whose largest cosine with labelled and chosen ones is least. With
-    nothing labelled it begins nearest the mean. What lies far from everything comes first, outliers
-    among it: coverage in the worst case, not on average.
+    Each next image is the one whose largest cosine with labelled and chosen ones is smallest; if
+    nothing is labelled, it begins nearest the mean. Images far from everything come first,
+    including outliers: it covers the worst case, not the average.
 
     Source: Sener and Savarese 2018, arXiv:1708.00489, algorithm 1.
     """

@@ -1,17 +1,26 @@
-"""How much of the data lies near what is labelled, and the images that add most to it."""
+"""How much of the data lies near labelled images, and the images that add most to it."""
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from clipfg.acquisition.base import UnlabelledPool
 from clipfg.functional.neighbours import nearest_neighbours
 
 SAMPLE = 3_000
-"""Images from which the radius is told."""
+"""Images from which the radius is estimated."""
 SHARE = 0.7
 MOST = 10_000
-"""Images that stand for the pool, as what is covered and as what may be chosen: beyond, a random
-part of it. A matrix of so many squared takes 400 MB."""
+"""The most images that are covered and chosen from; of a larger pool, a random part. A matrix of so
+many squared takes 400 MB."""
+
+
+def cover(pool: UnlabelledPool, budget: int, weights: Float[Tensor, " n"]) -> Int[Tensor, " b"]:
+    """The greedy choice of `greedy_coverage` at the radius of `cell_radius`."""
+    budget = pool.check(budget)
+    generator = torch.Generator().manual_seed(pool.seed)
+    radius = cell_radius(pool.features, len(pool.labelled) + budget, generator)
+    return greedy_coverage(pool.features, pool.labelled, weights, budget, radius, generator)
 
 
 def greedy_coverage(
@@ -25,7 +34,7 @@ def greedy_coverage(
     """Rows that one after another add most to `sum_i w_i max_s k(x_i, x_s)`.
 
     `s` runs over labelled and chosen rows and `k(a, b) = exp(-|a - b|^2 / r^2)`. The sum is
-    submodular: greedy choice reaches 63 % of the best possible or more.
+    submodular: the greedy choice reaches at least 63 % of the optimum.
 
     Source: Bae et al. 2024, arXiv:2407.12212, section 4 (all weights 1); Bae et al. 2025,
     arXiv:2412.20644, section 3 (weights the uncertainty).
@@ -50,11 +59,11 @@ def greedy_coverage(
 
 
 def cell_radius(x: Float[Tensor, "n d"], labels: int, generator: torch.Generator) -> float:
-    """0.7 of the median distance to the farthest of the `n / labels` images nearest to one.
+    """0.7 of the median distance from an image to the farthest of its `n / labels` nearest ones.
 
-    So many does a label stand for; as labels grow in number the radius shrinks. The factor was
-    chosen by the test accuracy of replays on Caltech101, where 0.5 to 1 differ little, with a look
-    at FGVC-Aircraft's: figures on these two may flatter it, synthflora had no say.
+    That is how many images a label represents; the radius shrinks as labels are added. The factor
+    was chosen by the test accuracy of replays on Caltech101, where 0.5 to 1 differ little, with a
+    look at FGVC-Aircraft's: figures on these two may flatter it; synthflora was not used.
     """
     if len(x) < 2:
         return 1.0

@@ -1,4 +1,4 @@
-"""Margin: the images whose two likeliest classes are closest."""
+"""Margin: the images whose two most likely classes are closest."""
 
 from jaxtyping import Int
 from torch import Tensor
@@ -9,9 +9,9 @@ from clipfg.functional.uncertainty import margin_uncertainty
 
 
 def margin(pool: UnlabelledPool, budget: int) -> Int[Tensor, " b"]:
-    """The largest `1 - (p_1 - p_2)`; without probabilities nothing is less sure, so random ones.
+    """The largest `1 - (p_1 - p_2)`; without probabilities, random images.
 
-    Neighbours are unsure together, so that a large budget is partly spent on asking twice.
+    Neighbours are uncertain together, so that part of a large budget is spent on near-duplicates.
 
     Source: Scheffer et al. 2001, doi:10.1007/3-540-44816-0_31.
     """

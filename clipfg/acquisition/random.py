@@ -1,4 +1,4 @@
-"""Random: what every strategy has to beat."""
+"""Random: the control that every other strategy has to beat."""
 
 import torch
 from jaxtyping import Int

@@ -1,4 +1,4 @@
-"""TypiClust: the most typical image of each part of the data that has no label yet."""
+"""TypiClust: the most typical image of each cluster that has no label yet."""
 
 import torch
 from jaxtyping import Float, Int
@@ -13,10 +13,10 @@ LEAST_MEMBERS = 5
 
 
 def typiclust(pool: UnlabelledPool, budget: int) -> Int[Tensor, " b"]:
-    """Cluster everything, then ask about the most typical image of cluster after cluster.
+    """Cluster all images, then label the most typical image of one cluster after the other.
 
-    There are as many clusters as labels there will be, at most 500; those with the fewest labels
-    come first, of these the largest; ones of fewer than five images last.
+    There are as many clusters as there will be labels, at most 500. Those with the fewest labels
+    come first, the largest of them first; clusters of fewer than five images come last.
 
     Source: Hacohen et al. 2022, arXiv:2202.02794, algorithm 1, with k-means on these features.
     """
@@ -44,7 +44,7 @@ def _by_typicality(x: Tensor, rows: Tensor) -> list[int]:
 
 
 def typicality(x: Float[Tensor, "n d"], neighbours: int = NEIGHBOURS) -> Float[Tensor, " n"]:
-    """`1 / mean distance to the nearest others`, infinite among copies; zero for a lone row.
+    """`1 / mean distance to the nearest others`; infinite among copies, 0 for a single row.
 
     Source: Hacohen et al. 2022, arXiv:2202.02794, equation 4.
     """

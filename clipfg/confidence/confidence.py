@@ -1,4 +1,4 @@
-"""What held-out images tell of a head: its temperature, and how sure and right it was on each."""
+"""Calibration of a head on held-out images: its temperature, certainty and hits."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from clipfg.confidence import ood_detector, temperature_extrapolation
+from clipfg.confidence import temperature_extrapolation
 from clipfg.confidence.ood_detector import OODDetector, OODInputs
 from clipfg.confidence.unseen_classes import UnseenClassTrial
 from clipfg.errors import DataError
@@ -21,31 +21,31 @@ from clipfg.heads.held_out import CrossFit
 from clipfg.heads.support import Support
 
 CERTAINTY = 0.9
-"""How sure a bound on the error is: it fails for one calibration in ten at the most."""
+"""The confidence of a bound on the error: it fails for at most one calibration in ten."""
 FOLDS = "folds of the support"
 
 
 @dataclass(frozen=True)
 class Confidence:
-    """Held-out images of the head's classes, as the head saw them; levels are asked for later.
+    """A head's answers on held-out images of its classes; levels are chosen later.
 
     Attributes
     ----------
     factor
         `1 / T` on the head's logits.
     certainty, hits
-        Of each held-out image `[n]`: the calibrated probability of the class that was named, and
-        whether it was right.
+        Of each held-out image `[n]`: the calibrated probability of the predicted class, and
+        whether it was correct.
     own, labels
-        The calibrated probability of the true class, and which it is.
+        The calibrated probability of the true class, and that class.
     classes
-        How many there are.
+        The number of classes.
     source
         Where the images come from; `FOLDS` for cross-fitting.
     ood
-        How images of no class are told; None where that was not asked or could not be learnt.
+        The detector of images of no class; None if not requested, or with too few images.
     remarks
-        What a test has shown of it since, a sentence each.
+        Later findings on a test set, a sentence each.
     """
 
     factor: float
@@ -70,19 +70,18 @@ class Confidence:
         unknown: bool = False,
         trials: list[UnseenClassTrial] | None = None,
     ) -> Self:
-        """Look at a fitted head through images that it has not learnt from.
+        """Calibrate a fitted head on images that it has not learnt from.
 
-        Those of `calibration`, seen through the head itself: then guarantees rest on
-        exchangeability with later images alone (but for the temperature, one number, which is
-        fitted on them too). Without, folds of `support`, each seen through a head fitted on the
-        others. Those heads have learnt from fewer images: their logits have another scale, for
-        which `temperature_extrapolation.factor_of_all` allows, and they name fewer images rightly,
-        which makes guarantees err on
-        the careful side. That is no theorem.
+        Those are `calibration`, classified by the head itself: then guarantees rest only on
+        exchangeability with later images (except that the temperature, one number, is fitted on
+        them too). By default they are the folds of `support`, each classified by a head fitted on
+        the others. Those heads have learnt from fewer images: their logits have another scale, for
+        which `temperature_extrapolation.factor_of_all` corrects, and they are slightly less
+        accurate, which makes guarantees conservative, though no theorem says so.
 
-        `trials` are `without_classes(...)`, where the caller has them already.
+        `trials` are `without_classes(...)`, if the caller has them already.
 
-        Raises `DataError` where nothing can be held out: one image of each class.
+        Raises `DataError` if nothing can be held out: one image of each class.
         """
         if calibration is not None:
             logits, labels = head.logits(calibration.features), calibration.labels
@@ -92,8 +91,8 @@ class Confidence:
             fitted = CrossFit.of(head, support, seed, temperature_extrapolation.FOLDS)
             if not fitted.folds:
                 raise DataError(
-                    "Expected two images of a class to learn confidence from, got one of each;"
-                    " add images, or name others by --calibration SPLIT."
+                    "Expected a class with two images to calibrate on, got one image of each class;"
+                    " add images, or calibrate on others with --calibration SPLIT."
                 )
             logits, labels, own_factor = fitted.logits, fitted.labels, fitted.factor
             factor = temperature_extrapolation.factor_of_all(head, fitted, seed)
@@ -119,12 +118,12 @@ class Confidence:
 
     @property
     def guaranteed(self) -> bool:
-        """Whether the images were held out of everything that the head learnt from."""
+        """Whether the head itself has learnt from none of the images."""
         return self.source != FOLDS
 
     @property
     def shots(self) -> int:
-        """Images of the class that has the most."""
+        """Images of the largest class."""
         return int(torch.bincount(self.labels).max())
 
     def calibrated(self, logits: Float[Tensor, "n c"]) -> Float[Tensor, "n c"]:
@@ -132,45 +131,44 @@ class Confidence:
         return self.factor * logits
 
     def threshold(self, target: float) -> SelectionThreshold | None:
-        """Above which certainty to answer so that at most `target` of the answers are wrong.
+        """The certainty above which at most `target` of the answers are wrong.
 
-        It holds with probability `CERTAINTY`; None where these images cannot show it anywhere.
+        It holds with probability `CERTAINTY`; None if these images cannot show it.
         """
         return abstention_threshold(self.certainty, self.hits, target, CERTAINTY)
 
     def quantile(self, level: float) -> float:
-        """The largest `1 - p` of a class in a set; above 1 where there are too few images."""
+        """The largest `1 - p` of a class in a set; above 1 if there are too few images."""
         return conformal_quantile(1 - self.own.double(), level)
 
     def quantiles(self, level: float) -> Float[Tensor, " c"]:
-        """The same for each class from its own images; all images' where it has too few."""
+        """The same for each class from its own images, or from all images if it has too few."""
         own = class_quantiles(1 - self.own.double(), self.labels, self.classes, level)
         return torch.where(own.isfinite(), own, self.quantile(level))
 
     def with_enough(self, level: float) -> Bool[Tensor, " c"]:
-        """Which classes have enough images for sets of their own."""
+        """Which classes have enough images for a quantile of their own."""
         counts = torch.bincount(self.labels, minlength=self.classes)
         return counts >= fewest_calibrating(level)
 
     def to_fields(self) -> dict[str, Any]:
         """Plain values and tensors, for `save_head(..., extras={"confidence": ...})`."""
-        own = {key: getattr(self, key) for key in _own_fields()}
-        more = ood_detector.to_fields(self.ood) if self.ood else {}
-        return own | more
+        detector = vars(self.ood) if self.ood else {}
+        own = {key: value for key, value in vars(self).items() if key != "ood"}
+        return own | {f"unknown_{key}": value for key, value in detector.items()}
 
     @classmethod
     def from_fields(cls, fields: Mapping[str, Any]) -> Self:
-        """What `to_fields` made. Raises `DataError` for anything else."""
+        """The inverse of `to_fields`. Raises `DataError` for anything else."""
         try:
-            own = {key: fields[key] for key in _own_fields()}
-            own["remarks"] = tuple(own["remarks"])
-            return cls(**own, ood=ood_detector.from_fields(fields))
+            own = {key: fields[key] for key in cls.__dataclass_fields__ if key != "ood"}
+            detector = None
+            if "unknown_score" in fields:
+                names = OODDetector.__dataclass_fields__
+                detector = OODDetector(**{key: fields[f"unknown_{key}"] for key in names})
+            return cls(**own | {"ood": detector, "remarks": tuple(own["remarks"])})
         except KeyError as error:
             raise DataError(
-                f"Expected a whole record of the head's confidence, got one without {error}; fit"
-                " and save the head again."
+                f"Expected a complete calibration of the head, got one without {error}; fit and"
+                " save the head again."
             ) from None
-
-
-def _own_fields() -> list[str]:
-    return [key for key in Confidence.__dataclass_fields__ if key != "ood"]

@@ -1,4 +1,4 @@
-"""What is guaranteed of answers, in sentences: how much, resting on what, and what is missing."""
+"""What answers guarantee, in sentences: at what rate, on what basis, and what is missing."""
 
 from clipfg.confidence.confidence import Confidence
 from clipfg.confidence.temperature_extrapolation import FEWEST
@@ -13,14 +13,14 @@ NAMES = {
     "neighbour": "the cosine with the nearest labelled image",
 }
 
-
 NO_LABELS = (
-    "Expected a head with a record of its confidence, for what it takes labelled images: of class"
-    " names alone no error, set or unknown can be guaranteed. Fit one by `clipfg fewshot ... --save"
-    " FILE` and use it by --head FILE."
+    "Class names alone cannot guarantee an error rate, sets or unknown images: that takes a head"
+    " calibrated on labelled images. Fit one with `clipfg fewshot ... --save FILE` and use it with"
+    " --head FILE."
 )
 UNCALIBRATED = (
-    "Groups are named by the encoder's own probabilities, which no labelled image has checked."
+    "Groups are chosen by the encoder's own probabilities, which are not calibrated on any labelled"
+    " image."
 )
 
 
@@ -31,14 +31,14 @@ def error_note(
     if cut is None:
         needed = fewest_right(target, 1 - (1 - certainty) / candidates(len(confidence)))
         return (
-            f"No answer is given: {len(confidence):,} held-out images nowhere show that at most"
-            f" {target:.0%} of answers are wrong; that takes {needed:,} sure answers, all right, at"
-            " the very least. Add labelled images or raise --target-error."
+            f"No answers are given: {len(confidence):,} held-out images cannot show that at most"
+            f" {target:.0%} of answers are wrong. That takes at least {needed:,} confident answers,"
+            " all correct; add labelled images or raise --target-error."
         )
     return (
         f"At most {target:.0%} of answers are wrong, with {certainty:.0%} confidence:"
-        f" {cut.wrong:,} of {cut.answered:,} answered held-out images were, of"
-        f" {len(confidence):,} in all."
+        f" {cut.wrong:,} of {cut.answered:,} answers to held-out images were, out of"
+        f" {len(confidence):,} images."
     )
 
 
@@ -47,62 +47,62 @@ def sets_note(confidence: Confidence, level: float, each_class: bool) -> str:
     needed = fewest_calibrating(level)
     if len(confidence) < needed:
         return (
-            f"No sets are given: sets that hold the true class {level:.0%} of the time take"
+            f"No sets are given: sets that contain the true class {level:.0%} of the time take"
             f" {needed:,} held-out images, there are {len(confidence):,}."
         )
-    guarantee = (
-        f"Sets hold the true class of at least {level:.0%} of images, on average over all classes"
-        f" ({len(confidence):,} held-out images)."
-    )
-    if each_class:
-        enough = int(confidence.with_enough(level).sum())
-        guarantee = (
-            f"Sets hold the true class of at least {level:.0%} of each class's images for"
-            f" {enough:,} of {confidence.classes:,} classes."
+    if not each_class:
+        return (
+            f"Sets contain the true class of at least {level:.0%} of images, on average over all"
+            f" classes ({len(confidence):,} held-out images)."
         )
-        if enough < confidence.classes:
-            guarantee += (
-                f" The others have fewer than the {needed:,} held-out images that takes; their"
-                " sets go by all classes' images together."
-            )
-    return guarantee
+    enough = int(confidence.with_enough(level).sum())
+    note = (
+        f"Sets contain the true class of at least {level:.0%} of each class's images for"
+        f" {enough:,} of {confidence.classes:,} classes."
+    )
+    if enough < confidence.classes:
+        note += (
+            f" The others have fewer than the {needed:,} held-out images needed; their sets use the"
+            " threshold of all classes together."
+        )
+    return note
 
 
 def unknown_note(confidence: Confidence) -> str:
-    """Of images that are called unknown, or why none is."""
+    """Of images flagged as unknown, or why none is."""
     detector = confidence.ood
     if detector is None:
         return (
-            "No image is called unknown: the head was saved without --unknown, or had too few"
-            " images or classes to leave some out; fit it again by `clipfg fewshot ... --unknown`"
-            " with two images of each class or more."
+            "No image is flagged as unknown: the head was saved without --unknown, or had too few"
+            " images or classes to leave some out. Fit it again with `clipfg fewshot ... --unknown`"
+            " and at least two images per class."
         )
     needed = fewest_calibrating(1 - FALSE_ALARMS)
     if len(detector.known) < needed:
         return (
-            f"No image is called unknown: one false alarm in {1 / FALSE_ALARMS:.0f} takes"
+            f"No image is flagged as unknown: one false alarm in {1 / FALSE_ALARMS:.0f} takes"
             f" {needed} held-out images, there are {len(detector.known)}."
         )
     return (
-        f"At most {FALSE_ALARMS:.0%} of images of known classes are called unknown, by"
-        f" {NAMES[detector.score]}; with groups of classes left out it told a known image from an"
-        f" unknown one {detector.aurocs[detector.score]:.0%} of the time (AUROC). How many unknown"
-        " ones are caught is not guaranteed: it depends on what they are."
+        f"At most {FALSE_ALARMS:.0%} of images of known classes are flagged as unknown, by"
+        f" {NAMES[detector.score]}. With groups of classes left out, it ranked a known image above"
+        f" an unknown one {detector.aurocs[detector.score]:.0%} of the time (AUROC). How many"
+        " unknown images are detected is not guaranteed: it depends on what they show."
     )
 
 
-def resting_note(confidence: Confidence) -> str:
-    """What all guarantees rest on."""
+def basis_note(confidence: Confidence) -> str:
+    """What all guarantees are based on."""
     if confidence.guaranteed:
-        return f"Guarantees hold for images like those held out ({confidence.source})."
+        return f"Guarantees hold for images like the held-out ones ({confidence.source})."
     if confidence.shots < FEWEST:
         return (
-            f"These are too few labels to guarantee anything: folds of {confidence.shots} images a"
-            " class ask heads that have learnt far less than this one, and sets can hold the true"
-            f" class far less often than asked for. Give {FEWEST} images of each class, or name"
-            " others by --calibration SPLIT."
+            f"There are too few labels to guarantee anything: with {confidence.shots} images per"
+            " class, heads fitted without a fold have learnt far less than this one, and sets can"
+            " contain the true class far less often than requested. Provide at least"
+            f" {FEWEST} images per class, or calibrate on others with --calibration SPLIT."
         )
     return (
-        "Guarantees hold for images like those of the support, of which heads fitted without them"
-        " were asked (folds): as a rule on the careful side, which was measured and is no theorem."
+        "Guarantees hold for images like those of the support, classified by heads fitted without"
+        " them (folds): they tend to be conservative, as measured, but no theorem covers this."
     )

@@ -1,8 +1,8 @@
-"""Telling that an image belongs to none of the classes: a score chosen on classes held out."""
+"""Out-of-distribution detection: a score for unknown classes, chosen on held-out classes."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Self
+from typing import NamedTuple, Self
 
 import torch
 from jaxtyping import Float, Int
@@ -21,7 +21,7 @@ from clipfg.heads import Head
 from clipfg.heads.support import Support
 
 SCORES = ("softmax", "energy", "concept-softmax", "neighbour")
-"""The head's largest probability; its energy; MCM, of cosines with class texts or means; the cosine
+"""The head's largest probability; its energy; MCM on cosines with class texts or means; the cosine
 with the nearest image of the support."""
 
 
@@ -31,7 +31,7 @@ def score(
     features: Float[Tensor, "n d"],
     reference: Float[Tensor, "m d"],
 ) -> Float[Tensor, " n"]:
-    """One of `SCORES`, larger for the known; `logits` are calibrated."""
+    """One of `SCORES`, larger for known classes; `logits` are calibrated."""
     if name == "softmax":
         return logits.float().softmax(dim=1).amax(dim=1)
     if name == "energy":
@@ -42,7 +42,7 @@ def score(
 
 
 def reference_of(name: str, support: Support) -> Float[Tensor, "m d"]:
-    """What a score compares features with; no row for those that go by logits."""
+    """What a score compares features with; no rows for scores of logits."""
     if name == "neighbour":
         return support.features
     if name == "concept-softmax":
@@ -51,7 +51,7 @@ def reference_of(name: str, support: Support) -> Float[Tensor, "m d"]:
 
 
 class OODInputs(NamedTuple):
-    """Held-out images of known classes, and what the head that saw them has learnt from."""
+    """Held-out images of known classes, and the training set of the head that scores them."""
 
     logits: Float[Tensor, "n c"]
     """Calibrated."""
@@ -61,18 +61,18 @@ class OODInputs(NamedTuple):
 
 @dataclass(frozen=True)
 class OODDetector:
-    """A score, and what it is on images of known classes that the head has not learnt from.
+    """A score, and its values on held-out images of known classes.
 
     Attributes
     ----------
     score
-        One of `SCORES`: that which told held-out classes best.
+        One of `SCORES`: the best at detecting held-out classes.
     known
         Its values on held-out images of known classes `[n]`.
     reference
         What it compares features with `[m, d]`.
     aurocs
-        Of every score, the mean over groups of held-out classes.
+        The AUROC of every score, averaged over groups of held-out classes.
     """
 
     score: str
@@ -90,10 +90,10 @@ class OODDetector:
         seed: int,
         trials: list[UnseenClassTrial] | None = None,
     ) -> Self | None:
-        """Choose the score, and keep its values on what was `seen`.
+        """Choose the score, and keep its values on the images `seen`.
 
-        `factor` calibrates the head's logits. None where the support has too few images or
-        classes to leave any out.
+        `factor` calibrates the head's logits. None if the support has too few images or classes
+        to leave any out.
         """
         trials = without_classes(head, support, seed) if trials is None else trials
         if not trials:
@@ -106,29 +106,30 @@ class OODDetector:
     def familiarity(
         self, logits: Float[Tensor, "n c"], features: Float[Tensor, "n d"]
     ) -> Float[Tensor, " n"]:
-        """The share of known images that look no more familiar, from 0 to 1."""
+        """The share of known images that are no more familiar, from 0 to 1."""
         values = score(self.score, logits, features.float(), self.reference)
         return familiarity(values, self.known)
+
+
+def trial_scores(
+    name: str, trial: UnseenClassTrial, features: Float[Tensor, "n d"], factor: float
+) -> Float[Tensor, " n"]:
+    """A score of images by the head of a trial, whose logits `factor` calibrates."""
+    logits = factor * trial.head.logits(features)
+    return score(name, logits, features, reference_of(name, trial.train))
 
 
 def held_out_auroc(
     name: str, trials: list[UnseenClassTrial], support: Support, factor: float
 ) -> float:
     """How well a score tells images of left-out classes from held-out ones of the others."""
-    values = [
-        auroc(
-            *(
-                score(
-                    name,
-                    factor * trial.head.logits(support.features[rows]),
-                    support.features[rows],
-                    reference_of(name, trial.train),
-                )
-                for rows in (trial.familiar, trial.strange)
-            )
+    values = []
+    for trial in trials:
+        known, unknown = (
+            trial_scores(name, trial, support.features[rows], factor)
+            for rows in (trial.familiar, trial.strange)
         )
-        for trial in trials
-    ]
+        values.append(auroc(known, unknown))
     return sum(values) / len(values)
 
 
@@ -139,35 +140,11 @@ def auroc_on(
     labels: Int[Tensor, " n"],
     factor: float,
 ) -> float | None:
-    """The same on other labelled images; None where they are all of one kind."""
+    """The same on other labelled images; None if no trial has both known and unknown ones."""
     values = []
     for trial in trials:
         known = torch.isin(labels, trial.known)
-        if not known.any() or known.all():
-            continue
-        logits = factor * trial.head.logits(features)
-        scores = score(name, logits, features, reference_of(name, trial.train))
-        values.append(auroc(scores[known], scores[~known]))
+        if known.any() and not known.all():
+            scores = trial_scores(name, trial, features, factor)
+            values.append(auroc(scores[known], scores[~known]))
     return sum(values) / len(values) if values else None
-
-
-def to_fields(detector: OODDetector) -> dict[str, Any]:
-    """Plain values and tensors, for a file."""
-    return {
-        "unknown_score": detector.score,
-        "unknown_aurocs": dict(detector.aurocs),
-        "unknown_known": detector.known,
-        "unknown_reference": detector.reference,
-    }
-
-
-def from_fields(fields: Mapping[str, Any]) -> OODDetector | None:
-    """What `to_fields` made, or None where it is not there."""
-    if "unknown_score" not in fields:
-        return None
-    return OODDetector(
-        fields["unknown_score"],
-        fields["unknown_known"],
-        fields["unknown_reference"],
-        fields["unknown_aurocs"],
-    )

@@ -1,4 +1,4 @@
-"""What a head says of images whose class it has not learnt."""
+"""Heads that have not learnt some of the classes, to test detection of unknown images."""
 
 from dataclasses import dataclass
 
@@ -10,12 +10,15 @@ from clipfg.heads import Head
 from clipfg.heads.support import Support
 
 GROUPS = 5
-"""Of classes that are left out in turn, to see how well unknown ones are told."""
+"""Groups of classes that are left out in turn."""
 
 
 @dataclass(frozen=True)
 class UnseenClassTrial:
-    """A head that knows the classes `known` alone, and positions held out: theirs, and others'."""
+    """A head fitted on the classes `known`, and positions of held-out images.
+
+    `familiar` images are of known classes, `strange` ones of the others.
+    """
 
     head: Head
     train: Support
@@ -27,8 +30,8 @@ class UnseenClassTrial:
 def without_classes(head: Head, support: Support, seed: int) -> list[UnseenClassTrial]:
     """`head` fitted again without each of five groups of classes, and without one fold.
 
-    The fold's images of the classes that stay are `familiar`, all of those left out `strange`.
-    Empty where there are not enough classes or images to leave any out.
+    The fold's images of the remaining classes are `familiar`, all images of the group `strange`.
+    Empty if there are not enough classes or images to leave any out.
     """
     folds = support.folds(seed)
     generator = torch.Generator().manual_seed(seed)
@@ -56,7 +59,7 @@ def without_classes(head: Head, support: Support, seed: int) -> list[UnseenClass
 
 
 def _of_classes(support: Support, rows: Tensor, known: Tensor) -> Support:
-    """Some rows, their classes numbered anew."""
+    """Some rows, with their classes renumbered."""
     place = torch.full((support.classes,), -1)
     place[known] = torch.arange(len(known))
     texts = None if support.texts is None else support.texts[known]

@@ -18,6 +18,8 @@ from clipfg.coresets.random import Random
 from clipfg.errors import DataError, UsageError
 from clipfg.functional.similarity import unit_norm
 
+Samples = tuple[Tensor, Tensor, Tensor, Tensor]
+"""Keys `[m, d]` and their labels, features `[n, d]` of samples and their labels."""
 Target = Literal["least", "most", "random", "prototype"]
 """Among the keys of a sample's class: the least or the most similar to it by cosine, a random
 one, or the one most similar to the mean of them all."""
@@ -54,18 +56,12 @@ class KeCO(Coreset):
         generator = torch.Generator().manual_seed(self.seed + 1)
         order = torch.randperm(len(features), generator=generator).to(features.device)
         others = order[~torch.isin(order, start.exemplars)]
-        keys = self.update(start.keys, start.labels, features[others], labels[others], generator)
+        samples = start.keys, start.labels, features[others], labels[others]
+        keys = self.update(samples, generator)
         return CoresetKeys(unit_norm(keys), start.labels, start.exemplars)
 
     @abstractmethod
-    def update(
-        self,
-        keys: Float[Tensor, "m d"],
-        key_labels: Int[Tensor, " m"],
-        features: Float[Tensor, "n d"],
-        labels: Int[Tensor, " n"],
-        generator: torch.Generator,
-    ) -> Float[Tensor, "m d"]:
+    def update(self, samples: Samples, generator: torch.Generator) -> Float[Tensor, "m d"]:
         """The keys after the samples have moved them; nothing is scaled to unit norm."""
 
 

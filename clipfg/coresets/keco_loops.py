@@ -1,14 +1,16 @@
-"""KeCO's loops over single samples, as the paper has them, compiled.
+"""KeCO's loops over single samples, as in the paper, compiled by numba.
 
 Which key a sample moves depends on how the samples before it have moved the keys of its class, so
-that there is little to vectorise: samples of different classes can go side by side, but with few
-classes that is no faster than a loop in Python. Compiled, a sample costs the same however many
-classes there are.
+there is little to vectorise. For 4,000 samples and 200 classes on one core of an AMD EPYC with
+AVX-512, NumPy takes 11 times as long online (0.021 s) and 10 times offline (0.17 s); with 2 classes
+18 and 8 times; a plain loop takes 50 to 80 times as long (`python -m benchmarks.keco`). A trial
+with all classes side by side, padded to equal size, took 6 to 8 times as long at 200 classes. That
+is why numba is a dependency of the package.
 
 All arrays are contiguous, `keys` `[m, d]` and `features` `[n, d]` of one floating type. The keys of
 class `c` are those at `members[first[c] : first[c + 1]]`. `owners` `[n]` are the classes of the
 samples, `draws` `[n]` numbers from 0 to below 1 for random targets; `rate` is from 0 to 1. Nothing
-is checked here: `keco.ByClass` makes what fits.
+is checked here: `keco.LoopArrays` makes valid arguments.
 
 Source: Chen et al. 2025, arXiv:2504.14200.
 """
@@ -27,22 +29,22 @@ LEAST, MOST, RANDOM, PROTOTYPE = range(4)  # in the order of `keco.Target`
 _ROUNDING = 1e-5  # of cosines in float32
 _SHORTEST = 1e-12  # a key without a direction is similar to nothing
 _OPTIONS: dict[str, Any] = {
-    "fastmath": {"reassoc", "contract"},  # sums in any order, or products would go one by one
+    "fastmath": {"reassoc", "contract"},  # sums in any order, which lets products vectorise
     "error_model": "numpy",
 }
 
 
-def _kept(loop: Callable[..., None]) -> Callable[..., None]:
-    """`loop`, compiled when it is first called, and kept for other processes where numba may."""
+def _compiled(loop: Callable[..., None]) -> Callable[..., None]:
+    """`loop`, compiled on its first call, and cached for other processes where possible."""
     try:
         machine_code = njit(loop, cache=True, **_OPTIONS)
-    except RuntimeError:  # no folder to keep it in
+    except RuntimeError:  # no folder for the cache
         machine_code = njit(loop, **_OPTIONS)
 
     def run(*arguments: Any) -> None:
         try:
             machine_code(*arguments)
-        except OSError:  # a full disk: compiled, but not kept, and nothing has moved yet
+        except OSError:  # a full disk: compiled, but not cached, and nothing has moved yet
             machine_code(*arguments)
 
     return run
@@ -73,7 +75,7 @@ def _prototype(keys: Array, norms: Array, own: Array) -> int:
     place = 0
     while _dot(keys[own[place]], mean) / (norms[own[place]] * norm) < top - _ROUNDING:
         place += 1
-    return own[place]  # of equally similar ones the first, and two are equally near to their mean
+    return own[place]  # the first of equally similar ones: two keys are equally near to their mean
 
 
 @njit(**_OPTIONS)
@@ -93,7 +95,7 @@ def _choose(keys: Array, norms: Array, own: Array, x: Array, draw: float, target
     return best
 
 
-@_kept
+@_compiled
 def move_online(
     keys: Array,
     members: Array,
@@ -117,7 +119,7 @@ def move_online(
         norms[j] = _norm(keys[j])
 
 
-@_kept
+@_compiled
 def move_offline(
     keys: Array,
     members: Array,
@@ -130,7 +132,7 @@ def move_offline(
     target: int,
     rate: float,
 ) -> None:
-    """`k <- k - a mean(k - x)` batch by batch, `x` the samples that aim at `k`, in place.
+    """`k <- k - a mean(k - x)` batch by batch, `x` the samples whose target is `k`, in place.
 
     `order` `[n]` is of one pass, and `draws` follow it.
     """

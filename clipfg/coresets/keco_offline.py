@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from clipfg.coresets.keco import KeCO, LoopArrays, Target, check_update, draw_targets
+from clipfg.coresets.keco import KeCO, LoopArrays, Samples, Target, check_update, draw_targets
 from clipfg.errors import UsageError
 
 
@@ -15,14 +15,8 @@ from clipfg.errors import UsageError
 class KeCOOffline(KeCO):
     """Random items, their keys moved by all other items of the class in several passes.
 
-    `k <- k - a mean(k - x)` over batches of the other items; see `update_offline`.
-
-    Parameters
-    ----------
-    target, rate, seed
-        As of `KeCO`.
-    epochs, batch_size
-        As of `update_offline`.
+    `k <- k - a mean(k - x)` over batches of the other items; see `update_offline`. The parameters
+    are those of `KeCO`, and `epochs` and `batch_size` of `update_offline`.
 
     Source: Chen et al. 2025, arXiv:2504.14200.
     """
@@ -32,20 +26,10 @@ class KeCOOffline(KeCO):
     epochs: int = 10
     batch_size: int = 1000
 
-    def update(
-        self,
-        keys: Float[Tensor, "m d"],
-        key_labels: Int[Tensor, " m"],
-        features: Float[Tensor, "n d"],
-        labels: Int[Tensor, " n"],
-        generator: torch.Generator,
-    ) -> Float[Tensor, "m d"]:
+    def update(self, samples: Samples, generator: torch.Generator) -> Float[Tensor, "m d"]:
         """`epochs` passes over the samples, each in another order."""
         return update_offline(
-            keys,
-            key_labels,
-            features,
-            labels,
+            *samples,
             rate=self.rate,
             target=self.target,
             epochs=self.epochs,

@@ -7,35 +7,23 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from clipfg.coresets.keco import KeCO, LoopArrays, Target, check_update, draw_targets
+from clipfg.coresets.keco import KeCO, LoopArrays, Samples, Target, check_update, draw_targets
 
 
 @dataclass(eq=False)
 class KeCOOnline(KeCO):
     """Random items, their keys moved by each other item of the class in one pass.
 
-    `k <- (1 - a) k + a x` for each other item in a seeded order; see `update_online`.
-
-    Parameters
-    ----------
-    target, rate, seed
-        As of `KeCO`.
+    `k <- (1 - a) k + a x` for each other item in a seeded order; see `update_online`. The
+    parameters are those of `KeCO`.
 
     Source: Chen et al. 2025, arXiv:2504.14200.
     """
 
     name: ClassVar[str] = "keco-online"
 
-    def update(
-        self,
-        keys: Float[Tensor, "m d"],
-        key_labels: Int[Tensor, " m"],
-        features: Float[Tensor, "n d"],
-        labels: Int[Tensor, " n"],
-        generator: torch.Generator,
-    ) -> Float[Tensor, "m d"]:
+    def update(self, samples: Samples, generator: torch.Generator) -> Float[Tensor, "m d"]:
         """One pass over the samples in their order."""
-        samples = keys, key_labels, features, labels
         return update_online(*samples, rate=self.rate, target=self.target, generator=generator)
 
 

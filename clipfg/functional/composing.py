@@ -1,16 +1,16 @@
-"""One query of several: texts, photos, and what must not be on the image.
+"""One query composed of several: texts, photos, and what must not be in the image.
 
 In the shared space texts lie apart from images (the modality gap: Liang et al. 2022,
-arXiv:2203.02053), and their cosines with images spread less than those of photos do. So a plain
-sum is ruled by the photos. Each side is therefore divided by the standard deviation of its cosines
-with the keys: the composed score is a sum of standard scores, less their means, which are the same
-for every key. A sum of cosines is the cosine of a sum, so one vector does it all:
+arXiv:2203.02053), and their cosines with images spread less than those of photos, so photos would
+dominate a plain sum. Each side is therefore divided by the standard deviation of its cosines with
+the keys: the composed score is a sum of standard scores, up to their means, which are the same for
+every key. A sum of cosines is a cosine with a sum, so one vector is enough:
 
     q = w mean(texts) / s_t + (1 - w) mean(photos) / s_p - a sum_j n_j / max(s_nj, s_t)
 
-Texts are not standardised among themselves, and a negated phrase is not blown up to more than the
-texts beside it: one that the encoder barely sees has a small spread, and dividing by that would
-make its noise as loud as what the others see. `python -m benchmarks.retrieval` measures both.
+Texts are not standardised among themselves, and a negated phrase is not scaled up beyond the texts
+beside it: one that the encoder barely sees has a small spread, and dividing by that would amplify
+its noise. `python -m benchmarks.retrieval` measures both.
 """
 
 import torch
@@ -21,7 +21,7 @@ from clipfg.errors import DataError
 from clipfg.functional.similarity import unit_norm
 
 AVERSION = 0.5
-"""How much a negated phrase counts against the rest, in standard scores."""
+"""The weight of a negated phrase against the rest, in standard scores."""
 
 
 def compose(
@@ -37,21 +37,21 @@ def compose(
     Parameters
     ----------
     texts, photos, negated
-        Unit-norm features; any of them may have no rows, but not both of the first two.
+        Unit-norm features; any may have no rows, but not both texts and photos.
     keys
-        Unit-norm features of the images that are searched, or of a fair sample of them.
+        Unit-norm features of the images that are searched, or of a random sample of them.
     weight
-        The share `w` of the texts against the photos, from 0 to 1, where there are both.
+        The share `w` of the texts against the photos, from 0 to 1, if there are both.
     aversion
         The factor `a` of each negated phrase.
 
-    A single text or photo comes back bit for bit. Raises `DataError` for no texts and no photos,
-    and a weight outside 0 to 1.
+    A single text or photo is returned unchanged. Raises `DataError` for neither texts nor photos,
+    and for a weight outside 0 to 1.
     """
     if not 0 <= weight <= 1:
         raise DataError(f"Expected argument `weight` from 0 to 1, got {weight}.")
     if not len(texts) and not len(photos):
-        raise DataError("Expected a text or a photo to look for, got neither.")
+        raise DataError("Expected a text or a photo to search for, got neither.")
     sides = [unit_norm(side.mean(dim=0, keepdim=True)) for side in (texts, photos) if len(side)]
     if len(sides) == 1 and not len(negated):
         return sides[0][0]

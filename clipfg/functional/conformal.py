@@ -1,7 +1,7 @@
-"""Sets of classes that hold the true one as often as was asked: split-conformal prediction.
+"""Sets of classes that contain the true one with a given probability: split-conformal prediction.
 
-A score says how ill a class suits an item. With `q` the right quantile of the true classes' scores
-of `n` calibration items, the set of all classes that score at most `q` holds the true class of a
+A score says how badly a class fits an item. With `q` the right quantile of the true classes' scores
+of `n` calibration items, the set of all classes that score at most `q` contains the true class of a
 new, exchangeable item with probability `level` or more, whatever the classifier.
 """
 
@@ -15,19 +15,19 @@ from clipfg.errors import DataError
 
 
 def fewest_calibrating(level: float) -> int:
-    """How many calibration items sets at `level` need at the least, or they hold every class.
+    """The fewest calibration items for sets at `level`; with fewer, sets contain every class.
 
-    The least n with `ceil((n + 1) level) <= n`: 9 for 0.9, 19 for 0.95.
+    The smallest n with `ceil((n + 1) level) <= n`: 9 for 0.9, 19 for 0.95.
     """
     n = math.ceil(level / (1 - level) - 1e-9)
     return max(n, 1)
 
 
 def conformal_quantile(scores: Float[Tensor, " n"], level: float) -> float:
-    """The `ceil((n + 1) level)`-th smallest score; infinity where there are too few.
+    """The `ceil((n + 1) level)`-th smallest score; infinity if there are too few.
 
-    Coverage is then at least `level`, and at most `level + 1 / (n + 1)` where no scores are equal;
-    ties only add to it. Raises `DataError` for a level outside 0 to 1.
+    Coverage is then at least `level`, and at most `level + 1 / (n + 1)` if no scores are equal;
+    ties only increase it. Raises `DataError` for a level outside 0 to 1.
 
     Source: Vovk et al. 2005; Angelopoulos and Bates 2021, arXiv:2107.07511, section 1.
     """
@@ -42,9 +42,9 @@ def conformal_quantile(scores: Float[Tensor, " n"], level: float) -> float:
 def class_quantiles(
     scores: Float[Tensor, " n"], labels: Int[Tensor, " n"], classes: int, level: float
 ) -> Float[Tensor, " c"]:
-    """A quantile for each class from its own items: coverage holds within every class.
+    """A quantile for each class from its own items, for coverage within every class.
 
-    Infinity where a class has fewer than `fewest_calibrating(level)`.
+    Infinity for a class that has fewer than `fewest_calibrating(level)`.
 
     Source: Vovk 2012, arXiv:1209.2673 (label-conditional, "Mondrian").
     """
@@ -53,39 +53,15 @@ def class_quantiles(
 
 
 def lac_scores(probabilities: Float[Tensor, "n c"]) -> Float[Tensor, "n c"]:
-    """`1 - p`: the smallest sets on average; hard items get large ones, odd ones an empty one.
+    """`1 - p`: the smallest sets on average; hard items get large sets, unusual ones an empty set.
 
     Source: Sadinle, Lei and Wasserman 2019, arXiv:1609.00451 ("least ambiguous").
     """
     return 1 - probabilities.double()
 
 
-def aps_scores(
-    probabilities: Float[Tensor, "n c"],
-    penalty: float = 0.0,
-    free: int = 0,
-    uniform: Float[Tensor, " n"] | None = None,
-) -> Float[Tensor, "n c"]:
-    """The probability of all classes up to this one, the likeliest first (APS).
-
-    With `penalty`, each rank beyond the `free` first ones adds it (RAPS), which keeps sets small.
-    `uniform` draws from 0 to 1, one for each item, randomise the last class's part, which makes
-    coverage exact; without, the whole of it counts, and sets err on the large side.
-
-    Source: Romano, Sesia and Candes 2020, arXiv:2006.02544; Angelopoulos et al. 2021,
-    arXiv:2009.14193, equation 4 (RAPS).
-    """
-    p = probabilities.double()
-    ordered, order = p.sort(dim=1, descending=True, stable=True)
-    last = 1.0 if uniform is None else uniform.double()[:, None]
-    ranks = torch.arange(1, p.shape[1] + 1, device=p.device)
-    scores = ordered.cumsum(dim=1) - ordered + last * ordered
-    scores = scores + penalty * (ranks - free).clamp_min(0)
-    return torch.empty_like(scores).scatter_(1, order, scores)
-
-
 def prediction_sets(
     scores: Float[Tensor, "n c"], quantile: float | Float[Tensor, " c"]
 ) -> Bool[Tensor, "n c"]:
-    """Which classes are in each item's set: those that score at most the quantile."""
+    """The set of each item: the classes that score at most the quantile."""
     return scores <= quantile

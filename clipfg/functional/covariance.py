@@ -6,9 +6,9 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-_ROWS = 1024  # multiplied at once: sums over more rows are taken in float64
+_ROWS = 1024  # multiplied at a time; sums over more rows are taken in float64
 _STEADY = 20
-"""Rows that the mean variance of all channels counts for beside a channel's own."""
+"""Rows that the mean variance of all channels counts as, beside a channel's own."""
 
 
 class Spectrum(NamedTuple):
@@ -26,8 +26,8 @@ class Spectrum(NamedTuple):
 def channel_scales(x: Float[Tensor, "n d"]) -> Float[Tensor, " d"]:
     """Square roots of the channels' standard deviations: dividing by them standardises halfway.
 
-    In CLIP a few channels have ten times the variance of most, and would decide every distance.
-    Variances of few rows are drawn towards the mean one.
+    In CLIP a few channels have ten times the variance of most, and would dominate every distance.
+    Variances of few rows are shrunk towards their mean.
     """
     variances = x.var(dim=0, correction=0)
     drawn = (len(x) * variances + _STEADY * variances.mean()) / (len(x) + _STEADY)

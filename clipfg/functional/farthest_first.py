@@ -1,4 +1,4 @@
-"""Farthest-first traversal: rows that leave no other far from all of them."""
+"""Farthest-first traversal: rows that leave no other row far from all of them."""
 
 import torch
 from jaxtyping import Float, Int
@@ -8,10 +8,10 @@ from torch import Tensor
 def farthest_first(
     rows: Float[Tensor, "n d"], count: int, covered: Float[Tensor, "m d"] | None = None
 ) -> Int[Tensor, " k"]:
-    """`count` positions, each next one the row whose largest cosine with those before is least.
+    """`count` positions, each the row whose largest cosine with those before it is smallest.
 
-    Rows are of unit norm and at least `count`. `covered` rows count as chosen before; with none it
-    begins nearest the mean. Of equally far rows the first comes first, and none comes twice.
+    There are at least `count` unit-norm rows. `covered` rows count as chosen before; without any,
+    the row nearest the mean is first. Of equally far rows the first is taken, and none twice.
 
     Source: Gonzalez 1985, doi:10.1016/0304-3975(85)90224-5.
     """
@@ -23,5 +23,5 @@ def farthest_first(
     for i in range(count):
         chosen[i] = closest.argmin() if blocks or i else (rows @ rows.mean(dim=0)).argmax()
         closest = torch.maximum(closest, rows @ rows[chosen[i]])
-        closest[chosen[i]] = torch.inf  # never twice, also among copies
+        closest[chosen[i]] = torch.inf  # never twice, even among copies
     return chosen

@@ -1,4 +1,4 @@
-"""Folds of a labelled set, each class spread over them as evenly as it goes."""
+"""Folds of a labelled set, with each class spread over them as evenly as possible."""
 
 import torch
 from jaxtyping import Int
@@ -6,7 +6,7 @@ from torch import Tensor
 
 
 def stratified_folds(labels: Int[Tensor, " n"], seed: int, most: int) -> Int[Tensor, " n"]:
-    """The fold that each item is held out in; -1 where it is the only one of its class.
+    """The fold that each item is held out in; -1 if it is the only one of its class.
 
     Labels count from 0. There are as many folds as the largest class has items, and at most
     `most`.
@@ -18,7 +18,7 @@ def stratified_folds(labels: Int[Tensor, " n"], seed: int, most: int) -> Int[Ten
     first = counts.cumsum(0) - counts
     place = torch.empty_like(labels)
     place[order] = torch.arange(len(labels), device=place.device) - first[labels[order]]
-    # Classes smaller than the folds begin at different ones, or the last would stay empty.
+    # Small classes begin at different folds, or the last folds would stay empty.
     place = place + labels * (counts[labels] < most)
     folds = place % min(most, max(int(counts.max()), 1))
     return torch.where(counts[labels] > 1, folds, -1)

@@ -1,4 +1,4 @@
-"""Classes under a tree of groups: answers that climb it, and how far apart two classes are.
+"""Classes in a tree of groups: answers that name a group, and how far apart two classes are.
 
 A lineage names the groups above a class, nearest first; lineages may differ in length.
 """
@@ -21,9 +21,9 @@ class Tree:
     nodes
         Names, classes first, then groups in the order of their first class.
     paths
-        `[c, l]`: the nodes that hold a class, from itself upwards; -1 beyond the last.
+        `[c, l]`: the nodes that contain a class, from itself upwards; -1 beyond the last.
     heights
-        Of each node `[m]`: 0 for a class, else the longest way down to a class.
+        Of each node `[m]`: 0 for a class, else the longest path down to a class.
     """
 
     nodes: tuple[str, ...]
@@ -32,13 +32,13 @@ class Tree:
 
     @classmethod
     def of(cls, names: Sequence[str], lineages: Sequence[Sequence[str]]) -> "Tree":
-        """The tree that the lineages of `names` tell."""
+        """The tree given by the lineages of `names`."""
         groups = dict.fromkeys(group for lineage in lineages for group in lineage)
         place = {group: len(names) + i for i, group in enumerate(groups)}
         heights = [0] * (len(names) + len(groups))
         paths = []
         for label, (name, lineage) in enumerate(zip(names, lineages, strict=True)):
-            # A class that is a group of others too belongs to that group.
+            # A class that is also a group of others belongs to that group.
             above = [place[group] for group in ([name] if name in place else []) + list(lineage)]
             for height, node in enumerate(above, start=1):
                 heights[node] = max(heights[node], height)
@@ -49,12 +49,12 @@ class Tree:
 
     @cached_property
     def sizes(self) -> Int[Tensor, " m"]:
-        """Classes of each node."""
+        """The number of classes of each node."""
         return torch.bincount(self.paths[self.paths >= 0], minlength=len(self.nodes))
 
     @cached_property
     def groups(self) -> "Tree":
-        """The nodes above the classes alone."""
+        """The tree without the classes themselves."""
         above = len(self.paths)
         paths = (self.paths[:, 1:] - above).clamp_min(-1)
         return Tree(self.nodes[above:], paths, self.heights[above:])
@@ -72,7 +72,7 @@ class Tree:
     ) -> tuple[Int[Tensor, " n"], Float[Tensor, " n"]]:
         """The narrowest node with probability `level` or more, and that probability.
 
-        Of nodes with equally many classes the likelier, then the lower one; -1 and 1 where not
+        Of nodes with equally many classes the more likely, then the lower one; -1 and 1 where not
         even a top group reaches the level.
 
         Source: Deng et al. 2012, "Hedging your bets", with the width of an answer as its cost.
@@ -87,9 +87,9 @@ class Tree:
         return torch.where(reached, best, -1), torch.where(reached, share, 1.0)
 
     def distances(self, one: Int[Tensor, " n"], other: Int[Tensor, " n"]) -> Int[Tensor, " n"]:
-        """The height of the lowest node above both classes: 0 for equal ones, 1 for siblings.
+        """The height of the lowest common node of two classes: 0 if equal, 1 for siblings.
 
-        Classes with nothing in common meet above the top: one more than the tallest node.
+        Classes without a common node meet above the top: one more than the tallest node.
 
         Source: Deng et al. 2010; Bertinetto et al. 2020, arXiv:1912.09393.
         """

@@ -1,6 +1,6 @@
-"""k-means: rows as a few centres, each the mean of the rows nearest to it."""
+"""k-means: a few centres, each the mean of the rows nearest to it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
@@ -22,8 +22,8 @@ def kmeans(
 ) -> Clusters:
     """Lloyd's iterations from a k-means++ start, until no row changes its centre.
 
-    A centre that loses all its rows is put on the row that is farthest from its own. On unit-norm
-    rows the nearest centre by distance need not be the nearest by angle.
+    A centre that loses all its rows moves to the row that is farthest from its own centre. On
+    unit-norm rows the nearest centre by distance need not be the nearest by angle.
 
     Raises `DataError` unless `1 <= k <= n`.
 
@@ -33,7 +33,7 @@ def kmeans(
         raise DataError(f"Expected a k from 1 to {len(rows)} rows, got {k}.")
     if k == 1:
         return Clusters(rows.mean(dim=0, keepdim=True), rows.new_zeros(len(rows)).long())
-    centres = rows[_spread(rows, k, generator)]
+    centres = rows[_start(rows, k, generator).to(rows.device)]
     members = torch.full((len(rows),), -1, device=rows.device)
     for _ in range(iterations):
         distances = torch.cdist(rows, centres)
@@ -47,36 +47,40 @@ def kmeans(
     return Clusters(centres, members)
 
 
-def _spread(rows: Tensor, k: int, generator: torch.Generator) -> Tensor:
-    """Rows drawn one after another, with odds of the squared distance to those drawn before."""
-    drawn = [int(torch.randint(len(rows), (1,), generator=generator))]
-    squares = torch.full((len(rows),), torch.inf, device=rows.device)
-    while len(drawn) < k:
-        last = (rows - rows[drawn[-1]]).square().sum(dim=1)
-        squares = torch.minimum(squares, last)
-        drawn.append(draw_apart(squares, drawn, generator))
-    return torch.tensor(drawn, device=rows.device)
+def _start(rows: Tensor, k: int, generator: torch.Generator) -> Tensor:
+    first = int(torch.randint(len(rows), (1,), generator=generator))
+    return draw_apart(first, k, lambda i: (rows - rows[i]).square().sum(dim=1), generator)
 
 
 def draw_apart(
-    squares: Float[Tensor, " n"], drawn: Sequence[int], generator: torch.Generator
-) -> int:
-    """A position that was not drawn yet, with odds of the squared distance to those that were.
+    first: int,
+    count: int,
+    squares_to: Callable[[int], Float[Tensor, " n"]],
+    generator: torch.Generator,
+) -> Int[Tensor, " k"]:
+    """`first` and `count - 1` positions drawn one by one, none twice.
 
-    Where only copies of what was drawn are left, with equal odds.
+    The odds of a position are its squared distance to the nearest one drawn before; if only copies
+    of those are left, all odds are equal. `squares_to` gives the squared distances to a position.
 
     Source: Arthur and Vassilvitskii 2007, k-means++.
     """
-    odds = squares.cpu().clone()
-    odds[list(drawn)] = 0
-    if not odds.sum() > 0:
-        odds = torch.ones_like(odds)
-        odds[list(drawn)] = 0
-    return int(torch.multinomial(odds, 1, generator=generator))
+    drawn = [first]
+    nearest: Tensor | None = None
+    while len(drawn) < count:
+        squares = squares_to(drawn[-1])
+        nearest = squares if nearest is None else torch.minimum(nearest, squares)
+        odds = nearest.cpu().clone()
+        odds[drawn] = 0
+        if not odds.sum() > 0:
+            odds = torch.ones_like(odds)
+            odds[drawn] = 0
+        drawn.append(int(torch.multinomial(odds, 1, generator=generator)))
+    return torch.tensor(drawn)
 
 
 def _fill_empty(nearest: Tensor, distances: Tensor, k: int) -> None:
-    """Give each empty centre the row that is farthest from its own and not alone there."""
+    """Give each empty centre the row farthest from its own centre that is not alone there."""
     counts = torch.bincount(nearest, minlength=k)
     for empty in (counts == 0).nonzero().flatten():
         own = distances.gather(1, nearest[:, None]).flatten()

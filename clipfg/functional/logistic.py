@@ -26,8 +26,8 @@ class Linear(NamedTuple):
 class Basis:
     """Rows in the directions of their own covariance, decomposed once for many fits.
 
-    Features of CLIP lie in a narrow cone, in which the problem is badly conditioned. Centring
-    moves only the bias. Then `W = V P` is solved for `V`, with `P = (S / c + I / Cn)^(-1/2)` and
+    CLIP's features lie in a narrow cone, in which the problem is badly conditioned. Centring
+    changes only the bias. Then `W = V P` is solved for `V`, with `P = (S / c + I / Cn)^(-1/2)` and
     `S` the covariance of `x`: where all classes are equally likely the Hessian is close to `P^-2`.
     """
 
@@ -44,14 +44,14 @@ class Basis:
         centre = x.mean(dim=0)
         centred = x - centre
         values, vectors = torch.linalg.eigh(centred.double().T @ centred.double() / len(x))
-        spanned = values > values.max() * 1e-9  # of fewer rows than columns, all of W lies in it
+        spanned = values > values.max() * 1e-9  # with fewer rows than columns, W lies in their span
         vectors = vectors[:, spanned].to(x.dtype)
         return cls(centred @ vectors, centre, values[spanned].to(x.dtype), vectors)
 
     def part(self, which: Tensor) -> "Basis":
         """Some of the rows, in the same directions and with the same spectrum.
 
-        The other rows move where a fit begins and how fast it gets on, never where it ends.
+        The other rows affect where a fit begins and how fast it converges, not where it ends.
         """
         return replace(self, rows=self.rows[which])
 
@@ -66,9 +66,9 @@ class Basis:
         """The minimisers of `C sum_i -log p(y_i | x_i) + |W|^2 / 2`, one for each `C` of `costs`.
 
         That is scikit-learn's objective; the bias is not penalised. Each fit begins from the one
-        before. `iterations` bounds L-BFGS's steps for each, `tolerance` is on the largest gradient.
+        before. `iterations` bounds the L-BFGS steps of each, `tolerance` the largest gradient.
 
-        Raises `DataError` for no rows and costs that are not above 0.
+        Raises `DataError` for no rows and for costs that are not positive.
         """
         n = len(self.rows)
         if not n or not costs or min(costs) <= 0:

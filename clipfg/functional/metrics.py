@@ -1,8 +1,8 @@
-"""What a classifier got right: accuracy, F1, likelihood and calibration.
+"""How good a classifier is: accuracy, F1, likelihood and calibration.
 
-Two stages, so that a test set of any size streams. From logits, one number per item:
-`rank_of_truth`, `negative_log_likelihood`, `confidence`. From those, one number for all.
-Of classes with equal logits the lower index counts as the better one throughout.
+There are two stages, so that test sets of any size can be streamed. From logits, one number per
+item: `rank_of_truth`, `negative_log_likelihood`, `confidence`. From those, one number for all.
+Of classes with equal logits, the lower index always ranks first.
 """
 
 import torch
@@ -36,10 +36,10 @@ def _check_range(name: str, indices: Tensor, classes: int) -> None:
 
 
 def rank_of_truth(logits: Float[Tensor, "n c"], labels: Int[Tensor, " n"]) -> Int[Tensor, " n"]:
-    """How many classes score better than the true one: 0 means that the prediction is right.
+    """How many classes score higher than the true one: 0 means that the prediction is correct.
 
-    Raises `DataError` for unequal lengths, labels outside `0..c-1` and logits not finite
-    (a NaN compares false with everything and would pass as right).
+    Raises `DataError` for unequal lengths, labels outside `0..c-1` and logits that are not finite
+    (a NaN compares false with everything and would count as correct).
     """
     _check(logits, labels)
     own = logits.gather(1, labels.long()[:, None])
@@ -47,20 +47,10 @@ def rank_of_truth(logits: Float[Tensor, "n c"], labels: Int[Tensor, " n"]) -> In
     return ((logits > own) | ((logits == own) & earlier)).sum(dim=1)
 
 
-def topk_accuracy(
-    logits: Float[Tensor, "n c"], labels: Int[Tensor, " n"], k: int = 1
-) -> Float[Tensor, ""]:
-    """The share of items whose true class is among the `k` best, from 0 to 1.
-
-    Raises `DataError` as `rank_of_truth` does.
-    """
-    return (rank_of_truth(logits, labels) < k).double().mean()
-
-
 def negative_log_likelihood(
     logits: Float[Tensor, "n c"], labels: Int[Tensor, " n"]
 ) -> Float[Tensor, " n"]:
-    """`-log softmax(logits)[label]` of each item, in nats, from 0 up; log(c) is chance.
+    """`-log softmax(logits)[label]` of each item in nats, at least 0; log(c) is chance.
 
     Raises `DataError` as `rank_of_truth` does.
     """
@@ -88,7 +78,7 @@ def calibration_gaps(
 def expected_calibration_error(
     confidences: Float[Tensor, " n"], hits: Bool[Tensor, " n"], bins: int = CALIBRATION_BINS
 ) -> Float[Tensor, ""]:
-    """How far confidence lies from accuracy, from 0 (calibrated) to 1.
+    """The distance between confidence and accuracy, from 0 (calibrated) to 1.
 
     `ECE = sum_b n_b / n * |accuracy_b - confidence_b|` over `bins` of equal width. It is biased
     upwards in small samples: even a calibrated model scores above 0.
@@ -122,28 +112,28 @@ def class_counts(
 
 
 def per_class_accuracy(counts: Int[Tensor, "c 3"]) -> Float[Tensor, " c"]:
-    """The share of each class's items that are right (its recall); NaN where it has no items."""
+    """The share of each class's items classified correctly (recall); NaN if it has no items."""
     present, _, both = counts.double().unbind(1)
     return both / present
 
 
 def per_class_precision(counts: Int[Tensor, "c 3"]) -> Float[Tensor, " c"]:
-    """The share of each class's predictions that are right; NaN where it is never predicted."""
+    """The share of each class's predictions that are correct; NaN if it is never predicted."""
     _, predicted, both = counts.double().unbind(1)
     return both / predicted
 
 
 def per_class_f1(counts: Int[Tensor, "c 3"]) -> Float[Tensor, " c"]:
-    """`2 TP / (2 TP + FP + FN)` of each class; NaN where it has no items.
+    """`2 TP / (2 TP + FP + FN)` of each class; NaN if it has no items.
 
-    A class without items has no recall, so an F1 of it would only punish the test set's gaps.
+    A class without items has no recall, so its F1 would only penalise gaps in the test set.
     """
     present, predicted, both = counts.double().unbind(1)
     return torch.where(present > 0, 2 * both / (present + predicted), torch.nan)
 
 
 def macro_mean(values: Float[Tensor, " c"]) -> Float[Tensor, ""]:
-    """The mean over the classes that have a value: mean per class accuracy, macro F1."""
+    """The mean over the classes that have a value: mean per-class accuracy, macro F1."""
     return values.nanmean()
 
 

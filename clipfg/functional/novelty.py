@@ -1,6 +1,6 @@
-"""How unlike everything known an image is: scores for what belongs to none of the classes.
+"""Out-of-distribution scores: how likely it is that an image belongs to one of the known classes.
 
-All scores are larger for the known. `auroc` says how well one tells the two apart.
+All scores are larger for known classes. `auroc` says how well a score tells the two apart.
 """
 
 import torch
@@ -10,7 +10,7 @@ from torch import Tensor
 from clipfg.errors import DataError
 
 FALSE_ALARMS = 0.05
-"""Known images that may be called unknown."""
+"""The share of known images that may be flagged as unknown."""
 _CELLS = 32_000_000  # similarities held at once: 128 MB of float32
 
 
@@ -27,7 +27,7 @@ def max_concept_softmax(
 ) -> Float[Tensor, " n"]:
     """MCM: the largest softmax share of cosines with the classes' concepts (texts or means).
 
-    Source: Ming et al. 2022, arXiv:2211.13445, equation 1; the temperature is 1 there too.
+    Source: Ming et al. 2022, arXiv:2211.13445, equation 1; the temperature is 1 there as well.
     """
     return (features.float() @ concepts.float().T / temperature).softmax(dim=1).amax(dim=1)
 
@@ -35,16 +35,16 @@ def max_concept_softmax(
 def neighbour_cosine(
     features: Float[Tensor, "n d"], known: Float[Tensor, "m d"], k: int = 1
 ) -> Float[Tensor, " n"]:
-    """The cosine with the `k`-th nearest of `known` (the last of them, where there are fewer).
+    """The cosine with the `k`-th nearest of `known` (with the last if there are fewer).
 
-    On unit-norm rows that orders items as the Euclidean distance does.
+    On unit-norm rows it ranks items as the Euclidean distance does.
 
-    Raises `DataError` for a `k` below 1 and where nothing is known.
+    Raises `DataError` for a `k` below 1 and for no known rows.
 
     Source: Sun et al. 2022, arXiv:2204.06507, equation 2.
     """
     if k < 1 or not len(known):
-        raise DataError(f"Expected a k from 1 and known rows, got {k} and {len(known)}.")
+        raise DataError(f"Expected k of at least 1 and known rows, got {k} and {len(known)}.")
     rows = max(1, _CELLS // len(known))
     k = min(k, len(known))
     blocks = [
@@ -55,9 +55,9 @@ def neighbour_cosine(
 
 
 def auroc(known: Float[Tensor, " n"], unknown: Float[Tensor, " m"]) -> float:
-    """How often a known item scores above an unknown one; ties count half. 0.5 says nothing.
+    """How often a known item scores above an unknown one; ties count half, and 0.5 is chance.
 
-    It is Mann and Whitney's U over `n m`. Raises `DataError` where either is empty.
+    It is Mann and Whitney's U over `n m`. Raises `DataError` if either is empty.
     """
     if not len(known) or not len(unknown):
         raise DataError(f"Expected known and unknown items, got {len(known)} and {len(unknown)}.")
@@ -70,7 +70,7 @@ def auroc(known: Float[Tensor, " n"], unknown: Float[Tensor, " m"]) -> float:
 
 
 def familiarity(scores: Float[Tensor, " n"], known: Float[Tensor, " m"]) -> Float[Tensor, " n"]:
-    """The share of known calibration items that look no more familiar: a conformal p-value.
+    """The share of known calibration items that are no more familiar: a conformal p-value.
 
     `(1 + #{known <= score}) / (m + 1)`, from `1 / (m + 1)` to 1. An exchangeable known item is at
     most `a` with probability `a` or less. Source: Bates et al. 2023, arXiv:2104.08279, equation 2.

@@ -1,4 +1,4 @@
-"""Which of ranked candidates are worth showing: no near-duplicates, no class in excess."""
+"""Picking from ranked candidates: no near-duplicates, and not too many of one class."""
 
 from collections import Counter
 
@@ -18,16 +18,16 @@ def pick(
     duplicate: float | None = None,
     above: Float[Tensor, "m d"] | None = None,
 ) -> Int[Tensor, " j"]:
-    """The first `k` candidates that pass, as positions in their order; fewer where fewer do.
+    """Ascending positions of the first `k` candidates that pass; fewer if fewer do.
 
-    A candidate is left out when its cosine with one that was kept, or with a row of `above`, is
-    at least `duplicate`, or when `per_class` of its label have been kept. What is left out keeps
-    nothing else out. Labels below 0 mean "not known" and are never in excess.
+    A candidate is excluded if its cosine with one that was kept, or with a row of `above`, is
+    at least `duplicate`, or if `per_class` of its label have been kept. Excluded candidates exclude
+    no others. Labels below 0 mean "unknown" and are not limited.
 
     Raises `DataError` for a `k` or `per_class` below 1.
     """
     if k < 1 or (per_class is not None and per_class < 1):
-        raise DataError(f"Expected k and per_class from 1 up, got {k} and {per_class}.")
+        raise DataError(f"Expected k and per_class of at least 1, got {k} and {per_class}.")
     seen = features[:0] if above is None else above
     kept: list[int] = []
     counts: Counter[int] = Counter()

@@ -1,25 +1,24 @@
-"""Scaling of logits, fitted on held-out ones, so that probabilities mean what they say."""
+"""Temperature scaling, fitted on held-out logits, so that probabilities are calibrated."""
 
 from collections.abc import Iterator
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
-from torch.nn.functional import cross_entropy
 
 from clipfg.errors import DataError
 
 _STEPS = 100
-_CELLS = 4_000_000  # logits in double precision at once: 32 MB
-_FARTHEST = 15.0  # natural logarithms between the first guess of a factor and any other
+_CELLS = 4_000_000  # logits held in double precision at once: 32 MB
+_FARTHEST = 15.0  # the largest change of the factor from its first guess, in natural logarithms
 
 
 def fit_temperature(logits: Float[Tensor, "n c"], labels: Int[Tensor, " n"]) -> float:
     """The factor `1 / T > 0` on logits that minimises the mean negative log-likelihood.
 
-    No prediction changes. The loss is convex in the factor; Newton's method on it, kept between
-    bounds that halve the interval where a step would leave them. Where every prediction is right
-    the best factor is infinite: the search ends at a factor some millions from `1 / deviation`.
+    No prediction changes. The loss is convex in the factor and minimised by Newton's method; a step
+    that would leave the current bounds halves the interval instead. If every prediction is correct,
+    the best factor is infinite: the search ends some millions of times above `1 / deviation`.
 
     Raises `DataError` for no rows, unequal lengths and logits that are not finite.
 
@@ -41,7 +40,7 @@ def fit_temperature(logits: Float[Tensor, "n c"], labels: Int[Tensor, " n"]) -> 
 
 
 def _deviation(logits: Tensor) -> float:
-    """Of logits less their row's largest."""
+    """The standard deviation of logits less the largest of their row."""
     sums = squares = 0.0
     for z in _blocks(logits):
         sums, squares = sums + float(z.sum()), squares + float(z.square().sum())
@@ -50,7 +49,7 @@ def _deviation(logits: Tensor) -> float:
 
 
 def _derivatives(logits: Tensor, labels: Tensor, factor: float) -> tuple[float, float]:
-    """The first and the second of the mean loss by the factor."""
+    """The first and second derivative of the mean loss with respect to the factor."""
     slope = curve = 0.0
     start = 0
     for z in _blocks(logits):
@@ -64,44 +63,9 @@ def _derivatives(logits: Tensor, labels: Tensor, factor: float) -> tuple[float, 
 
 
 def _blocks(logits: Tensor) -> Iterator[Tensor]:
-    """Rows less their largest, in double precision, not all at once."""
+    """Rows less their largest value, in double precision, block by block."""
     for rows in logits.split(max(1, _CELLS // logits.shape[1])):
         yield rows.double() - rows.double().amax(dim=1, keepdim=True)
-
-
-def fit_vector(
-    logits: Float[Tensor, "n c"], labels: Int[Tensor, " n"], penalty: float = 0.0
-) -> tuple[Float[Tensor, " c"], Float[Tensor, " c"]]:
-    """A factor and a shift for each class, `w * z + b`, that minimise the mean NLL.
-
-    It begins from temperature scaling, to which `penalty * (|w / w_0 - 1|^2 + |b|^2)` ties it: two
-    numbers a class are many where a class has few images. Predictions may change.
-
-    Raises `DataError` as `fit_temperature` does.
-
-    Source: Guo et al. 2017, arXiv:1706.04599, section 4.2; the penalty is this project's.
-    """
-    first = fit_temperature(logits, labels)
-    z = first * logits.double()
-    factors = torch.ones(z.shape[1], dtype=torch.double, requires_grad=True)
-    shifts = torch.zeros(z.shape[1], dtype=torch.double, requires_grad=True)
-    optimiser = torch.optim.LBFGS(
-        [factors, shifts],
-        max_iter=500,
-        tolerance_grad=1e-8,
-        tolerance_change=1e-13,
-        line_search_fn="strong_wolfe",
-    )
-
-    def loss() -> Tensor:
-        optimiser.zero_grad()
-        tie = (factors - 1).square().sum() + shifts.square().sum()
-        value = cross_entropy(z * factors + shifts, labels.long()) + penalty * tie
-        value.backward()
-        return value
-
-    optimiser.step(loss)
-    return (first * factors.detach()).float(), shifts.detach().float()
 
 
 def _check(logits: Tensor, labels: Tensor) -> None:

@@ -1,4 +1,4 @@
-"""Answering only where sure enough: risk, coverage, and a threshold with a bound on the error."""
+"""Selective prediction: risk, coverage, and a threshold with a bound on the error."""
 
 import math
 from typing import NamedTuple
@@ -11,14 +11,14 @@ from clipfg.errors import DataError
 
 
 class RiskCoverage(NamedTuple):
-    """Share answered and share wrong among those, one for each distinct certainty, surest first."""
+    """Share answered and error among those, for each distinct certainty, the highest first."""
 
     coverage: Float[Tensor, " m"]
     risk: Float[Tensor, " m"]
 
 
 class SelectionThreshold(NamedTuple):
-    """Answer where certainty is above `threshold`; `answered` and `wrong` calibration images."""
+    """Answer above `threshold`; `answered` calibration images are, of which `wrong` are wrong."""
 
     threshold: float
     answered: int
@@ -26,7 +26,7 @@ class SelectionThreshold(NamedTuple):
 
 
 def risk_coverage(certainty: Float[Tensor, " n"], hits: Bool[Tensor, " n"]) -> RiskCoverage:
-    """The error among answered items as ever less certain ones are answered too.
+    """The error among answered items as less and less certain ones are answered too.
 
     Items of equal certainty are answered together or not at all. Raises `DataError` for no items
     or unequal lengths.
@@ -45,8 +45,8 @@ def risk_coverage(certainty: Float[Tensor, " n"], hits: Bool[Tensor, " n"]) -> R
 def aurc(certainty: Float[Tensor, " n"], hits: Bool[Tensor, " n"]) -> float:
     """The area under the risk-coverage curve: the mean risk over answering 1, 2, ..., n items.
 
-    Within a tie the risk is that of a random order. 0 where everything is right; the error rate
-    for a certainty that says nothing. Raises as `risk_coverage` does.
+    Within a tie the risk is that of a random order. It is 0 if everything is correct, and the error
+    rate for an uninformative certainty. Raises as `risk_coverage` does.
 
     Source: Geifman, Uziel and El-Yaniv 2019, arXiv:1805.08206, equation 4.
     """
@@ -55,15 +55,15 @@ def aurc(certainty: Float[Tensor, " n"], hits: Bool[Tensor, " n"]) -> float:
     _, group, sizes = torch.unique_consecutive(ordered, return_inverse=True, return_counts=True)
     errors = torch.zeros(len(sizes), dtype=torch.double, device=hits.device)
     errors.index_add_(0, group, (~hits[order]).double())
-    expected = (errors / sizes)[group].cumsum(0)  # a tie's errors lie evenly among its items
+    expected = (errors / sizes)[group].cumsum(0)  # errors are spread evenly over a tie
     return float((expected / torch.arange(1, len(hits) + 1, device=hits.device)).mean())
 
 
 def error_bound(wrong: int, answered: int, certainty: float) -> float:
     """The upper bound of an error rate that holds with probability `certainty`, by the binomial.
 
-    The rate at which `wrong` or fewer of `answered` has probability `1 - certainty`; 1 for no
-    item. Source: Clopper and Pearson 1934, doi:10.1093/biomet/26.4.404.
+    The rate at which `wrong` or fewer of `answered` have probability `1 - certainty`; 1 without
+    items. Source: Clopper and Pearson 1934, doi:10.1093/biomet/26.4.404.
     """
     if wrong >= answered:
         return 1.0
@@ -73,9 +73,9 @@ def error_bound(wrong: int, answered: int, certainty: float) -> float:
 
 
 def fewest_right(target: float, certainty: float) -> int:
-    """How many answers, all right, it takes to say that the error is at most `target`.
+    """How many answers, all correct, it takes to show that the error is at most `target`.
 
-    The least n with `(1 - target)^n <= 1 - certainty`. For several tests divide `1 - certainty`.
+    The smallest n with `(1 - target)^n <= 1 - certainty`. For several tests divide `1 - certainty`.
     """
     return math.ceil(math.log(1 - certainty) / math.log1p(-target) - 1e-12)
 
@@ -83,7 +83,7 @@ def fewest_right(target: float, certainty: float) -> int:
 def candidates(n: int) -> int:
     """How many thresholds are tested with `n` calibration items: one for each 50, from 5 to 20.
 
-    More come closer to the best threshold; each takes its part of what the bound may fail.
+    More come closer to the best threshold; each takes its part of the bound's failure probability.
     """
     return min(max(n // 50, 5), 20)
 
@@ -95,17 +95,17 @@ def abstention_threshold(
     confidence: float = 0.9,
     steps: int | None = None,
 ) -> SelectionThreshold | None:
-    """The threshold that answers most while the error among answered stays at most `target`.
+    """The threshold that answers most items with an error of at most `target` among them.
 
-    With probability `confidence` over calibration items the error among all items answered (not
-    only these) is at most `target`, whichever of the `steps` candidates (`candidates(n)`
-    without) is returned; None where none can be shown to keep it.
+    With probability `confidence` over calibration items, the error among all answered items (not
+    only these) is at most `target`, whichever of the `steps` candidates (by default
+    `candidates(n)`) is returned; None if no candidate can be shown to achieve it.
 
-    Candidates leave unanswered all but the surest `j = n/steps, 2n/steps, ..., n` items. Given the
-    certainty of item `j + 1`, the surer ones are independent draws of what is answered, so that
-    their number of errors is binomial: each candidate passes if Clopper and Pearson's bound at
-    `1 - (1 - confidence) / steps` is at most `target` (Bonferroni). No shape is assumed of the
-    risk; items have to be exchangeable with those answered later.
+    Candidates answer only the `j = n/steps, 2n/steps, ..., n` most certain items. Given the
+    certainty of item `j + 1`, the more certain ones are independent draws of what is answered, so
+    that their number of errors is binomial: a candidate passes if Clopper and Pearson's bound at
+    `1 - (1 - confidence) / steps` is at most `target` (Bonferroni). Nothing is assumed about the
+    shape of the risk; items have to be exchangeable with those answered later.
 
     Raises `DataError` for no items, unequal lengths and numbers outside 0 to 1.
 

@@ -14,7 +14,7 @@ Scoring = Literal["softmax", "sigmoid"]
 def unit_norm(rows: Float[Tensor, "n d"]) -> Float[Tensor, "n d"]:
     """Rows scaled to Euclidean norm 1, in float32.
 
-    Rows already within 1e-6 of norm 1 are returned bit for bit, so that normalising twice is
+    Rows within 1e-6 of norm 1 are returned unchanged, so that normalising twice is the same as
     normalising once. Raises `DataError` for a zero row or one that is not finite.
     """
     matrix = rows.float()
@@ -36,8 +36,8 @@ def cosine_logits(
 ) -> Float[Tensor, "n c"]:
     """`scale * features @ weights.T + bias`, the logits of CLIP (and, with a bias, of SigLIP).
 
-    Both sides are taken to be of unit norm already, so that the product is the cosine;
-    nothing is normalised here. `scale` is the inverse temperature (CLIP: about 100).
+    For unit-norm rows on both sides the product is the cosine; nothing is normalised here. `scale`
+    is the inverse temperature (CLIP: about 100).
 
     Raises `DataError` when the widths `d` differ.
 
@@ -57,7 +57,7 @@ def probabilities(
 ) -> Float[Tensor, "n c"]:
     """Probabilities in float32, from 0 to 1.
 
-    `"softmax"`: one of the classes is right, rows sum to 1 (CLIP). `"sigmoid"`: each class is
+    `"softmax"`: exactly one class is right, and rows sum to 1 (CLIP). `"sigmoid"`: each class is
     right or wrong on its own, and rows need not sum to 1 (SigLIP). Raises `DataError` for any
     other `scoring`.
     """
@@ -71,7 +71,7 @@ def probabilities(
 def top_classes(logits: Float[Tensor, "n c"], k: int) -> Int[Tensor, "n k"]:
     """The `k` classes of the largest logits, best first; of equal ones the lower index first.
 
-    `torch.topk` leaves the order of ties open; here the first column always is the prediction
+    `torch.topk` does not define the order of ties; here the first column is always the prediction
     that `rank_of_truth` scores. Raises `DataError` unless `1 <= k <= c`.
     """
     if not 1 <= k <= logits.shape[1]:

@@ -1,11 +1,11 @@
-"""Affine scores as cosines: unit-norm weights whose dot products come nearest to them."""
+"""Affine scores as cosines: unit-norm weights whose dot products approximate them best."""
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 _STEPS = 100  # of bisection: each halves an interval, float64 has 53 bits
-_EMPTY = 1e-9  # of the largest eigenvalue: what is below it is rounding
+_EMPTY = 1e-9  # of the largest eigenvalue; below it is rounding
 
 
 def spherical_fit(
@@ -13,16 +13,16 @@ def spherical_fit(
 ) -> Float[Tensor, "k d"]:
     """`argmin_u sum_x (u.x - w.x - b)^2` with `|u| = 1`, for each row `w` with its `b`.
 
-    Of features on a sphere a few directions hold hardly anything. A weight may be longer or
-    shorter along them at no cost, so that what is lost by unit norm and no bias is small.
+    Features on a sphere hardly vary along some directions. A weight may be longer or shorter along
+    them at no cost, so that little is lost by unit norm and no bias.
 
     With `M` the second moment of the features and `m` their mean, the solution is
     `u = (M + h I)^(-1) (M w + b m)` with the only `h` above minus the least eigenvalue of `M` that
-    makes `|u| = 1`; it is found by bisection, since `|u|` falls with `h`. Where even the least `h`
-    leaves `u` shorter, what is missing is added along the emptiest direction.
+    makes `|u| = 1`; it is found by bisection, since `|u|` falls with `h`. If even the smallest `h`
+    leaves `u` shorter, the missing length is added along the emptiest direction.
 
     Source: Moré and Sorensen 1983, Computing a trust region step, doi:10.1137/0904038 (the same
-    equation; that last step is their "hard case").
+    equation; the last step is their "hard case").
     """
     x = features.double()
     values, vectors = torch.linalg.eigh(x.T @ x / len(x))

@@ -1,4 +1,4 @@
-"""How unsure probabilities are of a class: 0 where one class has it all, 1 where none leads."""
+"""The uncertainty of class probabilities: 0 if one class has it all, 1 if none leads."""
 
 import math
 
@@ -8,7 +8,7 @@ from torch import Tensor
 
 
 def margin_uncertainty(probabilities: Float[Tensor, "n c"]) -> Float[Tensor, " n"]:
-    """`1 - (p_1 - p_2)` of the two likeliest classes; 0 where there is one class alone.
+    """`1 - (p_1 - p_2)` of the two most likely classes; 0 if there is only one class.
 
     Source: Scheffer et al. 2001, doi:10.1007/3-540-44816-0_31.
     """
@@ -19,9 +19,9 @@ def margin_uncertainty(probabilities: Float[Tensor, "n c"]) -> Float[Tensor, " n
 
 
 def entropy_uncertainty(probabilities: Float[Tensor, "n c"]) -> Float[Tensor, " n"]:
-    """`-sum_k p_k log p_k / log c`; 0 where there is one class alone.
+    """`-sum_k p_k log p_k / log c`; 0 if there is only one class.
 
-    Source: Shannon 1948; as a reason to ask for a label, Settles 2009, section 3.1.
+    Source: Shannon 1948; in active learning, Settles 2009, section 3.1.
     """
     if probabilities.shape[1] < 2:
         return torch.zeros(len(probabilities), device=probabilities.device)

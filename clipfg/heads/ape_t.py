@@ -25,17 +25,8 @@ class APET(TrainedCache, APE):
     of the cache that classifies it, unless its class has no other. (The paper has a new view of
     the image in every epoch, and takes the best epoch.)
 
-    Parameters
-    ----------
-    alpha, beta, gamma, channels, scale
-        As of `ape`; chosen before training.
-    learning_rate, epochs, batch_size, most_steps, seed
-        As of `TrainedCache`.
-
-    Attributes
-    ----------
-    keys_, texts_, strengths_
-        After training; the others as of `ape`.
+    Parameters are those of `ape`, chosen before training, and of `TrainedCache`. Attributes are
+    those of `ape`; `keys_`, `texts_` and `strengths_` are trained.
 
     Source: Zhu et al. 2023, arXiv:2304.01195, section 3.3.
     """

@@ -21,17 +21,8 @@ class TipAdapterF(TrainedCache, TipAdapter):
     would be left to learn; the paper has a new view of it in every epoch. Here it is left out of
     the cache that classifies it, unless its class has no other image.
 
-    Parameters
-    ----------
-    alpha, beta, scale
-        As of `tip-adapter`; chosen before training.
-    learning_rate, epochs, batch_size, most_steps, seed
-        As of `TrainedCache`.
-
-    Attributes
-    ----------
-    keys_
-        Trained keys `[n, d]`, not of unit norm; the others as of `tip-adapter`.
+    Parameters are those of `tip-adapter`, chosen before training, and of `TrainedCache`. `keys_`
+    `[n, d]` are not of unit norm; the other attributes are those of `tip-adapter`.
 
     Source: Zhang et al. 2022, arXiv:2207.09519, section 3.3.
     """

@@ -30,14 +30,14 @@ def confidence_of(saved: SavedHead) -> Confidence | None:
 def answer_columns(
     options: Options, classes: ClassList, confidence: Confidence | None
 ) -> AnswerColumns | None:
-    """The columns that were asked for; None where there is nothing to add.
+    """The requested columns; None where there is nothing to add.
 
     Raises `UsageError` for what cannot be told of such classes or without labels.
     """
-    asked = answer_options(options)
-    if not asked and confidence is None:
+    requested = answer_options(options)
+    if not requested and confidence is None:
         return None
-    return AnswerColumns(asked, classes, confidence)
+    return AnswerColumns(requested, classes, confidence)
 
 
 def log_guarantees(answers: AnswerColumns | None) -> None:

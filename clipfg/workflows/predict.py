@@ -85,7 +85,7 @@ def run_predict(session: Session[PredictOptions], photos: Sequence[Path] = ()) -
             answers=answers,
         )
         folder.results = {"images": counts.done, "skipped": len(session.failures)}
-        if answers is not None and answers.asked:
+        if answers is not None and answers.options:
             folder.results["guarantees"] = list(answers.notes)
     predictions = folder.path / "predictions.parquet"
     return PredictRun(folder.path, counts.done, len(session.failures), predictions)
@@ -110,7 +110,7 @@ def _within(
     narrowed = classes.only(names)
     if answers is None:
         return head, narrowed, None
-    if answers.asked.guarantees:
+    if answers.options.guarantees:
         raise UsageError(
             f"The head's guarantees hold among all {len(classes):,} classes and cannot be combined"
             f" with --within {wanted!r}; fit a head for those alone by `clipfg fewshot ... --within"

@@ -118,7 +118,7 @@ def test_a_class_with_few_images_goes_by_all() -> None:
 
 def test_one_image_a_class_is_one_sentence(world) -> None:
     support = world.support(1)
-    with pytest.raises(DataError, match="two images of a class"):
+    with pytest.raises(DataError, match="a class with two images"):
         Confidence.fit(fit(support, "class-mean"), support)
 
 
@@ -131,9 +131,9 @@ def test_a_file_keeps_it(world, tmp_path, unknown) -> None:
     save_head(tmp_path / "head", head, CLASSES, extras=extras)
     loaded = Confidence.from_fields(load_head(tmp_path / "head").extras["confidence"])
     x, _ = world.draw(50, 5)
-    asked = AnswerOptions(0.3, 0.8, unknown=unknown)
+    options = AnswerOptions(0.3, 0.8, unknown=unknown)
     first, second = (
-        AnswerColumns(asked, CLASSES, c).rows(x, head.logits(x)) for c in (confidence, loaded)
+        AnswerColumns(options, CLASSES, c).rows(x, head.logits(x)) for c in (confidence, loaded)
     )
     assert first == second
     assert (loaded.ood is not None) == unknown

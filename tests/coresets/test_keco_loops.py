@@ -7,7 +7,7 @@ import pytest
 import torch
 from numba.core import caching
 
-from clipfg.coresets.keco_loops import _kept
+from clipfg.coresets.keco_loops import _compiled
 from clipfg.coresets.keco_online import update_online
 from tests.coresets.keco_loop import online
 
@@ -24,14 +24,14 @@ def refuse(*_: object) -> None:
 def test_without_room_to_keep_it_a_loop_runs_once(monkeypatch) -> None:
     monkeypatch.setattr(caching.Cache, "save_overload", refuse)
     values = np.zeros(3)
-    _kept(add_one)(values)
+    _compiled(add_one)(values)
     assert values.tolist() == [1, 1, 1]
 
 
 def test_without_a_folder_to_keep_it_in_a_loop_is_compiled_all_the_same(monkeypatch) -> None:
     monkeypatch.setattr(caching.CacheImpl, "_locator_classes", [])
     values = np.zeros(3)
-    _kept(add_one)(values)
+    _compiled(add_one)(values)
     assert values.tolist() == [1, 1, 1]
 
 

@@ -46,27 +46,6 @@ def test_a_quantile_for_each_class() -> None:
     assert found[3:].isinf().all()
 
 
-def aps_loop(p, penalty, free, u) -> list[float]:
-    """Angelopoulos et al. 2021, equation 4, class by class."""
-    scores = []
-    for y in range(len(p)):
-        above = [k for k in range(len(p)) if p[k] > p[y] or (p[k] == p[y] and k < y)]
-        rank = len(above) + 1
-        scores.append(sum(p[k] for k in above) + u * p[y] + penalty * max(0, rank - free))
-    return scores
-
-
-@given(SEEDS, st.sampled_from([0.0, 0.1]), st.integers(0, 3))
-def test_aps_and_raps(seed, penalty, free) -> None:
-    rng = np.random.default_rng(seed)
-    p, u = rng.dirichlet(np.ones(6), size=4), rng.random(4)
-    got = conformal.aps_scores(torch.from_numpy(p), penalty, free, torch.from_numpy(u))
-    expected = [aps_loop(row, penalty, free, x) for row, x in zip(p, u, strict=True)]
-    np.testing.assert_allclose(got, expected)
-    whole = conformal.aps_scores(torch.from_numpy(p), penalty, free)
-    np.testing.assert_allclose(whole, [aps_loop(row, penalty, free, 1.0) for row in p])
-
-
 def test_sets_are_the_likely_classes() -> None:
     p = torch.tensor([[0.7, 0.2, 0.1], [0.4, 0.35, 0.25]])
     scores = conformal.lac_scores(p)
@@ -76,8 +55,7 @@ def test_sets_are_the_likely_classes() -> None:
     assert conformal.prediction_sets(scores, each).tolist() == [[0, 1, 1], [0, 1, 1]]
 
 
-@pytest.mark.parametrize("kind", ["lac", "aps"])
-def test_coverage_is_what_was_asked(kind) -> None:
+def test_coverage_is_the_level() -> None:
     """Over many draws the mean coverage lies between the level and the level + 1 / (n + 1)."""
     rng = np.random.default_rng(0)
     n, draws, level = 39, 3000, 0.9
@@ -85,13 +63,7 @@ def test_coverage_is_what_was_asked(kind) -> None:
     labels = torch.from_numpy((rng.random((draws, n + 1, 1)) > p.cumsum(2)).sum(2)).clamp(max=4)
     covered = 0
     for probabilities, truth in zip(torch.from_numpy(p), labels, strict=True):
-        u = torch.from_numpy(rng.random(n + 1))
-        scores = (
-            conformal.lac_scores(probabilities)
-            if kind == "lac"
-            else conformal.aps_scores(probabilities, uniform=u)
-        )
-        own = scores.gather(1, truth[:, None])[:, 0]
+        own = conformal.lac_scores(probabilities).gather(1, truth[:, None])[:, 0]
         covered += bool(own[-1] <= conformal.conformal_quantile(own[:-1], level))
     spread = 3.5 * math.sqrt(level * (1 - level) / draws)
     assert level - spread <= covered / draws <= level + 1 / (n + 1) + spread

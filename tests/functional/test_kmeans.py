@@ -4,7 +4,7 @@ import torch
 from sklearn.cluster import KMeans
 
 from clipfg.errors import DataError
-from clipfg.functional.kmeans import _spread, kmeans
+from clipfg.functional.kmeans import _start, kmeans
 
 
 def rows(n: int = 60, d: int = 5) -> torch.Tensor:
@@ -19,17 +19,17 @@ def seeded() -> torch.Generator:
 @pytest.mark.parametrize("k", [2, 3, 7, 20])
 def test_from_the_same_start_it_ends_as_scikit_learn(k) -> None:
     x = rows()
-    start = x[_spread(x, k, seeded())].numpy()
+    start = x[_start(x, k, seeded())].numpy()
     reference = KMeans(k, init=start, n_init=1, tol=0, algorithm="lloyd").fit(x.numpy())
     got = kmeans(x, k, seeded())
     np.testing.assert_allclose(got.centres, reference.cluster_centers_, atol=1e-5)
     assert got.members.tolist() == reference.labels_.tolist()
 
 
-def test_the_start_is_spread_over_distant_groups() -> None:
+def test_the_start_is_start_over_distant_groups() -> None:
     x = 0.01 * rows() + 10 * torch.eye(5)[torch.arange(60) % 3]
     for seed in range(20):
-        start = _spread(x, 3, torch.Generator().manual_seed(seed))
+        start = _start(x, 3, torch.Generator().manual_seed(seed))
         assert len(set((start % 3).tolist())) == 3
 
 

@@ -58,7 +58,7 @@ def test_without_wishes_the_first_k() -> None:
 
 def test_numbers_below_one_are_refused() -> None:
     rows, labels = candidates(0, 3)
-    with pytest.raises(DataError, match="from 1 up"):
+    with pytest.raises(DataError, match="of at least 1"):
         pick(rows, labels, 0)
-    with pytest.raises(DataError, match="from 1 up"):
+    with pytest.raises(DataError, match="of at least 1"):
         pick(rows, labels, 1, per_class=0)

@@ -3,12 +3,12 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.optimize import minimize, minimize_scalar
+from scipy.optimize import minimize_scalar
 from torch.nn.functional import cross_entropy
 
 from clipfg.errors import DataError
 from clipfg.functional import scaling
-from clipfg.functional.scaling import fit_temperature, fit_vector
+from clipfg.functional.scaling import fit_temperature
 
 
 def make(seed: int, n: int = 200, c: int = 5, signal: float = 2.0):
@@ -63,32 +63,6 @@ def test_logits_that_are_always_right_stay_finite() -> None:
 
 def test_logits_that_say_nothing_are_no_error() -> None:
     assert np.isfinite(fit_temperature(torch.zeros(4, 3), torch.tensor([0, 1, 2, 0])))
-
-
-@pytest.mark.parametrize("penalty", [0.01, 1.0])
-def test_the_vector_is_scipys(penalty) -> None:
-    logits, labels = make(1)
-    z = fit_temperature(logits, labels) * logits
-
-    def objective(both) -> float:
-        w, b = torch.from_numpy(both[:5]), torch.from_numpy(both[5:])
-        tie = (w - 1).square().sum() + b.square().sum()
-        return float(cross_entropy(z * w + b, labels) + penalty * tie)
-
-    found = minimize(objective, np.r_[np.ones(5), np.zeros(5)], method="BFGS", tol=1e-9)
-    factors, shifts = fit_vector(logits, labels, penalty)
-    expected = found.x[:5] * fit_temperature(logits, labels)
-    np.testing.assert_allclose(factors, expected, rtol=2e-3)
-    np.testing.assert_allclose(shifts, found.x[5:], atol=2e-4)
-
-
-def test_a_vector_mends_a_class_that_is_favoured() -> None:
-    logits, labels = make(2, n=2000)
-    favoured = logits + torch.tensor([3.0, 0, 0, 0, 0])
-    factors, shifts = fit_vector(favoured, labels)
-    assert float(shifts[0]) < -2
-    one = loss(favoured, labels, fit_temperature(favoured, labels))
-    assert loss(favoured, labels, factors, shifts) < one - 0.1
 
 
 def test_rows_that_do_not_fit_are_refused(unchecked) -> None:

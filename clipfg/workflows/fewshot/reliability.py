@@ -24,7 +24,7 @@ def measure_reliability(
     answers, confidence = known.answers, known.confidence
     assert answers is not None
     assert confidence is not None
-    asked, labels = answers.asked, torch.from_numpy(test.labels)
+    asked, labels = answers.options, torch.from_numpy(test.labels)
     logits = known.head.logits(test.features)
     calibrated = answers.calibrated(logits)
     shares = calibrated.float().softmax(dim=1)

@@ -67,7 +67,7 @@ def test_everything_asked_is_measured(data, tmp_path, calibration) -> None:
     assert covered.mean() > 0.85
     if calibration == "split":  # 16 images show nothing, and silence is said
         assert found.answering.wrong is None
-        assert "nowhere show" in found.guarantees[0]
+        assert "cannot show" in found.guarantees[0]
     else:
         assert found.answering.wrong.value <= 0.2
     assert found.calibrated.ece < found.raw.ece
@@ -201,7 +201,7 @@ def test_folds_of_the_whole_support_calibrate_the_head_itself(seed) -> None:
         ({"calibration": "test"}, "learnt from or tested on"),
         ({"calibration": "train"}, "learnt from or tested on"),
         ({"calibration": "vall"}, "Did you mean 'val'"),
-        ({"target_error": 2.0}, "--target-error between 0 and 1"),
+        ({"target_error": 2.0}, "--target-error must be between 0 and 1"),
         ({"within": "nowhere"}, "The broadest groups are group 0, group 1"),
         ({"within": "k0"}, "at least two classes"),
     ],
@@ -246,7 +246,7 @@ def test_class_names_alone_promise_nothing_before_any_work(tmp_path) -> None:
     images = synthflora.export(tmp_path / "images", 1, size=64)
     names = tmp_path / "names.txt"
     names.write_text("rose\niris\n")
-    with pytest.raises(UsageError, match="of class names alone"):
+    with pytest.raises(UsageError, match="Class names alone"):
         predict(images[0], classes=names, target_error=0.1, model="nowhere:nothing")
 
 

@@ -25,17 +25,17 @@ def logits(*rows: tuple[float, float, float]) -> torch.Tensor:
     return torch.tensor(rows).log()
 
 
-def rows(asked: AnswerOptions, *shares, confidence=None):
+def rows(options: AnswerOptions, *shares, confidence=None):
     z = logits(*shares)
-    answers = AnswerColumns(asked, CLASSES, confidence)
+    answers = AnswerColumns(options, CLASSES, confidence)
     found = answers.rows(X[: len(z)], z)
     pa.RecordBatch.from_pylist(found, schema=answers.columns)
     return found
 
 
 def test_it_answers_where_it_is_sure() -> None:
-    asked = AnswerOptions(target_error=0.05)
-    found = rows(asked, (0.9, 0.05, 0.05), (0.4, 0.35, 0.25), confidence=known())
+    options = AnswerOptions(target_error=0.05)
+    found = rows(options, (0.9, 0.05, 0.05), (0.4, 0.35, 0.25), confidence=known())
     assert found == [{"answer": "rose"}, {"answer": None}]
 
 
@@ -43,7 +43,7 @@ def test_it_is_silent_where_nothing_can_be_shown() -> None:
     answers = AnswerColumns(AnswerOptions(target_error=0.05), CLASSES, known(40))
     assert answers.cut is None
     assert answers.rows(X[:1], logits((0.9, 0.05, 0.05))) == [{"answer": None}]
-    assert "40 held-out images nowhere show" in answers.notes[0]
+    assert "40 held-out images cannot show" in answers.notes[0]
 
 
 def test_answers_climb() -> None:
@@ -54,9 +54,9 @@ def test_answers_climb() -> None:
 
 
 def test_where_no_class_is_sure_enough_a_group_may_be() -> None:
-    asked = AnswerOptions(target_error=0.05, roll_up=0.8)
+    options = AnswerOptions(target_error=0.05, roll_up=0.8)
     shares = ((0.9, 0.05, 0.05), (0.45, 0.45, 0.1), (0.4, 0.2, 0.4))
-    found = rows(asked, *shares, confidence=known())
+    found = rows(options, *shares, confidence=known())
     assert [row["answer"] for row in found] == ["rose", "Rosaceae", None]
 
 
@@ -81,8 +81,8 @@ def test_folds_of_few_images_promise_nothing(each: int, too_few: bool) -> None:
     labels = torch.arange(50).repeat(each)
     confidence = Confidence(1.0, own, own > 0, own, labels, 50, FOLDS)
     (*_, note) = AnswerColumns(AnswerOptions(prediction_set=0.9), CLASSES, confidence).notes
-    assert ("too few labels to guarantee anything: folds of 3" in note) == too_few
-    assert ("as a rule on the careful side" in note) != too_few
+    assert ("too few labels to guarantee anything: with 3" in note) == too_few
+    assert ("tend to be conservative" in note) != too_few
 
 
 def test_a_class_too_small_for_sets_of_its_own_is_said() -> None:
@@ -96,45 +96,45 @@ def test_a_class_too_small_for_sets_of_its_own_is_said() -> None:
 
 def test_nothing_asked_adds_nothing() -> None:
     answers = AnswerColumns(AnswerOptions(), CLASSES, known())
-    assert not answers.asked
+    assert not answers.options
     assert len(answers.columns) == 0
     assert answers.rows(X[:2], logits((0.9, 0.05, 0.05), (0.4, 0.3, 0.3))) == [{}, {}]
     assert answers.notes == ()
 
 
 def test_unknowns_that_were_not_learnt_are_said() -> None:
-    asked = AnswerOptions(unknown=True)
-    assert rows(asked, (0.9, 0.05, 0.05), confidence=known()) == [
+    options = AnswerOptions(unknown=True)
+    assert rows(options, (0.9, 0.05, 0.05), confidence=known()) == [
         {"unknown": None, "familiarity": None}
     ]
-    assert "saved without --unknown" in AnswerColumns(asked, CLASSES, known()).notes[0]
+    assert "saved without --unknown" in AnswerColumns(options, CLASSES, known()).notes[0]
 
 
 @pytest.mark.parametrize(
-    "asked",
+    "options",
     [
         AnswerOptions(target_error=0.1),
         AnswerOptions(prediction_set=0.9),
         AnswerOptions(unknown=True),
     ],
 )
-def test_class_names_alone_promise_nothing(asked) -> None:
-    with pytest.raises(UsageError, match="of class names alone no error, set or unknown"):
-        AnswerColumns(asked, CLASSES)
+def test_class_names_alone_promise_nothing(options) -> None:
+    with pytest.raises(UsageError, match="Class names alone cannot guarantee"):
+        AnswerColumns(options, CLASSES)
 
 
 def test_groups_of_classes_without_parents_are_refused() -> None:
-    with pytest.raises(UsageError, match="classes with parents"):
+    with pytest.raises(UsageError, match="--roll-up needs classes with parents"):
         AnswerColumns(AnswerOptions(roll_up=0.8), ClassList(NAMES))
 
 
 @pytest.mark.parametrize("value", [0.0, 1.0, 5.0, math.nan])
 @pytest.mark.parametrize("option", ["target_error", "prediction_set", "roll_up"])
 def test_levels_outside_0_to_1_are_refused(option, value) -> None:
-    with pytest.raises(UsageError, match=f"--{option.replace('_', '-')} between 0 and 1"):
+    with pytest.raises(UsageError, match=f"--{option.replace('_', '-')} must be between 0 and 1"):
         AnswerOptions(**{option: value})
 
 
 def test_sets_for_each_class_need_a_level() -> None:
-    with pytest.raises(UsageError, match="--prediction-set LEVEL"):
+    with pytest.raises(UsageError, match="--each-class needs --prediction-set"):
         AnswerOptions(each_class=True)
