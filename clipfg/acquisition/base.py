@@ -53,18 +53,15 @@ class Strategy(Protocol):
 
 
 STRATEGIES: Registry[Strategy] = Registry("strategy", "clipfg.strategies")
-for name, target, summary in (
-    ("uherding", "uherding:uherding", "Best default: covers the images, unsure ones count more"),
-    (
-        "maxherding",
-        "maxherding:maxherding",
-        "Covers the images; needs no class names and no labels",
-    ),
-    ("typiclust", "typiclust:typiclust", "The most typical image of each unlabelled cluster"),
-    ("k-center", "k_center:k_center", "The images farthest from all labels, outliers included"),
-    ("margin", "margin:margin", "Images torn between two classes; weak with few labels"),
-    ("entropy", "entropy:entropy", "Images of the least certain class; can lose to random"),
-    ("badge", "badge:badge", "Images that would change the classifier most, all different"),
-    ("random", "random:random", "The control that every other strategy has to beat"),
+for name, module, summary in (
+    ("uherding", "kernel_coverage", "Best default: covers the images, unsure ones count more"),
+    ("maxherding", "kernel_coverage", "Covers the images; needs no class names and no labels"),
+    ("typiclust", "typiclust", "The most typical image of each unlabelled cluster"),
+    ("k-center", "k_center", "The images farthest from all labels, outliers included"),
+    ("margin", "least_certain", "Images torn between two classes; weak with few labels"),
+    ("entropy", "least_certain", "Images of the least certain class; can lose to random"),
+    ("badge", "badge", "Images that would change the classifier most, all different"),
+    ("random", "random", "The control that every other strategy has to beat"),
 ):
-    STRATEGIES.register(name, f"clipfg.acquisition.{target}", summary)
+    function = name.replace("-", "_")
+    STRATEGIES.register(name, f"clipfg.acquisition.{module}:{function}", summary)

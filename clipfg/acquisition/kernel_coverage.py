@@ -1,4 +1,4 @@
-"""How much of the data lies near labelled images, and the images that add most to it."""
+"""MaxHerding and UHerding: images near as many others that are far from labelled ones."""
 
 import torch
 from jaxtyping import Float, Int
@@ -6,6 +6,7 @@ from torch import Tensor
 
 from clipfg.acquisition.base import UnlabelledPool
 from clipfg.functional.neighbours import nearest_neighbours
+from clipfg.functional.uncertainty import margin_uncertainty
 
 SAMPLE = 3_000
 """Images from which the radius is estimated."""
@@ -15,8 +16,32 @@ MOST = 10_000
 many squared takes 400 MB."""
 
 
-def cover(pool: UnlabelledPool, budget: int, weights: Float[Tensor, " n"]) -> Int[Tensor, " b"]:
-    """The greedy choice of `greedy_coverage` at the radius of `cell_radius`."""
+def maxherding(pool: UnlabelledPool, budget: int) -> Int[Tensor, " b"]:
+    """Greedily maximise the mean over the pool of the kernel with the nearest labelled image.
+
+    Images typical of a part of the data without labels come first, so that every class is soon
+    found; outliers come last. No probabilities are needed. The radius is that of `cell_radius`.
+
+    Source: Bae et al. 2024, arXiv:2407.12212, equation 5, with the radius from the data.
+    """
+    return _cover(pool, budget, torch.ones(len(pool), device=pool.features.device))
+
+
+def uherding(pool: UnlabelledPool, budget: int) -> Int[Tensor, " b"]:
+    """Greedily maximise the kernel coverage weighted by `1 + u`, with `u = 1 - (p_1 - p_2)`.
+
+    The paper weights by `u` alone. With few labels, an image of a class that has none is often
+    classified confidently as another, and would not be covered: hence the 1. Without probabilities
+    it is MaxHerding.
+
+    Source: Bae et al. 2025, arXiv:2412.20644, algorithm 1, with the radius of `cell_radius`.
+    """
+    if pool.probabilities is None:
+        return maxherding(pool, budget)
+    return _cover(pool, budget, 1 + margin_uncertainty(pool.probabilities))
+
+
+def _cover(pool: UnlabelledPool, budget: int, weights: Tensor) -> Tensor:
     budget = pool.check(budget)
     generator = torch.Generator().manual_seed(pool.seed)
     radius = cell_radius(pool.features, len(pool.labelled) + budget, generator)
@@ -45,8 +70,8 @@ def greedy_coverage(
         x, weights = x[rows], weights[rows]
     covered = torch.zeros(len(x), device=x.device)
     for block in labelled.split(1024) if len(labelled) else ():
-        covered = torch.maximum(covered, kernel(x, block, radius).amax(dim=1))
-    near = kernel(x, x, radius)
+        covered = torch.maximum(covered, _kernel(x, block, radius).amax(dim=1))
+    near = _kernel(x, x, radius)
     chosen = torch.empty(budget, dtype=torch.long)
     taken = torch.zeros(len(x), dtype=torch.bool, device=x.device)
     for i in range(budget):
@@ -74,6 +99,6 @@ def cell_radius(x: Float[Tensor, "n d"], labels: int, generator: torch.Generator
     return max(SHARE * distance, 1e-3)
 
 
-def kernel(a: Float[Tensor, "n d"], b: Float[Tensor, "m d"], radius: float) -> Float[Tensor, "n m"]:
+def _kernel(a: Tensor, b: Tensor, radius: float) -> Tensor:
     """`exp(-|a - b|^2 / r^2)` of unit-norm rows."""
     return ((a @ b.T - 1).clamp_max(0) * (2 / radius**2)).exp()

@@ -9,13 +9,10 @@ import torch
 from clipfg.acquisition import kernel_coverage
 from clipfg.acquisition.badge import badge
 from clipfg.acquisition.base import UnlabelledPool
-from clipfg.acquisition.entropy import entropy
 from clipfg.acquisition.k_center import k_center
-from clipfg.acquisition.kernel_coverage import cell_radius, greedy_coverage
-from clipfg.acquisition.margin import margin
-from clipfg.acquisition.maxherding import maxherding
+from clipfg.acquisition.kernel_coverage import cell_radius, greedy_coverage, maxherding, uherding
+from clipfg.acquisition.least_certain import entropy, margin
 from clipfg.acquisition.typiclust import typicality, typiclust
-from clipfg.acquisition.uherding import uherding
 from clipfg.functional.similarity import unit_norm
 from tests.contracts.test_strategies import make_pool
 
