@@ -135,20 +135,13 @@ class Evaluator:
     def _domain_rows(self, outcomes: Outcomes) -> tuple[DomainRow, ...]:
         domains = np.array(self._domains, dtype=object)
         rows = []
-        for name in dict.fromkeys(domain for domain in self._domains if domain is not None):
+        for name in sorted({domain for domain in self._domains if domain is not None}):
             part = outcomes.select(domains == name)
             bounded = self._bounded(part)
-            rows.append(
-                DomainRow(
-                    name=name,
-                    n=len(part),
-                    classes=len(np.unique(part.labels)),
-                    top1=bounded["top1"],
-                    top5=bounded["top5"],
-                    mean_per_class=bounded["mean_per_class"],
-                )
-            )
-        return tuple(sorted(rows, key=lambda row: row.name))
+            shown = {key: bounded[key] for key in ("top1", "top5", "mean_per_class")}
+            classes = len(np.unique(part.labels))
+            rows.append(DomainRow(name=name, n=len(part), classes=classes, **shown))
+        return tuple(rows)
 
 
 def point_estimates(outcomes: Outcomes, classes: int) -> dict[str, float]:
@@ -165,8 +158,8 @@ def point_estimates(outcomes: Outcomes, classes: int) -> dict[str, float]:
     return {
         "top1": float(outcomes.hits.mean()),
         "top5": float(outcomes.in_top_k.mean()),
-        "mean_per_class": float(metrics.macro_mean(metrics.per_class_accuracy(counts))),
-        "macro_f1": float(metrics.macro_mean(metrics.per_class_f1(counts))),
+        "mean_per_class": float(metrics.per_class_accuracy(counts).nanmean()),
+        "macro_f1": float(metrics.per_class_f1(counts).nanmean()),
         "nll": float(outcomes.nll.mean(dtype=np.float64)),
         "ece": float(ece),
     }

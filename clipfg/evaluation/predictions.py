@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from clipfg.atomic import publish
 from clipfg.errors import DataError
 from clipfg.types import ClassList
 
@@ -76,7 +77,6 @@ class PredictionWriter:
         self.rows = 0
         self._partial = self.path.with_name(f".{self.path.name}.{os.getpid()}.partial")
         self._waiting: list[pa.RecordBatch] = []
-        self._waiting_rows = 0
         with self._reporting():
             self._writer: Any = pq.ParquetWriter(self._partial, self.schema, compression="zstd")
 
@@ -93,32 +93,15 @@ class PredictionWriter:
         `logits` is `[b, c]`; `labels` are class indices, -1 where unknown; `more` has a row of the
         further columns for each item.
         """
-        rows = self._rows(ids, uris, logits, labels)
-        if more is not None:
-            rows = [row | dict(others) for row, others in zip(rows, more, strict=True)]
-        batch = pa.RecordBatch.from_pylist(rows, schema=self.schema)
-        self._waiting.append(batch)
-        self._waiting_rows += len(batch)
-        self.rows += len(batch)
-        if self._waiting_rows >= _ROWS_PER_GROUP:
-            self._flush()
-        return batch.to_pylist()
-
-    def _rows(
-        self,
-        ids: Sequence[str],
-        uris: Sequence[str],
-        logits: "Tensor",
-        labels: Sequence[int] | NDArray[Any] | None,
-    ) -> list[dict[str, Any]]:
         from clipfg.functional.similarity import probabilities, top_classes
 
         best = top_classes(logits, self.top_k)
         shares = probabilities(logits, self.scoring).gather(1, best).tolist()
         truth = [-1] * len(ids) if labels is None else [int(label) for label in labels]
+        further: Sequence[Mapping[str, Any]] = [{}] * len(ids) if more is None else more
         rows = []
-        for id_, uri, label, indices, values in zip(
-            ids, uris, truth, best.tolist(), shares, strict=True
+        for id_, uri, label, indices, values, others in zip(
+            ids, uris, truth, best.tolist(), shares, further, strict=True
         ):
             known = label >= 0
             names = [self.classes.names[i] for i in indices]
@@ -132,24 +115,28 @@ class PredictionWriter:
                     "probability": values[0],
                     "names": names,
                     "probabilities": values,
+                    **others,
                 }
             )
-        return rows
+        batch = pa.RecordBatch.from_pylist(rows, schema=self.schema)
+        self._waiting.append(batch)
+        self.rows += len(batch)
+        if sum(map(len, self._waiting)) >= _ROWS_PER_GROUP:
+            self._flush()
+        return batch.to_pylist()
 
     def _flush(self) -> None:
         if self._waiting:
             with self._reporting():
                 self._writer.write_table(pa.Table.from_batches(self._waiting, self.schema))
-        self._waiting, self._waiting_rows = [], 0
+        self._waiting = []
 
     def close(self) -> None:
         """Complete the file and rename it to `path`."""
         self._flush()
         with self._reporting():
             self._writer.close()
-            with self._partial.open("rb") as file:
-                os.fsync(file.fileno())
-            self._partial.replace(self.path)
+            publish(self._partial, self.path)
 
     def abandon(self) -> None:
         """Remove what was written."""

@@ -19,8 +19,7 @@ def fewest_calibrating(level: float) -> int:
 
     The smallest n with `ceil((n + 1) level) <= n`: 9 for 0.9, 19 for 0.95.
     """
-    n = math.ceil(level / (1 - level) - 1e-9)
-    return max(n, 1)
+    return max(math.ceil(level / (1 - level) - 1e-9), 1)
 
 
 def conformal_quantile(scores: Float[Tensor, " n"], level: float) -> float:

@@ -35,6 +35,15 @@ def _check_range(name: str, indices: Tensor, classes: int) -> None:
         )
 
 
+def check_hits(name: str, values: Tensor, hits: Tensor) -> None:
+    """Raises `DataError` unless there is a value for each hit, and at least one."""
+    if len(values) != len(hits) or not len(hits):
+        raise DataError(
+            f"Expected arguments `{name}` and `hits` to have the same length above 0,"
+            f" got {len(values)} and {len(hits)}."
+        )
+
+
 def rank_of_truth(logits: Float[Tensor, "n c"], labels: Int[Tensor, " n"]) -> Int[Tensor, " n"]:
     """How many classes score higher than the true one: 0 means that the prediction is correct.
 
@@ -87,11 +96,7 @@ def expected_calibration_error(
 
     Source: Guo et al. 2017, arXiv:1706.04599, equations 3 to 5.
     """
-    if len(confidences) != len(hits) or not len(hits):
-        raise DataError(
-            f"Expected arguments `confidences` and `hits` to have the same length above 0,"
-            f" got {len(confidences)} and {len(hits)}."
-        )
+    check_hits("confidences", confidences, hits)
     if not ((confidences >= 0) & (confidences <= 1)).all():
         raise DataError("Expected argument `confidences` to lie between 0 and 1.")
     return calibration_gaps(confidences, hits, bins).sum(dim=0).abs().sum() / len(hits)
@@ -130,11 +135,6 @@ def per_class_f1(counts: Int[Tensor, "c 3"]) -> Float[Tensor, " c"]:
     """
     present, predicted, both = counts.double().unbind(1)
     return torch.where(present > 0, 2 * both / (present + predicted), torch.nan)
-
-
-def macro_mean(values: Float[Tensor, " c"]) -> Float[Tensor, ""]:
-    """The mean over the classes that have a value: mean per-class accuracy, macro F1."""
-    return values.nanmean()
 
 
 def confusion_counts(

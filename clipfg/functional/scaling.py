@@ -24,7 +24,13 @@ def fit_temperature(logits: Float[Tensor, "n c"], labels: Int[Tensor, " n"]) -> 
 
     Source: Guo et al. 2017, arXiv:1706.04599, equation 9.
     """
-    _check(logits, labels)
+    if len(logits) != len(labels) or not len(labels):
+        raise DataError(
+            f"Expected as many labels as rows of logits and at least one, got {len(labels)} and"
+            f" {len(logits)}."
+        )
+    if not torch.isfinite(logits).all():
+        raise DataError("Expected argument `logits` to be finite, got NaN or infinity.")
     spread = _deviation(logits) or 1.0
     low, high = spread**-1 * 2.718281828**-_FARTHEST, spread**-1 * 2.718281828**_FARTHEST
     factor = 1 / spread
@@ -66,13 +72,3 @@ def _blocks(logits: Tensor) -> Iterator[Tensor]:
     """Rows less their largest value, in double precision, block by block."""
     for rows in logits.split(max(1, _CELLS // logits.shape[1])):
         yield rows.double() - rows.double().amax(dim=1, keepdim=True)
-
-
-def _check(logits: Tensor, labels: Tensor) -> None:
-    if len(logits) != len(labels) or not len(labels):
-        raise DataError(
-            f"Expected as many labels as rows of logits and at least one, got {len(labels)} and"
-            f" {len(logits)}."
-        )
-    if not torch.isfinite(logits).all():
-        raise DataError("Expected argument `logits` to be finite, got NaN or infinity.")

@@ -8,6 +8,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from clipfg.errors import DataError
+from clipfg.functional.metrics import check_hits
 
 
 class RiskCoverage(NamedTuple):
@@ -33,7 +34,7 @@ def risk_coverage(certainty: Float[Tensor, " n"], hits: Bool[Tensor, " n"]) -> R
 
     Source: El-Yaniv and Wiener 2010; Geifman and El-Yaniv 2017, arXiv:1705.08500.
     """
-    _check(certainty, hits)
+    check_hits("certainty", certainty, hits)
     ordered, order = certainty.sort(descending=True, stable=True)
     wrong = (~hits[order]).double().cumsum(0)
     last = torch.ones_like(ordered, dtype=torch.bool)
@@ -50,7 +51,7 @@ def aurc(certainty: Float[Tensor, " n"], hits: Bool[Tensor, " n"]) -> float:
 
     Source: Geifman, Uziel and El-Yaniv 2019, arXiv:1805.08206, equation 4.
     """
-    _check(certainty, hits)
+    check_hits("certainty", certainty, hits)
     ordered, order = certainty.sort(descending=True, stable=True)
     _, group, sizes = torch.unique_consecutive(ordered, return_inverse=True, return_counts=True)
     errors = torch.zeros(len(sizes), dtype=torch.double, device=hits.device)
@@ -112,7 +113,7 @@ def abstention_threshold(
     Source: Geifman and El-Yaniv 2017, arXiv:1705.08500 (SGR), with candidates fixed beforehand in
     place of its binary search; Angelopoulos et al. 2021, arXiv:2110.01052 (Learn then Test).
     """
-    _check(certainty, hits)
+    check_hits("certainty", certainty, hits)
     if not (0 < target < 1 and 0 < confidence < 1):
         raise DataError(
             f"Expected a target error and a confidence between 0 and 1, got {target} and"
@@ -129,11 +130,3 @@ def abstention_threshold(
         if error_bound(wrong, answered, level) <= target:
             return SelectionThreshold(threshold, answered, wrong)
     return None
-
-
-def _check(certainty: Tensor, hits: Tensor) -> None:
-    if len(certainty) != len(hits) or not len(hits):
-        raise DataError(
-            f"Expected arguments `certainty` and `hits` to have the same length above 0, got"
-            f" {len(certainty)} and {len(hits)}."
-        )

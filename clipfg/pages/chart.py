@@ -42,12 +42,8 @@ class Curve:
 class Chart:
     """Curves on one pair of axes.
 
-    Parameters
-    ----------
-    percent
-        Estimates are shares, shown from 0 to 100.
-    log_x
-        Doublings of x are equally far apart; the x that occur are the ticks.
+    Estimates are shares, shown from 0 to 100. With `log_x`, doublings of x are equally far apart,
+    and the x that occur are the ticks.
     """
 
     title: str
@@ -55,7 +51,6 @@ class Chart:
     y_label: str
     curves: tuple[Curve, ...]
     log_x: bool = False
-    percent: bool = True
 
     def to_png(self) -> bytes:
         """The chart as an image, 1,440 pixels wide."""
@@ -95,11 +90,10 @@ class Chart:
         return figure
 
     def _draw(self, axes: "Axes", curve: Curve, number: int) -> None:
-        scale = 100 if self.percent else 1
         colour = COLOURS[number % len(COLOURS)]
-        values = [scale * estimate.value for estimate in curve.estimates]
-        low = [scale * estimate.low for estimate in curve.estimates]
-        high = [scale * estimate.high for estimate in curve.estimates]
+        values = [100 * estimate.value for estimate in curve.estimates]
+        low = [100 * estimate.low for estimate in curve.estimates]
+        high = [100 * estimate.high for estimate in curve.estimates]
         if curve.level:
             axes.axhline(values[0], color=colour, linestyle="--", linewidth=1.4, label=curve.name)
             axes.axhspan(low[0], high[0], color=colour, alpha=0.08, linewidth=0)
@@ -117,7 +111,7 @@ class Chart:
     def _dress(self, axes: "Axes") -> None:
         axes.set_title(self.title, loc="left", fontsize=12, color=INK)
         axes.set_xlabel(self.x_label, color=SOFT)
-        axes.set_ylabel(self.y_label + (" (%)" if self.percent else ""), color=SOFT)
+        axes.set_ylabel(f"{self.y_label} (%)", color=SOFT)
         axes.grid(axis="y", color=LINE, linewidth=0.8)
         axes.spines[["top", "right", "left"]].set_visible(False)
         axes.spines["bottom"].set_color(LINE)

@@ -27,17 +27,14 @@ def table(
     the right; each of `rows` has a cell for each heading.
     """
     own = len(names)
-    widths = [max(map(_width, column)) for column in zip((*names, *numbers), *rows, strict=True)]
+    columns = zip((*names, *numbers), *rows, strict=True)
+    widths = [max(cell_len(str(cell)) for cell in column) for column in columns]
     room = width - sum(min(wide, NARROWEST) + GAP for wide in widths[:own])
     blocks: list[RenderableType] = []
     for start, stop in _blocks(widths[own:], room):
         part = [(*row[:own], *row[own + start : own + stop]) for row in rows]
         blocks += [Text(), _block(names, numbers[start:stop], part)]
     return Group(*blocks[1:])
-
-
-def _width(cell: str | Text) -> int:
-    return cell_len(str(cell))
 
 
 def _blocks(widths: Sequence[int], room: int) -> list[tuple[int, int]]:

@@ -46,10 +46,11 @@ def intervals(
 ) -> dict[str, Estimate]:
     """An interval around each estimate; the names are those of `WeightedSums.metrics`."""
     hits = int(outcomes.hits.sum())
-    draws = _draw(outcomes, seed, resamples)
+    sums = WeightedSums.of(outcomes)
+    parts = [sums.metrics(w) for w in draw_weights(len(outcomes), resamples, seed)]
     bounded: dict[str, Estimate] = {}
     for name, value in estimates.items():
-        low, high = percentile_interval(draws[name], value)
+        low, high = percentile_interval(np.concatenate([part[name] for part in parts]), value)
         if name not in ("nll", "ece"):
             right = int(outcomes.in_top_k.sum()) if name == "top5" else hits
             if right in (0, len(outcomes)):
@@ -80,12 +81,6 @@ def wilson_interval(right: int, n: int) -> tuple[float, float]:
 
     low, high = binomtest(right, n).proportion_ci(LEVEL, method="wilson")
     return float(low), float(high)
-
-
-def _draw(outcomes: Outcomes, seed: int, resamples: int) -> dict[str, Floats]:
-    sums = WeightedSums.of(outcomes)
-    parts = [sums.metrics(w) for w in draw_weights(len(outcomes), resamples, seed)]
-    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
 def draw_weights(n: int, resamples: int, seed: int) -> Iterator[Floats]:
