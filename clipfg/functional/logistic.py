@@ -73,46 +73,38 @@ class Basis:
         n = len(self.rows)
         if not n or not costs or min(costs) <= 0:
             raise DataError(f"Expected rows and costs above 0, got {n} rows and costs {costs}.")
-        weights = self.rows.new_zeros(classes, self.rows.shape[1])
-        bias = self.rows.new_zeros(classes)
+        zeros = self.rows.new_zeros
+        linear = Linear(zeros(classes, self.rows.shape[1]), zeros(classes))
         path = []
         for cost in costs:
-            scale = (self.spectrum / classes + 1 / (cost * n)).rsqrt()
-            weights, bias = _minimise(
-                self.rows, labels, weights, bias, scale, 1 / (cost * n), iterations, tolerance
-            )
-            turned = weights @ self.vectors.T
-            path.append(Linear(turned, bias - turned @ self.centre))
+            linear = self._minimise(labels, linear, cost, iterations, tolerance)
+            turned = linear.weights @ self.vectors.T
+            path.append(Linear(turned, linear.bias - turned @ self.centre))
         return path
 
+    def _minimise(
+        self, labels: Tensor, start: Linear, cost: float, iterations: int, tolerance: float
+    ) -> Linear:
+        penalty = 1 / (cost * len(self.rows))
+        scale = (self.spectrum / len(start.bias) + penalty).rsqrt()
+        inner = (start.weights / scale).requires_grad_()
+        shift = start.bias.clone().requires_grad_()
+        optimiser = torch.optim.LBFGS(
+            [inner, shift],
+            max_iter=iterations,
+            tolerance_grad=tolerance,
+            tolerance_change=1e-12,
+            history_size=10,
+            line_search_fn="strong_wolfe",
+        )
 
-def _minimise(
-    x: Tensor,
-    labels: Tensor,
-    weights: Tensor,
-    bias: Tensor,
-    scale: Tensor,
-    penalty: float,
-    iterations: int,
-    tolerance: float,
-) -> tuple[Tensor, Tensor]:
-    inner = (weights / scale).requires_grad_()
-    shift = bias.clone().requires_grad_()
-    optimiser = torch.optim.LBFGS(
-        [inner, shift],
-        max_iter=iterations,
-        tolerance_grad=tolerance,
-        tolerance_change=1e-12,
-        history_size=10,
-        line_search_fn="strong_wolfe",
-    )
+        def loss() -> Tensor:
+            optimiser.zero_grad()
+            own = Linear(inner * scale, shift)
+            decay = 0.5 * penalty * own.weights.square().sum()
+            value = cross_entropy(own(self.rows), labels) + decay
+            value.backward()
+            return value
 
-    def loss() -> Tensor:
-        optimiser.zero_grad()
-        full = inner * scale
-        value = cross_entropy(x @ full.T + shift, labels) + 0.5 * penalty * full.square().sum()
-        value.backward()
-        return value
-
-    optimiser.step(loss)
-    return (inner * scale).detach(), shift.detach()
+        optimiser.step(loss)
+        return Linear((inner * scale).detach(), shift.detach())

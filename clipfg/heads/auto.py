@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from typing import Any, ClassVar, Protocol, cast
+from typing import Any, ClassVar
 
 import torch
 from jaxtyping import Float, Int
@@ -16,6 +16,7 @@ from clipfg.heads.support import Support, about_as_good
 from clipfg.heads.text_weighting import factors, spread, spread_of_others
 
 MEMBERS = ("whitened-mean", "gda", "linear-probe")
+"""Heads with a method `held_out`, which scores images of the support as if not seen."""
 FEW = 4
 """Shots below which a fold trains on so few images that it would judge a different problem.
 
@@ -24,14 +25,6 @@ linear-probe, tip-adapter-f or prolip gained on some of them at one to three sho
 others."""
 _LARGE = 2e6
 """Images times classes above which a linear probe takes minutes, and in the end all memory."""
-
-
-class Member(Protocol):
-    """A head that can score an image of its support as if it had not seen it."""
-
-    def held_out(self, support: Support, rows: Tensor) -> Tensor:
-        """Logits `[m, c]` of the support's images at `rows`, by heads that have not seen them."""
-        ...
 
 
 @dataclass(eq=False)
@@ -89,20 +82,17 @@ class Auto(FewShotHead):
         few = int(support.counts.max()) < FEW
         large = len(support) * support.classes > _LARGE
         names = MEMBERS[: 1 if few else 2 if large else None]
-        heads = {
+        heads: dict[str, Any] = {
             name: HEADS.get(name)(**{"seed": self.seed}).fit(support.features, support.labels)
             for name in names
         }
         rows = support.judged(self.seed)
-        held_out = {
-            name: cast(Member, head).held_out(support, rows) for name, head in heads.items()
-        }
-        spreads = {
-            name: spread(held_out[name])
-            if len(rows)
-            else spread_of_others(head.logits(support.means))
-            for name, head in heads.items()
-        }
+        held_out = {name: head.held_out(support, rows) for name, head in heads.items()}
+        if len(rows):
+            spreads = {name: spread(logits) for name, logits in held_out.items()}
+        else:
+            of_means = {name: head.logits(support.means) for name, head in heads.items()}
+            spreads = {name: spread_of_others(logits) for name, logits in of_means.items()}
         scores = {name: logits / spreads[name] for name, logits in held_out.items()}
         chosen, self.held_out_ = _best_blend(scores, support.labels[rows])
         self.tau_, self.beta_ = factors(support, _blend(scores, chosen), rows)

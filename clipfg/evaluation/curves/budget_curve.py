@@ -71,15 +71,13 @@ class BudgetCurve:
         """Strategies by keys per class, to look at; the full support is a horizontal line."""
         cells = []
         for cell in self.cells:
-            column = "all" if cell.per_class is None else str(cell.per_class)
-            x = None if cell.per_class is None else float(cell.per_class)
-            name = cell.strategy if x is not None else f"{cell.strategy} ({cell.keys:,.0f} keys)"
-            cells.append(
-                GridCell(name, column, x, cell.top1, cell.against, in_seconds(cell.seconds))
-            )
-        measure = "accuracy of the nearest key"
-        label = "seconds to condense"
-        return Grid(tuple(cells), self.first, measure, "keys per class", self.context, label)
+            name, column, x = cell.strategy, str(cell.per_class), cell.per_class
+            if x is None:
+                name, column = f"{name} ({cell.keys:,.0f} keys)", "all"
+            seconds = in_seconds(cell.seconds)
+            cells.append(GridCell(name, column, x, cell.top1, cell.against, seconds))
+        measure, more = "accuracy of the nearest key", "seconds to condense"
+        return Grid(tuple(cells), self.first, measure, "keys per class", self.context, more)
 
     def rows(self) -> list[dict[str, Any]]:
         """A row per cell, with figures as shares from 0 to 1."""

@@ -108,14 +108,8 @@ class LearningCurve:
             GridCell(c.label, c.shots, _place(c), c.top1, c.against, in_seconds(c.seconds))
             for c in self.cells
         )
-        return Grid(
-            cells,
-            self.first,
-            "top-1 accuracy",
-            "images per class to learn from",
-            self.context,
-            "seconds to fit",
-        )
+        x_label = "images per class to learn from"
+        return Grid(cells, self.first, "top-1 accuracy", x_label, self.context, "seconds to fit")
 
     def rows(self) -> list[dict[str, Any]]:
         """A row per cell, with figures as shares from 0 to 1."""

@@ -1,6 +1,6 @@
 """Curves as HTML pages."""
 
-from collections.abc import Mapping
+from typing import Any
 
 from clipfg.evaluation.curves.budget_curve import BudgetCell, BudgetCurve
 from clipfg.evaluation.curves.learning_curve import LearningCurve, LearningCurveCell
@@ -17,20 +17,17 @@ def learning_curve_page(curve: LearningCurve) -> str:
     )
     columns = ("head", "shots", "accuracy", "95% interval", "range of draws", "mean per class")
     chosen = "Each setting of a head was chosen on the images that it learns from."
-    return render(
-        "curve.html",
+    return _render(
+        curve,
         kicker="clipfg fewshot",
-        title=_title(curve.context) or "learning curve",
+        title=" · ".join(filter(None, curve.context.values())) or "learning curve",
         headline=f"{percent(best.top1.value)} top-1 accuracy with {best.label}, {_shots(best)}",
         lead=f"{_lead(curve)} {chosen}",
-        facts=tuple(curve.context.items()),
         chart_title="Accuracy by shots",
-        chart=curve.grid.chart(),
         columns=(*columns, f"points against {curve.first}", "p", "seconds to fit"),
         rows=[_learning_row(cell) for cell in curve.cells],
         strong=2,
         reliability=reliability_context(curve.reliability) if curve.reliability else None,
-        notes=curve.notes,
     )
 
 
@@ -40,8 +37,8 @@ def budget_curve_page(curve: BudgetCurve) -> str:
     best = max(budgeted, key=lambda cell: cell.top1.value)
     strategies = len({cell.strategy for cell in budgeted})
     columns = ("strategy", "keys per class", "keys", "accuracy", "95% interval")
-    return render(
-        "curve.html",
+    return _render(
+        curve,
         kicker="clipfg coreset",
         title=f"{curve.context.get('data', '')} coresets".strip(),
         headline=(
@@ -49,19 +46,17 @@ def budget_curve_page(curve: BudgetCurve) -> str:
             f" per class: the best of {strategies} strategies"
         ),
         lead=f"{_lead(curve)} No test image influenced any key.",
-        facts=tuple(curve.context.items()),
         chart_title="Accuracy by keys per class",
-        chart=curve.grid.chart(),
         columns=(*columns, f"points against {curve.first}", "p", "seconds"),
         rows=[_budget_row(cell) for cell in curve.cells],
         strong=3,
         reliability=None,
-        notes=curve.notes,
     )
 
 
-def _title(context: Mapping[str, str]) -> str:
-    return " · ".join(value for value in context.values() if value)
+def _render(curve: LearningCurve | BudgetCurve, **more: Any) -> str:
+    facts, chart = tuple(curve.context.items()), curve.grid.chart()
+    return render("curve.html", facts=facts, chart=chart, notes=curve.notes, **more)
 
 
 def _lead(curve: LearningCurve | BudgetCurve) -> str:
