@@ -14,16 +14,8 @@ from clipfg.registry import Registry
 class UnlabelledPool:
     """Images without a label, and what is known about them.
 
-    Parameters
-    ----------
-    features
-        Unit-norm rows `[n, d]` of the unlabelled images.
-    labelled
-        Unit-norm rows `[m, d]` of the images that are labelled already, if any.
-    probabilities
-        Calibrated class probabilities of the unlabelled images; None if there is no classifier yet.
-    seed
-        Random seed.
+    `features` are their unit-norm rows, `labelled` those of the images that are labelled already,
+    if any. `probabilities` are calibrated; None if there is no classifier yet.
     """
 
     features: Float[Tensor, "n d"]

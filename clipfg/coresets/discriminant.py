@@ -53,9 +53,7 @@ class Discriminant(Coreset):
     share: float | None = None
     seed: int = 0
 
-    def _condense(
-        self, features: Float[Tensor, "n d"], labels: Int[Tensor, " n"], per_class: int
-    ) -> CoresetKeys:
+    def _condense(self, features: Tensor, labels: Tensor, per_class: int) -> CoresetKeys:
         classes, dense, counts = labels.unique(return_inverse=True, return_counts=True)
         if len(classes) < 2 or int(counts.max()) < 2:
             return KMeans(self.seed).condense(features, labels, per_class)

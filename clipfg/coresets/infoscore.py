@@ -47,9 +47,7 @@ class InfoScore(Coreset):
     audience: int = 2000
     seed: int = 0
 
-    def _condense(
-        self, features: Float[Tensor, "n d"], labels: Int[Tensor, " n"], per_class: int
-    ) -> CoresetKeys:
+    def _condense(self, features: Tensor, labels: Tensor, per_class: int) -> CoresetKeys:
         generator = torch.Generator().manual_seed(self.seed)
         drawn = torch.randperm(len(features), generator=generator)[: self.audience]
         scores = info_scores(features, labels, drawn.to(features.device), self.temperature)

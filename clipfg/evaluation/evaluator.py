@@ -25,14 +25,8 @@ class Evaluator:
     NLL and calibration are of the softmax over classes for every encoder, sigmoid ones too: each
     item has one true class, and the figures stay comparable between models.
 
-    Parameters
-    ----------
-    classes
-        The classes that the logits' columns stand for.
-    seed
-        The random seed of the bootstrap.
-    resamples
-        How many draws the bootstrap makes.
+    `classes` are those that the logits' columns stand for; `seed` is the random seed of the
+    bootstrap, `resamples` how many draws it makes.
     """
 
     def __init__(self, classes: ClassList, seed: int = 0, resamples: int = RESAMPLES) -> None:

@@ -45,18 +45,9 @@ class PredictionWriter:
     The rows go to a hidden file beside `path`, which is renamed when the block ends without an
     error and removed otherwise. A killed process leaves no file under the final name.
 
-    Parameters
-    ----------
-    path
-        The file to write.
-    classes
-        The classes that the logits' columns stand for.
-    top_k
-        How many classes to keep for each item.
-    scoring
-        How logits become probabilities (`Encoder.scoring`).
-    more
-        Columns beyond those of `SCHEMA`.
+    `classes` are those that the logits' columns stand for, `top_k` says how many of them to keep
+    for each item, and `scoring` how logits become probabilities (`Encoder.scoring`). `more` are
+    columns beyond those of `SCHEMA`.
 
     Raises `DataError` when the file cannot be written.
     """

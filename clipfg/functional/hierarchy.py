@@ -16,14 +16,9 @@ from torch import Tensor
 class Tree:
     """Nodes over `c` classes: node `i < c` is class `i` itself, the groups follow.
 
-    Attributes
-    ----------
-    nodes
-        Names, classes first, then groups in the order of their first class.
-    paths
-        `[c, l]`: the nodes that contain a class, from itself upwards; -1 beyond the last.
-    heights
-        Of each node `[m]`: 0 for a class, else the longest path down to a class.
+    `nodes` are names, the groups in the order of their first class; `paths` the nodes that contain
+    a class, from itself upwards, and -1 beyond the last; `heights` 0 for a class, and for a group
+    the longest path down to a class.
     """
 
     nodes: tuple[str, ...]

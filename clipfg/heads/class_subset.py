@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Self
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor
 
 from clipfg.errors import UsageError
@@ -15,12 +15,7 @@ from clipfg.heads.base import Head
 class ClassSubset(Head):
     """Some of the columns of a fitted head; it is not fitted itself, and not registered.
 
-    Parameters
-    ----------
-    head
-        The fitted head.
-    columns
-        Which classes, by their index in that head.
+    `columns` are the classes, by their index in that head.
     """
 
     name: ClassVar[str] = "class-subset"
@@ -28,12 +23,7 @@ class ClassSubset(Head):
     head: Head
     columns: tuple[int, ...]
 
-    def fit(
-        self,
-        features: Float[Tensor, "n d"] | None = None,  # noqa: ARG002
-        labels: Int[Tensor, " n"] | None = None,  # noqa: ARG002
-        text_weights: Float[Tensor, "c d"] | None = None,  # noqa: ARG002
-    ) -> Self:
+    def fit(self, *_: object, **__: object) -> Self:
         """Raises `UsageError`: the whole head is what can be fitted."""
         raise UsageError(
             "A head narrowed to some of its classes cannot be fitted; fit the head itself."

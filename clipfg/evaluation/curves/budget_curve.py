@@ -21,18 +21,10 @@ NOTES = (
 class BudgetCell:
     """One strategy at one budget.
 
-    Attributes
-    ----------
-    strategy, per_class
-        Its name, and the most keys of each class; None for the full support.
-    keys
-        In all, the mean over draws.
-    top1
-        Accuracy by the nearest key, with its interval; `by_draw` has that of each draw.
-    seconds
-        Processor time to condense once.
-    against
-        The difference from the first strategy at the same budget; None for the first itself.
+    `per_class` is the most keys of each class, None for the full support; `keys` are those in all,
+    the mean over draws. `top1` is accuracy by the nearest key, `by_draw` that of each draw;
+    `seconds` is processor time to condense once. `against` is the difference from the first
+    strategy at the same budget, None for the first itself.
     """
 
     strategy: str

@@ -19,18 +19,10 @@ SIGNIFICANT = 0.05
 class GridCell:
     """One series at one x.
 
-    Attributes
-    ----------
-    series, column
-        Names; `column` is how the x is written ("16", "all"), and "" for a series without one.
-    x
-        Its place on the chart; None makes the series a horizontal line.
-    accuracy
-        With its interval.
-    against
-        The difference from the first series at the same x; None for the first itself.
-    more
-        A further figure, as text: the seconds that it took, the best accuracy possible.
+    `column` is how the x is written ("16", "all"), and "" for a series without one; `x` is its
+    place on the chart, and None makes the series a horizontal line. `against` is the difference
+    from the first series at the same x, None for the first itself; `more` is a further figure, as
+    text: the seconds that it took, the best accuracy possible.
     """
 
     series: str
@@ -45,16 +37,9 @@ class GridCell:
 class Grid:
     """Series by x.
 
-    Attributes
-    ----------
-    cells
-        In the order in which series are shown, by rising x.
-    first
-        The series that others are compared with.
-    measure, x_label, more_label
-        What the numbers, the x and the further figures are.
-    context
-        What was run.
+    `cells` are in the order in which series are shown, by rising x; `first` is the series that
+    others are compared with; `measure`, `x_label` and `more_label` say what the numbers, the x and
+    the further figures are, `context` what was run.
     """
 
     cells: tuple[GridCell, ...]

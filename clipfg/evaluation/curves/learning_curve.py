@@ -24,24 +24,13 @@ PAIRED = (
 class LearningCurveCell:
     """One head at one number of shots.
 
-    Attributes
-    ----------
-    head, shots
-        Names; `shots` is empty for a head that learns from no image.
-    per_class
-        Images of each class that it learnt from, on average.
-    top1
-        The mean over draws and items, with the interval of `repeated.accuracy_over`.
-    by_seed
-        The accuracy of each draw.
-    mean_per_class
-        The mean over classes of their accuracy over the draws.
-    seconds
-        To fit once, the choice of settings included; the mean over draws.
-    against
-        The difference from the first head on the same items and draws; None for the first itself.
-    transductive
-        Whether it saw all unlabelled test images before it classified any.
+    `shots` is empty for a head that learns from no image; `per_class` images of each class were
+    learnt from, on average. `top1` is the mean over draws and items, with the interval of
+    `repeated.accuracy_over`; `by_seed` has the accuracy of each draw; `mean_per_class` is the mean
+    over classes of their accuracy over the draws. `seconds` are those of one fit, the choice of
+    settings included. `against` is the difference from the first head on the same items and draws,
+    None for the first itself. A `transductive` head saw all unlabelled test images before it
+    classified any.
     """
 
     head: str
@@ -62,24 +51,12 @@ class LearningCurveCell:
 
 @dataclass(frozen=True)
 class LearningCurve:
-    """Heads by shots, on one test set.
+    """Heads by shots, on one test set of `n` images and `classes` classes.
 
-    Attributes
-    ----------
-    n, classes
-        How many test images and classes.
-    first
-        The head that the others are compared with.
-    cells
-        In the order of heads, then shots.
-    estimated
-        How accuracy was estimated, where there was no separate test set.
-    context
-        What was run, shown above the numbers.
-    remarks
-        What else a reader must know, a sentence each.
-    reliability
-        How well the first head's guarantees hold, where any were asked for.
+    `first` is the head that the others are compared with; `cells` are in the order of heads, then
+    shots. `estimated` says how accuracy was estimated, where there was no separate test set;
+    `context` what was run; `remarks` what else a reader must know, a sentence each; `reliability`
+    how well the first head's guarantees hold, where any were asked for.
     """
 
     KIND: ClassVar[str] = "learning-curve"

@@ -34,18 +34,11 @@ class SelectiveResult:
 
 @dataclass(frozen=True)
 class PredictionSetResult:
-    """Prediction sets at a level.
+    """Prediction sets at a level: the coverage asked for, within each class if `each_class`.
 
-    Attributes
-    ----------
-    level, each_class
-        The coverage that was asked for, and whether for each class.
-    coverage
-        The share of images whose true class is in the set.
-    mean_size, single, empty
-        Classes per set; the shares of sets with one class and with none.
-    by_class
-        Each class's name, images and coverage.
+    `coverage` is the share of images whose true class is in the set. `mean_size` counts classes per
+    set; `single` and `empty` are the shares of sets with one class and with none. `by_class` has
+    each class's name, images and coverage.
     """
 
     level: float
@@ -65,17 +58,12 @@ class PredictionSetResult:
 
 @dataclass(frozen=True)
 class OODResult:
-    """Detection of images that belong to none of the classes.
+    """Detection, by a score, of images that belong to none of the classes.
 
-    Attributes
-    ----------
-    score
-        The score that detects them.
-    auroc_support, auroc
-        On held-out images of the support and on the test images, each the mean over heads that
-        have not learnt a group of classes; None where the test set could not tell.
-    called_unknown
-        The share of test images, all of known classes, that are flagged as out-of-distribution.
+    `auroc_support` is on held-out images of the support, `auroc` on the test images, each the mean
+    over heads that have not learnt a group of classes; None where the test set could not tell.
+    `called_unknown` is the share of test images, all of known classes, that are flagged as
+    out-of-distribution.
     """
 
     score: str
@@ -88,22 +76,12 @@ class OODResult:
 class Reliability:
     """One head's confidence, measured on `n` test images that played no part in it.
 
-    Attributes
-    ----------
-    head, learnt_from, calibrated_on
-        The head, and the images that it was fitted and calibrated on, in words.
-    raw, calibrated
-        Calibration before and after scaling.
-    aurc
-        The area under the risk-coverage curve; uninformative certainty scores 1 - `accuracy`.
-    risk
-        Points (share answered, share wrong) of that curve.
-    answering, sets, ood, rolled_up
-        What was asked for.
-    by_level, severity
-        Where the classes have a taxonomy.
-    guarantees
-        What was guaranteed, a sentence each.
+    `learnt_from` and `calibrated_on` name the images that the head was fitted and calibrated on;
+    `raw` and `calibrated` are before and after scaling. `aurc` is the area under the risk-coverage
+    curve, at which uninformative certainty scores 1 - `accuracy`; `risk` are points (share
+    answered, share wrong) of that curve. `answering`, `sets`, `ood` and `rolled_up` are there where
+    they were asked for, `by_level` and `severity` where the classes have a taxonomy. `guarantees`
+    says what was guaranteed, a sentence each.
     """
 
     head: str
@@ -132,23 +110,21 @@ class Reliability:
     def unmet(self) -> tuple[str, ...]:
         """A warning where the test set contradicts guarantees beyond chance; else empty."""
         found = []
-        wrong = self.answering.wrong if self.answering else None
-        if self.answering is not None and wrong is not None and wrong.low > self.answering.target:
-            target = self.answering.target
+        answering = self.answering
+        if answering and answering.wrong and answering.wrong.low > answering.target:
             found.append(
-                f"{wrong.value:.1%} of answers were wrong (guaranteed: at most {target:.0%})"
+                f"{answering.wrong.value:.1%} of answers were wrong (guaranteed: at most"
+                f" {answering.target:.0%})"
             )
-        if self.sets is not None and self.sets.coverage.high < self.sets.level:
-            covered, level = self.sets.coverage.value, self.sets.level
+        if (sets := self.sets) and sets.coverage.high < sets.level:
             found.append(
-                f"prediction sets held {covered:.1%} of true classes (guaranteed: at least"
-                f" {level:.0%})"
+                f"prediction sets held {sets.coverage.value:.1%} of true classes (guaranteed: at"
+                f" least {sets.level:.0%})"
             )
-        if self.ood is not None and self.ood.called_unknown.low > FALSE_ALARMS:
-            flagged = self.ood.called_unknown.value
+        if (ood := self.ood) and ood.called_unknown.low > FALSE_ALARMS:
             found.append(
-                f"{flagged:.1%} of images of known classes were flagged as out-of-distribution"
-                f" (guaranteed: at most {FALSE_ALARMS:.0%})"
+                f"{ood.called_unknown.value:.1%} of images of known classes were flagged as"
+                f" out-of-distribution (guaranteed: at most {FALSE_ALARMS:.0%})"
             )
         if not found:
             return ()

@@ -11,16 +11,11 @@ from clipfg.types import ClassList, Estimate
 
 @dataclass(frozen=True)
 class RolledUp:
-    """Answers of at least a given probability, on `n` labelled images.
+    """Answers of at least the probability `level`, on `n` labelled images.
 
-    Attributes
-    ----------
-    level
-        The probability that an answer must have.
-    at_class, at_group
-        Shares of images answered with a class, and with a group; the others have no answer.
-    right
-        The share of answers that are the true class or a group above it; None without answers.
+    `at_class` and `at_group` are the shares of images answered with a class and with a group; the
+    others have no answer. `right` is the share of answers that are the true class or a group above
+    it; None without answers.
     """
 
     level: float

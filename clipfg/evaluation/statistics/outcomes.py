@@ -13,16 +13,9 @@ TOP_K = 5
 class Outcomes:
     """Columns over labelled items, some 20 bytes for each.
 
-    Attributes
-    ----------
-    labels, predictions
-        The true and the predicted class index, int32.
-    in_top_k
-        Whether the true class is among the `TOP_K` best.
-    nll
-        `-log softmax(logits)[label]` in nats, float32.
-    confidence
-        The softmax probability of the predicted class, float32.
+    `labels` and `predictions` are the true and the predicted class index; `in_top_k` says whether
+    the true class is among the `TOP_K` best; `nll` is `-log softmax(logits)[label]` in nats, and
+    `confidence` the softmax probability of the predicted class.
     """
 
     labels: NDArray[np.int32]

@@ -15,14 +15,9 @@ from clipfg.types import Estimate
 class PairedComparison:
     """The second's accuracy less the first's, on the same `n` items.
 
-    Attributes
-    ----------
-    difference
-        From -1 to 1, with its paired bootstrap interval.
-    only_first, only_second
-        Items that only one of the two classifies correctly.
-    p_value
-        Of McNemar's exact test: the probability of so uneven a split of those items by chance.
+    `difference` is from -1 to 1, with its paired bootstrap interval; `only_first` and `only_second`
+    count items that only one of the two classifies correctly; `p_value` is that of McNemar's exact
+    test, the probability of so uneven a split of those items by chance.
     """
 
     n: int

@@ -16,17 +16,9 @@ from clipfg.types import ClassList, Estimate
 class Severity:
     """Levels up from the true class to its lowest common ancestor with the predicted class.
 
-    Attributes
-    ----------
-    mistakes
-        How many images were misclassified.
-    mean
-        Over mistakes, from 1 (siblings) to `most` (no common ancestor). Lower is better; a
-        classifier that makes fewer but more severe mistakes scores higher.
-    chance
-        The same for a wrong class drawn at random.
-    most
-        One more than the height of the tallest group.
+    `mean` is over `mistakes` misclassified images, from 1 (siblings) to `most` (no common ancestor:
+    one more than the height of the tallest group). Lower is better; a classifier that makes fewer
+    but more severe mistakes scores higher. `chance` is the same for wrong classes drawn at random.
 
     Source: Deng et al. 2010; Bertinetto et al. 2020, arXiv:1912.09393 ("mistake severity").
     """
