@@ -50,7 +50,7 @@ def home(tmp_path_factory: pytest.TempPathFactory, classes: ClassList) -> Path:
         for kind, name in zip(kinds, classes.names, strict=False):
             (home / folder / name).mkdir(parents=True)
             for number in numbers:
-                image = synthflora.draw(synthflora.specimen(kind.traits, number), 96)
+                image = synthflora.draw(synthflora.flower.specimen(kind.traits, number), 96)
                 image.save(home / folder / name / f"{number}.png")
     rows = [[name, *classes.texts.get(name, ())] for name in classes.names]
     with (home / "classes.csv").open("w", newline="") as file:

@@ -6,7 +6,7 @@ it also describes.
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 
 import numpy as np
@@ -74,13 +74,8 @@ _FRAMES = (
 
 @lru_cache(maxsize=20_000)
 def _filled(pattern: str, traits: Traits) -> str:
-    values = {name: getattr(traits, name) for name in ATTRIBUTES}
-    sentence = pattern.format(**values)
-    for vowel in "aeiou":  # "a ivory centre" -> "an ivory centre"
-        sentence = sentence.replace(f" a {vowel}", f" an {vowel}")
-        if sentence.startswith(f"a {vowel}"):
-            sentence = f"an {sentence[2:]}"
-    return sentence
+    sentence = pattern.format(**asdict(traits))
+    return re.sub(r"\ba (?=[aeiou])", "an ", sentence)  # "a ivory centre" -> "an ivory centre"
 
 
 def _caption(pattern: str, traits: Traits) -> Caption:
@@ -104,14 +99,14 @@ def short_caption(traits: Traits, rng: np.random.Generator) -> Caption:
 
 def name_caption(traits: Traits) -> Caption:
     """The field-guide name with its article; "flower" stands in for the genus where none fits."""
-    genus = genus_of(traits) or "flower"
-    name = name_of(traits, genus)
-    article = "an" if name[0] in "aeiou" else "a"
-    if genus != "flower":
-        return Caption(f"{article} {name}")
+    genus = genus_of(traits)
+    name = name_of(traits, genus or "flower")
+    text = f"an {name}" if name[0] in "aeiou" else f"a {name}"
+    if genus:
+        return Caption(text)
     # the name does not mention plain petals, so it fits marked flowers too
     states = {"eye", "colour"} | ({"marking"} if traits.marking != "plain" else set())
-    return Caption(f"{article} {name}", frozenset(states))
+    return Caption(text, frozenset(states))
 
 
 def training_caption(traits: Traits, rng: np.random.Generator, long_share: float) -> Caption:
@@ -146,7 +141,6 @@ def hard_negatives(traits: Traits, rng: np.random.Generator, n: int, style: int 
     ]
     if n > len(swaps):
         raise ValueError(f"Expected at most {len(swaps)} hard negatives, got {n}.")
-    chosen: list[str] = []
     # attributes take turns, so that the many colours do not crowd out the rest
     order = {name: rng.random() for name in ATTRIBUTES}
     turn = dict.fromkeys(ATTRIBUTES, 0)
@@ -155,6 +149,5 @@ def hard_negatives(traits: Traits, rng: np.random.Generator, n: int, style: int 
         name, value = swaps[int(index)]
         ranked.append((turn[name], order[name], name, value))
         turn[name] += 1
-    for _, _, name, value in sorted(ranked)[:n]:
-        chosen.append(long_caption(replace(traits, **{name: value}), style))
-    return chosen
+    chosen = sorted(ranked)[:n]
+    return [long_caption(replace(traits, **{name: value}), style) for *_, name, value in chosen]

@@ -17,10 +17,8 @@ from clipfg.errors import DataError
 SPLITS: dict[str, int] = {"train": 16, "val": 4, "test": 10}
 """Images of each species in every split of the manifest."""
 
-FREE_SPLITS = ("free", "pretrain")
-"""Endless unlabelled splits: free combinations, and those mixed with seen species."""
-
-_STREAMS = {name: code for code, name in enumerate((*SPLITS, *FREE_SPLITS))}
+# "free" and "pretrain" are endless and unlabelled: free combinations, and those with seen species
+_STREAMS = {name: code for code, name in enumerate((*SPLITS, "free", "pretrain"))}
 _NAMED_SHARE = 0.5  # of the pretraining images; the rest are free combinations
 
 
@@ -74,21 +72,21 @@ def habit_of(traits: Traits) -> Habit:
 
 
 def _pose(rng: np.random.Generator) -> Pose:
-    side = rng.choice([-1.0, 1.0])
+    side = float(rng.choice([-1.0, 1.0]))
     x, y = 0.5 + rng.uniform(-0.10, 0.10), 0.39 + rng.uniform(-0.07, 0.07)
-    heights = rng.uniform(0.42, 0.60), rng.uniform(0.62, 0.85)
-    angles = rng.uniform(-0.35, 0.55, 2)
+    heights = side * rng.uniform(0.42, 0.60), -side * rng.uniform(0.62, 0.85)
+    left, right = rng.uniform(-0.35, 0.55, 2).tolist()
     return Pose(
-        head=(float(x), float(y)),
-        radius=float(rng.uniform(0.225, 0.345)),
-        spin=float(rng.uniform(0, 2 * np.pi)),
-        tilt=float(rng.uniform(0.0, 1.0)),
-        tilt_axis=float(rng.uniform(0, 2 * np.pi)),
-        foot=float(x + rng.uniform(-0.22, 0.22)),
-        leaf_heights=(float(side * heights[0]), float(-side * heights[1])),
-        leaf_angles=(float(angles[0]), float(angles[1])),
-        leaf_length=float(rng.uniform(0.27, 0.38)),
-        jitter=float(rng.uniform(0.3, 1.0)),
+        head=(x, y),
+        radius=rng.uniform(0.225, 0.345),
+        spin=rng.uniform(0, 2 * np.pi),
+        tilt=rng.uniform(0.0, 1.0),
+        tilt_axis=rng.uniform(0, 2 * np.pi),
+        foot=x + rng.uniform(-0.22, 0.22),
+        leaf_heights=heights,
+        leaf_angles=(left, right),
+        leaf_length=rng.uniform(0.27, 0.38),
+        jitter=rng.uniform(0.3, 1.0),
     )
 
 
@@ -122,7 +120,7 @@ def flower_at(seed: int, split: str, index: int) -> Flower:
     place = (seed, _STREAMS[split], index)
     rng = np.random.default_rng(place)
     traits = _traits_at(split, index, rng)
-    return Flower(traits, habit_of(traits), _pose(rng), scenery=(*place, 1))
+    return Flower(traits, habit_of(traits), _pose(rng), (*place, 1))
 
 
 def specimen(traits: Traits, number: int = 0) -> Flower:

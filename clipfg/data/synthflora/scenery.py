@@ -10,18 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFilter
 
+from clipfg.data.synthflora import palette
 from clipfg.data.synthflora.brush import Brush
 from clipfg.data.synthflora.flower import Flower
-from clipfg.data.synthflora.palette import (
-    BACKDROPS,
-    LEAVES,
-    OUTLINE,
-    PETALS,
-    Colour,
-    darker,
-    lighter,
-    mix,
-)
+from clipfg.data.synthflora.palette import OUTLINE, Backdrop, Colour, darker, lighter, mix
 from clipfg.data.synthflora.shapes import CIRCLE, Points
 
 _TINY = 44  # side of the background before it is enlarged
@@ -57,10 +49,10 @@ class Scenery:
 
     def background(self, side: int) -> Image.Image:
         """The blurred background with its out-of-focus clutter, `side` by `side` pixels."""
-        rng = np.random.default_rng([*self.seed, 4])
-        tiny = Image.fromarray(_gradient(BACKDROPS[self.backdrop], rng))
-        _clutter(ImageDraw.Draw(tiny), BACKDROPS[self.backdrop], rng)
-        tiny = tiny.filter(ImageFilter.GaussianBlur(float(rng.uniform(0.8, 1.8))))
+        rng, backdrop = np.random.default_rng([*self.seed, 4]), palette.BACKDROPS[self.backdrop]
+        tiny = Image.fromarray(_gradient(backdrop, rng))
+        _clutter(ImageDraw.Draw(tiny), backdrop, rng)
+        tiny = tiny.filter(ImageFilter.GaussianBlur(rng.uniform(0.8, 1.8)))
         return tiny.resize((side, side), Image.Resampling.BICUBIC)
 
     def paint_foreground(self, brush: Brush, green: Colour) -> None:
@@ -91,32 +83,27 @@ class Scenery:
         return Image.fromarray(exposed.astype(np.uint8))
 
 
-def _gradient(
-    backdrop: tuple[Colour, Colour, Colour], rng: np.random.Generator
-) -> NDArray[np.uint8]:
+def _gradient(backdrop: Backdrop, rng: np.random.Generator) -> NDArray[np.uint8]:
     rows = np.linspace(0, 1, _TINY)
     ramp = np.stack([np.interp(rows, (0, 0.55, 1), [c[i] for c in backdrop]) for i in range(3)], 1)
     cells = rng.normal(0, 22, (7, 7)).clip(-50, 50) + 128
-    patches = Image.fromarray(cells.astype(np.uint8)).resize(
-        (_TINY, _TINY), Image.Resampling.BICUBIC
-    )
-    unevenness = np.asarray(patches, dtype=np.float64) - 128
+    patches = Image.fromarray(cells.astype(np.uint8))
+    smooth = patches.resize((_TINY, _TINY), Image.Resampling.BICUBIC)
+    unevenness = np.asarray(smooth, dtype=np.float64) - 128
     return np.clip(ramp[:, None, :] + unevenness[..., None], 0, 255).astype(np.uint8)
 
 
-def _clutter(
-    draw: ImageDraw.ImageDraw, backdrop: tuple[Colour, Colour, Colour], rng: np.random.Generator
-) -> None:
+def _clutter(draw: ImageDraw.ImageDraw, backdrop: Backdrop, rng: np.random.Generator) -> None:
     """Distant grass, other flowers and spots of light."""
-    petals = list(PETALS.values())
+    leaves, petals = palette.LEAVES, [colour for colour, _ in palette.PETALS.values()]
     for _ in range(int(rng.integers(3, 10))):
         x, sway, height = rng.uniform(0, 1), rng.normal(0, 0.12), rng.uniform(0.3, 0.8)
-        colour = mix(LEAVES[int(rng.integers(len(LEAVES)))], backdrop[2], rng.uniform(0.1, 0.6))
+        colour = mix(leaves[rng.integers(len(leaves))], backdrop[2], rng.uniform(0.1, 0.6))
         ends = [(x * _TINY, _TINY), ((x + sway) * _TINY, (1 - height) * _TINY)]
         draw.line(ends, fill=_rgb(colour), width=int(rng.integers(1, 4)))
     for _ in range(int(rng.integers(0, 6))):
         x, y, r = rng.uniform(0, 1), rng.uniform(0.05, 1), rng.uniform(0.03, 0.09)
-        colour = mix(petals[int(rng.integers(len(petals)))], backdrop[1], rng.uniform(0.1, 0.5))
+        colour = mix(petals[rng.integers(len(petals))], backdrop[1], rng.uniform(0.1, 0.5))
         turn = rng.uniform(0, np.pi)
         for k in range(5):
             cx, cy = x + r * np.cos(turn + k * 1.2566), y + r * np.sin(turn + k * 1.2566)
@@ -159,41 +146,35 @@ def _blade(rng: np.random.Generator) -> Blade:
     foot = rng.uniform(0.0, 1.0)
     tip = foot + rng.normal(0, 0.28)
     return Blade(
-        foot=(float(foot), 1.05),
-        bend=(float(foot + rng.normal(0, 0.08)), 0.65),
-        tip=(float(tip), float(rng.uniform(0.12, 0.7))),
-        width=float(rng.uniform(0.010, 0.026)),
-        shade=float(rng.uniform(0, 1)),
+        foot=(foot, 1.05),
+        bend=(foot + rng.normal(0, 0.08), 0.65),
+        tip=(tip, rng.uniform(0.12, 0.7)),
+        width=rng.uniform(0.010, 0.026),
+        shade=rng.uniform(0, 1),
     )
 
 
 def arrange(flower: Flower) -> Scenery:
     """The scene of a flower; the same flower always has the same scene."""
     rng = np.random.default_rng([*flower.scenery, 3])
-    blades = tuple(
-        _blade(rng) for _ in range(int(rng.choice([0, 1, 2, 3], p=[0.3, 0.3, 0.25, 0.15])))
-    )
+    blades = tuple(_blade(rng) for _ in range(rng.choice(4, p=[0.3, 0.3, 0.25, 0.15])))
     ladybird = None
     if rng.random() < 0.07:
         angle, reach = rng.uniform(0, 2 * np.pi), flower.pose.radius * rng.uniform(0.5, 0.9)
         x, y = flower.pose.head
-        ladybird = (
-            float(x + reach * np.cos(angle)),
-            float(y + reach * np.sin(angle)),
-            float(angle),
-        )
+        ladybird = (float(x + reach * np.cos(angle)), float(y + reach * np.sin(angle)), angle)
     soft = rng.random() < 0.3
     return Scenery(
-        backdrop=int(rng.integers(len(BACKDROPS))),
+        backdrop=int(rng.integers(len(palette.BACKDROPS))),
         seed=flower.scenery,
-        green=int(rng.integers(len(LEAVES))),
-        green_shift=tuple(float(v) for v in rng.uniform(-12, 12, 3)),  # type: ignore[arg-type]
+        green=int(rng.integers(len(palette.LEAVES))),
+        green_shift=tuple(rng.uniform(-12, 12, 3).tolist()),
         blades=blades,
         ladybird=ladybird,
-        gain=float(rng.uniform(0.80, 1.22)),
-        warmth=float(rng.uniform(-0.10, 0.10)),
-        light_angle=float(rng.uniform(0, 2 * np.pi)),
-        light_slope=float(rng.uniform(0.0, 0.16)),
-        blur=float(rng.uniform(0.004, 0.013)) if soft else 0.0,
-        noise=float(rng.uniform(0.0, 5.0)),
+        gain=rng.uniform(0.80, 1.22),
+        warmth=rng.uniform(-0.10, 0.10),
+        light_angle=rng.uniform(0, 2 * np.pi),
+        light_slope=rng.uniform(0.0, 0.16),
+        blur=rng.uniform(0.004, 0.013) if soft else 0.0,
+        noise=rng.uniform(0.0, 5.0),
     )
