@@ -8,6 +8,7 @@ from clipfg.data.readers import folder, hub, table, table_files, webdataset
 from clipfg.data.readers.labels import relabel
 from clipfg.data.sets import coop
 from clipfg.data.sets.catalogue import DATA_ROOT, DATASETS, DatasetCard, recognise
+from clipfg.data.sources import misspelt
 from clipfg.errors import DataError, MissingError, UsageError
 from clipfg.registry import closest
 from clipfg.types import ClassList, Manifest, Progress
@@ -66,7 +67,7 @@ def load_dataset(
             manifest = coop.read(card, root, file, name=f"{card.name}@{COOP}")
         else:
             manifest = card.read(root)
-        return relabel(manifest, classes) if classes else manifest
+        return relabel(manifest, classes)
     if name.startswith(hub.PREFIX):
         return hub.read(name, classes=classes, offline=offline)
     if webdataset.is_pattern(name):
@@ -96,11 +97,10 @@ def _locate(
 
 
 def _unknown(name: str, path: Path) -> str:
-    siblings = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
     scheme = name.partition(":")[0]
     if scheme in {"http", "https", "s3", "gs"} and ":" in name:
         return f"Expected data on this machine, got {name!r}; fetch it and give its path."
-    hint = closest(name, DATASETS) or closest(path.name, siblings)
+    hint = closest(name, DATASETS) or misspelt(path)
     return (
         f"Expected a data set or a path, but there is nothing called {name!r}.{hint}"
         f" Data sets: {', '.join(DATASETS)}."
@@ -109,8 +109,7 @@ def _unknown(name: str, path: Path) -> str:
 
 def _read_folder(path: Path, classes: ClassList | None) -> Manifest:
     if card := recognise(path):
-        manifest = card.read(path.absolute())
-        return relabel(manifest, classes) if classes else manifest
+        return relabel(card.read(path.absolute()), classes)
     if hub.is_saved(path):
         return hub.read(str(path.absolute()), classes=classes)
     for file in MANIFESTS:

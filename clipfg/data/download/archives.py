@@ -18,6 +18,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO
 
 from clipfg.data.download.space import check_space
+from clipfg.data.sources import reason
 from clipfg.errors import DataError
 
 SUFFIXES = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".zip")
@@ -56,12 +57,11 @@ def unpack(archive: Path, folder: Path) -> None:
     stays: pass a folder that can be thrown away.
     """
     try:
-        members = _zip_members if archive.name.lower().endswith(".zip") else _tar_members
+        members = _zip_members if archive.suffix.lower() == ".zip" else _tar_members
         _unpack(members(archive), archive, folder)
     except (tarfile.TarError, zipfile.BadZipFile, zlib.error, LZMAError, EOFError) as error:
-        why = str(error).rstrip(".") or type(error).__name__
         raise DataError(
-            f"Expected a whole archive at {archive}, got a damaged one ({why})."
+            f"Expected a whole archive at {archive}, got a damaged one ({reason(error)})."
         ) from None
     except (NotImplementedError, RuntimeError) as error:  # zipfile: unknown method, encrypted
         raise DataError(
@@ -69,7 +69,7 @@ def unpack(archive: Path, folder: Path) -> None:
         ) from None
     except OSError as error:
         # gzip raises it too, for a file that is not gzip
-        raise DataError(f"Could not unpack {archive}: {error.strerror or error}.") from None
+        raise DataError(f"Could not unpack {archive}: {reason(error)}.") from None
 
 
 def _unpack(members: Iterator[_Member], archive: Path, folder: Path) -> None:

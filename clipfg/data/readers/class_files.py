@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from clipfg.data.readers.class_tables import with_lineages
+from clipfg.data.sources import misspelt, reason
 from clipfg.errors import DataError, UsageError
-from clipfg.registry import closest
 from clipfg.types import ClassList
 
 NAME_COLUMNS = ("name", "class", "class_name", "classname", "label", "species", "category")
@@ -66,15 +66,12 @@ def _read_text(path: Path) -> str:
     try:
         data = path.read_bytes()
     except FileNotFoundError:
-        siblings = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
         raise UsageError(
-            f"Expected a file of class names, but there is none at {path}."
-            f"{closest(path.name, siblings)}"
+            f"Expected a file of class names, but there is none at {path}.{misspelt(path)}"
         ) from None
     except (OSError, ValueError) as error:
-        why = getattr(error, "strerror", None) or error
         raise DataError(
-            f"Expected a readable file of class names at {path}, got {why!s}."
+            f"Expected a readable file of class names at {path}, got {reason(error)}."
         ) from None
     return unicodedata.normalize("NFC", _decode(data, path))
 
@@ -196,7 +193,7 @@ def _parse_tree(text: str, suffix: str) -> Any:
     try:
         return json.loads(text) if kind == "JSON" else yaml.safe_load(text)
     except (json.JSONDecodeError, yaml.YAMLError) as error:
-        raise DataError(f"Expected {kind}, got {' '.join(str(error).split())}.") from None
+        raise DataError(f"Expected {kind}, got {reason(error)}.") from None
     except RecursionError:
         raise DataError("Expected a list of class names, got too deeply nested data.") from None
 

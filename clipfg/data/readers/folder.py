@@ -14,9 +14,8 @@ from itertools import pairwise
 from pathlib import Path
 
 from clipfg.data.readers.labels import natural, readable_names, relabel, split_name
-from clipfg.data.sources import file_uri, shown
+from clipfg.data.sources import file_uri, misspelt, shown
 from clipfg.errors import DataError, UsageError
-from clipfg.registry import closest
 from clipfg.types import ClassList, Manifest
 
 SUFFIXES = frozenset(
@@ -60,7 +59,7 @@ def read(path: Path, *, name: str | None = None, classes: ClassList | None = Non
         },
         own,
     )
-    return relabel(manifest, classes) if classes else manifest
+    return relabel(manifest, classes)
 
 
 def read_images(paths: Sequence[Path | str]) -> Manifest:
@@ -96,10 +95,9 @@ def is_image(name: str) -> bool:
 def _find(path: Path) -> tuple[Path, list[Parts]]:
     """The root that ids are relative to, and the images below it: those of a folder, or one."""
     if not path.exists() and not path.is_symlink():
-        siblings = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
         raise UsageError(
             f"Expected an image or a folder of them, but there is nothing at"
-            f" {shown(str(path))}.{closest(path.name, siblings)}"
+            f" {shown(str(path))}.{misspelt(path)}"
         )
     if not path.is_dir():
         return path.parent, [(path.name,)]

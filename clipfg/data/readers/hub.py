@@ -11,11 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from clipfg.data.readers.embedded_images import arrow_uri, open_arrow
 from clipfg.data.readers.hub_features import image_column, label_column
 from clipfg.data.readers.labels import index_labels, named_splits, readable_names, relabel
 from clipfg.data.readers.list_files import read_json
+from clipfg.data.sources import reason
 from clipfg.errors import DataError, MissingError, UsageError
 from clipfg.registry import closest
 from clipfg.types import ClassList, Manifest
@@ -55,8 +57,7 @@ def read(name: str, *, classes: ClassList | None = None, offline: bool = False) 
             )
         shards = {split: shards[split]}
     title = Path(repo).name if Path(repo).exists() else given
-    manifest = _manifest(title, shards)
-    return relabel(manifest, classes) if classes else manifest
+    return relabel(_manifest(title, shards), classes)
 
 
 def is_saved(folder: Path) -> bool:
@@ -107,9 +108,9 @@ def _fetch(repo: str, offline: bool) -> Shards:
         found = datasets.load_dataset(path, config or None)
     except (OSError, datasets.exceptions.DatasetNotFoundError) as error:
         here = offline or datasets.config.HF_HUB_OFFLINE
-        hint = "it is not on this machine and this run is offline" if here else error
+        why = "it is not on this machine and this run is offline" if here else reason(error)
         raise MissingError(
-            f"Expected the data set {path!r} from the hub, but {' '.join(str(hint).split())}."
+            f"Expected the data set {path!r} from the hub, but {why}."
             " Check the name and the connection, or give the path of a copy."
         ) from None
     except Exception as error:  # scripts, configs, broken files: as many kinds as data sets
@@ -157,8 +158,6 @@ def _manifest(name: str, shards: Shards) -> Manifest:
 
 def _unlabelled(values: pa.ChunkedArray) -> pa.Array:
     """The hub marks a hidden label with -1."""
-    import pyarrow.compute as pc
-
     array = values.combine_chunks()
     if not pa.types.is_integer(array.type):
         return array
@@ -169,5 +168,4 @@ def _open(file: Path) -> pa.Table:
     try:
         return open_arrow(str(file))
     except (OSError, pa.ArrowException) as error:
-        why = " ".join(str(error).split()).rstrip(".")
-        raise DataError(f"Expected an Arrow file at {file}, got: {why}.") from None
+        raise DataError(f"Expected an Arrow file at {file}, got: {reason(error)}.") from None

@@ -12,14 +12,9 @@ from clipfg.registry import closest
 from clipfg.types import ClassList, Manifest
 
 SPLITS = {
-    "train": "train",
-    "training": "train",
-    "val": "val",
-    "valid": "val",
-    "validation": "val",
-    "dev": "val",
-    "test": "test",
-    "testing": "test",
+    **dict.fromkeys(("train", "training"), "train"),
+    **dict.fromkeys(("val", "valid", "validation", "dev"), "val"),
+    **dict.fromkeys(("test", "testing"), "test"),
 }
 """Names that data sets give their splits, and the names used here."""
 
@@ -114,11 +109,13 @@ def _check_range(values: pa.Array, classes: ClassList, where: Callable[[int], st
     return values.cast(pa.int32())
 
 
-def relabel(manifest: Manifest, classes: ClassList) -> Manifest:
-    """`manifest` with its labels as indices into `classes`, matched by name.
+def relabel(manifest: Manifest, classes: ClassList | None) -> Manifest:
+    """`manifest` with its labels as indices into `classes`, matched by name; itself where None.
 
     Raises `DataError` for an item whose class `classes` lacks.
     """
+    if classes is None:
+        return manifest
     if manifest.classes is None:
         return replace(manifest, classes=classes)
     names = pa.array(manifest.classes.names)

@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from clipfg.data.readers.embedded_images import parquet_uri
 from clipfg.data.readers.hub_features import LABELS, image_column, label_column
+from clipfg.data.sources import reason
 from clipfg.errors import DataError
 from clipfg.registry import closest
 from clipfg.types import BOX, REGION
@@ -22,14 +23,8 @@ ALIASES: dict[str, tuple[str, ...]] = {
     ),
     "label": LABELS,
     "split": ("split", "set", "subset"),
-    "id": ("id",),
     "caption": ("caption", "text"),
-    "box": ("box",),
-    "regions": ("regions",),
-    "bag": ("bag",),
-    "view": ("view",),
-    "domain": ("domain",),
-    "parent": ("parent",),
+    **{column: (column,) for column in ("id", "box", "regions", "bag", "view", "domain", "parent")},
 }
 """A manifest's columns and their names in tables; the first that occurs is taken."""
 
@@ -55,22 +50,17 @@ def read_columns(path: Path) -> pa.Table:
             return _join_corners(_read_json_lines(path))
         return _join_corners(_read_csv(path))
     except OSError as error:
-        why = error.strerror or error
-        raise DataError(f"Expected a readable table at {path}, got {why}.") from None
+        raise DataError(f"Expected a readable table at {path}, got {reason(error)}.") from None
     except pa.ArrowException as error:
         kind = suffix.lstrip(".").upper()
-        reason = " ".join(str(error).split()).rstrip(".")
-        raise DataError(f"Expected {kind} in {path}, got: {reason}.") from None
+        raise DataError(f"Expected {kind} in {path}, got: {reason(error)}.") from None
 
 
 def _choose(header: list[str], path: Path, needed: bool = True) -> dict[str, str]:
     """The table's column for each of ours. Raises `DataError` when a required path has none."""
     at = {column.strip().lower(): column for column in reversed(header)}
-    chosen = {}
-    for column, aliases in ALIASES.items():
-        found = next((at[alias] for alias in aliases if alias in at), None)
-        if found is not None:
-            chosen[column] = found
+    named = {column: [at[a] for a in aliases if a in at] for column, aliases in ALIASES.items()}
+    chosen = {column: found[0] for column, found in named.items() if found}
     if "uri" not in chosen and needed:
         shown = ", ".join(repr(column) for column in header[:12])
         near = next((hint for c in at if (hint := closest(c, ALIASES["uri"]))), "")
@@ -113,13 +103,12 @@ def _read_csv(path: Path) -> pa.Table:
         if "UTF8" not in str(error):
             raise
         table = load("cp1252")
-    table = pa.table({ours: table[theirs] for ours, theirs in chosen.items()})
-    for column in STRUCTURED.keys() & set(table.column_names):
-        cells = enumerate(table[column].to_pylist(), 1)
+    found = {ours: table[theirs] for ours, theirs in chosen.items()}
+    for column in STRUCTURED.keys() & found:
+        cells = enumerate(found[column].to_pylist(), 1)
         values = [_parse_cell(value, column, row, path) for row, value in cells]
-        place = table.column_names.index(column)
-        table = table.set_column(place, column, _typed(values, column, path))
-    return table
+        found[column] = _typed(values, column, path)
+    return pa.table(found)
 
 
 def _encoding(head: bytes, path: Path) -> str:

@@ -1,6 +1,6 @@
 """The registry of published data sets by name, and the facts on each one's card.
 
-A new one is a file with a `CARD` and one line here; see docs/architecture.md.
+A new one is a file with a `CARD` and its name here; see docs/architecture.md.
 """
 
 import os
@@ -114,9 +114,10 @@ class DatasetCard:
     @property
     def size(self) -> str:
         """Size of all downloads ("345 MB"); blank where there are none or it is not known."""
-        megabytes = sum(download.size for download in self.downloads) / 1e6
-        if not all(download.size for download in self.downloads) or not megabytes:
+        sizes = [download.size for download in self.downloads]
+        if not sizes or not all(sizes):
             return ""
+        megabytes = sum(sizes) / 1e6
         return f"{megabytes:.0f} MB" if megabytes < 1000 else f"{megabytes / 1000:.3g} GB"
 
     @property
@@ -125,10 +126,11 @@ class DatasetCard:
         if not self.downloads:
             return self.by_hand
         files = [download.file for download in self.downloads]
-        listed = " and ".join([", ".join(files[:-1]), files[-1]] if len(files) > 1 else files)
+        *others, last = files
+        listed, them = (f"{', '.join(others)} and {last}", "them") if others else (last, "it")
         by_hand = self.by_hand or (
-            f"Get {listed} from {self.url} and unpack {'them' if len(files) > 1 else 'it'}"
-            f" to {self.folders[0]}/ under --data-root."
+            f"Get {listed} from {self.url} and unpack {them} to {self.folders[0]}/ under"
+            " --data-root."
         )
         size = f" ({self.size})" if self.size else ""
         return f"Run `clipfg datasets pull {self.name}`{size}, or {by_hand[0].lower()}{by_hand[1:]}"
@@ -151,27 +153,13 @@ class DatasetCard:
 
 
 DATASETS: Registry[DatasetCard] = Registry("data set", "clipfg.datasets")
-DATASETS.register("synthflora", "clipfg.data.sets.synthflora:CARD")
-DATASETS.register("flowers102", "clipfg.data.sets.flowers102:CARD")
-DATASETS.register("cub200", "clipfg.data.sets.cub200:CARD")
-DATASETS.register("oxford-pets", "clipfg.data.sets.oxford_pets:CARD")
-DATASETS.register("stanford-cars", "clipfg.data.sets.stanford_cars:CARD")
-DATASETS.register("fgvc-aircraft", "clipfg.data.sets.fgvc_aircraft:CARD")
-DATASETS.register("food101", "clipfg.data.sets.food101:CARD")
-DATASETS.register("stanford-dogs", "clipfg.data.sets.stanford_dogs:CARD")
-DATASETS.register("dtd", "clipfg.data.sets.dtd:CARD")
-DATASETS.register("eurosat", "clipfg.data.sets.eurosat:CARD")
-DATASETS.register("caltech101", "clipfg.data.sets.caltech101:CARD")
-DATASETS.register("sun397", "clipfg.data.sets.sun397:CARD")
-DATASETS.register("ucf101", "clipfg.data.sets.ucf101:CARD")
-DATASETS.register("nabirds", "clipfg.data.sets.nabirds:CARD")
-DATASETS.register("inaturalist", "clipfg.data.sets.inaturalist:CARD")
-DATASETS.register("imagenet", "clipfg.data.sets.imagenet:CARD")
-DATASETS.register("imagenet-v2", "clipfg.data.sets.imagenet_v2:CARD")
-DATASETS.register("grocery", "clipfg.data.sets.grocery:CARD")
-DATASETS.register("plantnet300k", "clipfg.data.sets.plantnet300k:CARD")
-DATASETS.register("resisc45", "clipfg.data.sets.resisc45:CARD")
-DATASETS.register("country211", "clipfg.data.sets.country211:CARD")
+for _name in (
+    *("synthflora", "flowers102", "cub200", "oxford-pets", "stanford-cars", "fgvc-aircraft"),
+    *("food101", "stanford-dogs", "dtd", "eurosat", "caltech101", "sun397", "ucf101", "nabirds"),
+    *("inaturalist", "imagenet", "imagenet-v2", "grocery", "plantnet300k", "resisc45"),
+    "country211",
+):
+    DATASETS.register(_name, f"clipfg.data.sets.{_name.replace('-', '_')}:CARD")
 
 
 def recognise(folder: Path) -> DatasetCard | None:

@@ -4,6 +4,7 @@ import os
 import posixpath
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from hashlib import blake2b
+from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -37,7 +38,9 @@ def build(
 
     Raises `MissingError` when none of them is on disk.
     """
-    there = _present(root, {posixpath.dirname(item.path) for item in items})
+    # One listing per folder, not a question to the disk per file.
+    folders = {posixpath.dirname(item.path) for item in items}
+    there = {posixpath.join(f, name) for f in folders for name in _names(root / f)}
     found = [item for item in items if item.path in there]
     if not found:
         raise MissingError(
@@ -63,11 +66,6 @@ def build_unlisted(
     """As `build`, for data without list files: each split that occurs is expected whole."""
     splits = {item.split or "" for item in items}
     return build(card, root, items, classes, expected=sum(card.splits.get(s, 0) for s in splits))
-
-
-def _present(root: Path, folders: Iterable[str]) -> set[str]:
-    """Every file in these folders, as paths below the root: one listing per folder."""
-    return {posixpath.join(f, name) for f in folders for name in _names(root / f)}
 
 
 def _names(folder: Path) -> list[str]:
@@ -166,12 +164,6 @@ def draw_split(paths: Sequence[str], sizes: Mapping[str, int | None]) -> list[st
     Images are ordered by the BLAKE2b hash of their paths; the first `sizes` go to the first split
     and so on, and None takes the rest. The same paths get the same splits on every machine.
     """
-    order = sorted(range(len(paths)), key=lambda i: blake2b(paths[i].encode()).digest())
-    parts = [""] * len(paths)
-    begin = 0
-    for split, size in sizes.items():
-        end = len(paths) if size is None else begin + size
-        for position in order[begin:end]:
-            parts[position] = split
-        begin = end
-    return parts
+    order = iter(sorted(paths, key=lambda path: blake2b(path.encode()).digest()))
+    drawn = {path: split for split, size in sizes.items() for path in islice(order, size)}
+    return [drawn.get(path, "") for path in paths]

@@ -51,7 +51,6 @@ CARD = DatasetCard(
     domain="plants",
     classes=1081,
     splits={"train": 243_916, "val": 31_118, "test": 31_112},
-    default_split="test",
     url="https://zenodo.org/records/5645731",
     licence="CC BY 4.0; each image has its own author and licence",
     by_hand=(

@@ -37,7 +37,7 @@ def test_lineages() -> None:
     assert classes.parents == {"a": "x", "x": "z", "b": "y", "y": "z"}
     assert classes.levels == ("genus", "family")
     assert with_lineages(["a", "b"], [["x", "z"], ["", "z"]], ["genus", "family"]).levels == ()
-    with pytest.raises(DataError, match="each class once"):
+    with pytest.raises(DataError, match="unique class names"):
         with_lineages(["a", "a"], [["x"], ["y"]], ["genus"])
 
 
