@@ -11,11 +11,10 @@ import tarfile
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from functools import partial
 from lzma import LZMAError
 from pathlib import Path, PurePosixPath
-from typing import IO
+from typing import IO, NamedTuple
 
 from clipfg.data.download.space import check_space
 from clipfg.data.sources import reason
@@ -36,12 +35,11 @@ _CHUNK = 1 << 20
 _log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class _Member:
+class _Member(NamedTuple):
     name: str
-    kind: str
-    """"file", "folder" or "other"."""
-    open: Callable[[], IO[bytes] | None]
+    is_folder: bool
+    open: Callable[[], IO[bytes] | None] | None
+    """None for what is not a plain file."""
 
 
 def is_archive(path: Path) -> bool:
@@ -82,21 +80,18 @@ def _unpack(members: Iterator[_Member], archive: Path, folder: Path) -> None:
             raise DataError(f"Expected at most {MEMBERS:,} files in {archive}, got more.")
         if count % 1000 == 1:
             check_space(folder, 0, f"unpacking {archive.name}")
-        if member.kind == "folder":
+        if member.is_folder:
             target.mkdir(parents=True, exist_ok=True)
-        elif member.kind == "file":
+        elif member.open and (source := member.open()):
             target.parent.mkdir(parents=True, exist_ok=True)
-            left = _write(member, target, left, archive)
+            left = _write(source, target, left, archive)
         else:
             others += 1
     if others:
         _log.warning(f"{archive.name}: {others:,} links or devices were skipped.")
 
 
-def _write(member: _Member, target: Path, left: int, archive: Path) -> int:
-    source = member.open()
-    if source is None:
-        return left
+def _write(source: IO[bytes], target: Path, left: int, archive: Path) -> int:
     with source, target.open("wb") as file:
         while chunk := source.read(_CHUNK):
             left -= len(chunk)
@@ -124,15 +119,13 @@ def _inside(name: str, archive: Path) -> tuple[str, ...]:
 def _tar_members(archive: Path) -> Iterator[_Member]:
     with tarfile.open(archive, "r:*") as tar:
         while (info := tar.next()) is not None:
-            kind = "file" if info.isreg() else "folder" if info.isdir() else "other"
-            yield _Member(info.name, kind, partial(tar.extractfile, info))
+            content = partial(tar.extractfile, info) if info.isreg() else None
+            yield _Member(info.name, info.isdir(), content)
             tar.members.clear()  # type: ignore[attr-defined]  # or it keeps millions of them
 
 
 def _zip_members(archive: Path) -> Iterator[_Member]:
     with zipfile.ZipFile(archive) as file:
         for info in file.infolist():
-            mode = info.external_attr >> 16
-            plain = not stat.S_IFMT(mode) or stat.S_ISREG(mode)
-            kind = "folder" if info.is_dir() else "file" if plain else "other"
-            yield _Member(info.filename, kind, partial(file.open, info))
+            plain = stat.S_IFMT(info.external_attr >> 16) in {0, stat.S_IFREG}
+            yield _Member(info.filename, info.is_dir(), partial(file.open, info) if plain else None)

@@ -78,7 +78,10 @@ def _read_csv(path: Path) -> pa.Table:
 
     with path.open("rb") as file:
         head = file.read(1 << 16)
-    encoding = _encoding(head, path)
+    wide = head[:2] in {b"\xff\xfe", b"\xfe\xff"}
+    if b"\0" in head and not wide:
+        raise DataError(f"Expected a CSV at {path}, got a binary file.")
+    encoding = "utf-16" if wide else "utf-8"
     text = head.decode(encoding, errors="replace").lstrip("\ufeff").lstrip("\r\n")
     header = text.partition("\n")[0].partition("\r")[0]
     delimiter = "\t" if path.suffix.lower() == ".tsv" else max(",;\t", key=header.count)
@@ -91,18 +94,14 @@ def _read_csv(path: Path) -> pa.Table:
         strings_can_be_null=True,
     )
     parse = csv.ParseOptions(delimiter=delimiter, newlines_in_values=True)
-    columns = _unique(names)
-
-    def load(encoding: str) -> pa.Table:
-        rows = csv.ReadOptions(encoding=encoding, column_names=columns, skip_rows_after_names=1)
-        return csv.read_csv(path, rows, parse, options)
-
+    rows = csv.ReadOptions(encoding=encoding, column_names=_unique(names), skip_rows_after_names=1)
     try:
-        table = load(encoding)
+        table = csv.read_csv(path, rows, parse, options)
     except pa.ArrowInvalid as error:
         if "UTF8" not in str(error):
             raise
-        table = load("cp1252")
+        rows.encoding = "cp1252"
+        table = csv.read_csv(path, rows, parse, options)
     found = {ours: table[theirs] for ours, theirs in chosen.items()}
     for column in STRUCTURED.keys() & found:
         cells = enumerate(found[column].to_pylist(), 1)
@@ -111,22 +110,10 @@ def _read_csv(path: Path) -> pa.Table:
     return pa.table(found)
 
 
-def _encoding(head: bytes, path: Path) -> str:
-    if head[:2] in {b"\xff\xfe", b"\xfe\xff"}:
-        return "utf-16"
-    if b"\0" in head:
-        raise DataError(f"Expected a CSV at {path}, got a binary file.")
-    return "utf-8"
-
-
 def _unique(names: list[str]) -> list[str]:
     """Column names with repetitions and blanks made distinct, so that Arrow accepts them."""
-    seen: set[str] = set()
-    result = []
-    for position, name in enumerate(names):
-        result.append(name if name and name not in seen else f"{name}#{position}")
-        seen.add(name)
-    return result
+    first = {name: i for i, name in reversed([*enumerate(names)])}
+    return [n if n and first[n] == i else f"{n}#{i}" for i, n in enumerate(names)]
 
 
 def _parse_cell(value: str | None, column: str, row: int, path: Path) -> Any:
@@ -138,9 +125,8 @@ def _parse_cell(value: str | None, column: str, row: int, path: Path) -> Any:
             return [float(part) for part in value.replace(",", " ").split()]
         return json.loads(value)
     except ValueError:
-        raise DataError(
-            f"Expected JSON as {column} in row {row} of {path}, got {value!r:.80}."
-        ) from None
+        place = f"row {row} of {path}"
+        raise DataError(f"Expected JSON as {column} in {place}, got {value!r:.80}.") from None
 
 
 def _typed(values: list[Any], column: str, path: Path) -> pa.Array:
@@ -245,16 +231,13 @@ def _json_rows(path: Path) -> Iterator[Mapping[str, Any]]:
             for number, line in enumerate(file, 1):
                 if not line.strip():
                     continue
+                place = f"line {number} of {path}"
                 try:
                     row = json.loads(line)
                 except ValueError as error:
-                    raise DataError(
-                        f"Expected JSON in line {number} of {path}, got {error}."
-                    ) from None
+                    raise DataError(f"Expected JSON in {place}, got {error}.") from None
                 if not isinstance(row, Mapping):
-                    raise DataError(
-                        f"Expected an object in line {number} of {path}, got {row!r:.60}."
-                    )
+                    raise DataError(f"Expected an object in {place}, got {row!r:.60}.")
                 yield row
     except UnicodeDecodeError:
         raise DataError(f"Expected JSON lines in UTF-8 at {path}, got another encoding.") from None

@@ -80,14 +80,13 @@ def read(
     given = _labels([s.label for s in samples])
     labels, own = index_labels(given, classes, lambda row: f"{samples[row].id!r}")
     columns: dict[str, Any] = {
-        "id": [s.id for s in samples],
-        "uri": [s.uri for s in samples],
-        "split": [s.split for s in samples],
-        "label": labels,
+        column: [getattr(s, column) for s in samples] for column in ("id", "uri", "split")
     }
+    columns["label"] = labels
     if any(s.caption is not None for s in samples):
         columns["caption"] = [s.caption for s in samples]
-    return Manifest.build(name or _plain_name(path), columns, own)
+    plain_name = _BRACES.sub("", Path(path).name).removesuffix(".tar").rstrip("-_.")
+    return Manifest.build(name or plain_name or str(path), columns, own)
 
 
 @dataclass
@@ -158,21 +157,18 @@ def _members(shard: Path) -> Iterator[tuple[tarfile.TarInfo, tarfile.TarFile]]:
         with tarfile.open(shard, "r:") as archive:
             for member in archive:
                 archive.members = []  # type: ignore[attr-defined]  # or it keeps every header
-                if not member.isreg() or member.issparse() or not _stays_inside(member.name):
-                    if not member.isdir():
-                        refused.append(member.name)
-                    continue
-                yield member, archive
+                if member.isreg() and not member.issparse() and _stays_inside(member.name):
+                    yield member, archive
+                elif not member.isdir():
+                    refused.append(member.name)
     except (tarfile.TarError, EOFError, ValueError) as error:
         raise DataError(f"Expected a whole tar file at {shard}, got {error}.") from None
     except OSError as error:
         raise DataError(f"Expected a readable tar file at {shard}, got {error.strerror}.") from None
     if refused:
         _log.warning(
-            "%s: skipped %d members that are links, devices or lead out of the archive (first: %r)",
-            shard,
-            len(refused),
-            refused[0],
+            f"{shard}: skipped {len(refused)} members that are links, devices or lead out of the"
+            f" archive (first: {refused[0]!r})"
         )
 
 
@@ -221,7 +217,3 @@ def _class_names(shards: list[Path], root: Path) -> ClassList | None:
 def _split_of(place: str) -> str | None:
     words = re.split(r"[/._-]", place)
     return next((split for word in words if (split := split_name(word))), None)
-
-
-def _plain_name(path: Path | str) -> str:
-    return _BRACES.sub("", Path(path).name).removesuffix(".tar").rstrip("-_.") or str(path)

@@ -65,11 +65,9 @@ CARD = DatasetCard(
     default_split="val",
     url="https://image-net.org/challenges/LSVRC/2012/",
     licence="non-commercial research, under ImageNet's terms",
-    by_hand=(
-        "Agree to the terms at https://image-net.org/download.php, get ILSVRC2012_img_val.tar (and"
-        " _train.tar), and sort the images into val/SYNSET/ (and train/SYNSET/) of a folder,"
-        " imagenet, under --data-root."
-    ),
+    by_hand="Agree to the terms at https://image-net.org/download.php, get ILSVRC2012_img_val.tar"
+    " (and _train.tar), and sort the images into val/SYNSET/ (and train/SYNSET/) of a folder,"
+    " imagenet, under --data-root.",
     prompts="openai",
     read=read,
     layout=("val/n01440764|train/n01440764|val/n15075141|train/n15075141",),

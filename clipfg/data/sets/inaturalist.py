@@ -66,11 +66,9 @@ CARD = DatasetCard(
     default_split="val",
     url="https://github.com/visipedia/inat_comp/tree/master/2021",
     licence="non-commercial research; each image has its own licence",
-    by_hand=(
-        "Get train.tar.gz (224 GB), train_mini.tar.gz or val.tar.gz by"
-        " https://github.com/visipedia/inat_comp/tree/master/2021 and unpack them into one folder,"
-        " inat2021, under --data-root."
-    ),
+    by_hand="Get train.tar.gz (224 GB), train_mini.tar.gz or val.tar.gz by"
+    " https://github.com/visipedia/inat_comp/tree/master/2021 and unpack them into one folder,"
+    " inat2021, under --data-root.",
     prompts="general",
     read=read,
     layout=("|".join(f"{place}/{FIRST}" for place in ("val", "train", "train_mini")),),

@@ -55,10 +55,8 @@ CARD = DatasetCard(
     splits={"train": 23929, "test": 24633},
     url="https://dl.allaboutbirds.org/nabirds",
     licence="non-commercial research, under Cornell's terms of use",
-    by_hand=(
-        "Agree to the terms at https://dl.allaboutbirds.org/nabirds, get nabirds.tar.gz and unpack"
-        " it under --data-root."
-    ),
+    by_hand="Agree to the terms at https://dl.allaboutbirds.org/nabirds, get nabirds.tar.gz and"
+    " unpack it under --data-root.",
     prompts="birds",
     read=read,
     layout=("images", "images.txt", "classes.txt", "hierarchy.txt", "image_class_labels.txt"),

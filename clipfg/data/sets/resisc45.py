@@ -46,10 +46,8 @@ CARD = DatasetCard(
     splits={"train": 18900, "val": 6300, "test": 6300},
     url="https://gcheng-nwpu.github.io/",
     licence="for research",
-    by_hand=(
-        "Get NWPU-RESISC45.rar by the link at https://gcheng-nwpu.github.io/ and unpack it under"
-        " --data-root."
-    ),
+    by_hand="Get NWPU-RESISC45.rar by the link at https://gcheng-nwpu.github.io/ and unpack it"
+    " under --data-root.",
     prompts="satellite",
     read=read,
     layout=("airplane", "circular_farmland", "ground_track_field", "thermal_power_station"),

@@ -127,10 +127,10 @@ def grow(flower: Flower) -> Plant:
     return Plant(
         petal_matrices=matrices,
         petal_origins=origins,
-        petal=shapes.petal_outline(traits.shape),
+        petal=shapes.PETALS[traits.shape],
         eye=Frame(tilt * radius, np.array(pose.head) + rise),
         leaves=_leaves(flower, stem),
-        leaf=shapes.leaf_outline(traits.leaf),
+        leaf=shapes.LEAVES[traits.leaf],
         stem=stem,
         stem_width=0.024 * habit.stem_width,
     )
