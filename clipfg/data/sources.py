@@ -25,15 +25,10 @@ Signature = tuple[int, int]
 
 @dataclass(frozen=True)
 class ByteSource:
-    """How the URIs of one scheme are read.
+    """How the URIs of one scheme are read; both functions raise `ItemError`.
 
-    Parameters
-    ----------
-    read
-        URI to bytes; raises `ItemError`.
-    signature
-        URI to `(size, mtime_ns)` without reading the bytes: together with the URI it says whether
-        the bytes read before are still current. Raises `ItemError`.
+    `signature` is `(size, mtime_ns)` without reading the bytes: together with the URI it says
+    whether the bytes read before are still current.
     """
 
     read: Callable[[str], bytes]

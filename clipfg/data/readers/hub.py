@@ -33,22 +33,16 @@ Shards = Mapping[str, Sequence[Path]]
 def read(name: str, *, classes: ClassList | None = None, offline: bool = False) -> Manifest:
     """The images of a hub data set, or of a folder that `datasets` reads or saved.
 
-    Parameters
-    ----------
-    name
-        `REPO`, `REPO:CONFIG` or a path, followed by `@SPLIT` for one split; `hf:` may precede.
-    classes
-        A class list to label by; the data's own where None.
-    offline
-        Use only what was downloaded before.
+    `name` is `REPO`, `REPO:CONFIG` or a path, followed by `@SPLIT` for one split; `hf:` may
+    precede. With `offline`, only what was downloaded before is used.
 
     Raises `MissingError` when the extra is not installed or the data are not on disk and cannot
     be downloaded, `UsageError` for an unknown split, `DataError` for data without images.
     """
     given = name.removeprefix(PREFIX)
     repo, _, split = given.partition("@")
-    shards = saved_shards(Path(repo).expanduser()) if is_saved(Path(repo).expanduser()) else None
-    shards = shards or _fetch(repo, offline)
+    local = Path(repo).expanduser()
+    shards = (is_saved(local) and saved_shards(local)) or _fetch(repo, offline)
     if split:
         if split not in shards:
             raise UsageError(
@@ -73,13 +67,10 @@ def saved_shards(folder: Path) -> Shards:
             splits = {str(s): folder / str(s) for s in read_json(listing)["splits"]}
         else:
             splits = {str(read_json(folder / SAVED[1])["_split"] or "all"): folder}
-        return {
-            split: [
-                place / _local(file["filename"])
-                for file in read_json(place / SAVED[1])["_data_files"]
-            ]
-            for split, place in splits.items()
+        files = {
+            split: read_json(place / SAVED[1])["_data_files"] for split, place in splits.items()
         }
+        return {s: [splits[s] / _local(file["filename"]) for file in files[s]] for s in splits}
     except (KeyError, TypeError, AttributeError):
         raise DataError(f"Expected the files of `save_to_disk` in {folder}.") from None
 
@@ -150,18 +141,11 @@ def _manifest(name: str, shards: Shards) -> Manifest:
     classes = ClassList(tuple(readable_names(own))) if own else None
     given: Any = {}
     if labels:
-        values = pa.chunked_array(labels)
-        indices, classes = index_labels(_unlabelled(values), classes, lambda r: columns["id"][r])
-        given["label"] = indices
+        values = pa.chunked_array(labels).combine_chunks()
+        if pa.types.is_integer(values.type):  # the hub marks a hidden label with -1
+            values = pc.if_else(pc.less(values, 0), pa.scalar(None, values.type), values)
+        given["label"], classes = index_labels(values, classes, lambda r: columns["id"][r])
     return Manifest.build(name, columns | given, classes)
-
-
-def _unlabelled(values: pa.ChunkedArray) -> pa.Array:
-    """The hub marks a hidden label with -1."""
-    array = values.combine_chunks()
-    if not pa.types.is_integer(array.type):
-        return array
-    return pc.if_else(pc.less(array, 0), pa.scalar(None, array.type), array)
 
 
 def _open(file: Path) -> pa.Table:

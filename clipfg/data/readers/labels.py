@@ -57,16 +57,9 @@ def index_labels(
 ) -> tuple[pa.Array, ClassList | None]:
     """Labels as indices, and the class list that they index.
 
-    Parameters
-    ----------
-    values
-        Names (text) or indices (integers) into `classes`; null or blank where unknown.
-    classes
-        The list to index; the names that occur, in natural order, where None.
-    where
-        How an error names a row, counted from 0.
-
-    Raises `DataError` for a label outside the list.
+    `values` are names (text) or indices (integers) into `classes`, null or blank where unknown.
+    Where `classes` is None, they are the names that occur, in natural order. `where` is how an
+    error names a row, counted from 0. Raises `DataError` for a label outside the list.
     """
     if isinstance(values, pa.ChunkedArray):
         values = values.combine_chunks()

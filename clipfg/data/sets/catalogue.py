@@ -19,17 +19,9 @@ DATA_ROOT = Path("data")
 class Download:
     """A file that the publisher serves.
 
-    Parameters
-    ----------
-    url
-        Where it is.
-    digest
-        `md5:...` or `sha256:...` as published with it, or recorded by torchvision or TensorFlow
-        Datasets; a download that differs is never unpacked.
-    size
-        Its length in bytes, as exactly as that is published; 0 where it is not.
-    inner
-        Archives inside it, unpacked in place.
+    `digest` is `md5:...` or `sha256:...` as published with it, or recorded by torchvision or
+    TensorFlow Datasets; a download that differs is never unpacked. `size` is its length in bytes,
+    as exactly as that is published; 0 where it is not. `inner` are archives in it to unpack too.
     """
 
     url: str

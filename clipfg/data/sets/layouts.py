@@ -94,14 +94,8 @@ def in_folders(
 ) -> list[Item]:
     """The images of data with a folder per split and, in it, a folder per class.
 
-    Parameters
-    ----------
-    root, places
-        The root folder, and the folder below it for each split.
-    folders
-        The classes' folders, in label order.
-    of
-        What they are, for the `DataError` raised when there is another ("synsets of ImageNet").
+    `places` is the folder of each split below the root; `folders` are those of the classes, in
+    label order. Raises `DataError` for another folder; `of` says there what they are ("species").
     """
     items = []
     for split, place in places.items():
@@ -118,16 +112,8 @@ def in_lists(
 ) -> list[Item]:
     """The images of data with a list file per split and, in it, a line per image.
 
-    Parameters
-    ----------
-    lists
-        Split to its file.
-    names
-        What the lists call the classes, in label order.
-    parse
-        A line to the image's path below the root and its class.
-
-    Raises `DataError` for a line with another class.
+    `names` are what the lists call the classes, in label order; `parse` turns a line into the
+    image's path below the root and its class. Raises `DataError` for a line with another class.
     """
     labels = {name: label for label, name in enumerate(names)}
     items = []

@@ -20,17 +20,6 @@ _TINY = 44  # side of the background before it is enlarged
 
 
 @dataclass(frozen=True, slots=True)
-class Blade:
-    """A blade of grass in front of the flower: a curve that tapers from foot to tip."""
-
-    foot: tuple[float, float]
-    bend: tuple[float, float]
-    tip: tuple[float, float]
-    width: float
-    shade: float
-
-
-@dataclass(frozen=True, slots=True)
 class Scenery:
     """One scene; see `arrange`."""
 
@@ -38,7 +27,7 @@ class Scenery:
     seed: tuple[int, ...]  # of the background's clutter
     green: int
     green_shift: Colour
-    blades: tuple[Blade, ...]
+    blades: tuple[tuple[Points, float], ...]  # outline and shade of grass in front of the flower
     ladybird: tuple[float, float, float] | None  # x, y, heading
     gain: float
     warmth: float  # above 0 towards yellow, below towards blue
@@ -57,10 +46,8 @@ class Scenery:
 
     def paint_foreground(self, brush: Brush, green: Colour) -> None:
         """Paint the objects that hide parts of the flower."""
-        for blade in self.blades:
-            colour = mix(lighter(green, 0.2), darker(green, 0.35), blade.shade)
-            outline = _blade_outline(blade)
-            brush.fill(outline, colour)
+        for outline, shade in self.blades:
+            brush.fill(outline, mix(lighter(green, 0.2), darker(green, 0.35), shade))
             brush.outline(outline, 0.006)
         if self.ladybird is not None:
             _paint_ladybird(brush, self.ladybird)
@@ -118,14 +105,6 @@ def _rgb(colour: Colour) -> tuple[int, int, int]:
     return (int(colour[0]), int(colour[1]), int(colour[2]))
 
 
-def _blade_outline(blade: Blade) -> Points:
-    t = np.linspace(0, 1, 9)[:, None]
-    foot, bend, tip = (np.array(p) for p in (blade.foot, blade.bend, blade.tip))
-    middle = (1 - t) ** 2 * foot + 2 * t * (1 - t) * bend + t**2 * tip
-    half = np.concatenate([blade.width * (1 - t**1.5), np.zeros_like(t)], axis=1)
-    return np.concatenate([middle - half, (middle + half)[-2::-1]])
-
-
 def _paint_ladybird(brush: Brush, place: tuple[float, float, float]) -> None:
     x, y, heading = place
     c, s = np.cos(heading), np.sin(heading)
@@ -142,16 +121,16 @@ def _paint_ladybird(brush: Brush, place: tuple[float, float, float]) -> None:
         brush.fill(at(CIRCLE * 0.2 + spot), OUTLINE)
 
 
-def _blade(rng: np.random.Generator) -> Blade:
-    foot = rng.uniform(0.0, 1.0)
-    tip = foot + rng.normal(0, 0.28)
-    return Blade(
-        foot=(foot, 1.05),
-        bend=(foot + rng.normal(0, 0.08), 0.65),
-        tip=(tip, rng.uniform(0.12, 0.7)),
-        width=rng.uniform(0.010, 0.026),
-        shade=rng.uniform(0, 1),
-    )
+def _blade(rng: np.random.Generator) -> tuple[Points, float]:
+    """A blade of grass: the outline of a curve that tapers from foot to tip, and its shade."""
+    x = rng.uniform(0.0, 1.0)
+    end = x + rng.normal(0, 0.28)
+    foot, bend = np.array([x, 1.05]), np.array([x + rng.normal(0, 0.08), 0.65])
+    tip, width = np.array([end, rng.uniform(0.12, 0.7)]), rng.uniform(0.010, 0.026)
+    t = np.linspace(0, 1, 9)[:, None]
+    middle = (1 - t) ** 2 * foot + 2 * t * (1 - t) * bend + t**2 * tip
+    half = np.concatenate([width * (1 - t**1.5), np.zeros_like(t)], axis=1)
+    return np.concatenate([middle - half, (middle + half)[-2::-1]]), rng.uniform(0, 1)
 
 
 def arrange(flower: Flower) -> Scenery:
