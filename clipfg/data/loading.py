@@ -1,7 +1,6 @@
 """From what a person calls their data, a name or a path, to a manifest."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 from clipfg.data.readers import folder, hub, table, table_files, webdataset
@@ -114,7 +113,7 @@ def _read_folder(path: Path, classes: ClassList | None) -> Manifest:
         return hub.read(str(path.absolute()), classes=classes)
     for file in MANIFESTS:
         if (path / file).is_file():
-            return replace(table.read(path / file, classes=classes), name=path.absolute().name)
+            return table.read(path / file, name=path.absolute().name, classes=classes)
     return _reader_of_folder(path)(path, classes=classes)
 
 

@@ -51,8 +51,9 @@ def read_class_list(path: Path | str) -> ClassList:
     try:
         if suffix in {".json", ".yaml", ".yml"}:
             return _from_tree(_parse_tree(text, suffix))
-        delimiter = _csv_delimiter(text, suffix)
-        return _from_csv(text, delimiter) if delimiter else _from_lines(text)
+        if delimiter := _csv_delimiter(text, suffix):
+            return _from_csv(text, delimiter)
+        return ClassList(tuple(name for line in _lines(text) if (name := line.strip())))
     except DataError as error:
         raise DataError(f"{path}: {error}") from None
 
@@ -97,10 +98,6 @@ def _decode(data: bytes, path: Path) -> str:
 def _lines(text: str) -> list[str]:
     # Not `splitlines`, which also cuts at form feeds and other marks that a name may contain.
     return re.split(r"\r\n|\n|\r", text)
-
-
-def _from_lines(text: str) -> ClassList:
-    return ClassList(tuple(name for line in _lines(text) if (name := line.strip())))
 
 
 def _csv_delimiter(text: str, suffix: str) -> str | None:

@@ -35,7 +35,7 @@ Parts = tuple[str, ...]
 _log = logging.getLogger(__name__)
 
 
-def read(path: Path, *, name: str | None = None, classes: ClassList | None = None) -> Manifest:
+def read(path: Path, *, classes: ClassList | None = None) -> Manifest:
     """The images below a folder, or one image, in natural order.
 
     Hidden files and files without an image's suffix are skipped; an image that turns out to be
@@ -50,7 +50,7 @@ def read(path: Path, *, name: str | None = None, classes: ClassList | None = Non
     splits, folders = _take_splits([parts[:-1] for parts in found])
     labels, own = _take_classes(folders, classes)
     manifest = Manifest.build(
-        name or path.name,
+        path.name,
         {
             "id": [shown("/".join(parts)) for parts in found],
             "uri": [file_uri(os.path.join(root, *parts)) for parts in found],  # noqa: PTH118

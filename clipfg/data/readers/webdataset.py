@@ -60,9 +60,7 @@ def _choices(inside: str) -> list[str]:
     return [f"{number:0{len(span[1])}d}" for number in range(first, last + 1)]
 
 
-def read(
-    path: Path | str, *, name: str | None = None, classes: ClassList | None = None
-) -> Manifest:
+def read(path: Path | str, *, classes: ClassList | None = None) -> Manifest:
     """The images of a shard, of a folder of shards, or of `{000..009}` shards, as a manifest.
 
     The class is in `.cls` (an index or a name) or in `.json` (`label`, `class`), the caption in
@@ -85,8 +83,8 @@ def read(
     columns["label"] = labels
     if any(s.caption is not None for s in samples):
         columns["caption"] = [s.caption for s in samples]
-    plain_name = _BRACES.sub("", Path(path).name).removesuffix(".tar").rstrip("-_.")
-    return Manifest.build(name or plain_name or str(path), columns, own)
+    name = _BRACES.sub("", Path(path).name).removesuffix(".tar").rstrip("-_.")
+    return Manifest.build(name or str(path), columns, own)
 
 
 @dataclass
@@ -110,8 +108,7 @@ def _find_shards(path: Path | str) -> tuple[list[Path], Path]:
         return shards, root
     else:
         shards = [Path(path).absolute()]
-    missing = [shard for shard in shards if not shard.is_file()]
-    if missing:
+    if missing := [shard for shard in shards if not shard.is_file()]:
         raise UsageError(
             f"Expected tar files, but {len(missing)} of {len(shards)} are missing, the first"
             f" {missing[0]}."
@@ -125,7 +122,8 @@ def _samples(shard: Path, root: Path) -> Iterator[_Sample]:
         place = shard.relative_to(root).as_posix()
     except ValueError:  # shards of one pattern in several folders
         place = shard.as_posix()
-    split = _split_of(place)
+    words = re.split(r"[/._-]", place)
+    split = next((split for word in words if (split := split_name(word))), None)
     samples: dict[str, _Sample] = {}
     for member, archive in _members(shard):
         folder, _, base = member.name.rpartition("/")

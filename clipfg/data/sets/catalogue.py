@@ -43,14 +43,10 @@ class DatasetCard:
     ----------
     name, title, domain
         Its name on the command line and in full, and what its images show.
-    classes, splits
-        Class count and sizes of the official splits.
-    default_split
-        The split that is evaluated unless another is named.
-    url, licence
-        The publisher's page, and the terms.
-    prompts
-        The prompt set that suits it.
+    classes, splits, default_split
+        Class count, sizes of the official splits, and the one evaluated unless another is named.
+    url, licence, prompts
+        The publisher's page, the terms, and the prompt set that suits it.
     read
         Root folder of the official layout to manifest; data without a layout ignore the folder.
     layout
@@ -58,20 +54,18 @@ class DatasetCard:
         that need no files.
     folders
         Usual names of the root folder; downloads are put into the first.
-    class_list
-        The classes, where they are known without the data at hand.
-    taxonomy
-        The levels above the classes, outermost first ("order > family > species"), or nothing.
+    class_list, taxonomy
+        The classes, where they are known without the data at hand, and the levels above them,
+        outermost first ("order > family > species").
     notes
         What a reader of its figures must know: a split that is not the publisher's, a corrected
         class name.
     coop
         What CoOp calls it, and the folder below the root that the paths of its split file start
         from; None where CoOp published no split.
-    downloads
-        What `clipfg datasets pull` fetches; none where the files need consent or a browser.
-    by_hand
-        How a person gets the files, in a sentence; derived from `downloads` where blank.
+    downloads, by_hand
+        What `clipfg datasets pull` fetches, none where the files need consent or a browser; and
+        how a person gets the files, in a sentence, derived from `downloads` where blank.
     """
 
     name: str

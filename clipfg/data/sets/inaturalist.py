@@ -31,13 +31,12 @@ def read(root: Path) -> Manifest:
 def _listed(root: Path) -> set[str]:
     """The folders of all categories, from a JSON file; none where there is no such file."""
     for file in ("val.json", "train_mini.json", "train.json"):
-        if (root / file).is_file():
+        path = root / file
+        if path.is_file():
             try:
-                return {c["image_dir_name"] for c in read_json(root / file)["categories"]}
+                return {c["image_dir_name"] for c in read_json(path)["categories"]}
             except (KeyError, TypeError):
-                raise DataError(
-                    f"Expected categories with image_dir_name in {root / file}."
-                ) from None
+                raise DataError(f"Expected categories with image_dir_name in {path}.") from None
     return set()
 
 
