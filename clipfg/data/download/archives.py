@@ -1,8 +1,7 @@
 """Untrusted archives: their files land in one folder and nowhere else.
 
-Only plain files and folders are created. A name that leads out of the folder ends the unpacking;
-links and devices are skipped; modes and owners are ignored; and an archive that unpacks to many
-times its size is refused.
+A name that leads out of the folder ends the unpacking, and so does an archive that unpacks to many
+times its size. Links and devices are skipped; modes and owners are ignored.
 """
 
 import logging

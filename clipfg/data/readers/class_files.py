@@ -217,16 +217,12 @@ def _from_tree(tree: Any) -> ClassList:
 
 def _entries(tree: Mapping[Any, Any]) -> list[Any]:
     """The classes of a mapping: from numbers to names, names to numbers or names to sentences."""
-    numbers = [str(key) for key in tree]
-    if all(n.isascii() and n.isdecimal() for n in numbers) and _all_names([*tree.values()]):
+    numbered = all(re.fullmatch("[0-9]+", str(key)) for key in tree)
+    if numbered and all(isinstance(name, str) for name in tree.values()):
         return [tree[key] for key in sorted(tree, key=int)]
     if all(type(value) is int for value in tree.values()):
         return sorted(tree, key=lambda key: int(tree[key]))
     return [{"name": key, "text": value} for key, value in tree.items()]
-
-
-def _all_names(values: list[Any]) -> bool:
-    return all(isinstance(value, str) for value in values)
 
 
 def _name(value: Any) -> str:
@@ -242,6 +238,6 @@ def _sentences(value: Any) -> list[str]:
         return []
     if isinstance(value, str):
         return [value]
-    if isinstance(value, list) and _all_names(value):
+    if isinstance(value, list) and all(isinstance(text, str) for text in value):
         return value
     raise DataError(f"Expected a sentence or a list of them, got {value!r}.")

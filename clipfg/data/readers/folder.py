@@ -12,19 +12,17 @@ import unicodedata
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 from clipfg.data.readers.labels import natural, readable_names, relabel, split_name
 from clipfg.data.sources import file_uri, misspelt, shown
 from clipfg.errors import DataError, UsageError
 from clipfg.types import ClassList, Manifest
 
-SUFFIXES = frozenset(
-    {
-        *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".gif", ".bmp", ".dib", ".tif"),
-        *(".tiff", ".ppm", ".pgm", ".pbm", ".pnm", ".avif", ".mpo", ".jp2", ".qoi"),
-        *(".heic", ".heif"),
-    }
-)
+SUFFIXES = {
+    *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".gif", ".bmp", ".dib", ".tif", ".tiff"),
+    *(".ppm", ".pgm", ".pbm", ".pnm", ".avif", ".mpo", ".jp2", ".qoi", ".heic", ".heif"),
+}
 """What counts as an image, in lower case. HEIC is listed so that it is refused, not overlooked."""
 
 IGNORED = frozenset({"__macosx", "@eadir", "$recycle.bin", "lost+found"})
@@ -49,17 +47,13 @@ def read(path: Path, *, classes: ClassList | None = None) -> Manifest:
     root, found = _find(path)
     splits, folders = _take_splits([parts[:-1] for parts in found])
     labels, own = _take_classes(folders, classes)
-    manifest = Manifest.build(
-        path.name,
-        {
-            "id": [shown("/".join(parts)) for parts in found],
-            "uri": [file_uri(os.path.join(root, *parts)) for parts in found],  # noqa: PTH118
-            "split": splits,
-            "label": labels,
-        },
-        own,
-    )
-    return relabel(manifest, classes)
+    columns: dict[str, Any] = {
+        "id": [shown("/".join(parts)) for parts in found],
+        "uri": [file_uri(os.path.join(root, *parts)) for parts in found],  # noqa: PTH118
+        "split": splits,
+        "label": labels,
+    }
+    return relabel(Manifest.build(path.name, columns, own), classes)
 
 
 def read_images(paths: Sequence[Path | str]) -> Manifest:
@@ -135,8 +129,11 @@ def _walk(root: Path) -> tuple[list[Parts], int]:
                 others += 1
         if parts and is_image(parts[-1]) and before == (len(found), len(pending)):
             found.append(parts)  # an empty folder named x.jpg: listed, to be reported
-    found.sort(key=lambda parts: [natural(part) for part in parts])
-    return found, others
+    return sorted(found, key=_natural), others
+
+
+def _natural(parts: Parts) -> list[Any]:
+    return [natural(part) for part in parts]
 
 
 def _entries(folder: str) -> Iterator[os.DirEntry[str]]:
@@ -160,7 +157,7 @@ def _take_classes(
     folders: list[Parts], given: ClassList | None
 ) -> tuple[list[int | None], ClassList | None]:
     """A label per item and the classes, or nothing where the folders are not classes."""
-    distinct = sorted(set(folders), key=lambda parts: [natural(part) for part in parts])
+    distinct = sorted(set(folders), key=_natural)
     # Images beside folders are unlabelled; so is a single folder, which only wraps them.
     if () in distinct or (len(distinct) == 1 and given is None):
         return [None] * len(folders), None

@@ -75,7 +75,7 @@ def index_labels(
         classes = ClassList(tuple(sorted(distinct, key=natural)))
     lookup = LabelIndex(classes)
     found = [lookup.find(name) for name in distinct]
-    if None in found and all(_is_index(name) for name in distinct):
+    if None in found and all(re.fullmatch("[0-9]{1,9}", name) for name in distinct):
         return _check_range(names.cast(pa.int64()), classes, where), classes
     if None in found:
         unknown = distinct[found.index(None)]
@@ -85,10 +85,6 @@ def index_labels(
             f"{closest(unknown, classes.names)} Add it to the class list or correct the label."
         )
     return pa.array(found, pa.int32()).take(coded.indices), classes
-
-
-def _is_index(name: str) -> bool:
-    return name.isascii() and name.isdecimal() and len(name) < 10
 
 
 def _check_range(values: pa.Array, classes: ClassList, where: Callable[[int], str]) -> pa.Array:

@@ -153,17 +153,13 @@ def _read_parquet(path: Path) -> pa.Table:
         schema = file.schema_arrow
         image = image_column(schema, typed=True)
         chosen = {} if image else _choose(schema.names, path, needed=False)
-        if "uri" not in chosen or not _is_text(schema.field(chosen["uri"]).type):
+        kind = schema.field(chosen["uri"]).type if "uri" in chosen else "no such column"
+        if kind not in (pa.string(), pa.large_string()):
             if image := image or image_column(schema):
                 return _read_images(file, path, image)
-            kind = schema.field(chosen["uri"]).type if "uri" in chosen else "no such column"
             raise DataError(f"Expected paths or images in a column of {path}, got {kind}.")
         table = file.read(columns=list(dict.fromkeys(chosen.values())))
     return pa.table({ours: table[theirs] for ours, theirs in chosen.items()})
-
-
-def _is_text(kind: pa.DataType) -> bool:
-    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
 
 
 def _read_images(file: Any, path: Path, image: str) -> pa.Table:

@@ -122,8 +122,7 @@ def _samples(shard: Path, root: Path) -> Iterator[_Sample]:
         place = shard.relative_to(root).as_posix()
     except ValueError:  # shards of one pattern in several folders
         place = shard.as_posix()
-    words = re.split(r"[/._-]", place)
-    split = next((split for word in words if (split := split_name(word))), None)
+    split = next(filter(None, map(split_name, re.split(r"[/._-]", place))), None)
     samples: dict[str, _Sample] = {}
     for member, archive in _members(shard):
         folder, _, base = member.name.rpartition("/")
@@ -210,8 +209,3 @@ def _class_names(shards: list[Path], root: Path) -> ClassList | None:
             if (folder / file).is_file():
                 return read_class_list(folder / file)
     return None
-
-
-def _split_of(place: str) -> str | None:
-    words = re.split(r"[/._-]", place)
-    return next((split for word in words if (split := split_name(word))), None)

@@ -1,12 +1,8 @@
 """synthflora: 200 species of drawn flowers, for trying every method with no download.
 
-The images are drawn on demand from numbers alone: seven attributes in a taxonomy, natural
-variation, light, blur, clutter and grass in front. Sixty species are "unseen": models trained with
-`clipfg.training.florette.train` never saw their combination of attributes.
-
-A class is named as in a field guide ("golden-eyed spotted coral starwort": the genus stands for
-number and shape of the petals, form of the centre and leaf) and carries texts that spell out all
-attributes; the prompt set `synthflora` uses those texts.
+The images are drawn on demand from numbers alone. Sixty species are "unseen": models trained with
+`clipfg.training.florette.train` never saw their combination of attributes. A class is named as in a
+field guide and carries texts that spell out all attributes; the prompt set `synthflora` uses them.
 """
 
 import io

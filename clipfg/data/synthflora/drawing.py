@@ -131,10 +131,9 @@ def draw(flower: Flower, size: int) -> Image.Image:
     scenery, plant = arrange(flower), grow(flower)
     canvas = scenery.background(size * _SUPERSAMPLING)
     brush = Brush(canvas)
-    green = shifted(palette.LEAVES[scenery.green], scenery.green_shift)
     shade = 0.10 if luminance(palette.PETALS[flower.traits.colour][0]) > 90 else 0.06
-    _paint_green(brush, flower, plant, green)
+    _paint_green(brush, flower, plant, scenery.green)
     _paint_petals(brush, flower, plant, shade)
     _paint_eye(brush, flower, plant)
-    scenery.paint_foreground(brush, green)
+    scenery.paint_foreground(brush)
     return scenery.expose(canvas.reduce(_SUPERSAMPLING))

@@ -1,9 +1,8 @@
 """One flower as numbers: its traits, its species' habit, its own pose; and where they come from.
 
-`flower_at(seed, split, index)` is the whole data set: every flower follows from these three, the
-same in every process. What no caption mentions is drawn here too: a species' `Habit` (petal width,
-exact hue, size of the eye, ...), shared by all its images as in nature, is what a few labelled
-images teach beyond the words; `Pose` varies from image to image.
+`flower_at(seed, split, index)` is the whole data set, the same in every process. A species'
+`Habit`, shared by all its images as in nature, is what a few labelled images teach beyond the
+words; `Pose` varies from image to image.
 """
 
 from dataclasses import dataclass

@@ -1,5 +1,7 @@
 """The colours of synthflora, red, green, blue in 0..255."""
 
+from collections.abc import Iterable
+
 Colour = tuple[float, float, float]
 Backdrop = tuple[Colour, Colour, Colour]
 
@@ -60,7 +62,7 @@ def lighter(colour: Colour, share: float) -> Colour:
     return mix(colour, (255.0, 255.0, 255.0), share)
 
 
-def shifted(colour: Colour, shift: Colour) -> Colour:
+def shifted(colour: Colour, shift: Iterable[float]) -> Colour:
     """`colour` plus `shift`, kept in range."""
     red, green, blue = (min(255.0, max(0.0, c + s)) for c, s in zip(colour, shift, strict=True))
     return red, green, blue

@@ -13,7 +13,7 @@ from PIL import Image, ImageDraw, ImageFilter
 from clipfg.data.synthflora import palette
 from clipfg.data.synthflora.brush import Brush
 from clipfg.data.synthflora.flower import Flower
-from clipfg.data.synthflora.palette import OUTLINE, Backdrop, Colour, darker, lighter, mix
+from clipfg.data.synthflora.palette import OUTLINE, Backdrop, Colour, darker, lighter, mix, shifted
 from clipfg.data.synthflora.shapes import CIRCLE, Points
 
 _TINY = 44  # side of the background before it is enlarged
@@ -23,10 +23,9 @@ _TINY = 44  # side of the background before it is enlarged
 class Scenery:
     """One scene; see `arrange`."""
 
-    backdrop: int
+    backdrop: Backdrop
     seed: tuple[int, ...]  # of the background's clutter
-    green: int
-    green_shift: Colour
+    green: Colour
     blades: tuple[tuple[Points, float], ...]  # outline and shade of grass in front of the flower
     ladybird: tuple[float, float, float] | None  # x, y, heading
     gain: float
@@ -38,16 +37,17 @@ class Scenery:
 
     def background(self, side: int) -> Image.Image:
         """The blurred background with its out-of-focus clutter, `side` by `side` pixels."""
-        rng, backdrop = np.random.default_rng([*self.seed, 4]), palette.BACKDROPS[self.backdrop]
-        tiny = Image.fromarray(_gradient(backdrop, rng))
-        _clutter(ImageDraw.Draw(tiny), backdrop, rng)
+        rng = np.random.default_rng([*self.seed, 4])
+        tiny = Image.fromarray(_gradient(self.backdrop, rng))
+        _clutter(ImageDraw.Draw(tiny), self.backdrop, rng)
         tiny = tiny.filter(ImageFilter.GaussianBlur(rng.uniform(0.8, 1.8)))
         return tiny.resize((side, side), Image.Resampling.BICUBIC)
 
-    def paint_foreground(self, brush: Brush, green: Colour) -> None:
+    def paint_foreground(self, brush: Brush) -> None:
         """Paint the objects that hide parts of the flower."""
+        light, dark = lighter(self.green, 0.2), darker(self.green, 0.35)
         for outline, shade in self.blades:
-            brush.fill(outline, mix(lighter(green, 0.2), darker(green, 0.35), shade))
+            brush.fill(outline, mix(light, dark, shade))
             brush.outline(outline, 0.006)
         if self.ladybird is not None:
             _paint_ladybird(brush, self.ladybird)
@@ -144,10 +144,9 @@ def arrange(flower: Flower) -> Scenery:
         ladybird = (float(x + reach * np.cos(angle)), float(y + reach * np.sin(angle)), angle)
     soft = rng.random() < 0.3
     return Scenery(
-        backdrop=int(rng.integers(len(palette.BACKDROPS))),
+        backdrop=palette.BACKDROPS[rng.integers(len(palette.BACKDROPS))],
         seed=flower.scenery,
-        green=int(rng.integers(len(palette.LEAVES))),
-        green_shift=tuple(rng.uniform(-12, 12, 3).tolist()),
+        green=shifted(palette.LEAVES[rng.integers(len(palette.LEAVES))], rng.uniform(-12, 12, 3)),
         blades=blades,
         ladybird=ladybird,
         gain=rng.uniform(0.80, 1.22),
