@@ -1,6 +1,5 @@
 """From what a person calls their data, a name or a path, to a manifest."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 from clipfg.data.readers import folder, hub, table, table_files, webdataset
@@ -114,15 +113,10 @@ def _read_folder(path: Path, classes: ClassList | None) -> Manifest:
     for file in MANIFESTS:
         if (path / file).is_file():
             return table.read(path / file, name=path.absolute().name, classes=classes)
-    return _reader_of_folder(path)(path, classes=classes)
-
-
-def _reader_of_folder(path: Path) -> Callable[..., Manifest]:
-    """Shards where the folder, or one in it, holds tar files; else images."""
-    for place in (path, *(p for p in path.iterdir() if p.is_dir())):
-        if any(p.name.lower().endswith(webdataset.SUFFIXES) for p in place.iterdir()):
-            return webdataset.read
-    return folder.read
+    places = (path, *(p for p in path.iterdir() if p.is_dir()))
+    names = (p.name.lower() for place in places for p in place.iterdir())
+    sharded = any(name.endswith(webdataset.SUFFIXES) for name in names)
+    return (webdataset if sharded else folder).read(path, classes=classes)
 
 
 def _read_file(path: Path, classes: ClassList | None) -> Manifest:

@@ -154,7 +154,4 @@ def _unquoted(uri: str) -> bytes:
 
 
 PATHS = ByteSource(read=read_file, signature=stat_file)
-FILE_URIS = ByteSource(
-    read=lambda uri: read_file(_unquoted(uri)),
-    signature=lambda uri: stat_file(_unquoted(uri)),
-)
+FILE_URIS = ByteSource(lambda uri: read_file(_unquoted(uri)), lambda uri: stat_file(_unquoted(uri)))

@@ -103,6 +103,4 @@ def _read(uri: str) -> bytes:
     return value
 
 
-ARROW = PARQUET = ByteSource(
-    read=_read, signature=lambda uri: stat_file(_parse(uri)[0], largest=None)
-)
+ARROW = PARQUET = ByteSource(_read, lambda uri: stat_file(_parse(uri)[0], largest=None))

@@ -154,7 +154,7 @@ def _read_parquet(path: Path) -> pa.Table:
         image = image_column(schema, typed=True)
         chosen = {} if image else _choose(schema.names, path, needed=False)
         kind = schema.field(chosen["uri"]).type if "uri" in chosen else "no such column"
-        if kind not in (pa.string(), pa.large_string()):
+        if str(kind) not in {"string", "large_string"}:
             if image := image or image_column(schema):
                 return _read_images(file, path, image)
             raise DataError(f"Expected paths or images in a column of {path}, got {kind}.")
@@ -214,11 +214,8 @@ def _from_json(values: list[Any], column: str, path: Path) -> pa.Array:
         return pa.array(values, pa.float32())
     if column == "label" and all(value is None or type(value) is int for value in values):
         return pa.array(values, pa.int64())
-    return pa.array([_text(value) for value in values], pa.string())
-
-
-def _text(value: Any) -> str | None:
-    return value if value is None or isinstance(value, str) else json.dumps(value)
+    texts = [v if v is None or isinstance(v, str) else json.dumps(v) for v in values]
+    return pa.array(texts, pa.string())
 
 
 def _json_rows(path: Path) -> Iterator[Mapping[str, Any]]:

@@ -77,10 +77,8 @@ def _names(folder: Path) -> list[str]:
 
 def subfolders(folder: Path) -> list[str]:
     """The names of the folders in `folder`, sorted by code point; none where it does not exist."""
-    if not folder.is_dir():
-        return []
-    with os.scandir(folder) as entries:
-        return sorted(e.name for e in entries if e.is_dir() and not e.name.startswith("."))
+    names = [name for name in _names(folder) if not name.startswith(".")]
+    return sorted(name for name in names if (folder / name).is_dir())
 
 
 def images(root: Path, folder: str) -> list[str]:

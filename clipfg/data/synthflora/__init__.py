@@ -19,7 +19,7 @@ from clipfg.data.synthflora.captions import descriptions, long_caption, phrase
 from clipfg.data.synthflora.drawing import draw
 from clipfg.data.synthflora.flower import SPLITS, Flower, flower_at
 from clipfg.data.synthflora.plant import grow
-from clipfg.data.synthflora.taxonomy import class_list, species
+from clipfg.data.synthflora.taxonomy import species
 from clipfg.errors import DataError
 from clipfg.types import COLUMNS, ClassList, Manifest
 
@@ -34,7 +34,9 @@ _REACH = (-1.0, -1.0, 1.0, 1.0)  # pixels: outlines and the reduction extend a p
 
 def classes() -> ClassList:
     """The 200 species as a class list with genera, families and descriptive texts."""
-    return class_list({s.name: descriptions(s.traits) for s in species()})
+    texts = {s.name: descriptions(s.traits) for s in species()}
+    parents = {s.name: s.genus for s in species()} | {s.genus: s.family for s in species()}
+    return ClassList(tuple(texts), parents, texts, levels=("genus", "family"))
 
 
 def regions(flower: Flower, size: int = IMAGE_SIZE) -> list[dict[str, object]]:

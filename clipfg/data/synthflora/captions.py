@@ -13,15 +13,13 @@ import numpy as np
 
 from clipfg.data.synthflora.taxonomy import ATTRIBUTES, Traits, genus_of, name_of
 
-_ALL = frozenset(ATTRIBUTES)
-
 
 @dataclass(frozen=True, slots=True)
 class Caption:
     """A sentence and the names of the attributes that it states."""
 
     text: str
-    states: frozenset[str] = _ALL
+    states: frozenset[str] = frozenset(ATTRIBUTES)
 
 
 LONG_STYLES: tuple[str, ...] = (
@@ -145,8 +143,7 @@ def hard_negatives(traits: Traits, rng: np.random.Generator, n: int, style: int 
     order = {name: rng.random() for name in ATTRIBUTES}
     turn = dict.fromkeys(ATTRIBUTES, 0)
     ranked: list[tuple[int, float, str, str]] = []
-    for index in rng.permutation(len(swaps)):
-        name, value = swaps[int(index)]
+    for name, value in (swaps[index] for index in rng.permutation(len(swaps))):
         ranked.append((turn[name], order[name], name, value))
         turn[name] += 1
     chosen = sorted(ranked)[:n]

@@ -89,21 +89,16 @@ def _pose(rng: np.random.Generator) -> Pose:
     )
 
 
-def _free_traits(rng: np.random.Generator) -> Traits:
-    """A combination drawn uniformly from all but those of the unseen species."""
-    while True:
-        traits = Traits(*(str(rng.choice(values)) for values in ATTRIBUTES.values()))
-        if traits not in unseen_traits():
-            return traits
-
-
 def _traits_at(split: str, index: int, rng: np.random.Generator) -> Traits:
     if split in SPLITS:
         return species()[index // SPLITS[split]].traits
     if split == "pretrain" and rng.random() < _NAMED_SHARE:
         seen = [s.traits for s in species() if s.seen]
         return seen[int(rng.integers(len(seen)))]
-    return _free_traits(rng)
+    while True:  # free: uniform over all combinations but those of the unseen species
+        traits = Traits(*(str(rng.choice(values)) for values in ATTRIBUTES.values()))
+        if traits not in unseen_traits():
+            return traits
 
 
 def flower_at(seed: int, split: str, index: int) -> Flower:

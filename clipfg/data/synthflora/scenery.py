@@ -101,8 +101,8 @@ def _clutter(draw: ImageDraw.ImageDraw, backdrop: Backdrop, rng: np.random.Gener
         draw.ellipse([(v * _TINY) for v in (x - r, y - r, x + r, y + r)], fill=_rgb(colour))
 
 
-def _rgb(colour: Colour) -> tuple[int, int, int]:
-    return (int(colour[0]), int(colour[1]), int(colour[2]))
+def _rgb(colour: Colour) -> tuple[int, ...]:
+    return tuple(map(int, colour))
 
 
 def _paint_ladybird(brush: Brush, place: tuple[float, float, float]) -> None:
