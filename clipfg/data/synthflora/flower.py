@@ -115,9 +115,3 @@ def flower_at(seed: int, split: str, index: int) -> Flower:
     rng = np.random.default_rng(place)
     traits = _traits_at(split, index, rng)
     return Flower(traits, habit_of(traits), _pose(rng), (*place, 1))
-
-
-def specimen(traits: Traits, number: int = 0) -> Flower:
-    """A flower of any combination, in no split, for galleries; `number` varies the pose."""
-    place = (len(_STREAMS), number, *traits.codes())
-    return Flower(traits, habit_of(traits), _pose(np.random.default_rng(place)), (*place, 1))
