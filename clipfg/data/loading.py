@@ -44,11 +44,9 @@ def load_dataset(
         The folder that holds the catalogue's data sets; `data/` and the working folder where None.
     classes
         A class list to label by. Every item's class must be in it; it may hold more.
-    offline
-        Never use the network.
-    download
-        Fetch a data set of the catalogue that is not on disk, where its publisher serves it, into
-        `data_root` (`data/` where None). What has arrived is kept when it is interrupted.
+    offline, download
+        Never use the network; or fetch a data set of the catalogue that is not on disk, where its
+        publisher serves it, into `data_root` (`data/` where None). An interrupted one is resumed.
     progress
         Called with the bytes that have arrived and the bytes in all while it downloads.
 

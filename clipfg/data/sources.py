@@ -74,9 +74,9 @@ def _source(uri: str) -> ByteSource:
     if scheme is None:
         return PATHS
     if scheme not in SOURCES:
+        known = ", ".join(f"{name}:" for name in SOURCES)
         raise ItemError(
-            f"Expected a file's path or one of {', '.join(f'{name}:' for name in SOURCES)},"
-            f" got {uri!r}; download the image first."
+            f"Expected a file's path or one of {known}, got {uri!r}; download the image first."
         )
     return SOURCES.get(scheme)
 
@@ -90,10 +90,9 @@ def stat_file(path: str | bytes, largest: int | None = LARGEST) -> Signature:
         found = os.stat(path)  # noqa: PTH116 - a Path for each of a million rows costs seconds
     except (OSError, ValueError) as error:
         raise ItemError(_reason(path, error)) from None
-    if stat.S_ISDIR(found.st_mode):
-        raise ItemError(f"Expected an image at {shown(path)}, got a folder.")
     if not stat.S_ISREG(found.st_mode):
-        raise ItemError(f"Expected an image at {shown(path)}, got a device or pipe.")
+        what = "a folder" if stat.S_ISDIR(found.st_mode) else "a device or pipe"
+        raise ItemError(f"Expected an image at {shown(path)}, got {what}.")
     if largest is not None and found.st_size > largest:
         raise ItemError(
             f"Expected an image of at most {largest >> 20} MiB at {shown(path)}, got"
@@ -149,8 +148,7 @@ def file_uri(path: str) -> str:
 
 
 def _unquoted(uri: str) -> bytes:
-    body = uri.partition(":")[2]
-    return unquote_to_bytes(body.removeprefix("//localhost").removeprefix("//"))
+    return unquote_to_bytes(uri.partition(":")[2].removeprefix("//localhost").removeprefix("//"))
 
 
 PATHS = ByteSource(read=read_file, signature=stat_file)

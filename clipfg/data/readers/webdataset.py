@@ -204,8 +204,6 @@ def _labels(values: list[int | str | None]) -> pa.Array:
 
 
 def _class_names(shards: list[Path], root: Path) -> ClassList | None:
-    for folder in dict.fromkeys([root, shards[0].parent, root.parent]):
-        for file in CLASS_FILES:
-            if (folder / file).is_file():
-                return read_class_list(folder / file)
-    return None
+    folders = (root, shards[0].parent, root.parent)
+    found = (f / file for f in folders for file in CLASS_FILES if (f / file).is_file())
+    return read_class_list(file) if (file := next(found, None)) else None

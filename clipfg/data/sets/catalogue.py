@@ -128,10 +128,9 @@ class DatasetCard:
         )
 
     def locate(self, data_root: Path | None = None) -> Path | None:
-        """The root folder on disk, or None.
+        """The root folder on disk, or None: one of the usual folders, then the root itself.
 
-        Searched are the usual folders and then the root itself, below `data_root`, or below
-        `data/` and the working folder where that is None.
+        They are below `data_root`, or below `data/` and the working folder where that is None.
         """
         roots = [DATA_ROOT, Path()] if data_root is None else [data_root]
         places = (Path(os.path.normpath(r / f)) for r in roots for f in (*self.folders, "."))

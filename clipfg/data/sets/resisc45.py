@@ -26,9 +26,7 @@ def read(root: Path) -> Manifest:
         lists = {split: place / f"resisc45-{split}.txt" for split in ("train", "val", "test")}
         if all(path.is_file() for path in lists.values()):
             return build(CARD, root, in_lists(lists, folders, _listed), classes)
-    items = drawn(
-        root, folders, lambda count: {"train": count * 3 // 5, "val": count // 5, "test": None}
-    )
+    items = drawn(root, folders, lambda n: {"train": n * 3 // 5, "val": n // 5, "test": None})
     return build_unlisted(CARD, root, items, classes)
 
 

@@ -121,7 +121,7 @@ def training_caption(traits: Traits, rng: np.random.Generator, long_share: float
 
 def phrase(traits: Traits, part: str, style: int = -1) -> Caption:
     """A phrase for one part ("petals", "eye" or "leaf"); `style` picks among its phrasings."""
-    return _caption(_PHRASES[part][style % len(_PHRASES[part]) if style >= 0 else -1], traits)
+    return _caption(_PHRASES[part][style % len(_PHRASES[part])], traits)
 
 
 def hard_negatives(traits: Traits, rng: np.random.Generator, n: int, style: int = 0) -> list[str]:
@@ -131,12 +131,8 @@ def hard_negatives(traits: Traits, rng: np.random.Generator, n: int, style: int 
     values are equally frequent, so that no model can find the true caption by the text alone.
     Raises `ValueError` when there are fewer than `n` such captions (about 36).
     """
-    swaps = [
-        (name, value)
-        for name, values in ATTRIBUTES.items()
-        for value in values
-        if value != getattr(traits, name)
-    ]
+    pairs = [(name, value) for name, values in ATTRIBUTES.items() for value in values]
+    swaps = [(name, value) for name, value in pairs if value != getattr(traits, name)]
     if n > len(swaps):
         raise ValueError(f"Expected at most {len(swaps)} hard negatives, got {n}.")
     # attributes take turns, so that the many colours do not crowd out the rest
