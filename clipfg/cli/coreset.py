@@ -14,16 +14,15 @@ def coreset(options: CoresetOptions) -> int:
     full support set.
     """
     from clipfg.cli.console import stderr
-    from clipfg.cli.output import chosen_format, finish, print_result, print_rows
+    from clipfg.cli.output import finish, print_result, print_rows
     from clipfg.workflows.coreset.compare import run_comparison
     from clipfg.workflows.coreset.run import compares, run_coreset
 
-    form = chosen_format(options.format)
     if compares(options):
         comparison = perform(run_comparison, options)
-        print_result(comparison.curve, form)
+        print_result(comparison.curve, comparison.rows(), options.format, whole=True)
         return finish(comparison)
     run = perform(run_coreset, options)
-    print_rows(run.rows(), form)
+    print_rows(run.rows(), options.format)
     stderr().print(f"Key store: {run.folder}", soft_wrap=True)
     return run.exit_code

@@ -15,9 +15,6 @@ from clipfg.workflows.session import Session
 class EmbedRun(Run):
     """A finished embedding: the features, and the file that holds them, if one was asked for."""
 
-    folder: None
-    done: int
-    skipped: int
     features: Features
     path: Path | None
 

@@ -32,9 +32,6 @@ logger = logging.getLogger("clipfg")
 class PredictRun(Run):
     """A finished prediction: `predictions` is the Parquet file of its rows."""
 
-    folder: Path
-    done: int
-    skipped: int
     predictions: Path
 
     def rows(self) -> list[dict[str, Any]]:

@@ -4,7 +4,6 @@ import logging
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -39,9 +38,6 @@ BUDGETS = "1,2,5,10"
 class ComparisonRun(Run):
     """A finished comparison."""
 
-    folder: Path
-    done: int
-    skipped: int
     curve: BudgetCurve
 
     def rows(self) -> list[dict[str, Any]]:

@@ -28,9 +28,6 @@ class CoresetRun(Run):
     `rows_held` is the most feature rows that were in memory at once.
     """
 
-    folder: Path
-    done: int
-    skipped: int
     strategy: str
     keys: int
     classes: int

@@ -34,9 +34,6 @@ SHOTS = "1,2,4,8,16"
 class FewshotRun(Run):
     """A finished few-shot run: its learning curve, and where its head was saved, if it was."""
 
-    folder: Path
-    done: int
-    skipped: int
     curve: LearningCurve
     head: Path | None = None
 

@@ -3,7 +3,7 @@
 import base64
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -39,19 +39,11 @@ from clipfg.workflows.session import Session
 class DemosRun(Run):
     """A ready prompt, what is shown in it, and what came of it.
 
-    Attributes
-    ----------
-    demonstrations
-        A row for each, in the order in which they are shown: `id`, `name`, `similarity`, `uri`.
-    messages
-        The prompt, as a chat server or a processor takes it.
-    candidates
-        The names that may be answered, in the prompt's order.
-    vote
-        The most frequent of the labels shown; None where none is shown.
-    answers
-        With a vision-language model: the candidates with their mean log-probability per token, the
-        likeliest first.
+    `demonstrations` have a row each, in the order in which they are shown: `id`, `name`,
+    `similarity`, `uri`. `messages` are the prompt, as a chat server or a processor takes it;
+    `candidates` the names that may be answered, in its order. `vote` is the most frequent of the
+    labels shown, None where none is shown. With a vision-language model, `answers` are the
+    candidates with their mean log-probability per token, the likeliest first.
     """
 
     photo: str
@@ -61,17 +53,14 @@ class DemosRun(Run):
     vote: str | None
     answers: list[dict[str, Any]] | None
 
-    folder = None
-    done = 1
-    skipped = 0
-
     def rows(self) -> list[dict[str, Any]]:
         """The demonstrations."""
         return self.demonstrations
 
     def to_json(self) -> dict[str, Any]:
         """Plain values, without those that are missing."""
-        return {name: value for name, value in asdict(self).items() if value is not None}
+        own = {field.name for field in fields(self)} - {field.name for field in fields(Run)}
+        return {k: v for k, v in vars(self).items() if k in own and v is not None}
 
 
 def run_demos(session: Session[DemosOptions], photo: Path) -> DemosRun:
@@ -102,6 +91,9 @@ def run_demos(session: Session[DemosOptions], photo: Path) -> DemosRun:
     question = builder.ask(str(photo), uri, query, shown, texts @ query)
     turns = with_sources(question.turns, lambda uri: _source(uri, data_urls=options.data_urls))
     run = DemosRun(
+        folder=None,
+        done=1,
+        skipped=0,
         photo=str(photo),
         demonstrations=[_row(one, classes) for one in in_order(shown, options.order)],
         messages=CHATS[options.chat](turns),

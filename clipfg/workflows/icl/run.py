@@ -6,7 +6,6 @@ model, and with zero-shot classification by the encoder.
 
 import logging
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -36,9 +35,6 @@ logger = logging.getLogger("clipfg")
 class IclRun(Run):
     """A finished evaluation; `excluded` images were in the store and were not evaluated."""
 
-    folder: Path
-    done: int
-    skipped: int
     comparison: SideBySide
     excluded: int
 

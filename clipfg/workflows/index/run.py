@@ -34,9 +34,6 @@ class IndexRun(Run):
     `vanished` are ids in the store that their data set no longer lists.
     """
 
-    folder: Path
-    done: int
-    skipped: int
     keys: int
     added: int = 0
     updated: int = 0

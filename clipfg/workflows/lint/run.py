@@ -4,7 +4,6 @@ import logging
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -40,9 +39,6 @@ SCHEMA = pa.schema(
 class LintRun(Run):
     """A finished check: the findings, the gravest kinds first, in each kind the worst first."""
 
-    folder: Path
-    done: int
-    skipped: int
     findings: list[LintFinding]
 
     @property

@@ -26,9 +26,6 @@ class RetrieveRun(Run):
     `done` counts queries, `skipped` queries and images to search that could not be used.
     """
 
-    folder: None
-    done: int
-    skipped: int
     found: tuple[QueryHits, ...]
     store: KeyStore
     page: Path | None

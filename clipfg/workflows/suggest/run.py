@@ -2,7 +2,6 @@
 
 import logging
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -35,9 +34,6 @@ DEFAULT = "uherding"
 class SuggestRun(Run):
     """Finished suggestions, the first to label first."""
 
-    folder: Path
-    done: int
-    skipped: int
     suggestions: list[Suggestion]
 
     def rows(self) -> list[dict[str, Any]]:

@@ -3,7 +3,6 @@
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 from clipfg.confidence import AnswerColumns
@@ -41,9 +40,6 @@ logger = logging.getLogger("clipfg")
 class ZeroshotRun(Run):
     """A finished zero-shot evaluation; with several prompt sets, `report` is the first one's."""
 
-    folder: Path
-    done: int
-    skipped: int
     report: Report
     comparison: SideBySide | None = None
 
