@@ -11,13 +11,12 @@ app = typer.Typer(help="Cached embeddings.", no_args_is_help=True)
 @command(CacheInfoOptions)
 def info(options: CacheInfoOptions) -> None:
     """Show where the cache is, and what it holds of each encoder."""
-    from clipfg.cli.console import stderr
-    from clipfg.cli.output import print_rows
+    from clipfg.cli.output import print_rows, say
     from clipfg.embedding.cache import EmbeddingCache
 
     with EmbeddingCache(options.cache_dir) as cache:
         rows = cache.info()
-    stderr().print(f"{cache.path}: {cache.path.stat().st_size / 2**20:,.1f} MiB", soft_wrap=True)
+    say(f"{cache.path}: {cache.path.stat().st_size / 2**20:,.1f} MiB")
     print_rows(rows, options.format)
 
 

@@ -13,8 +13,7 @@ def coreset(options: CoresetOptions) -> int:
     split instead: a table, curve.png and results.json in a run folder, beside class means and the
     full support set.
     """
-    from clipfg.cli.console import stderr
-    from clipfg.cli.output import finish, print_result, print_rows
+    from clipfg.cli.output import finish, print_result, print_rows, say
     from clipfg.workflows.coreset.compare import run_comparison
     from clipfg.workflows.coreset.run import compares, run_coreset
 
@@ -24,5 +23,5 @@ def coreset(options: CoresetOptions) -> int:
         return finish(comparison)
     run = perform(run_coreset, options)
     print_rows(run.rows(), options.format)
-    stderr().print(f"Key store: {run.folder}", soft_wrap=True)
+    say(f"Key store: {run.folder}")
     return run.exit_code

@@ -60,10 +60,10 @@ def _print_table(rows: Sequence[Row], title: str | None) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from clipfg.cli.console import stderr, stdout
+    from clipfg.cli.console import stdout
 
     if not rows:
-        stderr().print("Nothing to show.")
+        say("Nothing to show.")
         return
     table = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
     for key, value in rows[0].items():
@@ -118,11 +118,16 @@ def print_result(
         print_rows(rows, form)
 
 
-def finish(run: Run) -> int:
-    """Say where the run folder is; the exit code of a finished job."""
+def say(text: str) -> None:
+    """A line on stderr, whole however long."""
     from clipfg.cli.console import stderr
 
-    stderr().print(f"Run folder: {run.folder}", soft_wrap=True)
+    stderr().print(text, markup=False, soft_wrap=True)
+
+
+def finish(run: Run) -> int:
+    """Say where the run folder is; the exit code of a finished job."""
+    say(f"Run folder: {run.folder}")
     return run.exit_code
 
 
@@ -133,13 +138,11 @@ def print_predictions(path: Path, format: str | None, *, shown: int) -> None:
     form = chosen_format(format)
     file = pq.ParquetFile(path)
     if form == "table":
-        from clipfg.cli.console import stderr
-
         first = next(file.iter_batches(batch_size=shown), None)
         rows = first.to_pylist() if first is not None else []
         print_rows([_prediction_row(row) for row in rows], form)
         if (more := file.metadata.num_rows - len(rows)) > 0:
-            stderr().print(f"… and {more:,} more in predictions.parquet.")
+            say(f"… and {more:,} more in predictions.parquet.")
     elif form == "parquet":
         with path.open("rb") as source:
             shutil.copyfileobj(source, sys.stdout.buffer)

@@ -29,8 +29,7 @@ def retrieve(
     the current folder. Texts and photos given together are one query. Names go through the prompts
     of --prompts, sentences are used as they are.
     """
-    from clipfg.cli.console import stderr
-    from clipfg.cli.output import chosen_format, print_rows
+    from clipfg.cli.output import chosen_format, print_rows, say
     from clipfg.workflows.retrieve.run import run_retrieve
 
     form = chosen_format(options.format)
@@ -40,7 +39,7 @@ def retrieve(
     else:
         print_rows(run.rows(), form)
     if run.page is not None:
-        stderr().print(f"Page: {run.page}", soft_wrap=True)
+        say(f"Page: {run.page}")
     return run.exit_code
 
 

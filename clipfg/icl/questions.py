@@ -14,15 +14,10 @@ LETTERS = string.ascii_uppercase
 
 @dataclass(frozen=True)
 class PromptWording:
-    """The text around the images.
+    """The text around the images: an instruction before the first, a question after each.
 
-    Parameters
-    ----------
-    instruction
-        Precedes the first image; `{names}` in it stands for the candidates. None: the default for
-        the kind of question.
-    question
-        Follows each image.
+    `{names}` in the instruction stands for the candidates. None: the default for the kind of
+    question.
     """
 
     instruction: str | None = None

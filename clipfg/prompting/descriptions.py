@@ -25,16 +25,8 @@ _FIELDS = {"about", "source", "kind", "note", "classes"}
 class Descriptions:
     """Classes, their parts, and a phrase for each part.
 
-    Attributes
-    ----------
-    name
-        The file's stem ("cub200").
-    kind
-        What all classes are ("bird").
-    parts
-        Class name to part to phrase, in the file's order.
-    about, source, note
-        One line on the contents; the author; a caveat for readers of figures, if any.
+    `name` is the file's stem ("cub200"), `kind` what all classes are ("bird"), and `parts` maps
+    class name to part to phrase, in the file's order. `about, source, note` are as in `PromptSet`.
 
     Raises `DataError` for duplicate class names (ignoring case and punctuation).
     """
@@ -64,10 +56,7 @@ class Descriptions:
         return isinstance(class_name, str) and loose(class_name) in self._names
 
     def of(self, class_name: str) -> Mapping[str, str]:
-        """Part to phrase of one class, whatever the case, hyphens and apostrophes of its name.
-
-        Raises `DataError` for a class without a description.
-        """
+        """Part to phrase of one class, however it is spelt. Raises `DataError` for unknown ones."""
         try:
             return self.parts[self._names[loose(class_name)]]
         except KeyError:
@@ -77,17 +66,11 @@ class Descriptions:
             ) from None
 
     def texts(self, class_name: str) -> tuple[str, ...]:
-        """For each part its name and phrase: "bill long and hooked, dusky".
-
-        Raises `DataError` for a class without a description.
-        """
+        """For each part its name and phrase: "bill long and hooked, dusky". Raises as `of` does."""
         return tuple(attribute(part, phrase) for part, phrase in self.of(class_name).items())
 
     def as_prompts(self) -> PromptSet:
-        """The prompt set with one sentence for each part of each class.
-
-        "Sooty Albatross, a bird: tail long and wedge-shaped."
-        """
+        """One sentence for each part: "Sooty Albatross, a bird: tail long and wedge-shaped."."""
         return PromptSet(
             self.name,
             (f"{{}}, {with_article(self.kind)}: {{text}}.",),
@@ -118,7 +101,11 @@ def read_descriptions(content: Any, name: str) -> Descriptions:
             f" got {', '.join(unknown) or 'no classes'}."
         )
     for class_name, parts in classes.items():
-        if not isinstance(parts, Mapping) or not parts or not all(map(_is_phrase, parts.values())):
+        if (
+            not isinstance(parts, Mapping)
+            or not parts
+            or not all(isinstance(phrase, str) and phrase.strip() for phrase in parts.values())
+        ):
             raise DataError(
                 f"Expected `part: phrase` lines for {str(class_name)!r} in {where}; put a phrase"
                 " with a colon in quotes."
@@ -129,7 +116,3 @@ def read_descriptions(content: Any, name: str) -> Descriptions:
         for class_name, parts in classes.items()
     }
     return Descriptions(name, str(content.get("kind") or "thing"), parts, **texts)
-
-
-def _is_phrase(value: object) -> bool:
-    return isinstance(value, str) and bool(value.strip())

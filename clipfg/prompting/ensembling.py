@@ -65,19 +65,11 @@ MEAN = EnsemblePart()
 
 @dataclass(frozen=True)
 class Ensemble:
-    """A combination of named parts.
+    """A combination of named parts, such as "waffle+weighted".
 
-    Parameters
-    ----------
-    name
-        "mean", "waffle+weighted".
-    makers
-        The sentences of all of them are used; without any, those of the prompt set itself.
-    weigh
-        How much each sentence counts; None: all count the same.
-    renormalise
-        Whether class weights are scaled to unit norm. If not, a dot product with one is the mean of
-        the cosines with its sentences.
+    The sentences of all makers are used; without any, those of the prompt set itself. Without
+    `weigh` all sentences count the same. Where class weights are not scaled to unit norm
+    (`renormalise`), a dot product with one is the mean of the cosines with its sentences.
     """
 
     name: str
@@ -148,12 +140,8 @@ def ensemble_mean(
     `w_c = unit(mean_{t in c} unit(f_t))`. A class with one sentence gets that sentence's unit
     feature bit for bit, which is plain CLIP; the order of sentences matters only for rounding.
 
-    Parameters
-    ----------
-    text_features
-        Features of any norm, one row per sentence.
-    owners
-        The class index of each; every class from 0 to the largest has at least one sentence.
+    `text_features` may have any norm. `owners` are the class index of each; every class from 0 to
+    the largest has at least one sentence.
 
     Raises `DataError` for unequal lengths, a class without sentences, and features that are zero,
     not finite, or cancel exactly.

@@ -21,23 +21,11 @@ _FIELD = re.compile(r"\{\{|\}\}|\{([^{}]*)\}")
 class PromptSet:
     """Named templates and class descriptions.
 
-    Parameters
-    ----------
-    name
-        What `load_prompts` takes ("birds").
-    templates
-        Sentences with `{}`, `{a}` or `{text}` in them. A template with `{text}` makes one
-        sentence of each text of a class, and none for a class without texts.
-    descriptions
-        Class name to texts, which add to the class's own.
-    source
-        The author.
-    about
-        One line on what it is for.
-    note
-        A caveat for readers of figures that were made with it, if any.
-    also
-        Sets whose sentences follow its own: `birds+cub200` is `birds`, and also `cub200`.
+    A template with `{text}` makes one sentence of each text of a class, and none for a class
+    without texts. `descriptions` map class names to texts, which add to the class's own. `source`
+    is the author, `about` one line on what the set is for, `note` a caveat for readers of figures
+    that were made with it. The sentences of `also` follow its own: `birds+cub200` is `birds`, and
+    also `cub200`.
 
     Raises `DataError` for no templates, a template without a placeholder or with an unknown one,
     and descriptions that no template uses.

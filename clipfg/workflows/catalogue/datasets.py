@@ -12,7 +12,7 @@ from clipfg.data.loading import load_dataset
 from clipfg.data.sets.catalogue import DATASETS, DatasetCard
 from clipfg.errors import MissingError, UsageError
 from clipfg.options import DatasetPullOptions, DatasetShowOptions
-from clipfg.types import ClassList, Progress
+from clipfg.types import Progress
 
 CLASS_FILE = "classes.csv"
 DATA_ROOT = Path("data")
@@ -23,23 +23,22 @@ logger = logging.getLogger(__name__)
 
 def dataset_rows(data_root: Path | None) -> list[dict[str, Any]]:
     """A row per data set of the catalogue."""
-    rows = []
-    for card in map(DATASETS.get, DATASETS):
-        where = card.locate(data_root)
-        rows.append(
-            {
-                "name": card.name,
-                "what": card.domain,
-                "classes": card.classes,
-                "images": card.images,
-                "on_disk": short_path(where, data_root) if where else _how(card),
-                "licence": card.licence,
-            }
-        )
-    return rows
+    return [
+        {
+            "name": card.name,
+            "what": card.domain,
+            "classes": card.classes,
+            "images": card.images,
+            "on_disk": _on_disk(card, data_root),
+            "licence": card.licence,
+        }
+        for card in map(DATASETS.get, DATASETS)
+    ]
 
 
-def _how(card: DatasetCard) -> str:
+def _on_disk(card: DatasetCard, root: Path | None) -> str:
+    if where := card.locate(root):
+        return short_path(where, root)
     if not card.layout:
         return "built in"
     return "no (can be pulled)" if card.downloads else "no"
@@ -69,16 +68,17 @@ def dataset_facts(options: DatasetShowOptions) -> list[dict[str, Any]]:
     if card is not None:
         facts += _card_facts(card)
         where = card.locate(options.data_root)
-        if card.layout and where is None:
-            facts += [("on disk", "no"), ("how to get it", card.how_to_get)]
-            facts += _class_facts(card.class_list() if card.class_list else None)
-            return [{"fact": fact, "value": value} for fact, value in facts if value]
-        if where is not None:
-            facts.append(("on disk", short_path(where)))
-    manifest = load_dataset(options.dataset, data_root=options.data_root, offline=options.offline)
-    facts.append(("images here", f"{len(manifest):,} of {manifest.expected or len(manifest):,}"))
-    facts += [(f"split {name}", f"{count:,}") for name, count in manifest.splits.items()]
-    facts += _class_facts(manifest.classes)
+        facts.append(("on disk", short_path(where) if where else "no" if card.layout else ""))
+    if card is not None and card.layout and where is None:
+        facts.append(("how to get it", card.how_to_get))
+        classes = card.class_list() if card.class_list else None
+    else:
+        here = load_dataset(options.dataset, data_root=options.data_root, offline=options.offline)
+        facts.append(("images here", f"{len(here):,} of {here.expected or len(here):,}"))
+        facts += [(f"split {name}", f"{count:,}") for name, count in here.splits.items()]
+        classes = here.classes
+    if classes is not None:
+        facts += [("classes", f"{len(classes):,}"), ("names", ", ".join(classes.names))]
     return [{"fact": fact, "value": value} for fact, value in facts if value]
 
 
@@ -96,12 +96,6 @@ def _card_facts(card: DatasetCard) -> list[tuple[str, Any]]:
         ("taxonomy", card.taxonomy),
         ("download", f"{sum(sizes) / 1e6:,.1f} MB" if sizes and all(sizes) else ""),
     ]
-
-
-def _class_facts(classes: ClassList | None) -> list[tuple[str, Any]]:
-    if classes is None:
-        return []
-    return [("classes", f"{len(classes):,}"), ("names", ", ".join(classes.names))]
 
 
 def pull_dataset(name: str, options: DatasetPullOptions, progress: Progress | None = None) -> Path:
@@ -155,15 +149,11 @@ def dataset_notes() -> str:
 def draw_synthflora(folder: Path, count: int, size: int, seed: int) -> list[Path]:
     """Draw test images into `folder`, with the class list that `clipfg predict` reads."""
     images = synthflora.export(folder, n=count, size=size, seed=seed)
-    class_file = folder / CLASS_FILE
-    _write_class_file(synthflora.classes(), class_file)
-    return [*images, class_file]
-
-
-def _write_class_file(classes: ClassList, path: Path) -> None:
+    classes, path = synthflora.classes(), folder / CLASS_FILE
     width = max((len(texts) for texts in classes.texts.values()), default=0)
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(["name", "parent", *["text"] * width])
         for name in classes.names:
             writer.writerow([name, classes.parents.get(name, ""), *classes.texts.get(name, ())])
+    return [*images, path]

@@ -2,7 +2,6 @@
 
 import base64
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
@@ -90,15 +89,20 @@ def run_demos(session: Session[DemosOptions], photo: Path) -> DemosRun:
     builder = QuestionBuilder.of(options, finder)
     question = builder.ask(str(photo), uri, query, shown, texts @ query)
     turns = with_sources(question.turns, lambda uri: _source(uri, data_urls=options.data_urls))
+    names = classes.names
+    votes = vote([one.label for one in shown], len(classes))
     run = DemosRun(
         folder=None,
         done=1,
         skipped=0,
         photo=str(photo),
-        demonstrations=[_row(one, classes) for one in in_order(shown, options.order)],
+        demonstrations=[
+            {"id": one.id, "name": names[one.label], "similarity": one.similarity, "uri": one.uri}
+            for one in in_order(shown, options.order)
+        ],
         messages=CHATS[options.chat](turns),
-        candidates=[classes.names[label] for label in question.labels],
-        vote=_vote(shown, classes),
+        candidates=[names[label] for label in question.labels],
+        vote=names[int(votes.argmax())] if shown else None,
         answers=_answers(scorer, question, classes) if scorer else None,
     )
     if options.output is not None:
@@ -133,17 +137,6 @@ def _select_others(
         if not same:
             return shown
         hidden += finder.store.rows(same).tolist()
-
-
-def _row(one: Demonstration, classes: ClassList) -> dict[str, Any]:
-    name = classes.names[one.label]
-    return {"id": one.id, "name": name, "similarity": one.similarity, "uri": one.uri}
-
-
-def _vote(shown: Sequence[Demonstration], classes: ClassList) -> str | None:
-    if not shown:
-        return None
-    return classes.names[int(vote([one.label for one in shown], len(classes)).argmax())]
 
 
 def _source(uri: str, *, data_urls: bool) -> str:
