@@ -3,6 +3,7 @@
 import typer
 
 from clipfg.cli.command import command
+from clipfg.errors import StoreError
 from clipfg.options import CacheClearOptions, CacheInfoOptions
 
 app = typer.Typer(help="Cached embeddings.", no_args_is_help=True)
@@ -23,12 +24,17 @@ def info(options: CacheInfoOptions) -> None:
 @command(CacheClearOptions)
 def clear(options: CacheClearOptions) -> None:
     """Delete cached embeddings: all, or one encoder's. A damaged cache is deleted whole."""
-    from clipfg.workflows.catalogue.cache import clear_cache
+    from clipfg.embedding.cache import EmbeddingCache, remove_cache
 
     if not options.yes:
         question = f"Delete the embeddings in {options.cache_dir}?"
         typer.confirm(question, abort=True, err=True)
-    typer.echo(clear_cache(options.cache_dir, options.encoder), err=True)
+    try:
+        with EmbeddingCache(options.cache_dir) as cache:
+            done = f"Deleted {cache.clear(options.encoder):,} embeddings."
+    except StoreError:
+        done = f"The cache was damaged: deleted it, {remove_cache(options.cache_dir):,} bytes."
+    typer.echo(done, err=True)
 
 
 app.command("info")(info)

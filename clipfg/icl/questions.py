@@ -39,10 +39,7 @@ class ShownExample:
 
 @dataclass(frozen=True)
 class Question:
-    """A conversation that ends with a question, its candidate answers, and what they mean.
-
-    `labels` has the class index of each of `answers`.
-    """
+    """A conversation that ends with a question, its candidate answers, and their classes."""
 
     turns: tuple[Turn, ...]
     answers: tuple[str, ...]
@@ -56,10 +53,7 @@ def ask_name(
     candidates: Sequence[int],
     wording: PromptWording,
 ) -> Question:
-    """Ask for a name. The default instruction lists up to `LISTED` candidates.
-
-    `names` are those of all classes; `candidates` are the indices of possible answers.
-    """
+    """Ask for one of `names` `[c]` at `candidates`; the default instruction lists some of them."""
     among = [names[label] for label in candidates]
     instruction = wording.instruct(AMONG if len(among) <= LISTED else NAME, among)
     examples = [Example(one.source, wording.question, names[one.label]) for one in shown]
@@ -101,10 +95,7 @@ def check_choices(count: int, classes: int) -> None:
 
 
 def draw_choices(truth: int, classes: int, count: int, seed: Sequence[int]) -> list[int]:
-    """The true class and `count - 1` others, drawn uniformly, in random order.
-
-    Chance accuracy is `1 / count`. Equal seeds give equal choices.
-    """
+    """The true class and `count - 1` others, drawn uniformly, in random order."""
     generator = np.random.default_rng(list(seed))
     others = generator.choice(classes - 1, count - 1, replace=False)
     others += others >= truth  # skip the true class

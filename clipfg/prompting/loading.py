@@ -56,10 +56,7 @@ def load_prompts(name_or_file: str | Path) -> PromptSet:
 
 
 def load_descriptions(name_or_file: str | Path) -> Descriptions:
-    """Structured descriptions by the name of their data set, or from a file.
-
-    Raises `UsageError` for a name that is neither, `DataError` for a file of another kind.
-    """
+    """Structured descriptions by the name of their data set, or from a file. Raises as above."""
     known, given = _described(), str(name_or_file)
     path = known.get(given) or Path(given)
     if path.suffix.lower() not in SUFFIXES:

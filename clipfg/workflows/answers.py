@@ -30,10 +30,7 @@ def confidence_of(saved: SavedHead) -> Confidence | None:
 def answer_columns(
     options: Options, classes: ClassList, confidence: Confidence | None
 ) -> AnswerColumns | None:
-    """The columns that were asked for; None where there is nothing to add.
-
-    Raises `UsageError` for what cannot be told of such classes or without labels.
-    """
+    """The columns that were asked for, or None. Raises `UsageError` for what cannot be told."""
     asked = answer_options(options)
     if not asked and confidence is None:
         return None

@@ -41,10 +41,7 @@ class PredictRun(Run):
 
 
 def run_predict(session: Session[PredictOptions], photos: Sequence[Path] = ()) -> PredictRun:
-    """Classify images and folders of images, or `--dataset`, by class names or by a saved head.
-
-    Raises `UsageError` unless one of both is given, and other `ClipfgError`s.
-    """
+    """Classify images and folders of images, or `--dataset`, by class names or a saved head."""
     options = session.options
     if (options.classes is None) == (options.head is None):
         raise UsageError(

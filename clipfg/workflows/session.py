@@ -99,10 +99,7 @@ class Session(Generic[Given]):
         )
 
     def dataset(self, split: str | None = None) -> Dataset:
-        """The items of `--dataset` by its split, limit and node of the taxonomy.
-
-        `split` is another than that of the options.
-        """
+        """The items of `--dataset` by its split (or `split`), limit and node of the taxonomy."""
         options = self.options
         data = self.whole().within(getattr(options, "within", None))
         split = split or options.split or default_split(options.dataset, data.manifest)
@@ -192,10 +189,7 @@ class Session(Generic[Given]):
         )
 
     def pool(self, data: Dataset) -> FeaturePool:
-        """All features in memory: 4 bytes times the width for each image.
-
-        Raises `DataError` when no image could be used.
-        """
+        """All features in memory. Raises `DataError` when no image could be used."""
         started = time.monotonic()
         batches = list(self.batches(data))
         if not batches:

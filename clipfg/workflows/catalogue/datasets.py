@@ -99,10 +99,7 @@ def _card_facts(card: DatasetCard) -> list[tuple[str, Any]]:
 
 
 def pull_dataset(name: str, options: DatasetPullOptions, progress: Progress | None = None) -> Path:
-    """Get a data set of the catalogue into `--data-root` (`data/` where none is named).
-
-    Raises `UsageError` for a name that is not in the catalogue and what `pulling.pull` raises.
-    """
+    """Get a data set of the catalogue into `--data-root` (`data/` where none is named)."""
     if name not in DATASETS and name.startswith("hf:"):
         raise UsageError(f"{name} is fetched when it is first used: --dataset {name}.")
     card = DATASETS.get(name)

@@ -22,7 +22,7 @@ from clipfg.workflows.coreset.run import budgets
 from clipfg.workflows.coreset.source import store_to_condense, stored_data
 from clipfg.workflows.pool import BLOCK, FeaturePool
 from clipfg.workflows.protocol.leakage import without_leaks
-from clipfg.workflows.protocol.splits import SupportAndTest, by_split, open_support_and_test
+from clipfg.workflows.protocol.splits import by_split, open_support_and_test
 from clipfg.workflows.run_folder import Run
 from clipfg.workflows.session import Session
 
@@ -59,7 +59,11 @@ def run_comparison(session: Session[CoresetOptions]) -> ComparisonRun:
     names = _names(options.strategy)
     per_class = budgets(options.per_class or BUDGETS)
     seeds = range(options.seed, options.seed + options.seeds)
-    roles = _roles(session)
+    store = store_to_condense(options)
+    if store is None:
+        roles = open_support_and_test(session)
+    else:
+        roles = by_split(session, stored_data(store), options.split)
     assert roles.test is not None
     encoder = session.open_encoder_if_needed(roles.test)
     facts = {
@@ -85,14 +89,6 @@ def run_comparison(session: Session[CoresetOptions]) -> ComparisonRun:
             folder.write_text("report.html", render_page(curve))
     skipped = len(session.failures)
     return ComparisonRun(folder.path, len(support) + len(test), skipped, curve)
-
-
-def _roles(session: Session[CoresetOptions]) -> SupportAndTest:
-    """What is condensed and what is tested on."""
-    store = store_to_condense(session.options)
-    if store is None:
-        return open_support_and_test(session)
-    return by_split(session, stored_data(store), session.options.split)
 
 
 def compare(
@@ -134,13 +130,11 @@ def compare(
                 )
             )
         logger.info(f"Condensed by {name}")
-    cells.append(_full(CoresetKeys(support.features, labels, torch.arange(len(labels))), test))
+    full = CoresetKeys(support.features, labels, torch.arange(len(labels)))
+    hits = (_nearest(full, test.features) == truth)[None]
+    accuracy = accuracy_over(hits)
+    cells.append(BudgetCell(FULL, None, len(full), accuracy, (float(hits.mean()),), 0.0))
     return BudgetCurve(len(truth), len(np.unique(labels)), names[0], tuple(cells))
-
-
-def _full(support: CoresetKeys, test: FeaturePool) -> BudgetCell:
-    hits = (_nearest(support, test.features) == np.asarray(test.labels))[None]
-    return BudgetCell(FULL, None, len(support), accuracy_over(hits), (float(hits.mean()),), 0.0)
 
 
 def _nearest(coreset: CoresetKeys, queries: Tensor) -> NDArray[np.int64]:

@@ -30,10 +30,7 @@ Batch = tuple[NDArray[np.int64], NDArray[np.float32]]
 
 @dataclass(frozen=True)
 class CoresetData:
-    """Labelled items, and their features as a stream.
-
-    `items` have the columns of a store; `prompts` names the prompt set that suits them.
-    """
+    """Labelled items, with the columns of a store, and their features as a stream."""
 
     name: str
     items: pa.Table
@@ -64,10 +61,7 @@ class CoresetData:
 
 
 def store_to_condense(options: CoresetOptions) -> Path | None:
-    """The folder of `--store`, else the default store; None where `--dataset` is condensed.
-
-    Raises `UsageError` when both are named, or nothing is and there is no default store.
-    """
+    """The folder of `--store`, else the default store; None where `--dataset` is condensed."""
     if options.dataset is not None:
         if options.store is not None:
             raise UsageError("--dataset and --store cannot be combined.")

@@ -9,7 +9,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from clipfg.embedding.cache import EmbeddingCache
+from clipfg.embedding.content_hash import contents_of
 from clipfg.errors import DataError, UsageError
 from clipfg.evaluation.report.side_by_side import SideBySide
 from clipfg.evaluation.serialization import to_json
@@ -22,7 +25,6 @@ from clipfg.workflows.icl.demonstrations import DemonstrationFinder, Demonstrati
 from clipfg.workflows.icl.figures import MethodScorer, scores_by_method
 from clipfg.workflows.icl.questions import QuestionBuilder
 from clipfg.workflows.icl.scorer import LvlmScorer
-from clipfg.workflows.icl.stored import in_store
 from clipfg.workflows.index.store import open_store, open_store_encoder
 from clipfg.workflows.pool import FeaturePool
 from clipfg.workflows.run_folder import Run
@@ -108,7 +110,7 @@ def _images_to_ask_about(
     Raises `DataError` where there is none.
     """
     pool = session.pool(data)
-    stored = in_store(pool, store, session.cache)
+    stored = _in_store(pool, store, session.cache)
     if excluded := int(stored.sum()):
         logger.warning(f"{excluded:,} of {len(pool):,} images are in the store and are excluded.")
     usable = ~stored & (pool.labels != UNLABELLED)
@@ -118,3 +120,21 @@ def _images_to_ask_about(
             " split than the one that the store was built from."
         )
     return pool.rows(np.flatnonzero(usable)), excluded
+
+
+def _in_store(pool: FeaturePool, store: KeyStore, cache: EmbeddingCache) -> NDArray[np.bool_]:
+    """Which images `[n]` the store holds: shown as its own demonstration, an image is no test.
+
+    Images are the same by their content; by their id where the content of one cannot be read.
+    Folders number their images alike, so equal ids alone mean nothing.
+    """
+    stored, own = contents_of(store.uris, cache), contents_of(pool.uris, cache)
+    contents, ids = set(stored.values()), set(store.ids)
+    unread = {id for id, uri in zip(store.ids, store.uris, strict=True) if uri not in stored}
+
+    def holds(identity: str, uri: str) -> bool:
+        if uri not in own:
+            return identity in ids
+        return own[uri] in contents or identity in unread
+
+    return np.array([holds(*item) for item in zip(pool.ids, pool.uris, strict=True)])

@@ -118,10 +118,7 @@ def run_add(session: Session[IndexAddOptions]) -> IndexRun:
 
 
 def run_remove(options: IndexRemoveOptions, ids: Sequence[str]) -> IndexRun:
-    """Remove items by id, or all that meet the conditions of `--where`.
-
-    Raises `UsageError` unless one of both is given, `StoreError` for an unknown id.
-    """
+    """Remove items by id, or all that meet `--where`. Raises `StoreError` for an unknown id."""
     path = store_path(options)
     if bool(ids) == bool(options.where):
         raise UsageError(
@@ -165,19 +162,12 @@ def _check_origin(store: KeyStore, new: EmbeddedItems) -> None:
         return
     rows = store.rows(new.items["id"].to_pylist())
     known = np.flatnonzero(rows >= 0)
-    theirs = store.items.take(pa.array(rows[known]))
-    ours = new.items.take(pa.array(known))
-    pairs = zip(
-        known,
-        ours["id"].to_pylist(),
-        ours["uri"].to_pylist(),
-        theirs["uri"].to_pylist(),
-        theirs[ORIGIN].to_pylist(),
-        strict=True,
-    )
-    for place, identity, uri, their_uri, origin in pairs:
+    theirs = store.items.select(["uri", ORIGIN]).take(pa.array(rows[known])).to_pylist()
+    ours = new.items.select(["id", "uri"]).take(pa.array(known)).to_pylist()
+    for place, one, other in zip(known, ours, theirs, strict=True):
+        identity, uri, origin = one["id"], one["uri"], other[ORIGIN]
         # Where features come from a file, the uri is the id and says nothing of the image.
-        if origin in (None, new.origin) or (uri == their_uri and uri != identity):
+        if origin in (None, new.origin) or (uri == other["uri"] and uri != identity):
             continue
         if (store.keys[rows[place]] != new.keys[place]).any():
             raise StoreError(

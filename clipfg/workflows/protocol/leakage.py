@@ -40,10 +40,7 @@ def without_leaks(
 
 
 def without_copies(pool: FeaturePool) -> tuple[NDArray[np.intp], list[str]]:
-    """Positions of the first image of each content, and which others are excluded.
-
-    A copy in another fold would give the answer away.
-    """
+    """Positions of the first image of each content; a copy in another fold gives it away."""
     copies = equal_rows(pool.features.numpy()) < np.arange(len(pool))
     rows = np.flatnonzero(~copies)
     if len(rows) == len(pool):

@@ -28,10 +28,11 @@ def open_searched(session: Session[RetrieveOptions]) -> KeyStore:
     path = options.store or (None if options.dataset else default_store())
     if path is not None:
         store = KeyStore.load(path)
-        _log_searched(len(store), path)
+        logger.info(f"Searching {len(store):,} images in {path}")
     else:
         data = session.dataset() if options.dataset else images_here(options)
-        _log_searched(len(data), data.name if options.dataset else Path.cwd())
+        where = data.name if options.dataset else Path.cwd()
+        logger.info(f"Searching {len(data):,} images in {where}")
         store = embed_items(session, data).store()
     store.device = options.device
     return store
@@ -57,7 +58,3 @@ def images_here(options: RetrieveOptions) -> Dataset:
             " store by --store DIR."
         )
     return found.select(options.split, options.limit)
-
-
-def _log_searched(count: int, where: Path | str) -> None:
-    logger.info(f"Searching {count:,} images in {where}")
