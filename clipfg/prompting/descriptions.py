@@ -67,7 +67,8 @@ class Descriptions:
 
     def texts(self, class_name: str) -> tuple[str, ...]:
         """For each part its name and phrase: "bill long and hooked, dusky". Raises as `of` does."""
-        return tuple(attribute(part, phrase) for part, phrase in self.of(class_name).items())
+        own = self.of(class_name).items()
+        return tuple(phrase if part == WHOLE else f"{part} {phrase}" for part, phrase in own)
 
     def as_prompts(self) -> PromptSet:
         """One sentence for each part: "Sooty Albatross, a bird: tail long and wedge-shaped."."""
@@ -79,11 +80,6 @@ class Descriptions:
             about=self.about,
             note=self.note,
         )
-
-
-def attribute(part: str, phrase: str) -> str:
-    """A part and its phrase, to follow a class name and a comma or colon."""
-    return phrase if part == WHOLE else f"{part} {phrase}"
 
 
 def read_descriptions(content: Any, name: str) -> Descriptions:

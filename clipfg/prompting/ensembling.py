@@ -39,26 +39,15 @@ class EnsemblePart:
 
 
 ENSEMBLES: Registry[EnsemblePart] = Registry("prompt ensemble", "clipfg.ensembles")
-ENSEMBLES.register(
-    "mean", "clipfg.prompting.ensembling:MEAN", "The mean of each class's texts; the default"
-)
-ENSEMBLES.register(
-    "score-mean", "clipfg.prompting.score_mean:PART", "The mean score of each class's texts"
-)
-ENSEMBLES.register(
-    "sentences",
-    "clipfg.prompting.sentences:PART",
-    "Descriptions alone, without the bare templates",
-)
-ENSEMBLES.register(
-    "product", "clipfg.prompting.product:PART", "Every template with every description"
-)
-ENSEMBLES.register(
-    "waffle", "clipfg.prompting.waffle:PART", "Random words and letters as descriptions; a control"
-)
-ENSEMBLES.register(
-    "weighted", "clipfg.prompting.weighted:PART", "Templates weighted by unlabelled images"
-)
+for _name, _part, _what in (
+    ("mean", "ensembling:MEAN", "The mean of each class's texts; the default"),
+    ("score-mean", "score_mean:PART", "The mean score of each class's texts"),
+    ("sentences", "sentences:PART", "Descriptions alone, without the bare templates"),
+    ("product", "product:PART", "Every template with every description"),
+    ("waffle", "waffle:PART", "Random words and letters as descriptions; a control"),
+    ("weighted", "weighted:PART", "Templates weighted by unlabelled images"),
+):
+    ENSEMBLES.register(_name, f"clipfg.prompting.{_part}", _what)
 
 MEAN = EnsemblePart()
 

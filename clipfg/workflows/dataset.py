@@ -104,7 +104,10 @@ def open_dataset(
     use_classes: bool = True,
     progress: Progress | None = None,
 ) -> Dataset:
-    """All items of the data called `name`; `use_classes`: by the class names of `--classes`."""
+    """All items of the data called `name`, with a warning where part of it is missing.
+
+    `use_classes` is whether `--classes` names its classes. Raises `UsageError` for no name.
+    """
     if name is None:
         raise UsageError(
             "No data is given; name it by --dataset NAME or PATH, such as --dataset synthflora"

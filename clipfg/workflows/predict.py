@@ -41,7 +41,7 @@ class PredictRun(Run):
 
 
 def run_predict(session: Session[PredictOptions], photos: Sequence[Path] = ()) -> PredictRun:
-    """Classify images and folders of images, or `--dataset`, by class names or a saved head."""
+    """Classify images, folders, or `--dataset` by names or by a head. Raises `ClipfgError`s."""
     options = session.options
     if (options.classes is None) == (options.head is None):
         raise UsageError(

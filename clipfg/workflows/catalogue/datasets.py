@@ -99,7 +99,7 @@ def _card_facts(card: DatasetCard) -> list[tuple[str, Any]]:
 
 
 def pull_dataset(name: str, options: DatasetPullOptions, progress: Progress | None = None) -> Path:
-    """Get a data set of the catalogue into `--data-root` (`data/` where none is named)."""
+    """Get a data set into `--data-root`, by default `data/`. Raises `UsageError` for others."""
     if name not in DATASETS and name.startswith("hf:"):
         raise UsageError(f"{name} is fetched when it is first used: --dataset {name}.")
     card = DATASETS.get(name)

@@ -61,7 +61,7 @@ class CoresetData:
 
 
 def store_to_condense(options: CoresetOptions) -> Path | None:
-    """The folder of `--store`, else the default store; None where `--dataset` is condensed."""
+    """`--store`, else the default one; None for `--dataset`. Raises `UsageError` for both or none."""
     if options.dataset is not None:
         if options.store is not None:
             raise UsageError("--dataset and --store cannot be combined.")

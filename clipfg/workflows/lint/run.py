@@ -55,7 +55,7 @@ class LintRun(Run):
 
 
 def run_lint(session: Session[LintOptions]) -> LintRun:
-    """Check `--dataset`, all splits unless one is named."""
+    """Check `--dataset`, all splits unless one is named. Raises `ClipfgError`s."""
     data = session.dataset()
     session.open_encoder_if_needed(data, without="class names are not compared as texts")
     with session.run_folder(data.name, manifest=data.manifest.digest) as folder:

@@ -134,15 +134,12 @@ def _halved(session: Session, whole: Dataset) -> SupportAndTest:
 
 def _test_split(session: Session, data: Dataset, split: str | None) -> str:
     """The split named, or the data's own to test on. Raises `UsageError` where there is neither."""
+    splits = data.manifest.splits
     split = split or default_split(session.options.dataset, data.manifest)
-    if split is None and "val" in data.manifest.splits:
-        split = "val"
-    if split is None:
-        raise UsageError(
-            f"{data.name} has no test split; name one by --split, of"
-            f" {', '.join(data.manifest.splits)}."
-        )
-    return split
+    if split is None and "val" not in splits:
+        names = ", ".join(splits)
+        raise UsageError(f"{data.name} has no test split; name one by --split, of {names}.")
+    return split or "val"
 
 
 def _against_rest(

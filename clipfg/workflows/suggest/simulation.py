@@ -79,7 +79,7 @@ def _in_percent(value: str, low: str, high: str, estimate: Estimate) -> dict[str
 
 
 def budgets_from(first: int, images: int) -> tuple[int, ...]:
-    """`first` labels and up to four doublings, as far as the pool of a seed reaches."""
+    """`first` labels and up to four doublings within the pool. Raises `DataError` for too few."""
     most = int(POOL * images)
     found = tuple(first << i for i in range(DOUBLINGS + 1) if first << i <= most)
     if not found:
