@@ -14,8 +14,7 @@ SHOWN = 5
 
 @command(DemosOptions)
 def demos(
-    options: DemosOptions,
-    photo: Annotated[Path, typer.Argument(metavar="PHOTO", help="An image.")],
+    options: DemosOptions, photo: Annotated[Path, typer.Argument(metavar="PHOTO", help="An image.")]
 ) -> int:
     """Choose in-context demonstrations for a photo from a store.
 

@@ -13,7 +13,6 @@ from typing import Any
 from clipfg.errors import DataError
 from clipfg.prompting.articles import with_article
 from clipfg.prompting.prompt_set import PromptSet, loose
-from clipfg.registry import closest
 
 WHOLE = "size and shape"
 """The part whose phrase describes the whole: "a large, heavy seabird"."""
@@ -49,33 +48,19 @@ class Descriptions:
     def _names(self) -> dict[str, str]:
         return {loose(name): name for name in self.parts}
 
-    def __len__(self) -> int:
-        return len(self.parts)
-
     def __contains__(self, class_name: object) -> bool:
         return isinstance(class_name, str) and loose(class_name) in self._names
 
-    def of(self, class_name: str) -> Mapping[str, str]:
-        """Part to phrase of one class, however it is spelt. Raises `DataError` for unknown ones."""
-        try:
-            return self.parts[self._names[loose(class_name)]]
-        except KeyError:
-            raise DataError(
-                f"Expected a class that {self.name} describes, got {class_name!r}."
-                f"{closest(class_name, self.parts)}"
-            ) from None
-
-    def texts(self, class_name: str) -> tuple[str, ...]:
-        """For each part its name and phrase: "bill long and hooked, dusky". Raises as `of` does."""
-        own = self.of(class_name).items()
-        return tuple(phrase if part == WHOLE else f"{part} {phrase}" for part, phrase in own)
-
     def as_prompts(self) -> PromptSet:
         """One sentence for each part: "Sooty Albatross, a bird: tail long and wedge-shaped."."""
+        texts = {
+            name: tuple(x if part == WHOLE else f"{part} {x}" for part, x in parts.items())
+            for name, parts in self.parts.items()
+        }
         return PromptSet(
             self.name,
             (f"{{}}, {with_article(self.kind)}: {{text}}.",),
-            {name: self.texts(name) for name in self.parts},
+            texts,
             source=self.source,
             about=self.about,
             note=self.note,

@@ -1,13 +1,13 @@
 """Prompt sets by name or from a file."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from clipfg.errors import DataError, UsageError
 from clipfg.prompting.descriptions import Descriptions, read_descriptions
-from clipfg.prompting.prompt_set import PromptSet, loose
+from clipfg.prompting.prompt_set import PromptSet
 from clipfg.registry import closest
 
 OPENAI = "openai"
@@ -67,14 +67,14 @@ def load_descriptions(name_or_file: str | Path) -> Descriptions:
     return read_descriptions(content, path.stem)
 
 
-def covering_descriptions(class_names: Iterable[str]) -> list[str]:
+def covering_descriptions(class_names: Sequence[str]) -> list[str]:
     """The names of the library's description files that describe all of these classes."""
-    wanted = {loose(name) for name in class_names}
-    return [
-        name
-        for name in _described()
-        if wanted <= {loose(known) for known in load_descriptions(name).parts}
-    ]
+
+    def covers(name: str) -> bool:
+        described = load_descriptions(name)
+        return all(each in described for each in class_names)
+
+    return list(filter(covers, _described()))
 
 
 def _unknown(what: str, given: str, known: Iterable[str]) -> UsageError:
