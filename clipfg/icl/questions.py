@@ -3,6 +3,7 @@
 import string
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 
@@ -29,12 +30,8 @@ class PromptWording:
         return given.replace("{names}", "; ".join(names))
 
 
-@dataclass(frozen=True)
-class ShownExample:
-    """A demonstration as questions need it: the source of its image and its class index."""
-
-    source: str
-    label: int
+Shown: TypeAlias = Sequence[tuple[str, int]]
+"""Demonstrations as questions need them: the source of each image and its class index."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +44,7 @@ class Question:
 
 
 def ask_name(
-    shown: Sequence[ShownExample],
+    shown: Shown,
     source: str,
     names: Sequence[str],
     candidates: Sequence[int],
@@ -56,13 +53,13 @@ def ask_name(
     """Ask for one of `names` `[c]` at `candidates`; the default instruction lists some of them."""
     among = [names[label] for label in candidates]
     instruction = wording.instruct(AMONG if len(among) <= LISTED else NAME, among)
-    examples = [Example(one.source, wording.question, names[one.label]) for one in shown]
+    examples = [Example(image, wording.question, names[label]) for image, label in shown]
     said = turns(examples, source, wording.question, instruction)
     return Question(said, tuple(among), tuple(candidates))
 
 
 def ask_choice(
-    shown: Sequence[ShownExample],
+    shown: Shown,
     source: str,
     names: Sequence[str],
     choices: Sequence[int],
@@ -76,10 +73,10 @@ def ask_choice(
     nothing about the next.
     """
     examples = []
-    for place, one in enumerate(shown):
-        own = _choices_with(one.label, choices, [*seed, place])
+    for place, (image, shown_label) in enumerate(shown):
+        own = _choices_with(shown_label, choices, [*seed, place])
         asked = _lettered(wording.question, [names[label] for label in own])
-        examples.append(Example(one.source, asked, LETTERS[own.index(one.label)]))
+        examples.append(Example(image, asked, LETTERS[own.index(shown_label)]))
     among = [names[label] for label in choices]
     said = turns(
         examples, source, _lettered(wording.question, among), wording.instruct(CHOOSE, among)

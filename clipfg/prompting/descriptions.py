@@ -1,9 +1,4 @@
-"""Structured descriptions: what each class looks like, part by part.
-
-A file of `prompts/descriptions` maps class names to parts and parts to phrases ("bill" -> "long and
-hooked, dusky"). Here they become sentences for a classifier. Because classes share parts, they can
-also be contrasted part by part.
-"""
+"""Structured descriptions: what each class looks like, part by part ("bill": "long, hooked")."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -2,8 +2,7 @@
 
 A class weight is `w_c = sum_t a_t unit(f_t)` over the class's sentences, with `sum_t a_t = 1`. An
 ensemble decides which sentences are used, how large each `a_t` is, and whether `w_c` is scaled to
-unit norm. Each of the three decisions has named alternatives, and names combine:
-`waffle+weighted`.
+unit norm. Each decision has named alternatives, and names combine: `waffle+weighted`.
 """
 
 from collections.abc import Callable

@@ -61,7 +61,7 @@ class CoresetData:
 
 
 def store_to_condense(options: CoresetOptions) -> Path | None:
-    """`--store` or the default one, None for `--dataset`; `UsageError` where both or none is given."""
+    """`--store` or the default one; None for `--dataset`. Raises `UsageError` for both or none."""
     if options.dataset is not None:
         if options.store is not None:
             raise UsageError("--dataset and --store cannot be combined.")

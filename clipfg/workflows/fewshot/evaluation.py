@@ -127,12 +127,5 @@ class Evaluation:
             "model": encoder.name if encoder else "",
             "precision": encoder.precision if encoder else "",
         }
-        return judge(
-            self.heads,
-            trials,
-            labels,
-            len(self.images.classes),
-            context=context,
-            remarks=self.images.remarks,
-            estimated=estimated,
-        )
+        curve = judge(self.heads, trials, labels, len(self.images.classes))
+        return replace(curve, context=context, remarks=self.images.remarks, estimated=estimated)
