@@ -42,10 +42,7 @@ logger = logging.getLogger("clipfg")
 
 @dataclass(frozen=True)
 class AnswerScores:
-    """How likely each answer is after a prompt.
-
-    `totals` are log-probabilities of whole answers in nats, `tokens` their numbers of tokens.
-    """
+    """Log-probabilities of whole answers after a prompt, in nats, and their numbers of tokens."""
 
     totals: Float[Tensor, " c"]
     tokens: Int[Tensor, " c"]

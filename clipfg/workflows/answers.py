@@ -16,9 +16,7 @@ EXTRA = "confidence"
 def answer_options(options: Options) -> AnswerOptions:
     """The confidence options of a command. Raises `UsageError` for levels outside 0 to 1."""
     names = AnswerOptions.__dataclass_fields__
-    return AnswerOptions(
-        **{name: getattr(options, name) for name in names if hasattr(options, name)}
-    )
+    return AnswerOptions(**{x: getattr(options, x) for x in names if hasattr(options, x)})
 
 
 def confidence_of(saved: SavedHead) -> Confidence | None:

@@ -162,10 +162,7 @@ class Session(Generic[Given]):
     # Features
 
     def batches(self, data: Dataset) -> Iterator[FeatureBatch]:
-        """The items' features in order: embedded, from the cache, or from a features file.
-
-        Images that cannot be used go to `failures`.
-        """
+        """The items' features in order; images that cannot be used go to `failures`."""
         if data.features is not None:
             yield from data.stored_batches()
             return

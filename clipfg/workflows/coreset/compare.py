@@ -98,10 +98,7 @@ def compare(
     per_class: Sequence[int],
     seeds: Sequence[int],
 ) -> BudgetCurve:
-    """Every strategy at every budget, each against the first; the full support comes last.
-
-    A strategy that draws nothing is run once.
-    """
+    """Every strategy at every budget, each against the first; the full support comes last."""
     labels, truth = torch.from_numpy(np.asarray(support.labels)), np.asarray(test.labels)
     cells: list[BudgetCell] = []
     firsts: dict[int, NDArray[np.bool_]] = {}

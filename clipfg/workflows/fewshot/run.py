@@ -18,8 +18,8 @@ from clipfg.workflows.answers import EXTRA, answer_options
 from clipfg.workflows.fewshot.calibration import Calibrator, calibration_split
 from clipfg.workflows.fewshot.evaluation import Evaluation
 from clipfg.workflows.fewshot.heads import ZERO_SHOT, HeadSet, HeadSpec, parse_heads
-from clipfg.workflows.fewshot.images import Images, gather_images
-from clipfg.workflows.protocol.splits import SupportAndTest, open_support_and_test
+from clipfg.workflows.fewshot.images import gather_images
+from clipfg.workflows.protocol.splits import open_support_and_test
 from clipfg.workflows.protocol.support_sets import ALL, parse_shots
 from clipfg.workflows.run_folder import Run
 from clipfg.workflows.session import Session
@@ -72,7 +72,11 @@ def run_fewshot(session: Session[FewshotOptions]) -> FewshotRun:
     }
     with session.run_folder(roles.name, **facts) as folder:
         images = gather_images(session, roles, shots, seeds)
-        support = _support(session, roles, images)
+        texts = None
+        if session.encoder is not None:
+            texts = session.class_weights((roles.test or roles.support).manifest, images.classes)
+        labels = torch.from_numpy(images.support.labels)
+        support = Support.of("few-shot", images.support.features, labels, texts)
         calibrator = Calibrator(session, heads, images, split)
         curve, known = Evaluation(
             session, roles, shots, seeds, heads, images, support, calibrator, folder
@@ -103,12 +107,3 @@ def _head_set(session: Session[FewshotOptions], asked: tuple[HeadSpec, ...]) -> 
     if left := [spec.name for spec in asked if spec.needs_texts]:
         logger.warning(f"Left out {', '.join(left)}: class texts are needed; name the --model")
     return HeadSet(tuple(spec for spec in asked if not spec.needs_texts), first)
-
-
-def _support(session: Session[FewshotOptions], roles: SupportAndTest, images: Images) -> Support:
-    """All images that may be learnt from, with class texts where there is an encoder."""
-    texts = None
-    if session.encoder is not None:
-        texts = session.class_weights((roles.test or roles.support).manifest, images.classes)
-    labels = torch.from_numpy(images.support.labels)
-    return Support.of("few-shot", images.support.features, labels, texts)

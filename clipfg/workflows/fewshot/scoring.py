@@ -14,10 +14,7 @@ from clipfg.workflows.fewshot.trials import Trial
 def judge(
     heads: HeadSet, trials: Sequence[Trial], labels: NDArray[np.int64], classes: int
 ) -> LearningCurve:
-    """The learning curve of `trials` on items with `labels` `[n]`.
-
-    Every head is compared with the first one at the same number of shots.
-    """
+    """The learning curve on `labels` `[n]`; heads are compared with the first at equal shots."""
     hits = [trial.predictions == labels for trial in trials]
     own = {t.shots: h for t, h in zip(trials, hits, strict=True) if t.spec == heads.first}
     cells = []

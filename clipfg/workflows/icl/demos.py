@@ -17,10 +17,10 @@ from clipfg.embedding.cache import EmbeddingCache
 from clipfg.embedding.content_hash import contents_of
 from clipfg.embedding.pipeline import collect
 from clipfg.errors import DataError, ItemError, UsageError
-from clipfg.icl import CHATS, Question, in_order, vote
+from clipfg.icl import CHATS, in_order, vote
 from clipfg.icl.prompts import with_sources
 from clipfg.options import DemosOptions
-from clipfg.types import ClassList, Failure, Manifest
+from clipfg.types import Failure, Manifest
 from clipfg.workflows.dataset import Dataset
 from clipfg.workflows.icl.demonstrations import (
     Demonstration,
@@ -91,6 +91,11 @@ def run_demos(session: Session[DemosOptions], photo: Path) -> DemosRun:
     turns = with_sources(question.turns, lambda uri: _source(uri, data_urls=options.data_urls))
     names = classes.names
     votes = vote([one.label for one in shown], len(classes))
+    answers = None
+    if scorer is not None:
+        pairs = zip(question.labels, scorer.scores(question)[0].tolist(), strict=True)
+        scored = [{"name": names[label], "log_probability": score} for label, score in pairs]
+        answers = sorted(scored, key=lambda row: -row["log_probability"])
     run = DemosRun(
         folder=None,
         done=1,
@@ -103,7 +108,7 @@ def run_demos(session: Session[DemosOptions], photo: Path) -> DemosRun:
         messages=CHATS[options.chat](turns),
         candidates=[names[label] for label in question.labels],
         vote=names[int(votes.argmax())] if shown else None,
-        answers=_answers(scorer, question, classes) if scorer else None,
+        answers=answers,
     )
     if options.output is not None:
         text = json.dumps(run.to_json(), ensure_ascii=False, indent=2)
@@ -144,12 +149,3 @@ def _source(uri: str, *, data_urls: bool) -> str:
     if scheme_of(uri) is None and not data_urls:
         return uri
     return "data:image/jpeg;base64," + base64.b64encode(thumbnail(uri, SIDE)).decode()
-
-
-def _answers(scorer: LvlmScorer, question: Question, classes: ClassList) -> list[dict[str, Any]]:
-    scores, _ = scorer.scores(question)
-    rows = [
-        {"name": classes.names[label], "log_probability": float(score)}
-        for label, score in zip(question.labels, scores, strict=True)
-    ]
-    return sorted(rows, key=lambda row: -float(row["log_probability"]))

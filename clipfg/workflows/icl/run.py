@@ -105,10 +105,7 @@ def run_icl(session: Session[IclOptions]) -> IclRun:
 def _images_to_ask_about(
     session: Session[IclOptions], data: Dataset, store: KeyStore
 ) -> tuple[FeaturePool, int]:
-    """The labelled images that the store does not hold, and how many it does.
-
-    Raises `DataError` where there is none.
-    """
+    """The labelled images that the store does not hold, and how many it does."""
     pool = session.pool(data)
     stored = _in_store(pool, store, session.cache)
     if excluded := int(stored.sum()):

@@ -141,13 +141,10 @@ def run_remove(options: IndexRemoveOptions, ids: Sequence[str]) -> IndexRun:
 
 
 def _held(path: Path, *, warn: bool = False) -> KeyStore | None:
-    """The store at `path`; None where there is none, or one that is damaged.
-
-    Raises `StoreError` for a store that another version of clipfg wrote.
-    """
+    """The store at `path`; None where there is none, or one that is damaged."""
     if not has_store(path):
         return None
-    read_state(path)
+    read_state(path)  # raises for a store that another version of clipfg wrote
     try:
         return KeyStore.load(path)
     except StoreError as error:

@@ -162,10 +162,7 @@ def _against_rest(
 
 
 def _support_rows(file: Path, data: Dataset) -> tuple[NDArray[np.intp], NDArray[np.int64]]:
-    """Positions and labels of the images that a support file names.
-
-    Raises `DataError` as `read_listed` does, and for a label other than the data's.
-    """
+    """Positions and labels of the images that a support file names; no label but the data's."""
     classes = data.classes
     rows, labels, _ = read_listed(file, data)
     own = data.manifest.labels[rows]

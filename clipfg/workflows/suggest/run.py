@@ -99,10 +99,7 @@ def _counted_labels(
 def _pools(
     session: Session[SuggestOptions], data: Dataset, own: Dataset | None
 ) -> tuple[FeaturePool, FeaturePool | None]:
-    """Images to choose from, each content once, and those with a label or None.
-
-    Raises `DataError` when every image has a label already.
-    """
+    """Images to choose from, each content once, and those with a label or None."""
     everything = session.pool(data)
     labelled = session.pool(own) if own is not None else None
     if labelled is not None:
