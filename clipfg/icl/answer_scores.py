@@ -1,7 +1,7 @@
 """Log-probabilities of many answers to one prompt, which is computed only once."""
 
 import copy
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from inspect import signature
 from typing import Any
 
@@ -73,7 +73,10 @@ def cached_scores(
     cache, first = prefix[name], torch.log_softmax(prefix.logits[0, -1].float(), dim=-1)
     sums = torch.empty(len(answers.tails))
     row_bytes = _bytes(cache) + 8 * len(first) * max(map(len, answers.tails))
-    for rows in _batches(answers.tails, max(1, budget // row_bytes)):
+    # Batches of similar length keep padding low.
+    order = sorted(range(len(sums)), key=lambda row: len(answers.tails[row]))
+    size = max(1, budget // row_bytes)
+    for rows in (order[start : start + size] for start in range(0, len(order), size)):
         tails = [answers.tails[row] for row in rows]
         ids = pad_sequence([torch.tensor(t) for t in tails], batch_first=True).to(first.device)
         scores = first[ids[:, :1]]
@@ -94,12 +97,6 @@ def _of_tokens(logits: Tensor, ids: Tensor) -> Tensor:
 def _cache_name(model: nn.Module) -> str:
     """The argument for keys and values, which transformers renamed within version 5."""
     return "cache" if "cache" in signature(model.forward).parameters else "past_key_values"
-
-
-def _batches(tails: Sequence[Sequence[int]], size: int) -> Iterator[list[int]]:
-    """Rows in batches of similar length, which keeps padding low."""
-    order = sorted(range(len(tails)), key=lambda row: len(tails[row]))
-    return (order[start : start + size] for start in range(0, len(order), size))
 
 
 def _bytes(cache: Any) -> int:

@@ -23,10 +23,7 @@ PER_CLASS = "5"
 
 @dataclass(frozen=True)
 class CoresetRun(Run):
-    """A store that holds a coreset, in `folder`, made of `done` items.
-
-    `rows_held` is the most feature rows that were in memory at once.
-    """
+    """A key store in `folder`, made of `done` items, `rows_held` of them in memory at once."""
 
     strategy: str
     keys: int

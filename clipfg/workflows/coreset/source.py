@@ -24,6 +24,8 @@ from clipfg.workflows.session import Session
 
 logger = logging.getLogger("clipfg")
 
+SELECTED = "Condensing %s labelled of %s items of %s (split %s)"
+
 Batch = tuple[NDArray[np.int64], NDArray[np.float32]]
 """Positions of items `[b]` and their features `[b, d]`."""
 
@@ -106,7 +108,7 @@ def _of_store(options: CoresetOptions, path: Path) -> CoresetData:
             f"Expected labelled keys of split {split!r} in {path}, got none; name another --split,"
             " or build the store from labelled images."
         )
-    _log_split(str(path), split, len(kept), len(labels))
+    logger.info(SELECTED, f"{len(kept):,}", f"{len(labels):,}", path, split)
     kept = kept[: options.limit]
     parts = [kept[start : start + ROWS] for start in range(0, len(kept), ROWS)]
     return CoresetData(
@@ -124,7 +126,7 @@ def _of_data(session: Session[CoresetOptions]) -> CoresetData:
     whole = session.whole()
     split = session.options.split or (TRAIN if TRAIN in whole.manifest.splits else "all")
     data = whole.select(split, session.options.limit).labelled()
-    _log_split(data.name, split, len(data), len(whole))
+    logger.info(SELECTED, f"{len(data):,}", f"{len(whole):,}", data.name, split)
     session.open_encoder_if_needed(data)
     return CoresetData(
         data.name,
@@ -135,7 +137,3 @@ def _of_data(session: Session[CoresetOptions]) -> CoresetData:
         session.provenance(data),
         data.manifest.prompts,
     )
-
-
-def _log_split(name: str, split: str, rows: int, of: int) -> None:
-    logger.info(f"Condensing {rows:,} labelled of {of:,} items of {name} (split {split})")

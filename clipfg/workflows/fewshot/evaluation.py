@@ -32,10 +32,7 @@ PREDICTIONS = "predictions.parquet"
 
 @dataclass(frozen=True)
 class Evaluation:
-    """The steps of one evaluation, and what they share.
-
-    `support` are all images that may be learnt from, with class texts where there is an encoder.
-    """
+    """The steps of one evaluation, and what they share; `support` is all to learn from."""
 
     session: Session[FewshotOptions]
     roles: SupportAndTest

@@ -1,8 +1,4 @@
-"""In-context accuracy: how well a vision-language model names images from a few shown ones.
-
-On the same images it is compared with the vote of the labels that were shown, which needs no such
-model, and with zero-shot classification by the encoder.
-"""
+"""In-context accuracy: how well a vision-language model names images from a few shown ones."""
 
 import logging
 from dataclasses import dataclass

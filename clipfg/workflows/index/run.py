@@ -29,10 +29,7 @@ FAILURES = "failures.jsonl"
 
 @dataclass(frozen=True)
 class IndexRun(Run):
-    """What a job did to the store in `folder`, which now holds `keys`.
-
-    `vanished` are ids in the store that their data set no longer lists.
-    """
+    """What a job did to the store, which has `keys` now; `vanished` ids its data lists no more."""
 
     keys: int
     added: int = 0

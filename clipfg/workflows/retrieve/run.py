@@ -117,10 +117,7 @@ def open_searched(session: Session[RetrieveOptions]) -> KeyStore:
 
 
 def images_here(options: RetrieveOptions) -> Dataset:
-    """The images below the working folder, whatever its folders are called, without labels.
-
-    Charts in run folders are left out. Raises `UsageError` where there is no image.
-    """
+    """Images below the working folder, without labels and charts. Raises `UsageError` for none."""
     here = Path.cwd()
     try:
         found = Dataset(read_images([here]))
