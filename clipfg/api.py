@@ -47,9 +47,7 @@ def zeroshot(data: Data = None, **options: Any) -> ZeroshotRun:
 def predict(*photos: str | Path, **options: Any) -> PredictRun:
     """Classify unlabelled images, by `classes=` or by a saved `head=`: a row for each."""
     paths = [Path(photo) for photo in photos]
-    return _perform(
-        lambda session: run_predict(session, paths), kinds.PredictOptions, None, options
-    )
+    return _perform(lambda job: run_predict(job, paths), kinds.PredictOptions, None, options)
 
 
 def fewshot(data: Data = None, **options: Any) -> FewshotRun:
@@ -102,9 +100,7 @@ def verify_index(store: str | Path | None = None) -> list[str]:
 def retrieve(*query: str | Path, **options: Any) -> RetrieveRun:
     """Find the images nearest to texts and photos, which make one query: a row for each hit."""
     parts = [str(part) for part in query]
-    return _perform(
-        lambda session: run_retrieve(session, parts), kinds.RetrieveOptions, None, options
-    )
+    return _perform(lambda job: run_retrieve(job, parts), kinds.RetrieveOptions, None, options)
 
 
 def coreset(data: Data = None, **options: Any) -> CoresetRun | ComparisonRun:
@@ -118,9 +114,7 @@ def coreset(data: Data = None, **options: Any) -> CoresetRun | ComparisonRun:
 
 def demos(photo: str | Path, **options: Any) -> DemosRun:
     """Choose in-context demonstrations for a photo from a store: `run.messages`."""
-    return _perform(
-        lambda session: run_demos(session, Path(photo)), kinds.DemosOptions, None, options
-    )
+    return _perform(lambda job: run_demos(job, Path(photo)), kinds.DemosOptions, None, options)
 
 
 def icl(data: Data = None, **options: Any) -> IclRun:

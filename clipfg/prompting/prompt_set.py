@@ -44,27 +44,22 @@ class PromptSet:
             raise DataError(
                 f"Expected at least one template in prompt set {self.name!r}, got none."
             )
-        for template in self.templates:
-            self._check(template)
+        for template, fields in ((template, _fields(template)) for template in self.templates):
+            if not fields:
+                raise DataError(
+                    f"Expected a placeholder in each template of prompt set {self.name!r},"
+                    f" got {template!r}; write {{}} where the class name belongs."
+                )
+            if unknown := [field for field in fields if field not in PLACEHOLDERS]:
+                raise DataError(
+                    f"Expected {{}}, {{a}} or {{text}} in templates, got {{{unknown[0]}}} in"
+                    f" {template!r} of prompt set {self.name!r}; double literal braces."
+                )
         if self.descriptions and not self.uses_texts:
             raise DataError(
                 f"Prompt set {self.name!r} has descriptions but no template that uses them;"
                 " add the template '{text}'."
             )
-
-    def _check(self, template: str) -> None:
-        fields = _fields(template)
-        if not fields:
-            raise DataError(
-                f"Expected a placeholder in each template of prompt set {self.name!r},"
-                f" got {template!r}; write {{}} where the class name belongs."
-            )
-        for found in fields:
-            if found not in PLACEHOLDERS:
-                raise DataError(
-                    f"Expected {{}}, {{a}} or {{text}} in templates, got {{{found}}} in"
-                    f" {template!r} of prompt set {self.name!r}; double literal braces."
-                )
 
     @cached_property
     def joined(self) -> tuple["PromptSet", ...]:

@@ -130,11 +130,8 @@ def dataset_table() -> str:
 def dataset_notes() -> str:
     """Licences, folders and notes of the catalogue as a Markdown list, for docs/data.md."""
     lines = []
-    for card in map(DATASETS.get, DATASETS):
-        if not card.layout:
-            continue
-        parts = [part.partition("|")[0] for part in card.layout]
-        shown = ", ".join(f"`{part}`" for part in parts)
+    for card in (card for card in map(DATASETS.get, DATASETS) if card.layout):
+        shown = ", ".join(f"`{part.partition('|')[0]}`" for part in card.layout)
         notes = f" {card.notes}" if card.notes else ""
         lines.append(
             f"- **{card.name}**: `DATA_ROOT/{card.folders[0]}/` with {shown}."

@@ -102,15 +102,8 @@ class Evaluation:
     def _predict(
         self, test: FeaturePool, blocks: Iterable[Tensor], answers: AnswerColumns | None = None
     ) -> None:
-        score(
-            test,
-            blocks,
-            self.images.classes,
-            self.folder.part(PREDICTIONS),
-            top_k=self.session.options.top_k,
-            scoring="softmax",
-            answers=answers,
-        )
+        path, top_k = self.folder.part(PREDICTIONS), self.session.options.top_k
+        score(test, blocks, self.images.classes, path, top_k=top_k, answers=answers)
 
     def _curve(
         self, trials: list[Trial], labels: NDArray[np.int64], estimated: str = ""

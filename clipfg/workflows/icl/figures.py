@@ -109,7 +109,6 @@ class MethodScorer:
             self.classes,
             self.folder.part(f"predictions-{file_name(name)}.parquet"),
             top_k=min(self.options.top_k, choices or len(self.classes)),
-            scoring="softmax",
             evaluator=evaluator,
         )
         report = evaluator.report({**self.context, "method": name})

@@ -76,9 +76,6 @@ def _counted_labels(
 
     With `--labelled` the labels of the listed images count and no others: the file's label, or
     where it has none the data's. An image that has none in either may be suggested again.
-
-    Raises `UsageError` for both `--labelled` and `--own-labels`, and `DataError` as `read_listed`
-    and `relabel` do.
     """
     options, classes = session.options, data.manifest.classes
     if options.own_labels is not None and options.labelled is not None:
