@@ -26,14 +26,14 @@ class _Pair:
     near: bool
 
     def leak(self) -> Iterator[LintFinding]:
-        splits = self.data.splits[self.row], self.data.splits[self.other]
-        if None not in splits and splits[0] != splits[1]:
-            yield self._finding("leak", f"{splits[0]} and {splits[1]}, {self.told}")
+        one, other = self.data.splits[self.row], self.data.splits[self.other]
+        if None not in (one, other) and one != other:
+            yield self._finding("leak", f"{one} and {other}, {self.told}")
 
     def contradiction(self) -> Iterator[LintFinding]:
-        labels = self.data.label(self.row), self.data.label(self.other)
-        if "" not in labels and labels[0] != labels[1]:
-            yield self._finding("contradiction", f"{labels[0]!r} and {labels[1]!r}, {self.told}")
+        one, other = self.data.label(self.row), self.data.label(self.other)
+        if one and other and one != other:
+            yield self._finding("contradiction", f"{one!r} and {other!r}, {self.told}")
 
     def copy(self) -> LintFinding:
         return self._finding("copy", self.told)
