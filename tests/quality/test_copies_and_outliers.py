@@ -4,18 +4,13 @@ from PIL import Image, ImageOps
 
 from clipfg.functional.neighbours import nearest_neighbours
 from clipfg.functional.similarity import unit_norm
-from clipfg.quality.copies import equal_rows, near_pairs
+from clipfg.quality.copies import near_pairs
 from clipfg.quality.image_similarity import likeness, sketch
 from clipfg.quality.outliers import outliers
 
 
 def rows(n=30, seed=0):
     return unit_norm(torch.randn(n, 6, generator=torch.Generator().manual_seed(seed)))
-
-
-def test_equal_rows() -> None:
-    x = rows()[[0, 1, 0, 2, 1, 0]]
-    assert equal_rows(x).tolist() == [0, 1, 0, 3, 1, 0]
 
 
 def test_near_pairs_against_a_plain_loop() -> None:
