@@ -29,7 +29,7 @@ for name, target, summary in (
     (
         "label-propagation",
         "label_propagation:label_propagation",
-        "Similar images get similar answers; the safest choice",
+        "The safest: similar images agree",
     ),
     ("transclip", "transclip:transclip", "Gains most where texts are good, hurts where not"),
     ("tda", "tda:tda", "For images that arrive one by one; small effect"),

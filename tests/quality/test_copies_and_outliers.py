@@ -43,7 +43,7 @@ def image(seed: int) -> Image.Image:
     return Image.fromarray(noise).resize((160, 120), Image.Resampling.BICUBIC)
 
 
-def test_a_image_is_like_its_edited_self_and_unlike_others() -> None:
+def test_an_image_is_similar_only_to_its_edited_copies() -> None:
     whole = image(0)
     edits = {
         "itself": whole,
@@ -58,6 +58,6 @@ def test_a_image_is_like_its_edited_self_and_unlike_others() -> None:
     assert max(others) < 0.9
 
 
-def test_images_of_one_colour_are_like_nothing() -> None:
+def test_single_colour_images_are_similar_to_nothing() -> None:
     plain = sketch(Image.new("RGB", (9, 9), "teal"))
     assert likeness(plain, plain) == 0
