@@ -72,26 +72,49 @@ def _cell(value: Any) -> Any:
 
 
 def _print_table(rows: Sequence[Row], title: str | None) -> None:
+    """Columns in their order where they fit; else names first, and numbers in tables below."""
+    from rich.cells import cell_len
     from rich.table import Table
     from rich.text import Text
 
     from clipfg.cli.console import stderr, stdout
+    from clipfg.pages.terminal_table import NARROWEST, table
 
     if not rows:
         stderr().print("Nothing to show.")
         return
-    table = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
-    for key, value in rows[0].items():
-        right = isinstance(value, int | float) and not isinstance(value, bool)
-        table.add_column(
+    keys = list(rows[0])
+    numbers = [key for key in keys if all(_is_number(row[key]) for row in rows)]
+    cells = [{key: _text(row[key]) for key in keys} for row in rows]
+    widths = {key: max(cell_len(cell[key]) for cell in cells) for key in keys}
+    least = sum(
+        max(widths[key], len(key)) + 2 if key in numbers else min(widths[key], NARROWEST) + 2
+        for key in keys
+    )
+    if least > stdout().width:
+        names = [key for key in keys if key not in numbers]
+        body = [[cell[key] for key in (*names, *numbers)] for cell in cells]
+        left, right = ([key.replace("_", " ") for key in part] for part in (names, numbers))
+        if title:
+            stdout().print(Text(title, style="italic"))
+        stdout().print(table(left, right, body, stdout().width))
+        return
+    shown = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
+    for key in keys:
+        is_number = key in numbers
+        shown.add_column(
             key.replace("_", " "),
-            justify="right" if right else "left",
-            no_wrap=right,
+            justify="right" if is_number else "left",
+            no_wrap=is_number,
             overflow="fold",  # a path that is cut is a path that cannot be copied
         )
-    for row in rows:
-        table.add_row(*(Text(_text(value)) for value in row.values()))
-    stdout().print(table)
+    for cell in cells:
+        shown.add_row(*map(Text, cell.values()))
+    stdout().print(shown)
+
+
+def _is_number(value: Any) -> bool:
+    return value is None or (isinstance(value, int | float) and not isinstance(value, bool))
 
 
 def _say_rest(left_out: int) -> None:

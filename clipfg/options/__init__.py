@@ -18,6 +18,7 @@ from clipfg.options.curating import (
 from clipfg.options.declare import COMMANDS, Option, Options, declared
 from clipfg.options.groups import (
     ConfidenceOptions,
+    DataJobOptions,
     DataOptions,
     FormatOptions,
     JobOptions,
@@ -44,6 +45,7 @@ __all__ = [
     "CacheInfoOptions",
     "ConfidenceOptions",
     "CoresetOptions",
+    "DataJobOptions",
     "DataOptions",
     "DatasetListOptions",
     "DatasetPullOptions",

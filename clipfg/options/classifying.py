@@ -5,7 +5,7 @@ from pathlib import Path
 from clipfg.options.declare import option, options
 from clipfg.options.groups import (
     ConfidenceOptions,
-    JobOptions,
+    DataJobOptions,
     OutputOptions,
     PageOptions,
     PromptOptions,
@@ -16,7 +16,7 @@ from clipfg.options.groups import (
 
 @options("Model", command="zeroshot")
 class ZeroshotOptions(
-    JobOptions, TaxonomyOptions, PromptOptions, OutputOptions, TopKOptions, PageOptions
+    DataJobOptions, TaxonomyOptions, PromptOptions, OutputOptions, TopKOptions, PageOptions
 ):
     """Options of `clipfg zeroshot`."""
 
@@ -40,7 +40,7 @@ class ZeroshotOptions(
 
 @options("Data", command="predict")
 class PredictOptions(
-    JobOptions, TaxonomyOptions, PromptOptions, ConfidenceOptions, OutputOptions, TopKOptions
+    DataJobOptions, TaxonomyOptions, PromptOptions, ConfidenceOptions, OutputOptions, TopKOptions
 ):
     """Options of `clipfg predict`."""
 
@@ -49,7 +49,7 @@ class PredictOptions(
 
 @options("Learning", command="fewshot")
 class FewshotOptions(
-    JobOptions,
+    DataJobOptions,
     TaxonomyOptions,
     PromptOptions,
     ConfidenceOptions,

@@ -5,10 +5,10 @@ from pathlib import Path
 from clipfg.options.declare import option, options
 from clipfg.options.groups import (
     CacheOptions,
+    DataJobOptions,
     DataNameOptions,
     DataRootOptions,
     FormatOptions,
-    JobOptions,
     NetworkOptions,
     OutputOptions,
     PageOptions,
@@ -18,7 +18,7 @@ from clipfg.options.groups import (
 
 
 @options("Output", command="embed")
-class EmbedOptions(JobOptions):
+class EmbedOptions(DataJobOptions):
     """Options of `clipfg embed`."""
 
     split: str = option("all", "Split to embed.")
@@ -28,7 +28,7 @@ class EmbedOptions(JobOptions):
 
 
 @options("Output", command="lint")
-class LintOptions(JobOptions, OutputOptions, PageOptions):
+class LintOptions(DataJobOptions, OutputOptions, PageOptions):
     """Options of `clipfg lint`."""
 
     split: str = option("all", "Split to check.")
@@ -36,7 +36,7 @@ class LintOptions(JobOptions, OutputOptions, PageOptions):
 
 
 @options("Learning", command="suggest")
-class SuggestOptions(JobOptions, PromptOptions, OutputOptions, PageOptions):
+class SuggestOptions(DataJobOptions, PromptOptions, OutputOptions, PageOptions):
     """Options of `clipfg suggest`."""
 
     split: str | None = option(None, "Split to label, or with --simulate to test on.")

@@ -129,8 +129,13 @@ class PromptOptions(PromptSetOptions):
 
 
 @options("Model", shared=True)
-class JobOptions(DataOptions, ModelOptions, RunOptions):
-    """What every job on images needs."""
+class JobOptions(ModelOptions, RunOptions):
+    """What every job needs."""
+
+
+@options("Data", shared=True)
+class DataJobOptions(DataOptions, JobOptions):
+    """What a job on a data set needs."""
 
 
 @options("Confidence", shared=True)

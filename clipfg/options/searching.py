@@ -5,6 +5,7 @@ from typing import ClassVar, Literal
 
 from clipfg.options.declare import option, options
 from clipfg.options.groups import (
+    DataJobOptions,
     DemonstrationOptions,
     FormatOptions,
     JobOptions,
@@ -18,7 +19,7 @@ from clipfg.options.groups import (
 
 
 @options("Store", command="index")
-class IndexDataOptions(JobOptions, StoreOptions):
+class IndexDataOptions(DataJobOptions, StoreOptions):
     """Options of `clipfg index build` and `add`."""
 
     split: str = option("all", "Split to index.")
@@ -61,7 +62,7 @@ class IndexShowOptions(StoreOptions, FormatOptions):
 
 
 @options("Query", command="retrieve")
-class RetrieveOptions(JobOptions, StoreOptions, PromptSetOptions, FormatOptions, TopKOptions):
+class RetrieveOptions(DataJobOptions, StoreOptions, PromptSetOptions, FormatOptions, TopKOptions):
     """Options of `clipfg retrieve`."""
 
     alternatives: ClassVar[tuple[str, ...]] = ("store", "dataset")
@@ -93,7 +94,7 @@ class RetrieveOptions(JobOptions, StoreOptions, PromptSetOptions, FormatOptions,
 
 
 @options("Coreset", command="coreset")
-class CoresetOptions(JobOptions, StoreOptions, OutputOptions, PageOptions):
+class CoresetOptions(DataJobOptions, StoreOptions, OutputOptions, PageOptions):
     """Options of `clipfg coreset`."""
 
     alternatives: ClassVar[tuple[str, ...]] = ("store", "dataset")
@@ -124,6 +125,6 @@ class DemosOptions(JobOptions, StoreOptions, DemonstrationOptions, PromptOptions
 
 @options("Demonstrations", command="icl")
 class IclOptions(
-    JobOptions, StoreOptions, DemonstrationOptions, PromptOptions, OutputOptions, TopKOptions
+    DataJobOptions, StoreOptions, DemonstrationOptions, PromptOptions, OutputOptions, TopKOptions
 ):
     """Options of `clipfg icl`."""

@@ -26,7 +26,7 @@ from clipfg.encoders import Encoder
 from clipfg.encoders.catalogue import DEFAULT_MODEL
 from clipfg.errors import DataError, UsageError
 from clipfg.heads.zero_shot import ZeroShot
-from clipfg.options import JobOptions, PromptOptions, to_json
+from clipfg.options import DataJobOptions, JobOptions, PromptOptions, to_json
 from clipfg.prompting import PromptSet, load_prompts
 from clipfg.prompting.ensembling import Ensemble, make_ensemble
 from clipfg.types import ClassList, Features, Manifest, Progress
@@ -109,10 +109,12 @@ class Session(Generic[Given]):
 
     def whole(self, name: str | None = None, *, use_classes: bool = True) -> Dataset:
         """All items of `--dataset`, or of the data called `name`."""
+        options = self.options
+        assert isinstance(options, DataJobOptions)
         return open_dataset(
-            self.options,
-            name or self.options.dataset,
-            offline=self.options.offline,
+            options,
+            name or options.dataset,
+            offline=options.offline,
             use_classes=use_classes,
             progress=self.progress("Downloading"),
         )
@@ -123,6 +125,7 @@ class Session(Generic[Given]):
         `split` is another than that of the options.
         """
         options = self.options
+        assert isinstance(options, DataJobOptions)
         data = self.whole().within(getattr(options, "within", None))
         split = split or options.split or default_split(options.dataset, data.manifest)
         data = data.select(split, options.limit)
@@ -141,7 +144,8 @@ class Session(Generic[Given]):
         these very images. Raises `DataError` when features of `parts` are another encoder's.
         """
         options = self.options
-        fallback = BUILTIN_MODEL if options.dataset == BUILTIN_DATA else DEFAULT_MODEL
+        builtin = getattr(options, "dataset", None) == BUILTIN_DATA
+        fallback = BUILTIN_MODEL if builtin else DEFAULT_MODEL
         name = options.model or (like.model if like else "") or fallback
         precision = options.precision
         if precision == "auto" and like is not None and like.precision:

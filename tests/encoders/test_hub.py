@@ -53,7 +53,7 @@ def test_a_tag_is_found_in_the_cache(cache) -> None:
 def test_a_tag_needs_its_tokenizer_from_the_hub(cache) -> None:
     repo = "timm/ViT-B-16-SigLIP"
     add(cache, repo, {"open_clip_model.safetensors": b"any bytes"})
-    with pytest.raises(MissingError, match=r"tokenizer\.json"):
+    with pytest.raises(MissingError, match=r"not on disk.*tokenizer\.json.*clipfg models pull"):
         load_encoder("ViT-B-16-SigLIP/webli")
     add(cache, repo, {"tokenizer.json": b"{}", "tokenizer_config.json": b"{}"})
     encoder = load_encoder("ViT-B-16-SigLIP/webli", precision="fp32", device="cpu")
@@ -125,6 +125,18 @@ def test_failed_downloads_are_clear_errors(cache, monkeypatch, error, kind, word
     monkeypatch.setattr(huggingface_hub, "hf_hub_download", fail_with(raised))
     with pytest.raises(kind, match=words):
         HubRepository("someone/else", "hf:someone/else").first("config.json")
+
+
+def test_offline_never_reaches_for_the_network(cache, monkeypatch) -> None:
+    import huggingface_hub
+
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", False)
+    monkeypatch.setattr(huggingface_hub, "hf_hub_download", fail_with(AssertionError("network")))
+    repository = HubRepository("someone/else", "hf:someone/else", offline=True)
+    with pytest.raises(MissingError, match="this run is offline"):
+        repository.first("config.json")
+    with pytest.raises(MissingError, match="this run is offline"):
+        repository.tokenizer()
 
 
 def test_a_repository_without_the_file_is_none(cache, monkeypatch) -> None:

@@ -9,8 +9,8 @@ from clipfg.evaluation.curves.budget_curve import BudgetCurve
 from clipfg.evaluation.curves.grid import SIGNIFICANT, Grid, GridCell, star, with_half_width
 from clipfg.evaluation.curves.learning_curve import LearningCurve
 from clipfg.evaluation.reliability.terminal import render_reliability
-from clipfg.evaluation.terminal_table import table
 from clipfg.pages.formats import bounds, percent
+from clipfg.pages.terminal_table import table
 
 
 def render_curve(curve: LearningCurve | BudgetCurve, width: int) -> Iterator[RenderableType]:

@@ -7,9 +7,9 @@ from rich.text import Text
 
 from clipfg.evaluation.reliability.reliability import FEWEST, Reliability
 from clipfg.evaluation.report.terminal import rolled_up_note, severity_note
-from clipfg.evaluation.terminal_table import table
 from clipfg.functional.novelty import FALSE_ALARMS
 from clipfg.pages.formats import bounds, count, percent
+from clipfg.pages.terminal_table import table
 from clipfg.types import Estimate
 
 Row = tuple[str, str, str, str]

@@ -9,8 +9,8 @@ from clipfg.evaluation.report.report import Report
 from clipfg.evaluation.report.rolled_up import RolledUp
 from clipfg.evaluation.report.side_by_side import SideBySide
 from clipfg.evaluation.statistics.severity import Severity
-from clipfg.evaluation.terminal_table import table
 from clipfg.pages.formats import bounds, count, percent, points
+from clipfg.pages.terminal_table import table
 from clipfg.types import Estimate
 
 ROWS = 8

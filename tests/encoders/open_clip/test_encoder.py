@@ -181,3 +181,14 @@ def test_a_text_tower_that_cannot_be_found(folders, tmp_path) -> None:
     (folder / "config.json").unlink()
     with pytest.raises(MissingError, match="someone/else"):
         load_encoder(f"open_clip:local-dir:{folder}", offline=True)
+
+
+def test_the_text_towers_configuration_may_have_a_folder_and_is_hashed(folders, tmp_path) -> None:
+    folder = shutil.copytree(folders["open-clip-text-tower"], tmp_path / "model")
+    before = load_encoder(str(folder), precision="fp32", device="cpu")
+    (folder / "else").mkdir()  # the tower is called someone/else
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "else" / "config.json").write_text(json.dumps(config | {"layer_norm_eps": 1e-3}))
+    after = load_encoder(str(folder), precision="fp32", device="cpu")
+    assert after.files.text_tower == folder / "else" / "config.json"
+    assert after.fingerprint != before.fingerprint

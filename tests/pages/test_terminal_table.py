@@ -4,7 +4,7 @@ import pytest
 from rich.console import Console
 from rich.text import Text
 
-from clipfg.evaluation.terminal_table import NARROWEST, table
+from clipfg.pages.terminal_table import NARROWEST, table
 
 
 def lines(names, numbers, rows, width) -> list[str]:
@@ -49,10 +49,10 @@ def test_columns_that_do_not_fit_go_below_with_the_names_again() -> None:
 
 
 def test_a_name_keeps_its_least_width() -> None:
-    found = lines(("name",), ("aaaaaaaaaa", "bbbbbbbbbb"), [("x" * 60, "1", "2")], 38)
+    found = lines(("name",), ("aaaaaaaaaa", "bbbbbbbbbb"), [("x" * 60, "1", "2")], NARROWEST + 24)
     assert found[1].startswith("x" * NARROWEST + " ")
     assert "bbbbbbbbbb" in found[0]
-    apart = lines(("name",), ("aaaaaaaaaa", "bbbbbbbbbb"), [("x" * 60, "1", "2")], 37)
+    apart = lines(("name",), ("aaaaaaaaaa", "bbbbbbbbbb"), [("x" * 60, "1", "2")], NARROWEST + 23)
     assert "bbbbbbbbbb" not in apart[0]
 
 

@@ -12,7 +12,7 @@ from rich.text import Text
 
 GAP = 2
 """Spaces between two columns."""
-NARROWEST = 14
+NARROWEST = 24
 """The width that a column of names keeps at least, where its names are that long."""
 
 Row = Sequence[str | Text]
