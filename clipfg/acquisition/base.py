@@ -55,11 +55,7 @@ class Strategy(Protocol):
 STRATEGIES: Registry[Strategy] = Registry("strategy", "clipfg.strategies")
 for name, target, summary in (
     ("uherding", "uherding:uherding", "Best default: covers the images, unsure ones count more"),
-    (
-        "maxherding",
-        "maxherding:maxherding",
-        "Covers the images; needs no class names and no labels",
-    ),
+    ("maxherding", "maxherding:maxherding", "Covers the images; needs no class probabilities"),
     ("typiclust", "typiclust:typiclust", "The most typical image of each unlabelled cluster"),
     ("k-center", "k_center:k_center", "The images farthest from all labels, outliers included"),
     ("margin", "margin:margin", "Images torn between two classes; weak with few labels"),

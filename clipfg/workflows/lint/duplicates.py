@@ -8,8 +8,7 @@ from torch import Tensor
 
 from clipfg.data.sources import read
 from clipfg.errors import ItemError
-from clipfg.quality.copies import equal_rows
-from clipfg.types import content_hash
+from clipfg.types import content_hash, equal_rows
 from clipfg.workflows.lint.findings import Level, LintData, LintFinding
 from clipfg.workflows.lint.near_duplicates import find_near_copies
 
@@ -47,7 +46,7 @@ class _Pair:
 def groups_of_equals(features: Tensor) -> list[list[int]]:
     """Rows of the same feature, in order; most groups are of one row."""
     groups: dict[int, list[int]] = {}
-    for row, origin in enumerate(equal_rows(features).tolist()):
+    for row, origin in enumerate(equal_rows(features.numpy()).tolist()):
         groups.setdefault(origin, []).append(row)
     return list(groups.values())
 

@@ -15,8 +15,7 @@ from clipfg.data.readers.labels import relabel
 from clipfg.errors import DataError, UsageError
 from clipfg.functional.similarity import cosine_logits
 from clipfg.options import SuggestOptions
-from clipfg.quality.copies import equal_rows
-from clipfg.types import UNLABELLED, ClassList
+from clipfg.types import UNLABELLED, ClassList, equal_rows
 from clipfg.workflows.dataset import Dataset
 from clipfg.workflows.pool import FeaturePool
 from clipfg.workflows.protocol.listed_images import read_listed, with_labels
@@ -123,9 +122,8 @@ def _new(
     """The unlabelled images whose content is not labelled elsewhere, each content once."""
     known = labelled.features if labelled is not None else everything.features[:0]
     rows = torch.cat([known, everything.features[torch.from_numpy(unlabelled)]])
-    first = equal_rows(rows)[len(known) :] if len(rows) else torch.zeros(0)
-    own = torch.arange(len(known), len(rows))
-    return unlabelled[(first == own).numpy()]
+    first = equal_rows(rows.numpy())[len(known) :]
+    return unlabelled[first == np.arange(len(known), len(rows))]
 
 
 def _probabilities(
