@@ -48,9 +48,11 @@ MOST_TRAINING = 262_144
 class Index:
     """How keys are searched: "Flat", which is exact and needs no file, or a FAISS factory.
 
-    The FAISS index is built when it is first needed. Appended keys are added to it at the next
-    search; after any other change the trained index is emptied and filled again. A GPU index, which
-    does not support removal, is filled from the keys in the same way.
+    The FAISS index is built when it is first needed, which sets `recall` (of the 10 nearest keys)
+    and the search `effort` as FAISS calls it ("nprobe=8"). Appended keys are added to it at the
+    next search; after any other change the trained index is emptied and filled again. A GPU index,
+    which does not support removal, is filled from the keys in the same way; any `device` but "cpu"
+    is a GPU if FAISS finds one.
     """
 
     factory: str = FLAT
@@ -113,9 +115,7 @@ class Index:
             ) from None
 
     def _filled(self, keys: Matrix) -> Any:
-        if self._index is None:
-            self._build(keys)
-        if self._index.ntotal < len(keys):
+        if self._index is not None and self._index.ntotal < len(keys):
             self._own()
         if self._index is None:
             self._build(keys)
@@ -200,7 +200,11 @@ def _tune(
     """The recall and the name of the lowest search effort whose recall is `ENOUGH`."""
     queries = np.ascontiguousarray(keys[held])
     k = min(AT, len(rest))
-    exact = search_all(queries, keys, k, _no_names, rest)
+
+    def names(positions: Positions) -> list[str]:
+        return [""] * len(positions)
+
+    exact = search_all(queries, keys, k, names, rest)
     name, value = next((v for kind, v in EFFORTS.items() if kind in factory), ("", MOST_EFFORT))
     best = -1.0
     while True:
@@ -208,16 +212,12 @@ def _tune(
             faiss.ParameterSpace().set_index_parameter(index, name, value)
         _, found = index.search(queries, min(OVERSAMPLE * k, len(rest)))
         # By score: any of the keys that tie for the last place counts as found.
-        scores = settle(queries, keys, found, k, _no_names).scores
+        scores = settle(queries, keys, found, k, names).scores
         recall = float((scores >= exact.scores[:, -1:]).mean())
         risen, best = recall - best, recall
         if recall >= ENOUGH or value >= MOST_EFFORT or risen < 0.001:
             return recall, f"{name}={value}" if name else ""
         value *= 2
-
-
-def _no_names(positions: Positions) -> list[str]:
-    return [""] * len(positions)
 
 
 def _reason(error: RuntimeError) -> str:

@@ -15,7 +15,7 @@ from clipfg.errors import StoreError
 from clipfg.registry import closest
 from clipfg.store import files, folder
 from clipfg.store.index import FLAT, Index
-from clipfg.store.items import appended, as_items, replaced, rows_of
+from clipfg.store.items import as_items, combined, rows_of
 from clipfg.store.searching import Hits, search_all
 from clipfg.store.state import METRIC, StoreState
 from clipfg.types import UNLABELLED, ClassList, unit_norm
@@ -93,30 +93,6 @@ class KeyStore:
         return int(self.keys.shape[1])
 
     @property
-    def factory(self) -> str:
-        """The index: "Flat", or a description for `faiss.index_factory`."""
-        return self.index.factory
-
-    @property
-    def device(self) -> str:
-        """Where keys are searched: "cpu", or anything else for a GPU if FAISS finds one."""
-        return self.index.device
-
-    @device.setter
-    def device(self, name: str) -> None:
-        self.index.device = name
-
-    @property
-    def recall(self) -> float | None:
-        """The index's recall of the 10 nearest keys, measured when it was built."""
-        return self.index.recall
-
-    @property
-    def effort(self) -> str:
-        """The search effort of the index as FAISS calls it, such as "nprobe=8"."""
-        return self.index.effort
-
-    @property
     def ids(self) -> list[str]:
         """The items' ids, which are unique."""
         return self.items["id"].to_pylist()
@@ -129,8 +105,7 @@ class KeyStore:
     @property
     def labels(self) -> NDArray[np.int64]:
         """Class indices `[n]`, -1 where the class is unknown."""
-        filled = pc.fill_null(self.items["label"], UNLABELLED)
-        return filled.to_numpy().astype(np.int64)
+        return pc.fill_null(self.items["label"], UNLABELLED).to_numpy().astype(np.int64)
 
     @property
     def encoder(self) -> str:
@@ -152,7 +127,7 @@ class KeyStore:
         keys = self._checked(keys)
         if len(items) != len(keys):
             raise StoreError(f"Expected a key for each of {len(items)} items, got {len(keys)}.")
-        self.items, self.classes = appended(self.items, self.classes, items, classes)
+        self.items, self.classes = combined(self.items, self.classes, items, classes)
         self.keys = np.concatenate([self.keys, keys]) if len(self) else keys
         self.index.extended()
 
@@ -175,7 +150,7 @@ class KeyStore:
         if not len(rows):
             return
         if items is not None:
-            self.items, self.classes = replaced(self.items, self.classes, rows, items, classes)
+            self.items, self.classes = combined(self.items, self.classes, items, classes, rows)
         changed = np.array(self.keys)  # the file that it may be mapped from stays as it is
         changed[rows] = keys
         self.keys = changed
@@ -254,12 +229,12 @@ class KeyStore:
             precision=self.precision,
             fingerprint=self.fingerprint,
             prompts=self.prompts,
-            factory=self.factory,
+            factory=self.index.factory,
             keys=files.write_keys(writer, self.keys),
             items=files.write_items(writer, self.items),
             index=self.index.write(writer, self.keys),
-            recall=self.recall,
-            effort=self.effort,
+            recall=self.index.recall,
+            effort=self.index.effort,
             classes=None if self.classes is None else self.classes.to_dict(),
         )
         writer.commit(state)

@@ -73,7 +73,7 @@ def run_coreset(session: Session[CoresetOptions]) -> CoresetRun:
         positions, keys, items = _condensed(source, strategy, per_class)
         held = items
     made = source.store(positions, keys)
-    made.device = options.device
+    made.index.device = options.device
     with writing(path) as writer:
         made.commit(writer)
         session.failures.replace(path / "failures.jsonl")

@@ -33,7 +33,7 @@ def open_searched(session: Session[RetrieveOptions]) -> KeyStore:
         data = session.dataset() if options.dataset else images_here(options)
         _log_searched(len(data), data.name if options.dataset else Path.cwd())
         store = embed_items(session, data).store()
-    store.device = options.device
+    store.index.device = options.device
     return store
 
 
