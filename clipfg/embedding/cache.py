@@ -53,13 +53,9 @@ class EmbeddingCache:
     """
 
     def __init__(self, folder: Path | str, warn: Callable[[str], None] | None = None) -> None:
-        self._file = SqliteFile(Path(folder) / FILE, warn)
+        self.path = Path(folder) / FILE
+        self._file = SqliteFile(self.path, warn)
         self._encoders: dict[str, int] = {}
-
-    @property
-    def path(self) -> Path:
-        """The cache's file."""
-        return self._file.path
 
     @property
     def writable(self) -> bool:
@@ -181,7 +177,7 @@ class EmbeddingCache:
     @property
     def size(self) -> int:
         """Bytes that the cache takes on disk."""
-        return sum(part.stat().st_size for part in _parts(self.path) if part.exists())
+        return sum(part.stat().st_size for part in _parts(self.path))
 
     def info(self) -> list[dict[str, str | int]]:
         """What is kept, a row per encoder, the largest first; `bytes` are those of the vectors."""
@@ -250,14 +246,15 @@ def remove_cache(folder: Path | str) -> int:
     """Delete the cache's file, damaged or not; returns the bytes freed. No run may be using it."""
     freed = 0
     for part in _parts(Path(folder) / FILE):
-        if part.exists():
-            freed += part.stat().st_size
-            part.unlink()
+        freed += part.stat().st_size
+        part.unlink()
     return freed
 
 
 def _parts(file: Path) -> list[Path]:
-    return [file, *(file.with_name(file.name + end) for end in ("-wal", "-shm"))]
+    """The file and SQLite's own beside it, those that exist."""
+    parts = [file.with_name(file.name + end) for end in ("", "-wal", "-shm")]
+    return [part for part in parts if part.exists()]
 
 
 def _to_blob(kind: Kind, array: NDArray[Any]) -> bytes:

@@ -14,17 +14,12 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from clipfg.atomic import finished
-from clipfg.embedding.feature_arrays import (
-    KEY,
-    Arrays,
-    FeatureFileInfo,
-    from_arrays,
-    to_arrays,
-)
+from clipfg.embedding.feature_arrays import KEY, Arrays, FeatureFileInfo, from_arrays, to_arrays
 from clipfg.embedding.foreign_features import assemble, log_refused
 from clipfg.embedding.parquet_features import parquet_arrays, write_parquet
 from clipfg.errors import ClipfgError, DataError, UsageError
 from clipfg.types import Features
+from clipfg.types.dense import offsets_of
 
 SUFFIXES = (".parquet", ".npz", ".safetensors")
 
@@ -118,8 +113,7 @@ def _write_safetensors(features: Features, info: str, path: Path) -> None:
         # Tensors hold no strings: bytes end to end, and where each string begins.
         encoded = [word.encode() for word in array.tolist()]
         tensors[f"{name}.bytes"] = np.frombuffer(b"".join(encoded), dtype=np.uint8)
-        lengths = np.fromiter(map(len, encoded), dtype=np.int64, count=len(encoded))
-        tensors[f"{name}.offsets"] = np.concatenate([[0], np.cumsum(lengths)])
+        tensors[f"{name}.offsets"] = offsets_of([len(word) for word in encoded])
     save_file(tensors, path, {KEY: info})
 
 

@@ -81,12 +81,9 @@ def log_refused(path: Path, names: Sequence[str]) -> None:
 
 def _parts(matrices: Arrays) -> dict[str | None, str]:
     """From split name to the name of its matrix; None is the split of a single matrix."""
-    for name in FEATURES:
-        for key in matrices:
-            if key.lower() == name:
-                return {None: key}
-    if len(matrices) == 1:
-        return {None: next(iter(matrices))}
+    usual = [key for name in FEATURES for key in matrices if key.lower() == name]
+    if usual or len(matrices) == 1:
+        return {None: next(iter(usual or matrices))}
     parts: dict[str | None, str] = {}
     largest = 0
     for key in matrices:
@@ -107,22 +104,18 @@ def _piece(
 
     def find(candidates: Sequence[str]) -> NDArray[Any] | None:
         for name in candidates:
-            tries = [name] if split is None else [f"{split}_{name}", f"{name}_{split}"]
-            for attempt in tries:
+            for attempt in [name] if split is None else [f"{split}_{name}", f"{name}_{split}"]:
                 array = _named(arrays, attempt)
-                if array is not None and array.ndim == 1 and len(array) == rows:
+                if array is not None and array.shape == (rows,):
                     return array
         return None
 
     labels = find(LABELS)
     if labels is None:  # "keys_16" and "keys_16_l", "test_f" and "test_l"
-        for name in (f"{key}_l", f"{key}_labels", f"{split}_l"):
-            array = _named(arrays, name)
-            if array is not None and array.shape == (rows,):
-                labels = array
-                break
-    ids = find(IDS)
+        others = (_named(arrays, name) for name in (f"{key}_l", f"{key}_labels", f"{split}_l"))
+        labels = next((a for a in others if a is not None and a.shape == (rows,)), None)
     prefix = "" if split is None else f"{split}/"
+    ids = find(IDS)
     words = [f"{prefix}{i}" for i in range(rows)] if ids is None else [str(i) for i in ids]
     splits: list[str | None] = [split] * rows
     column = find(SPLITS) if split is None else None

@@ -7,7 +7,6 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from clipfg.data.sources import Signature
 from clipfg.embedding.cache import EmbeddingCache, FileHash
 from clipfg.encoders.base import Encoder
 from clipfg.types import content_hash
@@ -67,18 +66,17 @@ class KeptFeatures:
         self, cache: EmbeddingCache | None, encoder: Encoder, dense: Collection[Dense] = ()
     ) -> None:
         self.dense = frozenset(dense)
-        self._cache = cache
+        self.cache = cache
         self._encoder = encoder
         self._fingerprint = encoder.fingerprint
 
-    @property
-    def caching(self) -> bool:
-        """Whether there is a cache."""
-        return self._cache is not None
+    def one(self, key: ImageKey) -> ItemFeatures | None:
+        """The features of one image, if all of them are kept."""
+        return self.get([key]).get(key)
 
     def get(self, keys: Iterable[ImageKey]) -> dict[ImageKey, ItemFeatures]:
         """The images of which everything asked for is kept."""
-        cache, by = self._cache, self._fingerprint
+        cache, by = self.cache, self._fingerprint
         if cache is None:
             return {}
         if not self.dense:  # every key is a content hash
@@ -112,7 +110,7 @@ class KeptFeatures:
 
         A pooled feature that was kept already stays: it may differ in its last bits.
         """
-        cache, by, name = self._cache, self._fingerprint, self._encoder.name
+        cache, by, name = self.cache, self._fingerprint, self._encoder.name
         if cache is None or not features:
             self.remember(files)
             return dict(features)
@@ -131,11 +129,7 @@ class KeptFeatures:
         pooled |= cache.get("images", by, list(pooled))
         return {k: replace(own, pooled=pooled[content_of(k)]) for k, own in features.items()}
 
-    def contents(self, signatures: Mapping[str, Signature]) -> dict[str, bytes]:
-        """Content hashes of the files seen before; see `EmbeddingCache.contents`."""
-        return self._cache.contents(signatures) if self._cache else {}
-
     def remember(self, files: Sequence[FileHash]) -> None:
         """Keep the content hashes of files."""
-        if self._cache is not None and files:
-            self._cache.remember(files)
+        if self.cache is not None and files:
+            self.cache.remember(files)

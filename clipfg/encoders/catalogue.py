@@ -51,11 +51,6 @@ class CatalogueEntry:
     note: str
 
     @property
-    def download_mb(self) -> int:
-        """Size of its float32 weights in megabytes (10^6 bytes): four bytes a parameter."""
-        return round(self.parameters * 4)
-
-    @property
     def mean_accuracy(self) -> float | None:
         """The mean accuracy over `DATASETS`, or None where one is not published."""
         known = [value for value in self.accuracy if value is not None]
@@ -66,13 +61,13 @@ def _read() -> Iterator[CatalogueEntry]:
     with Path(__file__).with_suffix(".csv").open(encoding="utf-8", newline="") as file:
         for row in csv.DictReader(file):
             yield CatalogueEntry(
-                name=row["name"],
-                parameters=float(row["parameters"]),
-                image_size=int(row["image_size"]),
-                dim=int(row["dim"]),
-                licence=row["licence"] or None,
-                accuracy=tuple(float(row[data]) if row[data] else None for data in DATASETS),
-                note=row["note"],
+                row["name"],
+                float(row["parameters"]),
+                int(row["image_size"]),
+                int(row["dim"]),
+                row["licence"] or None,
+                tuple(float(row[data]) if row[data] else None for data in DATASETS),
+                row["note"],
             )
 
 
@@ -81,8 +76,8 @@ CATALOGUE: tuple[CatalogueEntry, ...] = tuple(_read())
 
 def table() -> str:
     """The catalogue as Markdown, as docs/models.md shows it: cost, accuracy, notes."""
-    cost = [
-        (e.name, round(e.parameters), e.image_size, e.dim, e.download_mb, e.licence)
+    cost = [  # float32 weights: four bytes a parameter
+        (e.name, round(e.parameters), e.image_size, e.dim, round(4 * e.parameters), e.licence)
         for e in CATALOGUE
     ]
     accuracy = [(e.name, *e.accuracy, e.mean_accuracy) for e in CATALOGUE]

@@ -1,26 +1,16 @@
 """The registry of encoder families, by the prefix of a model's name."""
 
-from typing import Protocol
+from typing import Protocol, Unpack
 
-import torch
-
-from clipfg.encoders.base import Encoder, Precision
-from clipfg.encoders.weights import Digest
+from clipfg.encoders.base import Encoder
+from clipfg.encoders.checkpoint import EncoderOptions
 from clipfg.registry import Registry
 
 
 class Family(Protocol):
     """Makes an encoder from what follows the colon of its name."""
 
-    def __call__(
-        self,
-        rest: str,
-        *,
-        precision: Precision,
-        device: torch.device,
-        offline: bool,
-        digest: Digest,
-    ) -> Encoder:
+    def __call__(self, rest: str, *, offline: bool, **options: Unpack[EncoderOptions]) -> Encoder:
         """Read configurations and find weights, downloading unless `offline`; load nothing."""
         ...
 

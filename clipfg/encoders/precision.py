@@ -1,12 +1,11 @@
-"""The fastest number format that a machine supports in hardware, and models cast to it."""
+"""The fastest number format that a machine supports in hardware."""
 
 import platform
 from pathlib import Path
 
 import torch
-from torch import nn
 
-from clipfg.encoders.base import DTYPES, Precision
+from clipfg.encoders.base import Precision
 
 
 def fastest_precision(device: torch.device) -> Precision:
@@ -20,15 +19,6 @@ def fastest_precision(device: torch.device) -> Precision:
     if device.type == "mps":
         return "fp16"
     return "bf16" if cpu_flags() & {"amx_bf16", "avx512_bf16", "bf16"} else "fp32"
-
-
-def settle(model: nn.Module, device: torch.device, precision: Precision) -> nn.Module:
-    """The towers on `device`, in evaluation mode, without gradients, their weights cast once.
-
-    Channels-last weights are not worth it: 2 to 10 % of the CPU time of a MobileNetV2, which is
-    within the noise, and nothing on a ViT.
-    """
-    return model.to(device, DTYPES[precision]).eval().requires_grad_(False)
 
 
 def cpu_flags() -> set[str]:
@@ -45,12 +35,3 @@ def cpu_flags() -> set[str]:
         if key.strip() in {"flags", "Features"}:
             return set(value.split())
     return set()
-
-
-def best_device() -> torch.device:
-    """A CUDA device if there is one, else Apple's GPU, else the CPU."""
-    if torch.cuda.is_available():
-        return torch.device("cuda")
-    if torch.backends.mps.is_available():
-        return torch.device("mps")
-    return torch.device("cpu")

@@ -1,5 +1,6 @@
 """From a decoded image to the input of a tower: resize, crop, normalise."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -10,6 +11,12 @@ from PIL import Image
 from torch import Tensor
 
 Interpolation = Literal["nearest", "lanczos", "bilinear", "bicubic", "box", "hamming"]
+
+
+def channels(value: float | Iterable[float]) -> tuple[float, float, float]:
+    """A statistic of each channel, from one for all of them or from three."""
+    red, green, blue = [value] * 3 if isinstance(value, int | float) else value
+    return float(red), float(green), float(blue)
 
 
 @dataclass(frozen=True)
@@ -82,17 +89,16 @@ class Preprocessing:
         if resized.size != (columns, rows):
             left, top = self._margin(resized.width, columns), self._margin(resized.height, rows)
             # Outside the image a crop is black, as in torchvision; padding has its own grey.
-            canvas = Image.new(
-                "RGB", (columns, rows), (self.fill if self.resize == "pad" else 0,) * 3
-            )
+            fill = self.fill if self.resize == "pad" else 0
+            canvas = Image.new("RGB", (columns, rows), (fill,) * 3)
             canvas.paste(resized, (-left, -top))
             resized = canvas
         return torch.from_numpy(np.array(resized, dtype=np.uint8)).permute(2, 0, 1).contiguous()
 
     def normalise(self, pixels: UInt8[Tensor, "b 3 h w"]) -> Float[Tensor, "b 3 h w"]:
         """Pixels scaled to the statistics that the tower was trained with, in float32."""
-        mean = torch.tensor(self.mean, device=pixels.device).view(1, 3, 1, 1) * 255
-        std = torch.tensor(self.std, device=pixels.device).view(1, 3, 1, 1) * 255
+        given = torch.tensor([self.mean, self.std], device=pixels.device)
+        mean, std = given.view(2, 1, 3, 1, 1) * 255
         return (pixels.float() - mean) / std
 
     def map_boxes(

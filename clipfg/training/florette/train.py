@@ -90,8 +90,8 @@ def write_configuration(recipe: FloretteRecipe, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     merges = learn_merges(corpus(), recipe.merges)
     write_merges(merges, folder / MERGES_FILE)
-    vocabulary = 512 + len(merges) + 2  # bytes, word-final bytes, merges, start and end
-    config = recipe.config(vocabulary, MERGES_FILE)
+    # The vocabulary: bytes, word-final bytes, merges, start and end.
+    config = recipe.config(512 + len(merges) + 2, MERGES_FILE)
     (folder / CONFIG_FILE).write_text(json.dumps(config, indent=2) + "\n")
 
 
@@ -126,11 +126,10 @@ class Trainer:
         self.texts = TokenCache(tokenizer)
         self.rng = np.random.default_rng([seed, 1])
         self.steps = max(1, recipe.samples // recipe.batch_size)
-        decayed = [p for p in self.model.parameters() if p.ndim >= 2]
-        rest = [p for p in self.model.parameters() if p.ndim < 2]
+        parameters = list(self.model.parameters())
         groups = [
-            {"params": decayed, "weight_decay": recipe.weight_decay},
-            {"params": rest, "weight_decay": 0.0},
+            {"params": [p for p in parameters if p.ndim >= 2], "weight_decay": recipe.weight_decay},
+            {"params": [p for p in parameters if p.ndim < 2], "weight_decay": 0.0},
         ]
         self.optimizer = torch.optim.AdamW(groups, lr=recipe.learning_rate, betas=(0.9, 0.98))
 
@@ -252,11 +251,9 @@ def main() -> None:
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     recipe = replace(FloretteRecipe(), samples=args.samples, region_weight=args.region_weight)
-    pool = None
-    if args.pool is not None:
-        if not args.pool.exists():
-            draw_pool(args.seed, recipe.images, recipe.image_size, args.workers).save(args.pool)
-        pool = TrainingImages.load(args.pool)
+    if args.pool is not None and not args.pool.exists():
+        draw_pool(args.seed, recipe.images, recipe.image_size, args.workers).save(args.pool)
+    pool = None if args.pool is None else TrainingImages.load(args.pool)
     train(args.out, args.seed, recipe, pool, args.workers)
 
 
