@@ -31,18 +31,10 @@ def batch_shape(items: int, batch_size: int) -> int:
 
 
 class BatchEncoder:
-    """Encodes images by content, sharing the work with other runs through the cache.
+    """Encodes images by content, sharing the work with other runs through `kept` and `locks`.
 
-    Parameters
-    ----------
-    encoder
-        Its weights are loaded with the first batch.
-    shape
-        Images in each batch; a smaller one is filled up with black.
-    kept
-        Where features are kept, and which kinds are asked for.
-    locks
-        Claims on images, shared with other runs.
+    Every batch has `shape` images; a smaller one is filled up with black. The encoder's weights
+    are loaded with the first.
     """
 
     def __init__(

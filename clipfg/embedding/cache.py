@@ -36,31 +36,18 @@ SETTLED_NS = 2_000_000_000
 file system's clock (2 s on FAT) and keep its size and time, so it is hashed each time."""
 
 
-class EmbeddingCache:
+class EmbeddingCache(SqliteFile):
     """The embedding cache in a folder, created when it is first written.
 
     A cache that cannot be read or written (read-only folder, full disk, a lock held for half a
-    minute) never stops a run: it warns once and the run goes on without it.
-
-    Parameters
-    ----------
-    folder
-        The cache folder; the file in it is `embeddings.sqlite`.
-    warn
-        Called with one sentence when the cache has to be given up.
+    minute) never stops a run: `warn` is called once, and the run goes on without it.
 
     Raises `StoreError` for a file that is damaged, another program's, or of a newer clipfg.
     """
 
     def __init__(self, folder: Path | str, warn: Callable[[str], None] | None = None) -> None:
-        self.path = Path(folder) / FILE
-        self._file = SqliteFile(self.path, warn)
+        super().__init__(Path(folder) / FILE, warn)
         self._encoders: dict[str, int] = {}
-
-    @property
-    def writable(self) -> bool:
-        """Whether anything can be added."""
-        return self._file.writable
 
     # -- files ---------------------------------------------------------------------------------
 
@@ -68,7 +55,7 @@ class EmbeddingCache:
         """Content hashes of the files seen before with the same size and time of change."""
         by_key = {_absolute(uri): uri for uri in signatures}
         found = {}
-        for key, size, mtime_ns, content in self._file.select(
+        for key, size, mtime_ns, content in self.select(
             "SELECT uri, size, mtime_ns, content FROM memo WHERE uri IN ({})", list(by_key)
         ):
             uri = by_key[key]
@@ -96,7 +83,7 @@ class EmbeddingCache:
 
         Only for files that were settled (`is_settled`) when their signature was taken.
         """
-        self._file.write(lambda connection: _insert_files(connection, files))
+        self.write(lambda connection: _insert_files(connection, files))
 
     # -- embeddings ----------------------------------------------------------------------------
 
@@ -108,7 +95,7 @@ class EmbeddingCache:
         encoder = self._encoder(fingerprint)
         if encoder is None or (kind in DENSE and kind not in self._kinds()):
             return {}
-        rows = self._file.select(
+        rows = self.select(
             f"SELECT content, vector FROM {kind} WHERE encoder = {encoder} AND content IN ({{}})",
             contents,
         )
@@ -144,11 +131,11 @@ class EmbeddingCache:
             )
             _insert_files(connection, files)
 
-        self._file.write(insert)
+        self.write(insert)
 
     def _encoder(self, fingerprint: str) -> int | None:
         if fingerprint not in self._encoders:
-            for (number,) in self._file.select(
+            for (number,) in self.select(
                 "SELECT id FROM encoders WHERE fingerprint IN ({})", [fingerprint]
             ):
                 self._encoders[fingerprint] = number
@@ -156,21 +143,19 @@ class EmbeddingCache:
 
     def _kinds(self) -> list[Kind]:
         """The kinds that have a table here."""
-        tables = {name for (name,) in self._file.select("SELECT name FROM sqlite_master")}
+        tables = {name for (name,) in self.select("SELECT name FROM sqlite_master")}
         return [kind for kind in get_args(Kind) if kind in tables]
 
     # -- small facts ---------------------------------------------------------------------------
 
     def fact(self, key: str) -> str | None:
         """A finding kept under `key`, such as how well a precision agrees; None without one."""
-        found = self._file.select("SELECT value FROM facts WHERE key IN ({})", [key])
+        found = self.select("SELECT value FROM facts WHERE key IN ({})", [key])
         return next((value for (value,) in found), None)
 
     def put_fact(self, key: str, value: str) -> None:
         """Keep a finding under `key`, replacing an older one."""
-        self._file.write(
-            lambda c: c.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (key, value))
-        )
+        self.write(lambda c: c.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (key, value)))
 
     # -- upkeep --------------------------------------------------------------------------------
 
@@ -185,11 +170,11 @@ class EmbeddingCache:
         counts: dict[int, dict[str, int]] = {}
         for kind in kinds:
             query = f"SELECT encoder, count(*), sum(length(vector)) FROM {kind} GROUP BY encoder"
-            for encoder, count, size in self._file.select(query):
+            for encoder, count, size in self.select(query):
                 own = counts.setdefault(encoder, dict.fromkeys([*kinds, "bytes"], 0))
                 own[kind] = count
                 own["bytes"] += size
-        encoders = self._file.select("SELECT id, name, fingerprint, dim FROM encoders")
+        encoders = self.select("SELECT id, name, fingerprint, dim FROM encoders")
         rows: list[dict[str, str | int]] = [
             {"encoder": name, "fingerprint": fingerprint, "dim": dim, **counts[number]}
             for number, name, fingerprint, dim in encoders
@@ -207,7 +192,7 @@ class EmbeddingCache:
         kinds = self._kinds()
         numbers = [
             number
-            for number, known in self._file.select("SELECT id, fingerprint FROM encoders")
+            for number, known in self.select("SELECT id, fingerprint FROM encoders")
             if fingerprint is None or known.startswith(fingerprint)
         ]
 
@@ -222,13 +207,9 @@ class EmbeddingCache:
                 connection.execute("DELETE FROM memo")
                 connection.execute("DELETE FROM facts")
 
-        if self._file.write(delete):
-            self._file.shrink()
+        if self.write(delete):
+            self.shrink()
         return deleted
-
-    def close(self) -> None:
-        """Close the file; nothing is found or kept afterwards."""
-        self._file.close()
 
     def __enter__(self) -> Self:
         return self

@@ -55,18 +55,11 @@ class LoadedImage:
 
 @dataclass(slots=True)
 class ImageLoader:
-    """Loads each image once: rows of an image that is in flight wait for its outcome.
-
-    Parameters
-    ----------
-    preprocessing
-        What a decoded image goes through.
-    kept
-        The features kept of an image, or None.
-    """
+    """Loads each image once: rows of an image that is in flight wait for its outcome."""
 
     preprocessing: Preprocessing
     kept: Callable[[ImageKey], ItemFeatures | None]
+    """The features kept of an image, or None."""
     _waiting: dict[ImageKey, list[ImageRow]] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 

@@ -28,39 +28,22 @@ def content_of(key: ImageKey) -> bytes:
 
 @dataclass(slots=True)  # not frozen, which would triple the time to create one
 class ItemFeatures:
-    """The features of one image.
-
-    Attributes
-    ----------
-    pooled
-        Unit-norm float32 `[d]`.
-    patches
-        Float16 `[h, w, d]`, not normalised. Half precision, as they take the place of hundreds of
-        pooled features and are only ever averaged or compared: its rounding (a relative 5e-4) is
-        far below what bf16 costs. They are rounded before they are handed on, so that results do
-        not depend on what was cached.
-    regions
-        Float32 `[r, d]`, of unit norm or 0 (see `types.Regions`), as precise as `pooled`: they take
-        its place as keys and in heads.
-    """
+    """The features of one image."""
 
     pooled: NDArray[np.float32]
+    """Unit norm `[d]`."""
     patches: NDArray[np.float16] | None = None
+    """Not normalised `[h, w, d]`. Half precision, as they take the place of hundreds of pooled
+    features and are only ever averaged or compared: its rounding (a relative 5e-4) is far below
+    what bf16 costs. They are rounded before they are handed on, so that results do not depend on
+    what was cached."""
     regions: NDArray[np.float32] | None = None
+    """Of unit norm or 0 `[r, d]` (see `types.Regions`), as precise as `pooled`: they take its place
+    as keys and in heads."""
 
 
 class KeptFeatures:
-    """Features by image, all kinds that were asked for or none; without a cache, never any.
-
-    Parameters
-    ----------
-    cache
-        Where they are kept, or None.
-    encoder
-        Whose they are.
-    dense
-        What is asked for beside the pooled feature.
-    """
+    """Features by image, all kinds that were asked for or none; without a cache, never any."""
 
     def __init__(
         self, cache: EmbeddingCache | None, encoder: Encoder, dense: Collection[Dense] = ()

@@ -25,16 +25,9 @@ sound format.
 
 @dataclass(frozen=True)
 class PrecisionAgreement:
-    """How closely features in a fast number format agree with those in float32.
+    """How closely features in the fast format `precision` agree with those in float32.
 
-    Attributes
-    ----------
-    precision
-        The fast format.
-    lowest, mean
-        Cosine similarity of the two features of an image, over all images.
-    images
-        The number of images.
+    `lowest` and `mean` are of the cosine similarity of the two features of each image.
     """
 
     precision: str

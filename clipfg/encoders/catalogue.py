@@ -6,7 +6,7 @@ means not verified.
 """
 
 import csv
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,39 +22,20 @@ DATASETS = ("flowers102", "oxford-pets", "stanford-cars", "fgvc-aircraft", "food
 
 @dataclass(frozen=True)
 class CatalogueEntry:
-    """One encoder of the catalogue.
-
-    Parameters
-    ----------
-    name
-        What `load_encoder` takes.
-    parameters
-        Number of parameters of both towers, in millions, from the published configuration.
-    image_size
-        The side of its square input in pixels.
-    dim
-        The dimension of its embedding space.
-    licence
-        Licence of the weights as the model card gives it (an SPDX identifier where it is one).
-    accuracy
-        Published zero-shot top-1 accuracy in percent on `DATASETS`, in that order.
-    note
-        When to choose it, in one sentence.
-    """
+    """One encoder of the catalogue, by the name that `load_encoder` takes."""
 
     name: str
     parameters: float
+    """Of both towers, in millions, from the published configuration."""
     image_size: int
+    """The side of its square input in pixels."""
     dim: int
     licence: str | None
+    """Of the weights, as the model card gives it (an SPDX identifier where it is one)."""
     accuracy: tuple[float | None, ...]
+    """Published zero-shot top-1 accuracy in percent on `DATASETS`, in that order."""
     note: str
-
-    @property
-    def mean_accuracy(self) -> float | None:
-        """The mean accuracy over `DATASETS`, or None where one is not published."""
-        known = [value for value in self.accuracy if value is not None]
-        return sum(known) / len(known) if len(known) == len(DATASETS) else None
+    """When to choose it, in one sentence."""
 
 
 def _read() -> Iterator[CatalogueEntry]:
@@ -72,31 +53,3 @@ def _read() -> Iterator[CatalogueEntry]:
 
 
 CATALOGUE: tuple[CatalogueEntry, ...] = tuple(_read())
-
-
-def table() -> str:
-    """The catalogue as Markdown, as docs/models.md shows it: cost, accuracy, notes."""
-    cost = [  # float32 weights: four bytes a parameter
-        (e.name, round(e.parameters), e.image_size, e.dim, round(4 * e.parameters), e.licence)
-        for e in CATALOGUE
-    ]
-    accuracy = [(e.name, *e.accuracy, e.mean_accuracy) for e in CATALOGUE]
-    return "\n\n".join(
-        [
-            _markdown(("parameters, M", "input", "width", "download, MB", "licence"), cost),
-            _markdown(("Flowers", "Pets", "Cars", "Aircraft", "Food", "mean"), accuracy),
-            "\n".join(f"- `{_short(entry.name)}`: {entry.note}" for entry in CATALOGUE),
-        ]
-    )
-
-
-def _markdown(heads: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
-    lines = [f"| name | {' | '.join(heads)} |", "|---|" + "--:|" * len(heads)]
-    for name, *cells in rows:
-        shown = [f"{cell:.1f}" if isinstance(cell, float) else str(cell or "–") for cell in cells]
-        lines.append(f"| `{_short(str(name))}` | {' | '.join(shown)} |")
-    return "\n".join(lines)
-
-
-def _short(name: str) -> str:
-    return name.removeprefix("open_clip:")

@@ -9,16 +9,10 @@ import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 
+from clipfg.encoders import weights
 from clipfg.encoders.base import DTYPES, Encoder, ImageFeatures, Precision
 from clipfg.encoders.model_files import CheckpointFiles
-from clipfg.encoders.weights import (
-    Digest,
-    check_readable,
-    damaged,
-    file_digest,
-    fingerprint_of,
-    read_scalars,
-)
+from clipfg.encoders.weights import Digest, file_digest
 
 F = TypeVar("F", bound=CheckpointFiles)
 
@@ -81,17 +75,17 @@ class CheckpointEncoder(Encoder, Generic[F]):
     def fingerprint(self) -> str:
         """Hash of the files, the configuration, the preprocessing and the precision."""
         facts = {"preprocessing": vars(self.preprocessing), "precision": self.precision}
-        return fingerprint_of({**self._facts(), **facts}, self.files.hashed, self._digest)
+        return weights.fingerprint_of({**self._facts(), **facts}, self.files.hashed, self._digest)
 
     @cached_property
     def model(self) -> nn.Module:
         """The towers as their own library built them, in evaluation mode, without gradients."""
         for path in self.files.weights:
-            check_readable(path)
+            weights.check_readable(path)
         try:
             model = self._build()
         except LOADING_ERRORS as error:
-            raise damaged(self.files.weights[0], error) from None
+            raise weights.damaged(self.files.weights[0], error) from None
         # Channels-last weights are not worth it: 2 to 10 % of the CPU time of a MobileNetV2, which
         # is within the noise, and nothing on a ViT.
         return model.to(self.device, DTYPES[self.precision]).eval().requires_grad_(False)
@@ -121,7 +115,7 @@ class CheckpointEncoder(Encoder, Generic[F]):
         found: dict[str, float] = {}
         for path in self.files.weights:
             if path.suffix == ".safetensors":
-                found |= read_scalars(path, names)
+                found |= weights.read_scalars(path, names)
         if "logit_scale" not in found:
             parts = ((name, getattr(self.model, name, None)) for name in names)
             found = {name: part.float().item() for name, part in parts if part is not None}

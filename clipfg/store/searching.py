@@ -42,18 +42,12 @@ BLOCK = 16_384
 
 @dataclass(frozen=True)
 class Hits:
-    """The nearest keys of each query, best first; ties in the order of their ids.
-
-    Attributes
-    ----------
-    positions
-        Rows of the store `[q, k]`, -1 where there are fewer than k keys.
-    scores
-        Their cosines `[q, k]`, minus infinity where there is no key.
-    """
+    """The nearest keys of each query, best first; ties in the order of their ids."""
 
     positions: Positions
+    """Rows of the store `[q, k]`, -1 where there are fewer than k keys."""
     scores: Matrix
+    """Their cosines `[q, k]`, minus infinity where there is no key."""
 
     def __len__(self) -> int:
         return len(self.positions)

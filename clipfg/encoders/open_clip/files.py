@@ -32,22 +32,14 @@ WEIGHTS = (
 
 @dataclass(frozen=True, kw_only=True)
 class OpenClipFiles(CheckpointFiles):
-    """What an open_clip encoder is made from.
-
-    Parameters
-    ----------
-    model, preprocessing
-        `model_cfg` and `preprocess_cfg`, as open_clip writes them.
-    tokenizer_source
-        The folder of a Hugging Face tokenizer, or None for open_clip's own byte-pair encoding.
-    text_tower
-        The configuration of a Hugging Face text tower, where the model has one.
-    """
+    """What an open_clip encoder is made from, with its `model_cfg` and `preprocess_cfg`."""
 
     model: Mapping[str, Any]
     preprocessing: Mapping[str, Any]
     tokenizer_source: Path | None = None
+    """The folder of a Hugging Face tokenizer, or None for open_clip's own byte-pair encoding."""
     text_tower: Path | None = None
+    """The configuration of a Hugging Face text tower, where the model has one."""
 
     @property
     def hashed(self) -> tuple[Path, ...]:

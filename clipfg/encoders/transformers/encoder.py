@@ -23,25 +23,16 @@ from clipfg.registry import closest
 
 @dataclass(frozen=True)
 class Architecture:
-    """What distinguishes one model type from another.
-
-    Parameters
-    ----------
-    scoring
-        How its logits become probabilities.
-    pad_to_end
-        Texts are padded to the context length and the padding is not masked: the text tower was
-        trained to read its last position (SigLIP).
-    lower
-        Texts are lower-cased first, since the tokenizers of some published checkpoints do not.
-    naflex
-        The image tower takes patches instead of an image.
-    """
+    """What distinguishes one model type from another."""
 
     scoring: Scoring = "softmax"
     pad_to_end: bool = False
+    """Texts are padded to the context length and the padding is not masked: the text tower was
+    trained to read its last position (SigLIP)."""
     lower: bool = False
+    """Texts are lower-cased first, since the tokenizers of some published checkpoints do not."""
     naflex: bool = False
+    """The image tower takes patches instead of an image."""
 
 
 ARCHITECTURES: dict[str, Architecture] = {
