@@ -1,9 +1,8 @@
 """Embeddings kept between runs, by the content of the item and the encoder's fingerprint.
 
-A file that was seen before is recognised by its size and time of change, without reading it; a new
-one by a hash of its bytes, so that a moved, copied or renamed image is not embedded again. All is
-kept in one SQLite file, which many runs may share and which stays whole when a run is killed. Keep
-it on a local disk: SQLite's locks do not work on most network file systems.
+A file seen before is recognised by its size and time of change, without reading it; a new one by a
+hash of its bytes, so that a moved, copied or renamed image is not embedded again. Many runs may
+share the SQLite file; its locks do not work on most network file systems.
 """
 
 import io
@@ -49,8 +48,6 @@ class EmbeddingCache(SqliteFile):
         super().__init__(Path(folder) / FILE, warn)
         self._encoders: dict[str, int] = {}
 
-    # -- files ---------------------------------------------------------------------------------
-
     def contents(self, signatures: Mapping[str, Signature]) -> dict[str, bytes]:
         """Content hashes of the files seen before with the same size and time of change."""
         by_key = {_absolute(uri): uri for uri in signatures}
@@ -84,8 +81,6 @@ class EmbeddingCache(SqliteFile):
         Only for files that were settled (`is_settled`) when their signature was taken.
         """
         self.write(lambda connection: _insert_files(connection, files))
-
-    # -- embeddings ----------------------------------------------------------------------------
 
     def get(self, kind: Kind, fingerprint: str, contents: Sequence[bytes]) -> Vectors:
         """The embeddings that are kept, by content: read-only float32 `[d]`.
@@ -146,8 +141,6 @@ class EmbeddingCache(SqliteFile):
         tables = {name for (name,) in self.select("SELECT name FROM sqlite_master")}
         return [kind for kind in get_args(Kind) if kind in tables]
 
-    # -- small facts ---------------------------------------------------------------------------
-
     def fact(self, key: str) -> str | None:
         """A finding kept under `key`, such as how well a precision agrees; None without one."""
         found = self.select("SELECT value FROM facts WHERE key IN ({})", [key])
@@ -157,30 +150,25 @@ class EmbeddingCache(SqliteFile):
         """Keep a finding under `key`, replacing an older one."""
         self.write(lambda c: c.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (key, value)))
 
-    # -- upkeep --------------------------------------------------------------------------------
-
     @property
     def size(self) -> int:
         """Bytes that the cache takes on disk."""
         return sum(part.stat().st_size for part in _parts(self.path))
 
-    def info(self) -> list[dict[str, str | int]]:
+    def info(self) -> list[dict[str, Any]]:
         """What is kept, a row per encoder, the largest first; `bytes` are those of the vectors."""
         kinds = self._kinds()
-        counts: dict[int, dict[str, int]] = {}
+        rows: dict[str, dict[str, Any]] = {}
         for kind in kinds:
-            query = f"SELECT encoder, count(*), sum(length(vector)) FROM {kind} GROUP BY encoder"
-            for encoder, count, size in self.select(query):
-                own = counts.setdefault(encoder, dict.fromkeys([*kinds, "bytes"], 0))
-                own[kind] = count
-                own["bytes"] += size
-        encoders = self.select("SELECT id, name, fingerprint, dim FROM encoders")
-        rows: list[dict[str, str | int]] = [
-            {"encoder": name, "fingerprint": fingerprint, "dim": dim, **counts[number]}
-            for number, name, fingerprint, dim in encoders
-            if number in counts
-        ]
-        return sorted(rows, key=lambda row: -int(row["bytes"]))
+            for name, fingerprint, dim, count, size in self.select(
+                f"SELECT name, fingerprint, dim, count(*), sum(length(vector)) FROM {kind}"
+                " JOIN encoders ON encoder = id GROUP BY id"
+            ):
+                about = {"encoder": name, "fingerprint": fingerprint, "dim": dim}
+                row = rows.setdefault(fingerprint, about | dict.fromkeys([*kinds, "bytes"], 0))
+                row[kind] = count
+                row["bytes"] += size
+        return sorted(rows.values(), key=lambda row: -row["bytes"])
 
     def clear(self, fingerprint: str | None = None) -> int:
         """Delete everything, or the embeddings of encoders whose fingerprint starts so.
@@ -189,19 +177,14 @@ class EmbeddingCache(SqliteFile):
         another run is reading.
         """
         deleted = 0
-        kinds = self._kinds()
-        numbers = [
-            number
-            for number, known in self.select("SELECT id, fingerprint FROM encoders")
-            if fingerprint is None or known.startswith(fingerprint)
-        ]
+        kinds, start = self._kinds(), fingerprint or ""
+        chosen = "SELECT id FROM encoders WHERE substr(fingerprint, 1, ?) = ?"
 
         def delete(connection: sqlite3.Connection) -> None:
             nonlocal deleted
-            for number in numbers:
-                for kind in kinds:
-                    statement = f"DELETE FROM {kind} WHERE encoder = ?"
-                    deleted += connection.execute(statement, (number,)).rowcount
+            for kind in kinds:
+                statement = f"DELETE FROM {kind} WHERE encoder IN ({chosen})"
+                deleted += connection.execute(statement, (len(start), start)).rowcount
             if fingerprint is None:
                 # The rows of `encoders` stay: other runs may hold their numbers.
                 connection.execute("DELETE FROM memo")

@@ -2,11 +2,6 @@
 
     scan -> load (threads: read, hash, decode, resize) -> encode (this thread) -> keep -> yield
 
-    scanning.py     looks files and features up in the cache, a chunk of items at a time
-    image_loader.py loads what is not there, each image once
-    batch_encoder.py runs the tower on batches of one shape, and keeps what comes out
-    embedding_run.py holds the items in flight and hands them on in order
-
 Each stage holds a bounded number of items, so memory does not grow with the manifest. What has been
 yielded has been cached, so a run that is killed loses only the images in flight.
 """

@@ -76,27 +76,20 @@ def settle_precision(
 def measure_agreement(
     encoder: Encoder, manifest: Manifest, cache: EmbeddingCache | None, *, batch_size: int = 32
 ) -> PrecisionAgreement | None:
-    """Compare the encoder with itself in float32 on the first images.
-
-    The fast features are cached, so that the run does not compute them again. None when none of
-    these images can be read.
-    """
+    """Compare the encoder with itself in float32 on the first images; None if none can be read."""
     first = replace(manifest, table=manifest.table.slice(0, IMAGES))
     fast = collect(first, encoder, cache, batch_size=batch_size)
     exact = collect(first, encoder.at("fp32"), cache, batch_size=batch_size)
     if not exact.ids:
         return None
-    places = {id: row for row, id in enumerate(exact.ids)}
-    common = [(row, places[id]) for row, id in enumerate(fast.ids) if id in places]
+    rows = dict(zip(fast.ids, fast.pooled, strict=True))
     # An image that only float32 can embed counts as a cosine of 0.
-    lost = len(exact.ids) - len(common)
-    left, right = np.array(common, dtype=np.int64).reshape(-1, 2).T
-    cosines = (
-        np.einsum("nd,nd->n", fast.pooled[left], exact.pooled[right], dtype=np.float64).tolist()
-        + [0.0] * lost
-    )
+    cosines = [
+        float(np.einsum("d,d->", rows[id], row, dtype=np.float64)) if id in rows else 0.0
+        for id, row in zip(exact.ids, exact.pooled, strict=True)
+    ]
     return PrecisionAgreement(
-        encoder.precision, min(min(cosines), 1.0), float(np.mean(cosines)), len(cosines)
+        encoder.precision, min(*cosines, 1.0), float(np.mean(cosines)), len(cosines)
     )
 
 

@@ -21,37 +21,25 @@ def channels(value: float | Iterable[float]) -> tuple[float, float, float]:
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """How an image becomes the input of a tower.
-
-    Parameters
-    ----------
-    size
-        Height and width of the input in pixels.
-    resize
-        `"crop"`: resize the shorter side to `shortest`, then crop the centre; `"squash"`: resize
-        both sides to `size`, whatever the aspect ratio; `"pad"`: resize the longer side to `size`
-        and fill the rest with `fill`.
-    shortest
-        Length of the shorter side before a `"crop"`, in pixels, where it is not that of `size`.
-    interpolation
-        Pillow's name of the resampling filter (antialiased, as all of Pillow's are).
-    mean, std
-        Per-channel statistics of pixel values from 0 to 1.
-    fill
-        The grey level, 0 to 255, of `"pad"`.
-    crop_rounding
-        How an odd margin is halved: `"nearest"` (to even, as in torchvision) or `"down"` (as in
-        transformers).
-    """
+    """How an image becomes the input of a tower."""
 
     size: tuple[int, int]
+    """Height and width of the input in pixels."""
     resize: Literal["crop", "squash", "pad"] = "crop"
+    """`"crop"`: resize the shorter side to `shortest`, then crop the centre; `"squash"`: resize
+    both sides to `size`, whatever the aspect ratio; `"pad"`: resize the longer side to `size` and
+    fill the rest with `fill`."""
     shortest: int | None = None
+    """Length of the shorter side before a `"crop"`, in pixels, where it is not that of `size`."""
     interpolation: Interpolation = "bicubic"
+    """Pillow's name of the resampling filter (antialiased, as all of Pillow's are)."""
     mean: tuple[float, float, float] = (0.48145466, 0.4578275, 0.40821073)
+    """By channel, of pixel values from 0 to 1; as `std`."""
     std: tuple[float, float, float] = (0.26862954, 0.26130258, 0.27577711)
     fill: int = 0
+    """The grey level, 0 to 255, of `"pad"`."""
     crop_rounding: Literal["nearest", "down"] = "nearest"
+    """How an odd margin is halved: to even, as in torchvision, or down, as in transformers."""
 
     def target(self, width: int, height: int) -> tuple[int, int]:
         """The width and height that an image of `width` x `height` is resized to, before a crop."""

@@ -4,11 +4,10 @@
     keys-0123456789abcdef.npy, items-....arrow, index-....faiss
     lock                     held by the writer
 
-A commit writes files under new names, syncs them to disk, renames a new JSON file over the old one,
-and only then deletes the files that the old one named. So at any moment, after `kill -9` and on a
-full disk too, the JSON file names complete files: the old ones or the new ones. A reader that finds
-a file gone reads the JSON file again; one that has opened its files keeps them, since a mapped file
-outlives its name.
+A commit writes files under new names, syncs them, renames a new JSON file over the old one, and
+only then deletes the files that the old one named: even after `kill -9` and on a full disk, the
+JSON file names complete files. A reader that finds a file gone reads the JSON file again; one that has
+opened its files keeps them, since a mapped file outlives its name.
 """
 
 import errno

@@ -25,24 +25,14 @@ from clipfg.types import UNLABELLED, ClassList, unit_norm
 class KeyStore:
     """Items and their keys. Changes are made in memory; `save` commits them to a folder.
 
-    Attributes
-    ----------
-    items
-        Columns `id, uri, split, label`, and others that were given; a row for each key.
-    keys
-        Float32 `[n, d]`, unit norm; after `load` they are mapped from the file, not read.
-    classes
-        The names that labels index.
-    model, precision, fingerprint
-        The encoder that made the keys; empty where unknown.
-    prompts
-        The name of the prompt set made for the items; empty where unknown.
-    index
-        How keys are searched.
+    The encoder that made the keys (`model`, `precision`, `fingerprint`) and the prompt set made for
+    the items (`prompts`) are empty where unknown.
     """
 
     items: pa.Table
+    """Columns `id, uri, split, label`, and others that were given; a row for each key."""
     keys: NDArray[np.float32]
+    """Unit norm `[n, d]`; after `load` they are mapped from the file, not read."""
     _: KW_ONLY
     classes: ClassList | None = None
     model: str = ""

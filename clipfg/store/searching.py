@@ -5,9 +5,8 @@ may get different scores and ties fall either way. Here the few candidates of ea
 again, pair by pair in one fixed order: equal keys get equal scores, and ties are broken by id.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
 
 import faiss
@@ -158,31 +157,22 @@ def _propose(queries: Matrix, keys: Matrix, width: int, rows: Positions | None) 
         rough, at = faiss.knn(queries, own, min(width, len(own)), metric=faiss.METRIC_INNER_PRODUCT)
         return rough, start + at if rows is None else rows[start + at]
 
-    with _early_products():
+    before = faiss.cvar.distance_compute_blas_threshold
+    faiss.cvar.distance_compute_blas_threshold = min(before, PRODUCT_FROM)
+    try:
         if threads == 1:
             parts = [part(start) for start in range(0, count, size)]
         else:
-            with ThreadPoolExecutor(threads, initializer=_one_thread) as pool:
+            # The number of threads of FAISS is set for the calling thread only.
+            with ThreadPoolExecutor(threads, "", faiss.omp_set_num_threads, (1,)) as pool:
                 parts = list(pool.map(part, range(0, count, size)))
+    finally:
+        faiss.cvar.distance_compute_blas_threshold = before
     if len(parts) == 1:
         return parts[0]
     rough, found = (np.concatenate(each, axis=1) for each in zip(*parts, strict=True))
     best = np.argsort(-rough, axis=1, kind="stable")[:, :width]
     return np.take_along_axis(rough, best, axis=1), np.take_along_axis(found, best, axis=1)
-
-
-def _one_thread() -> None:
-    faiss.omp_set_num_threads(1)  # for the calling thread only
-
-
-@contextmanager
-def _early_products() -> Iterator[None]:
-    before = faiss.cvar.distance_compute_blas_threshold
-    faiss.cvar.distance_compute_blas_threshold = min(before, PRODUCT_FROM)
-    try:
-        yield
-    finally:
-        faiss.cvar.distance_compute_blas_threshold = before
 
 
 def _rescan(

@@ -40,28 +40,18 @@ REQUIRED = ("id", "uri", "split", "label")
 
 @dataclass(frozen=True)
 class Manifest:
-    """An immutable table of items to embed, with their metadata.
-
-    Parameters
-    ----------
-    name
-        The data's name as the user gave it ("flowers102", "photos/").
-    table
-        Columns `id, uri, split, label` and, where a source has them, the others of `COLUMNS`.
-        `label` is an index into `classes`, null where unknown.
-    classes
-        The class list, or None for data without labels.
-    expected
-        How many items the official layout lists, where some are missing on disk.
-    prompts
-        The name of the prompt set made for the data.
-    """
+    """An immutable table of items to embed, with their metadata."""
 
     name: str
+    """As the user gave it ("flowers102", "photos/")."""
     table: pa.Table
+    """Columns `id, uri, split, label` and, where a source has them, the others of `COLUMNS`.
+    `label` is an index into `classes`, null where unknown."""
     classes: ClassList | None = None
     expected: int | None = None
+    """How many items the official layout lists, where some are missing on disk."""
     prompts: str = "general"
+    """The name of the prompt set made for the data."""
 
     @classmethod
     def build(

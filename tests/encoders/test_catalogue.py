@@ -7,6 +7,8 @@ from clipfg.encoders.catalogue import CATALOGUE, DATASETS, DEFAULT_MODEL
 from clipfg.encoders.open_clip.files import pretrained_tables
 from tests import checkpoints
 
+DOCS = Path(__file__).parents[2] / "docs" / "models.md"
+
 
 def mean_accuracy(entry) -> float | None:
     known = [value for value in entry.accuracy if value is not None]
@@ -39,9 +41,6 @@ def markdown(heads, rows) -> str:
 
 def short(name: str) -> str:
     return name.removeprefix("open_clip:")
-
-
-DOCS = Path(__file__).parents[2] / "docs" / "models.md"
 
 
 @pytest.mark.parametrize("entry", CATALOGUE, ids=lambda entry: entry.name)

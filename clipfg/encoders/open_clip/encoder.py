@@ -1,8 +1,6 @@
 """Encoders of open_clip: pretrained tags, and folders in its own layout.
 
-A folder holds `open_clip_config.json` (`model_cfg`, `preprocess_cfg`), the weights, and whatever
-its tokenizer or its Hugging Face text tower needs. Configurations are read as plain JSON: the
-library itself, which takes two seconds to import, is loaded with the weights.
+The library itself, which takes two seconds to import, is loaded with the weights.
 """
 
 import copy

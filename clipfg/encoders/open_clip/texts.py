@@ -1,9 +1,8 @@
 """open_clip's text towers, run on only as many positions as the texts of a batch fill.
 
-The library pads every text to the context length, 77 for CLIP, and computes all of it, although a
-class name in a template fills a dozen positions. Padding can be dropped where it cannot affect the
-position that is read: with causal attention pooled at the end of the text, and in towers of
-transformers, which mask padding. All others run as the library runs them.
+The library computes all 77 positions of CLIP, of which a class name in a template fills a dozen.
+Padding can be dropped where it cannot affect the position that is read: with causal attention
+pooled at the end of the text, and in towers of transformers, which mask it.
 """
 
 from typing import Any

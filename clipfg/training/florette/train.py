@@ -164,7 +164,7 @@ class Trainer:
         self, tokens: Tensor, boxes: Tensor, batch: NDArray[np.int64], scale: Tensor
     ) -> Tensor:
         """Cross-entropy of each visible part among all phrases of the batch."""
-        grid = self.recipe.image_size // self.recipe.patch_size
+        side = self.recipe.image_size // self.recipe.patch_size
         style = int(self.rng.integers(3))
         shown = ((boxes[..., 2:] - boxes[..., :2]).min(dim=-1).values > 0.04).nonzero()
         phrases = [
@@ -175,7 +175,7 @@ class Trainer:
         place = {text: index for index, text in enumerate(vocabulary)}
         target = torch.tensor([place[text] for text in phrases])
         dense = tokens @ self.model.visual.proj
-        weights = coverage(boxes[shown[:, 0], shown[:, 1]], (grid, grid)).to(dense.dtype)
+        weights = coverage(boxes[shown[:, 0], shown[:, 1]], (side, side)).to(dense.dtype)
         parts = torch.einsum("rp,rpd->rd", weights, dense[shown[:, 0]])
         texts = functional.normalize(encode_texts(self.model.text, self.texts(vocabulary)), dim=-1)
         logits = scale * functional.normalize(parts, dim=-1) @ texts.T
@@ -228,8 +228,8 @@ def train(
         with sdpa_kernel(SDPBackend.MATH):  # twice as fast as flash on a CPU with 65 tokens
             losses = trainer.step(batch, number)
         if number % 50 == 0 or number == trainer.steps - 1:
-            losses_text = " ".join(f"{name} {value:.3f}" for name, value in losses.items())
-            say(f"step {number}/{trainer.steps} {losses_text} {time.monotonic() - start:.0f} s")
+            shown = " ".join(f"{name} {value:.3f}" for name, value in losses.items())
+            say(f"step {number}/{trainer.steps} {shown} {time.monotonic() - start:.0f} s")
     weights = {k: v.detach().half().contiguous() for k, v in trainer.model.state_dict().items()}
     save_file(weights, folder / WEIGHTS_FILE, metadata={"format": "pt"})
 
