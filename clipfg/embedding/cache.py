@@ -50,15 +50,13 @@ class EmbeddingCache(SqliteFile):
 
     def contents(self, signatures: Mapping[str, Signature]) -> dict[str, bytes]:
         """Content hashes of the files seen before with the same size and time of change."""
-        by_key = {_absolute(uri): uri for uri in signatures}
-        found = {}
-        for key, size, mtime_ns, content in self.select(
-            "SELECT uri, size, mtime_ns, content FROM memo WHERE uri IN ({})", list(by_key)
-        ):
-            uri = by_key[key]
-            if signatures[uri] == (size, mtime_ns):
-                found[uri] = content
-        return found
+        uris = {_absolute(uri): uri for uri in signatures}
+        query = "SELECT uri, size, mtime_ns, content FROM memo WHERE uri IN ({})"
+        return {
+            uris[key]: content
+            for key, *seen, content in self.select(query, list(uris))
+            if signatures[uris[key]] == tuple(seen)
+        }
 
     def digest(self, path: Path) -> str:
         """The hash of a file's bytes in hexadecimal, remembered by size and time of change.
@@ -130,10 +128,8 @@ class EmbeddingCache(SqliteFile):
 
     def _encoder(self, fingerprint: str) -> int | None:
         if fingerprint not in self._encoders:
-            for (number,) in self.select(
-                "SELECT id FROM encoders WHERE fingerprint IN ({})", [fingerprint]
-            ):
-                self._encoders[fingerprint] = number
+            query = "SELECT fingerprint, id FROM encoders WHERE fingerprint IN ({})"
+            self._encoders |= dict(self.select(query, [fingerprint]))
         return self._encoders.get(fingerprint)
 
     def _kinds(self) -> list[Kind]:

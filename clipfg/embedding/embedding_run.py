@@ -100,11 +100,9 @@ class EmbeddingRun:
         if not self._batch:
             return False
         features, foreign = self._encoder.encode(self._batch, self._files)
+        failed = ("encode", "Expected finite features, got NaN or zero.")
         for key in self._batch:
-            if key in features:
-                self._loader.settle(key, features[key], reused=key in foreign)
-            else:
-                self._loader.settle(key, ("encode", "Expected finite features, got NaN or zero."))
+            self._loader.settle(key, features.get(key, failed), reused=key in foreign)
         self._batch, self._files = {}, []
         return True
 

@@ -2,7 +2,7 @@
 
 import logging
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -102,20 +102,21 @@ def _piece(
 ) -> tuple[NDArray[Any] | None, list[str], list[str | None]]:
     """Labels, ids and splits of one matrix."""
 
-    def find(candidates: Sequence[str]) -> NDArray[Any] | None:
-        for name in candidates:
-            for attempt in [name] if split is None else [f"{split}_{name}", f"{name}_{split}"]:
-                array = _named(arrays, attempt)
-                if array is not None and array.shape == (rows,):
-                    return array
-        return None
+    def find(names: Iterable[str]) -> NDArray[Any] | None:
+        found = (_named(arrays, name) for name in names)
+        return next(
+            (array for array in found if array is not None and array.shape == (rows,)), None
+        )
 
-    labels = find(LABELS)
-    if labels is None:  # "keys_16" and "keys_16_l", "test_f" and "test_l"
-        others = (_named(arrays, name) for name in (f"{key}_l", f"{key}_labels", f"{split}_l"))
-        labels = next((a for a in others if a is not None and a.shape == (rows,)), None)
+    def of_split(names: Sequence[str]) -> Sequence[str]:
+        if split is None:
+            return names
+        return [form for name in names for form in (f"{split}_{name}", f"{name}_{split}")]
+
+    # "keys_16" and "keys_16_l", "test_f" and "test_l"
+    labels = find([*of_split(LABELS), f"{key}_l", f"{key}_labels", f"{split}_l"])
     prefix = "" if split is None else f"{split}/"
-    ids = find(IDS)
+    ids = find(of_split(IDS))
     words = [f"{prefix}{i}" for i in range(rows)] if ids is None else [str(i) for i in ids]
     splits: list[str | None] = [split] * rows
     column = find(SPLITS) if split is None else None
@@ -174,9 +175,8 @@ def _places(words: list[str], places: dict[str, int]) -> NDArray[np.int64]:
 
 def _unique(ids: list[str], splits: list[str | None]) -> tuple[str, ...]:
     """Ids made unique: by their split where that is enough, else by their row."""
-    if len(set(ids)) == len(ids):
-        return tuple(ids)
-    ids = [f"{split}/{id}" if split else id for id, split in zip(ids, splits, strict=True)]
-    if len(set(ids)) == len(ids):
-        return tuple(ids)
-    return tuple(f"{id}#{row}" for row, id in enumerate(ids))
+    named = [f"{split}/{id}" if split else id for id, split in zip(ids, splits, strict=True)]
+    for tried in (ids, named):
+        if len(set(tried)) == len(tried):
+            return tuple(tried)
+    return tuple(f"{id}#{row}" for row, id in enumerate(named))

@@ -6,8 +6,8 @@
 
 A commit writes files under new names, syncs them, renames a new JSON file over the old one, and
 only then deletes the files that the old one named: even after `kill -9` and on a full disk, the
-JSON file names complete files. A reader that finds a file gone reads the JSON file again; one that has
-opened its files keeps them, since a mapped file outlives its name.
+JSON file names complete files. A reader that finds a file gone reads the JSON file again; one that
+has opened its files keeps them, since a mapped file outlives its name.
 """
 
 import errno

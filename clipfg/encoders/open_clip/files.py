@@ -48,10 +48,7 @@ class OpenClipFiles(CheckpointFiles):
 
 
 def files_in_folder(folder: Path, *, offline: bool = True) -> OpenClipFiles:
-    """The files of a folder in open_clip's layout.
-
-    All of them lie in the folder, except that the configuration of a Hugging Face text tower may
-    come from the hub.
+    """The files of a folder in open_clip's layout; a text tower's configuration may be the hub's.
 
     Raises `MissingError` when there is no configuration or checkpoint, `DataError` when the
     configuration is not one.

@@ -26,6 +26,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from clipfg.data.synthflora.captions import Caption, phrase, training_caption
 from clipfg.data.synthflora.taxonomy import ATTRIBUTES
+from clipfg.encoders.open_clip.texts import encode_tokens
 from clipfg.functional.regions import coverage
 from clipfg.training.florette.pool import PARTS, TrainingImages, draw_pool
 from clipfg.training.florette.recipe import FloretteRecipe
@@ -72,17 +73,6 @@ def load(folder: Path) -> tuple[Any, SimpleTokenizer]:
     model, tokenizer = build(folder)
     model.load_state_dict(load_file(folder / WEIGHTS_FILE))
     return model.eval(), tokenizer
-
-
-def encode_texts(tower: Any, ids: Tensor) -> Tensor:
-    """The text tower on ids `[t, l]` of any length `l`; open_clip's own needs the full context.
-
-    A causal tower never attends beyond the end token, so trimming the padding changes nothing.
-    """
-    length = ids.shape[1]
-    x = tower.token_embedding(ids) + tower.positional_embedding[:length]
-    x = tower.ln_final(tower.transformer(x, attn_mask=tower.attn_mask[:length, :length]))
-    return x[torch.arange(len(ids)), ids.argmax(dim=-1)] @ tower.text_projection
 
 
 def write_configuration(recipe: FloretteRecipe, folder: Path) -> None:
@@ -156,7 +146,7 @@ class Trainer:
         traits = [self.pool.traits(int(i)) for i in batch]
         captions = [training_caption(t, self.rng, self.recipe.long_share) for t in traits]
         also_true = truth(self.pool.codes[batch], captions, np.arange(len(batch)))
-        texts = encode_texts(self.model.text, self.texts([c.text for c in captions]))
+        texts = encode_tokens(self.model, self.texts([c.text for c in captions]))
         logits = scale * pooled @ functional.normalize(texts, dim=-1).T
         return contrastive_loss(logits.float(), also_true)
 
@@ -177,7 +167,7 @@ class Trainer:
         dense = tokens @ self.model.visual.proj
         weights = coverage(boxes[shown[:, 0], shown[:, 1]], (side, side)).to(dense.dtype)
         parts = torch.einsum("rp,rpd->rd", weights, dense[shown[:, 0]])
-        texts = functional.normalize(encode_texts(self.model.text, self.texts(vocabulary)), dim=-1)
+        texts = functional.normalize(encode_tokens(self.model, self.texts(vocabulary)), dim=-1)
         logits = scale * functional.normalize(parts, dim=-1) @ texts.T
         return functional.cross_entropy(logits.float(), target)
 

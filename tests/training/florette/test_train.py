@@ -12,6 +12,7 @@ from torch.nn import functional
 from clipfg.data.synthflora.captions import Caption, long_caption, name_caption, phrase
 from clipfg.data.synthflora.flower import flower_at
 from clipfg.data.synthflora.taxonomy import species, unseen_traits
+from clipfg.encoders.open_clip.texts import encode_tokens
 from clipfg.training.florette import train as florette
 from clipfg.training.florette.pool import TrainingImages, draw_pool
 from clipfg.training.florette.recipe import FloretteRecipe
@@ -71,7 +72,7 @@ def test_cut_token_ids_give_the_full_towers_features(trained: tuple[Path, list[s
     cut = florette.TokenCache(tokenizer)(texts)
     assert cut.shape[1] < ids.shape[1]
     with torch.inference_mode():
-        torch.testing.assert_close(florette.encode_texts(model.text, cut), model.text(ids))
+        torch.testing.assert_close(encode_tokens(model, cut), model.text(ids))
 
 
 def test_training_is_repeatable(pool: TrainingImages, tmp_path: Path) -> None:
