@@ -4,6 +4,7 @@ What clipfg writes describes itself: ids, labels, class names, splits, the encod
 and the manifest's hash come back as they were. Nothing is ever unpickled.
 """
 
+import logging
 import zipfile
 from itertools import pairwise
 from pathlib import Path
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 
 from clipfg.atomic import finished
 from clipfg.embedding.feature_arrays import KEY, Arrays, FeatureFileInfo, from_arrays, to_arrays
-from clipfg.embedding.foreign_features import assemble, log_refused
+from clipfg.embedding.foreign_features import assemble
 from clipfg.embedding.parquet_features import parquet_arrays, write_parquet
 from clipfg.errors import ClipfgError, DataError, UsageError
 from clipfg.types import Features
@@ -95,7 +96,11 @@ def _npz_arrays(path: Path) -> tuple[Arrays, str | None]:
                 if "allow_pickle" not in str(error):
                     raise
                 refused.append(name)
-    log_refused(path, refused)
+    if refused:
+        logging.getLogger("clipfg").warning(
+            f"Skipped {', '.join(refused)} in {path}, since pickled objects are never read; save"
+            " them as arrays of strings or numbers."
+        )
     info = arrays.pop(KEY, None)
     return arrays, None if info is None else str(info)
 

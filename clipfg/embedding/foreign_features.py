@@ -1,9 +1,7 @@
 """Features from other tools: arrays are recognised by name and shape."""
 
-import logging
 import re
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -68,15 +66,6 @@ def assemble(arrays: Arrays) -> Features:
         classes=classes,
         splits=tuple(splits) if any(splits) else (),
     )
-
-
-def log_refused(path: Path, names: Sequence[str]) -> None:
-    """Warn of arrays that were skipped because reading them would run code."""
-    if names:
-        logging.getLogger("clipfg").warning(
-            f"Skipped {', '.join(names)} in {path}, since pickled objects are never read; save them"
-            " as arrays of strings or numbers."
-        )
 
 
 def _parts(matrices: Arrays) -> dict[str | None, str]:

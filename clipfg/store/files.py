@@ -66,9 +66,8 @@ def open_index(path: Path, state: StoreState) -> Index:
         return Index(state.factory)
     place = checked(path, state.index)
     index = Index(state.factory, recall=state.recall, effort=state.effort, file=place)
-    index.open()
-    if index.rows != state.rows:
-        raise _damaged(place, f"{index.rows:,} keys where there are {state.rows:,}")
+    if (rows := index.open()) != state.rows:
+        raise _damaged(place, f"{rows:,} keys where there are {state.rows:,}")
     return index
 
 

@@ -93,19 +93,16 @@ class Index:
         index = self._filled(keys)
         return writer.add("index", "faiss", lambda path: faiss.write_index(index, str(path)))
 
-    @property
-    def rows(self) -> int:
-        """The number of keys in the FAISS index."""
-        return 0 if self._index is None else int(self._index.ntotal)
+    def open(self) -> int:
+        """Memory-map the file, read-only, and return the number of keys in it.
 
-    def open(self) -> None:
-        """Memory-map the file, read-only; little of it is read before the first search.
-
-        Raises `FileNotFoundError` when it has been deleted, `StoreError` when it is damaged.
+        Little of it is read before the first search. Raises `FileNotFoundError` when it has been
+        deleted, `StoreError` when it is damaged.
         """
         assert self.file is not None
         try:
             self._index = faiss.read_index(str(self.file), faiss.IO_FLAG_MMAP_IFC)
+            return int(self._index.ntotal)
         except RuntimeError as error:
             if not self.file.exists():
                 raise FileNotFoundError(2, "no such file", str(self.file)) from None
