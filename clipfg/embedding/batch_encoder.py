@@ -107,10 +107,8 @@ class BatchEncoder:
                 regions = [_unit_norm(rows) for rows in found[:count]]
         if "patches" in dense and features.patches is not None:
             grid = patch_grid(features.patches.shape[1], *batch.shape[-2:])
-            patches = [
-                tokens.half().cpu().numpy().reshape(*grid, -1)
-                for tokens in features.patches[:count]
-            ]
+            half = features.patches[:count].half().cpu().numpy()
+            patches = list(half.reshape(count, *grid, -1))
         rows = zip(_unit_norm(features.pooled[:count]), patches, regions, strict=True)
         return [ItemFeatures(*row) if row[0].any() and _is_finite(row) else None for row in rows]
 

@@ -17,11 +17,7 @@ from clipfg.functional.similarity import Scoring
 
 Precision = Literal["fp32", "bf16", "fp16"]
 
-DTYPES: dict[str, torch.dtype] = {
-    "fp32": torch.float32,
-    "bf16": torch.bfloat16,
-    "fp16": torch.float16,
-}
+DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,6 @@ means not verified.
 """
 
 import csv
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,18 +37,16 @@ class CatalogueEntry:
     """When to choose it, in one sentence."""
 
 
-def _read() -> Iterator[CatalogueEntry]:
-    with Path(__file__).with_suffix(".csv").open(encoding="utf-8", newline="") as file:
-        for row in csv.DictReader(file):
-            yield CatalogueEntry(
-                row["name"],
-                float(row["parameters"]),
-                int(row["image_size"]),
-                int(row["dim"]),
-                row["licence"] or None,
-                tuple(float(row[data]) if row[data] else None for data in DATASETS),
-                row["note"],
-            )
-
-
-CATALOGUE: tuple[CatalogueEntry, ...] = tuple(_read())
+_LINES = Path(__file__).with_suffix(".csv").read_text(encoding="utf-8").splitlines()
+CATALOGUE = tuple(
+    CatalogueEntry(
+        row["name"],
+        float(row["parameters"]),
+        int(row["image_size"]),
+        int(row["dim"]),
+        row["licence"] or None,
+        tuple(float(row[data]) if row[data] else None for data in DATASETS),
+        row["note"],
+    )
+    for row in csv.DictReader(_LINES)
+)

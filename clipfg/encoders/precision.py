@@ -1,6 +1,7 @@
 """The fastest number format that a machine supports in hardware."""
 
 import platform
+import re
 from pathlib import Path
 
 import torch
@@ -30,8 +31,6 @@ def cpu_flags() -> set[str]:
     table = Path("/proc/cpuinfo")
     if platform.system() != "Linux" or not table.exists():
         return set()
-    for line in table.read_text(errors="replace").splitlines():
-        key, _, value = line.partition(":")
-        if key.strip() in {"flags", "Features"}:
-            return set(value.split())
-    return set()
+    text = table.read_text(errors="replace")
+    found = re.search(r"^(?:flags|Features)\s*:(.*)$", text, re.MULTILINE)
+    return set(found[1].split()) if found else set()

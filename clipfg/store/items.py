@@ -2,7 +2,6 @@
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from clipfg.errors import DataError, StoreError
@@ -36,12 +35,6 @@ def as_items(table: pa.Table, rows: int, classes: ClassList | None) -> pa.Table:
     except DataError as error:
         raise StoreError(str(error)) from None
     return table
-
-
-def rows_of(table: pa.Table, ids: list[str]) -> NDArray[np.int64]:
-    """The rows of `ids` in a table, -1 for those that are not in it."""
-    found = pc.index_in(pa.array(ids, type=pa.string()), value_set=table["id"].combine_chunks())
-    return pc.fill_null(found, -1).to_numpy(zero_copy_only=False).astype(np.int64)
 
 
 def combined(

@@ -15,7 +15,7 @@ from clipfg.errors import StoreError
 from clipfg.registry import closest
 from clipfg.store import files, folder
 from clipfg.store.index import FLAT, Index
-from clipfg.store.items import as_items, combined, rows_of
+from clipfg.store.items import as_items, combined
 from clipfg.store.searching import Hits, search_all
 from clipfg.store.state import METRIC, StoreState
 from clipfg.types import UNLABELLED, ClassList, unit_norm
@@ -104,7 +104,9 @@ class KeyStore:
 
     def rows(self, ids: list[str]) -> NDArray[np.int64]:
         """The rows of some ids, -1 for those that are not in the store."""
-        return rows_of(self.items, ids)
+        known = self.items["id"].combine_chunks()
+        found = pc.index_in(pa.array(ids, type=pa.string()), value_set=known)
+        return pc.fill_null(found, -1).to_numpy(zero_copy_only=False).astype(np.int64)
 
     def add(
         self, items: pa.Table, keys: NDArray[np.float32], *, classes: ClassList | None = None

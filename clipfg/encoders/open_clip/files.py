@@ -143,9 +143,8 @@ def _weights(source: ModelFolder) -> Path:
 
 def _names_of_weights(filename: str) -> list[str]:
     """The file that the table of tags names, and before it its equivalent in safetensors."""
-    filename = filename or "open_clip_pytorch_model.bin"
-    if filename == "open_clip_pytorch_model.bin":
-        return ["open_clip_model.safetensors", filename]
+    if filename in ("", "open_clip_pytorch_model.bin"):
+        return ["open_clip_model.safetensors", "open_clip_pytorch_model.bin"]
     return list(dict.fromkeys([str(Path(filename).with_suffix(".safetensors")), filename]))
 
 

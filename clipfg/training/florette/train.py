@@ -26,15 +26,14 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from clipfg.data.synthflora.captions import Caption, phrase, training_caption
 from clipfg.data.synthflora.taxonomy import ATTRIBUTES
+from clipfg.encoders.open_clip.files import CONFIG, WEIGHTS
 from clipfg.encoders.open_clip.texts import encode_tokens
 from clipfg.functional.regions import coverage
 from clipfg.training.florette.pool import PARTS, TrainingImages, draw_pool
 from clipfg.training.florette.recipe import FloretteRecipe
 from clipfg.training.florette.vocabulary import corpus, learn_merges, write_merges
 
-CONFIG_FILE = "open_clip_config.json"
 MERGES_FILE = "bpe_merges.txt.gz"
-WEIGHTS_FILE = "open_clip_model.safetensors"
 _NAMES = tuple(ATTRIBUTES)
 
 
@@ -56,7 +55,7 @@ class TokenCache:
 
 def build(folder: Path) -> tuple[Any, SimpleTokenizer]:
     """A fresh model and its tokenizer from the configuration and the merges in `folder`."""
-    config = json.loads((folder / CONFIG_FILE).read_text())["model_cfg"]
+    config = json.loads((folder / CONFIG).read_text())["model_cfg"]
     config.pop("custom_text")
     model = open_clip.CustomTextCLIP(**config)
     model.visual.output_tokens = True
@@ -71,7 +70,7 @@ def build(folder: Path) -> tuple[Any, SimpleTokenizer]:
 def load(folder: Path) -> tuple[Any, SimpleTokenizer]:
     """A trained model, in float32 and evaluation mode, and its tokenizer."""
     model, tokenizer = build(folder)
-    model.load_state_dict(load_file(folder / WEIGHTS_FILE))
+    model.load_state_dict(load_file(folder / WEIGHTS[0]))
     return model.eval(), tokenizer
 
 
@@ -82,7 +81,7 @@ def write_configuration(recipe: FloretteRecipe, folder: Path) -> None:
     write_merges(merges, folder / MERGES_FILE)
     # The vocabulary: bytes, word-final bytes, merges, start and end.
     config = recipe.config(512 + len(merges) + 2, MERGES_FILE)
-    (folder / CONFIG_FILE).write_text(json.dumps(config, indent=2) + "\n")
+    (folder / CONFIG).write_text(json.dumps(config, indent=2) + "\n")
 
 
 def truth(codes: NDArray[np.int8], captions: Sequence[Caption], of: NDArray[np.int64]) -> Tensor:
@@ -221,7 +220,7 @@ def train(
             shown = " ".join(f"{name} {value:.3f}" for name, value in losses.items())
             say(f"step {number}/{trainer.steps} {shown} {time.monotonic() - start:.0f} s")
     weights = {k: v.detach().half().contiguous() for k, v in trainer.model.state_dict().items()}
-    save_file(weights, folder / WEIGHTS_FILE, metadata={"format": "pt"})
+    save_file(weights, folder / WEIGHTS[0], metadata={"format": "pt"})
 
 
 def main() -> None:

@@ -50,9 +50,9 @@ def test_training_lowers_the_loss_and_writes_a_folder(trained: tuple[Path, list[
     first, last = (float(line.split("caption ")[1].split()[0]) for line in (told[0], told[-1]))
     assert last < first
     assert {f.name for f in folder.iterdir()} == {
-        florette.CONFIG_FILE,
+        florette.CONFIG,
         florette.MERGES_FILE,
-        florette.WEIGHTS_FILE,
+        florette.WEIGHTS[0],
     }
 
 
