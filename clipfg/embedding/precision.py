@@ -1,6 +1,7 @@
 """Whether a fast number format is accurate enough, measured on the run's own images."""
 
 import json
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 
 import numpy as np
@@ -61,8 +62,10 @@ def settle_precision(
     if encoder.precision == "fp32":
         return encoder, None
     key = f"precision/{encoder.fingerprint}"
-    kept = cache.fact(key) if cache is not None else None
-    agreement = _parse(kept) if kept else None
+    agreement: PrecisionAgreement | None = None
+    if cache is not None and (kept := cache.fact(key)):
+        with suppress(ValueError, TypeError):  # written by another version, so measured again
+            agreement = PrecisionAgreement(**json.loads(kept))
     # A result from fewer images than there are now is measured again; their embeddings are cached.
     if agreement is None or agreement.images < min(IMAGES, len(manifest)):
         agreement = measure_agreement(encoder, manifest, cache, batch_size=batch_size)
@@ -91,10 +94,3 @@ def measure_agreement(
     return PrecisionAgreement(
         encoder.precision, min(*cosines, 1.0), float(np.mean(cosines)), len(cosines)
     )
-
-
-def _parse(text: str) -> PrecisionAgreement | None:
-    try:
-        return PrecisionAgreement(**json.loads(text))
-    except (ValueError, TypeError):
-        return None  # written by another version, so measured again

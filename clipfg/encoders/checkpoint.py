@@ -3,7 +3,7 @@
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from functools import cached_property
-from typing import Any, Generic, TypedDict, TypeVar
+from typing import Any, Generic, TypedDict, TypeVar, Unpack
 
 import torch
 from jaxtyping import Float, UInt8
@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from clipfg.encoders import weights
 from clipfg.encoders.base import DTYPES, Encoder, ImageFeatures, Precision
 from clipfg.encoders.model_files import CheckpointFiles
-from clipfg.encoders.weights import Digest, file_digest
+from clipfg.encoders.weights import Digest
 
 F = TypeVar("F", bound=CheckpointFiles)
 
@@ -35,20 +35,12 @@ class CheckpointEncoder(Encoder, Generic[F]):
     a configuration that it cannot use.
     """
 
-    def __init__(
-        self,
-        name: str,
-        files: F,
-        *,
-        precision: Precision = "fp32",
-        device: torch.device | None = None,
-        digest: Digest = file_digest,
-    ) -> None:
+    def __init__(self, name: str, files: F, **options: Unpack[EncoderOptions]) -> None:
         self.name = name
         self.files = files
-        self.precision = precision
-        self.device = device or torch.device("cpu")
-        self._digest = digest
+        self.precision = options["precision"]
+        self.device = options["device"]
+        self._digest = options["digest"]
         self._configure()
 
     @abstractmethod
