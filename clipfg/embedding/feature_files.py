@@ -110,15 +110,13 @@ def _write_safetensors(features: Features, info: str, path: Path) -> None:
 
     tensors: dict[str, NDArray[Any]] = {}
     for name, array in to_arrays(features).items():
-        if name == "classnames":  # `info` has them
-            continue
         if array.dtype.kind != "U":
             tensors[name] = np.ascontiguousarray(array)
-            continue
-        # Tensors hold no strings: bytes end to end, and where each string begins.
-        encoded = [word.encode() for word in array.tolist()]
-        tensors[f"{name}.bytes"] = np.frombuffer(b"".join(encoded), dtype=np.uint8)
-        tensors[f"{name}.offsets"] = offsets_of([len(word) for word in encoded])
+        elif name != "classnames":  # `info` has them
+            # Tensors hold no strings: bytes end to end, and where each string begins.
+            encoded = [word.encode() for word in array.tolist()]
+            tensors[f"{name}.bytes"] = np.frombuffer(b"".join(encoded), dtype=np.uint8)
+            tensors[f"{name}.offsets"] = offsets_of([len(word) for word in encoded])
     save_file(tensors, path, {KEY: info})
 
 
@@ -138,9 +136,8 @@ def _tensors(path: Path) -> tuple[Arrays, str | None]:
         for name, tensor in tensors.items()
     }
     for name in ("ids", "splits", "region_phrases"):
-        if f"{name}.offsets" not in arrays:
-            continue
-        joined = arrays.pop(f"{name}.bytes").tobytes()
-        ends = arrays.pop(f"{name}.offsets").tolist()
-        arrays[name] = np.array([joined[a:b].decode() for a, b in pairwise(ends)], dtype=object)
+        if f"{name}.offsets" in arrays:
+            joined = arrays.pop(f"{name}.bytes").tobytes()
+            ends = arrays.pop(f"{name}.offsets").tolist()
+            arrays[name] = np.array([joined[a:b].decode() for a, b in pairwise(ends)], dtype=object)
     return arrays, info

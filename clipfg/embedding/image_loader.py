@@ -80,16 +80,14 @@ class ImageLoader:
                 self._waiting[key].append(row)
                 return None
             self._waiting[key] = [row]
-        kept = self.kept(key)
-        if kept is not None:
+        if (kept := self.kept(key)) is not None:
             self.settle(key, kept, reused=True)
             return None
         try:
             return self._load(data, row.boxes)
-        except ItemError as error:
-            self.settle(key, ("decode", str(error)))
         except Exception as error:  # a decoder's own mistake costs one image, not the run
-            self.settle(key, ("decode", f"{type(error).__name__}: {error}"))
+            kind = "" if isinstance(error, ItemError) else f"{type(error).__name__}: "
+            self.settle(key, ("decode", f"{kind}{error}"))
         return None
 
     def _load(self, data: bytes, boxes: NDArray[np.float32] | None) -> LoadedImage:
