@@ -75,7 +75,7 @@ def run_coreset(session: Session[CoresetOptions]) -> CoresetRun:
         items = held = len(positions)
         positions, keys = positions[condensed.exemplars.numpy()], condensed.keys.numpy()
     made = source.store(positions, keys)
-    made.device = options.device
+    made.index.device = options.device
     with writing(path) as writer:
         made.commit(writer)
         session.failures.replace(path / "failures.jsonl")

@@ -59,8 +59,8 @@ def run_build(session: Session[IndexBuildOptions]) -> IndexRun:
         held = _held(path, warn=True)
         if held is not None:
             held.check_encoder(**vars(new.made_by))
-        store = new.store(options.factory or (held.factory if held else "Flat"), options.seed)
-        store.device = options.device
+        store = new.store(options.factory or (held.index.factory if held else "Flat"), options.seed)
+        store.index.device = options.device
         store.commit(writer)
         session.failures.replace(path / FAILURES)
     done, skipped = len(store), len(session.failures)
@@ -92,7 +92,7 @@ def run_add(session: Session[IndexAddOptions]) -> IndexRun:
     with writing(path) as writer:
         store = KeyStore.load(path)
         store.check_encoder(**vars(new.made_by))
-        store.device = options.device
+        store.index.device = options.device
         _check_origin(store, new)
         changes = merge(store, new.items, new.keys, new.classes)
         vanished = _vanished(store, new, options)
@@ -126,7 +126,7 @@ def run_remove(options: IndexRemoveOptions, ids: Sequence[str]) -> IndexRun:
     read_state(path)  # where there is no store, no folder is made
     with writing(path) as writer:
         store = KeyStore.load(path)
-        store.device = options.device
+        store.index.device = options.device
         chosen = list(dict.fromkeys(ids))
         if options.where:
             mask = parse_where(options.where, store)

@@ -62,9 +62,9 @@ def store_info(options: IndexShowOptions) -> dict[str, Any]:
         "classes": len(store.classes) if store.classes else 0,
         "labelled": int((store.labels >= 0).sum()),
         "splits": {row["values"] or "none": row["counts"] for row in splits},
-        "index": store.factory,
-        "effort": store.effort or None,
-        "recall_at_10": store.recall,
+        "index": store.index.factory,
+        "effort": store.index.effort or None,
+        "recall_at_10": store.index.recall,
     }
 
 

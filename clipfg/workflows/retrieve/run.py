@@ -112,7 +112,7 @@ def open_searched(session: Session[RetrieveOptions]) -> KeyStore:
         where = data.name if options.dataset else Path.cwd()
         logger.info(f"Searching {len(data):,} images in {where}")
         store = embed_items(session, data).store()
-    store.device = options.device
+    store.index.device = options.device
     return store
 
 
