@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from clipfg.data import synthflora
+from clipfg.data.synthflora.taxonomy import ATTRIBUTES
 from clipfg.embedding.cache import EmbeddingCache
 from clipfg.embedding.pipeline import collect
 from clipfg.embedding.texts import embed_texts
@@ -154,13 +155,13 @@ def flowers(cache: EmbeddingCache) -> None:
     keys = torch.from_numpy(collect(manifest, encoder, cache).pooled)
     traits = [synthflora.locate(uri).traits for uri in manifest.uris]
     values = {a: np.array([getattr(t, a) for t in traits]) for a in PHRASES}
-    words = [(a, value) for a in PHRASES for value in synthflora.ATTRIBUTES[a]]
+    words = [(a, value) for a in PHRASES for value in ATTRIBUTES[a]]
     phrases = _phrases(encoder, cache, words)
     none = keys[:0]
     for names, what in ((tuple(PHRASES), "all attributes"), (SEEN, "colour and eye")):
         both, less = [], []
         for a, b in itertools.permutations(names, 2):
-            for v, w in itertools.product(synthflora.ATTRIBUTES[a], synthflora.ATTRIBUTES[b]):
+            for v, w in itertools.product(ATTRIBUTES[a], ATTRIBUTES[b]):
                 is_v, is_w = values[a] == v, values[b] == w
                 if a < b and (is_v & is_w).any():
                     two = torch.stack([phrases[a, v], phrases[b, w]])

@@ -25,8 +25,7 @@ from benchmarks import composing
 from clipfg.data.loading import load_dataset
 from clipfg.options import RetrieveOptions, resolve
 from clipfg.types import Manifest
-from clipfg.workflows.retrieve.run import RetrieveRun, run_retrieve
-from clipfg.workflows.retrieve.searched import open_searched
+from clipfg.workflows.retrieve.run import RetrieveRun, open_searched, run_retrieve
 from clipfg.workflows.session import Session
 
 Ranking = list[NDArray[np.bool_]]

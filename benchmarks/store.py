@@ -202,9 +202,10 @@ def measure_index(store: KeyStore, path: Path, queries: Matrix, exact: Hits) -> 
     batch = statistics.median(clock(lambda: store.search(queries, K)) for _ in range(3))
     alone = statistics.median(clock(lambda: store.search(queries[:1], K)) for _ in range(21))
     size = sum(file.stat().st_size for file in path.glob("index-*"))
-    at_build = "" if store.recall is None else f"{store.recall:.3f}"
+    index = store.index
+    at_build = "" if index.recall is None else f"{index.recall:.3f}"
     print(
-        f"  {store.factory:20} {built:8.1f} {recall:10.3f} {at_build:>9} {store.effort:>12}"
+        f"  {index.factory:20} {built:8.1f} {recall:10.3f} {at_build:>9} {index.effort:>12}"
         f" {1e3 * batch / len(queries):9.3f} {1e3 * alone:9.2f} {size / 2**20:10,.0f}",
         flush=True,
     )

@@ -99,7 +99,7 @@ def class_weights(model: Model) -> Tensor:
 def attribute_rows(model: Model, pooled: Tensor, free: Drawn) -> list[str]:
     """Accuracy on each attribute when a caption gives all the others away."""
     rows = []
-    for name, values in synthflora.ATTRIBUTES.items():
+    for name, values in synthflora.taxonomy.ATTRIBUTES.items():
         texts = [long_caption(replace(f.traits, **{name: v})) for f in free.flowers for v in values]
         features = model.texts(texts).reshape(len(free.flowers), len(values), -1)
         guess = torch.einsum("nd,nvd->nv", pooled, features).argmax(dim=1).tolist()
@@ -121,7 +121,7 @@ def hard_negative_rows(model: Model, pooled: Tensor, free: Drawn) -> list[str]:
     swapped = model.texts([
         text
         for i, f in enumerate(free.flowers)
-        for text in synthflora.hard_negatives(f.traits, rng, NEGATIVES, style=i)
+        for text in synthflora.captions.hard_negatives(f.traits, rng, NEGATIVES, style=i)
     ])  # fmt: skip
     apart = true[:, None] - swapped.reshape(len(true), NEGATIVES, -1)
     by_image = torch.einsum("nd,nkd->nk", pooled, apart) > 0

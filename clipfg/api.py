@@ -15,24 +15,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-from clipfg.options import (
-    CoresetOptions,
-    DemosOptions,
-    EmbedOptions,
-    FewshotOptions,
-    IclOptions,
-    IndexAddOptions,
-    IndexBuildOptions,
-    IndexRemoveOptions,
-    IndexShowOptions,
-    JobOptions,
-    LintOptions,
-    PredictOptions,
-    RetrieveOptions,
-    SuggestOptions,
-    ZeroshotOptions,
-    resolve,
-)
+from clipfg import options as kinds
+from clipfg.options import JobOptions, resolve
 from clipfg.types import Progress
 from clipfg.workflows.coreset.compare import ComparisonRun, run_comparison
 from clipfg.workflows.coreset.run import CoresetRun, compares, run_coreset
@@ -57,85 +41,85 @@ Done = TypeVar("Done")
 
 def zeroshot(data: Data = None, **options: Any) -> ZeroshotRun:
     """Measure zero-shot accuracy on labelled images: `run.report`, or `run.comparison`."""
-    return _perform(run_zeroshot, ZeroshotOptions, data, options)
+    return _perform(run_zeroshot, kinds.ZeroshotOptions, data, options)
 
 
 def predict(*photos: str | Path, **options: Any) -> PredictRun:
     """Classify unlabelled images, by `classes=` or by a saved `head=`: a row for each."""
     paths = [Path(photo) for photo in photos]
-    return _perform(lambda session: run_predict(session, paths), PredictOptions, None, options)
+    return _perform(lambda job: run_predict(job, paths), kinds.PredictOptions, None, options)
 
 
 def fewshot(data: Data = None, **options: Any) -> FewshotRun:
     """Train classifiers on a few labelled images per class: `run.curve`, `run.head`."""
-    return _perform(run_fewshot, FewshotOptions, data, options)
+    return _perform(run_fewshot, kinds.FewshotOptions, data, options)
 
 
 def embed(data: Data = None, **options: Any) -> EmbedRun:
     """Embed images: `run.features`, written to `output=` where that is given."""
-    return _perform(run_embed, EmbedOptions, data, options)
+    return _perform(run_embed, kinds.EmbedOptions, data, options)
 
 
 def lint(data: Data = None, **options: Any) -> LintRun:
     """Find what is likely wrong with data: `run.findings`."""
-    return _perform(run_lint, LintOptions, data, options)
+    return _perform(run_lint, kinds.LintOptions, data, options)
 
 
 def suggest(data: Data = None, **options: Any) -> SuggestRun | SimulationRun:
     """Choose which images to label next; with `simulate=True`, replay strategies."""
     work: Any = run_simulation if options.get("simulate") else run_suggest
-    done: SuggestRun | SimulationRun = _perform(work, SuggestOptions, data, options)
+    done: SuggestRun | SimulationRun = _perform(work, kinds.SuggestOptions, data, options)
     return done
 
 
 def build_index(data: Data = None, **options: Any) -> IndexRun:
     """Make a key store hold `data` and nothing else."""
-    return _perform(run_build, IndexBuildOptions, data, options)
+    return _perform(run_build, kinds.IndexBuildOptions, data, options)
 
 
 def add_to_index(data: Data = None, **options: Any) -> IndexRun:
     """Update a key store with `data`."""
-    return _perform(run_add, IndexAddOptions, data, options)
+    return _perform(run_add, kinds.IndexAddOptions, data, options)
 
 
 def remove_from_index(ids: Sequence[str] = (), **options: Any) -> IndexRun:
     """Remove items of a key store by id, or by `where=` conditions."""
-    return run_remove(resolve(IndexRemoveOptions, options), ids)
+    return run_remove(resolve(kinds.IndexRemoveOptions, options), ids)
 
 
 def index_info(store: str | Path | None = None) -> dict[str, Any]:
     """What a key store holds, by which encoder, and how it is searched."""
-    return store_info(resolve(IndexShowOptions, {"store": store}))
+    return store_info(resolve(kinds.IndexShowOptions, {"store": store}))
 
 
 def verify_index(store: str | Path | None = None) -> list[str]:
     """What is wrong with a key store, a sentence each."""
-    return verify_store(resolve(IndexShowOptions, {"store": store}))
+    return verify_store(resolve(kinds.IndexShowOptions, {"store": store}))
 
 
 def retrieve(*query: str | Path, **options: Any) -> RetrieveRun:
     """Find the images nearest to texts and photos, which make one query: a row for each hit."""
     parts = [str(part) for part in query]
-    return _perform(lambda session: run_retrieve(session, parts), RetrieveOptions, None, options)
+    return _perform(lambda job: run_retrieve(job, parts), kinds.RetrieveOptions, None, options)
 
 
 def coreset(data: Data = None, **options: Any) -> CoresetRun | ComparisonRun:
     """Condense labelled images to a small key store, or compare strategies."""
 
-    def work(session: Session[CoresetOptions]) -> CoresetRun | ComparisonRun:
+    def work(session: Session[kinds.CoresetOptions]) -> CoresetRun | ComparisonRun:
         return run_comparison(session) if compares(session.options) else run_coreset(session)
 
-    return _perform(work, CoresetOptions, data, options)
+    return _perform(work, kinds.CoresetOptions, data, options)
 
 
 def demos(photo: str | Path, **options: Any) -> DemosRun:
     """Choose in-context demonstrations for a photo from a store: `run.messages`."""
-    return _perform(lambda session: run_demos(session, Path(photo)), DemosOptions, None, options)
+    return _perform(lambda job: run_demos(job, Path(photo)), kinds.DemosOptions, None, options)
 
 
 def icl(data: Data = None, **options: Any) -> IclRun:
     """Measure in-context accuracy of vision-language models: `run.comparison`."""
-    return _perform(run_icl, IclOptions, data, options)
+    return _perform(run_icl, kinds.IclOptions, data, options)
 
 
 def _perform(

@@ -9,6 +9,7 @@ import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 import typer
@@ -145,11 +146,14 @@ def filled(page: str, mark: str, content: str) -> str:
 
 def encoder_list() -> str:
     """The curated encoders in Markdown: what they cost, their accuracy, when to choose which."""
-    cost = [
-        (e.name, round(e.parameters), e.image_size, e.dim, e.download_mb, e.licence)
+    cost = [  # float32 weights: four bytes per parameter
+        (e.name, round(e.parameters), e.image_size, e.dim, round(4 * e.parameters), e.licence)
         for e in CATALOGUE
     ]
-    accuracy = [(e.name, *e.accuracy, e.mean_accuracy) for e in CATALOGUE]
+    accuracy = [
+        (e.name, *e.accuracy, None if None in e.accuracy else fmean(filter(None, e.accuracy)))
+        for e in CATALOGUE
+    ]
     notes = [f"- `{e.name.removeprefix('open_clip:')}`: {e.note}" for e in CATALOGUE]
     return "\n\n".join(
         [

@@ -47,7 +47,7 @@ class Strategy(Protocol):
 STRATEGIES: Registry[Strategy] = Registry("strategy", "clipfg.strategies")
 for name, module, summary in (
     ("uherding", "kernel_coverage", "Best default: covers the images, unsure ones count more"),
-    ("maxherding", "kernel_coverage", "Covers the images; needs no class names and no labels"),
+    ("maxherding", "kernel_coverage", "Covers the images; needs no class probabilities"),
     ("typiclust", "typiclust", "The most typical image of each unlabelled cluster"),
     ("k-center", "k_center", "The images farthest from all labels, outliers included"),
     ("margin", "least_certain", "Images torn between two classes; weak with few labels"),

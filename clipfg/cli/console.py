@@ -9,14 +9,7 @@ from contextlib import contextmanager
 from functools import cache
 
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    Progress,
-    ProgressColumn,
-    Task,
-    TextColumn,
-    TimeRemainingColumn,
-)
+from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
 DOWNLOAD = "Downloading"
@@ -60,11 +53,9 @@ class _Amount(ProgressColumn):
     """How much is done: images, or MiB of a download."""
 
     def render(self, task: Task) -> Text:
-        mib = task.description.startswith(DOWNLOAD)
-        done, total = (
-            int(n or 0) >> 20 if mib else int(n or 0) for n in (task.completed, task.total)
-        )
-        return Text(f"{done:,}/{total:,}{' MiB' if mib else ''}")
+        bits = 20 if task.description.startswith(DOWNLOAD) else 0
+        done, total = (int(n or 0) >> bits for n in (task.completed, task.total))
+        return Text(f"{done:,}/{total:,}{' MiB' if bits else ''}")
 
 
 class _Rate(ProgressColumn):

@@ -13,17 +13,15 @@ def coreset(options: CoresetOptions) -> int:
     split instead: a table, curve.png and results.json in a run folder, beside class means and the
     full support set.
     """
-    from clipfg.cli.console import stderr
-    from clipfg.cli.output import chosen_format, finish, print_result, print_rows
+    from clipfg.cli.output import finish, print_result, print_rows, say
     from clipfg.workflows.coreset.compare import run_comparison
     from clipfg.workflows.coreset.run import compares, run_coreset
 
-    form = chosen_format(options.format)
     if compares(options):
         comparison = perform(run_comparison, options)
-        print_result(comparison.curve, form)
+        print_result(comparison.curve, comparison.rows(), options.format, whole=True)
         return finish(comparison)
     run = perform(run_coreset, options)
-    print_rows(run.rows(), form)
-    stderr().print(f"Key store: {run.folder}", soft_wrap=True)
+    print_rows(run.rows(), options.format)
+    say(f"Key store: {run.folder}")
     return run.exit_code

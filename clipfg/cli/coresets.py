@@ -15,12 +15,8 @@ def list_coresets(options: FormatOptions) -> None:
     from clipfg.coresets import CORESETS
 
     rows = [
-        {
-            "strategy": name,
-            "targets": list(CORESETS.get(name).targets),
-            "what": CORESETS.summary(name),
-        }
-        for name in CORESETS
+        {"strategy": x, "targets": list(CORESETS.get(x).targets), "what": CORESETS.summary(x)}
+        for x in CORESETS
     ]
     print_rows(rows, options.format)
 

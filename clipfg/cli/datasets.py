@@ -6,12 +6,8 @@ from typing import Annotated
 import typer
 
 from clipfg.cli.command import command
-from clipfg.options import (
-    DatasetListOptions,
-    DatasetPullOptions,
-    DatasetShowOptions,
-    DrawOptions,
-)
+from clipfg.cli.output import print_rows
+from clipfg.options import DatasetListOptions, DatasetPullOptions, DatasetShowOptions, DrawOptions
 
 app = typer.Typer(help="Data sets by name.", no_args_is_help=True)
 
@@ -19,7 +15,6 @@ app = typer.Typer(help="Data sets by name.", no_args_is_help=True)
 @command(DatasetListOptions)
 def list_datasets(options: DatasetListOptions) -> None:
     """List the data sets: classes, images, licence, and what is on disk."""
-    from clipfg.cli.output import print_rows
     from clipfg.workflows.catalogue.datasets import dataset_rows
 
     title = "Data sets (any folder, table or tar works too, and hf:REPO)"
@@ -29,7 +24,6 @@ def list_datasets(options: DatasetListOptions) -> None:
 @command(DatasetShowOptions, data=True)
 def show(options: DatasetShowOptions) -> None:
     """Show one data set: what it is, what is on disk, its classes."""
-    from clipfg.cli.output import print_rows
     from clipfg.workflows.catalogue.datasets import dataset_facts
 
     print_rows(dataset_facts(options), options.format)

@@ -1,15 +1,12 @@
 """`clipfg demos`: demonstrations for a photo, as a ready prompt."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from clipfg.cli.command import command, perform
 from clipfg.options import DemosOptions
-
-if TYPE_CHECKING:
-    from clipfg.workflows.icl.demos import DemosRun
 
 SHOWN = 5
 """Answers that a table shows."""
@@ -17,8 +14,7 @@ SHOWN = 5
 
 @command(DemosOptions)
 def demos(
-    options: DemosOptions,
-    photo: Annotated[Path, typer.Argument(metavar="PHOTO", help="An image.")],
+    options: DemosOptions, photo: Annotated[Path, typer.Argument(metavar="PHOTO", help="An image.")]
 ) -> int:
     """Choose in-context demonstrations for a photo from a store.
 
@@ -27,6 +23,7 @@ def demos(
     """
     import json
 
+    from clipfg.cli.console import stdout
     from clipfg.cli.output import chosen_format, print_rows
     from clipfg.workflows.icl.demos import run_demos
 
@@ -36,19 +33,13 @@ def demos(
         indent = None if form == "jsonl" else 2
         typer.echo(json.dumps(run.to_json(), ensure_ascii=False, indent=indent))
     elif form == "table":
-        _print(run)
+        if run.demonstrations:
+            print_rows(run.rows(), form, title=f"Shown before {run.photo}, in this order")
+            stdout().print(f"Majority vote of these labels: {run.vote}", markup=False)
+        if run.answers is not None:
+            best = run.answers[:SHOWN]
+            rows = [{"answer": a["name"], "log p per token": a["log_probability"]} for a in best]
+            print_rows(rows, form, title="The model's answers")
     else:
         print_rows(run.rows(), form)
     return run.exit_code
-
-
-def _print(run: "DemosRun") -> None:
-    from clipfg.cli.console import stdout
-    from clipfg.cli.output import print_rows
-
-    if run.demonstrations:
-        print_rows(run.rows(), "table", title=f"Shown before {run.photo}, in this order")
-        stdout().print(f"Majority vote of these labels: {run.vote}", markup=False)
-    if run.answers is not None:
-        rows = [{"answer": a["name"], "log p per token": a["log_probability"]} for a in run.answers]
-        print_rows(rows[:SHOWN], "table", title="The model's answers")

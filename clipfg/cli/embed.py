@@ -11,13 +11,11 @@ def embed(options: EmbedOptions) -> int:
 
     Wherever data is named, features:FILE reads them back.
     """
-    from clipfg.cli.console import stderr
+    from clipfg.cli.output import say
     from clipfg.workflows.embed import run_embed
 
     if options.output is None:
         raise UsageError("Give --output FILE.parquet, .npz or .safetensors.")
     run = perform(run_embed, options)
-    stderr().print(
-        f"Wrote {run.done:,} features of width {run.features.dim} to {run.path}", soft_wrap=True
-    )
+    say(f"Wrote {run.done:,} features of width {run.features.dim} to {run.path}")
     return run.exit_code

@@ -13,10 +13,9 @@ def fewshot(options: FewshotOptions) -> int:
     folder gets the learning curve (curve.png, results.json) and the first head's predictions
     (predictions.parquet).
     """
-    from clipfg.cli.output import chosen_format, finish, print_result
+    from clipfg.cli.output import finish, print_result
     from clipfg.workflows.fewshot.run import run_fewshot
 
-    form = chosen_format(options.format)
     run = perform(run_fewshot, options)
-    print_result(run.curve, form)
+    print_result(run.curve, run.rows(), options.format, whole=True)
     return finish(run)

@@ -12,16 +12,11 @@ def icl(options: IclOptions) -> int:
     shown and zero-shot classification are measured on the same images; without --lvlm, those two
     alone. Answers are cached: run the command again to resume.
     """
-    from clipfg.cli.console import stderr
-    from clipfg.cli.output import chosen_format, finish, print_rendered, print_rows
+    from clipfg.cli.output import finish, print_result, say
     from clipfg.workflows.icl.run import run_icl
 
-    form = chosen_format(options.format)
     run = perform(run_icl, options)
-    if form == "table":
-        print_rendered(run.comparison)
-    else:
-        print_rows(run.rows(), form)
+    print_result(run.comparison, run.rows(), options.format)
     for remark in run.remarks:
-        stderr().print(remark, markup=False, soft_wrap=True)
+        say(remark)
     return finish(run)

@@ -5,12 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from clipfg.cli.command import command, perform
-from clipfg.options import (
-    IndexAddOptions,
-    IndexBuildOptions,
-    IndexRemoveOptions,
-    IndexShowOptions,
-)
+from clipfg.cli.output import chosen_format, print_rows, say
+from clipfg.options import IndexAddOptions, IndexBuildOptions, IndexRemoveOptions, IndexShowOptions
 
 if TYPE_CHECKING:
     from clipfg.workflows.index.run import IndexRun
@@ -60,7 +56,6 @@ def remove(
 @command(IndexShowOptions, store=True)
 def info(options: IndexShowOptions) -> None:
     """Show what the store holds, by which encoder, and how it is searched."""
-    from clipfg.cli.output import chosen_format, print_rows
     from clipfg.workflows.index.store import store_info
 
     facts, form = store_info(options), chosen_format(options.format)
@@ -74,13 +69,11 @@ def info(options: IndexShowOptions) -> None:
 @command(IndexShowOptions, store=True)
 def verify(options: IndexShowOptions) -> int:
     """Read every byte of the store and report what is wrong; exit code 1 if anything is."""
-    from clipfg.cli.console import stderr
-    from clipfg.cli.output import print_rows
     from clipfg.workflows.index.store import store_path, verify_store
 
     faults = verify_store(options)
     if not faults:
-        stderr().print(f"{store_path(options)}: no faults found", soft_wrap=True)
+        say(f"{store_path(options)}: no faults found")
         return 0
     print_rows([{"fault": fault} for fault in faults], options.format)
     return 1
@@ -91,17 +84,13 @@ for each in (build, add, remove, info, verify):
 
 
 def _report(run: "IndexRun") -> int:
-    from clipfg.cli.console import stderr
-
     names = ("added", "updated", "unchanged", "removed", "skipped")
     done = ", ".join(f"{n:,} {name}" for name in names if (n := getattr(run, name)))
-    say = stderr().print
-    say(f"{run.folder}: {run.keys:,} keys ({done or 'nothing changed'})", soft_wrap=True)
+    say(f"{run.folder}: {run.keys:,} keys ({done or 'nothing changed'})")
     if run.vanished:
         more = f" and {len(run.vanished) - SHOWN:,} more" if len(run.vanished) > SHOWN else ""
         say(
             f"No longer in the data, but still in the store: {', '.join(run.vanished[:SHOWN])}"
-            f"{more}. Remove them with --prune.",
-            soft_wrap=True,
+            f"{more}. Remove them with --prune."
         )
     return run.exit_code

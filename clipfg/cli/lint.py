@@ -15,8 +15,7 @@ def lint(options: LintOptions) -> int:
     errors; near-duplicates, suspicious labels, outliers and all else are warnings. Exit code 1 when
     there are errors, 0 for warnings alone.
     """
-    from clipfg.cli.console import stderr
-    from clipfg.cli.output import chosen_format, finish, print_rows
+    from clipfg.cli.output import chosen_format, finish, print_rows, say
     from clipfg.workflows.lint.findings import KINDS
     from clipfg.workflows.lint.run import run_lint
 
@@ -34,5 +33,5 @@ def lint(options: LintOptions) -> int:
             more = f", the worst {SHOWN} of {count:,}" if count > SHOWN else ""
             print_rows(shown, form, title=f"\n{KINDS[kind].capitalize()}{more}")
     else:
-        stderr().print("No problems found.")
+        say("No problems found.")
     return finish(run)

@@ -73,25 +73,13 @@ def root(
     """
 
 
-app.command("zeroshot")(zeroshot.zeroshot)
-app.command("predict")(predict.predict)
-app.command("fewshot")(fewshot.fewshot)
-app.command("embed")(embed.embed)
-app.command("retrieve")(retrieve.retrieve)
-app.command("demos")(demos.demos)
-app.command("icl")(icl.icl)
-app.command("lint")(lint.lint)
-app.command("suggest")(suggest.suggest)
-app.command("report")(report.report)
-app.add_typer(index.app, name="index")
-app.command("coreset")(coreset.coreset)
-app.add_typer(models.app, name="models")
-app.add_typer(datasets.app, name="datasets")
-app.add_typer(prompts.app, name="prompts")
-app.add_typer(heads.app, name="heads")
-app.add_typer(coresets.app, name="coresets")
-app.add_typer(cache.app, name="cache")
-app.command("doctor")(doctor.doctor)
+for each in (zeroshot.zeroshot, predict.predict, fewshot.fewshot, embed.embed, retrieve.retrieve):
+    app.command()(each)
+for each in (demos.demos, icl.icl, lint.lint, suggest.suggest, report.report, coreset.coreset):
+    app.command()(each)
+for group in (index, models, datasets, prompts, heads, coresets, cache):
+    app.add_typer(group.app, name=group.__name__.rpartition(".")[2])
+app.command()(doctor.doctor)
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -119,7 +107,11 @@ def run(arguments: list[str] | None = None) -> int:
         _say("Interrupted. Finished work is kept: run the same command again to resume.")
         return 130
     except typer.TyperException as error:
-        return _usage(error)
+        if hasattr(error, "show"):
+            error.show()
+        else:
+            _say(f"Error: {error.format_message()}")
+        return error.exit_code
     except ClipfgError as error:
         _say(f"Error: {error}")
         return error.exit_code
@@ -134,15 +126,6 @@ def run(arguments: list[str] | None = None) -> int:
     except Exception as error:
         _say(f"Error: an unexpected {type(error).__name__}: {error}. {_keep_trace()}")
         return 1
-
-
-def _usage(error: typer.TyperException) -> int:
-    show = getattr(error, "show", None)
-    if show is not None:
-        show()
-    else:
-        _say(f"Error: {error.format_message()}")
-    return error.exit_code
 
 
 def _say(message: str) -> None:

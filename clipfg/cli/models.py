@@ -17,8 +17,7 @@ def list_models(options: FormatOptions) -> None:
     Any other name of open_clip's (ARCH/TAG) or of the hub (hf:REPO) works too, and so does a
     folder.
     """
-    from clipfg.cli.console import stderr
-    from clipfg.cli.output import chosen_format, print_rows
+    from clipfg.cli.output import chosen_format, print_rows, say
     from clipfg.workflows.catalogue.models import model_rows
 
     rows, form = model_rows(), chosen_format(options.format)
@@ -27,7 +26,7 @@ def list_models(options: FormatOptions) -> None:
         return
     default = next(row["name"] for row in rows if row["default"])
     print_rows([{k: v for k, v in r.items() if k not in ("default", "note")} for r in rows], form)
-    stderr().print(f"Default for real images: {default}. Why: docs/models.md")
+    say(f"Default for real images: {default}. Why: docs/models.md")
 
 
 def pull(name: Annotated[str, typer.Argument(metavar="NAME", help="An encoder's name.")]) -> None:

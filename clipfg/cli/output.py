@@ -11,13 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from clipfg.errors import UsageError
-
 if TYPE_CHECKING:
-    from clipfg.evaluation.curves.budget_curve import BudgetCurve
-    from clipfg.evaluation.curves.learning_curve import LearningCurve
-    from clipfg.evaluation.report.report import Report
-    from clipfg.evaluation.report.side_by_side import SideBySide
     from clipfg.evaluation.terminal import Result
     from clipfg.workflows.run_folder import Run
 
@@ -29,16 +23,9 @@ NOTABLE = 0.05
 LISTED = 5
 """Classes of a set that a table names at the most."""
 
-FORMATS = ("table", "json", "jsonl", "csv", "parquet")
-
 
 def chosen_format(asked: str | None) -> str:
-    """The format that was asked for; a table on a terminal, JSON lines in a pipe.
-
-    Raises `UsageError` for a format that there is not.
-    """
-    if asked is not None and asked not in FORMATS:
-        raise UsageError(f"Expected --format {', '.join(FORMATS)}, got {asked!r}.")
+    """The format that was asked for; else a table on a terminal, JSON lines in a pipe."""
     return asked or ("table" if sys.stdout.isatty() else "jsonl")
 
 
@@ -66,9 +53,7 @@ def print_rows(
 
 
 def _cell(value: Any) -> Any:
-    if isinstance(value, list | tuple):
-        return json.dumps(value, ensure_ascii=False)
-    return value
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, list | tuple) else value
 
 
 def _print_table(rows: Sequence[Row], title: str | None) -> None:
@@ -77,11 +62,11 @@ def _print_table(rows: Sequence[Row], title: str | None) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from clipfg.cli.console import stderr, stdout
+    from clipfg.cli.console import stdout
     from clipfg.pages.terminal_table import NARROWEST, table
 
     if not rows:
-        stderr().print("Nothing to show.")
+        say("Nothing to show.")
         return
     keys = list(rows[0])
     numbers = [key for key in keys if all(_is_number(row[key]) for row in rows)]
@@ -117,13 +102,6 @@ def _is_number(value: Any) -> bool:
     return value is None or (isinstance(value, int | float) and not isinstance(value, bool))
 
 
-def _say_rest(left_out: int) -> None:
-    from clipfg.cli.console import stderr
-
-    if left_out > 0:
-        stderr().print(f"… and {left_out:,} more in predictions.parquet.")
-
-
 def _text(value: Any) -> str:
     if value is None:
         return "–"
@@ -145,34 +123,34 @@ def _print_parquet(rows: Sequence[Row]) -> None:
     sys.stdout.buffer.write(buffer.getvalue())
 
 
-def print_rendered(result: Result) -> None:
-    """A result for a person."""
+def print_result(
+    result: Result, rows: Sequence[Row], format: str | None, *, whole: bool = False
+) -> None:
+    """A result for a person, or its figures as rows; `whole`: as `json` all of it."""
     from clipfg.cli.console import stdout
+    from clipfg.evaluation.serialization import to_json
     from clipfg.evaluation.terminal import render_terminal
 
-    stdout().print(render_terminal(result, stdout().width))
-
-
-def print_result(result: Report | SideBySide | LearningCurve | BudgetCurve, format: str) -> None:
-    """A result for a person, or its figures as rows (`json`: the whole of it)."""
-    from clipfg.evaluation.report.report import Report
-    from clipfg.evaluation.report.rows import metric_rows
-    from clipfg.evaluation.serialization import to_json
-
-    if format == "table":
-        print_rendered(result)
-    elif format == "json":
+    form = chosen_format(format)
+    if form == "table":
+        stdout().print(render_terminal(result, stdout().width))
+    elif form == "json" and whole:
         json.dump(to_json(result), sys.stdout, indent=2, ensure_ascii=False)
         sys.stdout.write("\n")
     else:
-        print_rows(metric_rows(result) if isinstance(result, Report) else result.rows(), format)
+        print_rows(rows, form)
+
+
+def say(text: str) -> None:
+    """A line on stderr, whole however long."""
+    from clipfg.cli.console import stderr
+
+    stderr().print(text, markup=False, soft_wrap=True)
 
 
 def finish(run: Run) -> int:
     """Say where the run folder is; the exit code of a finished job."""
-    from clipfg.cli.console import stderr
-
-    stderr().print(f"Run folder: {run.folder}", soft_wrap=True)
+    say(f"Run folder: {run.folder}")
     return run.exit_code
 
 
@@ -186,15 +164,14 @@ def print_predictions(path: Path, format: str | None, *, shown: int) -> None:
         first = next(file.iter_batches(batch_size=shown), None)
         rows = first.to_pylist() if first is not None else []
         print_rows([_prediction_row(row) for row in rows], form)
-        _say_rest(file.metadata.num_rows - len(rows))
+        if (more := file.metadata.num_rows - len(rows)) > 0:
+            say(f"… and {more:,} more in predictions.parquet.")
     elif form == "parquet":
         with path.open("rb") as source:
             shutil.copyfileobj(source, sys.stdout.buffer)
     elif form in ("csv", "jsonl"):
-        header = True
-        for batch in file.iter_batches(batch_size=4096):
-            print_rows(batch.to_pylist(), form, header=header)
-            header = False
+        for i, batch in enumerate(file.iter_batches(batch_size=4096)):
+            print_rows(batch.to_pylist(), form, header=i == 0)
     else:
         print_rows(file.read().to_pylist(), form)
 

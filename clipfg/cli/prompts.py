@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from clipfg.cli.command import command
+from clipfg.cli.output import print_rows, say
 from clipfg.options import FormatOptions, PromptLintOptions
 
 app = typer.Typer(help="Prompt sets.", no_args_is_help=True)
@@ -17,7 +18,6 @@ Name = Annotated[
 @command(FormatOptions)
 def list_sets(options: FormatOptions) -> None:
     """List the prompt sets: what each is for and where it comes from."""
-    from clipfg.cli.output import print_rows
     from clipfg.prompting import list_prompts
 
     rows = [{"name": name, "what": about} for name, about in list_prompts().items()]
@@ -33,7 +33,6 @@ def show(
     ] = None,
 ) -> None:
     """Show the texts that a set makes of a class name, by default the first that it describes."""
-    from clipfg.cli.output import print_rows
     from clipfg.prompting import load_prompts
     from clipfg.prompting.linting import EXAMPLE
 
@@ -50,15 +49,13 @@ def lint(options: PromptLintOptions, name: Name) -> int:
     Tokens are estimated; with --model its tokenizer counts them. Exit code 1 when there are
     errors, 0 for warnings alone.
     """
-    from clipfg.cli.console import stderr
-    from clipfg.cli.output import print_rows
     from clipfg.workflows.catalogue.prompts import lint_prompts
 
     found = lint_prompts(name, options.classes, options.model)
     if found:
         print_rows([vars(finding) for finding in found], options.format)
     else:
-        stderr().print("No problems found.")
+        say("No problems found.")
     return int(any(finding.level == "error" for finding in found))
 
 

@@ -13,18 +13,21 @@ from clipfg.options import ReportOptions
 def report(
     options: ReportOptions,
     runs: Annotated[list[Path], typer.Argument(metavar="RUN", help="Run folders.")],
-) -> int:
+) -> None:
     """Show a finished run again; several runs side by side."""
-    from clipfg.cli.output import chosen_format, print_result, print_rows
+    from clipfg.cli.output import print_result, print_rows
+    from clipfg.evaluation.report.report import Report
+    from clipfg.evaluation.report.rows import metric_rows
     from clipfg.workflows.report import compare, read_reports, write_html
 
     reports = [report for run in runs for report in read_reports(run)]
     if options.html:
-        for page in (page for run in runs for page in write_html(run)):
-            typer.echo(page, err=True)
-    form = chosen_format(options.format)
-    if len(reports) == 1:
-        print_result(reports[0][1], form)
-    else:
-        print_rows(compare(reports), form)
-    return 0
+        for run in runs:
+            for page in write_html(run):
+                typer.echo(page, err=True)
+    if len(reports) > 1:
+        print_rows(compare(reports), options.format)
+        return
+    _, result = reports[0]
+    rows = metric_rows(result) if isinstance(result, Report) else result.rows()
+    print_result(result, rows, options.format, whole=True)

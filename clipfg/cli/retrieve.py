@@ -2,15 +2,12 @@
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from clipfg.cli.command import command, perform
 from clipfg.options import RetrieveOptions
-
-if TYPE_CHECKING:
-    from clipfg.workflows.retrieve.run import RetrieveRun
 
 
 @command(RetrieveOptions)
@@ -29,33 +26,26 @@ def retrieve(
     the current folder. Texts and photos given together are one query. Names go through the prompts
     of --prompts, sentences are used as they are.
     """
-    from clipfg.cli.console import stderr
-    from clipfg.cli.output import chosen_format, print_rows
+    from clipfg.cli.output import chosen_format, print_rows, say
     from clipfg.workflows.retrieve.run import run_retrieve
 
     form = chosen_format(options.format)
     run = perform(lambda session: run_retrieve(session, query or []), options)
     if form == "table":
-        _print(run)
+        for found in run.found:
+            rows = [
+                {"rank": row["rank"], "score": f"{row['score']:.3f}", "label": row["label"]}
+                | {"split": row["split"], "path": _shorter(row["path"])}
+                for row in found.rows
+            ]
+            empty = {key for key in ("label", "split") if all(row[key] is None for row in rows)}
+            rows = [{key: row[key] for key in row if key not in empty} for row in rows]
+            print_rows(rows, form, title=found.query.name)
     else:
         print_rows(run.rows(), form)
     if run.page is not None:
-        stderr().print(f"Page: {run.page}", soft_wrap=True)
+        say(f"Page: {run.page}")
     return run.exit_code
-
-
-def _print(run: "RetrieveRun") -> None:
-    from clipfg.cli.output import print_rows
-
-    for found in run.found:
-        rows = [
-            {"rank": row["rank"], "score": f"{row['score']:.3f}", "label": row["label"]}
-            | {"split": row["split"], "path": _shorter(row["path"])}
-            for row in found.rows
-        ]
-        empty = {key for key in ("label", "split") if all(row[key] is None for row in rows)}
-        rows = [{key: row[key] for key in row if key not in empty} for row in rows]
-        print_rows(rows, "table", title=found.query.name)
 
 
 def _shorter(uri: str) -> str:

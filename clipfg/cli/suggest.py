@@ -12,21 +12,17 @@ def suggest(options: SuggestOptions) -> int:
     or of --own-labels. The run folder gets suggestions.csv; fill in its column `label` and pass it
     to --labelled.
     """
-    from clipfg.cli.output import chosen_format, finish, print_rendered, print_rows
+    from clipfg.cli.output import chosen_format, finish, print_result, print_rows
     from clipfg.workflows.suggest.run import run_suggest
     from clipfg.workflows.suggest.simulate import run_simulation
 
-    form = chosen_format(options.format)
     if options.simulate:
         simulation = perform(run_simulation, options)
-        if form == "table":
-            print_rendered(simulation.result.grid())
-        else:
-            print_rows(simulation.rows(), form)
+        print_result(simulation.result.grid(), simulation.rows(), options.format)
         return finish(simulation)
     run = perform(run_suggest, options)
     rows = run.rows()
-    if form == "table":
+    if chosen_format(options.format) == "table":
         rows = [{key: row[key] for key in row if key != "path"} for row in rows]
-    print_rows(rows, form, title="What to label next")
+    print_rows(rows, options.format, title="What to label next")
     return finish(run)

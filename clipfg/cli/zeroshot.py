@@ -12,13 +12,10 @@ def zeroshot(options: ZeroshotOptions) -> int:
     image (predictions.parquet) and the figures (results.json). Several prompt sets are compared on
     the same features, each with the first, image by image.
     """
-    from clipfg.cli.output import chosen_format, finish, print_result, print_rows
+    from clipfg.cli.output import finish, print_result
     from clipfg.workflows.zeroshot.run import run_zeroshot
 
-    form = chosen_format(options.format)
     run = perform(run_zeroshot, options)
-    if run.comparison is None or form == "table":
-        print_result(run.comparison or run.report, form)
-    else:
-        print_rows(run.rows(), form)
+    result, whole = run.comparison or run.report, run.comparison is None
+    print_result(result, run.rows(), options.format, whole=whole)
     return finish(run)

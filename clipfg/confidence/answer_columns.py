@@ -1,6 +1,5 @@
 """Answers for each image beyond its most likely class, and what they guarantee."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -145,31 +144,20 @@ class AnswerColumns:
 
     def _answer(self, shares: Float[Tensor, "n c"]) -> dict[str, list[Any]]:
         """A class if it is certain enough, else a group if one is likely enough, else nothing."""
-        best = shares.argmax(dim=1)
-        names: list[str | None] = [self.classes.names[k] for k in best.tolist()]
-        likely: list[float | None] = shares.amax(dim=1).tolist()
-        if self.options.target_error is not None:
-            sure = self.answered(shares).tolist()
-            names = [name if yes else None for name, yes in zip(names, sure, strict=True)]
-        if self.options.roll_up is not None:
-            groups_only = self.options.target_error is not None
-            for i, (node, share) in enumerate(self._rolled(shares, groups_only)):
-                if not groups_only or names[i] is None:
-                    names[i], likely[i] = node, share
-        return {"answer": names, "answer_probability": likely}
-
-    def _rolled(
-        self, shares: Float[Tensor, "n c"], groups_only: bool
-    ) -> Iterator[tuple[str | None, float | None]]:
-        """Names and probabilities of the narrowest nodes that are likely enough.
-
-        With `groups_only`, classes are left to `target_error`.
-        """
-        assert self.options.roll_up is not None
-        tree = self.tree.groups if groups_only else self.tree
-        nodes, values = tree.roll_up(shares, self.options.roll_up)
-        for node, share in zip(nodes.tolist(), values.tolist(), strict=True):
-            yield (tree.nodes[node], share) if node >= 0 else (None, None)
+        by_error, level = self.options.target_error is not None, self.options.roll_up
+        certain = self.answered(shares).tolist() if by_error else [level is None] * len(shares)
+        groups: list[tuple[str | None, float | None]] = [(None, None)] * len(shares)
+        if level is not None:
+            tree = self.tree.groups if by_error else self.tree
+            found = zip(*(values.tolist() for values in tree.roll_up(shares, level)), strict=True)
+            groups = [(tree.nodes[i], share) if i >= 0 else (None, None) for i, share in found]
+        names = [self.classes.names[k] for k in shares.argmax(dim=1).tolist()]
+        likely = zip(names, shares.amax(dim=1).tolist(), strict=True)
+        answers = [
+            answer if yes else group
+            for yes, answer, group in zip(certain, likely, groups, strict=True)
+        ]
+        return {"answer": [a for a, _ in answers], "answer_probability": [p for _, p in answers]}
 
     @cached_property
     def notes(self) -> tuple[str, ...]:

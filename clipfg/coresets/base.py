@@ -90,7 +90,7 @@ class Coreset(ABC):
     @property
     def config(self) -> dict[str, Any]:
         """The parameters, by name."""
-        return {name: getattr(self, name) for name in signature(type(self)).parameters}
+        return dict(vars(self))
 
 
 class ClassKeys(NamedTuple):

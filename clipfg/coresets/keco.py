@@ -110,13 +110,14 @@ def draw_targets(n: int, target: Target, generator: torch.Generator | None) -> N
     return torch.rand(n, generator=generator).numpy()
 
 
-def check_update(
-    keys: Tensor, key_labels: Tensor, features: Tensor, labels: Tensor, rate: float, target: str
-) -> None:
-    """Raises `UsageError` for parameters that make no sense, `DataError` for mismatched shapes.
+def prepare(samples: Samples, rate: float, target: Target) -> tuple[LoopArrays, int, Any]:
+    """The loops' arrays, the number of the target, and the rate in the type of the keys.
 
-    Features of shape `(1, d)` each would broadcast into scores of every key with every sample.
+    Raises `UsageError` for parameters that make no sense, `DataError` for mismatched shapes and a
+    class without a key. Features of shape `(1, d)` each would broadcast into scores of every key
+    with every sample.
     """
+    keys, key_labels, features, labels = samples
     if not 0 <= rate <= 1 or target not in get_args(Target):
         raise UsageError(
             f"Expected a rate from 0 to 1 and a target of {', '.join(get_args(Target))}, got"
@@ -132,3 +133,5 @@ def check_update(
             f"Expected a label for each of {len(keys)} keys (at least one) and {len(features)}"
             f" features, got shapes {list(key_labels.shape)} and {list(labels.shape)}."
         )
+    arrays = LoopArrays.of(*samples)
+    return arrays, get_args(Target).index(target), arrays.keys.dtype.type(rate)

@@ -1,13 +1,13 @@
 """KeCO offline: several passes, in which a key moves by the mean of its samples in a batch."""
 
 from dataclasses import dataclass
-from typing import ClassVar, get_args
+from typing import ClassVar
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from clipfg.coresets.keco import KeCO, LoopArrays, Samples, Target, check_update, draw_targets
+from clipfg.coresets.keco import KeCO, Samples, Target, draw_targets, prepare
 from clipfg.errors import UsageError
 
 
@@ -68,15 +68,13 @@ def update_offline(
 
     Source: Chen et al. 2025, arXiv:2504.14200.
     """
-    check_update(keys, key_labels, features, labels, rate, target)
+    arrays, code, step = prepare((keys, key_labels, features, labels), rate, target)
     if epochs < 1 or batch_size < 1:
         raise UsageError(
             f"Expected epochs and a batch size of at least 1, got {epochs} and {batch_size}."
         )
     from clipfg.coresets.keco_loops import move_offline  # importing numba takes a moment
 
-    arrays = LoopArrays.of(keys, key_labels, features, labels)
-    code, step = get_args(Target).index(target), arrays.keys.dtype.type(rate)
     for _ in range(epochs):
         order = torch.randperm(len(features), generator=generator).numpy()
         draws = draw_targets(len(features), target, generator)

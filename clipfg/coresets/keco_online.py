@@ -1,13 +1,13 @@
 """KeCO online: one pass, in which each sample moves one key of its class as it arrives."""
 
 from dataclasses import dataclass
-from typing import ClassVar, get_args
+from typing import ClassVar
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from clipfg.coresets.keco import KeCO, LoopArrays, Samples, Target, check_update, draw_targets
+from clipfg.coresets.keco import KeCO, Samples, Target, draw_targets, prepare
 
 
 @dataclass(eq=False)
@@ -59,11 +59,8 @@ def update_online(
 
     Source: Chen et al. 2025, arXiv:2504.14200.
     """
-    check_update(keys, key_labels, features, labels, rate, target)
+    arrays, code, step = prepare((keys, key_labels, features, labels), rate, target)
     from clipfg.coresets.keco_loops import move_online  # importing numba takes a moment
 
-    arrays = LoopArrays.of(keys, key_labels, features, labels)
-    draws = draw_targets(len(features), target, generator)
-    code, step = get_args(Target).index(target), arrays.keys.dtype.type(rate)
-    move_online(*arrays, draws, code, step)
+    move_online(*arrays, draw_targets(len(features), target, generator), code, step)
     return torch.from_numpy(arrays.keys).to(keys)

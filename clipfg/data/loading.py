@@ -1,13 +1,12 @@
 """From what a person calls their data, a name or a path, to a manifest."""
 
-from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 from clipfg.data.readers import folder, hub, table, table_files, webdataset
 from clipfg.data.readers.labels import relabel
 from clipfg.data.sets import coop
 from clipfg.data.sets.catalogue import DATA_ROOT, DATASETS, DatasetCard, recognise
+from clipfg.data.sources import misspelt
 from clipfg.errors import DataError, MissingError, UsageError
 from clipfg.registry import closest
 from clipfg.types import ClassList, Manifest, Progress
@@ -45,11 +44,9 @@ def load_dataset(
         The folder that holds the catalogue's data sets; `data/` and the working folder where None.
     classes
         A class list to label by. Every item's class must be in it; it may hold more.
-    offline
-        Never use the network.
-    download
-        Fetch a data set of the catalogue that is not on disk, where its publisher serves it, into
-        `data_root` (`data/` where None). What has arrived is kept when it is interrupted.
+    offline, download
+        Never use the network; or fetch a data set of the catalogue that is not on disk, where its
+        publisher serves it, into `data_root` (`data/` where None). An interrupted one is resumed.
     progress
         Called with the bytes that have arrived and the bytes in all while it downloads.
 
@@ -66,7 +63,7 @@ def load_dataset(
             manifest = coop.read(card, root, file, name=f"{card.name}@{COOP}")
         else:
             manifest = card.read(root)
-        return relabel(manifest, classes) if classes else manifest
+        return relabel(manifest, classes)
     if name.startswith(hub.PREFIX):
         return hub.read(name, classes=classes, offline=offline)
     if webdataset.is_pattern(name):
@@ -96,11 +93,10 @@ def _locate(
 
 
 def _unknown(name: str, path: Path) -> str:
-    siblings = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
     scheme = name.partition(":")[0]
     if scheme in {"http", "https", "s3", "gs"} and ":" in name:
         return f"Expected data on this machine, got {name!r}; fetch it and give its path."
-    hint = closest(name, DATASETS) or closest(path.name, siblings)
+    hint = closest(name, DATASETS) or misspelt(path)
     return (
         f"Expected a data set or a path, but there is nothing called {name!r}.{hint}"
         f" Data sets: {', '.join(DATASETS)}."
@@ -109,22 +105,16 @@ def _unknown(name: str, path: Path) -> str:
 
 def _read_folder(path: Path, classes: ClassList | None) -> Manifest:
     if card := recognise(path):
-        manifest = card.read(path.absolute())
-        return relabel(manifest, classes) if classes else manifest
+        return relabel(card.read(path.absolute()), classes)
     if hub.is_saved(path):
         return hub.read(str(path.absolute()), classes=classes)
     for file in MANIFESTS:
         if (path / file).is_file():
-            return replace(table.read(path / file, classes=classes), name=path.absolute().name)
-    return _reader_of_folder(path)(path, classes=classes)
-
-
-def _reader_of_folder(path: Path) -> Callable[..., Manifest]:
-    """Shards where the folder, or one in it, holds tar files; else images."""
-    for place in (path, *(p for p in path.iterdir() if p.is_dir())):
-        if any(p.name.lower().endswith(webdataset.SUFFIXES) for p in place.iterdir()):
-            return webdataset.read
-    return folder.read
+            return table.read(path / file, name=path.absolute().name, classes=classes)
+    places = (path, *(p for p in path.iterdir() if p.is_dir()))
+    names = (p.name.lower() for place in places for p in place.iterdir())
+    sharded = any(name.endswith(webdataset.SUFFIXES) for name in names)
+    return (webdataset if sharded else folder).read(path, classes=classes)
 
 
 def _read_file(path: Path, classes: ClassList | None) -> Manifest:

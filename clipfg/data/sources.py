@@ -10,10 +10,11 @@ import re
 import stat
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from urllib.parse import quote, unquote_to_bytes
 
 from clipfg.errors import ItemError
-from clipfg.registry import Registry
+from clipfg.registry import Registry, closest
 
 LARGEST = 1 << 30
 """Bytes that one image may have on disk; a longer file is no image."""
@@ -24,15 +25,10 @@ Signature = tuple[int, int]
 
 @dataclass(frozen=True)
 class ByteSource:
-    """How the URIs of one scheme are read.
+    """How the URIs of one scheme are read; both functions raise `ItemError`.
 
-    Parameters
-    ----------
-    read
-        URI to bytes; raises `ItemError`.
-    signature
-        URI to `(size, mtime_ns)` without reading the bytes: together with the URI it says whether
-        the bytes read before are still current. Raises `ItemError`.
+    `signature` is `(size, mtime_ns)` without reading the bytes: together with the URI it says
+    whether the bytes read before are still current.
     """
 
     read: Callable[[str], bytes]
@@ -61,8 +57,7 @@ def scheme_of(uri: str) -> str | None:
 
 def read(uri: str) -> bytes:
     """The bytes of the image at `uri`. Raises `ItemError` when they cannot be read."""
-    scheme = scheme_of(uri)
-    return read_file(uri) if scheme is None else _source(scheme, uri).read(uri)
+    return _source(uri).read(uri)
 
 
 def signature(uri: str) -> Signature:
@@ -71,15 +66,17 @@ def signature(uri: str) -> Signature:
     Equal signatures of one URI mean equal bytes, except for a file rewritten with the same length
     within one tick of its clock. Raises `ItemError` when there is nothing at `uri`.
     """
+    return _source(uri).signature(uri)
+
+
+def _source(uri: str) -> ByteSource:
     scheme = scheme_of(uri)
-    return stat_file(uri) if scheme is None else _source(scheme, uri).signature(uri)
-
-
-def _source(scheme: str, uri: str) -> ByteSource:
+    if scheme is None:
+        return PATHS
     if scheme not in SOURCES:
+        known = ", ".join(f"{name}:" for name in SOURCES)
         raise ItemError(
-            f"Expected a file's path or one of {', '.join(f'{name}:' for name in SOURCES)},"
-            f" got {uri!r}; download the image first."
+            f"Expected a file's path or one of {known}, got {uri!r}; download the image first."
         )
     return SOURCES.get(scheme)
 
@@ -93,10 +90,9 @@ def stat_file(path: str | bytes, largest: int | None = LARGEST) -> Signature:
         found = os.stat(path)  # noqa: PTH116 - a Path for each of a million rows costs seconds
     except (OSError, ValueError) as error:
         raise ItemError(_reason(path, error)) from None
-    if stat.S_ISDIR(found.st_mode):
-        raise ItemError(f"Expected an image at {shown(path)}, got a folder.")
     if not stat.S_ISREG(found.st_mode):
-        raise ItemError(f"Expected an image at {shown(path)}, got a device or pipe.")
+        what = "a folder" if stat.S_ISDIR(found.st_mode) else "a device or pipe"
+        raise ItemError(f"Expected an image at {shown(path)}, got {what}.")
     if largest is not None and found.st_size > largest:
         raise ItemError(
             f"Expected an image of at most {largest >> 20} MiB at {shown(path)}, got"
@@ -122,8 +118,19 @@ def _reason(path: str | bytes, error: OSError | ValueError) -> str:
         return f"Expected a file at {shown(path)}, but {what}."
     if isinstance(error, PermissionError):
         return f"Expected a readable file at {shown(path)}, but permission is denied."
-    why = getattr(error, "strerror", None) or str(error)
-    return f"Expected a readable file at {shown(path)}, got {why!r}."
+    return f"Expected a readable file at {shown(path)}, got {reason(error)!r}."
+
+
+def reason(error: Exception) -> str:
+    """What an error says, in one line without a full stop; the system's words for an `OSError`."""
+    text = getattr(error, "strerror", None) or str(error)
+    return " ".join(text.split()).rstrip(".") or type(error).__name__
+
+
+def misspelt(path: Path) -> str:
+    """A hint at a neighbour with a name like that of a path that does not exist, or nothing."""
+    folder = path.parent
+    return closest(path.name, [p.name for p in folder.iterdir()]) if folder.is_dir() else ""
 
 
 def shown(path: str | bytes) -> str:
@@ -141,11 +148,8 @@ def file_uri(path: str) -> str:
 
 
 def _unquoted(uri: str) -> bytes:
-    body = uri.partition(":")[2]
-    return unquote_to_bytes(body.removeprefix("//localhost").removeprefix("//"))
+    return unquote_to_bytes(uri.partition(":")[2].removeprefix("//localhost").removeprefix("//"))
 
 
-FILE_URIS = ByteSource(
-    read=lambda uri: read_file(_unquoted(uri)),
-    signature=lambda uri: stat_file(_unquoted(uri)),
-)
+PATHS = ByteSource(read=read_file, signature=stat_file)
+FILE_URIS = ByteSource(lambda uri: read_file(_unquoted(uri)), lambda uri: stat_file(_unquoted(uri)))

@@ -31,18 +31,10 @@ def batch_shape(items: int, batch_size: int) -> int:
 
 
 class BatchEncoder:
-    """Encodes images by content, sharing the work with other runs through the cache.
+    """Encodes images by content, sharing the work with other runs through `kept` and `locks`.
 
-    Parameters
-    ----------
-    encoder
-        Its weights are loaded with the first batch.
-    shape
-        Images in each batch; a smaller one is filled up with black.
-    kept
-        Where features are kept, and which kinds are asked for.
-    locks
-        Claims on images, shared with other runs.
+    Every batch has `shape` images; a smaller one is filled up with black. The encoder's weights
+    are loaded with the first.
     """
 
     def __init__(
@@ -115,10 +107,8 @@ class BatchEncoder:
                 regions = [_unit_norm(rows) for rows in found[:count]]
         if "patches" in dense and features.patches is not None:
             grid = patch_grid(features.patches.shape[1], *batch.shape[-2:])
-            patches = [
-                tokens.half().cpu().numpy().reshape(*grid, -1)
-                for tokens in features.patches[:count]
-            ]
+            half = features.patches[:count].half().cpu().numpy()
+            patches = list(half.reshape(count, *grid, -1))
         rows = zip(_unit_norm(features.pooled[:count]), patches, regions, strict=True)
         return [ItemFeatures(*row) if row[0].any() and _is_finite(row) else None for row in rows]
 

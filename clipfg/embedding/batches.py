@@ -15,36 +15,21 @@ from clipfg.types.dense import offsets_of
 
 @dataclass(frozen=True)
 class FeatureBatch:
-    """Consecutive items of a manifest, without those that could not be embedded.
-
-    Attributes
-    ----------
-    positions
-        Their rows in the manifest `[b]`, ascending.
-    ids
-        Their ids.
-    vectors
-        Their pooled features: unit-norm float32 `[b, d]`.
-    labels
-        Class indices `[b]`, -1 where the class is unknown.
-    reused
-        How many of them were not encoded in this run: their features were cached, or are those of
-        a copy.
-    patches, regions
-        Features of parts of each item, where they were asked for.
-    bags
-        The bag that each item is in `[b]`, by `Manifest.bags`; None for data without bags. A bag
-        may go on in the next batch.
-    """
+    """Consecutive items of a manifest, without those that could not be embedded."""
 
     positions: NDArray[np.int64]
+    """Their rows in the manifest `[b]`, ascending."""
     ids: tuple[str, ...]
     vectors: NDArray[np.float32]
+    """Their pooled features: unit norm `[b, d]`."""
     labels: NDArray[np.int64]
+    """Class indices `[b]`, -1 where the class is unknown."""
     reused: int
+    """How many were not encoded in this run: their features were cached, or are a copy's."""
     patches: Patches | None = None
     regions: Regions | None = None
     bags: NDArray[np.int64] | None = None
+    """The bag that each item is in `[b]`, by `Manifest.bags`; it may go on in the next batch."""
 
     def __len__(self) -> int:
         return len(self.ids)

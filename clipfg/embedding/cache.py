@@ -1,9 +1,8 @@
 """Embeddings kept between runs, by the content of the item and the encoder's fingerprint.
 
-A file that was seen before is recognised by its size and time of change, without reading it; a new
-one by a hash of its bytes, so that a moved, copied or renamed image is not embedded again. All is
-kept in one SQLite file, which many runs may share and which stays whole when a run is killed. Keep
-it on a local disk: SQLite's locks do not work on most network file systems.
+A file seen before is recognised by its size and time of change, without reading it; a new one by a
+hash of its bytes, so that a moved, copied or renamed image is not embedded again. Many runs may
+share the SQLite file; its locks do not work on most network file systems.
 """
 
 import io
@@ -36,49 +35,28 @@ SETTLED_NS = 2_000_000_000
 file system's clock (2 s on FAT) and keep its size and time, so it is hashed each time."""
 
 
-class EmbeddingCache:
+class EmbeddingCache(SqliteFile):
     """The embedding cache in a folder, created when it is first written.
 
     A cache that cannot be read or written (read-only folder, full disk, a lock held for half a
-    minute) never stops a run: it warns once and the run goes on without it.
-
-    Parameters
-    ----------
-    folder
-        The cache folder; the file in it is `embeddings.sqlite`.
-    warn
-        Called with one sentence when the cache has to be given up.
+    minute) never stops a run: `warn` is called once, and the run goes on without it.
 
     Raises `StoreError` for a file that is damaged, another program's, or of a newer clipfg.
     """
 
     def __init__(self, folder: Path | str, warn: Callable[[str], None] | None = None) -> None:
-        self._file = SqliteFile(Path(folder) / FILE, warn)
+        super().__init__(Path(folder) / FILE, warn)
         self._encoders: dict[str, int] = {}
-
-    @property
-    def path(self) -> Path:
-        """The cache's file."""
-        return self._file.path
-
-    @property
-    def writable(self) -> bool:
-        """Whether anything can be added."""
-        return self._file.writable
-
-    # -- files ---------------------------------------------------------------------------------
 
     def contents(self, signatures: Mapping[str, Signature]) -> dict[str, bytes]:
         """Content hashes of the files seen before with the same size and time of change."""
-        by_key = {_absolute(uri): uri for uri in signatures}
-        found = {}
-        for key, size, mtime_ns, content in self._file.select(
-            "SELECT uri, size, mtime_ns, content FROM memo WHERE uri IN ({})", list(by_key)
-        ):
-            uri = by_key[key]
-            if signatures[uri] == (size, mtime_ns):
-                found[uri] = content
-        return found
+        uris = {_absolute(uri): uri for uri in signatures}
+        query = "SELECT uri, size, mtime_ns, content FROM memo WHERE uri IN ({})"
+        return {
+            uris[key]: content
+            for key, *seen, content in self.select(query, list(uris))
+            if signatures[uris[key]] == tuple(seen)
+        }
 
     def digest(self, path: Path) -> str:
         """The hash of a file's bytes in hexadecimal, remembered by size and time of change.
@@ -100,9 +78,7 @@ class EmbeddingCache:
 
         Only for files that were settled (`is_settled`) when their signature was taken.
         """
-        self._file.write(lambda connection: _insert_files(connection, files))
-
-    # -- embeddings ----------------------------------------------------------------------------
+        self.write(lambda connection: _insert_files(connection, files))
 
     def get(self, kind: Kind, fingerprint: str, contents: Sequence[bytes]) -> Vectors:
         """The embeddings that are kept, by content: read-only float32 `[d]`.
@@ -112,7 +88,7 @@ class EmbeddingCache:
         encoder = self._encoder(fingerprint)
         if encoder is None or (kind in DENSE and kind not in self._kinds()):
             return {}
-        rows = self._file.select(
+        rows = self.select(
             f"SELECT content, vector FROM {kind} WHERE encoder = {encoder} AND content IN ({{}})",
             contents,
         )
@@ -148,58 +124,47 @@ class EmbeddingCache:
             )
             _insert_files(connection, files)
 
-        self._file.write(insert)
+        self.write(insert)
 
     def _encoder(self, fingerprint: str) -> int | None:
         if fingerprint not in self._encoders:
-            for (number,) in self._file.select(
-                "SELECT id FROM encoders WHERE fingerprint IN ({})", [fingerprint]
-            ):
-                self._encoders[fingerprint] = number
+            query = "SELECT fingerprint, id FROM encoders WHERE fingerprint IN ({})"
+            self._encoders |= dict(self.select(query, [fingerprint]))
         return self._encoders.get(fingerprint)
 
     def _kinds(self) -> list[Kind]:
         """The kinds that have a table here."""
-        tables = {name for (name,) in self._file.select("SELECT name FROM sqlite_master")}
+        tables = {name for (name,) in self.select("SELECT name FROM sqlite_master")}
         return [kind for kind in get_args(Kind) if kind in tables]
-
-    # -- small facts ---------------------------------------------------------------------------
 
     def fact(self, key: str) -> str | None:
         """A finding kept under `key`, such as how well a precision agrees; None without one."""
-        found = self._file.select("SELECT value FROM facts WHERE key IN ({})", [key])
+        found = self.select("SELECT value FROM facts WHERE key IN ({})", [key])
         return next((value for (value,) in found), None)
 
     def put_fact(self, key: str, value: str) -> None:
         """Keep a finding under `key`, replacing an older one."""
-        self._file.write(
-            lambda c: c.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (key, value))
-        )
-
-    # -- upkeep --------------------------------------------------------------------------------
+        self.write(lambda c: c.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (key, value)))
 
     @property
     def size(self) -> int:
         """Bytes that the cache takes on disk."""
-        return sum(part.stat().st_size for part in _parts(self.path) if part.exists())
+        return sum(part.stat().st_size for part in _parts(self.path))
 
-    def info(self) -> list[dict[str, str | int]]:
+    def info(self) -> list[dict[str, Any]]:
         """What is kept, a row per encoder, the largest first; `bytes` are those of the vectors."""
         kinds = self._kinds()
-        counts: dict[int, dict[str, int]] = {}
+        rows: dict[str, dict[str, Any]] = {}
         for kind in kinds:
-            query = f"SELECT encoder, count(*), sum(length(vector)) FROM {kind} GROUP BY encoder"
-            for encoder, count, size in self._file.select(query):
-                own = counts.setdefault(encoder, dict.fromkeys([*kinds, "bytes"], 0))
-                own[kind] = count
-                own["bytes"] += size
-        encoders = self._file.select("SELECT id, name, fingerprint, dim FROM encoders")
-        rows: list[dict[str, str | int]] = [
-            {"encoder": name, "fingerprint": fingerprint, "dim": dim, **counts[number]}
-            for number, name, fingerprint, dim in encoders
-            if number in counts
-        ]
-        return sorted(rows, key=lambda row: -int(row["bytes"]))
+            for name, fingerprint, dim, count, size in self.select(
+                f"SELECT name, fingerprint, dim, count(*), sum(length(vector)) FROM {kind}"
+                " JOIN encoders ON encoder = id GROUP BY id"
+            ):
+                about = {"encoder": name, "fingerprint": fingerprint, "dim": dim}
+                row = rows.setdefault(fingerprint, about | dict.fromkeys([*kinds, "bytes"], 0))
+                row[kind] = count
+                row["bytes"] += size
+        return sorted(rows.values(), key=lambda row: -row["bytes"])
 
     def clear(self, fingerprint: str | None = None) -> int:
         """Delete everything, or the embeddings of encoders whose fingerprint starts so.
@@ -208,31 +173,22 @@ class EmbeddingCache:
         another run is reading.
         """
         deleted = 0
-        kinds = self._kinds()
-        numbers = [
-            number
-            for number, known in self._file.select("SELECT id, fingerprint FROM encoders")
-            if fingerprint is None or known.startswith(fingerprint)
-        ]
+        kinds, start = self._kinds(), fingerprint or ""
+        chosen = "SELECT id FROM encoders WHERE substr(fingerprint, 1, ?) = ?"
 
         def delete(connection: sqlite3.Connection) -> None:
             nonlocal deleted
-            for number in numbers:
-                for kind in kinds:
-                    statement = f"DELETE FROM {kind} WHERE encoder = ?"
-                    deleted += connection.execute(statement, (number,)).rowcount
+            for kind in kinds:
+                statement = f"DELETE FROM {kind} WHERE encoder IN ({chosen})"
+                deleted += connection.execute(statement, (len(start), start)).rowcount
             if fingerprint is None:
                 # The rows of `encoders` stay: other runs may hold their numbers.
                 connection.execute("DELETE FROM memo")
                 connection.execute("DELETE FROM facts")
 
-        if self._file.write(delete):
-            self._file.shrink()
+        if self.write(delete):
+            self.shrink()
         return deleted
-
-    def close(self) -> None:
-        """Close the file; nothing is found or kept afterwards."""
-        self._file.close()
 
     def __enter__(self) -> Self:
         return self
@@ -250,14 +206,15 @@ def remove_cache(folder: Path | str) -> int:
     """Delete the cache's file, damaged or not; returns the bytes freed. No run may be using it."""
     freed = 0
     for part in _parts(Path(folder) / FILE):
-        if part.exists():
-            freed += part.stat().st_size
-            part.unlink()
+        freed += part.stat().st_size
+        part.unlink()
     return freed
 
 
 def _parts(file: Path) -> list[Path]:
-    return [file, *(file.with_name(file.name + end) for end in ("-wal", "-shm"))]
+    """The file and SQLite's own beside it, those that exist."""
+    parts = [file.with_name(file.name + end) for end in ("", "-wal", "-shm")]
+    return [part for part in parts if part.exists()]
 
 
 def _to_blob(kind: Kind, array: NDArray[Any]) -> bytes:

@@ -100,17 +100,13 @@ def _create(connection: sqlite3.Connection, file: Path) -> None:
     connection.execute("PRAGMA synchronous=NORMAL")
     if known:
         return
-    connection.execute("BEGIN IMMEDIATE")
-    try:
+    with connection:  # commits, or rolls back after an exception
+        connection.execute("BEGIN IMMEDIATE")
         if not _recognise(connection, file):
             for statement in SCHEMA.split(";"):
                 connection.execute(statement)
             connection.execute(f"PRAGMA application_id={APPLICATION}")
             connection.execute(f"PRAGMA user_version={VERSION}")
-        connection.execute("COMMIT")
-    except BaseException:
-        connection.execute("ROLLBACK")
-        raise
 
 
 def _recognise(connection: sqlite3.Connection, file: Path) -> bool:

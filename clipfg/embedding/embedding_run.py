@@ -3,19 +3,12 @@
 from collections import deque
 from collections.abc import Collection, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
 
 from clipfg.embedding.batch_encoder import BatchEncoder, batch_shape
 from clipfg.embedding.cache import EmbeddingCache, FileHash
 from clipfg.embedding.encode_locks import EncodeLocks
 from clipfg.embedding.image_loader import ImageLoader, ImageRow, LoadedImage
-from clipfg.embedding.kept_features import (
-    Dense,
-    ImageKey,
-    ItemFeatures,
-    KeptFeatures,
-    content_of,
-)
+from clipfg.embedding.kept_features import Dense, ImageKey, KeptFeatures, content_of
 from clipfg.embedding.scanning import scan
 from clipfg.encoders.base import Encoder
 from clipfg.types import Manifest
@@ -24,14 +17,6 @@ CHUNK = 512
 """Items looked up and handed on together: of pooled features alone, a mebibyte or two."""
 MOST_CHUNKS = 8
 """Chunks held at once, including items that wait for an earlier image."""
-
-
-@dataclass(slots=True)
-class PendingImage:
-    """An item whose image is being loaded in a thread, or one that needs no loading (None)."""
-
-    row: ImageRow
-    image: Future[LoadedImage | None] | None
 
 
 class EmbeddingRun:
@@ -56,7 +41,7 @@ class EmbeddingRun:
         self._most_rows = MOST_CHUNKS * self._chunk
         self._kept = KeptFeatures(cache, encoder, dense)
         self._source = scan(manifest, self._kept, self._chunk)
-        self._loader = ImageLoader(encoder.preprocessing, self._kept_features)
+        self._loader = ImageLoader(encoder.preprocessing, self._kept.one)
         lock_file = cache.path.with_name("locks") if cache and cache.writable else None
         self._locks = EncodeLocks(lock_file, encoder.fingerprint)
         self._encoder = BatchEncoder(encoder, self._shape, self._kept, self._locks)
@@ -88,43 +73,38 @@ class EmbeddingRun:
 
     def _loaded_rows(self) -> Iterator[tuple[ImageRow, LoadedImage | None]]:
         """All rows in order, with the image of those that are to be encoded."""
-        queue: deque[PendingImage] = deque()
+        queue: deque[tuple[ImageRow, Future[LoadedImage | None] | None]] = deque()
         loading = 0
         while True:
             while loading < self._ahead and len(queue) < self._most_rows:
-                row = next(self._source, None)
-                if row is None:
+                new = next(self._source, None)
+                if new is None:
                     break
                 future = None
-                if row.outcome is None:
-                    future = self._pool.submit(self._loader.fetch, row)
+                if new.outcome is None:
+                    future = self._pool.submit(self._loader.fetch, new)
                     loading += 1
-                queue.append(PendingImage(row, future))
+                queue.append((new, future))
             if not queue:
                 return
-            pending = queue.popleft()
+            row, future = queue.popleft()
             image = None
-            if pending.image is not None:
-                image = pending.image.result()
+            if future is not None:
+                image = future.result()
                 loading -= 1
-                self._note_file(pending.row)
-            yield pending.row, image
+                self._note_file(row)
+            yield row, image
 
     def _encode(self) -> bool:
         """Encode the images of the batch, if there are any, and settle their rows."""
         if not self._batch:
             return False
         features, foreign = self._encoder.encode(self._batch, self._files)
+        failed = ("encode", "Expected finite features, got NaN or zero.")
         for key in self._batch:
-            if key in features:
-                self._loader.settle(key, features[key], reused=key in foreign)
-            else:
-                self._loader.settle(key, ("encode", "Expected finite features, got NaN or zero."))
+            self._loader.settle(key, features.get(key, failed), reused=key in foreign)
         self._batch, self._files = {}, []
         return True
-
-    def _kept_features(self, key: ImageKey) -> ItemFeatures | None:
-        return self._kept.get([key]).get(key)
 
     def _note_file(self, row: ImageRow) -> None:
         if row.key is not None and row.signature is not None and row.settled:

@@ -1,10 +1,9 @@
 """Locks on images that are being encoded, so that runs side by side share the work.
 
 Each image is one byte of a file that is never written, locked by its content: hundreds are held at
-a time, far too many for a file each, and a whole-file lock (as filelock's) would make one run wait
-for the other. The system releases a lock when its process ends, however it ends, so nothing has to
-expire or be cleaned up. Windows has no `fcntl`: there two runs may encode the same image, which
-costs time and no correctness, since the cache keeps the first result.
+a time, too many for a file each, and a whole-file lock (as filelock's) would make one run wait for
+the other. The system releases the locks of a process that ends. Without `fcntl` (Windows) two runs
+may encode the same image, which costs only time, since the cache keeps the first result.
 """
 
 import errno

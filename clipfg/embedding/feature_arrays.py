@@ -61,11 +61,8 @@ def to_arrays(features: Features) -> Arrays:
     if (patches := features.patches) is not None:
         arrays |= {"patches": patches.values, "patch_grids": patches.grids}
     if (regions := features.regions) is not None:
-        arrays |= {
-            "regions": regions.values,
-            "region_offsets": regions.offsets,
-            "region_boxes": regions.boxes,
-        }
+        arrays |= {"regions": regions.values, "region_offsets": regions.offsets}
+        arrays["region_boxes"] = regions.boxes
         if regions.phrases:
             arrays["region_phrases"] = _words(regions.phrases)
     if features.bag_offsets is not None:

@@ -4,6 +4,7 @@ What clipfg writes describes itself: ids, labels, class names, splits, the encod
 and the manifest's hash come back as they were. Nothing is ever unpickled.
 """
 
+import logging
 import zipfile
 from itertools import pairwise
 from pathlib import Path
@@ -14,17 +15,12 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from clipfg.atomic import finished
-from clipfg.embedding.feature_arrays import (
-    KEY,
-    Arrays,
-    FeatureFileInfo,
-    from_arrays,
-    to_arrays,
-)
-from clipfg.embedding.foreign_features import assemble, log_refused
+from clipfg.embedding.feature_arrays import KEY, Arrays, FeatureFileInfo, from_arrays, to_arrays
+from clipfg.embedding.foreign_features import assemble
 from clipfg.embedding.parquet_features import parquet_arrays, write_parquet
 from clipfg.errors import ClipfgError, DataError, UsageError
 from clipfg.types import Features
+from clipfg.types.dense import offsets_of
 
 SUFFIXES = (".parquet", ".npz", ".safetensors")
 
@@ -100,7 +96,11 @@ def _npz_arrays(path: Path) -> tuple[Arrays, str | None]:
                 if "allow_pickle" not in str(error):
                     raise
                 refused.append(name)
-    log_refused(path, refused)
+    if refused:
+        logging.getLogger("clipfg").warning(
+            f"Skipped {', '.join(refused)} in {path}, since pickled objects are never read; save"
+            " them as arrays of strings or numbers."
+        )
     info = arrays.pop(KEY, None)
     return arrays, None if info is None else str(info)
 
@@ -110,16 +110,13 @@ def _write_safetensors(features: Features, info: str, path: Path) -> None:
 
     tensors: dict[str, NDArray[Any]] = {}
     for name, array in to_arrays(features).items():
-        if name == "classnames":  # `info` has them
-            continue
         if array.dtype.kind != "U":
             tensors[name] = np.ascontiguousarray(array)
-            continue
-        # Tensors hold no strings: bytes end to end, and where each string begins.
-        encoded = [word.encode() for word in array.tolist()]
-        tensors[f"{name}.bytes"] = np.frombuffer(b"".join(encoded), dtype=np.uint8)
-        lengths = np.fromiter(map(len, encoded), dtype=np.int64, count=len(encoded))
-        tensors[f"{name}.offsets"] = np.concatenate([[0], np.cumsum(lengths)])
+        elif name != "classnames":  # `info` has them
+            # Tensors hold no strings: bytes end to end, and where each string begins.
+            encoded = [word.encode() for word in array.tolist()]
+            tensors[f"{name}.bytes"] = np.frombuffer(b"".join(encoded), dtype=np.uint8)
+            tensors[f"{name}.offsets"] = offsets_of([len(word) for word in encoded])
     save_file(tensors, path, {KEY: info})
 
 
@@ -139,9 +136,8 @@ def _tensors(path: Path) -> tuple[Arrays, str | None]:
         for name, tensor in tensors.items()
     }
     for name in ("ids", "splits", "region_phrases"):
-        if f"{name}.offsets" not in arrays:
-            continue
-        joined = arrays.pop(f"{name}.bytes").tobytes()
-        ends = arrays.pop(f"{name}.offsets").tolist()
-        arrays[name] = np.array([joined[a:b].decode() for a, b in pairwise(ends)], dtype=object)
+        if f"{name}.offsets" in arrays:
+            joined = arrays.pop(f"{name}.bytes").tobytes()
+            ends = arrays.pop(f"{name}.offsets").tolist()
+            arrays[name] = np.array([joined[a:b].decode() for a, b in pairwise(ends)], dtype=object)
     return arrays, info

@@ -1,9 +1,7 @@
 """Features from other tools: arrays are recognised by name and shape."""
 
-import logging
 import re
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -70,23 +68,11 @@ def assemble(arrays: Arrays) -> Features:
     )
 
 
-def log_refused(path: Path, names: Sequence[str]) -> None:
-    """Warn of arrays that were skipped because reading them would run code."""
-    if names:
-        logging.getLogger("clipfg").warning(
-            f"Skipped {', '.join(names)} in {path}, since pickled objects are never read; save them"
-            " as arrays of strings or numbers."
-        )
-
-
 def _parts(matrices: Arrays) -> dict[str | None, str]:
     """From split name to the name of its matrix; None is the split of a single matrix."""
-    for name in FEATURES:
-        for key in matrices:
-            if key.lower() == name:
-                return {None: key}
-    if len(matrices) == 1:
-        return {None: next(iter(matrices))}
+    usual = [key for name in FEATURES for key in matrices if key.lower() == name]
+    if usual or len(matrices) == 1:
+        return {None: next(iter(usual or matrices))}
     parts: dict[str | None, str] = {}
     largest = 0
     for key in matrices:
@@ -105,24 +91,21 @@ def _piece(
 ) -> tuple[NDArray[Any] | None, list[str], list[str | None]]:
     """Labels, ids and splits of one matrix."""
 
-    def find(candidates: Sequence[str]) -> NDArray[Any] | None:
-        for name in candidates:
-            tries = [name] if split is None else [f"{split}_{name}", f"{name}_{split}"]
-            for attempt in tries:
-                array = _named(arrays, attempt)
-                if array is not None and array.ndim == 1 and len(array) == rows:
-                    return array
-        return None
+    def find(names: Iterable[str]) -> NDArray[Any] | None:
+        found = (_named(arrays, name) for name in names)
+        return next(
+            (array for array in found if array is not None and array.shape == (rows,)), None
+        )
 
-    labels = find(LABELS)
-    if labels is None:  # "keys_16" and "keys_16_l", "test_f" and "test_l"
-        for name in (f"{key}_l", f"{key}_labels", f"{split}_l"):
-            array = _named(arrays, name)
-            if array is not None and array.shape == (rows,):
-                labels = array
-                break
-    ids = find(IDS)
+    def of_split(names: Sequence[str]) -> Sequence[str]:
+        if split is None:
+            return names
+        return [form for name in names for form in (f"{split}_{name}", f"{name}_{split}")]
+
+    # "keys_16" and "keys_16_l", "test_f" and "test_l"
+    labels = find([*of_split(LABELS), f"{key}_l", f"{key}_labels", f"{split}_l"])
     prefix = "" if split is None else f"{split}/"
+    ids = find(of_split(IDS))
     words = [f"{prefix}{i}" for i in range(rows)] if ids is None else [str(i) for i in ids]
     splits: list[str | None] = [split] * rows
     column = find(SPLITS) if split is None else None
@@ -181,9 +164,8 @@ def _places(words: list[str], places: dict[str, int]) -> NDArray[np.int64]:
 
 def _unique(ids: list[str], splits: list[str | None]) -> tuple[str, ...]:
     """Ids made unique: by their split where that is enough, else by their row."""
-    if len(set(ids)) == len(ids):
-        return tuple(ids)
-    ids = [f"{split}/{id}" if split else id for id, split in zip(ids, splits, strict=True)]
-    if len(set(ids)) == len(ids):
-        return tuple(ids)
-    return tuple(f"{id}#{row}" for row, id in enumerate(ids))
+    named = [f"{split}/{id}" if split else id for id, split in zip(ids, splits, strict=True)]
+    for tried in (ids, named):
+        if len(set(tried)) == len(tried):
+            return tuple(tried)
+    return tuple(f"{id}#{row}" for row, id in enumerate(named))

@@ -55,18 +55,11 @@ class LoadedImage:
 
 @dataclass(slots=True)
 class ImageLoader:
-    """Loads each image once: rows of an image that is in flight wait for its outcome.
-
-    Parameters
-    ----------
-    preprocessing
-        What a decoded image goes through.
-    kept
-        The features kept of an image, or None.
-    """
+    """Loads each image once: rows of an image that is in flight wait for its outcome."""
 
     preprocessing: Preprocessing
     kept: Callable[[ImageKey], ItemFeatures | None]
+    """The features kept of an image, or None."""
     _waiting: dict[ImageKey, list[ImageRow]] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -87,16 +80,14 @@ class ImageLoader:
                 self._waiting[key].append(row)
                 return None
             self._waiting[key] = [row]
-        kept = self.kept(key)
-        if kept is not None:
+        if (kept := self.kept(key)) is not None:
             self.settle(key, kept, reused=True)
             return None
         try:
             return self._load(data, row.boxes)
-        except ItemError as error:
-            self.settle(key, ("decode", str(error)))
         except Exception as error:  # a decoder's own mistake costs one image, not the run
-            self.settle(key, ("decode", f"{type(error).__name__}: {error}"))
+            kind = "" if isinstance(error, ItemError) else f"{type(error).__name__}: "
+            self.settle(key, ("decode", f"{kind}{error}"))
         return None
 
     def _load(self, data: bytes, boxes: NDArray[np.float32] | None) -> LoadedImage:

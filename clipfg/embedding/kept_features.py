@@ -7,7 +7,6 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from clipfg.data.sources import Signature
 from clipfg.embedding.cache import EmbeddingCache, FileHash
 from clipfg.encoders.base import Encoder
 from clipfg.types import content_hash
@@ -29,56 +28,38 @@ def content_of(key: ImageKey) -> bytes:
 
 @dataclass(slots=True)  # not frozen, which would triple the time to create one
 class ItemFeatures:
-    """The features of one image.
-
-    Attributes
-    ----------
-    pooled
-        Unit-norm float32 `[d]`.
-    patches
-        Float16 `[h, w, d]`, not normalised. Half precision, as they take the place of hundreds of
-        pooled features and are only ever averaged or compared: its rounding (a relative 5e-4) is
-        far below what bf16 costs. They are rounded before they are handed on, so that results do
-        not depend on what was cached.
-    regions
-        Float32 `[r, d]`, of unit norm or 0 (see `types.Regions`), as precise as `pooled`: they take
-        its place as keys and in heads.
-    """
+    """The features of one image."""
 
     pooled: NDArray[np.float32]
+    """Unit norm `[d]`."""
     patches: NDArray[np.float16] | None = None
+    """Not normalised `[h, w, d]`. Half precision, as they take the place of hundreds of pooled
+    features and are only ever averaged or compared: its rounding (a relative 5e-4) is far below
+    what bf16 costs. They are rounded before they are handed on, so that results do not depend on
+    what was cached."""
     regions: NDArray[np.float32] | None = None
+    """Of unit norm or 0 `[r, d]` (see `types.Regions`), as precise as `pooled`: they take its place
+    as keys and in heads."""
 
 
 class KeptFeatures:
-    """Features by image, all kinds that were asked for or none; without a cache, never any.
-
-    Parameters
-    ----------
-    cache
-        Where they are kept, or None.
-    encoder
-        Whose they are.
-    dense
-        What is asked for beside the pooled feature.
-    """
+    """Features by image, all kinds that were asked for or none; without a cache, never any."""
 
     def __init__(
         self, cache: EmbeddingCache | None, encoder: Encoder, dense: Collection[Dense] = ()
     ) -> None:
         self.dense = frozenset(dense)
-        self._cache = cache
+        self.cache = cache
         self._encoder = encoder
         self._fingerprint = encoder.fingerprint
 
-    @property
-    def caching(self) -> bool:
-        """Whether there is a cache."""
-        return self._cache is not None
+    def one(self, key: ImageKey) -> ItemFeatures | None:
+        """The features of one image, if all of them are kept."""
+        return self.get([key]).get(key)
 
     def get(self, keys: Iterable[ImageKey]) -> dict[ImageKey, ItemFeatures]:
         """The images of which everything asked for is kept."""
-        cache, by = self._cache, self._fingerprint
+        cache, by = self.cache, self._fingerprint
         if cache is None:
             return {}
         if not self.dense:  # every key is a content hash
@@ -112,7 +93,7 @@ class KeptFeatures:
 
         A pooled feature that was kept already stays: it may differ in its last bits.
         """
-        cache, by, name = self._cache, self._fingerprint, self._encoder.name
+        cache, by, name = self.cache, self._fingerprint, self._encoder.name
         if cache is None or not features:
             self.remember(files)
             return dict(features)
@@ -131,11 +112,7 @@ class KeptFeatures:
         pooled |= cache.get("images", by, list(pooled))
         return {k: replace(own, pooled=pooled[content_of(k)]) for k, own in features.items()}
 
-    def contents(self, signatures: Mapping[str, Signature]) -> dict[str, bytes]:
-        """Content hashes of the files seen before; see `EmbeddingCache.contents`."""
-        return self._cache.contents(signatures) if self._cache else {}
-
     def remember(self, files: Sequence[FileHash]) -> None:
         """Keep the content hashes of files."""
-        if self._cache is not None and files:
-            self._cache.remember(files)
+        if self.cache is not None and files:
+            self.cache.remember(files)

@@ -34,11 +34,9 @@ def write_parquet(features: Features, info: str, path: Path) -> None:
     """Write features to `path`, with `info` in the schema's metadata."""
     import pyarrow.parquet as pq
 
-    rows = ROWS
-    if features.patches is not None and len(features):
-        rows = max(
-            1, min(ROWS, ROW_GROUP * len(features) // max(1, features.patches.values.nbytes))
-        )
+    rows, size = ROWS, 0 if features.patches is None else features.patches.values.nbytes
+    if size:
+        rows = max(1, min(ROWS, ROW_GROUP * len(features) // size))
     schema = _table(features, 0, 0).schema.with_metadata({KEY: info})
     # Vectors do not compress, and their bounds help no one.
     with pq.ParquetWriter(

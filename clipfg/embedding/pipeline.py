@@ -2,17 +2,13 @@
 
     scan -> load (threads: read, hash, decode, resize) -> encode (this thread) -> keep -> yield
 
-    scanning.py     looks files and features up in the cache, a chunk of items at a time
-    image_loader.py loads what is not there, each image once
-    batch_encoder.py runs the tower on batches of one shape, and keeps what comes out
-    embedding_run.py holds the items in flight and hands them on in order
-
 Each stage holds a bounded number of items, so memory does not grow with the manifest. What has been
 yielded has been cached, so a run that is killed loses only the images in flight.
 """
 
 import os
 from collections.abc import Callable, Collection, Iterator
+from typing import TypedDict, Unpack
 
 import numpy as np
 
@@ -24,6 +20,17 @@ from clipfg.encoders.base import Encoder
 from clipfg.errors import ItemError
 from clipfg.types import Failure, Features, Manifest, Patches, Progress, Regions
 from clipfg.types.dense import bag_offsets
+
+
+class EmbeddingOptions(TypedDict, total=False):
+    """The options of `embed`, which describes them."""
+
+    dense: Collection[Dense]
+    batch_size: int
+    workers: int | None
+    progress: Progress | None
+    on_failure: Callable[[Failure], None] | None
+    strict: bool
 
 
 def embed(
@@ -80,10 +87,9 @@ def embed(
                     if on_failure is not None:
                         on_failure(row.outcome)
             done += len(rows)
-            batch = FeatureBatch.of(rows, bags)
             if progress is not None:
                 progress(done, len(manifest))
-            if batch is not None:
+            if (batch := FeatureBatch.of(rows, bags)) is not None:
                 yield batch
     finally:
         run.close()
@@ -93,13 +99,7 @@ def collect(
     manifest: Manifest,
     encoder: Encoder,
     cache: EmbeddingCache | None,
-    *,
-    dense: Collection[Dense] = (),
-    batch_size: int = 32,
-    workers: int | None = None,
-    progress: Progress | None = None,
-    on_failure: Callable[[Failure], None] | None = None,
-    strict: bool = False,
+    **options: Unpack[EmbeddingOptions],
 ) -> Features:
     """The features of a manifest in memory, without items that fail; see `embed`."""
     pooled = np.empty((len(manifest), encoder.dim), dtype=np.float32)
@@ -107,17 +107,7 @@ def collect(
     patches: list[Patches] = []
     regions: list[Regions] = []
     rows = 0
-    for batch in embed(
-        manifest,
-        encoder,
-        cache,
-        dense=dense,
-        batch_size=batch_size,
-        workers=workers,
-        progress=progress,
-        on_failure=on_failure,
-        strict=strict,
-    ):
+    for batch in embed(manifest, encoder, cache, **options):
         pooled[rows : rows + len(batch)] = batch.vectors
         kept[rows : rows + len(batch)] = batch.positions
         rows += len(batch)

@@ -1,6 +1,7 @@
 """Whether a fast number format is accurate enough, measured on the run's own images."""
 
 import json
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 
 import numpy as np
@@ -25,16 +26,9 @@ sound format.
 
 @dataclass(frozen=True)
 class PrecisionAgreement:
-    """How closely features in a fast number format agree with those in float32.
+    """How closely features in the fast format `precision` agree with those in float32.
 
-    Attributes
-    ----------
-    precision
-        The fast format.
-    lowest, mean
-        Cosine similarity of the two features of an image, over all images.
-    images
-        The number of images.
+    `lowest` and `mean` are of the cosine similarity of the two features of each image.
     """
 
     precision: str
@@ -68,8 +62,10 @@ def settle_precision(
     if encoder.precision == "fp32":
         return encoder, None
     key = f"precision/{encoder.fingerprint}"
-    kept = cache.fact(key) if cache is not None else None
-    agreement = _parse(kept) if kept else None
+    agreement: PrecisionAgreement | None = None
+    if cache is not None and (kept := cache.fact(key)):
+        with suppress(ValueError, TypeError):  # written by another version, so measured again
+            agreement = PrecisionAgreement(**json.loads(kept))
     # A result from fewer images than there are now is measured again; their embeddings are cached.
     if agreement is None or agreement.images < min(IMAGES, len(manifest)):
         agreement = measure_agreement(encoder, manifest, cache, batch_size=batch_size)
@@ -83,32 +79,18 @@ def settle_precision(
 def measure_agreement(
     encoder: Encoder, manifest: Manifest, cache: EmbeddingCache | None, *, batch_size: int = 32
 ) -> PrecisionAgreement | None:
-    """Compare the encoder with itself in float32 on the first images.
-
-    The fast features are cached, so that the run does not compute them again. None when none of
-    these images can be read.
-    """
+    """Compare the encoder with itself in float32 on the first images; None if none can be read."""
     first = replace(manifest, table=manifest.table.slice(0, IMAGES))
     fast = collect(first, encoder, cache, batch_size=batch_size)
     exact = collect(first, encoder.at("fp32"), cache, batch_size=batch_size)
     if not exact.ids:
         return None
-    places = {id: row for row, id in enumerate(exact.ids)}
-    common = [(row, places[id]) for row, id in enumerate(fast.ids) if id in places]
+    rows = dict(zip(fast.ids, fast.pooled, strict=True))
     # An image that only float32 can embed counts as a cosine of 0.
-    lost = len(exact.ids) - len(common)
-    left, right = np.array(common, dtype=np.int64).reshape(-1, 2).T
-    cosines = (
-        np.einsum("nd,nd->n", fast.pooled[left], exact.pooled[right], dtype=np.float64).tolist()
-        + [0.0] * lost
-    )
+    cosines = [
+        float(np.einsum("d,d->", rows[id], row, dtype=np.float64)) if id in rows else 0.0
+        for id, row in zip(exact.ids, exact.pooled, strict=True)
+    ]
     return PrecisionAgreement(
-        encoder.precision, min(min(cosines), 1.0), float(np.mean(cosines)), len(cosines)
+        encoder.precision, min(*cosines, 1.0), float(np.mean(cosines)), len(cosines)
     )
-
-
-def _parse(text: str) -> PrecisionAgreement | None:
-    try:
-        return PrecisionAgreement(**json.loads(text))
-    except (ValueError, TypeError):
-        return None  # written by another version, so measured again

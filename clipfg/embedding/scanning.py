@@ -1,14 +1,13 @@
 """The first look at each item: does its file exist, was it seen before, is its embedding kept?"""
 
-import time
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
-from clipfg.data.sources import signature
-from clipfg.embedding.cache import is_settled
+from clipfg.embedding.cache import EmbeddingCache
+from clipfg.embedding.content_hash import look_at
 from clipfg.embedding.image_loader import ImageRow
 from clipfg.embedding.kept_features import KeptFeatures
 from clipfg.errors import ItemError, UsageError
@@ -32,8 +31,8 @@ def scan(manifest: Manifest, kept: KeptFeatures, chunk: int) -> Iterator[ImageRo
     table = manifest.table.select(names)
     for start in range(0, len(table), chunk):
         rows = list(_rows(table.slice(start, chunk), start))
-        if kept.caching:
-            _look_up(rows, kept)
+        if kept.cache is not None:
+            _look_up(rows, kept, kept.cache)
         yield from rows
 
 
@@ -60,16 +59,15 @@ def _add_regions(row: ImageRow, value: list[Any] | None) -> None:
         row.fail("read", "Expected four numbers for the box of each region, got something else.")
 
 
-def _look_up(rows: list[ImageRow], kept: KeptFeatures) -> None:
+def _look_up(rows: list[ImageRow], kept: KeptFeatures, cache: EmbeddingCache) -> None:
     signatures = {}
     for row in rows:
         try:
-            seen_ns = time.time_ns()
-            row.signature = signatures[row.uri] = signature(row.uri)
-            row.settled = is_settled(row.signature, seen_ns)
+            row.signature, row.settled = look_at(row.uri)
+            signatures[row.uri] = row.signature
         except ItemError as error:
             row.fail("read", str(error))
-    contents = kept.contents(signatures)
+    contents = cache.contents(signatures)
     known = [row for row in rows if row.outcome is None and row.uri in contents]
     keys = [row.key_for(contents[row.uri]) for row in known]
     features = kept.get(keys)

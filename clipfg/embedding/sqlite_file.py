@@ -75,15 +75,11 @@ class SqliteFile:
             if self._connection is None or not self.writable:
                 return False
             try:
-                self._connection.execute("BEGIN IMMEDIATE")
-                work(self._connection)
-                self._connection.execute("COMMIT")
+                with self._connection:  # commits, or rolls back after an exception
+                    self._connection.execute("BEGIN IMMEDIATE")
+                    work(self._connection)
                 return True
-            except BaseException as error:
-                if self._connection.in_transaction:
-                    self._connection.execute("ROLLBACK")
-                if not isinstance(error, sqlite3.Error):
-                    raise
+            except sqlite3.Error as error:
                 self._give_up(error, "written")
                 return False
 

@@ -29,10 +29,9 @@ def embed_texts(
     zero or not finite.
     """
     keys = [content_hash(text.encode(errors="surrogatepass")) for text in texts]
-    known = cache.get("texts", encoder.fingerprint, list(dict.fromkeys(keys))) if cache else {}
-    vectors: dict[bytes, NDArray[np.float32]] = dict(known)
-    new = {key: text for key, text in zip(keys, texts, strict=True) if key not in known}
-    total = len(new) + len(known)
+    vectors = cache.get("texts", encoder.fingerprint, list(dict.fromkeys(keys))) if cache else {}
+    new = {key: text for key, text in zip(keys, texts, strict=True) if key not in vectors}
+    total = len(new) + len(vectors)
     # Towers pad a batch to its longest text; sorted by length, little time is lost on padding.
     lengths = dict(zip(new, encoder.count_tokens(list(new.values())), strict=True)) if new else {}
     order = sorted(new, key=lambda key: (lengths[key], key))

@@ -17,11 +17,7 @@ from clipfg.functional.similarity import Scoring
 
 Precision = Literal["fp32", "bf16", "fp16"]
 
-DTYPES: dict[str, torch.dtype] = {
-    "fp32": torch.float32,
-    "bf16": torch.bfloat16,
-    "fp16": torch.float16,
-}
+DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 
 @dataclass(frozen=True)
@@ -42,32 +38,20 @@ class Encoder(ABC):
 
     Creating one reads configuration files only; the weights are loaded when `model` is first
     used, so a run whose embeddings are all cached never pays for them. Subclasses are final.
-
-    Attributes
-    ----------
-    name
-        The full name that `load_encoder` takes ("open_clip:ViT-B-16/dfn2b").
-    precision
-        The number format that the towers compute in; features come out as float32.
-    device
-        Where the towers live.
-    preprocessing
-        Resize, crop and normalisation.
-    dim
-        The dimension of the embedding space.
-    context_length
-        The longest text in tokens.
-    scoring
-        `"softmax"` over classes (CLIP) or `"sigmoid"` for each class independently (SigLIP).
     """
 
     name: str
+    """The full name that `load_encoder` takes ("open_clip:ViT-B-16/dfn2b")."""
     precision: Precision
+    """The number format that the towers compute in; features come out as float32."""
     device: torch.device
     preprocessing: Preprocessing
     dim: int
+    """The dimension of the embedding space."""
     context_length: int
+    """The longest text in tokens."""
     scoring: Scoring = "softmax"
+    """`"softmax"` over classes (CLIP) or `"sigmoid"` for each class independently (SigLIP)."""
 
     @property
     @abstractmethod

@@ -6,7 +6,6 @@ means not verified.
 """
 
 import csv
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,58 +21,32 @@ DATASETS = ("flowers102", "oxford-pets", "stanford-cars", "fgvc-aircraft", "food
 
 @dataclass(frozen=True)
 class CatalogueEntry:
-    """One encoder of the catalogue.
-
-    Parameters
-    ----------
-    name
-        What `load_encoder` takes.
-    parameters
-        Number of parameters of both towers, in millions, from the published configuration.
-    image_size
-        The side of its square input in pixels.
-    dim
-        The dimension of its embedding space.
-    licence
-        Licence of the weights as the model card gives it (an SPDX identifier where it is one).
-    accuracy
-        Published zero-shot top-1 accuracy in percent on `DATASETS`, in that order.
-    note
-        When to choose it, in one sentence.
-    """
+    """One encoder of the catalogue, by the name that `load_encoder` takes."""
 
     name: str
     parameters: float
+    """Of both towers, in millions, from the published configuration."""
     image_size: int
+    """The side of its square input in pixels."""
     dim: int
     licence: str | None
+    """Of the weights, as the model card gives it (an SPDX identifier where it is one)."""
     accuracy: tuple[float | None, ...]
+    """Published zero-shot top-1 accuracy in percent on `DATASETS`, in that order."""
     note: str
-
-    @property
-    def download_mb(self) -> int:
-        """Size of its float32 weights in megabytes (10^6 bytes): four bytes a parameter."""
-        return round(self.parameters * 4)
-
-    @property
-    def mean_accuracy(self) -> float | None:
-        """The mean accuracy over `DATASETS`, or None where one is not published."""
-        known = [value for value in self.accuracy if value is not None]
-        return sum(known) / len(known) if len(known) == len(DATASETS) else None
+    """When to choose it, in one sentence."""
 
 
-def _read() -> Iterator[CatalogueEntry]:
-    with Path(__file__).with_suffix(".csv").open(encoding="utf-8", newline="") as file:
-        for row in csv.DictReader(file):
-            yield CatalogueEntry(
-                name=row["name"],
-                parameters=float(row["parameters"]),
-                image_size=int(row["image_size"]),
-                dim=int(row["dim"]),
-                licence=row["licence"] or None,
-                accuracy=tuple(float(row[data]) if row[data] else None for data in DATASETS),
-                note=row["note"],
-            )
-
-
-CATALOGUE: tuple[CatalogueEntry, ...] = tuple(_read())
+_LINES = Path(__file__).with_suffix(".csv").read_text(encoding="utf-8").splitlines()
+CATALOGUE = tuple(
+    CatalogueEntry(
+        row["name"],
+        float(row["parameters"]),
+        int(row["image_size"]),
+        int(row["dim"]),
+        row["licence"] or None,
+        tuple(float(row[data]) if row[data] else None for data in DATASETS),
+        row["note"],
+    )
+    for row in csv.DictReader(_LINES)
+)

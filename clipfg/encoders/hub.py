@@ -11,18 +11,10 @@ from clipfg.errors import MissingError, UsageError
 
 @dataclass(frozen=True)
 class HubRepository(ModelSource):
-    """A repository of the hub.
+    """A repository of the hub, OWNER/NAME.
 
-    Parameters
-    ----------
-    repo
-        OWNER/NAME.
-    model
-        The full name of the model that needs it, for messages.
-    offline
-        Use what the cache has and touch no network; `HF_HUB_OFFLINE` does the same.
-    remedy
-        What to do about a missing file when there is a network, for messages.
+    Messages call the model that needs it `model`, and end with `remedy`: what to do about a missing
+    file when there is a network. `offline`, as `HF_HUB_OFFLINE`, uses what the cache has only.
     """
 
     repo: str
@@ -73,31 +65,23 @@ class HubRepository(ModelSource):
         return self.offline or constants.HF_HUB_OFFLINE
 
     def _download(self, names: Sequence[str]) -> Path | None:
-        from huggingface_hub import hf_hub_download
-        from huggingface_hub.errors import (
-            EntryNotFoundError,
-            GatedRepoError,
-            HFValidationError,
-            LocalEntryNotFoundError,
-            OfflineModeIsEnabled,
-            RepositoryNotFoundError,
-        )
+        from huggingface_hub import errors, hf_hub_download
 
         if self._is_offline():
             raise self._not_on_disk(names, "this run is offline")
         for name in names:
             try:
                 return Path(hf_hub_download(self.repo, name))
-            except (LocalEntryNotFoundError, OfflineModeIsEnabled):
+            except (errors.LocalEntryNotFoundError, errors.OfflineModeIsEnabled):
                 raise self._not_on_disk(names, "the hub could not be reached") from None
-            except GatedRepoError:
+            except errors.GatedRepoError:
                 raise MissingError(
                     f"{self.model} cannot be fetched before its licence is accepted on the hub page"
                     f" of {self.repo}; accept it there, then log in with `hf auth login`."
                 ) from None
-            except EntryNotFoundError:
+            except errors.EntryNotFoundError:
                 continue
-            except (RepositoryNotFoundError, HFValidationError):
+            except (errors.RepositoryNotFoundError, errors.HFValidationError):
                 raise UsageError(
                     f"Expected a model repository of the hub or the path of a folder, got"
                     f" {self.repo!r}."

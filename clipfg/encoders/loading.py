@@ -7,7 +7,7 @@ import torch
 
 from clipfg.encoders.base import DTYPES, Encoder, Precision
 from clipfg.encoders.families import FAMILIES
-from clipfg.encoders.precision import best_device, fastest_precision
+from clipfg.encoders.precision import fastest_precision
 from clipfg.encoders.weights import Digest, file_digest
 from clipfg.errors import MissingError, UsageError
 
@@ -72,7 +72,8 @@ def is_on_disk(name: str) -> bool:
 
 def _device(name: str) -> torch.device:
     if name == "auto":
-        return best_device()
+        gpus = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+        return torch.device(next((kind for kind, there in gpus.items() if there), "cpu"))
     try:
         device = torch.device(name)
         torch.empty(0, device=device)

@@ -30,18 +30,12 @@ TOKENIZER_FILES = (
 
 @dataclass(frozen=True, kw_only=True)
 class CheckpointFiles:
-    """What every encoder is made from.
-
-    Parameters
-    ----------
-    weights
-        The checkpoint: one file or several shards.
-    tokenizer
-        Every file that decides how a text becomes tokens.
-    """
+    """What every encoder is made from."""
 
     weights: tuple[Path, ...]
+    """The checkpoint: one file or several shards."""
     tokenizer: tuple[Path, ...] = ()
+    """Every file that decides how a text becomes tokens."""
 
     @property
     def hashed(self) -> tuple[Path, ...]:

@@ -1,12 +1,12 @@
-"""The fastest number format that a machine supports in hardware, and models cast to it."""
+"""The fastest number format that a machine supports in hardware."""
 
 import platform
+import re
 from pathlib import Path
 
 import torch
-from torch import nn
 
-from clipfg.encoders.base import DTYPES, Precision
+from clipfg.encoders.base import Precision
 
 
 def fastest_precision(device: torch.device) -> Precision:
@@ -22,15 +22,6 @@ def fastest_precision(device: torch.device) -> Precision:
     return "bf16" if cpu_flags() & {"amx_bf16", "avx512_bf16", "bf16"} else "fp32"
 
 
-def settle(model: nn.Module, device: torch.device, precision: Precision) -> nn.Module:
-    """The towers on `device`, in evaluation mode, without gradients, their weights cast once.
-
-    Channels-last weights are not worth it: 2 to 10 % of the CPU time of a MobileNetV2, which is
-    within the noise, and nothing on a ViT.
-    """
-    return model.to(device, DTYPES[precision]).eval().requires_grad_(False)
-
-
 def cpu_flags() -> set[str]:
     """The instruction sets of this CPU, by Linux's names; empty on other systems.
 
@@ -40,17 +31,6 @@ def cpu_flags() -> set[str]:
     table = Path("/proc/cpuinfo")
     if platform.system() != "Linux" or not table.exists():
         return set()
-    for line in table.read_text(errors="replace").splitlines():
-        key, _, value = line.partition(":")
-        if key.strip() in {"flags", "Features"}:
-            return set(value.split())
-    return set()
-
-
-def best_device() -> torch.device:
-    """A CUDA device if there is one, else Apple's GPU, else the CPU."""
-    if torch.cuda.is_available():
-        return torch.device("cuda")
-    if torch.backends.mps.is_available():
-        return torch.device("mps")
-    return torch.device("cpu")
+    text = table.read_text(errors="replace")
+    found = re.search(r"^(?:flags|Features)\s*:(.*)$", text, re.MULTILINE)
+    return set(found[1].split()) if found else set()

@@ -1,5 +1,6 @@
 """From a decoded image to the input of a tower: resize, crop, normalise."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -12,39 +13,33 @@ from torch import Tensor
 Interpolation = Literal["nearest", "lanczos", "bilinear", "bicubic", "box", "hamming"]
 
 
+def channels(value: float | Iterable[float]) -> tuple[float, float, float]:
+    """A statistic of each channel, from one for all of them or from three."""
+    red, green, blue = [value] * 3 if isinstance(value, int | float) else value
+    return float(red), float(green), float(blue)
+
+
 @dataclass(frozen=True)
 class Preprocessing:
-    """How an image becomes the input of a tower.
-
-    Parameters
-    ----------
-    size
-        Height and width of the input in pixels.
-    resize
-        `"crop"`: resize the shorter side to `shortest`, then crop the centre; `"squash"`: resize
-        both sides to `size`, whatever the aspect ratio; `"pad"`: resize the longer side to `size`
-        and fill the rest with `fill`.
-    shortest
-        Length of the shorter side before a `"crop"`, in pixels, where it is not that of `size`.
-    interpolation
-        Pillow's name of the resampling filter (antialiased, as all of Pillow's are).
-    mean, std
-        Per-channel statistics of pixel values from 0 to 1.
-    fill
-        The grey level, 0 to 255, of `"pad"`.
-    crop_rounding
-        How an odd margin is halved: `"nearest"` (to even, as in torchvision) or `"down"` (as in
-        transformers).
-    """
+    """How an image becomes the input of a tower."""
 
     size: tuple[int, int]
+    """Height and width of the input in pixels."""
     resize: Literal["crop", "squash", "pad"] = "crop"
+    """`"crop"`: resize the shorter side to `shortest`, then crop the centre; `"squash"`: resize
+    both sides to `size`, whatever the aspect ratio; `"pad"`: resize the longer side to `size` and
+    fill the rest with `fill`."""
     shortest: int | None = None
+    """Length of the shorter side before a `"crop"`, in pixels, where it is not that of `size`."""
     interpolation: Interpolation = "bicubic"
+    """Pillow's name of the resampling filter (antialiased, as all of Pillow's are)."""
     mean: tuple[float, float, float] = (0.48145466, 0.4578275, 0.40821073)
+    """By channel, of pixel values from 0 to 1; as `std`."""
     std: tuple[float, float, float] = (0.26862954, 0.26130258, 0.27577711)
     fill: int = 0
+    """The grey level, 0 to 255, of `"pad"`."""
     crop_rounding: Literal["nearest", "down"] = "nearest"
+    """How an odd margin is halved: to even, as in torchvision, or down, as in transformers."""
 
     def target(self, width: int, height: int) -> tuple[int, int]:
         """The width and height that an image of `width` x `height` is resized to, before a crop."""
@@ -82,17 +77,16 @@ class Preprocessing:
         if resized.size != (columns, rows):
             left, top = self._margin(resized.width, columns), self._margin(resized.height, rows)
             # Outside the image a crop is black, as in torchvision; padding has its own grey.
-            canvas = Image.new(
-                "RGB", (columns, rows), (self.fill if self.resize == "pad" else 0,) * 3
-            )
+            fill = self.fill if self.resize == "pad" else 0
+            canvas = Image.new("RGB", (columns, rows), (fill,) * 3)
             canvas.paste(resized, (-left, -top))
             resized = canvas
         return torch.from_numpy(np.array(resized, dtype=np.uint8)).permute(2, 0, 1).contiguous()
 
     def normalise(self, pixels: UInt8[Tensor, "b 3 h w"]) -> Float[Tensor, "b 3 h w"]:
         """Pixels scaled to the statistics that the tower was trained with, in float32."""
-        mean = torch.tensor(self.mean, device=pixels.device).view(1, 3, 1, 1) * 255
-        std = torch.tensor(self.std, device=pixels.device).view(1, 3, 1, 1) * 255
+        given = torch.tensor([self.mean, self.std], device=pixels.device)
+        mean, std = given.view(2, 1, 3, 1, 1) * 255
         return (pixels.float() - mean) / std
 
     def map_boxes(

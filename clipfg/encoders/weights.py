@@ -19,11 +19,8 @@ VOLATILE = frozenset({"_name_or_path", "transformers_version", "dtype", "torch_d
 
 def file_digest(path: Path) -> str:
     """The BLAKE2b hash of a file's bytes, 32 hexadecimal digits."""
-    hasher = hashlib.blake2b(digest_size=16)
     with path.open("rb") as stream:
-        while chunk := stream.read(1 << 22):
-            hasher.update(chunk)
-    return hasher.hexdigest()
+        return hashlib.file_digest(stream, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
 
 
 def fingerprint_of(facts: Mapping[str, Any], files: Iterable[Path], digest: Digest) -> str:
@@ -109,7 +106,7 @@ def check_readable(path: Path) -> None:
 
 def damaged(path: Path, error: Exception) -> DataError:
     """The error for a file that does not contain what it should."""
-    reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+    reason = (str(error).strip() or type(error).__name__).splitlines()[0]
     return DataError(
         f"{path} is damaged, incomplete or of another model ({reason[:200]}); fetch it again."
     )

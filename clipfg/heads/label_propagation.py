@@ -1,8 +1,8 @@
 """Label propagation: predictions flow between images that look alike.
 
 `F = (I - alpha S)^-1 Y`, with `Y` the text probabilities, `S = D^-1/2 W D^-1/2` and `W` the
-symmetric graph of nearest neighbours. Its series `sum_i (alpha S)^i Y` is summed instead of solved
-for: what remains after `i` terms is below `alpha^i`.
+symmetric graph of nearest neighbours. The series `sum_i (alpha S)^i Y` is summed instead of solving
+the system: the remainder after `i` terms is below `alpha^i`.
 
 Source: Zhou et al. 2004, Learning with local and global consistency, equation 4; the graph's
 weights are `max(0, cos)^3` as in Iscen et al. 2019, arXiv:1904.04717, section 3.2.
@@ -17,7 +17,7 @@ from torch import Tensor
 from clipfg.functional.neighbours import nearest_neighbours
 from clipfg.heads.transduction import check_pool
 
-_LEFT = 1e-7  # of the series, relative to its first term
+_LEFT = 1e-7  # the remainder of the series, relative to its first term
 
 
 def label_propagation(
@@ -39,7 +39,7 @@ def label_propagation(
     alpha
         From 0 (nothing moves) to below 1.
     power
-        How much the nearer of the neighbours count for more.
+        How much more nearer neighbours count.
 
     Raises `DataError` for a pool of fewer than two images.
     """
@@ -55,7 +55,7 @@ def label_propagation(
 
 
 def _graph(features: Tensor, k: int, power: float) -> Tensor:
-    """`D^-1/2 (A + A^T) D^-1/2`, sparse; an image near to none keeps to itself."""
+    """`D^-1/2 (A + A^T) D^-1/2`, sparse; an image without similar neighbours stays isolated."""
     similarities, neighbours = nearest_neighbours(features, k)
     n, k = neighbours.shape
     rows = torch.arange(n, device=features.device).repeat_interleave(k)

@@ -1,8 +1,8 @@
-"""TDA: images come one by one, and sure ones are kept to judge the next ones by.
+"""TDA: images arrive one by one, and confident ones are kept to classify the next ones.
 
-The positive cache holds, for each class, the images predicted as it that were surest (lowest
-entropy); the negative one those that were unsure but not lost, with the classes that they may be.
-Logits of an image `x` with text probabilities `p`:
+The positive cache holds, for each class, the most confident images predicted as that class (those
+of lowest entropy); the negative one holds moderately uncertain images, with the classes that they
+may belong to. Logits of an image `x` with text probabilities `p`:
 
     logits + A sum_q exp(-B (1 - x.q)) onehot(q) - A' sum_q exp(-B' (1 - x.q)) [p_q > 0.03]
 
@@ -24,7 +24,7 @@ from clipfg.heads.transduction import check_pool
 
 @dataclass(frozen=True)
 class Cache:
-    """How much one cache may hold for a class, and how it speaks."""
+    """The most images that a cache holds for each class, and its weight and sharpness."""
 
     shots: int
     alpha: float
@@ -40,7 +40,7 @@ POSSIBLE = 0.03
 
 
 class _Kept:
-    """The surest images of each predicted class, at most `shots` of each."""
+    """The most confident images of each predicted class, at most `shots` of each."""
 
     def __init__(self, kind: Cache, classes: int, width: int) -> None:
         self.kind = kind
@@ -49,7 +49,7 @@ class _Kept:
         self.entropies = torch.full((classes, kind.shots), torch.inf)
 
     def offer(self, label: int, entropy: float, key: Tensor, value: Tensor) -> None:
-        """Keep an image where its class has room, or in the place of the least sure one."""
+        """Keep an image if its class has room, or in place of the least confident one."""
         place = int(self.entropies[label].argmax())
         if entropy < float(self.entropies[label, place]):
             self.entropies[label, place] = entropy
@@ -64,7 +64,7 @@ class _Kept:
 
 
 def tda(features: Float[Tensor, "n d"], logits: Float[Tensor, "n c"]) -> Float[Tensor, "n c"]:
-    """Logits refined in the order of the pool: each by the images before it and by itself.
+    """Logits refined in the order of the pool: each by itself and the images before it.
 
     Raises `DataError` for a pool of fewer than two images.
     """

@@ -11,8 +11,8 @@ and its nearest neighbours, and `y_i` the text probabilities. Each step has a cl
     mu_k  =  sum_i z_ik x_i / sum_i z_ik
     sigma =  mean_i sum_k z_ik (x_i - mu_k)^2           (per dimension)
 
-They begin from `z = y`, `mu_k` the mean of the images that the texts are surest of, and `sigma`
-of 1/d.
+They begin at `z = y`, `mu_k` the mean of the images most likely of class `k` by the texts, and
+`sigma = 1/d`.
 
 Source: Zanella, Gérin and Ben Ayed 2024, arXiv:2406.01837, written from its formulas.
 """
@@ -41,9 +41,9 @@ def transclip(
     features, logits
         The pool's, from unit-norm rows and from texts.
     neighbours
-        How many of each image's nearest pull at its assignment.
+        How many nearest neighbours affect an image's assignment.
     confident
-        Images that a class's mean begins from.
+        Images whose mean a class begins at.
     rounds, inner
         Steps over all blocks, and steps of the assignments within each.
 
@@ -70,7 +70,7 @@ def transclip(
 
 
 def _first_means(x: Tensor, z: Tensor, confident: int) -> Tensor:
-    """The mean of the images that each class is likeliest for."""
+    """The mean of the images of highest probability for each class."""
     best = z.topk(min(confident, len(z)), dim=0).indices
     return torch.stack([x[rows].mean(dim=0) for rows in best.T])
 
@@ -82,7 +82,7 @@ def _log_density(x: Tensor, means: Tensor, variance: Tensor) -> Tensor:
 
 
 def _means(x: Tensor, z: Tensor, before: Tensor) -> Tensor:
-    """Weighted means; a class that no image is assigned to stays where it was."""
+    """Weighted means; a class without assigned images keeps its mean."""
     mass = z.sum(dim=0)[:, None]
     return torch.where(mass > 1e-8, (z.T @ x) / mass.clamp_min(1e-8), before)
 

@@ -1,8 +1,8 @@
-"""Refinements that look at all images to be classified, without labels, before naming any.
+"""Transductive refinements: they use all images to be classified, without labels, at once.
 
-Each takes unit-norm features `[n, d]` of the pool and its text logits `[n, c]`, and gives logits of
-the same shape. What comes out depends on the other images of the pool, and on `tda`'s order of
-them: figures made so are marked as transductive wherever they are shown.
+Each takes unit-norm features `[n, d]` of the pool and its text logits `[n, c]`, and returns logits
+of the same shape. The result depends on the other images of the pool (with `tda`, on their order),
+so figures are marked as transductive wherever they are shown.
 """
 
 from typing import Protocol
@@ -15,7 +15,7 @@ from clipfg.registry import Registry
 
 
 class Transduction(Protocol):
-    """Pool features and text logits to refined logits. No label can reach it."""
+    """Maps pool features and text logits to refined logits; it never sees labels."""
 
     def __call__(
         self, features: Float[Tensor, "n d"], logits: Float[Tensor, "n c"]
@@ -29,7 +29,7 @@ for name, target, summary in (
     (
         "label-propagation",
         "label_propagation:label_propagation",
-        "Similar images get similar answers; the safest choice",
+        "The safest: similar images agree",
     ),
     ("transclip", "transclip:transclip", "Gains most where texts are good, hurts where not"),
     ("tda", "tda:tda", "For images that arrive one by one; small effect"),
@@ -41,6 +41,6 @@ def check_pool(features: Tensor, logits: Tensor) -> None:
     """Raises `DataError` unless there are as many features as logits, and at least two."""
     if len(features) != len(logits) or len(features) < 2:
         raise DataError(
-            "Expected a pool of two images or more, with features and logits of each, got"
+            "Expected a pool of two or more images, with features and logits of each, got"
             f" {len(features)} and {len(logits)}."
         )

@@ -10,9 +10,8 @@ from torch.nn.functional import normalize
 
 from clipfg.functional.covariance import Spectrum
 from clipfg.functional.similarity import cosine_logits
-from clipfg.heads.few_shot import FewShotHead
+from clipfg.heads.covariance_head import CovarianceHead
 from clipfg.heads.support import Support
-from clipfg.heads.text_weighting import share_of_images
 from clipfg.heads.within_class import SHRINKAGES, SharedCovariance
 
 ONE_SHOT = 1.0
@@ -23,7 +22,7 @@ _EVEN = 0.5
 
 
 @dataclass(eq=False)
-class WhitenedMean(FewShotHead):
+class WhitenedMean(CovarianceHead):
     """`logits = scale * (cos(x, text) + alpha cos(P (x - m), P (mu_k - m)))`; texts where given.
 
     `P = diag(g) U^T S^(-1/2) C^-1`, with `mu_k` class means and `m` the mean of the support: each
@@ -35,10 +34,7 @@ class WhitenedMean(FewShotHead):
     and in `gda`, lengths do not count: a mean of few images is longer in noisy directions, which
     distances punish and angles forgive. With one shot `P = C^-1`.
 
-    Parameters
-    ----------
-    shrinkage, alpha, scale, seed
-        As of `gda`; without texts the factor `alpha` is 1. Shrinkage is chosen before `g`.
+    Parameters are those of `CovarianceHead`; shrinkage is chosen before `g`.
 
     Attributes
     ----------
@@ -57,41 +53,24 @@ class WhitenedMean(FewShotHead):
 
     name: ClassVar[str] = "whitened-mean"
 
-    shrinkage: float | None = None
-    alpha: float | None = None
-    scale: float = 100.0
-    seed: int = 0
-
     def learn(self, support: Support) -> None:
         """Estimate the covariance, project the means, weigh the images against the texts."""
-        covariance = self._covariance(support)
-        shrinkages = (ONE_SHOT,) if int(support.counts.max()) < 2 else SHRINKAGES
-        self.shrinkage_ = covariance.choose(
-            shrinkages if self.shrinkage is None else (self.shrinkage,)
-        )
+        covariance = self.covariance(support)
+        single = int(support.counts.max()) < 2
+        self.learn_shrinkage(covariance, (ONE_SHOT,) if single else SHRINKAGES)
         self.projection_ = _projection(support, covariance.spectrum, self.shrinkage_).float()
         self.centre_ = support.features.mean(dim=0)
         self.weights_ = normalize((support.means - self.centre_) @ self.projection_, dim=1)
         self.texts_ = support.texts_or_zeros
-        self.alpha_ = 1.0 if self.alpha is None else self.alpha
-        if self.alpha is None and support.texts is not None:
-            rows = covariance.rows
-            cosines = (
-                covariance.held_out(self.shrinkage_, rows)
-                if len(rows)
-                else self.weights_ @ self.weights_.T
-            )
-            self.alpha_ = share_of_images(support, cosines, rows)
+        self.learn_alpha(covariance, lambda: self.weights_ @ self.weights_.T)
 
-    def _covariance(self, support: Support) -> SharedCovariance:
+    def covariance(self, support: Support) -> SharedCovariance:
+        """With cosines, which leave out `g`: the class means of all folds decide it."""
         return SharedCovariance(support, _cosines, self.seed, evened=True)
 
     def held_out(self, support: Support, rows: Int[Tensor, " m"]) -> Float[Tensor, "m c"]:
-        """Logits of images of the support as if they were not in it, at the shrinkage in use.
-
-        They leave out `g`, which the class means of all folds decide.
-        """
-        return self.scale * self._covariance(support).held_out(self.shrinkage_, rows)
+        """Scaled as the logits are."""
+        return self.scale * super().held_out(support, rows)
 
     def score(self, x: Float[Tensor, "n d"]) -> Float[Tensor, "n c"]:
         """Scaled cosines."""

@@ -2,7 +2,7 @@
 
 from clipfg.icl.chats import CHATS
 from clipfg.icl.lvlm import LVLM
-from clipfg.icl.questions import PromptWording, Question, ShownExample, ask_choice, ask_name
+from clipfg.icl.questions import PromptWording, Question, ask_choice, ask_name
 from clipfg.icl.selection import DEMONSTRATIONS, DemonstrationStrategy, Neighbours, in_order, vote
 
 __all__ = [
@@ -13,7 +13,6 @@ __all__ = [
     "Neighbours",
     "PromptWording",
     "Question",
-    "ShownExample",
     "ask_choice",
     "ask_name",
     "in_order",

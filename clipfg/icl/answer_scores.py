@@ -1,13 +1,14 @@
 """Log-probabilities of many answers to one prompt, which is computed only once."""
 
 import copy
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from inspect import signature
 from typing import Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.nn.utils.rnn import pad_sequence
 
 from clipfg.icl.boundary import AnswerTokens
 
@@ -20,30 +21,26 @@ BUDGET = 1 << 30
 
 def without_end(inputs: Inputs, dropped: int) -> dict[str, Tensor]:
     """The inputs without the last `dropped` tokens, in every tensor with a value per token."""
-    length = inputs["input_ids"].shape[1]
+    whole = inputs["input_ids"].shape
     return {
-        name: value[:, : length - dropped] if _per_token(value, length) else value
+        name: value[:, : whole[1] - dropped] if value.shape == whole else value
         for name, value in inputs.items()
     }
 
 
 def with_end(inputs: Inputs, tail: Sequence[int]) -> dict[str, Tensor]:
     """The inputs with more text tokens appended."""
-    length = inputs["input_ids"].shape[1]
     longer = dict(inputs)
     for name, value in inputs.items():
-        if not _per_token(value, length):
-            continue
         if name == "input_ids":
             more = value.new_tensor([list(tail)])
-        else:  # the attention mask is 1; token types are 0 for text
+        elif value.shape == inputs["input_ids"].shape:
+            # the attention mask is 1; token types are 0 for text
             more = value.new_full((1, len(tail)), int(name == "attention_mask"))
+        else:
+            continue
         longer[name] = torch.cat([value, more], dim=1)
     return longer
-
-
-def _per_token(value: Tensor, length: int) -> bool:
-    return value.shape == (1, length)
 
 
 @torch.inference_mode()
@@ -76,9 +73,12 @@ def cached_scores(
     cache, first = prefix[name], torch.log_softmax(prefix.logits[0, -1].float(), dim=-1)
     sums = torch.empty(len(answers.tails))
     row_bytes = _bytes(cache) + 8 * len(first) * max(map(len, answers.tails))
-    for rows in _batches(answers.tails, max(1, budget // row_bytes)):
+    # Batches of similar length keep padding low.
+    order = sorted(range(len(sums)), key=lambda row: len(answers.tails[row]))
+    size = max(1, budget // row_bytes)
+    for rows in (order[start : start + size] for start in range(0, len(order), size)):
         tails = [answers.tails[row] for row in rows]
-        ids = _padded(tails).to(first.device)
+        ids = pad_sequence([torch.tensor(t) for t in tails], batch_first=True).to(first.device)
         scores = first[ids[:, :1]]
         if ids.shape[1] > 1:
             past: dict[str, Any] = {name: _shared(cache, len(rows))}
@@ -97,17 +97,6 @@ def _of_tokens(logits: Tensor, ids: Tensor) -> Tensor:
 def _cache_name(model: nn.Module) -> str:
     """The argument for keys and values, which transformers renamed within version 5."""
     return "cache" if "cache" in signature(model.forward).parameters else "past_key_values"
-
-
-def _batches(tails: Sequence[Sequence[int]], size: int) -> Iterator[list[int]]:
-    """Rows in batches of similar length, which keeps padding low."""
-    order = sorted(range(len(tails)), key=lambda row: len(tails[row]))
-    return (order[start : start + size] for start in range(0, len(order), size))
-
-
-def _padded(tails: Sequence[Sequence[int]]) -> Tensor:
-    length = max(map(len, tails))
-    return torch.tensor([[*tail, *[0] * (length - len(tail))] for tail in tails])
 
 
 def _bytes(cache: Any) -> int:

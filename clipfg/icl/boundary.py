@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 
 from clipfg.errors import DataError
 
@@ -10,14 +11,8 @@ from clipfg.errors import DataError
 class AnswerTokens:
     """Answers as tokens that follow the part of the prompt shared by all of them.
 
-    Parameters
-    ----------
-    dropped
-        How many of the prompt's last tokens are not shared and are part of `tails` instead.
-    tails
-        For each answer the tokens after the shared part.
-    starts
-        For each answer the position in its tail where the answer itself begins.
+    `dropped` counts the prompt's last tokens that are not shared and are part of `tails` instead.
+    Each answer has a tail, the tokens after the shared part, and begins in it at its start.
     """
 
     dropped: int
@@ -37,14 +32,8 @@ def split_answers(prompt: Sequence[int], joined: Sequence[Sequence[int]]) -> Ans
     become one token), so the two cannot be tokenised separately. A merged token counts as the
     answer's: it is the first one that the prompt does not determine.
 
-    Parameters
-    ----------
-    prompt
-        Tokens of the prompt alone.
-    joined
-        Tokens of prompt and answer together, for each answer.
-
-    Raises `DataError` for an answer that adds no token.
+    `joined` are the tokens of prompt and answer together, for each answer. Raises `DataError` for
+    an answer that adds no token.
     """
     common = [_common(prompt, tokens) for tokens in joined]
     shared = min(common)
@@ -60,9 +49,5 @@ def split_answers(prompt: Sequence[int], joined: Sequence[Sequence[int]]) -> Ans
 
 def _common(one: Sequence[int], other: Sequence[int]) -> int:
     """The length of the longest common prefix."""
-    length = 0
-    for a, b in zip(one, other, strict=False):
-        if a != b:
-            break
-        length += 1
-    return length
+    pairs = takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False))
+    return sum(1 for _ in pairs)

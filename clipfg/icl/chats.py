@@ -33,8 +33,7 @@ def _openai_part(part: PromptImage | str) -> Message:
 def transformers(turns: Sequence[Turn]) -> list[Message]:
     """Messages for the `processor.apply_chat_template` of transformers."""
     return [
-        {"role": turn.role, "content": [_transformers_part(part) for part in turn.parts]}
-        for turn in turns
+        {"role": one.role, "content": list(map(_transformers_part, one.parts))} for one in turns
     ]
 
 

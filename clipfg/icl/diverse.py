@@ -15,12 +15,7 @@ class Diverse(DemonstrationStrategy):
     The first is the nearest; then, one by one,
     `argmax_i  w cos(q, k_i) - (1 - w) max_{j chosen} cos(k_i, k_j)`.
 
-    Parameters
-    ----------
-    relevance
-        The weight `w`: 1 is `nearest`, 0 considers diversity only.
-    breadth
-        How many of the nearest images are considered per shot.
+    `relevance` is the weight `w`: 1 is `nearest`, 0 considers diversity only.
 
     Source: Carbonell and Goldstein 1998, doi:10.1145/290941.291025; for demonstrations Ye et al.
     2023, arXiv:2211.13892.

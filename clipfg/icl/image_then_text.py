@@ -17,11 +17,6 @@ class ImageThenText(DemonstrationStrategy):
     are the same, so here the query is represented by its image in the shared embedding space, and
     a demonstration's text is that of its class.
 
-    Parameters
-    ----------
-    breadth
-        How many of the nearest images are on the shortlist per shot.
-
     Source: Chen et al. 2023 (MMICES), arXiv:2311.18021, with the change above.
     """
 

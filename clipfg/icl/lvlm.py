@@ -42,15 +42,7 @@ logger = logging.getLogger("clipfg")
 
 @dataclass(frozen=True)
 class AnswerScores:
-    """How likely each answer is after a prompt.
-
-    Parameters
-    ----------
-    totals
-        Log-probabilities of whole answers `[c]`, in nats.
-    tokens
-        Number of tokens of each `[c]`.
-    """
+    """Log-probabilities of whole answers after a prompt, in nats, and their numbers of tokens."""
 
     totals: Float[Tensor, " c"]
     tokens: Int[Tensor, " c"]
@@ -65,16 +57,8 @@ class AnswerScores:
 class LVLM:
     """An image-text-to-text model and its processor, loaded from a folder when first used.
 
-    Remote code is never executed, and weights are read from safetensors only.
-
-    Parameters
-    ----------
-    name
-        Its short name.
-    folder
-        Configuration, weights, tokenizer, processor and chat template, as published.
-    device, dtype
-        Where and in which number format it computes.
+    Remote code is never executed, and weights are read from safetensors only. `folder` has
+    configuration, weights, tokenizer, processor and chat template, as published.
     """
 
     def __init__(
@@ -192,16 +176,8 @@ class LVLM:
         a plain pass. If the two differ, as they may for models whose layers cache something other
         than keys and values, plain passes are used for everything.
 
-        Parameters
-        ----------
-        turns
-            A conversation that ends with a question.
-        images
-            RGB images, one for each in the turns, in order.
-        answers
-            The candidate answers.
-
-        Raises `DataError` for a prompt that the model cannot process, such as one that is too long.
+        The turns end with a question; `images` are RGB, one for each in the turns, in order. Raises
+        `DataError` for a prompt that the model cannot process, such as one that is too long.
         """
         inputs, split = self._encode(turns, images, answers)
         try:

@@ -60,12 +60,8 @@ def sources(said: Sequence[Turn]) -> list[str]:
 
 def with_sources(said: Sequence[Turn], new: Callable[[str], str]) -> tuple[Turn, ...]:
     """The same conversation with the images' sources replaced."""
-    return tuple(
-        Turn(
-            turn.role,
-            tuple(
-                PromptImage(new(p.source)) if isinstance(p, PromptImage) else p for p in turn.parts
-            ),
-        )
-        for turn in said
-    )
+
+    def renewed(part: PromptImage | str) -> PromptImage | str:
+        return PromptImage(new(part.source)) if isinstance(part, PromptImage) else part
+
+    return tuple(Turn(turn.role, tuple(map(renewed, turn.parts))) for turn in said)

@@ -3,6 +3,7 @@
 import string
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 
@@ -14,15 +15,10 @@ LETTERS = string.ascii_uppercase
 
 @dataclass(frozen=True)
 class PromptWording:
-    """The text around the images.
+    """The text around the images: an instruction before the first, a question after each.
 
-    Parameters
-    ----------
-    instruction
-        Precedes the first image; `{names}` in it stands for the candidates. None: the default for
-        the kind of question.
-    question
-        Follows each image.
+    `{names}` in the instruction stands for the candidates. None: the default for the kind of
+    question.
     """
 
     instruction: str | None = None
@@ -34,20 +30,13 @@ class PromptWording:
         return given.replace("{names}", "; ".join(names))
 
 
-@dataclass(frozen=True)
-class ShownExample:
-    """A demonstration as questions need it: the source of its image and its class index."""
-
-    source: str
-    label: int
+Shown: TypeAlias = Sequence[tuple[str, int]]
+"""Demonstrations as questions need them: the source of each image and its class index."""
 
 
 @dataclass(frozen=True)
 class Question:
-    """A conversation that ends with a question, its candidate answers, and what they mean.
-
-    `labels` has the class index of each of `answers`.
-    """
+    """A conversation that ends with a question, its candidate answers, and their classes."""
 
     turns: tuple[Turn, ...]
     answers: tuple[str, ...]
@@ -55,25 +44,22 @@ class Question:
 
 
 def ask_name(
-    shown: Sequence[ShownExample],
+    shown: Shown,
     source: str,
     names: Sequence[str],
     candidates: Sequence[int],
     wording: PromptWording,
 ) -> Question:
-    """Ask for a name. The default instruction lists up to `LISTED` candidates.
-
-    `names` are those of all classes; `candidates` are the indices of possible answers.
-    """
+    """Ask for one of `names` `[c]` at `candidates`; the default instruction lists some of them."""
     among = [names[label] for label in candidates]
     instruction = wording.instruct(AMONG if len(among) <= LISTED else NAME, among)
-    examples = [Example(one.source, wording.question, names[one.label]) for one in shown]
+    examples = [Example(image, wording.question, names[label]) for image, label in shown]
     said = turns(examples, source, wording.question, instruction)
     return Question(said, tuple(among), tuple(candidates))
 
 
 def ask_choice(
-    shown: Sequence[ShownExample],
+    shown: Shown,
     source: str,
     names: Sequence[str],
     choices: Sequence[int],
@@ -87,10 +73,10 @@ def ask_choice(
     nothing about the next.
     """
     examples = []
-    for place, one in enumerate(shown):
-        own = _choices_with(one.label, choices, [*seed, place])
+    for place, (image, shown_label) in enumerate(shown):
+        own = _choices_with(shown_label, choices, [*seed, place])
         asked = _lettered(wording.question, [names[label] for label in own])
-        examples.append(Example(one.source, asked, LETTERS[own.index(one.label)]))
+        examples.append(Example(image, asked, LETTERS[own.index(shown_label)]))
     among = [names[label] for label in choices]
     said = turns(
         examples, source, _lettered(wording.question, among), wording.instruct(CHOOSE, among)
@@ -106,10 +92,7 @@ def check_choices(count: int, classes: int) -> None:
 
 
 def draw_choices(truth: int, classes: int, count: int, seed: Sequence[int]) -> list[int]:
-    """The true class and `count - 1` others, drawn uniformly, in random order.
-
-    Chance accuracy is `1 / count`. Equal seeds give equal choices.
-    """
+    """The true class and `count - 1` others, drawn uniformly, in random order."""
     generator = np.random.default_rng(list(seed))
     others = generator.choice(classes - 1, count - 1, replace=False)
     others += others >= truth  # skip the true class

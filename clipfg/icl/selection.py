@@ -20,16 +20,8 @@ Order = Literal["first", "last"]
 class Neighbours:
     """The labelled images of a store, seen from one query, most similar first.
 
-    Parameters
-    ----------
-    similarities
-        Cosines with the query `[m]`, descending.
-    keys
-        Their unit-norm features `[m, d]`.
-    labels
-        Their class indices `[m]`.
-    text_similarities
-        Cosines of the query with the text of each image's class `[m]`, or None.
+    `similarities` are cosines with the query, descending; `keys` unit-norm features; `labels` class
+    indices; `text_similarities` cosines of the query with the text of each image's class, or None.
     """
 
     similarities: Float[Tensor, " m"]
@@ -45,7 +37,6 @@ class DemonstrationStrategy(ABC):
     """Selects demonstrations among a query's neighbours. All arguments have defaults."""
 
     name: ClassVar[str]
-    """Its name in `DEMONSTRATIONS`."""
 
     needs_texts: ClassVar[bool] = False
     """Whether it uses `Neighbours.text_similarities`."""

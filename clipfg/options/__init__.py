@@ -1,4 +1,5 @@
 """Options: declared once for each command, shared by groups, resolved from every source."""
+# ruff: noqa: F401
 
 from clipfg.options.classifying import FewshotOptions, PredictOptions, ZeroshotOptions
 from clipfg.options.curating import (
@@ -38,45 +39,3 @@ from clipfg.options.searching import (
     IndexShowOptions,
     RetrieveOptions,
 )
-
-__all__ = [
-    "COMMANDS",
-    "CacheClearOptions",
-    "CacheInfoOptions",
-    "ConfidenceOptions",
-    "CoresetOptions",
-    "DataJobOptions",
-    "DataOptions",
-    "DatasetListOptions",
-    "DatasetPullOptions",
-    "DatasetShowOptions",
-    "DemosOptions",
-    "DoctorOptions",
-    "DrawOptions",
-    "EmbedOptions",
-    "FewshotOptions",
-    "FormatOptions",
-    "IclOptions",
-    "IndexAddOptions",
-    "IndexBuildOptions",
-    "IndexDataOptions",
-    "IndexRemoveOptions",
-    "IndexShowOptions",
-    "JobOptions",
-    "LintOptions",
-    "ModelOptions",
-    "Option",
-    "Options",
-    "OutputOptions",
-    "PredictOptions",
-    "PromptLintOptions",
-    "PromptOptions",
-    "ReportOptions",
-    "RetrieveOptions",
-    "SuggestOptions",
-    "ZeroshotOptions",
-    "declared",
-    "resolve",
-    "to_json",
-    "user_file",
-]

@@ -60,9 +60,7 @@ class FewshotOptions(
     """Options of `clipfg fewshot`."""
 
     shots: str | None = option(
-        None,
-        "Training images per class, such as 1,2,4,8,16 (the default) or all.",
-        metavar="LIST",
+        None, "Training images per class, such as 1,2,4,8,16 (the default) or all.", metavar="LIST"
     )
     heads: str = option(
         "auto,whitened-mean,gda,linear-probe,tip-adapter,class-mean",

@@ -22,16 +22,8 @@ from typing import (
 )
 
 PANELS = (
-    "Query",
-    "Learning",
-    "Coreset",
-    "Demonstrations",
-    "Store",
-    "Data",
-    "Model",
-    "Confidence",
-    "Run",
-    "Output",
+    *("Query", "Learning", "Coreset", "Demonstrations", "Store"),
+    *("Data", "Model", "Confidence", "Run", "Output"),
 )
 """The panels of `--help`, in the order in which they are shown."""
 
@@ -74,25 +66,13 @@ def option(
     least: float | None = None,
     most: float | None = None,
 ) -> Any:
-    """A field of an options class.
+    """A field of an options class; `help` is one sentence.
 
-    Parameters
-    ----------
-    default
-        Its value where no source gives one.
-    help
-        One sentence for `--help`.
-    short
-        Further flags, such as `-d`.
-    flag
-        The flag, where it is not the field's name with hyphens.
-    metavar
-        What stands for its value in `--help`.
-    least, most
-        Bounds of a number, both allowed.
+    `short` are further flags, such as `-d`; `flag` is for one that is not the field's name with
+    hyphens. `metavar` stands for the value in `--help`. `least` and `most` are both allowed.
     """
-    declared = {"help": help, "short": short, "flag": flag, "metavar": metavar}
-    return field(default=default, metadata={**declared, "least": least, "most": most})
+    words = {"help": help, "short": short, "flag": flag, "metavar": metavar}
+    return field(default=default, metadata={**words, "least": least, "most": most})
 
 
 @dataclass(frozen=True, kw_only=True)

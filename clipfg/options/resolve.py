@@ -9,7 +9,6 @@ options at the top level, and any option of a command in a table of its name (`[
 import dataclasses
 import logging
 import os
-import re
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
@@ -50,10 +49,10 @@ def resolve(
             raise UsageError(f"There is no option {key!r}.{closest(key, known)}")
     layers = [
         {k: _Value(v, known[k].flag if flags else k) for k, v in given.items() if v is not None},
-        _environment(kind.command, known.values()),
+        _environment(kind.command, known),
     ]
-    named = config or (Path(c) if (c := os.environ.get("CLIPFG_CONFIG")) else None)
-    files = [named] if named is not None else []
+    named = config or os.environ.get("CLIPFG_CONFIG")
+    files = [Path(named)] if named else []
     files += [path for path in (PROJECT_FILE, user_file()) if path.is_file()]
     layers += [_read_file(path, kind.command, known) for path in files]
     merged: dict[str, _Value] = {}
@@ -113,22 +112,21 @@ def _expected(option: Option) -> str:
     return words.get(option.kind, "text")
 
 
-def _environment(command: str, known: Iterable[Option]) -> dict[str, _Value]:
+def _environment(command: str, known: Mapping[str, Option]) -> dict[str, _Value]:
     values = {}
-    for option in known:
-        shared, own = f"CLIPFG_{option.name.upper()}", f"CLIPFG_{command}_{option.name}".upper()
-        for name in (own, shared):
-            if not (value := os.environ.get(name)):
-                continue
-            if name == shared and not option.shared:
-                logger.warning(f"{name} is ignored: only {own} sets {option.flag} here.")
-                continue
-            values[option.name] = _Value(value, name)
-            break
     # The hub's own switch means the same; ours, where given, wins.
-    if os.environ.get("HF_HUB_OFFLINE", "").lower() in {"1", "true", "yes", "on"}:
-        values.setdefault("offline", _Value("true", "HF_HUB_OFFLINE"))
-    return {key: value for key, value in values.items() if any(key == one.name for one in known)}
+    hub_offline = os.environ.get("HF_HUB_OFFLINE", "").lower() in {"1", "true", "yes", "on"}
+    if hub_offline and "offline" in known:
+        values["offline"] = _Value("true", "HF_HUB_OFFLINE")
+    for key, option in known.items():
+        shared, own = f"CLIPFG_{key}".upper(), f"CLIPFG_{command}_{key}".upper()
+        if value := os.environ.get(own):
+            values[key] = _Value(value, own)
+        elif (value := os.environ.get(shared)) and option.shared:
+            values[key] = _Value(value, shared)
+        elif value:
+            logger.warning(f"{shared} is ignored: only {own} sets {option.flag} here.")
+    return values
 
 
 def _read_file(path: Path, command: str, known: Mapping[str, Option]) -> dict[str, _Value]:
@@ -143,10 +141,10 @@ def _read_file(path: Path, command: str, known: Mapping[str, Option]) -> dict[st
     tables = {name: value for name, value in content.items() if isinstance(value, dict)}
     everything = {key for name in COMMANDS for key in _names(name)}
     for key, value in _spelled(content, tables).items():
-        owners = [name for name in COMMANDS if key in _names(name) and not _names(name)[key]]
-        if key not in everything:
+        owners = [name for name in COMMANDS if key in _names(name)]
+        if not owners:
             raise UsageError(f"{path} has an unknown option {key!r}.{closest(key, everything)}")
-        if owners and not any(_names(name).get(key) for name in COMMANDS):
+        if not any(_names(name)[key] for name in owners):
             raise UsageError(
                 f"{path}: {key!r} belongs in a table of one command, such as [{owners[0]}]."
             )
@@ -165,7 +163,7 @@ def _read_file(path: Path, command: str, known: Mapping[str, Option]) -> dict[st
 
 
 def _spelled(values: Mapping[str, Any], without: Iterable[str] = ()) -> dict[str, Any]:
-    return {re.sub("-", "_", key): value for key, value in values.items() if key not in without}
+    return {key.replace("-", "_"): value for key, value in values.items() if key not in without}
 
 
 @cache

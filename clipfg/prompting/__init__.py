@@ -4,11 +4,4 @@ from clipfg.prompting.loading import list_prompts, load_prompts
 from clipfg.prompting.prompt_set import PromptSet
 from clipfg.prompting.rendering import Sentences, sentences_for, texts_for
 
-__all__ = [
-    "PromptSet",
-    "Sentences",
-    "list_prompts",
-    "load_prompts",
-    "sentences_for",
-    "texts_for",
-]
+__all__ = ["PromptSet", "Sentences", "list_prompts", "load_prompts", "sentences_for", "texts_for"]

@@ -1,9 +1,4 @@
-"""Structured descriptions: what each class looks like, part by part.
-
-A file of `prompts/descriptions` maps class names to parts and parts to phrases ("bill" -> "long and
-hooked, dusky"). Here they become sentences for a classifier. Because classes share parts, they can
-also be contrasted part by part.
-"""
+"""Structured descriptions: what each class looks like, part by part ("bill": "long, hooked")."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,7 +8,6 @@ from typing import Any
 from clipfg.errors import DataError
 from clipfg.prompting.articles import with_article
 from clipfg.prompting.prompt_set import PromptSet, loose
-from clipfg.registry import closest
 
 WHOLE = "size and shape"
 """The part whose phrase describes the whole: "a large, heavy seabird"."""
@@ -25,16 +19,8 @@ _FIELDS = {"about", "source", "kind", "note", "classes"}
 class Descriptions:
     """Classes, their parts, and a phrase for each part.
 
-    Attributes
-    ----------
-    name
-        The file's stem ("cub200").
-    kind
-        What all classes are ("bird").
-    parts
-        Class name to part to phrase, in the file's order.
-    about, source, note
-        One line on the contents; the author; a caveat for readers of figures, if any.
+    `name` is the file's stem ("cub200"), `kind` what all classes are ("bird"), and `parts` maps
+    class name to part to phrase, in the file's order. `about, source, note` are as in `PromptSet`.
 
     Raises `DataError` for duplicate class names (ignoring case and punctuation).
     """
@@ -57,50 +43,23 @@ class Descriptions:
     def _names(self) -> dict[str, str]:
         return {loose(name): name for name in self.parts}
 
-    def __len__(self) -> int:
-        return len(self.parts)
-
     def __contains__(self, class_name: object) -> bool:
         return isinstance(class_name, str) and loose(class_name) in self._names
 
-    def of(self, class_name: str) -> Mapping[str, str]:
-        """Part to phrase of one class, whatever the case, hyphens and apostrophes of its name.
-
-        Raises `DataError` for a class without a description.
-        """
-        try:
-            return self.parts[self._names[loose(class_name)]]
-        except KeyError:
-            raise DataError(
-                f"Expected a class that {self.name} describes, got {class_name!r}."
-                f"{closest(class_name, self.parts)}"
-            ) from None
-
-    def texts(self, class_name: str) -> tuple[str, ...]:
-        """For each part its name and phrase: "bill long and hooked, dusky".
-
-        Raises `DataError` for a class without a description.
-        """
-        return tuple(attribute(part, phrase) for part, phrase in self.of(class_name).items())
-
     def as_prompts(self) -> PromptSet:
-        """The prompt set with one sentence for each part of each class.
-
-        "Sooty Albatross, a bird: tail long and wedge-shaped."
-        """
+        """One sentence for each part: "Sooty Albatross, a bird: tail long and wedge-shaped."."""
+        texts = {
+            name: tuple(x if part == WHOLE else f"{part} {x}" for part, x in parts.items())
+            for name, parts in self.parts.items()
+        }
         return PromptSet(
             self.name,
             (f"{{}}, {with_article(self.kind)}: {{text}}.",),
-            {name: self.texts(name) for name in self.parts},
+            texts,
             source=self.source,
             about=self.about,
             note=self.note,
         )
-
-
-def attribute(part: str, phrase: str) -> str:
-    """A part and its phrase, to follow a class name and a comma or colon."""
-    return phrase if part == WHOLE else f"{part} {phrase}"
 
 
 def read_descriptions(content: Any, name: str) -> Descriptions:
@@ -118,7 +77,11 @@ def read_descriptions(content: Any, name: str) -> Descriptions:
             f" got {', '.join(unknown) or 'no classes'}."
         )
     for class_name, parts in classes.items():
-        if not isinstance(parts, Mapping) or not parts or not all(map(_is_phrase, parts.values())):
+        if (
+            not isinstance(parts, Mapping)
+            or not parts
+            or not all(isinstance(phrase, str) and phrase.strip() for phrase in parts.values())
+        ):
             raise DataError(
                 f"Expected `part: phrase` lines for {str(class_name)!r} in {where}; put a phrase"
                 " with a colon in quotes."
@@ -129,7 +92,3 @@ def read_descriptions(content: Any, name: str) -> Descriptions:
         for class_name, parts in classes.items()
     }
     return Descriptions(name, str(content.get("kind") or "thing"), parts, **texts)
-
-
-def _is_phrase(value: object) -> bool:
-    return isinstance(value, str) and bool(value.strip())

@@ -2,8 +2,7 @@
 
 A class weight is `w_c = sum_t a_t unit(f_t)` over the class's sentences, with `sum_t a_t = 1`. An
 ensemble decides which sentences are used, how large each `a_t` is, and whether `w_c` is scaled to
-unit norm. Each of the three decisions has named alternatives, and names combine:
-`waffle+weighted`.
+unit norm. Each decision has named alternatives, and names combine: `waffle+weighted`.
 """
 
 from collections.abc import Callable
@@ -39,45 +38,26 @@ class EnsemblePart:
 
 
 ENSEMBLES: Registry[EnsemblePart] = Registry("prompt ensemble", "clipfg.ensembles")
-ENSEMBLES.register(
-    "mean", "clipfg.prompting.ensembling:MEAN", "The mean of each class's texts; the default"
-)
-ENSEMBLES.register(
-    "score-mean", "clipfg.prompting.score_mean:PART", "The mean score of each class's texts"
-)
-ENSEMBLES.register(
-    "sentences",
-    "clipfg.prompting.sentences:PART",
-    "Descriptions alone, without the bare templates",
-)
-ENSEMBLES.register(
-    "product", "clipfg.prompting.product:PART", "Every template with every description"
-)
-ENSEMBLES.register(
-    "waffle", "clipfg.prompting.waffle:PART", "Random words and letters as descriptions; a control"
-)
-ENSEMBLES.register(
-    "weighted", "clipfg.prompting.weighted:PART", "Templates weighted by unlabelled images"
-)
+for _name, _part, _what in (
+    ("mean", "ensembling:MEAN", "The mean of each class's texts; the default"),
+    ("score-mean", "score_mean:PART", "The mean score of each class's texts"),
+    ("sentences", "sentences:PART", "Descriptions alone, without the bare templates"),
+    ("product", "product:PART", "Every template with every description"),
+    ("waffle", "waffle:PART", "Random words and letters as descriptions; a control"),
+    ("weighted", "weighted:PART", "Templates weighted by unlabelled images"),
+):
+    ENSEMBLES.register(_name, f"clipfg.prompting.{_part}", _what)
 
 MEAN = EnsemblePart()
 
 
 @dataclass(frozen=True)
 class Ensemble:
-    """A combination of named parts.
+    """A combination of named parts, such as "waffle+weighted".
 
-    Parameters
-    ----------
-    name
-        "mean", "waffle+weighted".
-    makers
-        The sentences of all of them are used; without any, those of the prompt set itself.
-    weigh
-        How much each sentence counts; None: all count the same.
-    renormalise
-        Whether class weights are scaled to unit norm. If not, a dot product with one is the mean of
-        the cosines with its sentences.
+    The sentences of all makers are used; without any, those of the prompt set itself. Without
+    `weigh` all sentences count the same. Where class weights are not scaled to unit norm
+    (`renormalise`), a dot product with one is the mean of the cosines with its sentences.
     """
 
     name: str
@@ -148,12 +128,8 @@ def ensemble_mean(
     `w_c = unit(mean_{t in c} unit(f_t))`. A class with one sentence gets that sentence's unit
     feature bit for bit, which is plain CLIP; the order of sentences matters only for rounding.
 
-    Parameters
-    ----------
-    text_features
-        Features of any norm, one row per sentence.
-    owners
-        The class index of each; every class from 0 to the largest has at least one sentence.
+    `text_features` may have any norm. `owners` are the class index of each; every class from 0 to
+    the largest has at least one sentence.
 
     Raises `DataError` for unequal lengths, a class without sentences, and features that are zero,
     not finite, or cancel exactly.

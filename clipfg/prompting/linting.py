@@ -146,7 +146,6 @@ def _texts(prompts: PromptSet) -> Iterator[PromptIssue]:
 def _characters(prompts: PromptSet) -> Iterator[PromptIssue]:
     texts = [*prompts.templates, *(t for own in prompts.descriptions.values() for t in own)]
     for text in texts:
-        odd = sorted({c for c in text if not c.isascii() and c not in _EXPECTED})
-        if odd:
+        if odd := sorted({c for c in text if not c.isascii() and c not in _EXPECTED}):
             listed = ", ".join(f"{c!r} (U+{ord(c):04X})" for c in odd)
             yield PromptIssue("warning", text, f"contains {listed}; is that intended?")

@@ -1,19 +1,20 @@
 """Prompt sets by name or from a file."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from clipfg.errors import DataError, UsageError
 from clipfg.prompting.descriptions import Descriptions, read_descriptions
-from clipfg.prompting.prompt_set import PromptSet, loose
+from clipfg.prompting.prompt_set import PromptSet
 from clipfg.registry import closest
 
 OPENAI = "openai"
 _OPENAI_ABOUT = "The 80 ImageNet templates published with CLIP, as open_clip has them."
 DESCRIPTIONS = "descriptions"
 SUFFIXES = (".yaml", ".yml", ".json", ".txt")
+TEXTS = ("name", "about", "source", "note")
 
 
 def library_folder() -> Path:
@@ -50,40 +51,41 @@ def load_prompts(name_or_file: str | Path) -> PromptSet:
     path = Path(given).expanduser()
     if path.suffix.lower() in SUFFIXES:
         return _read(path)
-    known = sorted([*_files(), OPENAI])
-    raise UsageError(
-        f"Expected a prompt set or a file ending in {', '.join(SUFFIXES)}, got {given!r}."
-        f"{closest(given, known)} Known: {', '.join(known)}."
-    )
+    what = f"a prompt set or a file ending in {', '.join(SUFFIXES)}"
+    raise _unknown(what, given, [*_files(), OPENAI])
 
 
 def load_descriptions(name_or_file: str | Path) -> Descriptions:
-    """Structured descriptions by the name of their data set, or from a file.
-
-    Raises `UsageError` for a name that is neither, `DataError` for a file of another kind.
-    """
-    known = sorted(path.stem for path in _files().values() if path.parent.name == DESCRIPTIONS)
-    path = _files()[str(name_or_file)] if str(name_or_file) in known else Path(name_or_file)
+    """Structured descriptions by the name of their data set, or from a file. Raises as above."""
+    known, given = _described(), str(name_or_file)
+    path = known.get(given) or Path(given)
     if path.suffix.lower() not in SUFFIXES:
-        raise UsageError(
-            f"Expected the name or the file of descriptions, got {str(name_or_file)!r}."
-            f"{closest(str(name_or_file), known)} Known: {', '.join(known)}."
-        )
+        raise _unknown("the name or the file of descriptions", given, known)
     content = _content(path)
     if not isinstance(content, dict) or "classes" not in content:
         raise DataError(f"Expected `classes: {{name: {{part: phrase}}}}` in {str(path)!r}.")
     return read_descriptions(content, path.stem)
 
 
-def covering_descriptions(class_names: Iterable[str]) -> list[str]:
+def covering_descriptions(class_names: Sequence[str]) -> list[str]:
     """The names of the library's description files that describe all of these classes."""
-    wanted = {loose(name) for name in class_names}
-    return [
-        name
-        for name, path in _files().items()
-        if path.parent.name == DESCRIPTIONS
-        and wanted <= {loose(known) for known in load_descriptions(name).parts}
-    ]
+
+    def covers(name: str) -> bool:
+        described = load_descriptions(name)
+        return all(each in described for each in class_names)
+
+    return list(filter(covers, _described()))
+
+
+def _unknown(what: str, given: str, known: Iterable[str]) -> UsageError:
+    names = sorted(known)
+    return UsageError(
+        f"Expected {what}, got {given!r}.{closest(given, names)} Known: {', '.join(names)}."
+    )
+
+
+def _described() -> dict[str, Path]:
+    return {k: path for k, path in _files().items() if path.parent.name == DESCRIPTIONS}
 
 
 def _files() -> dict[str, Path]:
@@ -163,8 +165,7 @@ def _build(content: Any, path: Path) -> PromptSet:
             f"Expected {str(path)!r} to hold `templates: [...]`, a list of templates, or class"
             f" names with sentences, got {type(content).__name__}."
         )
-    unknown = set(content) - {"name", "about", "source", "note", "templates", "descriptions"}
-    if unknown:
+    if unknown := set(content) - {*TEXTS, "templates", "descriptions"}:
         raise DataError(
             f"Expected name, about, source, note, templates and descriptions in {str(path)!r},"
             f" got {', '.join(sorted(map(str, unknown)))} too."
@@ -174,17 +175,14 @@ def _build(content: Any, path: Path) -> PromptSet:
         raise DataError(
             f"Expected `descriptions` in {str(path)!r} to map class names to sentences."
         )
-    return PromptSet(
-        name=str(content.get("name") or path.stem),
-        templates=_sentences(content["templates"], "templates", path),
-        descriptions={
-            str(name): _sentences(texts, f"the descriptions of {name!r}", path)
-            for name, texts in descriptions.items()
-        },
-        source=str(content.get("source") or ""),
-        about=str(content.get("about") or ""),
-        note=str(content.get("note") or ""),
-    )
+    own: dict[str, Any] = {field: str(content.get(field) or "") for field in TEXTS}
+    own["name"] = own["name"] or path.stem
+    own["templates"] = _sentences(content["templates"], "templates", path)
+    own["descriptions"] = {
+        str(name): _sentences(texts, f"the descriptions of {name!r}", path)
+        for name, texts in descriptions.items()
+    }
+    return PromptSet(**own)
 
 
 def _sentences(value: Any, what: str, path: Path) -> tuple[str, ...]:

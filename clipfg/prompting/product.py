@@ -17,7 +17,7 @@ def joined_sentences(prompts: PromptSet, classes: ClassList, seed: int = 0) -> S
     Raises `DataError` when the set has no plain template, or no class has a text.
     """
     check_texts(prompts, classes, "the ensemble 'product'")
-    rows: list[tuple[int, int, str]] = []
+    rows = []
     for owner, name in enumerate(classes.names):
         plain = plain_sentences(prompts, name)
         if not plain:

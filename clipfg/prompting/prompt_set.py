@@ -21,23 +21,11 @@ _FIELD = re.compile(r"\{\{|\}\}|\{([^{}]*)\}")
 class PromptSet:
     """Named templates and class descriptions.
 
-    Parameters
-    ----------
-    name
-        What `load_prompts` takes ("birds").
-    templates
-        Sentences with `{}`, `{a}` or `{text}` in them. A template with `{text}` makes one
-        sentence of each text of a class, and none for a class without texts.
-    descriptions
-        Class name to texts, which add to the class's own.
-    source
-        The author.
-    about
-        One line on what it is for.
-    note
-        A caveat for readers of figures that were made with it, if any.
-    also
-        Sets whose sentences follow its own: `birds+cub200` is `birds`, and also `cub200`.
+    A template with `{text}` makes one sentence of each text of a class, and none for a class
+    without texts. `descriptions` map class names to texts, which add to the class's own. `source`
+    is the author, `about` one line on what the set is for, `note` a caveat for readers of figures
+    that were made with it. The sentences of `also` follow its own: `birds+cub200` is `birds`, and
+    also `cub200`.
 
     Raises `DataError` for no templates, a template without a placeholder or with an unknown one,
     and descriptions that no template uses.
@@ -56,27 +44,22 @@ class PromptSet:
             raise DataError(
                 f"Expected at least one template in prompt set {self.name!r}, got none."
             )
-        for template in self.templates:
-            self._check(template)
+        for template, fields in ((template, _fields(template)) for template in self.templates):
+            if not fields:
+                raise DataError(
+                    f"Expected a placeholder in each template of prompt set {self.name!r},"
+                    f" got {template!r}; write {{}} where the class name belongs."
+                )
+            if unknown := [field for field in fields if field not in PLACEHOLDERS]:
+                raise DataError(
+                    f"Expected {{}}, {{a}} or {{text}} in templates, got {{{unknown[0]}}} in"
+                    f" {template!r} of prompt set {self.name!r}; double literal braces."
+                )
         if self.descriptions and not self.uses_texts:
             raise DataError(
                 f"Prompt set {self.name!r} has descriptions but no template that uses them;"
                 " add the template '{text}'."
             )
-
-    def _check(self, template: str) -> None:
-        fields = _fields(template)
-        if not fields:
-            raise DataError(
-                f"Expected a placeholder in each template of prompt set {self.name!r},"
-                f" got {template!r}; write {{}} where the class name belongs."
-            )
-        for found in fields:
-            if found not in PLACEHOLDERS:
-                raise DataError(
-                    f"Expected {{}}, {{a}} or {{text}} in templates, got {{{found}}} in"
-                    f" {template!r} of prompt set {self.name!r}; double literal braces."
-                )
 
     @cached_property
     def joined(self) -> tuple["PromptSet", ...]:

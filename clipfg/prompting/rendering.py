@@ -16,15 +16,9 @@ from clipfg.types import ClassList
 class Sentences:
     """Sentences `[t]` about classes `0..c-1`, class by class.
 
-    Attributes
-    ----------
-    texts
-        The sentences.
-    owners
-        The class index of each, ascending; every class has at least one.
-    templates
-        The position of the template that made each. Sentences of several classes with the same
-        position say the same about different things, and can be weighed together.
+    `owners` are the class index of each, ascending; every class has at least one. `templates` are
+    the position of the template that made each: sentences of several classes with the same position
+    say the same about different things, and can be weighed together.
     """
 
     texts: tuple[str, ...]
@@ -37,8 +31,7 @@ class Sentences:
     @classmethod
     def of(cls, rows: Iterable[tuple[int, int, str]]) -> Self:
         """From rows of class, template and sentence, which are sorted by class."""
-        ordered = sorted(rows, key=lambda row: row[0])
-        owners, templates, texts = zip(*ordered, strict=True)
+        owners, templates, texts = zip(*sorted(rows, key=lambda row: row[0]), strict=True)
         return cls(tuple(texts), np.array(owners, np.int64), np.array(templates, np.int64))
 
     @classmethod
@@ -54,10 +47,7 @@ class Sentences:
 
 
 def sentences_for(prompts: PromptSet, classes: ClassList) -> Sentences:
-    """Every sentence that the set makes for every class.
-
-    Raises `DataError` as `PromptSet.render` does.
-    """
+    """Every sentence for every class. Raises `DataError` as `PromptSet.render` does."""
     rows: list[tuple[int, int, str]] = []
     for owner, name in enumerate(classes.names):
         made = prompts.numbered(name, classes.texts.get(name, ()))
@@ -68,11 +58,7 @@ def sentences_for(prompts: PromptSet, classes: ClassList) -> Sentences:
 
 
 def texts_for(prompts: PromptSet, classes: ClassList) -> tuple[list[str], NDArray[np.int64]]:
-    """Every sentence for every class `[t]`, and the class index of each `[t]`.
-
-    Classes come in order and each has at least one sentence. Raises `DataError` as
-    `PromptSet.render` does.
-    """
+    """The sentences of `sentences_for` `[t]`, and the class index of each `[t]`."""
     sentences = sentences_for(prompts, classes)
     return list(sentences.texts), sentences.owners
 

@@ -11,10 +11,7 @@ from clipfg.types import ClassList
 
 
 def described_sentences(prompts: PromptSet, classes: ClassList, seed: int = 0) -> Sentences:  # noqa: ARG001
-    """The sentences of templates with `{text}`; all sentences for a class without texts.
-
-    Raises `DataError` when no template has `{text}`, or no class a text.
-    """
+    """Sentences of templates with `{text}`; all for a class without texts. Raises `DataError`s."""
     check_texts(prompts, classes, "the ensemble 'sentences'")
     if not prompts.uses_texts:
         raise DataError(

@@ -22,10 +22,7 @@ _BLOCK = 4096  # images scored at once
 
 
 def template_scores(
-    features: Float[Tensor, "t d"],
-    sentences: Sentences,
-    images: Float[Tensor, "n d"],
-    scale: float,
+    features: Float[Tensor, "t d"], sentences: Sentences, images: Float[Tensor, "n d"], scale: float
 ) -> Float[Tensor, " p"]:
     """`s_p` of each template; minus infinity for one that lacks a sentence for some class.
 
@@ -46,10 +43,7 @@ def template_scores(
 
 
 def template_weights(
-    features: Float[Tensor, "t d"],
-    sentences: Sentences,
-    images: Float[Tensor, "n d"],
-    scale: float,
+    features: Float[Tensor, "t d"], sentences: Sentences, images: Float[Tensor, "n d"], scale: float
 ) -> Float[Tensor, " t"]:
     """The weight of each sentence; those of templates without a score get the average weight.
 

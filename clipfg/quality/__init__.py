@@ -1,1 +1,1 @@
-"""What is likely wrong with data: copies, outliers, doubtful labels."""
+"""Data quality: copies, outliers and likely label errors."""

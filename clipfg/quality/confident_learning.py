@@ -1,4 +1,4 @@
-"""Confident learning: how many labels of each class are likely wrong, and which."""
+"""Confident learning: how many labels of each class are likely wrong, and which ones."""
 
 from collections.abc import Iterable
 from typing import NamedTuple
@@ -11,16 +11,16 @@ from clipfg.errors import DataError
 
 
 class LabelIssues(NamedTuple):
-    """What is doubted of each label.
+    """Likely label errors.
 
     Attributes
     ----------
     suspects
-        Labels that are likely wrong.
+        Which labels are likely wrong.
     confidence
         `p[label]`, from 0 to 1: rank suspects by it, the lowest first.
-    suggested
-        The likeliest class; `share` is its probability.
+    suggested, share
+        The most likely class, and its probability.
     noise
         The estimated share of wrong labels, from 0 to 1.
     """
@@ -37,25 +37,25 @@ def confident_learning(
 ) -> LabelIssues:
     """As many suspects as the confident joint counts wrong labels: the least confident ones.
 
-    An item is confidently of class `j` when `p_j >= t_j`, with the threshold `t_j` the mean of
-    `p_j` over the items labelled `j`. `C[i, j]` counts items labelled `i` whose likeliest such
-    class is `j`. Of the `n_i` items labelled `i`, `n_i (1 - C[i, i] / sum_j C[i, j])` are taken to
-    be labelled wrongly. Their sum, rounded, is the number of suspects: those of the lowest
-    `p[label]` among all whose likeliest class is another.
+    An item is confidently of class `j` if `p_j >= t_j`, with the threshold `t_j` the mean of `p_j`
+    over the items labelled `j`. `C[i, j]` counts items labelled `i` whose most likely such class is
+    `j`. Of the `n_i` items labelled `i`, an estimated `n_i (1 - C[i, i] / sum_j C[i, j])` are
+    labelled wrongly. Their sum, rounded, is the number of suspects: those of the lowest `p[label]`
+    among all items whose most likely class is another.
 
-    `probabilities` must be of items that the classifier was not fitted on. They come in blocks of
-    rows, in the order of the labels, and are gone through twice: a matrix `p` is `p.split(1000)`,
-    and one that memory cannot hold is an object that computes its blocks. A class with no item has
-    no threshold, and no item is confidently of it.
+    `probabilities` must be of items that the classifier was not fitted on. They are blocks of rows,
+    in the order of the labels, and are iterated twice: a matrix `p` is `p.split(1000)`, and one too
+    large for memory is an object that computes its blocks. A class without items has no threshold,
+    and no item is confidently of it.
 
     Raises `DataError` for unequal lengths and labels out of range.
 
     Source: Northcutt et al. 2021, arXiv:1911.00068, equations 1 to 3, ranked by self-confidence
-    over all classes. Pruning within each class, or by the joint's off-diagonals, found less of
-    what was planted (docs/lint.md).
+    over all classes. Pruning within each class, or by the joint's off-diagonals, found fewer
+    planted errors (docs/lint.md).
     """
     if len(labels) and not 0 <= int(labels.min()) <= int(labels.max()) < classes:
-        raise DataError(f"Expected labels from 0 to {classes - 1}, got some outside.")
+        raise DataError(f"Expected labels from 0 to {classes - 1}, got some outside that range.")
     own, suggested, share = _likeliest(probabilities, labels)
     counts = torch.bincount(labels, minlength=classes)
     wrong = counts * _shares_off_diagonal(probabilities, labels, own, counts)
@@ -67,7 +67,7 @@ def confident_learning(
 
 
 def _likeliest(probabilities: Iterable[Tensor], labels: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """`p[label]`, the likeliest class and its probability, of each item."""
+    """`p[label]`, the most likely class and its probability, of each item."""
     own = torch.empty(len(labels))
     suggested, share = torch.empty_like(labels), torch.empty(len(labels))
     start = 0
@@ -87,7 +87,7 @@ def _likeliest(probabilities: Iterable[Tensor], labels: Tensor) -> tuple[Tensor,
 def _shares_off_diagonal(
     probabilities: Iterable[Tensor], labels: Tensor, own: Tensor, counts: Tensor
 ) -> Tensor:
-    """`1 - C[i, i] / sum_j C[i, j]` of each class, 0 where nothing is confident."""
+    """`1 - C[i, i] / sum_j C[i, j]` of each class, 0 without confident items."""
     c, start = len(counts), 0
     thresholds = torch.zeros(c).index_add_(0, labels, own) / counts  # no item: NaN, never reached
     rows, diagonal = torch.zeros(c), torch.zeros(c)

@@ -1,4 +1,4 @@
-"""Copies: rows that are the same, and pairs that are nearly so."""
+"""Near-duplicates: pairs of rows that are nearly the same."""
 
 from typing import NamedTuple
 
@@ -6,8 +6,6 @@ import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
-
-from clipfg import types
 
 
 class CopyPairs(NamedTuple):
@@ -18,17 +16,12 @@ class CopyPairs(NamedTuple):
     cosines: Float[Tensor, " m"]
 
 
-def equal_rows(rows: Float[Tensor, "n d"]) -> Int[Tensor, " n"]:
-    """For each row the position of the first that equals it bit for bit; see `types.equal_rows`."""
-    return torch.from_numpy(types.equal_rows(rows.numpy()))
-
-
 def near_pairs(
     cosines: Float[Tensor, "n k"], neighbours: Int[Tensor, "n k"], least: float
 ) -> CopyPairs:
-    """Pairs of rows at a cosine of `least` or more, each once, from every row's nearest others.
+    """Pairs of rows with a cosine of at least `least`, each once, from the neighbours of every row.
 
-    Of more than `k` rows that are all alike, some pairs are left out, and no row.
+    Of more than `k` rows that are all alike, some pairs are missing, but no row.
     """
     rows, columns = (cosines >= least).nonzero(as_tuple=True)
     others = neighbours[rows, columns]

@@ -1,4 +1,4 @@
-"""Whether two images are one, cropped, mirrored or saved anew: told from their pixels."""
+"""Whether two images are the same, cropped, mirrored or saved again, by their pixels."""
 
 from itertools import product
 
@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 SKETCH = 64
-"""Side of what is kept of an image: 4 KB of grey."""
+"""The side of the thumbnail kept of an image: 4 KB of grey."""
 SIDE = 32
 SCALES = (0.95, 0.9, 0.85, 0.8)
 PLACES = (0.0, 1 / 3, 0.5, 2 / 3, 1.0)
@@ -21,8 +21,9 @@ def sketch(image: Image.Image) -> Image.Image:
 def likeness(first: Image.Image, second: Image.Image) -> float:
     """The largest correlation of one sketch, or its mirror image, with crops of the other.
 
-    Crops leave 80 to 100 % of each side, at 25 places each. Copies that were cropped so, resized,
-    mirrored, made grey or saved anew reach 0.95; other images of the same kind of thing do not.
+    Crops keep 80 to 100 % of each side, at 25 places each. Copies that were cropped like this,
+    resized, mirrored, turned grey or saved again reach 0.95; other images of the same kind of thing
+    do not.
     """
     return max(_best(first, second), _best(second, first))
 
@@ -39,7 +40,7 @@ def _best(whole: Image.Image, other: Image.Image) -> float:
 
 
 def _rows(images: list[Image.Image]) -> NDArray[np.float32]:
-    """Pixels as rows of mean 0 and norm 1; an image of one colour is a row of zeros."""
+    """Pixels as rows of mean 0 and norm 1; a single-colour image is a row of zeros."""
     rows = np.stack([np.asarray(image, dtype=np.float32).ravel() for image in images])
     rows -= rows.mean(axis=1, keepdims=True)
     return rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-3)

@@ -1,4 +1,4 @@
-"""Outliers: what lies farther from its neighbours than the rest of the data does from theirs."""
+"""Outliers: items that are much farther from their neighbours than most are from theirs."""
 
 from typing import NamedTuple
 
@@ -10,7 +10,7 @@ FENCE = 3.0
 
 
 class Outliers(NamedTuple):
-    """How far each item is, the distance beyond which it is far, and which are."""
+    """The distance of each item, the distance beyond which items are outliers, and which are."""
 
     distances: Float[Tensor, " n"]
     fence: float
@@ -18,9 +18,9 @@ class Outliers(NamedTuple):
 
 
 def outliers(cosines: Float[Tensor, "n k"]) -> Outliers:
-    """Items whose mean distance `1 - cos` to their `k` nearest others is far out.
+    """Items whose mean distance `1 - cos` to their `k` nearest neighbours is exceptionally large.
 
-    The fence is Tukey's outer one, `Q3 + 3 (Q3 - Q1)`: of normal data two in a million lie beyond.
+    The fence is Tukey's outer one, `Q3 + 3 (Q3 - Q1)`: two in a million of normal data lie beyond.
 
     Source: Ramaswamy et al. 2000, doi:10.1145/342009.335437 (distance to nearest neighbours; here
     their mean); Tukey 1977, Exploratory Data Analysis, section 2D.

@@ -15,12 +15,7 @@ from clipfg.types import COLUMNS, REQUIRED
 
 def write_keys(writer: StoreWriter, keys: NDArray[np.float32]) -> StoredFile:
     """Keys `[n, d]` as a .npy file."""
-
-    def write(path: Path) -> None:
-        with path.open("xb") as file:
-            np.lib.format.write_array(file, keys, allow_pickle=False)
-
-    return writer.add("keys", "npy", write)
+    return writer.add("keys", "npy", lambda path: np.save(path, keys, allow_pickle=False))
 
 
 def map_keys(path: Path, state: StoreState) -> NDArray[np.float32]:
@@ -71,9 +66,8 @@ def open_index(path: Path, state: StoreState) -> Index:
         return Index(state.factory)
     place = checked(path, state.index)
     index = Index(state.factory, recall=state.recall, effort=state.effort, file=place)
-    index.open()
-    if index.rows != state.rows:
-        raise _damaged(place, f"{index.rows:,} keys where there are {state.rows:,}")
+    if (rows := index.open()) != state.rows:
+        raise _damaged(place, f"{rows:,} keys where there are {state.rows:,}")
     return index
 
 

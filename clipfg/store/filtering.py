@@ -77,5 +77,4 @@ def _split(name: str, store: KeyStore) -> NDArray[np.bool_]:
             f"Expected a split of the store, got {name!r}.{closest(name, known)}"
             f" It has: {', '.join(known) or 'no splits'}."
         )
-    equal = pc.fill_null(pc.equal(column, pa.scalar(name)), False)
-    return equal.to_numpy(zero_copy_only=False).astype(bool)
+    return pc.fill_null(pc.equal(column, pa.scalar(name)), False).to_numpy().astype(bool)

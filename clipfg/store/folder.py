@@ -4,11 +4,10 @@
     keys-0123456789abcdef.npy, items-....arrow, index-....faiss
     lock                     held by the writer
 
-A commit writes files under new names, syncs them to disk, renames a new JSON file over the old one,
-and only then deletes the files that the old one named. So at any moment, after `kill -9` and on a
-full disk too, the JSON file names complete files: the old ones or the new ones. A reader that finds
-a file gone reads the JSON file again; one that has opened its files keeps them, since a mapped file
-outlives its name.
+A commit writes files under new names, syncs them, renames a new JSON file over the old one, and
+only then deletes the files that the old one named: even after `kill -9` and on a full disk, the
+JSON file names complete files. A reader that finds a file gone reads the JSON file again; one that
+has opened its files keeps them, since a mapped file outlives its name.
 """
 
 import errno
@@ -104,7 +103,11 @@ def writing(path: Path) -> Iterator["StoreWriter"]:
     """
     with ExitStack() as stack:
         try:
-            if path.is_dir() and not has_store(path) and any(_foreign(path)):
+            if (
+                path.is_dir()
+                and not has_store(path)
+                and any(file.name != LOCK and not _is_ours(file.name) for file in path.iterdir())
+            ):
                 raise StoreError(
                     f"Expected a new folder, an empty one or a key store, got {path}, which has"
                     " other content; try another --store."
@@ -140,7 +143,9 @@ class StoreWriter:
             return StoredFile(name=name, size=place.stat().st_size, digest=digest(place))
         except (OSError, RuntimeError) as error:  # FAISS reports a full disk as RuntimeError
             reason = getattr(error, "strerror", None) or str(error).strip() or type(error).__name__
-            raise self._unwritten(f"Could not write to {self.path}: {reason}.") from None
+            raise StoreError(
+                f"Could not write to {self.path}: {reason}. The store is unchanged."
+            ) from None
 
     def commit(self, state: StoreState) -> None:
         """Make `state` the current one. Raises `StoreError` when it cannot be written."""
@@ -149,7 +154,7 @@ class StoreWriter:
                 partial.write_text(state.to_json(), encoding="utf-8")
                 _sync(self.path)
         except StoreError as error:
-            raise self._unwritten(str(error)) from None
+            raise StoreError(f"{error} The store is unchanged.") from None
         with suppress(OSError):  # it is the current one already
             _sync(self.path)
 
@@ -162,25 +167,14 @@ class StoreWriter:
                 return  # a state that cannot be read may be repaired by hand
             named = set()
         for place in self.path.iterdir():
-            if (FILE.fullmatch(place.name) and place.name not in named) or PARTIAL.fullmatch(
-                place.name
-            ):
+            if place.name not in named and _is_ours(place.name):
                 with suppress(OSError):  # Windows: a reader has it open
                     place.unlink()
 
-    def _unwritten(self, reason: str) -> StoreError:
-        return StoreError(f"{reason} The store is unchanged.")
 
-
-def _foreign(path: Path) -> Iterator[Path]:
-    """Files that neither a store nor its interrupted build leaves behind."""
-    return (
-        x
-        for x in path.iterdir()
-        if x.name not in (LOCK, STATE)
-        and not FILE.fullmatch(x.name)
-        and not PARTIAL.fullmatch(x.name)
-    )
+def _is_ours(name: str) -> bool:
+    """Whether a commit, even one that was killed, writes files of this name beside the state."""
+    return bool(FILE.fullmatch(name) or PARTIAL.fullmatch(name))
 
 
 def _sync(path: Path) -> None:

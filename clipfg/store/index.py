@@ -48,9 +48,11 @@ MOST_TRAINING = 262_144
 class Index:
     """How keys are searched: "Flat", which is exact and needs no file, or a FAISS factory.
 
-    The FAISS index is built when it is first needed. Appended keys are added to it at the next
-    search; after any other change the trained index is emptied and filled again. A GPU index, which
-    does not support removal, is filled from the keys in the same way.
+    The FAISS index is built when it is first needed, which sets `recall` (of the 10 nearest keys)
+    and the search `effort` as FAISS calls it ("nprobe=8"). Appended keys are added to it at the
+    next search; after any other change the trained index is emptied and filled again. A GPU index,
+    which does not support removal, is filled from the keys in the same way; any `device` but "cpu"
+    is a GPU if FAISS finds one.
     """
 
     factory: str = FLAT
@@ -91,19 +93,16 @@ class Index:
         index = self._filled(keys)
         return writer.add("index", "faiss", lambda path: faiss.write_index(index, str(path)))
 
-    @property
-    def rows(self) -> int:
-        """The number of keys in the FAISS index."""
-        return 0 if self._index is None else int(self._index.ntotal)
+    def open(self) -> int:
+        """Memory-map the file, read-only, and return the number of keys in it.
 
-    def open(self) -> None:
-        """Memory-map the file, read-only; little of it is read before the first search.
-
-        Raises `FileNotFoundError` when it has been deleted, `StoreError` when it is damaged.
+        Little of it is read before the first search. Raises `FileNotFoundError` when it has been
+        deleted, `StoreError` when it is damaged.
         """
         assert self.file is not None
         try:
             self._index = faiss.read_index(str(self.file), faiss.IO_FLAG_MMAP_IFC)
+            return int(self._index.ntotal)
         except RuntimeError as error:
             if not self.file.exists():
                 raise FileNotFoundError(2, "no such file", str(self.file)) from None
@@ -113,9 +112,7 @@ class Index:
             ) from None
 
     def _filled(self, keys: Matrix) -> Any:
-        if self._index is None:
-            self._build(keys)
-        if self._index.ntotal < len(keys):
+        if self._index is not None and self._index.ntotal < len(keys):
             self._own()
         if self._index is None:
             self._build(keys)
@@ -200,7 +197,11 @@ def _tune(
     """The recall and the name of the lowest search effort whose recall is `ENOUGH`."""
     queries = np.ascontiguousarray(keys[held])
     k = min(AT, len(rest))
-    exact = search_all(queries, keys, k, _no_names, rest)
+
+    def names(positions: Positions) -> list[str]:
+        return [""] * len(positions)
+
+    exact = search_all(queries, keys, k, names, rest)
     name, value = next((v for kind, v in EFFORTS.items() if kind in factory), ("", MOST_EFFORT))
     best = -1.0
     while True:
@@ -208,16 +209,12 @@ def _tune(
             faiss.ParameterSpace().set_index_parameter(index, name, value)
         _, found = index.search(queries, min(OVERSAMPLE * k, len(rest)))
         # By score: any of the keys that tie for the last place counts as found.
-        scores = settle(queries, keys, found, k, _no_names).scores
+        scores = settle(queries, keys, found, k, names).scores
         recall = float((scores >= exact.scores[:, -1:]).mean())
         risen, best = recall - best, recall
         if recall >= ENOUGH or value >= MOST_EFFORT or risen < 0.001:
             return recall, f"{name}={value}" if name else ""
         value *= 2
-
-
-def _no_names(positions: Positions) -> list[str]:
-    return [""] * len(positions)
 
 
 def _reason(error: RuntimeError) -> str:

@@ -2,11 +2,11 @@
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from clipfg.errors import StoreError
+from clipfg.errors import DataError, StoreError
 from clipfg.types import COLUMNS, REQUIRED, ClassList, Regions
+from clipfg.types.manifest import check_items
 
 
 def as_items(table: pa.Table, rows: int, classes: ClassList | None) -> pa.Table:
@@ -17,8 +17,7 @@ def as_items(table: pa.Table, rows: int, classes: ClassList | None) -> pa.Table:
     """
     if table.num_rows != rows:
         raise StoreError(f"Expected {rows} items, one per key, got {table.num_rows}.")
-    missing = {"id", "uri"} - set(table.column_names)
-    if missing:
+    if missing := {"id", "uri"} - set(table.column_names):
         raise StoreError(f"Expected columns id and uri, got none named {min(missing)!r}.")
     for name in REQUIRED:
         if name not in table.column_names:
@@ -26,61 +25,37 @@ def as_items(table: pa.Table, rows: int, classes: ClassList | None) -> pa.Table:
     others = [name for name in table.column_names if name not in REQUIRED]
     columns = {name: table[name].cast(COLUMNS[name]) for name in REQUIRED}
     table = pa.table(columns | {name: table[name] for name in others}).combine_chunks()
-    _check(table, classes)
+    for name in ("id", "uri"):
+        if nulls := table[name].null_count:
+            raise StoreError(f"Expected {name!r} for every item, got {nulls} nulls.")
+    if classes is None and table["label"].null_count < rows:
+        raise StoreError("Expected class names for the labels, got none.")
+    try:
+        check_items(table, classes)
+    except DataError as error:
+        raise StoreError(str(error)) from None
     return table
 
 
-def _check(table: pa.Table, classes: ClassList | None) -> None:
-    for name in ("id", "uri"):
-        if table[name].null_count:
-            raise StoreError(
-                f"Expected {name!r} for every item, got {table[name].null_count} nulls."
-            )
-    if pc.count_distinct(table["id"]).as_py() != len(table):
-        counts = pc.value_counts(table["id"].combine_chunks())
-        twice = counts.filter(pc.greater(counts.field("counts"), 1))[0].as_py()["values"]
-        raise StoreError(f"Expected unique ids, got {twice!r} more than once.")
-    bounds = pc.min_max(table["label"]).as_py()
-    if classes is None and bounds["max"] is not None:
-        raise StoreError("Expected class names for the labels, got none.")
-    count = len(classes) if classes else 0
-    if bounds["max"] is not None and not 0 <= bounds["min"] <= bounds["max"] < count:
-        raise StoreError(
-            f"Expected labels from 0 to {count - 1}, got {bounds['min']} to {bounds['max']}."
-        )
-
-
-def rows_of(table: pa.Table, ids: list[str]) -> NDArray[np.int64]:
-    """The rows of `ids` in a table, -1 for those that are not in it."""
-    found = pc.index_in(pa.array(ids, type=pa.string()), value_set=table["id"].combine_chunks())
-    return pc.fill_null(found, -1).to_numpy(zero_copy_only=False).astype(np.int64)
-
-
-def appended(
-    items: pa.Table, ours: ClassList | None, new: pa.Table, theirs: ClassList | None
+def combined(
+    items: pa.Table,
+    ours: ClassList | None,
+    new: pa.Table,
+    theirs: ClassList | None,
+    rows: NDArray[np.int64] | None = None,
 ) -> tuple[pa.Table, ClassList | None]:
-    """Items followed by new ones, and the class list that all labels index.
+    """Items followed by new ones, or with them in place of those at `rows`; and all class names.
 
     Labels of the new items index `theirs`, or `ours` where that is None. Raises as `as_items` does.
     """
-    new, merged = known_labels(as_items(new, len(new), theirs or ours), theirs, ours)
-    together = pa.concat_tables([items, new], promote_options="default")
-    return as_items(together, len(together), merged), merged
-
-
-def replaced(
-    items: pa.Table,
-    ours: ClassList | None,
-    rows: NDArray[np.int64],
-    new: pa.Table,
-    theirs: ClassList | None,
-) -> tuple[pa.Table, ClassList | None]:
-    """Items with new ones in place of those at `rows`; see `appended`."""
-    new, merged = known_labels(as_items(new, len(rows), theirs or ours), theirs, ours)
-    together = pa.concat_tables([items, new], promote_options="default")
-    source = np.arange(len(items))
-    source[rows] = len(items) + np.arange(len(rows))
-    return as_items(together.take(pa.array(source)), len(items), merged), merged
+    count = len(new) if rows is None else len(rows)
+    new, merged = known_labels(as_items(new, count, theirs or ours), theirs, ours)
+    table = pa.concat_tables([items, new], promote_options="default")
+    if rows is not None:
+        source = np.arange(len(items))
+        source[rows] = len(items) + np.arange(count)
+        table = table.take(pa.array(source))
+    return as_items(table, len(table), merged), merged
 
 
 def known_labels(
@@ -115,14 +90,14 @@ def region_items(items: pa.Table, regions: Regions) -> tuple[pa.Table, NDArray[n
     parents = items["id"].take(pa.array(owners[seen]))
     names = zip(parents.to_pylist(), numbers[seen].tolist(), strict=True)
     phrases = [regions.phrases[row] if regions.phrases else None for row in seen]
-    replaced_columns = {
+    own = {
         "id": pa.array([f"{parent}#{number}" for parent, number in names], pa.string()),
         "box": pa.array(list(regions.boxes[seen]), COLUMNS["box"]),
         "caption": pa.array(phrases, COLUMNS["caption"]),
         "parent": parents,
     }
-    kept = [name for name in items.column_names if name not in (*replaced_columns, "regions")]
+    kept = [name for name in items.column_names if name not in (*own, "regions")]
     table = items.select(kept).take(pa.array(owners[seen]))
-    for name, column in replaced_columns.items():
+    for name, column in own.items():
         table = table.append_column(name, column)
     return table, regions.values[seen]

@@ -15,7 +15,7 @@ from clipfg.errors import StoreError
 from clipfg.registry import closest
 from clipfg.store import files, folder
 from clipfg.store.index import FLAT, Index
-from clipfg.store.items import appended, as_items, replaced, rows_of
+from clipfg.store.items import as_items, combined
 from clipfg.store.searching import Hits, search_all
 from clipfg.store.state import METRIC, StoreState
 from clipfg.types import UNLABELLED, ClassList, unit_norm
@@ -25,24 +25,14 @@ from clipfg.types import UNLABELLED, ClassList, unit_norm
 class KeyStore:
     """Items and their keys. Changes are made in memory; `save` commits them to a folder.
 
-    Attributes
-    ----------
-    items
-        Columns `id, uri, split, label`, and others that were given; a row for each key.
-    keys
-        Float32 `[n, d]`, unit norm; after `load` they are mapped from the file, not read.
-    classes
-        The names that labels index.
-    model, precision, fingerprint
-        The encoder that made the keys; empty where unknown.
-    prompts
-        The name of the prompt set made for the items; empty where unknown.
-    index
-        How keys are searched.
+    The encoder that made the keys (`model`, `precision`, `fingerprint`) and the prompt set made for
+    the items (`prompts`) are empty where unknown.
     """
 
     items: pa.Table
+    """Columns `id, uri, split, label`, and others that were given; a row for each key."""
     keys: NDArray[np.float32]
+    """Unit norm `[n, d]`; after `load` they are mapped from the file, not read."""
     _: KW_ONLY
     classes: ClassList | None = None
     model: str = ""
@@ -93,30 +83,6 @@ class KeyStore:
         return int(self.keys.shape[1])
 
     @property
-    def factory(self) -> str:
-        """The index: "Flat", or a description for `faiss.index_factory`."""
-        return self.index.factory
-
-    @property
-    def device(self) -> str:
-        """Where keys are searched: "cpu", or anything else for a GPU if FAISS finds one."""
-        return self.index.device
-
-    @device.setter
-    def device(self, name: str) -> None:
-        self.index.device = name
-
-    @property
-    def recall(self) -> float | None:
-        """The index's recall of the 10 nearest keys, measured when it was built."""
-        return self.index.recall
-
-    @property
-    def effort(self) -> str:
-        """The search effort of the index as FAISS calls it, such as "nprobe=8"."""
-        return self.index.effort
-
-    @property
     def ids(self) -> list[str]:
         """The items' ids, which are unique."""
         return self.items["id"].to_pylist()
@@ -129,8 +95,7 @@ class KeyStore:
     @property
     def labels(self) -> NDArray[np.int64]:
         """Class indices `[n]`, -1 where the class is unknown."""
-        filled = pc.fill_null(self.items["label"], UNLABELLED)
-        return filled.to_numpy().astype(np.int64)
+        return pc.fill_null(self.items["label"], UNLABELLED).to_numpy().astype(np.int64)
 
     @property
     def encoder(self) -> str:
@@ -139,7 +104,9 @@ class KeyStore:
 
     def rows(self, ids: list[str]) -> NDArray[np.int64]:
         """The rows of some ids, -1 for those that are not in the store."""
-        return rows_of(self.items, ids)
+        known = self.items["id"].combine_chunks()
+        found = pc.index_in(pa.array(ids, type=pa.string()), value_set=known)
+        return pc.fill_null(found, -1).to_numpy(zero_copy_only=False).astype(np.int64)
 
     def add(
         self, items: pa.Table, keys: NDArray[np.float32], *, classes: ClassList | None = None
@@ -152,7 +119,7 @@ class KeyStore:
         keys = self._checked(keys)
         if len(items) != len(keys):
             raise StoreError(f"Expected a key for each of {len(items)} items, got {len(keys)}.")
-        self.items, self.classes = appended(self.items, self.classes, items, classes)
+        self.items, self.classes = combined(self.items, self.classes, items, classes)
         self.keys = np.concatenate([self.keys, keys]) if len(self) else keys
         self.index.extended()
 
@@ -175,7 +142,7 @@ class KeyStore:
         if not len(rows):
             return
         if items is not None:
-            self.items, self.classes = replaced(self.items, self.classes, rows, items, classes)
+            self.items, self.classes = combined(self.items, self.classes, items, classes, rows)
         changed = np.array(self.keys)  # the file that it may be mapped from stays as it is
         changed[rows] = keys
         self.keys = changed
@@ -254,12 +221,12 @@ class KeyStore:
             precision=self.precision,
             fingerprint=self.fingerprint,
             prompts=self.prompts,
-            factory=self.factory,
+            factory=self.index.factory,
             keys=files.write_keys(writer, self.keys),
             items=files.write_items(writer, self.items),
             index=self.index.write(writer, self.keys),
-            recall=self.recall,
-            effort=self.effort,
+            recall=self.index.recall,
+            effort=self.index.effort,
             classes=None if self.classes is None else self.classes.to_dict(),
         )
         writer.commit(state)

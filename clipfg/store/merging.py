@@ -65,5 +65,5 @@ def _differ(
     except pa.ArrowNotImplementedError:  # boxes and regions
         pairs = zip(ours.to_pylist(), given.to_pylist(), strict=True)
         return np.array([a != b for a, b in pairs], dtype=bool)
-    same = pc.or_(same, pc.and_(pc.is_null(ours), pc.is_null(given)))
-    return ~same.to_numpy().astype(bool)
+    both_null = pc.and_(pc.is_null(ours), pc.is_null(given))
+    return ~pc.or_(same, both_null).to_numpy().astype(bool)

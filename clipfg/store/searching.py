@@ -5,11 +5,9 @@ may get different scores and ties fall either way. Here the few candidates of ea
 again, pair by pair in one fixed order: equal keys get equal scores, and ties are broken by id.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
 
 import faiss
 import numpy as np
@@ -43,18 +41,12 @@ BLOCK = 16_384
 
 @dataclass(frozen=True)
 class Hits:
-    """The nearest keys of each query, best first; ties in the order of their ids.
-
-    Attributes
-    ----------
-    positions
-        Rows of the store `[q, k]`, -1 where there are fewer than k keys.
-    scores
-        Their cosines `[q, k]`, minus infinity where there is no key.
-    """
+    """The nearest keys of each query, best first; ties in the order of their ids."""
 
     positions: Positions
+    """Rows of the store `[q, k]`, -1 where there are fewer than k keys."""
     scores: Matrix
+    """Their cosines `[q, k]`, minus infinity where there is no key."""
 
     def __len__(self) -> int:
         return len(self.positions)
@@ -75,11 +67,7 @@ def search_all(
     if len(queries) > MOST_QUERIES:
         starts = range(0, len(queries), MOST_QUERIES)
         parts = [queries[start : start + MOST_QUERIES] for start in starts]
-        each = [search_all(part, keys, k, names, rows, propose) for part in parts]
-        return Hits(
-            np.concatenate([hits.positions for hits in each]),
-            np.concatenate([hits.scores for hits in each]),
-        )
+        return _joined([search_all(part, keys, k, names, rows, propose) for part in parts])
     count = len(keys) if rows is None else len(rows)
     most = min(k, count)
     if most == 0 or len(queries) == 0:
@@ -121,11 +109,18 @@ def settle(queries: Matrix, keys: Matrix, found: Positions, k: int, names: Names
         ids = names(found[row, :real])
         ranked = sorted(range(real), key=lambda i: (-scores[row, i], ids[i]))
         found[row, :real] = found[row, ranked]
-    positions = np.full((len(queries), k), NOTHING, dtype=np.int64)
-    best = np.full((len(queries), k), -np.inf, dtype=np.float32)
-    kept = min(k, found.shape[1])
-    positions[:, :kept], best[:, :kept] = found[:, :kept], scores[:, :kept]
-    return Hits(positions, best)
+    missing = ((0, 0), (0, max(0, k - found.shape[1])))
+    return Hits(
+        np.pad(found[:, :k], missing, constant_values=NOTHING),
+        np.pad(scores[:, :k], missing, constant_values=-np.inf),
+    )
+
+
+def _joined(parts: list[Hits]) -> Hits:
+    return Hits(
+        np.concatenate([hits.positions for hits in parts]),
+        np.concatenate([hits.scores for hits in parts]),
+    )
 
 
 def _pairwise(queries: Matrix, keys: Matrix, found: Positions) -> Matrix:
@@ -158,18 +153,21 @@ def _propose(queries: Matrix, keys: Matrix, width: int, rows: Positions | None) 
     size = size if rows is None else min(size, BLOCK)
 
     def part(start: int) -> Proposals:
-        stretch = slice(start, start + size)
-        # All keys are read in place; a selection has to be copied.
-        own = keys[stretch] if rows is None else keys[rows[stretch]]
+        own = _block(keys, rows, start, size)
         rough, at = faiss.knn(queries, own, min(width, len(own)), metric=faiss.METRIC_INNER_PRODUCT)
         return rough, start + at if rows is None else rows[start + at]
 
-    with _early_products():
+    before = faiss.cvar.distance_compute_blas_threshold
+    faiss.cvar.distance_compute_blas_threshold = min(before, PRODUCT_FROM)
+    try:
         if threads == 1:
             parts = [part(start) for start in range(0, count, size)]
         else:
-            with ThreadPoolExecutor(threads, initializer=_one_thread) as pool:
+            # The number of threads of FAISS is set for the calling thread only.
+            with ThreadPoolExecutor(threads, "", faiss.omp_set_num_threads, (1,)) as pool:
                 parts = list(pool.map(part, range(0, count, size)))
+    finally:
+        faiss.cvar.distance_compute_blas_threshold = before
     if len(parts) == 1:
         return parts[0]
     rough, found = (np.concatenate(each, axis=1) for each in zip(*parts, strict=True))
@@ -177,44 +175,25 @@ def _propose(queries: Matrix, keys: Matrix, width: int, rows: Positions | None) 
     return np.take_along_axis(rough, best, axis=1), np.take_along_axis(found, best, axis=1)
 
 
-def _one_thread() -> None:
-    faiss.omp_set_num_threads(1)  # for the calling thread only
-
-
-@contextmanager
-def _early_products() -> Iterator[None]:
-    before = faiss.cvar.distance_compute_blas_threshold
-    faiss.cvar.distance_compute_blas_threshold = min(before, PRODUCT_FROM)
-    try:
-        yield
-    finally:
-        faiss.cvar.distance_compute_blas_threshold = before
-
-
 def _rescan(
     queries: Matrix, keys: Matrix, k: int, names: Names, least: Matrix, rows: Positions | None
 ) -> Hits:
     """Search all keys again, with every key that may score as high as the k-th as a candidate."""
     candidates: list[list[Positions]] = [[] for _ in queries]
-    for start, block in _blocks(keys, rows):
-        for row, column in _above(queries @ block.T, least):
-            place = start + column
-            candidates[row].append(place if rows is None else rows[place])
-    positions = np.empty((len(queries), k), dtype=np.int64)
-    scores = np.empty((len(queries), k), dtype=np.float32)
-    for row, parts in enumerate(candidates):
-        one = settle(queries[row : row + 1], keys, np.concatenate(parts)[None], k, names)
-        positions[row], scores[row] = one.positions[0], one.scores[0]
-    return Hits(positions, scores)
-
-
-def _above(scores: Matrix, least: Matrix) -> Iterator[tuple[int, Positions]]:
-    for row in np.flatnonzero((scores >= least[:, None]).any(axis=1)):
-        yield int(row), np.flatnonzero(scores[row] >= least[row])
-
-
-def _blocks(keys: Matrix, rows: Positions | None) -> Iterator[tuple[int, Any]]:
-    """Blocks of the keys, or of those at `rows`, each with its start."""
     for start in range(0, len(keys) if rows is None else len(rows), BLOCK):
-        part = slice(start, start + BLOCK)
-        yield start, keys[part] if rows is None else keys[rows[part]]
+        above = queries @ _block(keys, rows, start, BLOCK).T >= least[:, None]
+        for row in np.flatnonzero(above.any(axis=1)):
+            place = start + np.flatnonzero(above[row])
+            candidates[row].append(place if rows is None else rows[place])
+    return _joined(
+        [
+            settle(queries[row : row + 1], keys, np.concatenate(parts)[None], k, names)
+            for row, parts in enumerate(candidates)
+        ]
+    )
+
+
+def _block(keys: Matrix, rows: Positions | None, start: int, size: int) -> Matrix:
+    """Some of the keys, read in place, or of those at `rows`, which have to be copied."""
+    part = slice(start, start + size)
+    return keys[part] if rows is None else keys[rows[part]]

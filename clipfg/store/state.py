@@ -60,8 +60,8 @@ class StoreState(BaseModel):
             raise StoreError(f"Expected a JSON object, got a {type(fields).__name__}.")
         if fields.get("format") != 1:
             raise StoreError(
-                f"Expected format 1, got {fields.get('format')!r} of another clipfg; update clipfg,"
-                " or build the store again."
+                f"Expected format 1, got {fields.get('format')!r} of another version of clipfg;"
+                " update it, or build the store again."
             )
         if fields.get("metric") != METRIC:
             raise StoreError(f"Expected the metric cosine, got {fields.get('metric')!r}.")

@@ -16,25 +16,18 @@ UNLABELLED = -1
 class ClassList:
     """Class names in order, with an optional taxonomy and optional descriptions.
 
-    Parameters
-    ----------
-    names
-        One readable name per class; a label is an index into this tuple.
-    parents
-        From child to parent. A key is a class name or an inner node (a genus may have a family).
-    texts
-        From class name to sentences that describe the class; templates with `{text}` use these.
-    levels
-        Names of the levels of the taxonomy, nearest first ("genus", "family"), where known.
-
     Raises `DataError` when the list is empty, a name is blank or a duplicate, `texts` names an
     unknown class, or `parents` form a cycle.
     """
 
     names: tuple[str, ...]
+    """One readable name per class; a label is an index into this tuple."""
     parents: Mapping[str, str] = field(default_factory=dict)
+    """From child to parent. A key is a class name or an inner node (a genus may have a family)."""
     texts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """From class name to sentences that describe the class; templates with `{text}` use these."""
     levels: tuple[str, ...] = ()
+    """Names of the levels of the taxonomy, nearest first ("genus", "family"), where known."""
 
     def __post_init__(self) -> None:
         if not self.names:
@@ -62,13 +55,12 @@ class ClassList:
 
     def index(self, name: str) -> int:
         """The label of `name`. Raises `DataError` for a name outside the list."""
-        try:
-            return self._positions[name]
-        except KeyError:
+        if name not in self:
             raise DataError(
                 f"Expected one of {len(self)} class names, got {name!r}."
                 f"{closest(name, self.names)} Add it to the class list or correct the label."
-            ) from None
+            )
+        return self._positions[name]
 
     def lineage(self, name: str) -> tuple[str, ...]:
         """The ancestors of `name`, nearest first: species -> (genus, family)."""
@@ -131,8 +123,8 @@ class ClassList:
         Raises `KeyError`, `TypeError`, `AttributeError` or `DataError` for anything else.
         """
         texts = {name: tuple(texts) for name, texts in fields["texts"].items()}
-        names, levels = tuple(fields["names"]), tuple(fields.get("levels", ()))
-        return cls(names, fields["parents"], texts, levels)
+        levels = tuple(fields.get("levels", ()))
+        return cls(tuple(fields["names"]), fields["parents"], texts, levels)
 
     def __len__(self) -> int:
         return len(self.names)

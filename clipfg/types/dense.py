@@ -19,21 +19,13 @@ Offsets = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Patches:
-    """Patch features of n items.
-
-    Parameters
-    ----------
-    values
-        As the encoder gives them, not normalised: float `[r, d]`, those of each item row by row
-        from the top left.
-    grids
-        Rows and columns of patches in each item `[n, 2]`.
-
-    Raises `DataError` where the grids do not add up to the rows.
-    """
+    """Patch features of n items. Raises `DataError` where grids do not add up to the rows."""
 
     values: NDArray[Any]
+    """As the encoder gives them, not normalised: float `[r, d]`, those of each item row by row from
+    the top left."""
     grids: NDArray[np.int64]
+    """Rows and columns of patches in each item `[n, 2]`."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "grids", np.asarray(self.grids, np.int64).reshape(-1, 2))
@@ -72,27 +64,17 @@ class Patches:
 
 @dataclass(frozen=True)
 class Regions:
-    """Region features of n items.
-
-    Parameters
-    ----------
-    values
-        Float32 `[r, d]`: of unit norm, or 0 for a box of which the encoder sees nothing, since it
-        is empty or the encoder's crop leaves it out.
-    boxes
-        `[r, 4]`: `x0, y0, x1, y1` in pixels of the upright image.
-    offsets
-        Where the regions of each item begin and end `[n + 1]`.
-    phrases
-        What each region shows, or None; empty where no phrase is known.
-
-    Raises `DataError` for lengths that differ.
-    """
+    """Region features of n items. Raises `DataError` for lengths that differ."""
 
     values: NDArray[np.float32]
+    """Of unit norm `[r, d]`, or 0 for a box of which the encoder sees nothing, since it is empty or
+    the encoder's crop leaves it out."""
     boxes: NDArray[np.float32]
+    """`x0, y0, x1, y1` in pixels of the upright image `[r, 4]`."""
     offsets: Offsets
+    """Where the regions of each item begin and end `[n + 1]`."""
     phrases: tuple[str | None, ...] = ()
+    """What each region shows, or None; empty where no phrase is known."""
 
     def __post_init__(self) -> None:
         count = len(self.values)

@@ -16,43 +16,26 @@ from clipfg.types.dense import Offsets, Patches, Regions, bag_offsets, gather
 class Features:
     """Embedded items: a feature each with an id, and a label where it is known.
 
-    Pooled features are normalised here, once, and nowhere else.
-
-    Parameters
-    ----------
-    ids
-        One id per row.
-    pooled
-        Float32 `[n, d]`. Any finite, non-zero rows are accepted and scaled to unit norm.
-    labels
-        Class indices `[n]`, `UNLABELLED` where unknown.
-    classes
-        The class list that `labels` index.
-    fingerprint
-        Of the encoder that made them (weights, preprocessing and precision).
-    manifest
-        `Manifest.digest` of the items.
-    splits
-        One split name per row, or empty.
-    patches, regions
-        Features of parts of each item, where they were asked for.
-    bag_offsets
-        Where each of b bags of consecutive rows begins, and where the last ends: `[b + 1]`; None
-        for items that are in no bags.
-
-    Raises `DataError` for mismatched lengths and for rows that are zero or not finite.
+    Pooled features are normalised here, once, and nowhere else. Raises `DataError` for mismatched
+    lengths and for rows that are zero or not finite.
     """
 
     ids: tuple[str, ...]
     pooled: NDArray[np.float32]
+    """Any finite, non-zero rows `[n, d]`; they are scaled to unit norm."""
     labels: NDArray[np.int64]
+    """Class indices `[n]` in `classes`, `UNLABELLED` where unknown."""
     classes: ClassList | None = None
     fingerprint: str = ""
+    """Of the encoder that made them (weights, preprocessing and precision)."""
     manifest: str = ""
+    """`Manifest.digest` of the items."""
     splits: tuple[str | None, ...] = ()
+    """One split name per row, or empty."""
     patches: Patches | None = None
     regions: Regions | None = None
     bag_offsets: Offsets | None = None
+    """Where each of b bags of consecutive rows begins, and where the last ends `[b + 1]`."""
 
     def __post_init__(self) -> None:
         if self.pooled.ndim != 2:

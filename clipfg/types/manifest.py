@@ -16,8 +16,8 @@ from clipfg.registry import closest
 from clipfg.types.class_list import UNLABELLED, ClassList
 from clipfg.types.dense import bag_offsets
 
-REGION = pa.struct([("box", pa.list_(pa.float32(), 4)), ("phrase", pa.string())])
 BOX = pa.list_(pa.float32(), 4)
+REGION = pa.struct([("box", BOX), ("phrase", pa.string())])
 
 COLUMNS: dict[str, pa.DataType] = {
     "id": pa.string(),
@@ -40,28 +40,18 @@ REQUIRED = ("id", "uri", "split", "label")
 
 @dataclass(frozen=True)
 class Manifest:
-    """An immutable table of items to embed, with their metadata.
-
-    Parameters
-    ----------
-    name
-        The data's name as the user gave it ("flowers102", "photos/").
-    table
-        Columns `id, uri, split, label` and, where a source has them, the others of `COLUMNS`.
-        `label` is an index into `classes`, null where unknown.
-    classes
-        The class list, or None for data without labels.
-    expected
-        How many items the official layout lists, where some are missing on disk.
-    prompts
-        The name of the prompt set made for the data.
-    """
+    """An immutable table of items to embed, with their metadata."""
 
     name: str
+    """As the user gave it ("flowers102", "photos/")."""
     table: pa.Table
+    """Columns `id, uri, split, label` and, where a source has them, the others of `COLUMNS`.
+    `label` is an index into `classes`, null where unknown."""
     classes: ClassList | None = None
     expected: int | None = None
+    """How many items the official layout lists, where some are missing on disk."""
     prompts: str = "general"
+    """The name of the prompt set made for the data."""
 
     @classmethod
     def build(
@@ -77,47 +67,25 @@ class Manifest:
         Raises `DataError` for an unknown or missing column, unequal lengths, a duplicate id, or a
         label outside the class list.
         """
-        given = dict(columns)
-        rows = len(given.get("uri", ()))
-        given.setdefault("id", given.get("uri", ()))
-        given.setdefault("split", [None] * rows)
-        given.setdefault("label", [None] * rows)
-        unknown = sorted(set(given) - set(COLUMNS))
-        if unknown or "uri" not in given:
+        uris = columns.get("uri", ())
+        rows = len(uris)
+        given = {"id": uris, "split": [None] * rows, "label": [None] * rows, **columns}
+        if set(given) - set(COLUMNS) or "uri" not in given:
             raise DataError(
                 f"Expected columns among {', '.join(COLUMNS)} with 'uri' present,"
                 f" got {', '.join(sorted(given))}."
             )
-        arrays, names = [], []
-        for column, kind in COLUMNS.items():
-            if column not in given:
-                continue
-            values = given[column]
+        arrays = {}
+        for column in [column for column in COLUMNS if column in given]:
+            values: Any = given[column]
+            kind = COLUMNS[column]
             if len(values) != rows:
                 raise DataError(f"Expected {rows} values of {column!r}, got {len(values)}.")
-            if isinstance(values, pa.Array | pa.ChunkedArray):
-                arrays.append(values.cast(kind))
-            else:
-                arrays.append(pa.array(values, type=kind))
-            names.append(column)
-        manifest = cls(name, pa.table(arrays, names=names), classes, expected, prompts)
-        manifest._check()
-        return manifest
-
-    def _check(self) -> None:
-        ids = self.table["id"]
-        if pc.count_distinct(ids).as_py() != len(ids):
-            counts = pc.value_counts(ids.combine_chunks())
-            twice = next(row["values"].as_py() for row in counts if row["counts"].as_py() > 1)
-            raise DataError(f"Expected unique ids, got {twice!r} more than once.")
-        bounds = pc.min_max(self.table["label"]).as_py()
-        if bounds["max"] is not None:
-            count = len(self.classes) if self.classes else 0
-            if bounds["min"] < 0 or bounds["max"] >= count:
-                raise DataError(
-                    f"Expected labels from 0 to {count - 1},"
-                    f" got {bounds['min']} to {bounds['max']}."
-                )
+            arrow = isinstance(values, pa.Array | pa.ChunkedArray)
+            arrays[column] = values.cast(kind) if arrow else pa.array(values, kind)
+        table = pa.table(arrays)
+        check_items(table, classes)
+        return cls(name, table, classes, expected, prompts)
 
     def __len__(self) -> int:
         return int(self.table.num_rows)
@@ -135,8 +103,7 @@ class Manifest:
     @property
     def labels(self) -> NDArray[np.int64]:
         """Class indices `[n]`, `UNLABELLED` (-1) where the class is not known."""
-        filled = pc.fill_null(self.table["label"], UNLABELLED)
-        return filled.to_numpy().astype(np.int64)
+        return pc.fill_null(self.table["label"], UNLABELLED).to_numpy().astype(np.int64)
 
     @property
     def bags(self) -> NDArray[np.int64] | None:
@@ -194,8 +161,9 @@ class Manifest:
         names = self.classes.below(wanted)
         places = np.full(len(self.classes) + 1, UNLABELLED)  # the last place is for UNLABELLED
         places[[self.classes.index(name) for name in names]] = np.arange(len(names))
-        kept = (places[self.labels] != UNLABELLED) | (self.labels == UNLABELLED)
-        labels = places[self.labels[kept]]
+        given = self.labels
+        kept = (places[given] != UNLABELLED) | (given == UNLABELLED)
+        labels = places[given[kept]]
         table = self.table.filter(pa.array(kept))
         column = pa.array(labels, pa.int32(), mask=labels == UNLABELLED)
         table = table.set_column(table.column_names.index("label"), "label", column)
@@ -212,6 +180,19 @@ class Manifest:
             writer.write_table(self.table.combine_chunks())
         hasher.update(sink.getvalue())
         return hasher.hexdigest()
+
+
+def check_items(table: pa.Table, classes: ClassList | None) -> None:
+    """Raise `DataError` for a duplicate id, and for a label outside `classes`."""
+    ids = table["id"]
+    if pc.count_distinct(ids).as_py() != len(ids):
+        counts = pc.value_counts(ids.combine_chunks())
+        twice = counts.filter(pc.greater(counts.field("counts"), 1))[0].as_py()["values"]
+        raise DataError(f"Expected unique ids, got {twice!r} more than once.")
+    low, high = pc.min_max(table["label"]).as_py().values()
+    count = len(classes) if classes else 0
+    if high is not None and not 0 <= low <= high < count:
+        raise DataError(f"Expected labels from 0 to {count - 1}, got {low} to {high}.")
 
 
 @dataclass(frozen=True)

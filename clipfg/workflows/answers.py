@@ -16,9 +16,7 @@ EXTRA = "confidence"
 def answer_options(options: Options) -> AnswerOptions:
     """The confidence options of a command. Raises `UsageError` for levels outside 0 to 1."""
     names = AnswerOptions.__dataclass_fields__
-    return AnswerOptions(
-        **{name: getattr(options, name) for name in names if hasattr(options, name)}
-    )
+    return AnswerOptions(**{x: getattr(options, x) for x in names if hasattr(options, x)})
 
 
 def confidence_of(saved: SavedHead) -> Confidence | None:
@@ -30,10 +28,7 @@ def confidence_of(saved: SavedHead) -> Confidence | None:
 def answer_columns(
     options: Options, classes: ClassList, confidence: Confidence | None
 ) -> AnswerColumns | None:
-    """The requested columns; None where there is nothing to add.
-
-    Raises `UsageError` for what cannot be told of such classes or without labels.
-    """
+    """The requested columns, or None. Raises `UsageError` for what cannot be told."""
     requested = answer_options(options)
     if not requested and confidence is None:
         return None

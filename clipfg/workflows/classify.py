@@ -39,9 +39,8 @@ def classify(
 ) -> ClassifyCounts:
     """Score every image, write `predictions.parquet`, and feed the evaluator where there is one.
 
-    `answers` calibrate the logits and add columns of their own.
-
-    Memory is bounded by the batch: no matrix of all features or logits is ever held.
+    `answers` calibrate the logits and add columns of their own. Memory is bounded by the batch: no
+    matrix of all features or logits is ever held.
     """
     started = time.monotonic()
     uris, domains = data.manifest.uris, data.manifest.column("domain")

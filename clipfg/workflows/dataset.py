@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from clipfg.data.loading import load_dataset
@@ -57,7 +56,7 @@ class Dataset:
         for start in range(0, len(ids), ROWS):
             chunk = ids[start : start + ROWS]
             yield FeatureBatch(
-                positions=torch.arange(start, start + len(chunk)).numpy(),
+                positions=np.arange(start, start + len(chunk)),
                 ids=tuple(chunk),
                 vectors=self.features.pooled[[rows[identity] for identity in chunk]],
                 labels=labels[start : start + len(chunk)],

@@ -15,9 +15,6 @@ from clipfg.workflows.session import Session
 class EmbedRun(Run):
     """A finished embedding: the features, and the file that holds them, if one was asked for."""
 
-    folder: None
-    done: int
-    skipped: int
     features: Features
     path: Path | None
 
@@ -38,12 +35,10 @@ def run_embed(session: Session[EmbedOptions]) -> EmbedRun:
     Images that fail are listed, with the reason, in `OUTPUT.failures.jsonl`. Raises `UsageError`
     for an unknown kind of output before anything is embedded.
     """
-    path = session.options.output
-    if path is not None:
+    if (path := session.options.output) is not None:
         check_path(path)
     data = session.dataset()
-    features = data.features
-    if features is None:
+    if (features := data.features) is None:
         session.open_encoder(data)
         features = session.features(data.manifest)
     if path is not None:

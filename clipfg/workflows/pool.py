@@ -77,7 +77,7 @@ def score(
     path: Path,
     *,
     top_k: int,
-    scoring: Scoring,
+    scoring: Scoring = "softmax",
     evaluator: Evaluator | None = None,
     answers: AnswerColumns | None = None,
 ) -> None:

@@ -15,7 +15,7 @@ from clipfg.data.readers.folder import SUFFIXES, read_images
 from clipfg.errors import DataError, UsageError
 from clipfg.heads import Head
 from clipfg.heads.class_subset import ClassSubset
-from clipfg.heads.saving import SavedHead, load_head
+from clipfg.heads.saving import load_head
 from clipfg.heads.zero_shot import ZeroShot
 from clipfg.options import PredictOptions
 from clipfg.types import ClassList, Manifest
@@ -32,9 +32,6 @@ logger = logging.getLogger("clipfg")
 class PredictRun(Run):
     """A finished prediction: `predictions` is the Parquet file of its rows."""
 
-    folder: Path
-    done: int
-    skipped: int
     predictions: Path
 
     def rows(self) -> list[dict[str, Any]]:
@@ -44,10 +41,7 @@ class PredictRun(Run):
 
 
 def run_predict(session: Session[PredictOptions], photos: Sequence[Path] = ()) -> PredictRun:
-    """Classify images and folders of images, or `--dataset`, by class names or by a saved head.
-
-    Raises `UsageError` unless one of both is given, and other `ClipfgError`s.
-    """
+    """Classify images, folders, or `--dataset` by names or by a head. Raises `ClipfgError`s."""
     options = session.options
     if (options.classes is None) == (options.head is None):
         raise UsageError(
@@ -58,7 +52,11 @@ def run_predict(session: Session[PredictOptions], photos: Sequence[Path] = ()) -
     data = _images(session, photos)
     logger.info(f"Images: {len(data):,}")
     saved = load_head(options.head) if options.head else None
-    classes = _classes(options, saved)
+    classes = saved.classes if saved else None
+    if options.classes is not None:
+        classes = read_class_list(options.classes)
+    if classes is None:
+        raise DataError(f"Expected a head with class names, {options.head} has none.")
     answers = answer_columns(options, classes, confidence_of(saved) if saved else None)
     head = saved.head if saved else None
     calibrated = answers is not None and answers.confidence is not None
@@ -89,15 +87,6 @@ def run_predict(session: Session[PredictOptions], photos: Sequence[Path] = ()) -
             folder.results["guarantees"] = list(answers.notes)
     predictions = folder.path / "predictions.parquet"
     return PredictRun(folder.path, counts.done, len(session.failures), predictions)
-
-
-def _classes(options: PredictOptions, saved: SavedHead | None) -> ClassList:
-    if saved is None:
-        assert options.classes is not None
-        return read_class_list(options.classes)
-    if saved.classes is None:
-        raise DataError(f"Expected a head with class names, {options.head} has none.")
-    return saved.classes
 
 
 def _within(

@@ -3,25 +3,19 @@
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TypeAlias
 
 from clipfg.encoders import Encoder
 from clipfg.errors import DataError
+from clipfg.heads.saving import SavedHead
+from clipfg.store import KeyStore
 from clipfg.types import Features
 
 logger = logging.getLogger("clipfg")
 
 
-class MadeBy(Protocol):
-    """What says which encoder made it: a key store, a saved head. Empty where it does not know."""
-
-    @property
-    def model(self) -> str:
-        """The encoder's name."""
-
-    @property
-    def precision(self) -> str:
-        """Its number format."""
+MadeBy: TypeAlias = KeyStore | SavedHead
+"""What says which encoder made it, by `model` and `precision`: empty where it does not know."""
 
 
 @dataclass(frozen=True)

@@ -59,17 +59,14 @@ def compare(
     """A row per report: what it was, and its figures; of a curve, a row per cell."""
     rows = []
     for name, report in reports:
+        own: dict[str, Any] = {"run": name, "n": report.n, **report.context}
         if not isinstance(report, Report):
-            own = {"run": name, "n": report.n, **report.context}
             rows += [own | row for row in report.rows()]
             continue
-        row: dict[str, Any] = {"run": name, "n": report.n, **report.context}
         if report.transductive:
-            row["transductive"] = report.transductive
-        for metric in COMPARED:
-            if (estimate := report.metrics.get(metric)) is not None:
-                row[metric] = estimate.value
-        rows.append(row)
+            own["transductive"] = report.transductive
+        estimates = {metric: report.metrics.get(metric) for metric in COMPARED}
+        rows.append(own | {k: one.value for k, one in estimates.items() if one is not None})
     # Runs may differ in what they say of themselves; a table has one set of columns.
     columns = list(dict.fromkeys(key for row in rows for key in row))
     return [{key: row.get(key, "") for key in columns} for row in rows]

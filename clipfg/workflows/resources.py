@@ -35,25 +35,21 @@ class Resources:
         """An encoder, loaded once; `auto` is settled on the first images that it meets."""
         key = (name, precision, options.device, images is None)
         with self._lock:
-            if key not in self._encoders:
-                self._encoders[key] = self._load(name, precision, options, images)
-            return self._encoders[key]
-
-    def _load(
-        self, name: str, precision: str, options: JobOptions, images: Manifest | None
-    ) -> Encoder:
-        encoder = load_encoder(
-            name,
-            precision=precision,  # type: ignore[arg-type]
-            device=options.device,
-            offline=options.offline,
-            digest=self.cache.digest,
-        )
-        if precision == "auto" and images is not None:
-            encoder, agreement = settle_precision(encoder, images, self.cache)
-            if agreement is not None:
-                logger.info(str(agreement))
-        return encoder
+            if key in self._encoders:
+                return self._encoders[key]
+            encoder = load_encoder(
+                name,
+                precision=precision,  # type: ignore[arg-type]
+                device=options.device,
+                offline=options.offline,
+                digest=self.cache.digest,
+            )
+            if precision == "auto" and images is not None:
+                encoder, agreement = settle_precision(encoder, images, self.cache)
+                if agreement is not None:
+                    logger.info(str(agreement))
+            self._encoders[key] = encoder
+            return encoder
 
     def close(self) -> None:
         """Close the cache and let go of the encoders."""

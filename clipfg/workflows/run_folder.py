@@ -6,12 +6,13 @@ come to its end, `results.json` last: a file under its final name is whole, and 
 leaves an earlier run's results in the same folder as they were.
 """
 
+import itertools
 import json
 import logging
 import re
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 from clipfg import __version__
@@ -24,15 +25,12 @@ SHOWN_FAILURES = 10
 """How many skipped images are named on the terminal; `failures.jsonl` has them all."""
 
 
+@dataclass(frozen=True)
 class Run:
     """What every job returns: rows, and how its images fared.
 
-    Attributes
-    ----------
-    folder
-        Where its files are; None for jobs that leave none.
-    done, skipped
-        Images that were used, and images that could not be.
+    `folder` is where its files are, None for jobs that leave none; `done` images were used, and
+    `skipped` could not be.
     """
 
     folder: Path | None
@@ -55,7 +53,7 @@ class Failures(list[Failure]):
     """Images that could not be used, logged as they come."""
 
     def add(self, failure: Failure) -> None:
-        """Record one."""
+        """Record one and log it."""
         self.append(failure)
         level = logging.WARNING if len(self) <= SHOWN_FAILURES else logging.INFO
         logger.log(level, "Skipped %s: %s", failure.id, failure.reason)
@@ -63,9 +61,8 @@ class Failures(list[Failure]):
     def write(self, path: Path) -> None:
         """List them in a file, one JSON object per line."""
         with path.open("w", encoding="utf-8") as file:
-            for failure in self:
-                row = {"id": failure.id, "path": failure.uri}
-                row |= {"stage": failure.stage, "reason": failure.reason}
+            for one in self:
+                row = {"id": one.id, "path": one.uri, "stage": one.stage, "reason": one.reason}
                 file.write(json.dumps(row, ensure_ascii=False) + "\n")
 
     def replace(self, path: Path) -> None:
@@ -81,12 +78,9 @@ def default_folder(command: str, data: str, model: str) -> Path:
     named = (command, data, model)
     parts = [re.sub(r"[^\w.]+", "-", Path(part).name or part).strip("-.") for part in named]
     stem = "-".join(part[:40] for part in parts if part)
-    base = Path("runs") / f"{stem}-{datetime.now():%Y%m%d-%H%M%S}"
-    path, again = base, 1
-    while path.exists():
-        again += 1
-        path = base.with_name(f"{base.name}-{again}")
-    return path
+    base = f"{stem}-{datetime.now():%Y%m%d-%H%M%S}"
+    names = itertools.chain([base], (f"{base}-{again}" for again in itertools.count(2)))
+    return next(path for name in names if not (path := Path("runs") / name).exists())
 
 
 def is_run(path: Path) -> bool:
@@ -102,16 +96,8 @@ def file_name(name: str) -> str:
 class RunFolder:
     """An open run folder; use it as a context manager.
 
-    Parameters
-    ----------
-    path
-        The folder, made if need be.
-    config
-        What goes into `config.json`.
-    failures
-        What goes into `failures.jsonl` at the end.
-
-    Raises `UsageError` when `path` is a file, or a folder that holds other things than a run.
+    `config` goes into `config.json`, `failures` at the end into `failures.jsonl`. Raises
+    `UsageError` when `path` is a file, or a folder that holds other things than a run.
     """
 
     def __init__(self, path: Path, config: dict[str, Any], failures: Failures) -> None:
@@ -143,15 +129,9 @@ class RunFolder:
         self.part(name).write_text(text, encoding="utf-8")
 
     def _write(self, name: str, content: dict[str, Any]) -> None:
-        text = json.dumps(content, indent=2, ensure_ascii=False, default=str)
-        self.write_text(name, text + "\n")
+        self.write_text(name, json.dumps(content, indent=2, ensure_ascii=False, default=str) + "\n")
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, error: object, trace: object) -> None:
         try:
             if kind is None:
                 self.failures.write(self.part("failures.jsonl"))

@@ -11,8 +11,6 @@ of its own. Jobs may run in several threads.
 import logging
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from types import TracebackType
 from typing import Any, Generic, Self, TypeVar
 
 from jaxtyping import Float
@@ -41,29 +39,19 @@ logger = logging.getLogger("clipfg")
 BUILTIN_DATA, BUILTIN_MODEL = "synthflora", "builtin:florette"
 
 Given = TypeVar("Given", bound=JobOptions)
+Made = TypeVar("Made")
+Stages = Callable[[str], Progress | None]
 
 
 class Session(Generic[Given]):
     """The options of a job, its cache, encoder, failures and progress; a context manager.
 
-    Parameters
-    ----------
-    options
-        Of the command.
-    progress
-        Makes a callback `(done, total)` for a stage with a label; None shows nothing.
-
-    Attributes
-    ----------
-    encoder
-        The encoder that was opened last; None before, and for features that need none.
-    failures
-        Images that could not be used.
+    `progress` makes a callback `(done, total)` for a stage with a label; None shows nothing.
+    `encoder` is the one that was opened last: None before, and for features that need none.
+    `failures` are the images that could not be used.
     """
 
-    def __init__(
-        self, options: Given, progress: Callable[[str], Progress | None] | None = None
-    ) -> None:
+    def __init__(self, options: Given, progress: Stages | None = None) -> None:
         self.options = options
         self.failures = Failures()
         self.encoder: Encoder | None = None
@@ -71,9 +59,7 @@ class Session(Generic[Given]):
         self._shared = Resources(options)
         self._owner = True
 
-    def another(
-        self, options: Given, progress: Callable[[str], Progress | None] | None = None
-    ) -> "Session[Given]":
+    def another(self, options: Given, progress: Stages | None = None) -> "Session[Given]":
         """The session of a further job, with this one's cache and encoders."""
         job = Session(options, progress)
         job._shared, job._owner = self._shared, False
@@ -82,12 +68,7 @@ class Session(Generic[Given]):
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         if self._owner:
             self._shared.close()
 
@@ -120,10 +101,7 @@ class Session(Generic[Given]):
         )
 
     def dataset(self, split: str | None = None) -> Dataset:
-        """The items of `--dataset` by its split, limit and node of the taxonomy.
-
-        `split` is another than that of the options.
-        """
+        """The items of `--dataset` by its split (or `split`), limit and node of the taxonomy."""
         options = self.options
         assert isinstance(options, DataJobOptions)
         data = self.whole().within(getattr(options, "within", None))
@@ -181,37 +159,26 @@ class Session(Generic[Given]):
 
     def provenance(self, data: Dataset) -> Provenance:
         """Who made the features of `data` in this session."""
-        if self.encoder is not None:
-            encoder = self.encoder
+        if (encoder := self.encoder) is not None:
             return Provenance(encoder.fingerprint, encoder.name, encoder.precision)
         return Provenance(data.features.fingerprint if data.features is not None else "")
 
     # Features
 
     def batches(self, data: Dataset) -> Iterator[FeatureBatch]:
-        """The items' features in order: embedded, from the cache, or from a features file.
-
-        Images that cannot be used go to `failures`.
-        """
+        """The items' features in order; images that cannot be used go to `failures`."""
         if data.features is not None:
             yield from data.stored_batches()
             return
-        assert self.encoder is not None
-        yield from embed(
-            data.manifest,
-            self.encoder,
-            self.kept,
-            batch_size=self.options.batch_size,
-            workers=self.options.workers,
-            progress=self.progress("Embedding"),
-            on_failure=self.failures.add,
-            strict=self.options.strict,
-        )
+        yield from self._embed(embed, data.manifest)
 
     def features(self, manifest: Manifest) -> Features:
         """The items' features with all that is known of them."""
+        return self._embed(collect, manifest)
+
+    def _embed(self, how: Callable[..., Made], manifest: Manifest) -> Made:
         assert self.encoder is not None
-        return collect(
+        return how(
             manifest,
             self.encoder,
             self.kept,
@@ -223,10 +190,7 @@ class Session(Generic[Given]):
         )
 
     def pool(self, data: Dataset) -> FeaturePool:
-        """All features in memory: 4 bytes times the width for each image.
-
-        Raises `DataError` when no image could be used.
-        """
+        """All features in memory. Raises `DataError` when no image could be used."""
         started = time.monotonic()
         batches = list(self.batches(data))
         if not batches:
@@ -240,7 +204,6 @@ class Session(Generic[Given]):
         prompts: PromptSet,
         classes: ClassList,
         ensemble: Ensemble,
-        *,
         images: Float[Tensor, "n d"] | None = None,
     ) -> Float[Tensor, "c d"]:
         """A unit-norm text weight per class; `images` are unlabelled features, where needed."""
@@ -288,8 +251,7 @@ class Session(Generic[Given]):
 
     # Results
 
-    @contextmanager
-    def run_folder(self, data: str, **facts: Any) -> Iterator[RunFolder]:
+    def run_folder(self, data: str, **facts: Any) -> RunFolder:
         """The job's run folder: `--output`, or a new one named after command, data and model.
 
         `facts` go into its `config.json`, beside the options and the encoder. A `command` among
@@ -305,5 +267,4 @@ class Session(Generic[Given]):
         }
         model = encoder.name if encoder else ""
         path = getattr(options, "output", None) or default_folder(config["command"], data, model)
-        with RunFolder(path, config, self.failures) as folder:
-            yield folder
+        return RunFolder(path, config, self.failures)

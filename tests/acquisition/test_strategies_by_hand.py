@@ -80,7 +80,7 @@ def test_herding_is_greedy_coverage(labelled, weighted) -> None:
     assert (uherding if weighted else maxherding)(pool, 7).tolist() == expected
 
 
-def test_a_large_pool_is_stood_for_by_a_part(monkeypatch) -> None:
+def test_a_large_pool_is_represented_by_a_sample(monkeypatch) -> None:
     monkeypatch.setattr(kernel_coverage, "MOST", 10)
     pool = make_pool()
     generator = torch.Generator().manual_seed(0)
@@ -103,7 +103,7 @@ def test_typicality_against_a_plain_loop() -> None:
             assert value == pytest.approx(len(distances) / sum(distances), rel=1e-4)
 
 
-def test_typiclust_goes_to_the_part_without_a_label() -> None:
+def test_typiclust_goes_to_clusters_without_labels() -> None:
     generator = torch.Generator().manual_seed(1)
     groups = [centre + 0.05 * torch.randn(10, 3, generator=generator) for centre in torch.eye(3)]
     x = unit_norm(torch.cat(groups))

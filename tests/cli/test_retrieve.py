@@ -50,7 +50,7 @@ def found(capsys: pytest.CaptureFixture[str], *arguments: str, code: int = 0) ->
     return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
 
 
-def traits(row: dict) -> synthflora.Traits:
+def traits(row: dict) -> synthflora.taxonomy.Traits:
     return synthflora.locate(row["path"]).traits
 
 

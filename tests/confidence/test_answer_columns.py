@@ -33,34 +33,34 @@ def rows(options: AnswerOptions, *shares, confidence=None):
     return found
 
 
-def test_it_answers_where_it_is_sure() -> None:
+def test_it_answers_where_it_is_certain() -> None:
     options = AnswerOptions(target_error=0.05)
     found = rows(options, (0.9, 0.05, 0.05), (0.4, 0.35, 0.25), confidence=known())
     assert found == [{"answer": "rose"}, {"answer": None}]
 
 
-def test_it_is_silent_where_nothing_can_be_shown() -> None:
+def test_it_abstains_where_nothing_can_be_shown() -> None:
     answers = AnswerColumns(AnswerOptions(target_error=0.05), CLASSES, known(40))
     assert answers.cut is None
     assert answers.rows(X[:1], logits((0.9, 0.05, 0.05))) == [{"answer": None}]
     assert "40 held-out images cannot show" in answers.notes[0]
 
 
-def test_answers_climb() -> None:
+def test_answers_roll_up_to_groups() -> None:
     found = rows(AnswerOptions(roll_up=0.8), (0.9, 0.05, 0.05), (0.5, 0.4, 0.1), (0.4, 0.1, 0.5))
     assert [row["answer"] for row in found] == ["rose", "Rosaceae", None]
     assert found[1]["answer_probability"] == pytest.approx(0.9)
     assert found[2]["answer_probability"] is None
 
 
-def test_where_no_class_is_sure_enough_a_group_may_be() -> None:
+def test_a_group_may_be_certain_where_no_class_is() -> None:
     options = AnswerOptions(target_error=0.05, roll_up=0.8)
     shares = ((0.9, 0.05, 0.05), (0.45, 0.45, 0.1), (0.4, 0.2, 0.4))
     found = rows(options, *shares, confidence=known())
     assert [row["answer"] for row in found] == ["rose", "Rosaceae", None]
 
 
-def test_sets_name_the_likeliest_first() -> None:
+def test_sets_list_the_most_likely_class_first() -> None:
     own = torch.linspace(0.3, 1, 99)
     confidence = Confidence(1.0, own, own > 0, own, torch.arange(99) % 3, 3, "s")
     (row,) = rows(AnswerOptions(prediction_set=0.9), (0.2, 0.45, 0.35), confidence=confidence)
@@ -76,7 +76,7 @@ def test_too_few_images_make_no_sets() -> None:
 
 
 @pytest.mark.parametrize(("each", "too_few"), [(3, True), (4, False)])
-def test_folds_of_few_images_promise_nothing(each: int, too_few: bool) -> None:
+def test_folds_of_few_images_guarantee_nothing(each: int, too_few: bool) -> None:
     own = torch.linspace(0.3, 1, 50 * each)
     labels = torch.arange(50).repeat(each)
     confidence = Confidence(1.0, own, own > 0, own, labels, 50, FOLDS)
@@ -85,7 +85,7 @@ def test_folds_of_few_images_promise_nothing(each: int, too_few: bool) -> None:
     assert ("tend to be conservative" in note) != too_few
 
 
-def test_a_class_too_small_for_sets_of_its_own_is_said() -> None:
+def test_a_class_too_small_for_sets_of_its_own_is_reported() -> None:
     confidence = known(20)
     note = AnswerColumns(
         AnswerOptions(prediction_set=0.9, each_class=True), CLASSES, confidence
@@ -94,7 +94,7 @@ def test_a_class_too_small_for_sets_of_its_own_is_said() -> None:
     assert "fewer than the 9" in note
 
 
-def test_nothing_asked_adds_nothing() -> None:
+def test_no_options_add_nothing() -> None:
     answers = AnswerColumns(AnswerOptions(), CLASSES, known())
     assert not answers.options
     assert len(answers.columns) == 0
@@ -102,7 +102,7 @@ def test_nothing_asked_adds_nothing() -> None:
     assert answers.notes == ()
 
 
-def test_unknowns_that_were_not_learnt_are_said() -> None:
+def test_a_missing_ood_detector_is_reported() -> None:
     options = AnswerOptions(unknown=True)
     assert rows(options, (0.9, 0.05, 0.05), confidence=known()) == [
         {"unknown": None, "familiarity": None}
@@ -118,7 +118,7 @@ def test_unknowns_that_were_not_learnt_are_said() -> None:
         AnswerOptions(unknown=True),
     ],
 )
-def test_class_names_alone_promise_nothing(options) -> None:
+def test_class_names_alone_guarantee_nothing(options) -> None:
     with pytest.raises(UsageError, match="Class names alone cannot guarantee"):
         AnswerColumns(options, CLASSES)
 

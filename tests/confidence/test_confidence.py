@@ -55,7 +55,7 @@ def test_coverage_is_that_of_exact_conformal_prediction(world) -> None:
     assert 1 < np.mean(sizes) < 4
 
 
-def test_an_asked_error_is_kept_in_nine_of_ten_calibrations(world) -> None:
+def test_the_requested_error_holds_in_nine_of_ten_calibrations(world) -> None:
     support = world.support(8)
     head, (x, labels) = fit(support), world.draw(16000, 3)
     logits = head.logits(x)
@@ -75,7 +75,7 @@ def test_an_asked_error_is_kept_in_nine_of_ten_calibrations(world) -> None:
     assert np.mean(answered) > 0.2  # it is not kept by silence
 
 
-def test_folds_err_on_the_careful_side(world) -> None:
+def test_folds_are_conservative(world) -> None:
     covered = []
     for seed in range(30):
         support = world.support(10, seed=100 + seed)
@@ -106,7 +106,7 @@ def test_sets_for_each_class_cover_each_class(world) -> None:
     assert confidence.with_enough(0.9).all()
 
 
-def test_a_class_with_few_images_goes_by_all() -> None:
+def test_a_class_with_few_images_uses_the_quantile_of_all() -> None:
     own = torch.linspace(0, 1, 40)
     labels = torch.cat([torch.zeros(35), torch.ones(5)]).long()
     confidence = Confidence(1.0, own, own > 0.5, own, labels, 3, "s")
@@ -116,14 +116,14 @@ def test_a_class_with_few_images_goes_by_all() -> None:
     assert quantiles[1:].tolist() == [confidence.quantile(0.9)] * 2
 
 
-def test_one_image_a_class_is_one_sentence(world) -> None:
+def test_one_image_per_class_is_reported_in_one_sentence(world) -> None:
     support = world.support(1)
     with pytest.raises(DataError, match="a class with two images"):
         Confidence.fit(fit(support, "class-mean"), support)
 
 
 @pytest.mark.parametrize("unknown", [True, False])
-def test_a_file_keeps_it(world, tmp_path, unknown) -> None:
+def test_it_survives_saving_and_loading(world, tmp_path, unknown) -> None:
     support = world.support(8)
     head = fit(support)
     confidence = Confidence.fit(head, support, unknown=unknown)
@@ -139,6 +139,6 @@ def test_a_file_keeps_it(world, tmp_path, unknown) -> None:
     assert (loaded.ood is not None) == unknown
 
 
-def test_half_a_record_is_refused(world) -> None:
+def test_an_incomplete_record_is_refused(world) -> None:
     with pytest.raises(DataError, match="without 'certainty'"):
         Confidence.from_fields({"factor": 1.0})

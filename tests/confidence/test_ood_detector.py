@@ -16,14 +16,14 @@ def fitted(world):
     return head, support, Confidence.fit(head, support, unknown=True)
 
 
-def test_the_score_that_tells_held_out_classes_best_is_kept(fitted) -> None:
+def test_the_score_that_detects_held_out_classes_best_is_kept(fitted) -> None:
     detector = fitted[2].ood
     assert set(detector.aurocs) == set(SCORES)
     assert detector.aurocs[detector.score] == max(detector.aurocs.values()) > 0.6
     assert len(detector.known) == len(fitted[1])
 
 
-def test_classes_that_nobody_showed_are_less_familiar(fitted, world) -> None:
+def test_unseen_classes_are_less_familiar(fitted, world) -> None:
     head, _, confidence = fitted
     x, labels = world.draw(2400, 3, classes=12)  # four classes more
     familiar = confidence.ood.familiarity(confidence.calibrated(head.logits(x)), x)
@@ -32,7 +32,7 @@ def test_classes_that_nobody_showed_are_less_familiar(fitted, world) -> None:
     assert float((familiar[~known] <= 0.05).double().mean()) > 0.1
 
 
-def test_one_known_image_in_twenty_is_called_unknown(world) -> None:
+def test_one_known_image_in_twenty_is_flagged(world) -> None:
     called = []
     for seed in range(15):
         support = world.support(12, seed=200 + seed)
@@ -45,7 +45,7 @@ def test_one_known_image_in_twenty_is_called_unknown(world) -> None:
 
 
 @pytest.mark.parametrize("name", SCORES)
-def test_on_test_images_the_same_heads_are_asked(fitted, world, name) -> None:
+def test_the_same_heads_score_test_images(fitted, world, name) -> None:
     head, support, confidence = fitted
     trials = without_classes(head, support, 0)
     x, labels = world.draw(400, 6)

@@ -27,7 +27,7 @@ def images(request, shared):
 
 
 @pytest.mark.shared
-def test_promises_hold_over_random_splits(images) -> None:
+def test_guarantees_hold_over_random_splits(images) -> None:
     head, support, x, labels = images
     classes, logits = ClassList(tuple(map(str, range(100)))), head.logits(x)
     hits = logits.argmax(1) == labels

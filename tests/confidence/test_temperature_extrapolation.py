@@ -46,7 +46,7 @@ def test_what_fades_with_the_number_of_images_is_extrapolated(each) -> None:
 
 
 @pytest.mark.parametrize("each", [2, 3])
-def test_halves_of_one_image_tell_nothing(world, each) -> None:
+def test_halves_of_one_image_are_not_used(world, each) -> None:
     support = world.support(each)
     found, own = factors(Boaster().fit(support.features, support.labels), support)
     assert found == own
@@ -59,14 +59,14 @@ def test_votes_keep_their_ties(world) -> None:
     assert found == own
 
 
-def test_no_finite_factor_fits_what_is_all_right() -> None:
+def test_no_finite_factor_fits_logits_that_are_always_right() -> None:
     support = World(np.eye(8, 12), noise=0.01).support(8)
     found, own = factors(Boaster().fit(support.features, support.labels), support)
     assert found == own
 
 
 @pytest.mark.parametrize("name", ["gda", "class-mean", "auto"])
-def test_sets_of_few_images_of_many_channels_cover_what_they_promise(name) -> None:
+def test_sets_of_few_images_with_many_channels_keep_their_coverage(name) -> None:
     """Four shots of 60 channels: a fold's covariance is quite another than the whole support's."""
     wide = World(np.random.default_rng(7).normal(size=(20, 60)), noise=2.2)
     covered = []

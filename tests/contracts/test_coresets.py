@@ -65,7 +65,7 @@ def test_same_seed_same_result_and_the_input_stays_as_it_is(name, pool) -> None:
     assert torch.equal(labels, pool[1])
 
 
-def test_the_global_generator_has_no_say(strategy, pool) -> None:
+def test_the_global_generator_does_not_matter(strategy, pool) -> None:
     torch.manual_seed(1)
     first = strategy.condense(*pool, 3)
     torch.manual_seed(2)
@@ -84,7 +84,7 @@ def test_features_of_another_type(strategy, pool, dtype) -> None:
     assert torch.equal(got.keys, expected.keys)
 
 
-def test_lengths_of_rows_have_no_say(strategy, pool) -> None:
+def test_lengths_of_rows_do_not_matter(strategy, pool) -> None:
     features, labels = pool
     longer = features * torch.linspace(0.5, 3, N)[:, None]
     first, second = (strategy.condense(x, labels, 3) for x in (features, longer))
@@ -139,6 +139,8 @@ def test_far_classes_are_told_apart_by_the_nearest_key(strategy) -> None:
         (torch.zeros(2, 3), torch.tensor([0, 0]), 1, DataError, "non-zero"),
     ],
 )
-def test_bad_input_is_one_sentence(strategy, features, labels, per_class, error, message) -> None:
+def test_bad_input_is_reported_in_one_sentence(
+    strategy, features, labels, per_class, error, message
+) -> None:
     with pytest.raises(error, match=message):
         strategy.condense(features, labels, per_class)

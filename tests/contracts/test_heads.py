@@ -100,7 +100,7 @@ def test_logits_before_fit_are_an_error(name, support) -> None:
         make(name).logits(support[0])
 
 
-def test_a_file_keeps_it(name, support, tmp_path) -> None:
+def test_it_survives_saving_and_loading(name, support, tmp_path) -> None:
     head = make(name).fit(*support)
     save_head(tmp_path / "head.safetensors", head)
     loaded = load_head(tmp_path / "head.safetensors").head

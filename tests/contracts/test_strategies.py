@@ -21,7 +21,7 @@ def strategy(request):
 
 
 @pytest.mark.parametrize("budget", [1, 7, 40, 99])
-def test_different_images_as_many_as_asked_for(strategy, budget) -> None:
+def test_as_many_different_images_as_requested(strategy, budget) -> None:
     chosen = strategy(make_pool(), budget).tolist()
     assert len(chosen) == len(set(chosen)) == min(budget, 40)
     assert set(chosen) <= set(range(40))
@@ -32,7 +32,7 @@ def test_the_same_seed_chooses_the_same(strategy) -> None:
 
 
 @pytest.mark.parametrize("labelled", [0, 6])
-def test_nothing_known_of_the_classes(strategy, labelled) -> None:
+def test_without_probabilities(strategy, labelled) -> None:
     pool = make_pool(labelled=labelled)
     assert len(set(strategy(UnlabelledPool(pool.features, pool.labelled), 5).tolist())) == 5
 

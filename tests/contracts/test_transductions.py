@@ -43,7 +43,7 @@ def test_the_same_pool_gives_the_same_and_inputs_stay_as_they_are(method, pool) 
     assert torch.equal(logits, before[1])
 
 
-def test_it_is_given_nothing_but_features_and_logits(method) -> None:
+def test_it_takes_only_features_and_logits(method) -> None:
     needed = [
         name
         for name, parameter in inspect.signature(method).parameters.items()
@@ -59,7 +59,7 @@ def test_clear_groups_are_not_spoilt(method, pool) -> None:
     assert after >= before > 0.8
 
 
-def test_classes_that_nothing_is_likely_for_are_survived(method, pool) -> None:
+def test_classes_that_are_likely_for_no_image_do_no_harm(method, pool) -> None:
     features, logits, _ = pool
     lone = torch.cat((logits, torch.full((N, 2), -1000.0)), dim=1)
     assert torch.isfinite(method(features, lone)).all()

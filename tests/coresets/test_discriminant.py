@@ -26,7 +26,7 @@ def whitened_cosines(problem, shrinkage: float) -> torch.Tensor:
 
 
 @pytest.mark.parametrize("shrinkage", [0.1, 0.7])
-def test_held_out_items_are_named_by_the_plain_formula(problem, shrinkage) -> None:
+def test_held_out_items_are_classified_by_the_plain_formula(problem, shrinkage) -> None:
     groups = Subclasses.of(problem.x, problem.labels, 3, seed=0)
     shares = (0.0, 0.4, 1.0)
     got = hits_by_share(groups, problem.queries, problem.truth, shrinkage, shares)
@@ -40,7 +40,7 @@ def test_held_out_items_are_named_by_the_plain_formula(problem, shrinkage) -> No
         assert int(hits) == int((named == problem.truth).sum())
 
 
-def test_of_many_held_out_items_some_are_asked(problem, monkeypatch) -> None:
+def test_of_many_held_out_items_a_sample_is_scored(problem, monkeypatch) -> None:
     asked = []
 
     def counted(groups, x, labels, *others):

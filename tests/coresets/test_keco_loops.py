@@ -21,14 +21,14 @@ def refuse(*_: object) -> None:
     raise OSError(errno.ENOSPC, "No space left on device")
 
 
-def test_without_room_to_keep_it_a_loop_runs_once(monkeypatch) -> None:
+def test_with_a_full_disk_a_loop_runs_once(monkeypatch) -> None:
     monkeypatch.setattr(caching.Cache, "save_overload", refuse)
     values = np.zeros(3)
     _compiled(add_one)(values)
     assert values.tolist() == [1, 1, 1]
 
 
-def test_without_a_folder_to_keep_it_in_a_loop_is_compiled_all_the_same(monkeypatch) -> None:
+def test_without_a_cache_folder_a_loop_is_compiled_all_the_same(monkeypatch) -> None:
     monkeypatch.setattr(caching.CacheImpl, "_locator_classes", [])
     values = np.zeros(3)
     _compiled(add_one)(values)

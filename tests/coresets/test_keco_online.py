@@ -74,7 +74,7 @@ def test_no_samples_move_nothing(stream) -> None:
         ({"target": "lest"}, UsageError, "'lest'"),
     ],
 )
-def test_what_does_not_fit_is_refused(stream, change, error, message) -> None:
+def test_invalid_arguments_are_refused(stream, change, error, message) -> None:
     given = dict(zip(("keys", "key_labels", "features", "labels"), stream, strict=True)) | change
     with pytest.raises(error, match=message):
         update_online(**given)

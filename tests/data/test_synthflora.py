@@ -219,7 +219,7 @@ def test_hard_negatives_differ_in_exactly_one_attribute() -> None:
     swapped: Counter[str] = Counter()
     for index in range(100):
         traits = flower_at(0, "free", index).traits
-        wrong = synthflora.hard_negatives(traits, rng, 10)
+        wrong = synthflora.captions.hard_negatives(traits, rng, 10)
         assert len(set(wrong)) == 10
         for caption in wrong:
             values = attributes_of(caption)
@@ -232,7 +232,7 @@ def test_hard_negatives_differ_in_exactly_one_attribute() -> None:
 
 def test_too_many_hard_negatives_are_refused() -> None:
     with pytest.raises(ValueError, match="at most 36"):
-        synthflora.hard_negatives(SPECIES[0].traits, np.random.default_rng(0), 37)
+        synthflora.captions.hard_negatives(SPECIES[0].traits, np.random.default_rng(0), 37)
 
 
 def test_species_keep_their_habit_and_individuals_vary() -> None:

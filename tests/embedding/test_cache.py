@@ -128,9 +128,9 @@ def test_five_thousand_look_ups_take_few_statements(cache: EmbeddingCache) -> No
     cache.put("images", "one", "one", dict(zip(many, rows, strict=True)), files)
     signatures = {uri: signature for uri, signature, _ in files}
     statements: list[str] = []
-    cache._file._connection.set_trace_callback(statements.append)
+    cache._connection.set_trace_callback(statements.append)
     found = cache.get("images", "one", list(cache.contents(signatures).values()))
-    cache._file._connection.set_trace_callback(None)
+    cache._connection.set_trace_callback(None)
     assert len(found) == 5000
     assert len(statements) == 5000 / KEYS + 1 + 5000 / KEYS  # files, the encoder, embeddings
 
@@ -139,15 +139,15 @@ def test_the_look_ups_are_by_index(cache: EmbeddingCache) -> None:
     """No statement of a run reads a table from end to end."""
     cache.put("images", "one", "one", vectors(3))
     asked: list[str] = []
-    cache._file._connection.set_trace_callback(asked.append)
+    cache._connection.set_trace_callback(asked.append)
     cache.get("images", "two", keys(2))
     cache.get("images", "one", keys(2))
     cache.contents({"/a": (1, 1)})
     cache.fact("a")
-    cache._file._connection.set_trace_callback(None)
+    cache._connection.set_trace_callback(None)
     assert len(asked) == 5
     for statement in asked:
-        plan = cache._file._connection.execute(f"EXPLAIN QUERY PLAN {statement}").fetchall()
+        plan = cache._connection.execute(f"EXPLAIN QUERY PLAN {statement}").fetchall()
         assert all(step.startswith("SEARCH") for *_, step in plan), plan
 
 

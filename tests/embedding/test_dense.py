@@ -253,7 +253,7 @@ def test_a_read_only_cache_without_dense_features(
         collect(manifest, CountingEncoder(), cache)
     said: list[str] = []
     with EmbeddingCache(tmp_path, warn=said.append) as cache:
-        cache._file.writable = False
+        cache.writable = False
         features = collect(manifest, CountingEncoder(), cache, dense=BOTH)
     same(features, collect(manifest, CountingEncoder(), None, dense=BOTH))
     assert said == []

@@ -228,7 +228,7 @@ def test_an_empty_manifest_gives_no_rows(cache: EmbeddingCache) -> None:
 
 def fill_the_disk(cache: EmbeddingCache) -> None:
     cache.put("images", "other", "other", {b"one": np.ones(3900, dtype=np.float32)})
-    cache._file._connection.execute("PRAGMA max_page_count=1")  # which SQLite takes as "no more"
+    cache._connection.execute("PRAGMA max_page_count=1")  # which SQLite takes as "no more"
 
 
 def test_a_cache_that_cannot_be_written_costs_nothing_but_a_warning(
@@ -237,7 +237,7 @@ def test_a_cache_that_cannot_be_written_costs_nothing_but_a_warning(
     said: list[str] = []
     spoilers: list[Callable[[EmbeddingCache], object]] = [
         fill_the_disk,
-        lambda cache: cache._file._connection.execute("PRAGMA query_only=1"),  # a read-only one
+        lambda cache: cache._connection.execute("PRAGMA query_only=1"),  # a read-only one
     ]
     whole = collect(manifest, CountingEncoder(), None, batch_size=8)
     for number, spoil in enumerate(spoilers):

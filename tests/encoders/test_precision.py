@@ -1,8 +1,7 @@
 import pytest
 import torch
-from torch import nn
 
-from clipfg.encoders import precision
+from clipfg.encoders import load_encoder, precision
 
 
 @pytest.mark.parametrize(
@@ -26,12 +25,11 @@ def test_precision_of_gpus_by_generation(monkeypatch, capability, expected) -> N
     assert precision.fastest_precision(torch.device("cuda")) == expected
 
 
-def test_settled_towers_are_cast_frozen_and_in_evaluation() -> None:
-    tower = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.Dropout())
-    settled = precision.settle(tower, torch.device("cpu"), "bf16")
-    assert {parameter.dtype for parameter in settled.parameters()} == {torch.bfloat16}
-    assert not any(parameter.requires_grad for parameter in settled.parameters())
-    assert not any(part.training for part in settled.modules())
+def test_towers_are_cast_frozen_and_in_evaluation() -> None:
+    model = load_encoder("builtin:florette", precision="bf16", device="cpu").model
+    assert {parameter.dtype for parameter in model.parameters()} == {torch.bfloat16}
+    assert not any(parameter.requires_grad for parameter in model.parameters())
+    assert not any(part.training for part in model.modules())
 
 
 def test_the_flags_agree_with_torchs_own_detection() -> None:

@@ -26,7 +26,7 @@ def test_the_spread_by_hand() -> None:
     assert spread(torch.cat([X, Y]), KEYS).tolist() == pytest.approx(by_hand)
 
 
-def test_a_query_that_tells_no_keys_apart_is_not_blown_up() -> None:
+def test_a_query_that_separates_no_keys_is_not_scaled_up() -> None:
     assert spread(X, KEYS[:1]).tolist() == [1.0]
     assert spread(X, KEYS[:0]).tolist() == [1.0]
 
@@ -51,7 +51,7 @@ def test_texts_among_themselves_are_a_plain_mean() -> None:
     assert both.tolist() == pytest.approx([math.sqrt(0.5), math.sqrt(0.5), 0])
 
 
-def test_one_text_or_photo_comes_back_bit_for_bit() -> None:
+def test_one_text_or_photo_comes_back_unchanged() -> None:
     row = random_rows(0, 1, 3)
     assert torch.equal(compose(row, NONE, NONE, KEYS), row[0])
     assert torch.equal(compose(NONE, row, NONE, KEYS, weight=1.0), row[0])
@@ -93,7 +93,7 @@ def test_what_is_negated_moves_down() -> None:
     assert KEYS[3] @ compose(X, NONE, Y, KEYS, aversion=1.0) < 0
 
 
-def test_what_cannot_be_composed_is_refused() -> None:
+def test_nothing_to_compose_is_refused() -> None:
     with pytest.raises(DataError, match="a text or a photo"):
         compose(NONE, NONE, X, KEYS)
     with pytest.raises(DataError, match="from 0 to 1"):

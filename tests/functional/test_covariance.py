@@ -4,7 +4,7 @@ import torch
 from clipfg.functional.covariance import channel_scales, total_spectrum, within_spectrum
 
 
-def test_the_spectrum_puts_the_covariance_together_again() -> None:
+def test_the_spectrum_reconstructs_the_covariance() -> None:
     rng = np.random.default_rng(0)
     x, labels = rng.normal(size=(30, 4)), np.arange(30) % 3
     means = np.stack([x[labels == c].mean(axis=0) for c in range(3)])

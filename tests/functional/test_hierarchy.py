@@ -21,7 +21,7 @@ def test_nodes_and_their_classes() -> None:
     assert TREE.heights.tolist() == [0, 0, 0, 0, 0, 1, 2, 1, 1]
 
 
-def test_an_answer_climbs_until_it_is_sure_enough() -> None:
+def test_an_answer_climbs_until_it_is_likely_enough() -> None:
     assert rolled([0.9, 0.1, 0, 0, 0], 0.8) == ("rose", 0.9)
     assert rolled([0.5, 0.4, 0.1, 0, 0], 0.8) == ("Rosaceae", 0.9)
     assert rolled([0.1, 0.1, 0.5, 0.3, 0], 0.8) == ("Iridaceae", 0.8)

@@ -26,7 +26,7 @@ def test_from_the_same_start_it_ends_as_scikit_learn(k) -> None:
     assert got.members.tolist() == reference.labels_.tolist()
 
 
-def test_the_start_is_start_over_distant_groups() -> None:
+def test_the_start_is_spread_over_distant_groups() -> None:
     x = 0.01 * rows() + 10 * torch.eye(5)[torch.arange(60) % 3]
     for seed in range(20):
         start = _start(x, 3, torch.Generator().manual_seed(seed))
@@ -48,6 +48,6 @@ def test_no_centre_stays_empty() -> None:
 
 
 @pytest.mark.parametrize("k", [0, 7])
-def test_a_k_that_is_none_is_refused(k) -> None:
+def test_an_impossible_k_is_refused(k) -> None:
     with pytest.raises(DataError, match="from 1 to 6"):
         kmeans(rows(6), k, seeded())

@@ -27,7 +27,7 @@ def candidates(seed: int, n: int) -> tuple[Tensor, Tensor]:
     st.none() | st.sampled_from([0.5, 0.8, 0.999]),
     st.booleans(),
 )
-def test_picked_as_one_would_by_hand(
+def test_picking_by_hand(
     seed: int, n: int, k: int, per_class: int | None, duplicate: float | None, photo: bool
 ) -> None:
     rows, labels = candidates(seed, n)
@@ -50,7 +50,7 @@ def test_picked_as_one_would_by_hand(
         assert (position in picked) == passes(position, before)
 
 
-def test_without_wishes_the_first_k() -> None:
+def test_without_limits_the_first_k() -> None:
     rows, labels = candidates(0, 9)
     assert pick(rows, labels, 4).tolist() == [0, 1, 2, 3]
     assert pick(rows[:0], labels[:0], 4).tolist() == []

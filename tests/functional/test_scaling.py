@@ -61,7 +61,7 @@ def test_logits_that_are_always_right_stay_finite() -> None:
     assert loss(logits, torch.arange(3), factor) < 1e-6
 
 
-def test_logits_that_say_nothing_are_no_error() -> None:
+def test_uninformative_logits_are_no_error() -> None:
     assert np.isfinite(fit_temperature(torch.zeros(4, 3), torch.tensor([0, 1, 2, 0])))
 
 

@@ -53,7 +53,7 @@ def test_the_area_is_the_mean_over_orders_of_ties(seed) -> None:
     assert aurc(certainty, hits) == pytest.approx(np.mean(areas))
 
 
-def test_a_certainty_that_says_nothing_has_the_error_rate_as_its_area() -> None:
+def test_an_uninformative_certainty_has_the_error_rate_as_its_area() -> None:
     assert aurc(torch.ones(8), torch.tensor([True, False] * 4)) == pytest.approx(0.5)
     assert aurc(torch.rand(8), torch.ones(8, dtype=torch.bool)) == 0
 
@@ -95,7 +95,7 @@ def test_the_threshold_is_the_most_lenient_candidate_that_passes(seed) -> None:
     assert cut == (passed[-1] if passed else None)
 
 
-def test_the_promise_holds_over_many_calibrations() -> None:
+def test_the_guarantee_holds_over_many_calibrations() -> None:
     """500 draws of 200 items; the true error above a threshold is known in closed form."""
     rng = np.random.default_rng(0)
     target, broken, answered = 0.2, 0, 0
@@ -110,7 +110,7 @@ def test_the_promise_holds_over_many_calibrations() -> None:
     assert broken <= binom.ppf(0.999, 500, 0.1)
 
 
-def test_too_few_items_promise_nothing() -> None:
+def test_too_few_items_guarantee_nothing() -> None:
     assert [candidates(n) for n in (3, 250, 500, 10_000)] == [5, 5, 10, 20]
     needed = fewest_right(0.05, 1 - 0.1 / 5)
     for n, found in ((needed - 1, False), (needed, True)):
@@ -118,7 +118,7 @@ def test_too_few_items_promise_nothing() -> None:
         assert (cut is not None) == found
 
 
-def test_what_does_not_fit_is_refused(unchecked) -> None:
+def test_invalid_arguments_are_refused(unchecked) -> None:
     with pytest.raises(DataError, match="same length above 0, got 0 and 0"):
         aurc(torch.zeros(0), torch.zeros(0, dtype=torch.bool))
     with pytest.raises(DataError, match="between 0 and 1, got 1"):

@@ -16,7 +16,7 @@ def test_against_numpy_and_scipy() -> None:
     )
 
 
-def test_from_sure_to_unsure() -> None:
+def test_from_certain_to_uncertain() -> None:
     odds = torch.tensor([[1.0, 0.0], [0.5, 0.5]])
     assert margin_uncertainty(odds).tolist() == [0, 1]
     assert entropy_uncertainty(odds).tolist() == [0, 1]

@@ -79,7 +79,7 @@ def test_factors_are_the_likeliest_on_held_out_images() -> None:
             assert best <= loss(tau, beta) + 3e-3  # the prior's share
 
 
-def test_texts_that_say_nothing_fall_silent_and_good_ones_are_not_drowned() -> None:
+def test_uninformative_texts_get_no_weight_and_good_ones_keep_theirs() -> None:
     for shots in (1, 2, 4):
         few = make_problem(shots=shots)
         images = Auto().fit(few.x, few.labels)

@@ -34,7 +34,7 @@ def test_alpha_0_is_zero_shot(problem) -> None:
     torch.testing.assert_close(head.logits(problem.queries), texts.logits(problem.queries))
 
 
-def test_useless_texts_are_left_behind(problem) -> None:
+def test_useless_texts_get_little_weight(problem) -> None:
     wrong = problem.texts.roll(1, dims=0)
     head = GDA().fit(problem.x, problem.labels, wrong)
     right = head.logits(problem.queries).argmax(1) == problem.truth

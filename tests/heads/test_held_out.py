@@ -43,7 +43,7 @@ def test_the_factor_is_the_temperature_of_all_held_out_logits(support) -> None:
     assert fitted.factor == fit_temperature(fitted.logits, support.labels)
 
 
-def test_some_of_them(support) -> None:
+def test_a_part_of_them(support) -> None:
     whole = cross_fit(support).logits
     wanted = torch.tensor([1, 4, 20])
     some = cross_fit(support).among(wanted)

@@ -39,7 +39,7 @@ def test_of_equally_similar_images_the_earlier_votes() -> None:
     assert head.logits(torch.eye(3)[:1]).argmax() == 2
 
 
-def test_k_is_chosen_among_what_was_offered(problem) -> None:
+def test_k_is_chosen_among_the_candidates(problem) -> None:
     assert KNN().fit(problem.x, problem.labels).k_ in KS
     noisy = make_problem(shots=40, width=3)
     assert KNN().fit(noisy.x, noisy.labels).k_ > 1
@@ -68,7 +68,7 @@ def test_texts_are_mixed_in_as_probabilities(problem, alpha) -> None:
     np.testing.assert_allclose(got.exp(), expected, atol=4e-6)
 
 
-def test_the_share_of_the_texts_is_chosen_by_what_they_are_worth(problem) -> None:
+def test_good_texts_get_a_larger_share(problem) -> None:
     means = torch.stack([problem.queries[problem.truth == c].mean(dim=0) for c in range(6)])
     good = KNN(k=1).fit(problem.x, problem.labels, means)
     bad = KNN(k=1).fit(problem.x, problem.labels, means.roll(1, 0))
@@ -95,7 +95,7 @@ def test_arguments_are_checked(problem) -> None:
         KNN(alpha=1.5).fit(problem.x, problem.labels)
 
 
-def test_the_keys_of_a_store_will_do(problem) -> None:
+def test_it_takes_the_keys_of_a_store(problem) -> None:
     items = pa.table(
         {"id": [str(i) for i in range(len(problem.x))], "label": problem.labels.numpy()}
     )

@@ -23,7 +23,7 @@ def test_the_first_step_makes_prototypes(problem) -> None:
         np.testing.assert_allclose(head.weights_[c], expected, atol=1e-4)
 
 
-def test_a_step_of_both_is_a_plain_loops(problem) -> None:
+def test_a_step_in_both_is_that_of_a_plain_loop(problem) -> None:
     x, texts, _, labels = problem.arrays
     head = LPPlusPlus(steps=1).fit(problem.x, problem.labels, problem.texts)
     start = LPPlusPlus(steps=0).fit(problem.x, problem.labels, problem.texts).alpha_.double()

@@ -26,7 +26,7 @@ def test_everything_comes_back(tmp_path, head) -> None:
     assert [p.name for p in tmp_path.iterdir()] == ["head.safetensors"]
 
 
-def test_extras_come_back_and_heads_know_nothing_of_them(tmp_path, head) -> None:
+def test_extras_come_back_and_are_not_part_of_the_head(tmp_path, head) -> None:
     extras = {"scale": {"n": 3, "why": "é", "x": torch.arange(4), "y": torch.eye(2)}, "empty": {}}
     save_head(tmp_path / "head", head, extras=extras)
     saved = load_head(tmp_path / "head")
@@ -55,7 +55,7 @@ def test_an_unfitted_head_is_not_saved(tmp_path) -> None:
         save_head(tmp_path / "head", ZeroShot())
 
 
-def test_a_place_that_is_no_folder(tmp_path, head) -> None:
+def test_a_path_below_a_file_is_refused(tmp_path, head) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(DataError, match="Could not write"):
         save_head(tmp_path / "file" / "head", head)
@@ -89,14 +89,14 @@ def test_other_files_are_refused(tmp_path, metadata, message) -> None:
         load_head(tmp_path / "head")
 
 
-def test_a_head_unknown_here(tmp_path) -> None:
+def test_an_unregistered_head_is_refused(tmp_path) -> None:
     save_file({"weights_": torch.eye(2)}, tmp_path / "head", header(head="zero-shots"))
     with pytest.raises(UsageError, match="Did you mean 'zero-shot'"):
         load_head(tmp_path / "head")
 
 
 @pytest.mark.parametrize("content", [b"", b"not a head", b"\x80\x04pickle"])
-def test_bytes_that_are_no_safetensors(tmp_path, content) -> None:
+def test_bytes_that_are_not_safetensors(tmp_path, content) -> None:
     (tmp_path / "head").write_bytes(content)
     with pytest.raises(DataError, match="not one or is damaged"):
         load_head(tmp_path / "head")

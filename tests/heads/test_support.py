@@ -29,7 +29,7 @@ def test_classes_come_from_texts_or_from_labels() -> None:
         (X * torch.nan, labels(0, 0, 0, 1, 1, 1), None, "finite"),
     ],
 )
-def test_what_cannot_be_learnt_from(features, given, texts, message) -> None:
+def test_unusable_supports_are_refused(features, given, texts, message) -> None:
     with pytest.raises(DataError, match=message):
         Support.of("h", features, given, texts)
 

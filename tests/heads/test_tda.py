@@ -47,7 +47,7 @@ def test_against_a_plain_loop() -> None:
     np.testing.assert_allclose(tda(features, logits), expected, atol=1e-4)
 
 
-def test_what_comes_later_has_no_say() -> None:
+def test_later_images_do_not_matter() -> None:
     features, logits = case(1)
     whole = tda(features, logits)
     torch.testing.assert_close(tda(features[:17], logits[:17]), whole[:17])

@@ -42,7 +42,7 @@ def test_one_shot_goes_by_the_spread_of_other_classes(one_shot) -> None:
 
 @pytest.mark.parametrize("name", ["gda", "whitened-mean"])
 @pytest.mark.parametrize("shots", [1, 2, 4])
-def test_texts_that_say_nothing_cost_little_and_good_ones_help(name, shots) -> None:
+def test_uninformative_texts_cost_little_and_good_ones_help(name, shots) -> None:
     few = make_problem(shots=shots)
     means = torch.stack([few.queries[few.truth == c].mean(dim=0) for c in range(6)])
     noise = torch.randn(few.texts.shape, generator=torch.Generator().manual_seed(1))

@@ -63,7 +63,7 @@ def test_the_order_of_the_pool_does_not_matter() -> None:
     )
 
 
-def test_groups_mend_what_texts_mistake() -> None:
+def test_clusters_correct_mistakes_of_the_texts() -> None:
     generator = torch.Generator().manual_seed(0)
     centres = torch.eye(3, 8)
     labels = torch.arange(90) % 3

@@ -16,7 +16,7 @@ def test_logits_are_scaled_cosines_with_the_texts() -> None:
     np.testing.assert_allclose(got, 50 * images @ unit.T - 2, rtol=1e-4, atol=1e-4)
 
 
-def test_images_and_labels_teach_it_nothing() -> None:
+def test_images_and_labels_are_ignored() -> None:
     weights, features = torch.eye(3), torch.randn(4, 3)
     shown = ZeroShot().fit(features, torch.tensor([0, 1, 2, 0]), weights)
     assert torch.equal(

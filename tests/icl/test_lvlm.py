@@ -9,14 +9,12 @@ import torch
 from PIL import Image
 
 from clipfg.errors import DataError, MissingError
-from clipfg.icl import LVLM, PromptWording, ShownExample, ask_name
+from clipfg.icl import LVLM, PromptWording, ask_name
 from clipfg.icl.answer_scores import cached_scores, plain_scores
 from clipfg.icl.prompts import Example, turns
 
 NAMES = ["Sea holly", "owl", "red-winged blackbird", "rose", "lily"]
-QUESTION = ask_name(
-    [ShownExample("a", 0), ShownExample("b", 1)], "c", NAMES, range(5), PromptWording()
-)
+QUESTION = ask_name([("a", 0), ("b", 1)], "c", NAMES, range(5), PromptWording())
 
 
 @pytest.fixture(scope="module")

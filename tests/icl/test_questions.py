@@ -3,7 +3,7 @@ from collections import Counter
 import pytest
 
 from clipfg.errors import UsageError
-from clipfg.icl import PromptWording, ShownExample, ask_choice, ask_name
+from clipfg.icl import PromptWording, ask_choice, ask_name
 from clipfg.icl.prompts import AMONG, CHOOSE, NAME
 from clipfg.icl.questions import LETTERS, check_choices, draw_choices
 
@@ -11,7 +11,7 @@ NAMES = [f"species {i}" for i in range(60)]
 
 
 def test_few_candidates_are_listed_and_many_are_not() -> None:
-    few = ask_name([ShownExample("a", 3)], "b", NAMES, [2, 5], PromptWording())
+    few = ask_name([("a", 3)], "b", NAMES, [2, 5], PromptWording())
     assert few.turns[0].parts[0] == AMONG.replace("{names}", "species 2; species 5")
     assert (few.answers, few.labels) == (("species 2", "species 5"), (2, 5))
     assert few.turns[1].parts == ("species 3",)
@@ -20,7 +20,7 @@ def test_few_candidates_are_listed_and_many_are_not() -> None:
 
 def test_custom_wording() -> None:
     wording = PromptWording("Pick from {names}.", "Which one?")
-    asked = ask_name([ShownExample("a", 0)], "b", NAMES, [0, 1], wording)
+    asked = ask_name([("a", 0)], "b", NAMES, [0, 1], wording)
     assert asked.turns[0].parts[0] == "Pick from species 0; species 1."
     assert {turn.parts[-1] for turn in asked.turns if turn.role == "user"} == {"Which one?"}
 
@@ -31,9 +31,7 @@ def listed(text: str) -> dict[str, str]:
 
 def test_choices_look_alike_in_examples_and_question() -> None:
     choices = [7, 2, 9, 4]
-    asked = ask_choice(
-        [ShownExample("a", 9), ShownExample("b", 30)], "q", NAMES, choices, PromptWording(), [0, 1]
-    )
+    asked = ask_choice([("a", 9), ("b", 30)], "q", NAMES, choices, PromptWording(), [0, 1])
     assert asked.turns[0].parts[0] == CHOOSE
     assert listed(asked.turns[-1].parts[-1]) == {
         letter: NAMES[label] for letter, label in zip("ABCD", choices, strict=True)
@@ -47,9 +45,7 @@ def test_choices_look_alike_in_examples_and_question() -> None:
 
 def test_letters_of_examples_do_not_reveal_the_answer() -> None:
     letters = Counter(
-        ask_choice([ShownExample("a", 7)], "q", NAMES, [7, 2, 9, 4], PromptWording(), [seed, 1])
-        .turns[1]
-        .parts
+        ask_choice([("a", 7)], "q", NAMES, [7, 2, 9, 4], PromptWording(), [seed, 1]).turns[1].parts
         for seed in range(400)
     )
     assert all(70 <= letters[(letter,)] <= 130 for letter in LETTERS[:4])

@@ -44,7 +44,7 @@ def test_against_a_plain_loop(seed) -> None:
     assert found.confidence.tolist() == pytest.approx(odds[np.arange(200), labels].tolist())
 
 
-def test_sure_and_right_is_beyond_doubt() -> None:
+def test_confident_and_correct_labels_are_not_suspected() -> None:
     found = confident_learning([torch.eye(3)], torch.arange(3), 3)
     assert not found.suspects.any()
     assert found.noise == 0

@@ -4,18 +4,13 @@ from PIL import Image, ImageOps
 
 from clipfg.functional.neighbours import nearest_neighbours
 from clipfg.functional.similarity import unit_norm
-from clipfg.quality.copies import equal_rows, near_pairs
+from clipfg.quality.copies import near_pairs
 from clipfg.quality.image_similarity import likeness, sketch
 from clipfg.quality.outliers import outliers
 
 
 def rows(n=30, seed=0):
     return unit_norm(torch.randn(n, 6, generator=torch.Generator().manual_seed(seed)))
-
-
-def test_equal_rows() -> None:
-    x = rows()[[0, 1, 0, 2, 1, 0]]
-    assert equal_rows(x).tolist() == [0, 1, 0, 3, 1, 0]
 
 
 def test_near_pairs_against_a_plain_loop() -> None:
@@ -48,7 +43,7 @@ def image(seed: int) -> Image.Image:
     return Image.fromarray(noise).resize((160, 120), Image.Resampling.BICUBIC)
 
 
-def test_a_image_is_like_its_edited_self_and_unlike_others() -> None:
+def test_an_image_is_similar_only_to_its_edited_copies() -> None:
     whole = image(0)
     edits = {
         "itself": whole,
@@ -63,6 +58,6 @@ def test_a_image_is_like_its_edited_self_and_unlike_others() -> None:
     assert max(others) < 0.9
 
 
-def test_images_of_one_colour_are_like_nothing() -> None:
+def test_single_colour_images_are_similar_to_nothing() -> None:
     plain = sketch(Image.new("RGB", (9, 9), "teal"))
     assert likeness(plain, plain) == 0

@@ -67,9 +67,10 @@ def found_ids(store: KeyStore, positions: np.ndarray) -> list[str]:
 
 def same(first: KeyStore, second: KeyStore) -> bool:
     """Whether two stores are equal, bit for bit."""
-    about = ("classes", "model", "precision", "fingerprint", "prompts", "factory")
+    about = ("classes", "model", "precision", "fingerprint", "prompts")
     return (
         first.items.equals(second.items)
         and np.array_equal(first.keys, second.keys)
+        and first.index.factory == second.index.factory
         and all(getattr(first, name) == getattr(second, name) for name in about)
     )

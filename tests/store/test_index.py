@@ -28,12 +28,16 @@ def test_recall_is_measured_kept_and_true(factory, tmp_path) -> None:
     keys = clustered(n + 300, dim, 1)
     store = store_of(table(n), keys[:n], factory=factory, seed=3)
     store.save(tmp_path / "store")
-    assert store.recall is not None
-    assert store.recall >= 0.8
+    assert store.index.recall is not None
+    assert store.index.recall >= 0.8
     fresh = recall(store, keys[n:])  # unseen queries of the same kind
-    assert abs(fresh - store.recall) < 0.06
+    assert abs(fresh - store.index.recall) < 0.06
     again = KeyStore.load(tmp_path / "store")
-    assert (again.recall, again.effort, again.factory) == (store.recall, store.effort, factory)
+    assert (again.index.recall, again.index.effort, again.index.factory) == (
+        store.index.recall,
+        store.index.effort,
+        factory,
+    )
     a, b = store.search(keys[n:], 10), again.search(keys[n:], 10)
     np.testing.assert_array_equal(a.positions, b.positions)
     np.testing.assert_array_equal(a.scores, b.scores)
@@ -45,8 +49,8 @@ def test_recall_is_measured_kept_and_true(factory, tmp_path) -> None:
 def test_effort_rises_until_recall_is_enough() -> None:
     store = make(3000, 32, factory="IVF64,Flat")
     store.search(store.keys[:1], 1)
-    assert store.recall >= indexes.ENOUGH
-    effort = int(store.effort.removeprefix("nprobe="))
+    assert store.index.recall >= indexes.ENOUGH
+    effort = int(store.index.effort.removeprefix("nprobe="))
     assert 1 < effort <= 64
 
 
@@ -154,7 +158,7 @@ def test_a_gpu_answers_as_the_cpu_does(cards, factory, count, monkeypatch) -> No
     )
     monkeypatch.setattr(faiss, "get_num_gpus", lambda: count)
     store, plain = (make(1500, 16, factory=factory) for _ in range(2))
-    plain.device = "cpu"
+    plain.index.device = "cpu"
     queries = clustered(30, 16, 5)
     np.testing.assert_array_equal(
         store.search(queries, 7).positions, plain.search(queries, 7).positions

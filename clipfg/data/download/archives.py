@@ -1,8 +1,7 @@
 """Untrusted archives: their files land in one folder and nowhere else.
 
-Only plain files and folders are created. A name that leads out of the folder ends the unpacking;
-links and devices are skipped; modes and owners are ignored; and an archive that unpacks to many
-times its size is refused.
+A name that leads out of the folder ends the unpacking, and so does an archive that unpacks to many
+times its size. Links and devices are skipped; modes and owners are ignored.
 """
 
 import logging
@@ -11,13 +10,13 @@ import tarfile
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from functools import partial
 from lzma import LZMAError
 from pathlib import Path, PurePosixPath
-from typing import IO
+from typing import IO, NamedTuple
 
 from clipfg.data.download.space import check_space
+from clipfg.data.sources import reason
 from clipfg.errors import DataError
 
 SUFFIXES = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".zip")
@@ -35,12 +34,11 @@ _CHUNK = 1 << 20
 _log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class _Member:
+class _Member(NamedTuple):
     name: str
-    kind: str
-    """"file", "folder" or "other"."""
-    open: Callable[[], IO[bytes] | None]
+    is_folder: bool
+    open: Callable[[], IO[bytes] | None] | None
+    """None for what is not a plain file."""
 
 
 def is_archive(path: Path) -> bool:
@@ -56,12 +54,11 @@ def unpack(archive: Path, folder: Path) -> None:
     stays: pass a folder that can be thrown away.
     """
     try:
-        members = _zip_members if archive.name.lower().endswith(".zip") else _tar_members
+        members = _zip_members if archive.suffix.lower() == ".zip" else _tar_members
         _unpack(members(archive), archive, folder)
     except (tarfile.TarError, zipfile.BadZipFile, zlib.error, LZMAError, EOFError) as error:
-        why = str(error).rstrip(".") or type(error).__name__
         raise DataError(
-            f"Expected a whole archive at {archive}, got a damaged one ({why})."
+            f"Expected a whole archive at {archive}, got a damaged one ({reason(error)})."
         ) from None
     except (NotImplementedError, RuntimeError) as error:  # zipfile: unknown method, encrypted
         raise DataError(
@@ -69,7 +66,7 @@ def unpack(archive: Path, folder: Path) -> None:
         ) from None
     except OSError as error:
         # gzip raises it too, for a file that is not gzip
-        raise DataError(f"Could not unpack {archive}: {error.strerror or error}.") from None
+        raise DataError(f"Could not unpack {archive}: {reason(error)}.") from None
 
 
 def _unpack(members: Iterator[_Member], archive: Path, folder: Path) -> None:
@@ -82,21 +79,18 @@ def _unpack(members: Iterator[_Member], archive: Path, folder: Path) -> None:
             raise DataError(f"Expected at most {MEMBERS:,} files in {archive}, got more.")
         if count % 1000 == 1:
             check_space(folder, 0, f"unpacking {archive.name}")
-        if member.kind == "folder":
+        if member.is_folder:
             target.mkdir(parents=True, exist_ok=True)
-        elif member.kind == "file":
+        elif member.open and (source := member.open()):
             target.parent.mkdir(parents=True, exist_ok=True)
-            left = _write(member, target, left, archive)
+            left = _write(source, target, left, archive)
         else:
             others += 1
     if others:
         _log.warning(f"{archive.name}: {others:,} links or devices were skipped.")
 
 
-def _write(member: _Member, target: Path, left: int, archive: Path) -> int:
-    source = member.open()
-    if source is None:
-        return left
+def _write(source: IO[bytes], target: Path, left: int, archive: Path) -> int:
     with source, target.open("wb") as file:
         while chunk := source.read(_CHUNK):
             left -= len(chunk)
@@ -124,15 +118,13 @@ def _inside(name: str, archive: Path) -> tuple[str, ...]:
 def _tar_members(archive: Path) -> Iterator[_Member]:
     with tarfile.open(archive, "r:*") as tar:
         while (info := tar.next()) is not None:
-            kind = "file" if info.isreg() else "folder" if info.isdir() else "other"
-            yield _Member(info.name, kind, partial(tar.extractfile, info))
+            content = partial(tar.extractfile, info) if info.isreg() else None
+            yield _Member(info.name, info.isdir(), content)
             tar.members.clear()  # type: ignore[attr-defined]  # or it keeps millions of them
 
 
 def _zip_members(archive: Path) -> Iterator[_Member]:
     with zipfile.ZipFile(archive) as file:
         for info in file.infolist():
-            mode = info.external_attr >> 16
-            plain = not stat.S_IFMT(mode) or stat.S_ISREG(mode)
-            kind = "folder" if info.is_dir() else "file" if plain else "other"
-            yield _Member(info.filename, kind, partial(file.open, info))
+            plain = stat.S_IFMT(info.external_attr >> 16) in {0, stat.S_IFREG}
+            yield _Member(info.filename, info.is_dir(), partial(file.open, info) if plain else None)

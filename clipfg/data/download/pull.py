@@ -13,6 +13,7 @@ from clipfg.data.download.archives import is_archive, unpack
 from clipfg.data.download.space import check_space
 from clipfg.data.download.transfer import fetch
 from clipfg.data.sets.catalogue import DatasetCard, Download
+from clipfg.data.sources import reason
 from clipfg.errors import DataError, MissingError, UsageError
 from clipfg.types import Progress
 
@@ -46,8 +47,8 @@ def pull(card: DatasetCard, data_root: Path, *, progress: Progress | None = None
             return card.locate(data_root) or _download(card, data_root, progress)
     except OSError as error:
         raise DataError(
-            f"Could not write {card.title} to {data_root}: {error.strerror or error}; choose"
-            " another --data-root."
+            f"Could not write {card.title} to {data_root}: {reason(error)}; choose another"
+            " --data-root."
         ) from None
 
 

@@ -61,14 +61,10 @@ def decode(data: bytes, target: Target | None = None) -> Image.Image:
     clipped; floats by 1 or 255 if they stay within those, else by their own range. CMYK becomes
     RGB by the plain formula; colour profiles are not applied.
 
-    Parameters
-    ----------
-    data
-        A whole file of any of `FORMATS`.
-    target
-        The size that the image will be resized to next. With it, a JPEG is decoded at a reduced
-        size of at least `GAP` times the target on both sides, and a strip that would be enlarged
-        to hundreds of megabytes loses its far ends, which a centre crop drops anyway.
+    `data` is a whole file of any of `FORMATS`, `target` the size that the image will be resized to
+    next. With it, a JPEG is decoded at a reduced size of at least `GAP` times the target on both
+    sides, and a strip that would be enlarged to hundreds of megabytes loses its far ends, which a
+    centre crop drops anyway.
 
     A reduced image has in `info["drafted"]` the size of the full image, and the box of its own
     pixels that the full image covers (a side of 999 pixels covers 124.875 of 125). A cut strip has
@@ -96,8 +92,7 @@ def decode(data: bytes, target: Target | None = None) -> Image.Image:
 
 def full_size(image: Image.Image) -> tuple[int, int]:
     """Width and height of the upright image that `decode` made this one from."""
-    whole = image.info.get("whole", image.size)
-    width, height = image.info.get("drafted", (whole,))[0]
+    width, height = image.info.get("drafted", [image.info.get("whole", image.size)])[0]
     return width, height
 
 
@@ -121,8 +116,8 @@ def _decode_jpeg(data: bytes, target: Target | None) -> Image.Image:
         image = ImageChops.invert(image)  # Pillow inverts every CMYK JPEG, as Adobe's need
     upright = _upright(_to_rgb(image), turn)
     if fills:
-        stored = image.size
-        upright.info["drafted"] = full[::-1] if turn >= 5 else full, _turn_box(fills, stored, turn)
+        box = _turn_box(fills, image.size, turn)
+        upright.info["drafted"] = full[::-1] if turn >= 5 else full, box
     return upright
 
 
@@ -141,8 +136,7 @@ def _decode_other(data: bytes) -> Image.Image:
         _check_size(image.size)
         image.load()
         # Read after loading: TIFF and AVIF rotate themselves and then drop the tag.
-        turn = _orientation(image)
-        return _upright(_to_rgb(image), turn)
+        return _upright(_to_rgb(image), _orientation(image))
 
 
 def _check_size(size: tuple[int, int], most: int = LARGEST) -> None:
@@ -173,11 +167,9 @@ def _to_rgb(image: Image.Image) -> Image.Image:
         paper = Image.new("RGB", image.size, "white")
         paper.paste(layer, mask=layer.getchannel("A"))
         return paper
-    if image.mode == "RGB":
-        return image
     if image.mode in {"I", "F"} or image.mode.startswith("I;16"):
-        return _scale(image).convert("RGB")
-    return image.convert("RGB")
+        image = _scale(image)
+    return image if image.mode == "RGB" else image.convert("RGB")
 
 
 def _scale(image: Image.Image) -> Image.Image:
@@ -200,12 +192,8 @@ def _cut_strip(image: Image.Image, target: Target) -> Image.Image:
     wide, high = target(width, height)
     if wide * high <= LARGEST_STRIP or max(wide, high) <= STRIP * min(wide, high):
         return image
-    if width > height:
-        margin = max(0, (width - STRIP * height) // 2)
-        middle = image.crop((margin, 0, width - margin, height))
-    else:
-        margin = max(0, (height - STRIP * width) // 2)
-        middle = image.crop((0, margin, width, height - margin))
+    x, y = max(0, (width - STRIP * height) // 2), max(0, (height - STRIP * width) // 2)
+    middle = image.crop((x, y, width - x, height - y))
     middle.info["whole"] = image.size
     return middle
 

@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from clipfg.data.readers.class_tables import with_lineages
+from clipfg.data.sources import misspelt, reason
 from clipfg.errors import DataError, UsageError
-from clipfg.registry import closest
 from clipfg.types import ClassList
 
 NAME_COLUMNS = ("name", "class", "class_name", "classname", "label", "species", "category")
@@ -51,8 +51,9 @@ def read_class_list(path: Path | str) -> ClassList:
     try:
         if suffix in {".json", ".yaml", ".yml"}:
             return _from_tree(_parse_tree(text, suffix))
-        delimiter = _csv_delimiter(text, suffix)
-        return _from_csv(text, delimiter) if delimiter else _from_lines(text)
+        if delimiter := _csv_delimiter(text, suffix):
+            return _from_csv(text, delimiter)
+        return ClassList(tuple(name for line in _lines(text) if (name := line.strip())))
     except DataError as error:
         raise DataError(f"{path}: {error}") from None
 
@@ -66,15 +67,12 @@ def _read_text(path: Path) -> str:
     try:
         data = path.read_bytes()
     except FileNotFoundError:
-        siblings = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
         raise UsageError(
-            f"Expected a file of class names, but there is none at {path}."
-            f"{closest(path.name, siblings)}"
+            f"Expected a file of class names, but there is none at {path}.{misspelt(path)}"
         ) from None
     except (OSError, ValueError) as error:
-        why = getattr(error, "strerror", None) or error
         raise DataError(
-            f"Expected a readable file of class names at {path}, got {why!s}."
+            f"Expected a readable file of class names at {path}, got {reason(error)}."
         ) from None
     return unicodedata.normalize("NFC", _decode(data, path))
 
@@ -100,10 +98,6 @@ def _decode(data: bytes, path: Path) -> str:
 def _lines(text: str) -> list[str]:
     # Not `splitlines`, which also cuts at form feeds and other marks that a name may contain.
     return re.split(r"\r\n|\n|\r", text)
-
-
-def _from_lines(text: str) -> ClassList:
-    return ClassList(tuple(name for line in _lines(text) if (name := line.strip())))
 
 
 def _csv_delimiter(text: str, suffix: str) -> str | None:
@@ -196,7 +190,7 @@ def _parse_tree(text: str, suffix: str) -> Any:
     try:
         return json.loads(text) if kind == "JSON" else yaml.safe_load(text)
     except (json.JSONDecodeError, yaml.YAMLError) as error:
-        raise DataError(f"Expected {kind}, got {' '.join(str(error).split())}.") from None
+        raise DataError(f"Expected {kind}, got {reason(error)}.") from None
     except RecursionError:
         raise DataError("Expected a list of class names, got too deeply nested data.") from None
 
@@ -223,16 +217,12 @@ def _from_tree(tree: Any) -> ClassList:
 
 def _entries(tree: Mapping[Any, Any]) -> list[Any]:
     """The classes of a mapping: from numbers to names, names to numbers or names to sentences."""
-    numbers = [str(key) for key in tree]
-    if all(n.isascii() and n.isdecimal() for n in numbers) and _all_names([*tree.values()]):
+    numbered = all(re.fullmatch("[0-9]+", str(key)) for key in tree)
+    if numbered and all(isinstance(name, str) for name in tree.values()):
         return [tree[key] for key in sorted(tree, key=int)]
     if all(type(value) is int for value in tree.values()):
         return sorted(tree, key=lambda key: int(tree[key]))
     return [{"name": key, "text": value} for key, value in tree.items()]
-
-
-def _all_names(values: list[Any]) -> bool:
-    return all(isinstance(value, str) for value in values)
 
 
 def _name(value: Any) -> str:
@@ -248,6 +238,6 @@ def _sentences(value: Any) -> list[str]:
         return []
     if isinstance(value, str):
         return [value]
-    if isinstance(value, list) and _all_names(value):
+    if isinstance(value, list) and all(isinstance(text, str) for text in value):
         return value
     raise DataError(f"Expected a sentence or a list of them, got {value!r}.")

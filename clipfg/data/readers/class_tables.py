@@ -60,17 +60,11 @@ def with_lineages(
 
 
 def taxonomy(lineages: Mapping[str, Sequence[str]], levels: Sequence[str]) -> dict[str, str]:
-    """Child to parent, from each class's ancestors.
+    """Child to parent, from each class's ancestors, nearest first; blank ones are skipped.
 
-    Parameters
-    ----------
-    lineages
-        Class name to its ancestors, nearest first; blank ones are skipped.
-    levels
-        What the ancestors are, nearest first ("genus", "family").
-
-    Different nodes get different names: a family with the name of a class or of a nearer level is
-    "A310 (family)", and one of two genera of one name is "Morus (Sulidae)".
+    `levels` are what the ancestors are, nearest first ("genus", "family"). Different
+    nodes get different names: a family with the name of a class or of a nearer level is "A310
+    (family)", and one of two genera of one name is "Morus (Sulidae)".
     """
     paths = {
         name: tuple((level, a) for level, a in zip(levels, above, strict=True) if a)

@@ -8,7 +8,6 @@ that can be read, so the last few are cached; an Arrow file is memory-mapped.
 import os
 import re
 import threading
-from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,7 @@ from urllib.parse import quote, unquote
 
 import pyarrow as pa
 
-from clipfg.data.sources import ByteSource, Signature, read_file, shown, stat_file
+from clipfg.data.sources import ByteSource, Signature, read_file, reason, shown, stat_file
 from clipfg.errors import ItemError
 
 GROUPS = 4
@@ -86,20 +85,15 @@ def _parse(uri: str) -> tuple[str, int | None, int, str]:
 
 def _read(uri: str) -> bytes:
     path, group, row, column = _parse(uri)
-    if group is None:
-        return _cell(path, lambda stamp: _arrow(path, stamp), row, column)
-    return _cell(path, lambda stamp: _group(path, stamp, group, column), row, column)
-
-
-def _cell(path: str, table: Callable[[Signature], pa.Table], row: int, column: str) -> bytes:
     stamp = stat_file(path, largest=None)
     try:
         with _LOCK:  # neighbours in a row group wait for the one that reads it
-            values = table(stamp).column(column)
+            table = _arrow(path, stamp) if group is None else _group(path, stamp, group, column)
+            values = table.column(column)
         cell: Any = values[row].as_py()
     except (pa.ArrowException, OSError, KeyError, IndexError) as error:
-        why = " ".join(str(error).split()).rstrip(".")
-        raise ItemError(f"Expected row {row} of {column!r} in {shown(path)}, got: {why}.") from None
+        place = f"row {row} of {column!r} in {shown(path)}"
+        raise ItemError(f"Expected {place}, got: {reason(error)}.") from None
     inside = isinstance(cell, dict)
     value, where = (cell.get("bytes"), cell.get("path")) if inside else (cell, None)
     if value is None and where:  # only a path was kept: relative to the table's folder
@@ -109,6 +103,4 @@ def _cell(path: str, table: Callable[[Signature], pa.Table], row: int, column: s
     return value
 
 
-ARROW = PARQUET = ByteSource(
-    read=_read, signature=lambda uri: stat_file(_parse(uri)[0], largest=None)
-)
+ARROW = PARQUET = ByteSource(_read, lambda uri: stat_file(_parse(uri)[0], largest=None))

@@ -12,20 +12,17 @@ import unicodedata
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 from clipfg.data.readers.labels import natural, readable_names, relabel, split_name
-from clipfg.data.sources import file_uri, shown
+from clipfg.data.sources import file_uri, misspelt, shown
 from clipfg.errors import DataError, UsageError
-from clipfg.registry import closest
 from clipfg.types import ClassList, Manifest
 
-SUFFIXES = frozenset(
-    {
-        *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".gif", ".bmp", ".dib", ".tif"),
-        *(".tiff", ".ppm", ".pgm", ".pbm", ".pnm", ".avif", ".mpo", ".jp2", ".qoi"),
-        *(".heic", ".heif"),
-    }
-)
+SUFFIXES = {
+    *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".gif", ".bmp", ".dib", ".tif", ".tiff"),
+    *(".ppm", ".pgm", ".pbm", ".pnm", ".avif", ".mpo", ".jp2", ".qoi", ".heic", ".heif"),
+}
 """What counts as an image, in lower case. HEIC is listed so that it is refused, not overlooked."""
 
 IGNORED = frozenset({"__macosx", "@eadir", "$recycle.bin", "lost+found"})
@@ -36,7 +33,7 @@ Parts = tuple[str, ...]
 _log = logging.getLogger(__name__)
 
 
-def read(path: Path, *, name: str | None = None, classes: ClassList | None = None) -> Manifest:
+def read(path: Path, *, classes: ClassList | None = None) -> Manifest:
     """The images below a folder, or one image, in natural order.
 
     Hidden files and files without an image's suffix are skipped; an image that turns out to be
@@ -50,17 +47,13 @@ def read(path: Path, *, name: str | None = None, classes: ClassList | None = Non
     root, found = _find(path)
     splits, folders = _take_splits([parts[:-1] for parts in found])
     labels, own = _take_classes(folders, classes)
-    manifest = Manifest.build(
-        name or path.name,
-        {
-            "id": [shown("/".join(parts)) for parts in found],
-            "uri": [file_uri(os.path.join(root, *parts)) for parts in found],  # noqa: PTH118
-            "split": splits,
-            "label": labels,
-        },
-        own,
-    )
-    return relabel(manifest, classes) if classes else manifest
+    columns: dict[str, Any] = {
+        "id": [shown("/".join(parts)) for parts in found],
+        "uri": [file_uri(os.path.join(root, *parts)) for parts in found],  # noqa: PTH118
+        "split": splits,
+        "label": labels,
+    }
+    return relabel(Manifest.build(path.name, columns, own), classes)
 
 
 def read_images(paths: Sequence[Path | str]) -> Manifest:
@@ -96,10 +89,9 @@ def is_image(name: str) -> bool:
 def _find(path: Path) -> tuple[Path, list[Parts]]:
     """The root that ids are relative to, and the images below it: those of a folder, or one."""
     if not path.exists() and not path.is_symlink():
-        siblings = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
         raise UsageError(
             f"Expected an image or a folder of them, but there is nothing at"
-            f" {shown(str(path))}.{closest(path.name, siblings)}"
+            f" {shown(str(path))}.{misspelt(path)}"
         )
     if not path.is_dir():
         return path.parent, [(path.name,)]
@@ -137,8 +129,11 @@ def _walk(root: Path) -> tuple[list[Parts], int]:
                 others += 1
         if parts and is_image(parts[-1]) and before == (len(found), len(pending)):
             found.append(parts)  # an empty folder named x.jpg: listed, to be reported
-    found.sort(key=lambda parts: [natural(part) for part in parts])
-    return found, others
+    return sorted(found, key=_natural), others
+
+
+def _natural(parts: Parts) -> list[Any]:
+    return [natural(part) for part in parts]
 
 
 def _entries(folder: str) -> Iterator[os.DirEntry[str]]:
@@ -162,7 +157,7 @@ def _take_classes(
     folders: list[Parts], given: ClassList | None
 ) -> tuple[list[int | None], ClassList | None]:
     """A label per item and the classes, or nothing where the folders are not classes."""
-    distinct = sorted(set(folders), key=lambda parts: [natural(part) for part in parts])
+    distinct = sorted(set(folders), key=_natural)
     # Images beside folders are unlabelled; so is a single folder, which only wraps them.
     if () in distinct or (len(distinct) == 1 and given is None):
         return [None] * len(folders), None

@@ -11,11 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from clipfg.data.readers.embedded_images import arrow_uri, open_arrow
 from clipfg.data.readers.hub_features import image_column, label_column
 from clipfg.data.readers.labels import index_labels, named_splits, readable_names, relabel
 from clipfg.data.readers.list_files import read_json
+from clipfg.data.sources import reason
 from clipfg.errors import DataError, MissingError, UsageError
 from clipfg.registry import closest
 from clipfg.types import ClassList, Manifest
@@ -31,22 +33,16 @@ Shards = Mapping[str, Sequence[Path]]
 def read(name: str, *, classes: ClassList | None = None, offline: bool = False) -> Manifest:
     """The images of a hub data set, or of a folder that `datasets` reads or saved.
 
-    Parameters
-    ----------
-    name
-        `REPO`, `REPO:CONFIG` or a path, followed by `@SPLIT` for one split; `hf:` may precede.
-    classes
-        A class list to label by; the data's own where None.
-    offline
-        Use only what was downloaded before.
+    `name` is `REPO`, `REPO:CONFIG` or a path, followed by `@SPLIT` for one split; `hf:` may
+    precede. With `offline`, only what was downloaded before is used.
 
     Raises `MissingError` when the extra is not installed or the data are not on disk and cannot
     be downloaded, `UsageError` for an unknown split, `DataError` for data without images.
     """
     given = name.removeprefix(PREFIX)
     repo, _, split = given.partition("@")
-    shards = saved_shards(Path(repo).expanduser()) if is_saved(Path(repo).expanduser()) else None
-    shards = shards or _fetch(repo, offline)
+    local = Path(repo).expanduser()
+    shards = (is_saved(local) and saved_shards(local)) or _fetch(repo, offline)
     if split:
         if split not in shards:
             raise UsageError(
@@ -55,8 +51,7 @@ def read(name: str, *, classes: ClassList | None = None, offline: bool = False) 
             )
         shards = {split: shards[split]}
     title = Path(repo).name if Path(repo).exists() else given
-    manifest = _manifest(title, shards)
-    return relabel(manifest, classes) if classes else manifest
+    return relabel(_manifest(title, shards), classes)
 
 
 def is_saved(folder: Path) -> bool:
@@ -72,13 +67,10 @@ def saved_shards(folder: Path) -> Shards:
             splits = {str(s): folder / str(s) for s in read_json(listing)["splits"]}
         else:
             splits = {str(read_json(folder / SAVED[1])["_split"] or "all"): folder}
-        return {
-            split: [
-                place / _local(file["filename"])
-                for file in read_json(place / SAVED[1])["_data_files"]
-            ]
-            for split, place in splits.items()
+        files = {
+            split: read_json(place / SAVED[1])["_data_files"] for split, place in splits.items()
         }
+        return {s: [splits[s] / _local(file["filename"]) for file in files[s]] for s in splits}
     except (KeyError, TypeError, AttributeError):
         raise DataError(f"Expected the files of `save_to_disk` in {folder}.") from None
 
@@ -107,9 +99,9 @@ def _fetch(repo: str, offline: bool) -> Shards:
         found = datasets.load_dataset(path, config or None)
     except (OSError, datasets.exceptions.DatasetNotFoundError) as error:
         here = offline or datasets.config.HF_HUB_OFFLINE
-        hint = "it is not on this machine and this run is offline" if here else error
+        why = "it is not on this machine and this run is offline" if here else reason(error)
         raise MissingError(
-            f"Expected the data set {path!r} from the hub, but {' '.join(str(hint).split())}."
+            f"Expected the data set {path!r} from the hub, but {why}."
             " Check the name and the connection, or give the path of a copy."
         ) from None
     except Exception as error:  # scripts, configs, broken files: as many kinds as data sets
@@ -149,25 +141,15 @@ def _manifest(name: str, shards: Shards) -> Manifest:
     classes = ClassList(tuple(readable_names(own))) if own else None
     given: Any = {}
     if labels:
-        values = pa.chunked_array(labels)
-        indices, classes = index_labels(_unlabelled(values), classes, lambda r: columns["id"][r])
-        given["label"] = indices
+        values = pa.chunked_array(labels).combine_chunks()
+        if pa.types.is_integer(values.type):  # the hub marks a hidden label with -1
+            values = pc.if_else(pc.less(values, 0), pa.scalar(None, values.type), values)
+        given["label"], classes = index_labels(values, classes, lambda r: columns["id"][r])
     return Manifest.build(name, columns | given, classes)
-
-
-def _unlabelled(values: pa.ChunkedArray) -> pa.Array:
-    """The hub marks a hidden label with -1."""
-    import pyarrow.compute as pc
-
-    array = values.combine_chunks()
-    if not pa.types.is_integer(array.type):
-        return array
-    return pc.if_else(pc.less(array, 0), pa.scalar(None, array.type), array)
 
 
 def _open(file: Path) -> pa.Table:
     try:
         return open_arrow(str(file))
     except (OSError, pa.ArrowException) as error:
-        why = " ".join(str(error).split()).rstrip(".")
-        raise DataError(f"Expected an Arrow file at {file}, got: {why}.") from None
+        raise DataError(f"Expected an Arrow file at {file}, got: {reason(error)}.") from None

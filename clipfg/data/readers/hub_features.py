@@ -10,27 +10,15 @@ from clipfg.data.readers.embedded_images import holds_images
 LABELS = ("label", "class", "species", "category", "class_name", "label_name", "target")
 """Names of a label column; the first that occurs is taken."""
 
-HUB_LABELS = ("fine_label", "labels")
-"""More names, in data sets of the hub."""
-
-
-def hub_features(schema: pa.Schema) -> dict[str, Any]:
-    """The metadata of each column ("Image", "ClassLabel" with its names), or nothing."""
-    try:
-        features = json.loads((schema.metadata or {})[b"huggingface"])["info"]["features"]
-    except (KeyError, TypeError, ValueError):
-        return {}
-    return features if isinstance(features, dict) else {}
-
 
 def _columns(schema: pa.Schema, kind: str) -> dict[str, dict[str, Any]]:
-    return {
-        column: feature
-        for column, feature in hub_features(schema).items()
-        if isinstance(feature, dict)
-        and feature.get("_type") == kind
-        and schema.get_field_index(column) >= 0
-    }
+    """The metadata of the columns that are declared as `kind` ("Image", "ClassLabel")."""
+    try:
+        features = json.loads((schema.metadata or {})[b"huggingface"])["info"]["features"].items()
+    except (KeyError, TypeError, ValueError, AttributeError):
+        return {}
+    declared = {c: f for c, f in features if isinstance(f, dict) and f.get("_type") == kind}
+    return {c: f for c, f in declared.items() if schema.get_field_index(c) >= 0}
 
 
 def image_column(schema: pa.Schema, *, typed: bool = False) -> str | None:
@@ -44,7 +32,7 @@ def image_column(schema: pa.Schema, *, typed: bool = False) -> str | None:
 def label_column(schema: pa.Schema) -> tuple[str | None, list[str] | None]:
     """The column of labels, and the class names where the table carries them."""
     named = {c: f["names"] for c, f in _columns(schema, "ClassLabel").items() if f.get("names")}
-    order = [c for c in (*LABELS, *HUB_LABELS) if schema.get_field_index(c) >= 0]
+    order = [c for c in (*LABELS, "fine_label", "labels") if schema.get_field_index(c) >= 0]
     column = next((c for c in order if c in named), None) or next(iter(named), None)
     if column is not None:
         return column, [str(name) for name in named[column]]

@@ -12,14 +12,9 @@ from clipfg.registry import closest
 from clipfg.types import ClassList, Manifest
 
 SPLITS = {
-    "train": "train",
-    "training": "train",
-    "val": "val",
-    "valid": "val",
-    "validation": "val",
-    "dev": "val",
-    "test": "test",
-    "testing": "test",
+    **dict.fromkeys(("train", "training"), "train"),
+    **dict.fromkeys(("val", "valid", "validation", "dev"), "val"),
+    **dict.fromkeys(("test", "testing"), "test"),
 }
 """Names that data sets give their splits, and the names used here."""
 
@@ -62,16 +57,9 @@ def index_labels(
 ) -> tuple[pa.Array, ClassList | None]:
     """Labels as indices, and the class list that they index.
 
-    Parameters
-    ----------
-    values
-        Names (text) or indices (integers) into `classes`; null or blank where unknown.
-    classes
-        The list to index; the names that occur, in natural order, where None.
-    where
-        How an error names a row, counted from 0.
-
-    Raises `DataError` for a label outside the list.
+    `values` are names (text) or indices (integers) into `classes`, null or blank where unknown.
+    Where `classes` is None, they are the names that occur, in natural order. `where` is how an
+    error names a row, counted from 0. Raises `DataError` for a label outside the list.
     """
     if isinstance(values, pa.ChunkedArray):
         values = values.combine_chunks()
@@ -87,7 +75,7 @@ def index_labels(
         classes = ClassList(tuple(sorted(distinct, key=natural)))
     lookup = LabelIndex(classes)
     found = [lookup.find(name) for name in distinct]
-    if None in found and all(_is_index(name) for name in distinct):
+    if None in found and all(re.fullmatch("[0-9]{1,9}", name) for name in distinct):
         return _check_range(names.cast(pa.int64()), classes, where), classes
     if None in found:
         unknown = distinct[found.index(None)]
@@ -97,10 +85,6 @@ def index_labels(
             f"{closest(unknown, classes.names)} Add it to the class list or correct the label."
         )
     return pa.array(found, pa.int32()).take(coded.indices), classes
-
-
-def _is_index(name: str) -> bool:
-    return name.isascii() and name.isdecimal() and len(name) < 10
 
 
 def _check_range(values: pa.Array, classes: ClassList, where: Callable[[int], str]) -> pa.Array:
@@ -114,11 +98,13 @@ def _check_range(values: pa.Array, classes: ClassList, where: Callable[[int], st
     return values.cast(pa.int32())
 
 
-def relabel(manifest: Manifest, classes: ClassList) -> Manifest:
-    """`manifest` with its labels as indices into `classes`, matched by name.
+def relabel(manifest: Manifest, classes: ClassList | None) -> Manifest:
+    """`manifest` with its labels as indices into `classes`, matched by name; itself where None.
 
     Raises `DataError` for an item whose class `classes` lacks.
     """
+    if classes is None:
+        return manifest
     if manifest.classes is None:
         return replace(manifest, classes=classes)
     names = pa.array(manifest.classes.names)

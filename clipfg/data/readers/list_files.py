@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from clipfg.data.sources import reason
 from clipfg.errors import DataError
 
 
@@ -14,8 +15,7 @@ def read_lines(path: Path) -> list[str]:
     try:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        why = getattr(error, "strerror", None) or error
-        raise DataError(f"Expected a readable list at {path}, got {why}.") from None
+        raise DataError(f"Expected a readable list at {path}, got {reason(error)}.") from None
     return [line.strip() for line in text.splitlines() if line.strip()]
 
 
@@ -41,10 +41,9 @@ def read_pairs(path: Path) -> list[tuple[str, str]]:
 def read_json(path: Path) -> Any:
     """The content of a JSON file. Raises `DataError`."""
     try:
-        with path.open(encoding="utf-8-sig") as file:
-            return json.load(file)
+        return json.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
-        raise DataError(f"Expected a readable file at {path}, got {error.strerror}.") from None
+        raise DataError(f"Expected a readable file at {path}, got {reason(error)}.") from None
     except ValueError as error:
         raise DataError(f"Expected JSON in {path}, got {error}.") from None
 
@@ -58,12 +57,10 @@ def read_mat(path: Path, key: str) -> Any:
         content = loadmat(str(path), variable_names=[key], squeeze_me=True)
         return np.atleast_1d(content[key])
     except OSError as error:
-        raise DataError(
-            f"Expected a readable file at {path}, got {error.strerror or error}."
-        ) from None
+        raise DataError(f"Expected a readable file at {path}, got {reason(error)}.") from None
     except Exception as error:  # scipy raises several kinds on a damaged file
-        why = str(error).rstrip(".") or type(error).__name__
-        raise DataError(f"Expected a MATLAB file with {key!r} in {path}, got: {why}.") from None
+        what = f"a MATLAB file with {key!r} in {path}"
+        raise DataError(f"Expected {what}, got: {reason(error)}.") from None
 
 
 def in_order(names: Mapping[int, str], where: Path) -> list[str]:

@@ -8,8 +8,6 @@ from typing import Any
 
 from clipfg.errors import DataError, UsageError
 
-DELIMITERS = {".csv": ",", ".tsv": "\t"}
-
 
 def read_support_file(path: Path) -> tuple[list[str], list[str | None]]:
     """Ids in order, and the label that the file gives each, or None.
@@ -21,9 +19,9 @@ def read_support_file(path: Path) -> tuple[list[str], list[str | None]]:
     suffix = path.suffix.lower()
     try:
         text = path.read_text(encoding="utf-8-sig")
-        if suffix in DELIMITERS:
-            lines = text.splitlines()
-            found = _from_rows(csv.DictReader(lines, delimiter=DELIMITERS[suffix]), path)
+        if suffix in {".csv", ".tsv"}:
+            delimiter = "," if suffix == ".csv" else "\t"
+            found = _from_rows(csv.DictReader(text.splitlines(), delimiter=delimiter), path)
         elif suffix in {".jsonl", ".ndjson"}:
             found = _from_rows((json.loads(line) for line in text.splitlines() if line), path)
         else:

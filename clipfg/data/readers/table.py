@@ -56,7 +56,7 @@ def read(path: Path, *, name: str | None = None, classes: ClassList | None = Non
         if classes is None and own is not None and "parent" in columns:
             own = _with_parents(own, columns["label"], columns["parent"])
     manifest = Manifest.build(name or path.stem, columns, own)
-    return relabel(manifest, classes) if classes and inside is not classes else manifest
+    return manifest if inside is classes else relabel(manifest, classes)
 
 
 def _resolve(given: pa.Array, folder: Path) -> pa.Array:

@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from clipfg.data.readers.embedded_images import parquet_uri
 from clipfg.data.readers.hub_features import LABELS, image_column, label_column
+from clipfg.data.sources import reason
 from clipfg.errors import DataError
 from clipfg.registry import closest
 from clipfg.types import BOX, REGION
@@ -22,14 +23,8 @@ ALIASES: dict[str, tuple[str, ...]] = {
     ),
     "label": LABELS,
     "split": ("split", "set", "subset"),
-    "id": ("id",),
     "caption": ("caption", "text"),
-    "box": ("box",),
-    "regions": ("regions",),
-    "bag": ("bag",),
-    "view": ("view",),
-    "domain": ("domain",),
-    "parent": ("parent",),
+    **{column: (column,) for column in ("id", "box", "regions", "bag", "view", "domain", "parent")},
 }
 """A manifest's columns and their names in tables; the first that occurs is taken."""
 
@@ -55,22 +50,17 @@ def read_columns(path: Path) -> pa.Table:
             return _join_corners(_read_json_lines(path))
         return _join_corners(_read_csv(path))
     except OSError as error:
-        why = error.strerror or error
-        raise DataError(f"Expected a readable table at {path}, got {why}.") from None
+        raise DataError(f"Expected a readable table at {path}, got {reason(error)}.") from None
     except pa.ArrowException as error:
         kind = suffix.lstrip(".").upper()
-        reason = " ".join(str(error).split()).rstrip(".")
-        raise DataError(f"Expected {kind} in {path}, got: {reason}.") from None
+        raise DataError(f"Expected {kind} in {path}, got: {reason(error)}.") from None
 
 
 def _choose(header: list[str], path: Path, needed: bool = True) -> dict[str, str]:
     """The table's column for each of ours. Raises `DataError` when a required path has none."""
     at = {column.strip().lower(): column for column in reversed(header)}
-    chosen = {}
-    for column, aliases in ALIASES.items():
-        found = next((at[alias] for alias in aliases if alias in at), None)
-        if found is not None:
-            chosen[column] = found
+    named = {column: [at[a] for a in aliases if a in at] for column, aliases in ALIASES.items()}
+    chosen = {column: found[0] for column, found in named.items() if found}
     if "uri" not in chosen and needed:
         shown = ", ".join(repr(column) for column in header[:12])
         near = next((hint for c in at if (hint := closest(c, ALIASES["uri"]))), "")
@@ -88,7 +78,10 @@ def _read_csv(path: Path) -> pa.Table:
 
     with path.open("rb") as file:
         head = file.read(1 << 16)
-    encoding = _encoding(head, path)
+    wide = head[:2] in {b"\xff\xfe", b"\xfe\xff"}
+    if b"\0" in head and not wide:
+        raise DataError(f"Expected a CSV at {path}, got a binary file.")
+    encoding = "utf-16" if wide else "utf-8"
     text = head.decode(encoding, errors="replace").lstrip("\ufeff").lstrip("\r\n")
     header = text.partition("\n")[0].partition("\r")[0]
     delimiter = "\t" if path.suffix.lower() == ".tsv" else max(",;\t", key=header.count)
@@ -101,43 +94,26 @@ def _read_csv(path: Path) -> pa.Table:
         strings_can_be_null=True,
     )
     parse = csv.ParseOptions(delimiter=delimiter, newlines_in_values=True)
-    columns = _unique(names)
-
-    def load(encoding: str) -> pa.Table:
-        rows = csv.ReadOptions(encoding=encoding, column_names=columns, skip_rows_after_names=1)
-        return csv.read_csv(path, rows, parse, options)
-
+    rows = csv.ReadOptions(encoding=encoding, column_names=_unique(names), skip_rows_after_names=1)
     try:
-        table = load(encoding)
+        table = csv.read_csv(path, rows, parse, options)
     except pa.ArrowInvalid as error:
         if "UTF8" not in str(error):
             raise
-        table = load("cp1252")
-    table = pa.table({ours: table[theirs] for ours, theirs in chosen.items()})
-    for column in STRUCTURED.keys() & set(table.column_names):
-        cells = enumerate(table[column].to_pylist(), 1)
+        rows.encoding = "cp1252"
+        table = csv.read_csv(path, rows, parse, options)
+    found = {ours: table[theirs] for ours, theirs in chosen.items()}
+    for column in STRUCTURED.keys() & found:
+        cells = enumerate(found[column].to_pylist(), 1)
         values = [_parse_cell(value, column, row, path) for row, value in cells]
-        place = table.column_names.index(column)
-        table = table.set_column(place, column, _typed(values, column, path))
-    return table
-
-
-def _encoding(head: bytes, path: Path) -> str:
-    if head[:2] in {b"\xff\xfe", b"\xfe\xff"}:
-        return "utf-16"
-    if b"\0" in head:
-        raise DataError(f"Expected a CSV at {path}, got a binary file.")
-    return "utf-8"
+        found[column] = _typed(values, column, path)
+    return pa.table(found)
 
 
 def _unique(names: list[str]) -> list[str]:
     """Column names with repetitions and blanks made distinct, so that Arrow accepts them."""
-    seen: set[str] = set()
-    result = []
-    for position, name in enumerate(names):
-        result.append(name if name and name not in seen else f"{name}#{position}")
-        seen.add(name)
-    return result
+    first = {name: i for i, name in reversed([*enumerate(names)])}
+    return [n if n and first[n] == i else f"{n}#{i}" for i, n in enumerate(names)]
 
 
 def _parse_cell(value: str | None, column: str, row: int, path: Path) -> Any:
@@ -149,9 +125,8 @@ def _parse_cell(value: str | None, column: str, row: int, path: Path) -> Any:
             return [float(part) for part in value.replace(",", " ").split()]
         return json.loads(value)
     except ValueError:
-        raise DataError(
-            f"Expected JSON as {column} in row {row} of {path}, got {value!r:.80}."
-        ) from None
+        place = f"row {row} of {path}"
+        raise DataError(f"Expected JSON as {column} in {place}, got {value!r:.80}.") from None
 
 
 def _typed(values: list[Any], column: str, path: Path) -> pa.Array:
@@ -178,17 +153,13 @@ def _read_parquet(path: Path) -> pa.Table:
         schema = file.schema_arrow
         image = image_column(schema, typed=True)
         chosen = {} if image else _choose(schema.names, path, needed=False)
-        if "uri" not in chosen or not _is_text(schema.field(chosen["uri"]).type):
+        kind = schema.field(chosen["uri"]).type if "uri" in chosen else "no such column"
+        if str(kind) not in {"string", "large_string"}:
             if image := image or image_column(schema):
                 return _read_images(file, path, image)
-            kind = schema.field(chosen["uri"]).type if "uri" in chosen else "no such column"
             raise DataError(f"Expected paths or images in a column of {path}, got {kind}.")
         table = file.read(columns=list(dict.fromkeys(chosen.values())))
     return pa.table({ours: table[theirs] for ours, theirs in chosen.items()})
-
-
-def _is_text(kind: pa.DataType) -> bool:
-    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
 
 
 def _read_images(file: Any, path: Path, image: str) -> pa.Table:
@@ -243,11 +214,8 @@ def _from_json(values: list[Any], column: str, path: Path) -> pa.Array:
         return pa.array(values, pa.float32())
     if column == "label" and all(value is None or type(value) is int for value in values):
         return pa.array(values, pa.int64())
-    return pa.array([_text(value) for value in values], pa.string())
-
-
-def _text(value: Any) -> str | None:
-    return value if value is None or isinstance(value, str) else json.dumps(value)
+    texts = [v if v is None or isinstance(v, str) else json.dumps(v) for v in values]
+    return pa.array(texts, pa.string())
 
 
 def _json_rows(path: Path) -> Iterator[Mapping[str, Any]]:
@@ -256,16 +224,13 @@ def _json_rows(path: Path) -> Iterator[Mapping[str, Any]]:
             for number, line in enumerate(file, 1):
                 if not line.strip():
                     continue
+                place = f"line {number} of {path}"
                 try:
                     row = json.loads(line)
                 except ValueError as error:
-                    raise DataError(
-                        f"Expected JSON in line {number} of {path}, got {error}."
-                    ) from None
+                    raise DataError(f"Expected JSON in {place}, got {error}.") from None
                 if not isinstance(row, Mapping):
-                    raise DataError(
-                        f"Expected an object in line {number} of {path}, got {row!r:.60}."
-                    )
+                    raise DataError(f"Expected an object in {place}, got {row!r:.60}.")
                 yield row
     except UnicodeDecodeError:
         raise DataError(f"Expected JSON lines in UTF-8 at {path}, got another encoding.") from None

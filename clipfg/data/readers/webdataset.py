@@ -60,9 +60,7 @@ def _choices(inside: str) -> list[str]:
     return [f"{number:0{len(span[1])}d}" for number in range(first, last + 1)]
 
 
-def read(
-    path: Path | str, *, name: str | None = None, classes: ClassList | None = None
-) -> Manifest:
+def read(path: Path | str, *, classes: ClassList | None = None) -> Manifest:
     """The images of a shard, of a folder of shards, or of `{000..009}` shards, as a manifest.
 
     The class is in `.cls` (an index or a name) or in `.json` (`label`, `class`), the caption in
@@ -80,14 +78,13 @@ def read(
     given = _labels([s.label for s in samples])
     labels, own = index_labels(given, classes, lambda row: f"{samples[row].id!r}")
     columns: dict[str, Any] = {
-        "id": [s.id for s in samples],
-        "uri": [s.uri for s in samples],
-        "split": [s.split for s in samples],
-        "label": labels,
+        column: [getattr(s, column) for s in samples] for column in ("id", "uri", "split")
     }
+    columns["label"] = labels
     if any(s.caption is not None for s in samples):
         columns["caption"] = [s.caption for s in samples]
-    return Manifest.build(name or _plain_name(path), columns, own)
+    name = _BRACES.sub("", Path(path).name).removesuffix(".tar").rstrip("-_.")
+    return Manifest.build(name or str(path), columns, own)
 
 
 @dataclass
@@ -111,8 +108,7 @@ def _find_shards(path: Path | str) -> tuple[list[Path], Path]:
         return shards, root
     else:
         shards = [Path(path).absolute()]
-    missing = [shard for shard in shards if not shard.is_file()]
-    if missing:
+    if missing := [shard for shard in shards if not shard.is_file()]:
         raise UsageError(
             f"Expected tar files, but {len(missing)} of {len(shards)} are missing, the first"
             f" {missing[0]}."
@@ -126,7 +122,7 @@ def _samples(shard: Path, root: Path) -> Iterator[_Sample]:
         place = shard.relative_to(root).as_posix()
     except ValueError:  # shards of one pattern in several folders
         place = shard.as_posix()
-    split = _split_of(place)
+    split = next(filter(None, map(split_name, re.split(r"[/._-]", place))), None)
     samples: dict[str, _Sample] = {}
     for member, archive in _members(shard):
         folder, _, base = member.name.rpartition("/")
@@ -158,21 +154,18 @@ def _members(shard: Path) -> Iterator[tuple[tarfile.TarInfo, tarfile.TarFile]]:
         with tarfile.open(shard, "r:") as archive:
             for member in archive:
                 archive.members = []  # type: ignore[attr-defined]  # or it keeps every header
-                if not member.isreg() or member.issparse() or not _stays_inside(member.name):
-                    if not member.isdir():
-                        refused.append(member.name)
-                    continue
-                yield member, archive
+                if member.isreg() and not member.issparse() and _stays_inside(member.name):
+                    yield member, archive
+                elif not member.isdir():
+                    refused.append(member.name)
     except (tarfile.TarError, EOFError, ValueError) as error:
         raise DataError(f"Expected a whole tar file at {shard}, got {error}.") from None
     except OSError as error:
         raise DataError(f"Expected a readable tar file at {shard}, got {error.strerror}.") from None
     if refused:
         _log.warning(
-            "%s: skipped %d members that are links, devices or lead out of the archive (first: %r)",
-            shard,
-            len(refused),
-            refused[0],
+            f"{shard}: skipped {len(refused)} members that are links, devices or lead out of the"
+            f" archive (first: {refused[0]!r})"
         )
 
 
@@ -211,17 +204,6 @@ def _labels(values: list[int | str | None]) -> pa.Array:
 
 
 def _class_names(shards: list[Path], root: Path) -> ClassList | None:
-    for folder in dict.fromkeys([root, shards[0].parent, root.parent]):
-        for file in CLASS_FILES:
-            if (folder / file).is_file():
-                return read_class_list(folder / file)
-    return None
-
-
-def _split_of(place: str) -> str | None:
-    words = re.split(r"[/._-]", place)
-    return next((split for word in words if (split := split_name(word))), None)
-
-
-def _plain_name(path: Path | str) -> str:
-    return _BRACES.sub("", Path(path).name).removesuffix(".tar").rstrip("-_.") or str(path)
+    folders = (root, shards[0].parent, root.parent)
+    found = (f / file for f in folders for file in CLASS_FILES if (f / file).is_file())
+    return read_class_list(file) if (file := next(found, None)) else None

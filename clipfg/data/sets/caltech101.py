@@ -13,13 +13,12 @@ from clipfg.data.sets.layouts import build_unlisted, drawn
 from clipfg.types import Manifest
 
 FOLDER = "101_ObjectCategories"
-TRAINING = 30
 
 
 def read(root: Path) -> Manifest:
     """The images that are on disk."""
     folders = [f"{FOLDER}/{folder}" for folder in class_tables.folders("caltech101")]
-    items = drawn(root, folders, lambda _: {"train": TRAINING, "test": None})
+    items = drawn(root, folders, lambda _: {"train": 30, "test": None})
     return build_unlisted(CARD, root, items, class_tables.class_list("caltech101"))
 
 

@@ -1,6 +1,6 @@
 """The registry of published data sets by name, and the facts on each one's card.
 
-A new one is a file with a `CARD` and one line here; see docs/architecture.md.
+A new one is a file with a `CARD` and its name here; see docs/architecture.md.
 """
 
 import os
@@ -19,17 +19,9 @@ DATA_ROOT = Path("data")
 class Download:
     """A file that the publisher serves.
 
-    Parameters
-    ----------
-    url
-        Where it is.
-    digest
-        `md5:...` or `sha256:...` as published with it, or recorded by torchvision or TensorFlow
-        Datasets; a download that differs is never unpacked.
-    size
-        Its length in bytes, as exactly as that is published; 0 where it is not.
-    inner
-        Archives inside it, unpacked in place.
+    `digest` is `md5:...` or `sha256:...` as published with it, or recorded by torchvision or
+    TensorFlow Datasets; a download that differs is never unpacked. `size` is its length in bytes,
+    as exactly as that is published; 0 where it is not. `inner` are archives in it to unpack too.
     """
 
     url: str
@@ -51,14 +43,10 @@ class DatasetCard:
     ----------
     name, title, domain
         Its name on the command line and in full, and what its images show.
-    classes, splits
-        Class count and sizes of the official splits.
-    default_split
-        The split that is evaluated unless another is named.
-    url, licence
-        The publisher's page, and the terms.
-    prompts
-        The prompt set that suits it.
+    classes, splits, default_split
+        Class count, sizes of the official splits, and the one evaluated unless another is named.
+    url, licence, prompts
+        The publisher's page, the terms, and the prompt set that suits it.
     read
         Root folder of the official layout to manifest; data without a layout ignore the folder.
     layout
@@ -66,20 +54,18 @@ class DatasetCard:
         that need no files.
     folders
         Usual names of the root folder; downloads are put into the first.
-    class_list
-        The classes, where they are known without the data at hand.
-    taxonomy
-        The levels above the classes, outermost first ("order > family > species"), or nothing.
+    class_list, taxonomy
+        The classes, where they are known without the data at hand, and the levels above them,
+        outermost first ("order > family > species").
     notes
         What a reader of its figures must know: a split that is not the publisher's, a corrected
         class name.
     coop
         What CoOp calls it, and the folder below the root that the paths of its split file start
         from; None where CoOp published no split.
-    downloads
-        What `clipfg datasets pull` fetches; none where the files need consent or a browser.
-    by_hand
-        How a person gets the files, in a sentence; derived from `downloads` where blank.
+    downloads, by_hand
+        What `clipfg datasets pull` fetches, none where the files need consent or a browser; and
+        how a person gets the files, in a sentence, derived from `downloads` where blank.
     """
 
     name: str
@@ -114,9 +100,10 @@ class DatasetCard:
     @property
     def size(self) -> str:
         """Size of all downloads ("345 MB"); blank where there are none or it is not known."""
-        megabytes = sum(download.size for download in self.downloads) / 1e6
-        if not all(download.size for download in self.downloads) or not megabytes:
+        sizes = [download.size for download in self.downloads]
+        if not sizes or not all(sizes):
             return ""
+        megabytes = sum(sizes) / 1e6
         return f"{megabytes:.0f} MB" if megabytes < 1000 else f"{megabytes / 1000:.3g} GB"
 
     @property
@@ -125,10 +112,11 @@ class DatasetCard:
         if not self.downloads:
             return self.by_hand
         files = [download.file for download in self.downloads]
-        listed = " and ".join([", ".join(files[:-1]), files[-1]] if len(files) > 1 else files)
+        *others, last = files
+        listed, them = (f"{', '.join(others)} and {last}", "them") if others else (last, "it")
         by_hand = self.by_hand or (
-            f"Get {listed} from {self.url} and unpack {'them' if len(files) > 1 else 'it'}"
-            f" to {self.folders[0]}/ under --data-root."
+            f"Get {listed} from {self.url} and unpack {them} to {self.folders[0]}/ under"
+            " --data-root."
         )
         size = f" ({self.size})" if self.size else ""
         return f"Run `clipfg datasets pull {self.name}`{size}, or {by_hand[0].lower()}{by_hand[1:]}"
@@ -140,10 +128,9 @@ class DatasetCard:
         )
 
     def locate(self, data_root: Path | None = None) -> Path | None:
-        """The root folder on disk, or None.
+        """The root folder on disk, or None: one of the usual folders, then the root itself.
 
-        Searched are the usual folders and then the root itself, below `data_root`, or below
-        `data/` and the working folder where that is None.
+        They are below `data_root`, or below `data/` and the working folder where that is None.
         """
         roots = [DATA_ROOT, Path()] if data_root is None else [data_root]
         places = (Path(os.path.normpath(r / f)) for r in roots for f in (*self.folders, "."))
@@ -151,27 +138,13 @@ class DatasetCard:
 
 
 DATASETS: Registry[DatasetCard] = Registry("data set", "clipfg.datasets")
-DATASETS.register("synthflora", "clipfg.data.sets.synthflora:CARD")
-DATASETS.register("flowers102", "clipfg.data.sets.flowers102:CARD")
-DATASETS.register("cub200", "clipfg.data.sets.cub200:CARD")
-DATASETS.register("oxford-pets", "clipfg.data.sets.oxford_pets:CARD")
-DATASETS.register("stanford-cars", "clipfg.data.sets.stanford_cars:CARD")
-DATASETS.register("fgvc-aircraft", "clipfg.data.sets.fgvc_aircraft:CARD")
-DATASETS.register("food101", "clipfg.data.sets.food101:CARD")
-DATASETS.register("stanford-dogs", "clipfg.data.sets.stanford_dogs:CARD")
-DATASETS.register("dtd", "clipfg.data.sets.dtd:CARD")
-DATASETS.register("eurosat", "clipfg.data.sets.eurosat:CARD")
-DATASETS.register("caltech101", "clipfg.data.sets.caltech101:CARD")
-DATASETS.register("sun397", "clipfg.data.sets.sun397:CARD")
-DATASETS.register("ucf101", "clipfg.data.sets.ucf101:CARD")
-DATASETS.register("nabirds", "clipfg.data.sets.nabirds:CARD")
-DATASETS.register("inaturalist", "clipfg.data.sets.inaturalist:CARD")
-DATASETS.register("imagenet", "clipfg.data.sets.imagenet:CARD")
-DATASETS.register("imagenet-v2", "clipfg.data.sets.imagenet_v2:CARD")
-DATASETS.register("grocery", "clipfg.data.sets.grocery:CARD")
-DATASETS.register("plantnet300k", "clipfg.data.sets.plantnet300k:CARD")
-DATASETS.register("resisc45", "clipfg.data.sets.resisc45:CARD")
-DATASETS.register("country211", "clipfg.data.sets.country211:CARD")
+for _name in (
+    *("synthflora", "flowers102", "cub200", "oxford-pets", "stanford-cars", "fgvc-aircraft"),
+    *("food101", "stanford-dogs", "dtd", "eurosat", "caltech101", "sun397", "ucf101", "nabirds"),
+    *("inaturalist", "imagenet", "imagenet-v2", "grocery", "plantnet300k", "resisc45"),
+    "country211",
+):
+    DATASETS.register(_name, f"clipfg.data.sets.{_name.replace('-', '_')}:CARD")
 
 
 def recognise(folder: Path) -> DatasetCard | None:

@@ -25,16 +25,7 @@ def find_split(card: DatasetCard, root: Path) -> Path | None:
 
 
 def read(card: DatasetCard, root: Path, file: Path | None, *, name: str) -> Manifest:
-    """The images that a split file lists and that are on disk.
-
-    Parameters
-    ----------
-    card, root
-        The data set and its folder.
-    file
-        The split file; found beside the data where None.
-    name
-        The manifest's name.
+    """The images that a split file, by default the one beside the data, lists and that are on disk.
 
     Raises `UsageError` for a data set for which CoOp has no split file, `MissingError` when the
     file does not exist, and `DataError` for one in another form.

@@ -16,8 +16,7 @@ from clipfg.types import Manifest
 def read(root: Path) -> Manifest:
     """The images of partition 1 that are on disk."""
     lists = {split: root / f"labels/{split}1.txt" for split in ("train", "val", "test")}
-    lines = [line for path in lists.values() for line in read_lines(path)]
-    folders = sorted({line.partition("/")[0] for line in lines})
+    folders = sorted({line.partition("/")[0] for p in lists.values() for line in read_lines(p)})
     items = in_lists(lists, folders, lambda line: (f"images/{line}", line.partition("/")[0]))
     return build(CARD, root, items, class_tables.class_list("dtd", folders))
 

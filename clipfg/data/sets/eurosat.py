@@ -18,11 +18,8 @@ def read(root: Path) -> Manifest:
     """The images that are on disk."""
     if file := coop.find_split(CARD, root):
         return coop.read(CARD, root, file, name=CARD.name)
-    items = drawn(
-        root,
-        class_tables.folders("eurosat"),
-        lambda count: {"train": count // 2, "val": count // 5, "test": None},
-    )
+    folders = class_tables.folders("eurosat")
+    items = drawn(root, folders, lambda n: {"train": n // 2, "val": n // 5, "test": None})
     return build_unlisted(CARD, root, items, class_tables.class_list("eurosat"))
 
 

@@ -13,6 +13,8 @@ from clipfg.data.sets.catalogue import DatasetCard, Download
 from clipfg.data.sets.layouts import Item, build
 from clipfg.types import Manifest
 
+URL = "https://www.robots.ox.ac.uk/~vgg/data/flowers/102/"
+
 
 def read(root: Path) -> Manifest:
     """The images that are on disk. Raises `DataError` for labels that are no class."""
@@ -32,7 +34,7 @@ CARD = DatasetCard(
     domain="flowers",
     classes=102,
     splits={"train": 1020, "val": 1020, "test": 6149},
-    url="https://www.robots.ox.ac.uk/~vgg/data/flowers/102/",
+    url=URL,
     licence="for research; the images belong to their authors",
     prompts="flowers",
     read=read,
@@ -41,20 +43,8 @@ CARD = DatasetCard(
     class_list=lambda: class_tables.class_list("flowers102"),
     coop=("OxfordFlowers", "jpg"),
     downloads=(
-        Download(
-            "https://www.robots.ox.ac.uk/~vgg/data/flowers/102/102flowers.tgz",
-            "md5:52808999861908f626f3c1f4e79d11fa",
-            344_862_509,
-        ),
-        Download(
-            "https://www.robots.ox.ac.uk/~vgg/data/flowers/102/imagelabels.mat",
-            "md5:e0620be6f572b9609742df49c70aed4d",
-            502,
-        ),
-        Download(
-            "https://www.robots.ox.ac.uk/~vgg/data/flowers/102/setid.mat",
-            "md5:a5357ecc9cb78c4bef273ce3793fc85c",
-            14_989,
-        ),
+        Download(f"{URL}102flowers.tgz", "md5:52808999861908f626f3c1f4e79d11fa", 344_862_509),
+        Download(f"{URL}imagelabels.mat", "md5:e0620be6f572b9609742df49c70aed4d", 502),
+        Download(f"{URL}setid.mat", "md5:a5357ecc9cb78c4bef273ce3793fc85c", 14_989),
     ),
 )

@@ -7,8 +7,9 @@ poor prompts ("crane" twice); the synset ids are read from the installed timm.
 """
 
 from functools import cache
-from importlib.util import find_spec, module_from_spec, spec_from_file_location
+from importlib.util import find_spec
 from pathlib import Path
+from runpy import run_path
 
 from clipfg.data.sets.catalogue import DatasetCard
 from clipfg.data.sets.layouts import build_unlisted, in_folders
@@ -23,12 +24,8 @@ DISTINCT = {744: "projectile missile", 837: "pair of sunglasses"}
 def class_list() -> ClassList:
     """The 1,000 classes in the order of the labels."""
     # The file alone: importing open_clip takes seconds.
-    spec = spec_from_file_location("_names", _installed("open_clip", "zero_shot_metadata.py"))
-    assert spec is not None
-    assert spec.loader is not None
-    module = module_from_spec(spec)
-    spec.loader.exec_module(module)
-    names = list(module.IMAGENET_CLASSNAMES)
+    content = run_path(str(_installed("open_clip", "zero_shot_metadata.py")))
+    names = list(content["IMAGENET_CLASSNAMES"])
     for label, name in DISTINCT.items():
         if names.count(names[label]) > 1:
             names[label] = name
@@ -68,11 +65,9 @@ CARD = DatasetCard(
     default_split="val",
     url="https://image-net.org/challenges/LSVRC/2012/",
     licence="non-commercial research, under ImageNet's terms",
-    by_hand=(
-        "Agree to the terms at https://image-net.org/download.php, get ILSVRC2012_img_val.tar (and"
-        " _train.tar), and sort the images into val/SYNSET/ (and train/SYNSET/) of a folder,"
-        " imagenet, under --data-root."
-    ),
+    by_hand="Agree to the terms at https://image-net.org/download.php, get ILSVRC2012_img_val.tar"
+    " (and _train.tar), and sort the images into val/SYNSET/ (and train/SYNSET/) of a folder,"
+    " imagenet, under --data-root.",
     prompts="openai",
     read=read,
     layout=("val/n01440764|train/n01440764|val/n15075141|train/n15075141",),

@@ -31,13 +31,12 @@ def read(root: Path) -> Manifest:
 def _listed(root: Path) -> set[str]:
     """The folders of all categories, from a JSON file; none where there is no such file."""
     for file in ("val.json", "train_mini.json", "train.json"):
-        if (root / file).is_file():
+        path = root / file
+        if path.is_file():
             try:
-                return {c["image_dir_name"] for c in read_json(root / file)["categories"]}
+                return {c["image_dir_name"] for c in read_json(path)["categories"]}
             except (KeyError, TypeError):
-                raise DataError(
-                    f"Expected categories with image_dir_name in {root / file}."
-                ) from None
+                raise DataError(f"Expected categories with image_dir_name in {path}.") from None
     return set()
 
 
@@ -66,11 +65,9 @@ CARD = DatasetCard(
     default_split="val",
     url="https://github.com/visipedia/inat_comp/tree/master/2021",
     licence="non-commercial research; each image has its own licence",
-    by_hand=(
-        "Get train.tar.gz (224 GB), train_mini.tar.gz or val.tar.gz by"
-        " https://github.com/visipedia/inat_comp/tree/master/2021 and unpack them into one folder,"
-        " inat2021, under --data-root."
-    ),
+    by_hand="Get train.tar.gz (224 GB), train_mini.tar.gz or val.tar.gz by"
+    " https://github.com/visipedia/inat_comp/tree/master/2021 and unpack them into one folder,"
+    " inat2021, under --data-root.",
     prompts="general",
     read=read,
     layout=("|".join(f"{place}/{FIRST}" for place in ("val", "train", "train_mini")),),

@@ -4,6 +4,7 @@ import os
 import posixpath
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from hashlib import blake2b
+from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -37,7 +38,9 @@ def build(
 
     Raises `MissingError` when none of them is on disk.
     """
-    there = _present(root, {posixpath.dirname(item.path) for item in items})
+    # One listing per folder, not a question to the disk per file.
+    folders = {posixpath.dirname(item.path) for item in items}
+    there = {posixpath.join(f, name) for f in folders for name in _names(root / f)}
     found = [item for item in items if item.path in there]
     if not found:
         raise MissingError(
@@ -65,11 +68,6 @@ def build_unlisted(
     return build(card, root, items, classes, expected=sum(card.splits.get(s, 0) for s in splits))
 
 
-def _present(root: Path, folders: Iterable[str]) -> set[str]:
-    """Every file in these folders, as paths below the root: one listing per folder."""
-    return {posixpath.join(f, name) for f in folders for name in _names(root / f)}
-
-
 def _names(folder: Path) -> list[str]:
     try:
         return os.listdir(folder)  # noqa: PTH208 - a Path for each of a million files costs seconds
@@ -79,10 +77,8 @@ def _names(folder: Path) -> list[str]:
 
 def subfolders(folder: Path) -> list[str]:
     """The names of the folders in `folder`, sorted by code point; none where it does not exist."""
-    if not folder.is_dir():
-        return []
-    with os.scandir(folder) as entries:
-        return sorted(e.name for e in entries if e.is_dir() and not e.name.startswith("."))
+    names = [name for name in _names(folder) if not name.startswith(".")]
+    return sorted(name for name in names if (folder / name).is_dir())
 
 
 def images(root: Path, folder: str) -> list[str]:
@@ -96,14 +92,8 @@ def in_folders(
 ) -> list[Item]:
     """The images of data with a folder per split and, in it, a folder per class.
 
-    Parameters
-    ----------
-    root, places
-        The root folder, and the folder below it for each split.
-    folders
-        The classes' folders, in label order.
-    of
-        What they are, for the `DataError` raised when there is another ("synsets of ImageNet").
+    `places` is the folder of each split below the root; `folders` are those of the classes, in
+    label order. Raises `DataError` for another folder; `of` says there what they are ("species").
     """
     items = []
     for split, place in places.items():
@@ -120,16 +110,8 @@ def in_lists(
 ) -> list[Item]:
     """The images of data with a list file per split and, in it, a line per image.
 
-    Parameters
-    ----------
-    lists
-        Split to its file.
-    names
-        What the lists call the classes, in label order.
-    parse
-        A line to the image's path below the root and its class.
-
-    Raises `DataError` for a line with another class.
+    `names` are what the lists call the classes, in label order; `parse` turns a line into the
+    image's path below the root and its class. Raises `DataError` for a line with another class.
     """
     labels = {name: label for label, name in enumerate(names)}
     items = []
@@ -166,12 +148,6 @@ def draw_split(paths: Sequence[str], sizes: Mapping[str, int | None]) -> list[st
     Images are ordered by the BLAKE2b hash of their paths; the first `sizes` go to the first split
     and so on, and None takes the rest. The same paths get the same splits on every machine.
     """
-    order = sorted(range(len(paths)), key=lambda i: blake2b(paths[i].encode()).digest())
-    parts = [""] * len(paths)
-    begin = 0
-    for split, size in sizes.items():
-        end = len(paths) if size is None else begin + size
-        for position in order[begin:end]:
-            parts[position] = split
-        begin = end
-    return parts
+    order = iter(sorted(paths, key=lambda path: blake2b(path.encode()).digest()))
+    drawn = {path: split for split, size in sizes.items() for path in islice(order, size)}
+    return [drawn.get(path, "") for path in paths]

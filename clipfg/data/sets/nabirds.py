@@ -1,6 +1,6 @@
 """NABirds v1 in its official layout (Van Horn et al., CVPR 2015).
 
-images/0295/<id>.jpg ..., the lists of `cub_lists`, classes.txt with the number and name of each
+images/0295/<id>.jpg ..., the lists of CUB-200-2011, classes.txt with the number and name of each
 node, and hierarchy.txt with a node and its parent per line. Of the 1,011 nodes, the 555 that images
 are labelled with are the classes, in the order of their numbers; the others are the taxonomy.
 """
@@ -10,7 +10,7 @@ from pathlib import Path
 from clipfg.data.readers import class_tables
 from clipfg.data.readers.list_files import read_fields
 from clipfg.data.sets.catalogue import DatasetCard
-from clipfg.data.sets.cub_lists import read_items
+from clipfg.data.sets.cub200 import read_items
 from clipfg.data.sets.layouts import build
 from clipfg.errors import DataError
 from clipfg.types import ClassList, Manifest
@@ -55,10 +55,8 @@ CARD = DatasetCard(
     splits={"train": 23929, "test": 24633},
     url="https://dl.allaboutbirds.org/nabirds",
     licence="non-commercial research, under Cornell's terms of use",
-    by_hand=(
-        "Agree to the terms at https://dl.allaboutbirds.org/nabirds, get nabirds.tar.gz and unpack"
-        " it under --data-root."
-    ),
+    by_hand="Agree to the terms at https://dl.allaboutbirds.org/nabirds, get nabirds.tar.gz and"
+    " unpack it under --data-root.",
     prompts="birds",
     read=read,
     layout=("images", "images.txt", "classes.txt", "hierarchy.txt", "image_class_labels.txt"),

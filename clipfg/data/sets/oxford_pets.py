@@ -13,6 +13,8 @@ from clipfg.data.sets.catalogue import DatasetCard, Download
 from clipfg.data.sets.layouts import Item, build
 from clipfg.types import Manifest
 
+URL = "https://www.robots.ox.ac.uk/~vgg/data/pets/"
+
 
 def read(root: Path) -> Manifest:
     """The images that are on disk. Raises `DataError` for a line that is not as described."""
@@ -34,7 +36,7 @@ CARD = DatasetCard(
     domain="cats and dogs",
     classes=37,
     splits={"train": 3680, "test": 3669},
-    url="https://www.robots.ox.ac.uk/~vgg/data/pets/",
+    url=URL,
     licence="CC BY-SA 4.0; the images belong to their authors",
     prompts="pets",
     read=read,
@@ -45,15 +47,9 @@ CARD = DatasetCard(
     notes='The official "trainval" is called train.',
     coop=("OxfordPets", "images"),
     downloads=(
+        Download(f"{URL}data/images.tar.gz", "md5:5c4f3ee8e5d25df40f4fd59a7f44e54c", 791_918_971),
         Download(
-            "https://www.robots.ox.ac.uk/~vgg/data/pets/data/images.tar.gz",
-            "md5:5c4f3ee8e5d25df40f4fd59a7f44e54c",
-            791_918_971,
-        ),
-        Download(
-            "https://www.robots.ox.ac.uk/~vgg/data/pets/data/annotations.tar.gz",
-            "md5:95a8c909bbe2e81eed6a22bccdf3f68f",
-            19_173_078,
+            f"{URL}data/annotations.tar.gz", "md5:95a8c909bbe2e81eed6a22bccdf3f68f", 19_173_078
         ),
     ),
 )

@@ -51,13 +51,10 @@ CARD = DatasetCard(
     domain="plants",
     classes=1081,
     splits={"train": 243_916, "val": 31_118, "test": 31_112},
-    default_split="test",
     url="https://zenodo.org/records/5645731",
     licence="CC BY 4.0; each image has its own author and licence",
-    by_hand=(
-        "Get plantnet_300K.zip (32 GB) from https://zenodo.org/records/5645731 and unpack it under"
-        " --data-root."
-    ),
+    by_hand="Get plantnet_300K.zip (32 GB) from https://zenodo.org/records/5645731 and unpack it"
+    " under --data-root.",
     prompts="plants",
     read=read,
     layout=(NAMES, "images/train|images_train|images/test|images_test"),

@@ -26,9 +26,7 @@ def read(root: Path) -> Manifest:
         lists = {split: place / f"resisc45-{split}.txt" for split in ("train", "val", "test")}
         if all(path.is_file() for path in lists.values()):
             return build(CARD, root, in_lists(lists, folders, _listed), classes)
-    items = drawn(
-        root, folders, lambda count: {"train": count * 3 // 5, "val": count // 5, "test": None}
-    )
+    items = drawn(root, folders, lambda n: {"train": n * 3 // 5, "val": n // 5, "test": None})
     return build_unlisted(CARD, root, items, classes)
 
 
@@ -46,10 +44,8 @@ CARD = DatasetCard(
     splits={"train": 18900, "val": 6300, "test": 6300},
     url="https://gcheng-nwpu.github.io/",
     licence="for research",
-    by_hand=(
-        "Get NWPU-RESISC45.rar by the link at https://gcheng-nwpu.github.io/ and unpack it under"
-        " --data-root."
-    ),
+    by_hand="Get NWPU-RESISC45.rar by the link at https://gcheng-nwpu.github.io/ and unpack it"
+    " under --data-root.",
     prompts="satellite",
     read=read,
     layout=("airplane", "circular_farmland", "ground_track_field", "thermal_power_station"),

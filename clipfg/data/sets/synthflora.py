@@ -1,24 +1,7 @@
 """The built-in synthflora as an entry of the catalogue."""
 
-from pathlib import Path
-
+from clipfg.data import synthflora
 from clipfg.data.sets.catalogue import DatasetCard
-from clipfg.types import ClassList, Manifest
-
-
-def read(_: Path) -> Manifest:
-    """The drawn data set; it needs no folder."""
-    from clipfg.data import synthflora
-
-    return synthflora.load()
-
-
-def class_list() -> ClassList:
-    """The 200 species, with genera and families."""
-    from clipfg.data import synthflora
-
-    return synthflora.classes()
-
 
 CARD = DatasetCard(
     name="synthflora",
@@ -30,7 +13,7 @@ CARD = DatasetCard(
     licence="Apache-2.0",
     by_hand="It is built in.",
     prompts="synthflora",
-    read=read,
-    class_list=class_list,
+    read=lambda _: synthflora.load(),
+    class_list=synthflora.classes,
     taxonomy="family > genus > species",
 )

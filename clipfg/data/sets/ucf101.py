@@ -45,12 +45,10 @@ CARD = DatasetCard(
     splits={"train": 9537, "test": 3783},
     url="https://www.crcv.ucf.edu/data/UCF101.php",
     licence="for research; the videos belong to their authors",
-    by_hand=(
-        "Get UCF-101-midframes.zip by the link in"
-        " https://github.com/KaiyangZhou/CoOp/blob/main/DATASETS.md and"
-        " UCF101TrainTestSplits-RecognitionTask.zip from https://www.crcv.ucf.edu/data/UCF101.php,"
-        " and unpack both into one folder, ucf101, under --data-root."
-    ),
+    by_hand="Get UCF-101-midframes.zip by the link in"
+    " https://github.com/KaiyangZhou/CoOp/blob/main/DATASETS.md and"
+    " UCF101TrainTestSplits-RecognitionTask.zip from https://www.crcv.ucf.edu/data/UCF101.php,"
+    " and unpack both into one folder, ucf101, under --data-root.",
     prompts="actions",
     read=read,
     layout=(FRAMES,),

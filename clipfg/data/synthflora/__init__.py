@@ -1,15 +1,12 @@
 """synthflora: 200 species of drawn flowers, for trying every method with no download.
 
-The images are drawn on demand from numbers alone: seven attributes in a taxonomy, natural
-variation, light, blur, clutter and grass in front. Sixty species are "unseen": models trained with
-`clipfg.training.florette.train` never saw their combination of attributes.
-
-A class is named as in a field guide ("golden-eyed spotted coral starwort": the genus stands for
-number and shape of the petals, form of the centre and leaf) and carries texts that spell out all
-attributes; the prompt set `synthflora` uses those texts.
+The images are drawn on demand from numbers alone. Sixty species are "unseen": models trained with
+`clipfg.training.florette.train` never saw their combination of attributes. A class is named as in a
+field guide and carries texts that spell out all attributes; the prompt set `synthflora` uses them.
 """
 
 import io
+import re
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
@@ -18,35 +15,13 @@ import numpy as np
 import pyarrow as pa
 
 from clipfg.data.sources import ByteSource
-from clipfg.data.synthflora.captions import descriptions, hard_negatives, long_caption, phrase
+from clipfg.data.synthflora.captions import descriptions, long_caption, phrase
 from clipfg.data.synthflora.drawing import draw
-from clipfg.data.synthflora.flower import SPLITS, Flower, flower_at, specimen
+from clipfg.data.synthflora.flower import SPLITS, Flower, flower_at
 from clipfg.data.synthflora.plant import grow
-from clipfg.data.synthflora.taxonomy import ATTRIBUTES, Species, Traits, class_list, species
+from clipfg.data.synthflora.taxonomy import species
 from clipfg.errors import DataError
 from clipfg.types import COLUMNS, ClassList, Manifest
-
-__all__ = [
-    "ATTRIBUTES",
-    "GENERATOR_VERSION",
-    "IMAGE_SIZE",
-    "Flower",
-    "Species",
-    "Traits",
-    "classes",
-    "draw",
-    "export",
-    "flower_at",
-    "hard_negatives",
-    "load",
-    "load_free",
-    "locate",
-    "read",
-    "regions",
-    "species",
-    "specimen",
-    "with_regions",
-]
 
 GENERATOR_VERSION = 1
 """Incremented whenever a change alters any image; caches of features key on it."""
@@ -59,7 +34,9 @@ _REACH = (-1.0, -1.0, 1.0, 1.0)  # pixels: outlines and the reduction extend a p
 
 def classes() -> ClassList:
     """The 200 species as a class list with genera, families and descriptive texts."""
-    return class_list({s.name: descriptions(s.traits) for s in species()})
+    texts = {s.name: descriptions(s.traits) for s in species()}
+    parents = {s.name: s.genus for s in species()} | {s.genus: s.family for s in species()}
+    return ClassList(tuple(texts), parents, texts, levels=("genus", "family"))
 
 
 def regions(flower: Flower, size: int = IMAGE_SIZE) -> list[dict[str, object]]:
@@ -71,47 +48,35 @@ def regions(flower: Flower, size: int = IMAGE_SIZE) -> list[dict[str, object]]:
     found: list[dict[str, object]] = []
     for part, boxes in grow(flower).boxes().items():
         for box in boxes:
-            x0, y0, x1, y1 = (
-                v * size + reach for v, reach in zip(box.tolist(), _REACH, strict=True)
-            )
+            x0, y0, x1, y1 = (box * size + _REACH).tolist()
             whole = (x1 - x0) * (y1 - y0)
             x0, y0, x1, y1 = (min(max(v, 0.0), float(size)) for v in (x0, y0, x1, y1))
             if (x1 - x0) * (y1 - y0) >= 0.5 * whole:
-                text = phrase(flower.traits, part).text
-                found.append({"box": [x0, y0, x1, y1], "phrase": text})
+                found.append({"box": [x0, y0, x1, y1], "phrase": phrase(flower.traits, part).text})
     return found
 
 
+@lru_cache(maxsize=4)
 def load(*, seed: int = 0) -> Manifest:
     """The data set: 16 train, 4 val and 10 test images of each of the 200 species.
 
     `domain` says "seen" or "unseen"; `caption` names every attribute; `with_regions` adds the part
     boxes. Nothing is read from disk and no image is drawn.
     """
-    return _manifest(seed)
-
-
-@lru_cache(maxsize=4)
-def _manifest(seed: int) -> Manifest:
-    columns: dict[str, list[object]] = {
-        name: [] for name in ("id", "uri", "split", "label", "caption", "domain")
-    }
-    for split, each in SPLITS.items():
-        for index in range(each * len(species())):
-            kind = species()[index // each]
-            columns["id"].append(f"{split}/{index:04d}")
-            columns["uri"].append(f"synthflora:{seed}/{split}/{index}")
-            columns["split"].append(split)
-            columns["label"].append(index // each)
-            columns["caption"].append(long_caption(kind.traits, index))
-            columns["domain"].append("seen" if kind.seen else "unseen")
-    return Manifest.build(
-        name="synthflora",
-        classes=classes(),
-        columns=columns,
-        expected=len(columns["id"]),
-        prompts="synthflora",
-    )
+    rows = [
+        {
+            "id": f"{split}/{index:04d}",
+            "uri": f"synthflora:{seed}/{split}/{index}",
+            "split": split,
+            "label": index // each,
+            "caption": long_caption(kind.traits, index),
+            "domain": "seen" if kind.seen else "unseen",
+        }
+        for split, each in SPLITS.items()
+        for index, kind in enumerate(kind for kind in species() for _ in range(each))
+    ]
+    columns = {name: [row[name] for row in rows] for name in rows[0]}
+    return Manifest.build("synthflora", columns, classes(), len(rows), "synthflora")
 
 
 def with_regions(manifest: Manifest) -> Manifest:
@@ -130,18 +95,13 @@ def load_free(n: int = 1000, *, seed: int = 0) -> Manifest:
     true one: a fair basis for retrieval and for hard negatives.
     """
     flowers = [flower_at(seed, "free", index) for index in range(n)]
-    manifest = Manifest.build(
-        name="synthflora-free",
-        columns={
-            "id": [f"free/{index:04d}" for index in range(n)],
-            "uri": [f"synthflora:{seed}/free/{index}" for index in range(n)],
-            "split": ["test"] * n,
-            "caption": [long_caption(f.traits, index) for index, f in enumerate(flowers)],
-        },
-        expected=n,
-        prompts="synthflora",
-    )
-    return with_regions(manifest)
+    columns = {
+        "id": [f"free/{index:04d}" for index in range(n)],
+        "uri": [f"synthflora:{seed}/free/{index}" for index in range(n)],
+        "split": ["test"] * n,
+        "caption": [long_caption(f.traits, index) for index, f in enumerate(flowers)],
+    }
+    return with_regions(Manifest.build("synthflora-free", columns, None, n, "synthflora"))
 
 
 def locate(uri: str) -> Flower:
@@ -149,12 +109,10 @@ def locate(uri: str) -> Flower:
 
     Raises `DataError` for a URI of another form.
     """
-    scheme, _, path = uri.partition(":")
-    seed, split, index = ([*path.split("/"), "", ""])[:3]
-    digits = seed.isascii() and seed.isdigit() and index.isascii() and index.isdigit()
-    if scheme != "synthflora" or path.count("/") != 2 or not digits:
+    match = re.fullmatch(r"synthflora:(\d+)/([^/]*)/(\d+)", uri, re.ASCII)
+    if match is None:
         raise DataError(f"Expected a URI like synthflora:0/test/17, got {uri!r}.")
-    return flower_at(int(seed), split, int(index))
+    return flower_at(int(match[1]), match[2], int(match[3]))
 
 
 def read(uri: str) -> bytes:
@@ -184,9 +142,7 @@ def export(folder: str | Path, n: int = 12, size: int = 256, seed: int = 0) -> l
     unseen = [i for i in order if not table[i].seen]
     turns = [i for pair in zip(seen, unseen, strict=False) for i in pair]
     chosen = (turns + seen[len(unseen) :])[:n]
-    written = []
-    for label in chosen:
-        path = target / f"{table[label].name.replace(' ', '_')}.png"
+    written = [target / f"{table[label].name.replace(' ', '_')}.png" for label in chosen]
+    for label, path in zip(chosen, written, strict=True):
         draw(flower_at(seed, "test", label * SPLITS["test"]), size).save(path)
-        written.append(path)
     return written

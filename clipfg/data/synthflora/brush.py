@@ -17,19 +17,13 @@ class Brush:
     def fill(self, points: Points, colour: Colour) -> None:
         """Fill a polygon `[m, 2]`."""
         flat = (points * self._side).ravel().tolist()
-        self._draw.polygon(flat, fill=_integers(colour))
+        self._draw.polygon(flat, fill=tuple(map(round, colour)))
 
     def line(self, points: Points, colour: Colour, width: float) -> None:
         """Draw a line through points `[m, 2]`; `width` is a fraction of the side."""
         flat = (points * self._side).ravel().tolist()
-        self._draw.line(
-            flat, fill=_integers(colour), width=max(1, round(width * self._side)), joint=None
-        )
+        self._draw.line(flat, tuple(map(round, colour)), max(1, round(width * self._side)))
 
     def outline(self, points: Points, width: float = 0.0085, colour: Colour = OUTLINE) -> None:
         """Draw a closed line around a polygon."""
         self.line(np.concatenate([points, points[:2]]), colour, width)
-
-
-def _integers(colour: Colour) -> tuple[int, int, int]:
-    return (round(colour[0]), round(colour[1]), round(colour[2]))

@@ -6,14 +6,12 @@ it also describes.
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 
 import numpy as np
 
 from clipfg.data.synthflora.taxonomy import ATTRIBUTES, Traits, genus_of, name_of
-
-_ALL = frozenset(ATTRIBUTES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +19,7 @@ class Caption:
     """A sentence and the names of the attributes that it states."""
 
     text: str
-    states: frozenset[str] = _ALL
+    states: frozenset[str] = frozenset(ATTRIBUTES)
 
 
 LONG_STYLES: tuple[str, ...] = (
@@ -74,13 +72,8 @@ _FRAMES = (
 
 @lru_cache(maxsize=20_000)
 def _filled(pattern: str, traits: Traits) -> str:
-    values = {name: getattr(traits, name) for name in ATTRIBUTES}
-    sentence = pattern.format(**values)
-    for vowel in "aeiou":  # "a ivory centre" -> "an ivory centre"
-        sentence = sentence.replace(f" a {vowel}", f" an {vowel}")
-        if sentence.startswith(f"a {vowel}"):
-            sentence = f"an {sentence[2:]}"
-    return sentence
+    sentence = pattern.format(**asdict(traits))
+    return re.sub(r"\ba (?=[aeiou])", "an ", sentence)  # "a ivory centre" -> "an ivory centre"
 
 
 def _caption(pattern: str, traits: Traits) -> Caption:
@@ -104,14 +97,14 @@ def short_caption(traits: Traits, rng: np.random.Generator) -> Caption:
 
 def name_caption(traits: Traits) -> Caption:
     """The field-guide name with its article; "flower" stands in for the genus where none fits."""
-    genus = genus_of(traits) or "flower"
-    name = name_of(traits, genus)
-    article = "an" if name[0] in "aeiou" else "a"
-    if genus != "flower":
-        return Caption(f"{article} {name}")
+    genus = genus_of(traits)
+    name = name_of(traits, genus or "flower")
+    text = f"an {name}" if name[0] in "aeiou" else f"a {name}"
+    if genus:
+        return Caption(text)
     # the name does not mention plain petals, so it fits marked flowers too
     states = {"eye", "colour"} | ({"marking"} if traits.marking != "plain" else set())
-    return Caption(f"{article} {name}", frozenset(states))
+    return Caption(text, frozenset(states))
 
 
 def training_caption(traits: Traits, rng: np.random.Generator, long_share: float) -> Caption:
@@ -128,7 +121,7 @@ def training_caption(traits: Traits, rng: np.random.Generator, long_share: float
 
 def phrase(traits: Traits, part: str, style: int = -1) -> Caption:
     """A phrase for one part ("petals", "eye" or "leaf"); `style` picks among its phrasings."""
-    return _caption(_PHRASES[part][style % len(_PHRASES[part]) if style >= 0 else -1], traits)
+    return _caption(_PHRASES[part][style % len(_PHRASES[part])], traits)
 
 
 def hard_negatives(traits: Traits, rng: np.random.Generator, n: int, style: int = 0) -> list[str]:
@@ -138,23 +131,16 @@ def hard_negatives(traits: Traits, rng: np.random.Generator, n: int, style: int 
     values are equally frequent, so that no model can find the true caption by the text alone.
     Raises `ValueError` when there are fewer than `n` such captions (about 36).
     """
-    swaps = [
-        (name, value)
-        for name, values in ATTRIBUTES.items()
-        for value in values
-        if value != getattr(traits, name)
-    ]
+    pairs = [(name, value) for name, values in ATTRIBUTES.items() for value in values]
+    swaps = [(name, value) for name, value in pairs if value != getattr(traits, name)]
     if n > len(swaps):
         raise ValueError(f"Expected at most {len(swaps)} hard negatives, got {n}.")
-    chosen: list[str] = []
     # attributes take turns, so that the many colours do not crowd out the rest
     order = {name: rng.random() for name in ATTRIBUTES}
     turn = dict.fromkeys(ATTRIBUTES, 0)
     ranked: list[tuple[int, float, str, str]] = []
-    for index in rng.permutation(len(swaps)):
-        name, value = swaps[int(index)]
+    for name, value in (swaps[index] for index in rng.permutation(len(swaps))):
         ranked.append((turn[name], order[name], name, value))
         turn[name] += 1
-    for _, _, name, value in sorted(ranked)[:n]:
-        chosen.append(long_caption(replace(traits, **{name: value}), style))
-    return chosen
+    chosen = sorted(ranked)[:n]
+    return [long_caption(replace(traits, **{name: value}), style) for *_, name, value in chosen]

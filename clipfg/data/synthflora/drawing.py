@@ -7,26 +7,18 @@ one flower looks the same at 64 pixels and at 640.
 import numpy as np
 from PIL import Image
 
+from clipfg.data.synthflora import palette
 from clipfg.data.synthflora.brush import Brush
 from clipfg.data.synthflora.flower import Flower
-from clipfg.data.synthflora.palette import (
-    EYES,
-    INKS,
-    LEAVES,
-    OUTLINE,
-    PETALS,
-    Colour,
-    darker,
-    lighter,
-    luminance,
-    mix,
-    shifted,
-)
+from clipfg.data.synthflora.palette import OUTLINE, Colour, darker, lighter, luminance, mix, shifted
 from clipfg.data.synthflora.plant import Frame, Plant, grow
 from clipfg.data.synthflora.scenery import arrange
 from clipfg.data.synthflora.shapes import CIRCLE, Points, star_outline
 
 _SUPERSAMPLING = 3
+_SPOTS = ((0.40, 0.0), (0.56, 0.33), (0.58, -0.35), (0.74, 0.02), (0.80, 0.45), (0.82, -0.4))
+_FOLD = np.array([[0.1, 0.0], [0.42, 0.0]])
+_MIDRIB = np.array([[0.02, 0.0], [0.92, 0.0]])
 
 
 def _shrunk(outline: Points, share: float, towards: float) -> Points:
@@ -43,18 +35,10 @@ def _clipped(outline: Points, start: float, stop: float) -> Points:
 def _paint_marking(brush: Brush, flower: Flower, frame: Frame, petal: Points, ink: Colour) -> None:
     size, marking = flower.habit.mark_size, flower.traits.marking
     if marking == "spotted":
-        places = (
-            (0.40, 0.0),
-            (0.56, 0.33),
-            (0.58, -0.35),
-            (0.74, 0.02),
-            (0.80, 0.45),
-            (0.82, -0.4),
-        )
         # spots are round in the image, not in the petal's stretched frame
         along, width = (float(v) for v in np.linalg.norm(frame.matrix, axis=0))
         dot = 0.070 * size * np.array([1.0, min(along / max(width, 1e-6), 4.5)])
-        for place in places:
+        for place in _SPOTS:
             brush.fill(frame(CIRCLE * dot + place), ink)
     elif marking == "veined":
         for slope in (-0.62, -0.3, 0.0, 0.3, 0.62):
@@ -70,11 +54,10 @@ def _paint_marking(brush: Brush, flower: Flower, frame: Frame, petal: Points, in
 
 
 def _paint_petals(brush: Brush, flower: Flower, plant: Plant, shade: float) -> None:
-    colour = shifted(PETALS[flower.traits.colour], flower.habit.tint)
-    ink = INKS[flower.traits.colour]
-    petal = plant.petal
+    colour, ink = palette.PETALS[flower.traits.colour]
+    colour = shifted(colour, flower.habit.tint)
+    petal, frames = plant.petal, plant.petals
     rimmed = flower.traits.marking == "rimmed"
-    frames = plant.petals
     for k, frame in enumerate(frames):
         # petals turn in and out of the light; a back row is in shadow
         back = 0.10 if len(frames) >= 8 and k < len(frames) / 2 else 0.0
@@ -85,13 +68,12 @@ def _paint_petals(brush: Brush, flower: Flower, plant: Plant, shade: float) -> N
         brush.fill(frame(_shrunk(petal, start * 0.72, 0.56)), lighter(own, 0.18))
         brush.fill(frame(_shrunk(petal, start * 0.40, 0.64)), lighter(own, 0.34))
         _paint_marking(brush, flower, frame, petal, ink)
-        fold = np.array([[0.1, 0.0], [0.42, 0.0]])
-        brush.line(frame(fold), darker(own, 0.3), 0.005)
+        brush.line(frame(_FOLD), darker(own, 0.3), 0.005)
         brush.outline(frame(petal), colour=mix(OUTLINE, own, 0.12))
 
 
 def _paint_eye(brush: Brush, flower: Flower, plant: Plant) -> None:
-    colour, frame = EYES[flower.traits.eye], plant.eye
+    colour, frame = palette.EYES[flower.traits.eye], plant.eye
     rim = darker(colour, 0.35)
     if flower.traits.centre == "tufted":
         for k in range(11):
@@ -131,7 +113,7 @@ def _paint_green(brush: Brush, flower: Flower, plant: Plant, green: Colour) -> N
         brush.fill(frame(_shrunk(leaf, 0.86, 0.45)), green)
         upper = leaf[leaf[:, 1] >= -1e-9]
         brush.fill(frame(_shrunk(upper, 0.72, 0.45)), lighter(green, 0.16))
-        brush.line(frame(np.array([[0.02, 0.0], [0.92, 0.0]])), darker(green, 0.5), 0.006)
+        brush.line(frame(_MIDRIB), darker(green, 0.5), 0.006)
         if flower.traits.leaf != "grassy":
             lobed = flower.traits.leaf == "lobed"  # veins must end inside the lobes
             for x in (0.10, 0.49) if lobed else (0.25, 0.45, 0.65):
@@ -146,14 +128,12 @@ def draw(flower: Flower, size: int) -> Image.Image:
     The scene does not depend on the size: the same flower at 96 and at 512 pixels is one image
     at two resolutions (but for the camera's noise).
     """
-    scenery = arrange(flower)
-    plant = grow(flower)
+    scenery, plant = arrange(flower), grow(flower)
     canvas = scenery.background(size * _SUPERSAMPLING)
     brush = Brush(canvas)
-    green = shifted(LEAVES[scenery.green], scenery.green_shift)
-    shade = 0.10 if luminance(PETALS[flower.traits.colour]) > 90 else 0.06
-    _paint_green(brush, flower, plant, green)
+    shade = 0.10 if luminance(palette.PETALS[flower.traits.colour][0]) > 90 else 0.06
+    _paint_green(brush, flower, plant, scenery.green)
     _paint_petals(brush, flower, plant, shade)
     _paint_eye(brush, flower, plant)
-    scenery.paint_foreground(brush, green)
+    scenery.paint_foreground(brush)
     return scenery.expose(canvas.reduce(_SUPERSAMPLING))

@@ -1,9 +1,8 @@
 """One flower as numbers: its traits, its species' habit, its own pose; and where they come from.
 
-`flower_at(seed, split, index)` is the whole data set: every flower follows from these three, the
-same in every process. What no caption mentions is drawn here too: a species' `Habit` (petal width,
-exact hue, size of the eye, ...), shared by all its images as in nature, is what a few labelled
-images teach beyond the words; `Pose` varies from image to image.
+`flower_at(seed, split, index)` is the whole data set, the same in every process. A species'
+`Habit`, shared by all its images as in nature, is what a few labelled images teach beyond the
+words; `Pose` varies from image to image.
 """
 
 from dataclasses import dataclass
@@ -17,10 +16,8 @@ from clipfg.errors import DataError
 SPLITS: dict[str, int] = {"train": 16, "val": 4, "test": 10}
 """Images of each species in every split of the manifest."""
 
-FREE_SPLITS = ("free", "pretrain")
-"""Endless unlabelled splits: free combinations, and those mixed with seen species."""
-
-_STREAMS = {name: code for code, name in enumerate((*SPLITS, *FREE_SPLITS))}
+# "free" and "pretrain" are endless and unlabelled: free combinations, and those with seen species
+_STREAMS = {name: code for code, name in enumerate((*SPLITS, "free", "pretrain"))}
 _NAMED_SHARE = 0.5  # of the pretraining images; the rest are free combinations
 
 
@@ -74,30 +71,22 @@ def habit_of(traits: Traits) -> Habit:
 
 
 def _pose(rng: np.random.Generator) -> Pose:
-    side = rng.choice([-1.0, 1.0])
+    side = float(rng.choice([-1.0, 1.0]))
     x, y = 0.5 + rng.uniform(-0.10, 0.10), 0.39 + rng.uniform(-0.07, 0.07)
-    heights = rng.uniform(0.42, 0.60), rng.uniform(0.62, 0.85)
-    angles = rng.uniform(-0.35, 0.55, 2)
+    heights = side * rng.uniform(0.42, 0.60), -side * rng.uniform(0.62, 0.85)
+    left, right = rng.uniform(-0.35, 0.55, 2).tolist()
     return Pose(
-        head=(float(x), float(y)),
-        radius=float(rng.uniform(0.225, 0.345)),
-        spin=float(rng.uniform(0, 2 * np.pi)),
-        tilt=float(rng.uniform(0.0, 1.0)),
-        tilt_axis=float(rng.uniform(0, 2 * np.pi)),
-        foot=float(x + rng.uniform(-0.22, 0.22)),
-        leaf_heights=(float(side * heights[0]), float(-side * heights[1])),
-        leaf_angles=(float(angles[0]), float(angles[1])),
-        leaf_length=float(rng.uniform(0.27, 0.38)),
-        jitter=float(rng.uniform(0.3, 1.0)),
+        head=(x, y),
+        radius=rng.uniform(0.225, 0.345),
+        spin=rng.uniform(0, 2 * np.pi),
+        tilt=rng.uniform(0.0, 1.0),
+        tilt_axis=rng.uniform(0, 2 * np.pi),
+        foot=x + rng.uniform(-0.22, 0.22),
+        leaf_heights=heights,
+        leaf_angles=(left, right),
+        leaf_length=rng.uniform(0.27, 0.38),
+        jitter=rng.uniform(0.3, 1.0),
     )
-
-
-def _free_traits(rng: np.random.Generator) -> Traits:
-    """A combination drawn uniformly from all but those of the unseen species."""
-    while True:
-        traits = Traits(*(str(rng.choice(values)) for values in ATTRIBUTES.values()))
-        if traits not in unseen_traits():
-            return traits
 
 
 def _traits_at(split: str, index: int, rng: np.random.Generator) -> Traits:
@@ -106,7 +95,10 @@ def _traits_at(split: str, index: int, rng: np.random.Generator) -> Traits:
     if split == "pretrain" and rng.random() < _NAMED_SHARE:
         seen = [s.traits for s in species() if s.seen]
         return seen[int(rng.integers(len(seen)))]
-    return _free_traits(rng)
+    while True:  # free: uniform over all combinations but those of the unseen species
+        traits = Traits(*(str(rng.choice(values)) for values in ATTRIBUTES.values()))
+        if traits not in unseen_traits():
+            return traits
 
 
 def flower_at(seed: int, split: str, index: int) -> Flower:
@@ -122,10 +114,4 @@ def flower_at(seed: int, split: str, index: int) -> Flower:
     place = (seed, _STREAMS[split], index)
     rng = np.random.default_rng(place)
     traits = _traits_at(split, index, rng)
-    return Flower(traits, habit_of(traits), _pose(rng), scenery=(*place, 1))
-
-
-def specimen(traits: Traits, number: int = 0) -> Flower:
-    """A flower of any combination, in no split, for galleries; `number` varies the pose."""
-    place = (len(_STREAMS), number, *traits.codes())
-    return Flower(traits, habit_of(traits), _pose(np.random.default_rng(place)), (*place, 1))
+    return Flower(traits, habit_of(traits), _pose(rng), (*place, 1))

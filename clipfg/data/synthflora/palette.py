@@ -1,37 +1,25 @@
 """The colours of synthflora, red, green, blue in 0..255."""
 
+from collections.abc import Iterable
+
 Colour = tuple[float, float, float]
+Backdrop = tuple[Colour, Colour, Colour]
 
-PETALS: dict[str, Colour] = {
-    "white": (246, 244, 240),
-    "cream": (249, 234, 192),
-    "yellow": (248, 212, 58),
-    "orange": (244, 150, 44),
-    "coral": (243, 122, 104),
-    "scarlet": (206, 40, 44),
-    "pink": (245, 164, 192),
-    "magenta": (204, 46, 132),
-    "lilac": (196, 164, 226),
-    "violet": (116, 66, 172),
-    "blue": (64, 94, 204),
-    "sky-blue": (152, 196, 242),
+PETALS: dict[str, tuple[Colour, Colour]] = {
+    "white": ((246, 244, 240), (150, 50, 120)),
+    "cream": ((249, 234, 192), (160, 60, 50)),
+    "yellow": ((248, 212, 58), (190, 84, 20)),
+    "orange": ((244, 150, 44), (140, 36, 24)),
+    "coral": ((243, 122, 104), (150, 24, 60)),
+    "scarlet": ((206, 40, 44), (80, 8, 24)),
+    "pink": ((245, 164, 192), (190, 34, 100)),
+    "magenta": ((204, 46, 132), (252, 206, 226)),
+    "lilac": ((196, 164, 226), (98, 46, 150)),
+    "violet": ((116, 66, 172), (226, 206, 248)),
+    "blue": ((64, 94, 204), (206, 224, 252)),
+    "sky-blue": ((152, 196, 242), (40, 70, 170)),
 }
-
-INKS: dict[str, Colour] = {
-    "white": (150, 50, 120),
-    "cream": (160, 60, 50),
-    "yellow": (190, 84, 20),
-    "orange": (140, 36, 24),
-    "coral": (150, 24, 60),
-    "scarlet": (80, 8, 24),
-    "pink": (190, 34, 100),
-    "magenta": (252, 206, 226),
-    "lilac": (98, 46, 150),
-    "violet": (226, 206, 248),
-    "blue": (206, 224, 252),
-    "sky-blue": (40, 70, 170),
-}
-"""The colour of spots, veins, rims, tips and blotches on petals of each colour."""
+"""Each colour of petals, and that of the spots, veins, rims, tips and blotches on them."""
 
 EYES: dict[str, Colour] = {
     "golden": (246, 190, 40),
@@ -43,7 +31,7 @@ EYES: dict[str, Colour] = {
 
 LEAVES: tuple[Colour, ...] = ((88, 142, 62), (66, 124, 70), (110, 154, 70), (84, 132, 92))
 
-BACKDROPS: tuple[tuple[Colour, Colour, Colour], ...] = (
+BACKDROPS: tuple[Backdrop, ...] = (
     ((168, 196, 142), (96, 142, 84), (58, 96, 58)),  # meadow
     ((196, 216, 236), (164, 194, 196), (110, 150, 104)),  # against the sky
     ((214, 198, 168), (170, 146, 110), (112, 92, 66)),  # dry earth
@@ -60,11 +48,8 @@ OUTLINE: Colour = (38, 30, 42)
 
 def mix(a: Colour, b: Colour, share: float) -> Colour:
     """`a` with the given share of `b`."""
-    return (
-        a[0] + (b[0] - a[0]) * share,
-        a[1] + (b[1] - a[1]) * share,
-        a[2] + (b[2] - a[2]) * share,
-    )
+    red, green, blue = (x + (y - x) * share for x, y in zip(a, b, strict=True))
+    return red, green, blue
 
 
 def darker(colour: Colour, share: float) -> Colour:
@@ -77,10 +62,10 @@ def lighter(colour: Colour, share: float) -> Colour:
     return mix(colour, (255.0, 255.0, 255.0), share)
 
 
-def shifted(colour: Colour, shift: Colour) -> Colour:
+def shifted(colour: Colour, shift: Iterable[float]) -> Colour:
     """`colour` plus `shift`, kept in range."""
-    r, g, b = (min(255.0, max(0.0, c + s)) for c, s in zip(colour, shift, strict=True))
-    return (r, g, b)
+    red, green, blue = (min(255.0, max(0.0, c + s)) for c, s in zip(colour, shift, strict=True))
+    return red, green, blue
 
 
 def luminance(colour: Colour) -> float:

@@ -8,19 +8,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from clipfg.data.synthflora import shapes
 from clipfg.data.synthflora.flower import Flower
-from clipfg.data.synthflora.shapes import (
-    CIRCLE,
-    LEAF_ASPECT,
-    PETAL_ASPECT,
-    Points,
-    leaf_outline,
-    petal_outline,
-)
+from clipfg.data.synthflora.shapes import CIRCLE, Points
 
 _COUNTS = {"three": 3, "four": 4, "five": 5, "six": 6, "eight": 8, "many": 14}
 _EYE_RADIUS = {"domed": 0.25, "tufted": 0.36, "starry": 0.34}  # of the head's radius
-
 
 _T = np.linspace(0, 1, 14)
 _CURVE = np.stack([(1 - _T) ** 2, 2 * _T * (1 - _T), _T**2], axis=1)  # a quadratic Bézier curve
@@ -69,10 +62,7 @@ class Plant:
 
 
 def _bounds(points: Points) -> Points:
-    box = np.empty(4)
-    points.min(axis=0, out=box[:2])
-    points.max(axis=0, out=box[2:])
-    return box
+    return np.concatenate([points.min(axis=0), points.max(axis=0)])
 
 
 def _turn(angle: float) -> Points:
@@ -82,7 +72,7 @@ def _turn(angle: float) -> Points:
 
 def _petal_half_width(flower: Flower, number: int) -> float:
     """Half-width over length: the shape's own, or less where the neighbours are close."""
-    own = PETAL_ASPECT[flower.traits.shape]
+    own = shapes.PETAL_ASPECT[flower.traits.shape]
     # petals are widest at some .6 of their length; a dense head overlaps a little more
     room = 0.66 * math.tan(math.pi / number) * (1.12 if number < 8 else 1.3)
     return float(min(own, room) * flower.habit.petal_width)
@@ -97,30 +87,20 @@ def _petals(flower: Flower, tilt: Points, rng: np.random.Generator) -> tuple[Poi
     angles = pose.spin + 2 * np.pi * np.arange(number) / number + wobble[0]
     lengths = (pose.radius - base) * (1 + np.maximum(np.minimum(wobble[1], 0.1), -0.1))
     half_widths = lengths * width * (1 + wobble[2])
-    cosine, sine = np.cos(angles), np.sin(angles)
-    axes = np.empty((number, 2, 2))
-    axes[:, 0, 0], axes[:, 1, 0] = cosine * lengths, sine * lengths
-    axes[:, 0, 1], axes[:, 1, 1] = -sine * half_widths, cosine * half_widths
-    starts = np.empty((number, 2))
-    starts[:, 0], starts[:, 1] = base * cosine, base * sine
-    matrices, origins = tilt @ axes, starts @ tilt.T + pose.head
+    along = np.stack([np.cos(angles), np.sin(angles)], axis=1)
+    across = along[:, ::-1] * (-1.0, 1.0)
+    axes = np.stack([along * lengths[:, None], across * half_widths[:, None]], axis=2)
+    matrices, origins = tilt @ axes, base * along @ tilt.T + pose.head
     if number >= 8:  # in a crowded head, every other petal is behind its neighbours
         order = [*range(0, number, 2), *range(1, number, 2)]
         return matrices[order], origins[order]
     return matrices, origins
 
 
-def _stem(flower: Flower) -> Points:
-    """A quadratic curve from the head to the lower edge."""
-    x, y = flower.pose.head
-    # straight down first, then towards the foot
-    return _CURVE @ np.array([[x, y], [x, 0.7], [flower.pose.foot, 1.06]])
-
-
 def _leaves(flower: Flower, stem: Points) -> tuple[Frame, ...]:
     pose, habit = flower.pose, flower.habit
     length = pose.leaf_length * habit.leaf_length
-    aspect = LEAF_ASPECT[flower.traits.leaf] * habit.leaf_width
+    aspect = shapes.LEAF_ASPECT[flower.traits.leaf] * habit.leaf_width
     if flower.traits.leaf == "grassy":
         length *= 1.25  # a leaf this slim is visible only when it is long
     frames = []
@@ -141,15 +121,16 @@ def grow(flower: Flower) -> Plant:
     # the eye stands out of a tilted head, towards the side that faces the camera
     rise = axis @ [0.0, 0.10 * pose.radius * math.sin(pose.tilt)]
     radius = pose.radius * _EYE_RADIUS[traits.centre] * habit.eye_size
-    stem = _stem(flower)
+    x, y = pose.head
+    stem = _CURVE @ np.array([[x, y], [x, 0.7], [pose.foot, 1.06]])  # down, then towards the foot
     matrices, origins = _petals(flower, tilt, rng)
     return Plant(
         petal_matrices=matrices,
         petal_origins=origins,
-        petal=petal_outline(traits.shape),
+        petal=shapes.PETALS[traits.shape],
         eye=Frame(tilt * radius, np.array(pose.head) + rise),
         leaves=_leaves(flower, stem),
-        leaf=leaf_outline(traits.leaf),
+        leaf=shapes.LEAVES[traits.leaf],
         stem=stem,
         stem_width=0.024 * habit.stem_width,
     )

@@ -10,43 +10,23 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFilter
 
+from clipfg.data.synthflora import palette
 from clipfg.data.synthflora.brush import Brush
 from clipfg.data.synthflora.flower import Flower
-from clipfg.data.synthflora.palette import (
-    BACKDROPS,
-    LEAVES,
-    OUTLINE,
-    PETALS,
-    Colour,
-    darker,
-    lighter,
-    mix,
-)
+from clipfg.data.synthflora.palette import OUTLINE, Backdrop, Colour, darker, lighter, mix, shifted
 from clipfg.data.synthflora.shapes import CIRCLE, Points
 
 _TINY = 44  # side of the background before it is enlarged
 
 
 @dataclass(frozen=True, slots=True)
-class Blade:
-    """A blade of grass in front of the flower: a curve that tapers from foot to tip."""
-
-    foot: tuple[float, float]
-    bend: tuple[float, float]
-    tip: tuple[float, float]
-    width: float
-    shade: float
-
-
-@dataclass(frozen=True, slots=True)
 class Scenery:
     """One scene; see `arrange`."""
 
-    backdrop: int
+    backdrop: Backdrop
     seed: tuple[int, ...]  # of the background's clutter
-    green: int
-    green_shift: Colour
-    blades: tuple[Blade, ...]
+    green: Colour
+    blades: tuple[tuple[Points, float], ...]  # outline and shade of grass in front of the flower
     ladybird: tuple[float, float, float] | None  # x, y, heading
     gain: float
     warmth: float  # above 0 towards yellow, below towards blue
@@ -58,17 +38,16 @@ class Scenery:
     def background(self, side: int) -> Image.Image:
         """The blurred background with its out-of-focus clutter, `side` by `side` pixels."""
         rng = np.random.default_rng([*self.seed, 4])
-        tiny = Image.fromarray(_gradient(BACKDROPS[self.backdrop], rng))
-        _clutter(ImageDraw.Draw(tiny), BACKDROPS[self.backdrop], rng)
-        tiny = tiny.filter(ImageFilter.GaussianBlur(float(rng.uniform(0.8, 1.8))))
+        tiny = Image.fromarray(_gradient(self.backdrop, rng))
+        _clutter(ImageDraw.Draw(tiny), self.backdrop, rng)
+        tiny = tiny.filter(ImageFilter.GaussianBlur(rng.uniform(0.8, 1.8)))
         return tiny.resize((side, side), Image.Resampling.BICUBIC)
 
-    def paint_foreground(self, brush: Brush, green: Colour) -> None:
+    def paint_foreground(self, brush: Brush) -> None:
         """Paint the objects that hide parts of the flower."""
-        for blade in self.blades:
-            colour = mix(lighter(green, 0.2), darker(green, 0.35), blade.shade)
-            outline = _blade_outline(blade)
-            brush.fill(outline, colour)
+        light, dark = lighter(self.green, 0.2), darker(self.green, 0.35)
+        for outline, shade in self.blades:
+            brush.fill(outline, mix(light, dark, shade))
             brush.outline(outline, 0.006)
         if self.ladybird is not None:
             _paint_ladybird(brush, self.ladybird)
@@ -91,32 +70,27 @@ class Scenery:
         return Image.fromarray(exposed.astype(np.uint8))
 
 
-def _gradient(
-    backdrop: tuple[Colour, Colour, Colour], rng: np.random.Generator
-) -> NDArray[np.uint8]:
+def _gradient(backdrop: Backdrop, rng: np.random.Generator) -> NDArray[np.uint8]:
     rows = np.linspace(0, 1, _TINY)
     ramp = np.stack([np.interp(rows, (0, 0.55, 1), [c[i] for c in backdrop]) for i in range(3)], 1)
     cells = rng.normal(0, 22, (7, 7)).clip(-50, 50) + 128
-    patches = Image.fromarray(cells.astype(np.uint8)).resize(
-        (_TINY, _TINY), Image.Resampling.BICUBIC
-    )
-    unevenness = np.asarray(patches, dtype=np.float64) - 128
+    patches = Image.fromarray(cells.astype(np.uint8))
+    smooth = patches.resize((_TINY, _TINY), Image.Resampling.BICUBIC)
+    unevenness = np.asarray(smooth, dtype=np.float64) - 128
     return np.clip(ramp[:, None, :] + unevenness[..., None], 0, 255).astype(np.uint8)
 
 
-def _clutter(
-    draw: ImageDraw.ImageDraw, backdrop: tuple[Colour, Colour, Colour], rng: np.random.Generator
-) -> None:
+def _clutter(draw: ImageDraw.ImageDraw, backdrop: Backdrop, rng: np.random.Generator) -> None:
     """Distant grass, other flowers and spots of light."""
-    petals = list(PETALS.values())
+    leaves, petals = palette.LEAVES, [colour for colour, _ in palette.PETALS.values()]
     for _ in range(int(rng.integers(3, 10))):
         x, sway, height = rng.uniform(0, 1), rng.normal(0, 0.12), rng.uniform(0.3, 0.8)
-        colour = mix(LEAVES[int(rng.integers(len(LEAVES)))], backdrop[2], rng.uniform(0.1, 0.6))
+        colour = mix(leaves[rng.integers(len(leaves))], backdrop[2], rng.uniform(0.1, 0.6))
         ends = [(x * _TINY, _TINY), ((x + sway) * _TINY, (1 - height) * _TINY)]
         draw.line(ends, fill=_rgb(colour), width=int(rng.integers(1, 4)))
     for _ in range(int(rng.integers(0, 6))):
         x, y, r = rng.uniform(0, 1), rng.uniform(0.05, 1), rng.uniform(0.03, 0.09)
-        colour = mix(petals[int(rng.integers(len(petals)))], backdrop[1], rng.uniform(0.1, 0.5))
+        colour = mix(petals[rng.integers(len(petals))], backdrop[1], rng.uniform(0.1, 0.5))
         turn = rng.uniform(0, np.pi)
         for k in range(5):
             cx, cy = x + r * np.cos(turn + k * 1.2566), y + r * np.sin(turn + k * 1.2566)
@@ -127,16 +101,8 @@ def _clutter(
         draw.ellipse([(v * _TINY) for v in (x - r, y - r, x + r, y + r)], fill=_rgb(colour))
 
 
-def _rgb(colour: Colour) -> tuple[int, int, int]:
-    return (int(colour[0]), int(colour[1]), int(colour[2]))
-
-
-def _blade_outline(blade: Blade) -> Points:
-    t = np.linspace(0, 1, 9)[:, None]
-    foot, bend, tip = (np.array(p) for p in (blade.foot, blade.bend, blade.tip))
-    middle = (1 - t) ** 2 * foot + 2 * t * (1 - t) * bend + t**2 * tip
-    half = np.concatenate([blade.width * (1 - t**1.5), np.zeros_like(t)], axis=1)
-    return np.concatenate([middle - half, (middle + half)[-2::-1]])
+def _rgb(colour: Colour) -> tuple[int, ...]:
+    return tuple(map(int, colour))
 
 
 def _paint_ladybird(brush: Brush, place: tuple[float, float, float]) -> None:
@@ -155,45 +121,38 @@ def _paint_ladybird(brush: Brush, place: tuple[float, float, float]) -> None:
         brush.fill(at(CIRCLE * 0.2 + spot), OUTLINE)
 
 
-def _blade(rng: np.random.Generator) -> Blade:
-    foot = rng.uniform(0.0, 1.0)
-    tip = foot + rng.normal(0, 0.28)
-    return Blade(
-        foot=(float(foot), 1.05),
-        bend=(float(foot + rng.normal(0, 0.08)), 0.65),
-        tip=(float(tip), float(rng.uniform(0.12, 0.7))),
-        width=float(rng.uniform(0.010, 0.026)),
-        shade=float(rng.uniform(0, 1)),
-    )
+def _blade(rng: np.random.Generator) -> tuple[Points, float]:
+    """A blade of grass: the outline of a curve that tapers from foot to tip, and its shade."""
+    x = rng.uniform(0.0, 1.0)
+    end = x + rng.normal(0, 0.28)
+    foot, bend = np.array([x, 1.05]), np.array([x + rng.normal(0, 0.08), 0.65])
+    tip, width = np.array([end, rng.uniform(0.12, 0.7)]), rng.uniform(0.010, 0.026)
+    t = np.linspace(0, 1, 9)[:, None]
+    middle = (1 - t) ** 2 * foot + 2 * t * (1 - t) * bend + t**2 * tip
+    half = np.concatenate([width * (1 - t**1.5), np.zeros_like(t)], axis=1)
+    return np.concatenate([middle - half, (middle + half)[-2::-1]]), rng.uniform(0, 1)
 
 
 def arrange(flower: Flower) -> Scenery:
     """The scene of a flower; the same flower always has the same scene."""
     rng = np.random.default_rng([*flower.scenery, 3])
-    blades = tuple(
-        _blade(rng) for _ in range(int(rng.choice([0, 1, 2, 3], p=[0.3, 0.3, 0.25, 0.15])))
-    )
+    blades = tuple(_blade(rng) for _ in range(rng.choice(4, p=[0.3, 0.3, 0.25, 0.15])))
     ladybird = None
     if rng.random() < 0.07:
         angle, reach = rng.uniform(0, 2 * np.pi), flower.pose.radius * rng.uniform(0.5, 0.9)
         x, y = flower.pose.head
-        ladybird = (
-            float(x + reach * np.cos(angle)),
-            float(y + reach * np.sin(angle)),
-            float(angle),
-        )
+        ladybird = (float(x + reach * np.cos(angle)), float(y + reach * np.sin(angle)), angle)
     soft = rng.random() < 0.3
     return Scenery(
-        backdrop=int(rng.integers(len(BACKDROPS))),
+        backdrop=palette.BACKDROPS[rng.integers(len(palette.BACKDROPS))],
         seed=flower.scenery,
-        green=int(rng.integers(len(LEAVES))),
-        green_shift=tuple(float(v) for v in rng.uniform(-12, 12, 3)),  # type: ignore[arg-type]
+        green=shifted(palette.LEAVES[rng.integers(len(palette.LEAVES))], rng.uniform(-12, 12, 3)),
         blades=blades,
         ladybird=ladybird,
-        gain=float(rng.uniform(0.80, 1.22)),
-        warmth=float(rng.uniform(-0.10, 0.10)),
-        light_angle=float(rng.uniform(0, 2 * np.pi)),
-        light_slope=float(rng.uniform(0.0, 0.16)),
-        blur=float(rng.uniform(0.004, 0.013)) if soft else 0.0,
-        noise=float(rng.uniform(0.0, 5.0)),
+        gain=rng.uniform(0.80, 1.22),
+        warmth=rng.uniform(-0.10, 0.10),
+        light_angle=rng.uniform(0, 2 * np.pi),
+        light_slope=rng.uniform(0.0, 0.16),
+        blur=rng.uniform(0.004, 0.013) if soft else 0.0,
+        noise=rng.uniform(0.0, 5.0),
     )

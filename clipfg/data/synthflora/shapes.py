@@ -5,8 +5,6 @@ base to about 1 at its tip, y across it from -1 to 1 at its widest. The drawing 
 part's length and y by its half-width, so one outline serves every flower and every size.
 """
 
-from functools import cache
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -38,29 +36,27 @@ def _rounded_half(t: Points) -> tuple[Points, Points]:
     return t, np.where(t > 0.56, round_tip, slim_base)
 
 
-@cache
-def petal_outline(shape: str) -> Points:
-    """Outline of one petal of the named shape (`ATTRIBUTES["shape"]`)."""
-    t = _T
-    if shape == "rounded":
-        return _mirrored(*_rounded_half(t))
-    if shape == "pointed":
-        return _mirrored(t, t**0.75 * (1 - t) ** 0.85)
-    if shape == "notched":
-        a = np.linspace(0.0, 1.0, 17)
-        # the half outline turns back at the tip: two lobes with a cleft between them
-        x = np.interp(a, [0, 0.3, 0.55, 0.75, 0.88, 1], [0, 0.4, 0.76, 0.98, 0.97, 0.70])
-        y = np.interp(a, [0, 0.3, 0.55, 0.75, 0.88, 1], [0.04, 0.58, 1.0, 0.80, 0.38, 0.0])
-        return _mirrored(x, y)
-    if shape == "spoon-shaped":
-        blade = np.sqrt(np.clip(1 - ((t - 0.74) / 0.26) ** 2, 0, 1))
-        return _mirrored(t, np.maximum(blade, np.where(t < 0.6, 0.20 + 0.08 * t, 0.0)))
-    if shape == "narrow":
-        return _mirrored(t, np.clip(t * 9, 0.35, 1) * np.sqrt(np.clip((1 - t) * 7, 0, 1)))
-    if shape == "fringed":
-        return _fringed()
-    raise ValueError(f"Expected a petal shape, got {shape!r}.")
+_LOBE = np.linspace(0.0, 1.0, 17)  # of a notched petal: its half outline turns back at the tip
+_TURNS = [0, 0.3, 0.55, 0.75, 0.88, 1]
 
+PETALS: dict[str, Points] = {
+    "rounded": _mirrored(*_rounded_half(_T)),
+    "pointed": _mirrored(_T, _T**0.75 * (1 - _T) ** 0.85),
+    "notched": _mirrored(
+        np.interp(_LOBE, _TURNS, [0, 0.4, 0.76, 0.98, 0.97, 0.70]),
+        np.interp(_LOBE, _TURNS, [0.04, 0.58, 1.0, 0.80, 0.38, 0.0]),
+    ),
+    "spoon-shaped": _mirrored(
+        _T,
+        np.maximum(
+            np.sqrt(np.clip(1 - ((_T - 0.74) / 0.26) ** 2, 0, 1)),
+            np.where(_T < 0.6, 0.20 + 0.08 * _T, 0.0),
+        ),
+    ),
+    "narrow": _mirrored(_T, np.clip(_T * 9, 0.35, 1) * np.sqrt(np.clip((1 - _T) * 7, 0, 1))),
+    "fringed": _fringed(),
+}
+"""Outline of one petal of each shape."""
 
 PETAL_ASPECT = {
     "rounded": 0.46,
@@ -73,29 +69,27 @@ PETAL_ASPECT = {
 """Half-width over length of each petal shape where the neighbours are not too close."""
 
 
-@cache
-def leaf_outline(form: str) -> Points:
-    """Outline of one leaf of the named form (`ATTRIBUTES["leaf"]`)."""
-    t = _T
-    if form == "oval":
-        return _mirrored(t, t**0.55 * (1 - t) ** 0.6)
-    if form == "grassy":
-        return _mirrored(t, (0.3 + 0.7 * np.sin(np.pi * t**0.8)) * (1 - t) ** 0.5)
-    if form == "toothed":
-        t = np.linspace(0, 1, 19)
-        saw = 1.0 + 0.22 * np.where(np.arange(19) % 2, 1.0, -1.0) * (t > 0.05)
-        y = t**0.5 * (1 - t) ** 0.6 * saw
-        return _mirrored(t + 0.05 * (saw < 1) * (t < 0.9), np.maximum(y, 0.0))
-    if form == "lobed":
-        x = np.array([0, 0.10, 0.14, 0.30, 0.36, 0.44, 0.60, 0.66, 0.72, 0.86, 1.0])
-        y = np.array([0.06, 0.12, 0.85, 0.80, 0.22, 0.25, 1.0, 0.80, 0.22, 0.36, 0.0])
-        return _mirrored(x, y)
-    if form == "heart-shaped":
-        x = np.array([0.22, 0.10, 0.04, 0.06, 0.18, 0.36, 0.58, 0.80, 1.0])
-        y = np.array([0.0, 0.22, 0.50, 0.80, 0.98, 0.92, 0.62, 0.27, 0.0])
-        return _mirrored(x, y)
-    raise ValueError(f"Expected a leaf form, got {form!r}.")
+def _toothed() -> Points:
+    t = np.linspace(0, 1, 19)
+    saw = 1.0 + 0.22 * np.where(np.arange(19) % 2, 1.0, -1.0) * (t > 0.05)
+    y = t**0.5 * (1 - t) ** 0.6 * saw
+    return _mirrored(t + 0.05 * (saw < 1) * (t < 0.9), np.maximum(y, 0.0))
 
+
+LEAVES: dict[str, Points] = {
+    "oval": _mirrored(_T, _T**0.55 * (1 - _T) ** 0.6),
+    "grassy": _mirrored(_T, (0.3 + 0.7 * np.sin(np.pi * _T**0.8)) * (1 - _T) ** 0.5),
+    "toothed": _toothed(),
+    "lobed": _mirrored(
+        np.array([0, 0.10, 0.14, 0.30, 0.36, 0.44, 0.60, 0.66, 0.72, 0.86, 1.0]),
+        np.array([0.06, 0.12, 0.85, 0.80, 0.22, 0.25, 1.0, 0.80, 0.22, 0.36, 0.0]),
+    ),
+    "heart-shaped": _mirrored(
+        np.array([0.22, 0.10, 0.04, 0.06, 0.18, 0.36, 0.58, 0.80, 1.0]),
+        np.array([0.0, 0.22, 0.50, 0.80, 0.98, 0.92, 0.62, 0.27, 0.0]),
+    ),
+}
+"""Outline of one leaf of each form."""
 
 LEAF_ASPECT = {
     "oval": 0.30,

@@ -8,12 +8,10 @@ among the seen, so that naming them zero-shot is a question of composition.
 """
 
 from collections.abc import Mapping
-from dataclasses import astuple, dataclass, fields, replace
+from dataclasses import dataclass, replace
 from functools import cache
 
 import numpy as np
-
-from clipfg.types import ClassList
 
 ATTRIBUTES: Mapping[str, tuple[str, ...]] = {
     "count": ("three", "four", "five", "six", "eight", "many"),
@@ -48,16 +46,11 @@ class Traits:
 
     def codes(self) -> tuple[int, ...]:
         """The values' positions in `ATTRIBUTES`, in its order."""
-        return tuple(
-            values.index(value)
-            for values, value in zip(ATTRIBUTES.values(), astuple(self), strict=True)
-        )
+        return tuple(values.index(getattr(self, name)) for name, values in ATTRIBUTES.items())
 
     def differences(self, other: "Traits") -> tuple[str, ...]:
         """Names of the attributes in which the two differ."""
-        return tuple(
-            f.name for f in fields(self) if getattr(self, f.name) != getattr(other, f.name)
-        )
+        return tuple(name for name in ATTRIBUTES if getattr(self, name) != getattr(other, name))
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +127,7 @@ def species() -> tuple[Species, ...]:
         for genus, (count, shape) in genera.items():
             varied = {name: str(rng.choice(ATTRIBUTES[name])) for name in _VARIED}
             first = Traits(count=count, shape=shape, centre=centre, leaf=leaf, **varied)
-            unseen = {int(i) for i in rng.permutation(SPECIES_PER_GENUS)[:UNSEEN_PER_GENUS]}
+            unseen = set(rng.permutation(SPECIES_PER_GENUS)[:UNSEEN_PER_GENUS].tolist())
             table += [
                 Species(name_of(traits, genus), genus, family, traits, seen=i not in unseen)
                 for i, traits in enumerate(_sprout(first, rng))
@@ -155,10 +148,3 @@ def genus_of(traits: Traits) -> str | None:
             if (traits.leaf, traits.centre, traits.count, traits.shape) == (leaf, centre, *form):
                 return genus
     return None
-
-
-def class_list(texts: Mapping[str, tuple[str, ...]]) -> ClassList:
-    """The species as classes, genera and families as their parents, with the given texts."""
-    parents = {s.name: s.genus for s in species()} | {s.genus: s.family for s in species()}
-    names = tuple(s.name for s in species())
-    return ClassList(names, parents, texts, levels=("genus", "family"))

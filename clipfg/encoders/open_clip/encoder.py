@@ -1,8 +1,6 @@
 """Encoders of open_clip: pretrained tags, and folders in its own layout.
 
-A folder holds `open_clip_config.json` (`model_cfg`, `preprocess_cfg`), the weights, and whatever
-its tokenizer or its Hugging Face text tower needs. Configurations are read as plain JSON: the
-library itself, which takes two seconds to import, is loaded with the weights.
+The library itself, which takes two seconds to import, is loaded with the weights.
 """
 
 import copy
@@ -19,7 +17,7 @@ from clipfg.encoders.base import Encoder
 from clipfg.encoders.checkpoint import CheckpointEncoder, EncoderOptions
 from clipfg.encoders.open_clip.files import OpenClipFiles, files_in_folder, files_of_tag
 from clipfg.encoders.open_clip.texts import encode_tokens
-from clipfg.encoders.preprocessing import Interpolation, Preprocessing
+from clipfg.encoders.preprocessing import Interpolation, Preprocessing, channels
 from clipfg.errors import DataError, MissingError, UsageError
 
 RESIZING = {"shortest": "crop", "longest": "pad", "squash": "squash"}
@@ -126,13 +124,12 @@ def preprocessing_of(vision: Mapping[str, Any], given: Mapping[str, Any]) -> Pre
     rows, columns = (size, size) if isinstance(size, int) else size
     known = {key: value for key, value in given.items() if value is not None}
     resize = RESIZING[known.get("resize_mode", "shortest")]
-    interpolation: Interpolation = (
-        "bilinear" if known.get("interpolation") == "bilinear" else "bicubic"
-    )
-    if resize == "crop" and rows != columns:
-        interpolation = "bicubic"  # the only one that open_clip uses for targets not square
+    interpolation: Interpolation = "bicubic"
+    # For a crop that is not square, open_clip uses no other.
+    if known.get("interpolation") == "bilinear" and (resize != "crop" or rows == columns):
+        interpolation = "bilinear"
     statistics: dict[str, Any] = {
-        key: _triple(known[key]) for key in ("mean", "std") if key in known
+        key: channels(known[key]) for key in ("mean", "std") if key in known
     }
     return Preprocessing(
         size=(int(rows), int(columns)),
@@ -141,12 +138,6 @@ def preprocessing_of(vision: Mapping[str, Any], given: Mapping[str, Any]) -> Pre
         fill=int(known.get("fill_color", 0)),
         **statistics,
     )
-
-
-def _triple(value: float | Sequence[float]) -> tuple[float, float, float]:
-    channels = [float(value)] * 3 if isinstance(value, int | float) else [float(v) for v in value]
-    red, green, blue = channels
-    return red, green, blue
 
 
 def import_open_clip() -> ModuleType:

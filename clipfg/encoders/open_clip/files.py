@@ -32,22 +32,14 @@ WEIGHTS = (
 
 @dataclass(frozen=True, kw_only=True)
 class OpenClipFiles(CheckpointFiles):
-    """What an open_clip encoder is made from.
-
-    Parameters
-    ----------
-    model, preprocessing
-        `model_cfg` and `preprocess_cfg`, as open_clip writes them.
-    tokenizer_source
-        The folder of a Hugging Face tokenizer, or None for open_clip's own byte-pair encoding.
-    text_tower
-        The configuration of a Hugging Face text tower, where the model has one.
-    """
+    """What an open_clip encoder is made from, with its `model_cfg` and `preprocess_cfg`."""
 
     model: Mapping[str, Any]
     preprocessing: Mapping[str, Any]
     tokenizer_source: Path | None = None
+    """The folder of a Hugging Face tokenizer, or None for open_clip's own byte-pair encoding."""
     text_tower: Path | None = None
+    """The configuration of a Hugging Face text tower, where the model has one."""
 
     @property
     def hashed(self) -> tuple[Path, ...]:
@@ -56,10 +48,7 @@ class OpenClipFiles(CheckpointFiles):
 
 
 def files_in_folder(folder: Path, *, offline: bool = True) -> OpenClipFiles:
-    """The files of a folder in open_clip's layout.
-
-    All of them lie in the folder, except that the configuration of a Hugging Face text tower may
-    come from the hub.
+    """The files of a folder in open_clip's layout; a text tower's configuration may be the hub's.
 
     Raises `MissingError` when there is no configuration or checkpoint, `DataError` when the
     configuration is not one.
@@ -154,9 +143,8 @@ def _weights(source: ModelFolder) -> Path:
 
 def _names_of_weights(filename: str) -> list[str]:
     """The file that the table of tags names, and before it its equivalent in safetensors."""
-    filename = filename or "open_clip_pytorch_model.bin"
-    if filename == "open_clip_pytorch_model.bin":
-        return ["open_clip_model.safetensors", filename]
+    if filename in ("", "open_clip_pytorch_model.bin"):
+        return ["open_clip_model.safetensors", "open_clip_pytorch_model.bin"]
     return list(dict.fromkeys([str(Path(filename).with_suffix(".safetensors")), filename]))
 
 

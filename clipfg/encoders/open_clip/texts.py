@@ -1,9 +1,8 @@
 """open_clip's text towers, run on only as many positions as the texts of a batch fill.
 
-The library pads every text to the context length, 77 for CLIP, and computes all of it, although a
-class name in a template fills a dozen positions. Padding can be dropped where it cannot affect the
-position that is read: with causal attention pooled at the end of the text, and in towers of
-transformers, which mask padding. All others run as the library runs them.
+The library computes all 77 positions of CLIP, of which a class name in a template fills a dozen.
+Padding can be dropped where it cannot affect the position that is read: with causal attention
+pooled at the end of the text, and in towers of transformers, which mask it.
 """
 
 from typing import Any
@@ -26,9 +25,8 @@ def encode_tokens(model: Any, tokens: Int[Tensor, "t l"]) -> Float[Tensor, "t d"
 
 
 def _is_causal(tower: Any) -> bool:
-    pool = getattr(tower, "text_pool_type", getattr(tower, "pool_type", None))
     return (
-        pool in ("argmax", "eos")
+        _pool(tower) in ("argmax", "eos")
         and getattr(tower, "attn_mask", None) is not None
         and getattr(tower, "cls_emb", None) is None
         and not getattr(tower, "use_pad_mask", False)
@@ -36,10 +34,13 @@ def _is_causal(tower: Any) -> bool:
     )
 
 
+def _pool(tower: Any) -> Any:
+    return getattr(tower, "text_pool_type", getattr(tower, "pool_type", None))
+
+
 def _ends(tower: Any, tokens: Tensor) -> Tensor:
     """The position that is read for each text: that of its largest id, or of the end token."""
-    pool = getattr(tower, "text_pool_type", getattr(tower, "pool_type", None))
-    if pool == "argmax":
+    if _pool(tower) == "argmax":
         return tokens.argmax(dim=1)
     end: Any = getattr(tower, "text_eos_id", getattr(tower, "eos_id", None))
     return tokens.eq(end).int().argmax(dim=1)

@@ -1,7 +1,7 @@
 """Dual encoders of transformers: CLIP, SigLIP, SigLIP 2, MetaCLIP 2, VisionTextDualEncoder."""
 
 import string
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -23,25 +23,16 @@ from clipfg.registry import closest
 
 @dataclass(frozen=True)
 class Architecture:
-    """What distinguishes one model type from another.
-
-    Parameters
-    ----------
-    scoring
-        How its logits become probabilities.
-    pad_to_end
-        Texts are padded to the context length and the padding is not masked: the text tower was
-        trained to read its last position (SigLIP).
-    lower
-        Texts are lower-cased first, since the tokenizers of some published checkpoints do not.
-    naflex
-        The image tower takes patches instead of an image.
-    """
+    """What distinguishes one model type from another."""
 
     scoring: Scoring = "softmax"
     pad_to_end: bool = False
+    """Texts are padded to the context length and the padding is not masked: the text tower was
+    trained to read its last position (SigLIP)."""
     lower: bool = False
+    """Texts are lower-cased first, since the tokenizers of some published checkpoints do not."""
     naflex: bool = False
+    """The image tower takes patches instead of an image."""
 
 
 ARCHITECTURES: dict[str, Architecture] = {
@@ -121,11 +112,8 @@ class TransformersEncoder(CheckpointEncoder[TransformersFiles]):
         return read_config(path) if path.is_file() else {}
 
     def _facts(self) -> Mapping[str, Any]:
-        return {
-            "family": "transformers",
-            "model": self.files.config,
-            "context": self.context_length,
-        }
+        config, length = self.files.config, self.context_length
+        return {"family": "transformers", "model": config, "context": length}
 
     def _build(self) -> nn.Module:
         from transformers import AutoModel
@@ -179,21 +167,15 @@ class TransformersEncoder(CheckpointEncoder[TransformersFiles]):
         rows, columns = height // size, width // size
         grid = pixels.reshape(batch, channels, rows, size, columns, size)
         flat = grid.permute(0, 2, 4, 3, 5, 1).reshape(batch, rows * columns, -1)
-        return {
-            "pixel_values": flat,
-            "pixel_attention_mask": torch.ones(
-                flat.shape[:2], device=flat.device, dtype=torch.long
-            ),
-            "spatial_shapes": torch.tensor([[rows, columns]] * batch, device=flat.device),
-        }
+        mask = torch.ones(flat.shape[:2], device=flat.device, dtype=torch.long)
+        shapes = torch.tensor([[rows, columns]] * batch, device=flat.device)
+        return {"pixel_values": flat, "pixel_attention_mask": mask, "spatial_shapes": shapes}
 
     def _clean(self, texts: Sequence[str]) -> list[str]:
         if not self.architecture.lower:
             return list(texts)
-        clean: Callable[[str], str] = str.lower
-        if self._tokenizer_settings.get("tokenizer_class") == "SiglipTokenizer":
-            clean = _canonical
-        return [clean(text) for text in texts]
+        first = self._tokenizer_settings.get("tokenizer_class") == "SiglipTokenizer"
+        return [_canonical(text) if first else text.lower() for text in texts]
 
     def _text_features(self, texts: Sequence[str]) -> Tensor:
         tokens = self.tokenizer(

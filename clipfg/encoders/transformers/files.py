@@ -16,17 +16,7 @@ PROCESSORS = ("processor_config.json", "preprocessor_config.json")
 
 @dataclass(frozen=True, kw_only=True)
 class TransformersFiles(CheckpointFiles):
-    """What a transformers encoder is made from.
-
-    Parameters
-    ----------
-    folder
-        Where all files lie.
-    config
-        The content of `config.json`.
-    processor
-        The image processor's settings.
-    """
+    """The files in `folder`, the content of `config.json`, and the image processor's settings."""
 
     folder: Path
     config: dict[str, Any]

@@ -1,11 +1,11 @@
 """Translates the settings of transformers' image processors to `Preprocessing`."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from PIL import Image
 
-from clipfg.encoders.preprocessing import Preprocessing
+from clipfg.encoders.preprocessing import Preprocessing, channels
 from clipfg.errors import DataError
 
 CLIP: dict[str, Any] = {
@@ -97,11 +97,7 @@ def _statistics(known: Mapping[str, Any]) -> tuple[Any, Any]:
     scale = float(known.get("rescale_factor", 1 / 255)) * 255
     if not known.get("do_normalize", True):
         return (0.0,) * 3, (1 / scale,) * 3
-    return _divide(known["image_mean"], scale), _divide(known["image_std"], scale)
-
-
-def _divide(values: float | Sequence[float], scale: float) -> tuple[float, ...]:
-    channels = [values] * 3 if isinstance(values, int | float) else list(values)
-    return tuple(
-        float(value) / scale if abs(scale - 1) > 1e-6 else float(value) for value in channels
-    )
+    mean, std = channels(known["image_mean"]), channels(known["image_std"])
+    if abs(scale - 1) <= 1e-6:
+        return mean, std
+    return tuple(value / scale for value in mean), tuple(value / scale for value in std)

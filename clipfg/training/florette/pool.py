@@ -41,13 +41,13 @@ class TrainingImages:
 
     def save(self, path: Path) -> None:
         """Save the pool for another run with the same seed."""
-        np.savez(path, images=self.images, codes=self.codes, boxes=self.boxes)
+        np.savez(path, **vars(self))
 
     @classmethod
     def load(cls, path: Path) -> "TrainingImages":
         """Read a saved pool."""
         with np.load(path) as kept:
-            return cls(kept["images"], kept["codes"], kept["boxes"])
+            return cls(**kept)
 
 
 def _draw_chunk(seed: int, start: int, stop: int, side: int) -> TrainingImages:
@@ -79,9 +79,5 @@ def draw_pool(seed: int, count: int, side: int, workers: int) -> TrainingImages:
 
 
 def _joined(chunks: Iterable[TrainingImages]) -> TrainingImages:
-    parts = list(chunks)
-    return TrainingImages(
-        np.concatenate([p.images for p in parts]),
-        np.concatenate([p.codes for p in parts]),
-        np.concatenate([p.boxes for p in parts]),
-    )
+    parts = [vars(chunk) for chunk in chunks]
+    return TrainingImages(**{name: np.concatenate([p[name] for p in parts]) for name in parts[0]})

@@ -26,14 +26,14 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from clipfg.data.synthflora.captions import Caption, phrase, training_caption
 from clipfg.data.synthflora.taxonomy import ATTRIBUTES
+from clipfg.encoders.open_clip.files import CONFIG, WEIGHTS
+from clipfg.encoders.open_clip.texts import encode_tokens
 from clipfg.functional.regions import coverage
 from clipfg.training.florette.pool import PARTS, TrainingImages, draw_pool
 from clipfg.training.florette.recipe import FloretteRecipe
 from clipfg.training.florette.vocabulary import corpus, learn_merges, write_merges
 
-CONFIG_FILE = "open_clip_config.json"
 MERGES_FILE = "bpe_merges.txt.gz"
-WEIGHTS_FILE = "open_clip_model.safetensors"
 _NAMES = tuple(ATTRIBUTES)
 
 
@@ -55,7 +55,7 @@ class TokenCache:
 
 def build(folder: Path) -> tuple[Any, SimpleTokenizer]:
     """A fresh model and its tokenizer from the configuration and the merges in `folder`."""
-    config = json.loads((folder / CONFIG_FILE).read_text())["model_cfg"]
+    config = json.loads((folder / CONFIG).read_text())["model_cfg"]
     config.pop("custom_text")
     model = open_clip.CustomTextCLIP(**config)
     model.visual.output_tokens = True
@@ -70,19 +70,8 @@ def build(folder: Path) -> tuple[Any, SimpleTokenizer]:
 def load(folder: Path) -> tuple[Any, SimpleTokenizer]:
     """A trained model, in float32 and evaluation mode, and its tokenizer."""
     model, tokenizer = build(folder)
-    model.load_state_dict(load_file(folder / WEIGHTS_FILE))
+    model.load_state_dict(load_file(folder / WEIGHTS[0]))
     return model.eval(), tokenizer
-
-
-def encode_texts(tower: Any, ids: Tensor) -> Tensor:
-    """The text tower on ids `[t, l]` of any length `l`; open_clip's own needs the full context.
-
-    A causal tower never attends beyond the end token, so trimming the padding changes nothing.
-    """
-    length = ids.shape[1]
-    x = tower.token_embedding(ids) + tower.positional_embedding[:length]
-    x = tower.ln_final(tower.transformer(x, attn_mask=tower.attn_mask[:length, :length]))
-    return x[torch.arange(len(ids)), ids.argmax(dim=-1)] @ tower.text_projection
 
 
 def write_configuration(recipe: FloretteRecipe, folder: Path) -> None:
@@ -90,9 +79,9 @@ def write_configuration(recipe: FloretteRecipe, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     merges = learn_merges(corpus(), recipe.merges)
     write_merges(merges, folder / MERGES_FILE)
-    vocabulary = 512 + len(merges) + 2  # bytes, word-final bytes, merges, start and end
-    config = recipe.config(vocabulary, MERGES_FILE)
-    (folder / CONFIG_FILE).write_text(json.dumps(config, indent=2) + "\n")
+    # The vocabulary: bytes, word-final bytes, merges, start and end.
+    config = recipe.config(512 + len(merges) + 2, MERGES_FILE)
+    (folder / CONFIG).write_text(json.dumps(config, indent=2) + "\n")
 
 
 def truth(codes: NDArray[np.int8], captions: Sequence[Caption], of: NDArray[np.int64]) -> Tensor:
@@ -126,11 +115,10 @@ class Trainer:
         self.texts = TokenCache(tokenizer)
         self.rng = np.random.default_rng([seed, 1])
         self.steps = max(1, recipe.samples // recipe.batch_size)
-        decayed = [p for p in self.model.parameters() if p.ndim >= 2]
-        rest = [p for p in self.model.parameters() if p.ndim < 2]
+        parameters = list(self.model.parameters())
         groups = [
-            {"params": decayed, "weight_decay": recipe.weight_decay},
-            {"params": rest, "weight_decay": 0.0},
+            {"params": [p for p in parameters if p.ndim >= 2], "weight_decay": recipe.weight_decay},
+            {"params": [p for p in parameters if p.ndim < 2], "weight_decay": 0.0},
         ]
         self.optimizer = torch.optim.AdamW(groups, lr=recipe.learning_rate, betas=(0.9, 0.98))
 
@@ -157,7 +145,7 @@ class Trainer:
         traits = [self.pool.traits(int(i)) for i in batch]
         captions = [training_caption(t, self.rng, self.recipe.long_share) for t in traits]
         also_true = truth(self.pool.codes[batch], captions, np.arange(len(batch)))
-        texts = encode_texts(self.model.text, self.texts([c.text for c in captions]))
+        texts = encode_tokens(self.model, self.texts([c.text for c in captions]))
         logits = scale * pooled @ functional.normalize(texts, dim=-1).T
         return contrastive_loss(logits.float(), also_true)
 
@@ -165,7 +153,7 @@ class Trainer:
         self, tokens: Tensor, boxes: Tensor, batch: NDArray[np.int64], scale: Tensor
     ) -> Tensor:
         """Cross-entropy of each visible part among all phrases of the batch."""
-        grid = self.recipe.image_size // self.recipe.patch_size
+        side = self.recipe.image_size // self.recipe.patch_size
         style = int(self.rng.integers(3))
         shown = ((boxes[..., 2:] - boxes[..., :2]).min(dim=-1).values > 0.04).nonzero()
         phrases = [
@@ -176,9 +164,9 @@ class Trainer:
         place = {text: index for index, text in enumerate(vocabulary)}
         target = torch.tensor([place[text] for text in phrases])
         dense = tokens @ self.model.visual.proj
-        weights = coverage(boxes[shown[:, 0], shown[:, 1]], (grid, grid)).to(dense.dtype)
+        weights = coverage(boxes[shown[:, 0], shown[:, 1]], (side, side)).to(dense.dtype)
         parts = torch.einsum("rp,rpd->rd", weights, dense[shown[:, 0]])
-        texts = functional.normalize(encode_texts(self.model.text, self.texts(vocabulary)), dim=-1)
+        texts = functional.normalize(encode_tokens(self.model, self.texts(vocabulary)), dim=-1)
         logits = scale * functional.normalize(parts, dim=-1) @ texts.T
         return functional.cross_entropy(logits.float(), target)
 
@@ -229,10 +217,10 @@ def train(
         with sdpa_kernel(SDPBackend.MATH):  # twice as fast as flash on a CPU with 65 tokens
             losses = trainer.step(batch, number)
         if number % 50 == 0 or number == trainer.steps - 1:
-            losses_text = " ".join(f"{name} {value:.3f}" for name, value in losses.items())
-            say(f"step {number}/{trainer.steps} {losses_text} {time.monotonic() - start:.0f} s")
+            shown = " ".join(f"{name} {value:.3f}" for name, value in losses.items())
+            say(f"step {number}/{trainer.steps} {shown} {time.monotonic() - start:.0f} s")
     weights = {k: v.detach().half().contiguous() for k, v in trainer.model.state_dict().items()}
-    save_file(weights, folder / WEIGHTS_FILE, metadata={"format": "pt"})
+    save_file(weights, folder / WEIGHTS[0], metadata={"format": "pt"})
 
 
 def main() -> None:
@@ -252,11 +240,9 @@ def main() -> None:
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     recipe = replace(FloretteRecipe(), samples=args.samples, region_weight=args.region_weight)
-    pool = None
-    if args.pool is not None:
-        if not args.pool.exists():
-            draw_pool(args.seed, recipe.images, recipe.image_size, args.workers).save(args.pool)
-        pool = TrainingImages.load(args.pool)
+    if args.pool is not None and not args.pool.exists():
+        draw_pool(args.seed, recipe.images, recipe.image_size, args.workers).save(args.pool)
+    pool = None if args.pool is None else TrainingImages.load(args.pool)
     train(args.out, args.seed, recipe, pool, args.workers)
 
 

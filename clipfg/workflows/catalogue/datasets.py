@@ -12,7 +12,7 @@ from clipfg.data.loading import load_dataset
 from clipfg.data.sets.catalogue import DATASETS, DatasetCard
 from clipfg.errors import MissingError, UsageError
 from clipfg.options import DatasetPullOptions, DatasetShowOptions
-from clipfg.types import ClassList, Progress
+from clipfg.types import Progress
 
 CLASS_FILE = "classes.csv"
 DATA_ROOT = Path("data")
@@ -23,23 +23,22 @@ logger = logging.getLogger(__name__)
 
 def dataset_rows(data_root: Path | None) -> list[dict[str, Any]]:
     """A row per data set of the catalogue."""
-    rows = []
-    for card in map(DATASETS.get, DATASETS):
-        where = card.locate(data_root)
-        rows.append(
-            {
-                "name": card.name,
-                "what": card.domain,
-                "classes": card.classes,
-                "images": card.images,
-                "on_disk": short_path(where, data_root) if where else _how(card),
-                "licence": card.licence,
-            }
-        )
-    return rows
+    return [
+        {
+            "name": card.name,
+            "what": card.domain,
+            "classes": card.classes,
+            "images": card.images,
+            "on_disk": _on_disk(card, data_root),
+            "licence": card.licence,
+        }
+        for card in map(DATASETS.get, DATASETS)
+    ]
 
 
-def _how(card: DatasetCard) -> str:
+def _on_disk(card: DatasetCard, root: Path | None) -> str:
+    if where := card.locate(root):
+        return short_path(where, root)
     if not card.layout:
         return "built in"
     return "no (can be pulled)" if card.downloads else "no"
@@ -69,16 +68,17 @@ def dataset_facts(options: DatasetShowOptions) -> list[dict[str, Any]]:
     if card is not None:
         facts += _card_facts(card)
         where = card.locate(options.data_root)
-        if card.layout and where is None:
-            facts += [("on disk", "no"), ("how to get it", card.how_to_get)]
-            facts += _class_facts(card.class_list() if card.class_list else None)
-            return [{"fact": fact, "value": value} for fact, value in facts if value]
-        if where is not None:
-            facts.append(("on disk", short_path(where)))
-    manifest = load_dataset(options.dataset, data_root=options.data_root, offline=options.offline)
-    facts.append(("images here", f"{len(manifest):,} of {manifest.expected or len(manifest):,}"))
-    facts += [(f"split {name}", f"{count:,}") for name, count in manifest.splits.items()]
-    facts += _class_facts(manifest.classes)
+        facts.append(("on disk", short_path(where) if where else "no" if card.layout else ""))
+    if card is not None and card.layout and where is None:
+        facts.append(("how to get it", card.how_to_get))
+        classes = card.class_list() if card.class_list else None
+    else:
+        here = load_dataset(options.dataset, data_root=options.data_root, offline=options.offline)
+        facts.append(("images here", f"{len(here):,} of {here.expected or len(here):,}"))
+        facts += [(f"split {name}", f"{count:,}") for name, count in here.splits.items()]
+        classes = here.classes
+    if classes is not None:
+        facts += [("classes", f"{len(classes):,}"), ("names", ", ".join(classes.names))]
     return [{"fact": fact, "value": value} for fact, value in facts if value]
 
 
@@ -98,17 +98,8 @@ def _card_facts(card: DatasetCard) -> list[tuple[str, Any]]:
     ]
 
 
-def _class_facts(classes: ClassList | None) -> list[tuple[str, Any]]:
-    if classes is None:
-        return []
-    return [("classes", f"{len(classes):,}"), ("names", ", ".join(classes.names))]
-
-
 def pull_dataset(name: str, options: DatasetPullOptions, progress: Progress | None = None) -> Path:
-    """Get a data set of the catalogue into `--data-root` (`data/` where none is named).
-
-    Raises `UsageError` for a name that is not in the catalogue and what `pulling.pull` raises.
-    """
+    """Get a data set into `--data-root`, by default `data/`. Raises `UsageError` for others."""
     if name not in DATASETS and name.startswith("hf:"):
         raise UsageError(f"{name} is fetched when it is first used: --dataset {name}.")
     card = DATASETS.get(name)
@@ -139,11 +130,8 @@ def dataset_table() -> str:
 def dataset_notes() -> str:
     """Licences, folders and notes of the catalogue as a Markdown list, for docs/data.md."""
     lines = []
-    for card in map(DATASETS.get, DATASETS):
-        if not card.layout:
-            continue
-        parts = [part.partition("|")[0] for part in card.layout]
-        shown = ", ".join(f"`{part}`" for part in parts)
+    for card in (card for card in map(DATASETS.get, DATASETS) if card.layout):
+        shown = ", ".join(f"`{part.partition('|')[0]}`" for part in card.layout)
         notes = f" {card.notes}" if card.notes else ""
         lines.append(
             f"- **{card.name}**: `DATA_ROOT/{card.folders[0]}/` with {shown}."
@@ -155,15 +143,11 @@ def dataset_notes() -> str:
 def draw_synthflora(folder: Path, count: int, size: int, seed: int) -> list[Path]:
     """Draw test images into `folder`, with the class list that `clipfg predict` reads."""
     images = synthflora.export(folder, n=count, size=size, seed=seed)
-    class_file = folder / CLASS_FILE
-    _write_class_file(synthflora.classes(), class_file)
-    return [*images, class_file]
-
-
-def _write_class_file(classes: ClassList, path: Path) -> None:
+    classes, path = synthflora.classes(), folder / CLASS_FILE
     width = max((len(texts) for texts in classes.texts.values()), default=0)
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(["name", "parent", *["text"] * width])
         for name in classes.names:
             writer.writerow([name, classes.parents.get(name, ""), *classes.texts.get(name, ())])
+    return [*images, path]

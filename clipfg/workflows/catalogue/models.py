@@ -11,18 +11,16 @@ ACCURACIES = ("flowers", "pets", "cars", "aircraft", "food")
 
 def model_rows() -> list[dict[str, Any]]:
     """A row per encoder; accuracies are others' published figures, None where not verified."""
-    rows = []
-    for entry in CATALOGUE:
-        rows.append(
-            {
-                "name": entry.name,
-                "default": entry.name == DEFAULT_MODEL,
-                "M": round(entry.parameters),
-                "px": entry.image_size,
-                "licence": entry.licence,
-                **dict(zip(ACCURACIES, entry.accuracy, strict=True)),
-                "here": is_on_disk(entry.name),
-                "note": entry.note,
-            }
-        )
-    return rows
+    return [
+        {
+            "name": entry.name,
+            "default": entry.name == DEFAULT_MODEL,
+            "M": round(entry.parameters),
+            "px": entry.image_size,
+            "licence": entry.licence,
+            **dict(zip(ACCURACIES, entry.accuracy, strict=True)),
+            "here": is_on_disk(entry.name),
+            "note": entry.note,
+        }
+        for entry in CATALOGUE
+    ]

@@ -11,10 +11,7 @@ from clipfg.prompting.loading import load_descriptions, load_prompts
 def lint_prompts(
     name: str, classes: Path | None = None, model: str | None = None
 ) -> list[PromptIssue]:
-    """Everything to be said of a set or a file; one that cannot be read is one error.
-
-    Raises `ClipfgError`s for a class list or a model that cannot be read.
-    """
+    """All issues of a set or file; one that cannot be read is an error. Raises `ClipfgError`s."""
     try:
         prompts = load_prompts(name)
     except ClipfgError as error:

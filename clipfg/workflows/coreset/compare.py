@@ -4,7 +4,6 @@ import logging
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -23,7 +22,7 @@ from clipfg.workflows.coreset.run import budgets
 from clipfg.workflows.coreset.source import store_to_condense, stored_data
 from clipfg.workflows.pool import BLOCK, FeaturePool
 from clipfg.workflows.protocol.leakage import without_leaks
-from clipfg.workflows.protocol.splits import SupportAndTest, by_split, open_support_and_test
+from clipfg.workflows.protocol.splits import by_split, open_support_and_test
 from clipfg.workflows.run_folder import Run
 from clipfg.workflows.session import Session
 
@@ -39,9 +38,6 @@ BUDGETS = "1,2,5,10"
 class ComparisonRun(Run):
     """A finished comparison."""
 
-    folder: Path
-    done: int
-    skipped: int
     curve: BudgetCurve
 
     def rows(self) -> list[dict[str, Any]]:
@@ -63,7 +59,11 @@ def run_comparison(session: Session[CoresetOptions]) -> ComparisonRun:
     names = _names(options.strategy)
     per_class = budgets(options.per_class or BUDGETS)
     seeds = range(options.seed, options.seed + options.seeds)
-    roles = _roles(session)
+    store = store_to_condense(options)
+    if store is None:
+        roles = open_support_and_test(session)
+    else:
+        roles = by_split(session, stored_data(store), options.split)
     assert roles.test is not None
     encoder = session.open_encoder_if_needed(roles.test)
     facts = {
@@ -91,14 +91,6 @@ def run_comparison(session: Session[CoresetOptions]) -> ComparisonRun:
     return ComparisonRun(folder.path, len(support) + len(test), skipped, curve)
 
 
-def _roles(session: Session[CoresetOptions]) -> SupportAndTest:
-    """What is condensed and what is tested on."""
-    store = store_to_condense(session.options)
-    if store is None:
-        return open_support_and_test(session)
-    return by_split(session, stored_data(store), session.options.split)
-
-
 def compare(
     support: FeaturePool,
     test: FeaturePool,
@@ -106,10 +98,7 @@ def compare(
     per_class: Sequence[int],
     seeds: Sequence[int],
 ) -> BudgetCurve:
-    """Every strategy at every budget, each against the first; the full support comes last.
-
-    A strategy that draws nothing is run once.
-    """
+    """Every strategy at every budget, each against the first; the full support comes last."""
     labels, truth = torch.from_numpy(np.asarray(support.labels)), np.asarray(test.labels)
     cells: list[BudgetCell] = []
     firsts: dict[int, NDArray[np.bool_]] = {}
@@ -138,13 +127,11 @@ def compare(
                 )
             )
         logger.info(f"Condensed by {name}")
-    cells.append(_full(CoresetKeys(support.features, labels, torch.arange(len(labels))), test))
+    full = CoresetKeys(support.features, labels, torch.arange(len(labels)))
+    hits = (_nearest(full, test.features) == truth)[None]
+    accuracy = accuracy_over(hits)
+    cells.append(BudgetCell(FULL, None, len(full), accuracy, (float(hits.mean()),), 0.0))
     return BudgetCurve(len(truth), len(np.unique(labels)), names[0], tuple(cells))
-
-
-def _full(support: CoresetKeys, test: FeaturePool) -> BudgetCell:
-    hits = (_nearest(support, test.features) == np.asarray(test.labels))[None]
-    return BudgetCell(FULL, None, len(support), accuracy_over(hits), (float(hits.mean()),), 0.0)
 
 
 def _nearest(coreset: CoresetKeys, queries: Tensor) -> NDArray[np.int64]:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from clipfg.coresets import Coreset, make_coreset
+from clipfg.coresets import make_coreset
 from clipfg.coresets.keco_online import KeCOOnline
 from clipfg.errors import DataError, UsageError
 from clipfg.options import CoresetOptions
@@ -23,14 +23,8 @@ PER_CLASS = "5"
 
 @dataclass(frozen=True)
 class CoresetRun(Run):
-    """A store that holds a coreset, in `folder`, made of `done` items.
+    """A key store in `folder`, made of `done` items, `rows_held` of them in memory at once."""
 
-    `rows_held` is the most feature rows that were in memory at once.
-    """
-
-    folder: Path
-    done: int
-    skipped: int
     strategy: str
     keys: int
     classes: int
@@ -61,7 +55,13 @@ def run_coreset(session: Session[CoresetOptions]) -> CoresetRun:
         raise UsageError(
             f"--stream works with {STREAMED} alone: {name} has to see all items at once."
         )
-    _check_budget(options)
+    if options.per_class is not None and options.total is not None:
+        raise UsageError("--per-class and --total cannot be combined.")
+    if options.per_class is not None and len(budgets(options.per_class)) > 1:
+        raise UsageError(
+            f"A store is made with one --per-class, got {options.per_class}; --compare compares"
+            " several."
+        )
     store = store_to_condense(options)
     source = open_source(session, store)
     path = options.output or default_folder("coreset", source.name, name)
@@ -70,10 +70,12 @@ def run_coreset(session: Session[CoresetOptions]) -> CoresetRun:
     if isinstance(strategy, KeCOOnline) and options.stream:
         positions, keys, items, held = _streamed(source, strategy, per_class)
     else:
-        positions, keys, items = _condensed(source, strategy, per_class)
-        held = items
+        positions, features, labels = source.gather()
+        condensed = strategy.condense(features, labels, per_class)
+        items = held = len(positions)
+        positions, keys = positions[condensed.exemplars.numpy()], condensed.keys.numpy()
     made = source.store(positions, keys)
-    made.device = options.device
+    made.index.device = options.device
     with writing(path) as writer:
         made.commit(writer)
         session.failures.replace(path / "failures.jsonl")
@@ -91,18 +93,6 @@ def budgets(text: str) -> tuple[int, ...]:
             f" {text!r}."
         )
     return tuple(sorted(found))
-
-
-def _check_budget(options: CoresetOptions) -> None:
-    if options.per_class is None:
-        return
-    if options.total is not None:
-        raise UsageError("--per-class and --total cannot be combined.")
-    if len(budgets(options.per_class)) > 1:
-        raise UsageError(
-            f"A store is made with one --per-class, got {options.per_class}; --compare compares"
-            " several."
-        )
 
 
 def _keys_per_class(options: CoresetOptions, source: CoresetData) -> int:
@@ -124,14 +114,6 @@ def _check_place(path: Path, store: Path | None) -> None:
         raise UsageError(
             f"--output {path} holds other things than a key store; name a new or an empty folder."
         )
-
-
-def _condensed(
-    source: CoresetData, strategy: Coreset, per_class: int
-) -> tuple[NDArray[np.int64], NDArray[np.float32], int]:
-    positions, features, labels = source.gather()
-    condensed = strategy.condense(features, labels, per_class)
-    return positions[condensed.exemplars.numpy()], condensed.keys.numpy(), len(positions)
 
 
 def _streamed(

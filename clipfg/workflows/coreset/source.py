@@ -24,16 +24,15 @@ from clipfg.workflows.session import Session
 
 logger = logging.getLogger("clipfg")
 
+SELECTED = "Condensing %s labelled of %s items of %s (split %s)"
+
 Batch = tuple[NDArray[np.int64], NDArray[np.float32]]
 """Positions of items `[b]` and their features `[b, d]`."""
 
 
 @dataclass(frozen=True)
 class CoresetData:
-    """Labelled items, and their features as a stream.
-
-    `items` have the columns of a store; `prompts` names the prompt set that suits them.
-    """
+    """Labelled items, with the columns of a store, and their features as a stream."""
 
     name: str
     items: pa.Table
@@ -64,10 +63,7 @@ class CoresetData:
 
 
 def store_to_condense(options: CoresetOptions) -> Path | None:
-    """The folder of `--store`, else the default store; None where `--dataset` is condensed.
-
-    Raises `UsageError` when both are named, or nothing is and there is no default store.
-    """
+    """`--store` or the default one; None for `--dataset`. Raises `UsageError` for both or none."""
     if options.dataset is not None:
         if options.store is not None:
             raise UsageError("--dataset and --store cannot be combined.")
@@ -112,7 +108,7 @@ def _of_store(options: CoresetOptions, path: Path) -> CoresetData:
             f"Expected labelled keys of split {split!r} in {path}, got none; name another --split,"
             " or build the store from labelled images."
         )
-    _log_split(str(path), split, len(kept), len(labels))
+    logger.info(SELECTED, f"{len(kept):,}", f"{len(labels):,}", path, split)
     kept = kept[: options.limit]
     parts = [kept[start : start + ROWS] for start in range(0, len(kept), ROWS)]
     return CoresetData(
@@ -130,7 +126,7 @@ def _of_data(session: Session[CoresetOptions]) -> CoresetData:
     whole = session.whole()
     split = session.options.split or (TRAIN if TRAIN in whole.manifest.splits else "all")
     data = whole.select(split, session.options.limit).labelled()
-    _log_split(data.name, split, len(data), len(whole))
+    logger.info(SELECTED, f"{len(data):,}", f"{len(whole):,}", data.name, split)
     session.open_encoder_if_needed(data)
     return CoresetData(
         data.name,
@@ -141,7 +137,3 @@ def _of_data(session: Session[CoresetOptions]) -> CoresetData:
         session.provenance(data),
         data.manifest.prompts,
     )
-
-
-def _log_split(name: str, split: str, rows: int, of: int) -> None:
-    logger.info(f"Condensing {rows:,} labelled of {of:,} items of {name} (split {split})")

@@ -11,19 +11,7 @@ class Stream:
     """The first items of each class become its keys; each later one moves a key of its class.
 
     What comes out does not depend on the batches, but for random targets, which are drawn batch by
-    batch.
-
-    Parameters
-    ----------
-    strategy
-        Target, rate and seed.
-    per_class
-        Keys of each class.
-
-    Attributes
-    ----------
-    peak
-        The most feature rows held at once, keys and the batch at hand.
+    batch. `peak` is the most feature rows held at once, keys and the batch at hand.
     """
 
     def __init__(self, strategy: KeCOOnline, per_class: int) -> None:

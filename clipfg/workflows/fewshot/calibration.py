@@ -29,18 +29,10 @@ PARTS = 4
 
 @dataclass(frozen=True)
 class CalibratedHead:
-    """A trained head, and what is known of its confidence.
+    """A trained head, what it was trained on (also in words), and what is known of its confidence.
 
-    Attributes
-    ----------
-    head, support
-        The head, and what it was trained on.
-    learnt_from
-        The same in words.
-    answers
-        What is said of each image beyond its likeliest class; None where that is nothing.
-    trials
-        Heads trained without a group of classes, where out-of-distribution images are flagged.
+    `answers` say more of each image than its likeliest class; None where that is nothing. `trials`
+    are heads trained without a group of classes, where out-of-distribution images are flagged.
     """
 
     head: Head
@@ -87,16 +79,8 @@ def calibration_split(options: FewshotOptions, roles: SupportAndTest) -> Dataset
 class Calibrator:
     """Learns how far the first head of a run can be trusted.
 
-    Parameters
-    ----------
-    session
-        Says what is asked of the head's answers, and where confidence is learnt.
-    heads
-        The heads of the run.
-    images
-        The images of the run, from which those of `split` must differ.
-    split
-        The images of the split that `--calibration` names, or None.
+    `split` are the images of the split that `--calibration` names, or None; they must differ from
+    the `images` of the run.
     """
 
     session: Session[FewshotOptions]
@@ -105,10 +89,7 @@ class Calibrator:
     split: Dataset | None
 
     def calibrate(self, head: Head, support: Support, learnt_from: str) -> CalibratedHead:
-        """Learn confidence where it is asked for or saved.
-
-        With one image per class nothing can be held out, which a warning says.
-        """
+        """Learn confidence where it is asked for or saved; one image per class is too few."""
         options, classes = self.session.options, self.images.classes
         asked = answer_options(options)
         known = CalibratedHead(head, support, learnt_from)

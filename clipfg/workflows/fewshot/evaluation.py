@@ -32,10 +32,7 @@ PREDICTIONS = "predictions.parquet"
 
 @dataclass(frozen=True)
 class Evaluation:
-    """The steps of one evaluation, and what they share.
-
-    `support` are all images that may be learnt from, with class texts where there is an encoder.
-    """
+    """The steps of one evaluation, and what they share; `support` is all to learn from."""
 
     session: Session[FewshotOptions]
     roles: SupportAndTest
@@ -105,15 +102,8 @@ class Evaluation:
     def _predict(
         self, test: FeaturePool, blocks: Iterable[Tensor], answers: AnswerColumns | None = None
     ) -> None:
-        score(
-            test,
-            blocks,
-            self.images.classes,
-            self.folder.part(PREDICTIONS),
-            top_k=self.session.options.top_k,
-            scoring="softmax",
-            answers=answers,
-        )
+        path, top_k = self.folder.part(PREDICTIONS), self.session.options.top_k
+        score(test, blocks, self.images.classes, path, top_k=top_k, answers=answers)
 
     def _curve(
         self, trials: list[Trial], labels: NDArray[np.int64], estimated: str = ""
@@ -127,12 +117,5 @@ class Evaluation:
             "model": encoder.name if encoder else "",
             "precision": encoder.precision if encoder else "",
         }
-        return judge(
-            self.heads,
-            trials,
-            labels,
-            len(self.images.classes),
-            context=context,
-            remarks=self.images.remarks,
-            estimated=estimated,
-        )
+        curve = judge(self.heads, trials, labels, len(self.images.classes))
+        return replace(curve, context=context, remarks=self.images.remarks, estimated=estimated)

@@ -17,10 +17,7 @@ from clipfg.workflows.pool import FeaturePool
 def measure_reliability(
     known: CalibratedHead, test: FeaturePool, classes: ClassList, name: str, seed: int
 ) -> Reliability:
-    """Calibration, abstention, sets and out-of-distribution flags of the head called `name`.
-
-    `known` must have a confidence.
-    """
+    """How the head called `name`, which must have a confidence, does on the test images."""
     answers, confidence = known.answers, known.confidence
     assert answers is not None
     assert confidence is not None
@@ -41,6 +38,16 @@ def measure_reliability(
         sets = measures.prediction_sets(
             inside, labels, classes.names, asked.prediction_set, asked.each_class
         )
+    detector, familiar = confidence.ood, answers.familiarity(test.features, calibrated)
+    ood = None
+    if detector is not None and familiar is not None:
+        factor = confidence.factor
+        ood = OODResult(
+            score=NAMES[detector.score],
+            auroc_support=detector.aurocs[detector.score],
+            auroc=auroc_on(detector.score, known.trials, test.features, labels, factor),
+            called_unknown=proportion(int((familiar <= FALSE_ALARMS).sum()), len(familiar)),
+        )
     return Reliability(
         head=name,
         learnt_from=known.learnt_from,
@@ -53,30 +60,8 @@ def measure_reliability(
         risk=risk,
         answering=answering,
         sets=sets,
-        ood=_ood(known, test, calibrated),
+        ood=ood,
         by_level=report.by_level,
         severity=report.severity,
         guarantees=answers.notes,
-    )
-
-
-def _ood(known: CalibratedHead, test: FeaturePool, calibrated: torch.Tensor) -> OODResult | None:
-    answers, confidence = known.answers, known.confidence
-    assert answers is not None
-    assert confidence is not None
-    detector = confidence.ood
-    familiar = answers.familiarity(test.features, calibrated)
-    if detector is None or familiar is None:
-        return None
-    return OODResult(
-        score=NAMES[detector.score],
-        auroc_support=detector.aurocs[detector.score],
-        auroc=auroc_on(
-            detector.score,
-            known.trials,
-            test.features,
-            torch.from_numpy(test.labels),
-            confidence.factor,
-        ),
-        called_unknown=proportion(int((familiar <= FALSE_ALARMS).sum()), len(familiar)),
     )

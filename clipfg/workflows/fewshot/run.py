@@ -15,13 +15,12 @@ from clipfg.heads.saving import save_head
 from clipfg.heads.support import Support
 from clipfg.options import FewshotOptions
 from clipfg.workflows.answers import EXTRA, answer_options
-from clipfg.workflows.fewshot.calibration import CalibratedHead, Calibrator, calibration_split
+from clipfg.workflows.fewshot.calibration import Calibrator, calibration_split
 from clipfg.workflows.fewshot.evaluation import Evaluation
 from clipfg.workflows.fewshot.heads import ZERO_SHOT, HeadSet, HeadSpec, parse_heads
-from clipfg.workflows.fewshot.images import Images, gather_images
-from clipfg.workflows.protocol.splits import SupportAndTest, open_support_and_test
+from clipfg.workflows.fewshot.images import gather_images
+from clipfg.workflows.protocol.splits import open_support_and_test
 from clipfg.workflows.protocol.support_sets import ALL, parse_shots
-from clipfg.workflows.provenance import Provenance
 from clipfg.workflows.run_folder import Run
 from clipfg.workflows.session import Session
 
@@ -34,9 +33,6 @@ SHOTS = "1,2,4,8,16"
 class FewshotRun(Run):
     """A finished few-shot run: its learning curve, and where its head was saved, if it was."""
 
-    folder: Path
-    done: int
-    skipped: int
     curve: LearningCurve
     head: Path | None = None
 
@@ -55,12 +51,10 @@ def run_fewshot(session: Session[FewshotOptions]) -> FewshotRun:
     given = options.support is not None or options.own_labels is not None
     shots = parse_shots(options.shots or (ALL if given else SHOTS))
     asked = parse_heads(options.heads)
-    _check_place(options.save)
+    if (save := options.save) and (save.is_dir() or not save.absolute().parent.is_dir()):
+        raise UsageError(f"--save must name a file in an existing folder, got {save}.")
     roles = open_support_and_test(
-        session,
-        support=options.support,
-        own_labels=options.own_labels,
-        within=options.within,
+        session, support=options.support, own_labels=options.own_labels, within=options.within
     )
     answer_options(options).check(roles.classes)
     split = calibration_split(options, roles)
@@ -78,7 +72,11 @@ def run_fewshot(session: Session[FewshotOptions]) -> FewshotRun:
     }
     with session.run_folder(roles.name, **facts) as folder:
         images = gather_images(session, roles, shots, seeds)
-        support = _support(session, roles, images)
+        texts = None
+        if session.encoder is not None:
+            texts = session.class_weights((roles.test or roles.support).manifest, images.classes)
+        labels = torch.from_numpy(images.support.labels)
+        support = Support.of("few-shot", images.support.features, labels, texts)
         calibrator = Calibrator(session, heads, images, split)
         curve, known = Evaluation(
             session, roles, shots, seeds, heads, images, support, calibrator, folder
@@ -88,16 +86,11 @@ def run_fewshot(session: Session[FewshotOptions]) -> FewshotRun:
         if options.html:
             folder.write_text("report.html", render_page(curve))
     if options.save is not None:  # a full disk here costs no result
-        _save(known, images, made_by, options.save)
+        extras = {EXTRA: known.confidence.to_fields()} if known.confidence else None
+        save_head(options.save, known.head, images.classes, extras=extras, **vars(made_by))
         logger.info(f"Saved {heads.first.name} ({known.learnt_from}): {options.save}")
     done = len(images.support) + (len(images.test) if images.test else 0)
     return FewshotRun(folder.path, done, len(session.failures), curve, options.save)
-
-
-def _check_place(path: Path | None) -> None:
-    """Raises `UsageError` before any work is done for a head that could not be saved."""
-    if path is not None and (path.is_dir() or not path.absolute().parent.is_dir()):
-        raise UsageError(f"--save must name a file in an existing folder, got {path}.")
 
 
 def _head_set(session: Session[FewshotOptions], asked: tuple[HeadSpec, ...]) -> HeadSet:
@@ -114,25 +107,3 @@ def _head_set(session: Session[FewshotOptions], asked: tuple[HeadSpec, ...]) -> 
     if left := [spec.name for spec in asked if spec.needs_texts]:
         logger.warning(f"Left out {', '.join(left)}: class texts are needed; name the --model")
     return HeadSet(tuple(spec for spec in asked if not spec.needs_texts), first)
-
-
-def _support(session: Session[FewshotOptions], roles: SupportAndTest, images: Images) -> Support:
-    """All images that may be learnt from, with class texts where there is an encoder."""
-    texts = None
-    if session.encoder is not None:
-        texts = session.class_weights((roles.test or roles.support).manifest, images.classes)
-    labels = torch.from_numpy(images.support.labels)
-    return Support.of("few-shot", images.support.features, labels, texts)
-
-
-def _save(known: CalibratedHead, images: Images, made_by: Provenance, path: Path) -> None:
-    """Write the head with all that `clipfg predict` needs to use it."""
-    save_head(
-        path,
-        known.head,
-        images.classes,
-        made_by.fingerprint,
-        made_by.model,
-        made_by.precision,
-        {EXTRA: known.confidence.to_fields()} if known.confidence else None,
-    )

@@ -1,6 +1,6 @@
 """From predictions, and the test labels that nothing else sees, to a learning curve."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,19 +12,9 @@ from clipfg.workflows.fewshot.trials import Trial
 
 
 def judge(
-    heads: HeadSet,
-    trials: Sequence[Trial],
-    labels: NDArray[np.int64],
-    classes: int,
-    *,
-    context: Mapping[str, str],
-    remarks: Sequence[str],
-    estimated: str = "",
+    heads: HeadSet, trials: Sequence[Trial], labels: NDArray[np.int64], classes: int
 ) -> LearningCurve:
-    """The learning curve of `trials` on items with `labels` `[n]`.
-
-    Every head is compared with the first one at the same number of shots.
-    """
+    """The learning curve on `labels` `[n]`; heads are compared with the first at equal shots."""
     hits = [trial.predictions == labels for trial in trials]
     own = {t.shots: h for t, h in zip(trials, hits, strict=True) if t.spec == heads.first}
     cells = []
@@ -47,7 +37,4 @@ def judge(
                 transductive=trial.spec.method is not None,
             )
         )
-    first = heads.first.name
-    return LearningCurve(
-        len(labels), classes, first, tuple(cells), estimated, dict(context), tuple(remarks)
-    )
+    return LearningCurve(len(labels), classes, heads.first.name, tuple(cells))

@@ -47,10 +47,7 @@ def by_shots(
     pool: Float[Tensor, "n d"],
     progress: Progress | None = None,
 ) -> tuple[list[Trial], Head]:
-    """Every head at every number of shots, and the first one as trained on the most shots.
-
-    That one is of the first draw. One draw is run where all would be the same.
-    """
+    """Every head at every number of shots, and the first one at the most, of the first draw."""
     runs: dict[tuple[HeadSpec, str], list[_Run]] = {}
     kept: Head | None = None
     steps = [(each, draw) for each in shots for draw in range(draws.that_differ(each))]

@@ -78,22 +78,11 @@ class DemonstrationPlan:
 
 
 class DemonstrationFinder:
-    """Chooses demonstrations from a store, of classes that the run knows.
+    """Chooses demonstrations from a store, whose classes are matched with the run's by name.
 
-    Parameters
-    ----------
-    store
-        Keys with labels.
-    plan
-        How many, and by which strategy.
-    classes
-        The run's classes, which the store's are matched with by name.
-    fingerprint
-        Of the encoder that makes the queries.
-    texts
-        A unit-norm text weight for each of the classes, for strategies that look at them.
-
-    Raises `DataError` when no key of the store is labelled with one of the classes.
+    `fingerprint` is of the encoder that makes the queries; `texts` are unit-norm text weights of
+    the classes, for strategies that look at them. Raises `DataError` when no key of the store is
+    labelled with one of the classes.
     """
 
     def __init__(
@@ -130,11 +119,12 @@ class DemonstrationFinder:
         allowed[list(hidden)] = False
         reach = self.plan.strategy.reach(self.plan.shots)
         positions, scores = self._nearest(query, reach, allowed)
+        labels = torch.from_numpy(self.labels[positions])
         neighbours = Neighbours(
             similarities=torch.from_numpy(scores),
             keys=torch.from_numpy(np.asarray(self.store.keys[positions])),
-            labels=torch.from_numpy(self.labels[positions]),
-            text_similarities=self._text_similarities(query, positions),
+            labels=labels,
+            text_similarities=None if self.texts is None else (self.texts @ query)[labels],
         )
         chosen = self.plan.strategy.choose(neighbours, self.plan.shots).tolist()
         items = self.store.items.select(["id", "uri"]).take(positions[chosen]).to_pylist()
@@ -167,13 +157,6 @@ class DemonstrationFinder:
         )
         found = hits.positions[0] >= 0
         return hits.positions[0][found], hits.scores[0][found]
-
-    def _text_similarities(
-        self, query: Float[Tensor, " d"], positions: NDArray[np.int64]
-    ) -> Float[Tensor, " m"] | None:
-        if self.texts is None:
-            return None
-        return (self.texts @ query)[torch.from_numpy(self.labels[positions])]
 
 
 def _labels_among(store: KeyStore, classes: ClassList) -> NDArray[np.int64]:

@@ -2,8 +2,7 @@
 
 import base64
 import json
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +17,10 @@ from clipfg.embedding.cache import EmbeddingCache
 from clipfg.embedding.content_hash import contents_of
 from clipfg.embedding.pipeline import collect
 from clipfg.errors import DataError, ItemError, UsageError
-from clipfg.icl import CHATS, Question, in_order, vote
+from clipfg.icl import CHATS, in_order, vote
 from clipfg.icl.prompts import with_sources
 from clipfg.options import DemosOptions
-from clipfg.types import ClassList, Failure, Manifest
+from clipfg.types import Failure, Manifest
 from clipfg.workflows.dataset import Dataset
 from clipfg.workflows.icl.demonstrations import (
     Demonstration,
@@ -39,19 +38,11 @@ from clipfg.workflows.session import Session
 class DemosRun(Run):
     """A ready prompt, what is shown in it, and what came of it.
 
-    Attributes
-    ----------
-    demonstrations
-        A row for each, in the order in which they are shown: `id`, `name`, `similarity`, `uri`.
-    messages
-        The prompt, as a chat server or a processor takes it.
-    candidates
-        The names that may be answered, in the prompt's order.
-    vote
-        The most frequent of the labels shown; None where none is shown.
-    answers
-        With a vision-language model: the candidates with their mean log-probability per token, the
-        likeliest first.
+    `demonstrations` have a row each, in the order in which they are shown: `id`, `name`,
+    `similarity`, `uri`. `messages` are the prompt, as a chat server or a processor takes it;
+    `candidates` the names that may be answered, in its order. `vote` is the most frequent of the
+    labels shown, None where none is shown. With a vision-language model, `answers` are the
+    candidates with their mean log-probability per token, the likeliest first.
     """
 
     photo: str
@@ -61,17 +52,14 @@ class DemosRun(Run):
     vote: str | None
     answers: list[dict[str, Any]] | None
 
-    folder = None
-    done = 1
-    skipped = 0
-
     def rows(self) -> list[dict[str, Any]]:
         """The demonstrations."""
         return self.demonstrations
 
     def to_json(self) -> dict[str, Any]:
         """Plain values, without those that are missing."""
-        return {name: value for name, value in asdict(self).items() if value is not None}
+        own = {field.name for field in fields(self)} - {field.name for field in fields(Run)}
+        return {k: v for k, v in vars(self).items() if k in own and v is not None}
 
 
 def run_demos(session: Session[DemosOptions], photo: Path) -> DemosRun:
@@ -101,13 +89,26 @@ def run_demos(session: Session[DemosOptions], photo: Path) -> DemosRun:
     builder = QuestionBuilder.of(options, finder)
     question = builder.ask(str(photo), uri, query, shown, texts @ query)
     turns = with_sources(question.turns, lambda uri: _source(uri, data_urls=options.data_urls))
+    names = classes.names
+    votes = vote([one.label for one in shown], len(classes))
+    answers = None
+    if scorer is not None:
+        pairs = zip(question.labels, scorer.scores(question)[0].tolist(), strict=True)
+        scored = [{"name": names[label], "log_probability": score} for label, score in pairs]
+        answers = sorted(scored, key=lambda row: -row["log_probability"])
     run = DemosRun(
+        folder=None,
+        done=1,
+        skipped=0,
         photo=str(photo),
-        demonstrations=[_row(one, classes) for one in in_order(shown, options.order)],
+        demonstrations=[
+            {"id": one.id, "name": names[one.label], "similarity": one.similarity, "uri": one.uri}
+            for one in in_order(shown, options.order)
+        ],
         messages=CHATS[options.chat](turns),
-        candidates=[classes.names[label] for label in question.labels],
-        vote=_vote(shown, classes),
-        answers=_answers(scorer, question, classes) if scorer else None,
+        candidates=[names[label] for label in question.labels],
+        vote=names[int(votes.argmax())] if shown else None,
+        answers=answers,
     )
     if options.output is not None:
         text = json.dumps(run.to_json(), ensure_ascii=False, indent=2)
@@ -143,28 +144,8 @@ def _select_others(
         hidden += finder.store.rows(same).tolist()
 
 
-def _row(one: Demonstration, classes: ClassList) -> dict[str, Any]:
-    name = classes.names[one.label]
-    return {"id": one.id, "name": name, "similarity": one.similarity, "uri": one.uri}
-
-
-def _vote(shown: Sequence[Demonstration], classes: ClassList) -> str | None:
-    if not shown:
-        return None
-    return classes.names[int(vote([one.label for one in shown], len(classes)).argmax())]
-
-
 def _source(uri: str, *, data_urls: bool) -> str:
     """The image's path; a small copy in a data URL with `--data-urls`, or where it has no path."""
     if scheme_of(uri) is None and not data_urls:
         return uri
     return "data:image/jpeg;base64," + base64.b64encode(thumbnail(uri, SIDE)).decode()
-
-
-def _answers(scorer: LvlmScorer, question: Question, classes: ClassList) -> list[dict[str, Any]]:
-    scores, _ = scorer.scores(question)
-    rows = [
-        {"name": classes.names[label], "log_probability": float(score)}
-        for label, score in zip(question.labels, scores, strict=True)
-    ]
-    return sorted(rows, key=lambda row: -float(row["log_probability"]))

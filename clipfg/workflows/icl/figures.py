@@ -19,16 +19,10 @@ from clipfg.workflows.run_folder import RunFolder, file_name
 
 @dataclass(frozen=True)
 class IclOutcome:
-    """What came out for one image.
+    """What came out for one image: votes of the labels shown for every class, and more.
 
-    Parameters
-    ----------
-    votes
-        Of the labels shown, a score for every class.
-    scores
-        The vision-language model's score of every class; None where there is no such model.
-    candidates
-        The classes that could be answered; None where nothing was asked.
+    `scores` are the vision-language model's, None where there is no such model; `candidates` the
+    classes that could be answered, None where nothing was asked.
     """
 
     votes: Float[Tensor, " c"]
@@ -115,7 +109,6 @@ class MethodScorer:
             self.classes,
             self.folder.part(f"predictions-{file_name(name)}.parquet"),
             top_k=min(self.options.top_k, choices or len(self.classes)),
-            scoring="softmax",
             evaluator=evaluator,
         )
         report = evaluator.report({**self.context, "method": name})
@@ -129,8 +122,5 @@ class MethodScorer:
 
 
 def _among(scores: Float[Tensor, "n c"], choices: Sequence[Sequence[int]]) -> Float[Tensor, "n c"]:
-    rows = [
-        over_classes(row[list(own)], own, len(row))
-        for row, own in zip(scores, choices, strict=True)
-    ]
-    return torch.stack(rows)
+    pairs = zip(scores, choices, strict=True)
+    return torch.stack([over_classes(row[list(own)], own, len(row)) for row, own in pairs])

@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float
 from torch import Tensor
 
-from clipfg.icl import PromptWording, Question, ShownExample, ask_choice, ask_name, in_order
+from clipfg.icl import PromptWording, Question, ask_choice, ask_name, in_order
 from clipfg.icl.questions import draw_choices
 from clipfg.icl.selection import Order
 from clipfg.options import DemosOptions, IclOptions
@@ -45,7 +45,7 @@ class QuestionBuilder:
         A multiple-choice question offers `truth` and others at random; where the truth is not
         known, the classes that zero-shot puts first. Randomness depends on seed and id alone.
         """
-        examples = [ShownExample(one.uri, one.label) for one in in_order(shown, self.order)]
+        examples = [(one.uri, one.label) for one in in_order(shown, self.order)]
         names, count = self.finder.classes.names, self.finder.plan.choices
         if count is None:
             candidates = self._candidates(query, zero_shot)

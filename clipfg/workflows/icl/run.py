@@ -1,16 +1,14 @@
-"""In-context accuracy: how well a vision-language model names images from a few shown ones.
-
-On the same images it is compared with the vote of the labels that were shown, which needs no such
-model, and with zero-shot classification by the encoder.
-"""
+"""In-context accuracy: how well a vision-language model names images from a few shown ones."""
 
 import logging
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from clipfg.embedding.cache import EmbeddingCache
+from clipfg.embedding.content_hash import contents_of
 from clipfg.errors import DataError, UsageError
 from clipfg.evaluation.report.side_by_side import SideBySide
 from clipfg.evaluation.serialization import to_json
@@ -23,7 +21,6 @@ from clipfg.workflows.icl.demonstrations import DemonstrationFinder, Demonstrati
 from clipfg.workflows.icl.figures import MethodScorer, scores_by_method
 from clipfg.workflows.icl.questions import QuestionBuilder
 from clipfg.workflows.icl.scorer import LvlmScorer
-from clipfg.workflows.icl.stored import in_store
 from clipfg.workflows.index.store import open_store, open_store_encoder
 from clipfg.workflows.pool import FeaturePool
 from clipfg.workflows.run_folder import Run
@@ -36,9 +33,6 @@ logger = logging.getLogger("clipfg")
 class IclRun(Run):
     """A finished evaluation; `excluded` images were in the store and were not evaluated."""
 
-    folder: Path
-    done: int
-    skipped: int
     comparison: SideBySide
     excluded: int
 
@@ -107,12 +101,9 @@ def run_icl(session: Session[IclOptions]) -> IclRun:
 def _images_to_ask_about(
     session: Session[IclOptions], data: Dataset, store: KeyStore
 ) -> tuple[FeaturePool, int]:
-    """The labelled images that the store does not hold, and how many it does.
-
-    Raises `DataError` where there is none.
-    """
+    """The labelled images that the store does not hold, and how many it does."""
     pool = session.pool(data)
-    stored = in_store(pool, store, session.cache)
+    stored = _in_store(pool, store, session.cache)
     if excluded := int(stored.sum()):
         logger.warning(f"{excluded:,} of {len(pool):,} images are in the store and are excluded.")
     usable = ~stored & (pool.labels != UNLABELLED)
@@ -122,3 +113,21 @@ def _images_to_ask_about(
             " split than the one that the store was built from."
         )
     return pool.rows(np.flatnonzero(usable)), excluded
+
+
+def _in_store(pool: FeaturePool, store: KeyStore, cache: EmbeddingCache) -> NDArray[np.bool_]:
+    """Which images `[n]` the store holds: shown as its own demonstration, an image is no test.
+
+    Images are the same by their content; by their id where the content of one cannot be read.
+    Folders number their images alike, so equal ids alone mean nothing.
+    """
+    stored, own = contents_of(store.uris, cache), contents_of(pool.uris, cache)
+    contents, ids = set(stored.values()), set(store.ids)
+    unread = {id for id, uri in zip(store.ids, store.uris, strict=True) if uri not in stored}
+
+    def holds(identity: str, uri: str) -> bool:
+        if uri not in own:
+            return identity in ids
+        return own[uri] in contents or identity in unread
+
+    return np.array([holds(*item) for item in zip(pool.ids, pool.uris, strict=True)])

@@ -24,10 +24,7 @@ ORIGIN = "data"
 
 @dataclass(frozen=True)
 class EmbeddedItems:
-    """The items of a data set that could be used, and their keys.
-
-    `listed` has all ids of the data set, those of unusable images too.
-    """
+    """The items of a data set that could be used, their keys, and all ids that it lists."""
 
     items: pa.Table
     keys: NDArray[np.float32]

@@ -29,14 +29,8 @@ FAILURES = "failures.jsonl"
 
 @dataclass(frozen=True)
 class IndexRun(Run):
-    """What a job did to the store in `folder`, which now holds `keys`.
+    """What a job did to the store, which has `keys` now; `vanished` ids its data lists no more."""
 
-    `vanished` are ids in the store that their data set no longer lists.
-    """
-
-    folder: Path
-    done: int
-    skipped: int
     keys: int
     added: int = 0
     updated: int = 0
@@ -65,8 +59,8 @@ def run_build(session: Session[IndexBuildOptions]) -> IndexRun:
         held = _held(path, warn=True)
         if held is not None:
             held.check_encoder(**vars(new.made_by))
-        store = new.store(options.factory or (held.factory if held else "Flat"), options.seed)
-        store.device = options.device
+        store = new.store(options.factory or (held.index.factory if held else "Flat"), options.seed)
+        store.index.device = options.device
         store.commit(writer)
         session.failures.replace(path / FAILURES)
     done, skipped = len(store), len(session.failures)
@@ -98,7 +92,7 @@ def run_add(session: Session[IndexAddOptions]) -> IndexRun:
     with writing(path) as writer:
         store = KeyStore.load(path)
         store.check_encoder(**vars(new.made_by))
-        store.device = options.device
+        store.index.device = options.device
         _check_origin(store, new)
         changes = merge(store, new.items, new.keys, new.classes)
         vanished = _vanished(store, new, options)
@@ -121,10 +115,7 @@ def run_add(session: Session[IndexAddOptions]) -> IndexRun:
 
 
 def run_remove(options: IndexRemoveOptions, ids: Sequence[str]) -> IndexRun:
-    """Remove items by id, or all that meet the conditions of `--where`.
-
-    Raises `UsageError` unless one of both is given, `StoreError` for an unknown id.
-    """
+    """Remove items by id, or all that meet `--where`. Raises `StoreError` for an unknown id."""
     path = store_path(options)
     if bool(ids) == bool(options.where):
         raise UsageError(
@@ -135,7 +126,7 @@ def run_remove(options: IndexRemoveOptions, ids: Sequence[str]) -> IndexRun:
     read_state(path)  # where there is no store, no folder is made
     with writing(path) as writer:
         store = KeyStore.load(path)
-        store.device = options.device
+        store.index.device = options.device
         chosen = list(dict.fromkeys(ids))
         if options.where:
             mask = parse_where(options.where, store)
@@ -147,13 +138,10 @@ def run_remove(options: IndexRemoveOptions, ids: Sequence[str]) -> IndexRun:
 
 
 def _held(path: Path, *, warn: bool = False) -> KeyStore | None:
-    """The store at `path`; None where there is none, or one that is damaged.
-
-    Raises `StoreError` for a store that another version of clipfg wrote.
-    """
+    """The store at `path`; None where there is none, or one that is damaged."""
     if not has_store(path):
         return None
-    read_state(path)
+    read_state(path)  # raises for a store that another version of clipfg wrote
     try:
         return KeyStore.load(path)
     except StoreError as error:
@@ -168,19 +156,12 @@ def _check_origin(store: KeyStore, new: EmbeddedItems) -> None:
         return
     rows = store.rows(new.items["id"].to_pylist())
     known = np.flatnonzero(rows >= 0)
-    theirs = store.items.take(pa.array(rows[known]))
-    ours = new.items.take(pa.array(known))
-    pairs = zip(
-        known,
-        ours["id"].to_pylist(),
-        ours["uri"].to_pylist(),
-        theirs["uri"].to_pylist(),
-        theirs[ORIGIN].to_pylist(),
-        strict=True,
-    )
-    for place, identity, uri, their_uri, origin in pairs:
+    theirs = store.items.select(["uri", ORIGIN]).take(pa.array(rows[known])).to_pylist()
+    ours = new.items.select(["id", "uri"]).take(pa.array(known)).to_pylist()
+    for place, one, other in zip(known, ours, theirs, strict=True):
+        identity, uri, origin = one["id"], one["uri"], other[ORIGIN]
         # Where features come from a file, the uri is the id and says nothing of the image.
-        if origin in (None, new.origin) or (uri == their_uri and uri != identity):
+        if origin in (None, new.origin) or (uri == other["uri"] and uri != identity):
             continue
         if (store.keys[rows[place]] != new.keys[place]).any():
             raise StoreError(

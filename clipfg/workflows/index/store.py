@@ -39,10 +39,7 @@ def open_store(options: StoreOptions) -> KeyStore:
 
 
 def open_store_encoder(session: Session, store: KeyStore, *parts: Dataset) -> Encoder:
-    """The encoder that made a store's keys, to embed `parts` or texts with.
-
-    Raises `StoreError` where `--model` or `--precision` names another.
-    """
+    """The encoder of a store's keys. Raises `StoreError` where the options name another."""
     encoder = session.open_encoder(*parts, like=store)
     store.check_encoder(encoder.fingerprint, encoder.name, encoder.precision)
     return encoder
@@ -65,9 +62,9 @@ def store_info(options: IndexShowOptions) -> dict[str, Any]:
         "classes": len(store.classes) if store.classes else 0,
         "labelled": int((store.labels >= 0).sum()),
         "splits": {row["values"] or "none": row["counts"] for row in splits},
-        "index": store.factory,
-        "effort": store.effort or None,
-        "recall_at_10": store.recall,
+        "index": store.index.factory,
+        "effort": store.index.effort or None,
+        "recall_at_10": store.index.recall,
     }
 
 

@@ -8,8 +8,7 @@ from torch import Tensor
 
 from clipfg.data.sources import read
 from clipfg.errors import ItemError
-from clipfg.quality.copies import equal_rows
-from clipfg.types import content_hash
+from clipfg.types import content_hash, equal_rows
 from clipfg.workflows.lint.findings import Level, LintData, LintFinding
 from clipfg.workflows.lint.near_duplicates import find_near_copies
 
@@ -26,14 +25,14 @@ class _Pair:
     near: bool
 
     def leak(self) -> Iterator[LintFinding]:
-        splits = self.data.splits[self.row], self.data.splits[self.other]
-        if None not in splits and splits[0] != splits[1]:
-            yield self._finding("leak", f"{splits[0]} and {splits[1]}, {self.told}")
+        one, other = self.data.splits[self.row], self.data.splits[self.other]
+        if None not in (one, other) and one != other:
+            yield self._finding("leak", f"{one} and {other}, {self.told}")
 
     def contradiction(self) -> Iterator[LintFinding]:
-        labels = self.data.label(self.row), self.data.label(self.other)
-        if "" not in labels and labels[0] != labels[1]:
-            yield self._finding("contradiction", f"{labels[0]!r} and {labels[1]!r}, {self.told}")
+        one, other = self.data.label(self.row), self.data.label(self.other)
+        if one and other and one != other:
+            yield self._finding("contradiction", f"{one!r} and {other!r}, {self.told}")
 
     def copy(self) -> LintFinding:
         return self._finding("copy", self.told)
@@ -47,7 +46,7 @@ class _Pair:
 def groups_of_equals(features: Tensor) -> list[list[int]]:
     """Rows of the same feature, in order; most groups are of one row."""
     groups: dict[int, list[int]] = {}
-    for row, origin in enumerate(equal_rows(features).tolist()):
+    for row, origin in enumerate(equal_rows(features.numpy()).tolist()):
         groups.setdefault(origin, []).append(row)
     return list(groups.values())
 

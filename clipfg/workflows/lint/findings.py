@@ -51,5 +51,5 @@ class LintData:
 
     def label(self, row: int) -> str:
         """The name of a row's class; nothing where it has none."""
-        known = self.pool.labels[row] != UNLABELLED and self.classes is not None
-        return self.classes.names[self.pool.labels[row]] if known and self.classes else ""
+        label = self.pool.labels[row]
+        return "" if label == UNLABELLED or self.classes is None else self.classes.names[label]

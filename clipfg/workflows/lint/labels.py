@@ -22,10 +22,7 @@ LIKELY = 0.5
 
 @dataclass(frozen=True)
 class HeldOutProbabilities:
-    """Probabilities of held-out images, a block of rows at a time, computed whenever asked for.
-
-    Images times classes may be more numbers than memory holds.
-    """
+    """Probabilities of held-out images by blocks of rows: all may be more than memory holds."""
 
     fitted: CrossFit
     factor: float

@@ -3,8 +3,7 @@
 import logging
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
@@ -24,25 +23,14 @@ from clipfg.workflows.session import Session
 
 logger = logging.getLogger("clipfg")
 
-SCHEMA = pa.schema(
-    [
-        ("kind", pa.string()),
-        ("level", pa.string()),
-        ("id", pa.string()),
-        ("other", pa.string()),
-        ("what", pa.string()),
-        ("score", pa.float64()),
-    ]
-)
+TEXTS = ("kind", "level", "id", "other", "what")
+SCHEMA = pa.schema([*((name, pa.string()) for name in TEXTS), ("score", pa.float64())])
 
 
 @dataclass(frozen=True)
 class LintRun(Run):
     """A finished check: the findings, the gravest kinds first, in each kind the worst first."""
 
-    folder: Path
-    done: int
-    skipped: int
     findings: list[LintFinding]
 
     @property
@@ -63,24 +51,16 @@ class LintRun(Run):
 
     def rows(self) -> list[dict[str, Any]]:
         """A row for each finding."""
-        return [
-            {name: fields[name] for name in SCHEMA.names} for fields in map(asdict, self.findings)
-        ]
+        return [{name: vars(one)[name] for name in SCHEMA.names} for one in self.findings]
 
 
 def run_lint(session: Session[LintOptions]) -> LintRun:
-    """Check `--dataset`, all splits unless one is named.
-
-    Raises `ClipfgError`s: data that cannot be opened, a missing encoder.
-    """
+    """Check `--dataset`, all splits unless one is named. Raises `ClipfgError`s."""
     data = session.dataset()
     session.open_encoder_if_needed(data, without="class names are not compared as texts")
     with session.run_folder(data.name, manifest=data.manifest.digest) as folder:
         readable_data = _gather(session, data)
-        found = [
-            LintFinding("unreadable", "error", failure.id, failure.reason)
-            for failure in session.failures
-        ]
+        found = [LintFinding("unreadable", "error", x.id, x.reason) for x in session.failures]
         if readable_data is not None:
             found += check_images(readable_data, session.options.seed)
         found += _check_classes(session, data)

@@ -29,27 +29,22 @@ def without_leaks(
     leaks = copied | np.array(
         [id in ids or uri in paths for id, uri in zip(test.ids, test.uris, strict=True)], dtype=bool
     )
-    rows = np.flatnonzero(~leaks)
-    if len(rows) == len(test):
-        return rows, []
-    named = [test.ids[i] for i in np.flatnonzero(leaks)]
-    return rows, [
-        f"{len(named):,} test images are also in the support set, by path or by content, and are"
-        f" excluded: {listed(named)}"
-    ]
+    what = "test images are also in the support set, by path or by content, and"
+    return _without(test, leaks, what)
 
 
 def without_copies(pool: FeaturePool) -> tuple[NDArray[np.intp], list[str]]:
-    """Positions of the first image of each content, and which others are excluded.
-
-    A copy in another fold would give the answer away.
-    """
+    """Positions of the first image of each content; a copy in another fold gives it away."""
     copies = equal_rows(pool.features.numpy()) < np.arange(len(pool))
-    rows = np.flatnonzero(~copies)
-    if len(rows) == len(pool):
-        return rows, []
-    named = [pool.ids[i] for i in np.flatnonzero(copies)]
-    return rows, [f"{len(named):,} images are copies of others and are excluded: {listed(named)}"]
+    return _without(pool, copies, "images are copies of others and")
+
+
+def _without(
+    pool: FeaturePool, mask: NDArray[np.bool_], what: str
+) -> tuple[NDArray[np.intp], list[str]]:
+    named = [pool.ids[i] for i in np.flatnonzero(mask)]
+    remarks = [f"{len(named):,} {what} are excluded: {listed(named)}"] if named else []
+    return np.flatnonzero(~mask), remarks
 
 
 def listed(names: Sequence[str]) -> str:

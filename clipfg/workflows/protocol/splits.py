@@ -24,14 +24,8 @@ TRAIN = "train"
 class SupportAndTest:
     """Labelled images to draw support sets from, and those to test on, of one class list.
 
-    Attributes
-    ----------
-    support, test
-        The images; `test` is None where there are a person's own labels and nothing else.
-    source, tested
-        What they are, in a few words.
-    whole
-        All items of `--dataset`, of all splits and classes; None without one.
+    `test` is None where there are a person's own labels and nothing else. `source` and `tested` say
+    what they are, in a few words. `whole` is all of `--dataset`, None without one.
     """
 
     support: Dataset
@@ -58,21 +52,12 @@ def open_support_and_test(
     own_labels: str | None = None,
     within: str | None = None,
 ) -> SupportAndTest:
-    """The images to learn from and those of `--dataset` to test on.
+    """The images to learn from and those of `--dataset` to test on: by default as of `by_split`.
 
-    Parameters
-    ----------
-    session
-        Has `--dataset`, its split and its limit.
-    support
-        A file that names the images to learn from.
-    own_labels
-        Data to learn from instead; without `--dataset` there is then nothing to test on.
-    within
-        Only the classes below this node of the taxonomy.
-
-    By default they are splits of `--dataset`, as of `by_split`. Raises `UsageError` for data that
-    does not say what may be learnt from, `DataError` where one of both has no label.
+    A file `support` names the images to learn from; or data called `own_labels` is learnt from, and
+    without `--dataset` there is then nothing to test on. Only classes below the node `within` of
+    the taxonomy are kept. Raises `UsageError` for data that does not say what may be learnt from,
+    `DataError` where one of both has no label.
     """
     if own_labels is not None and support is not None:
         raise UsageError("--own-labels and --support cannot be combined.")
@@ -149,15 +134,12 @@ def _halved(session: Session, whole: Dataset) -> SupportAndTest:
 
 def _test_split(session: Session, data: Dataset, split: str | None) -> str:
     """The split named, or the data's own to test on. Raises `UsageError` where there is neither."""
+    splits = data.manifest.splits
     split = split or default_split(session.options.dataset, data.manifest)
-    if split is None and "val" in data.manifest.splits:
-        split = "val"
-    if split is None:
-        raise UsageError(
-            f"{data.name} has no test split; name one by --split, of"
-            f" {', '.join(data.manifest.splits)}."
-        )
-    return split
+    if split is None and "val" not in splits:
+        names = ", ".join(splits)
+        raise UsageError(f"{data.name} has no test split; name one by --split, of {names}.")
+    return split or "val"
 
 
 def _against_rest(
@@ -180,10 +162,7 @@ def _against_rest(
 
 
 def _support_rows(file: Path, data: Dataset) -> tuple[NDArray[np.intp], NDArray[np.int64]]:
-    """Positions and labels of the images that a support file names.
-
-    Raises `DataError` as `read_listed` does, and for a label other than the data's.
-    """
+    """Positions and labels of the images that a support file names; no label but the data's."""
     classes = data.classes
     rows, labels, _ = read_listed(file, data)
     own = data.manifest.labels[rows]

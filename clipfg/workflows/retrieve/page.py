@@ -38,7 +38,8 @@ def write_page(
     duplicate: float | None,
 ) -> None:
     """Write the page; images on it that cannot be read are counted in a warning."""
-    shown = _shown(found)
+    each = max(1, MOST_TILES // len(found))
+    shown = [QueryHits(one.query, one.rows[:each]) for one in found[:MOST_TILES]]
     uris = dict.fromkeys(
         uri for one in shown for uri in (*one.query.photos, *(row["path"] for row in one.rows))
     )
@@ -59,12 +60,6 @@ def write_page(
     page = render_gallery(title, "", groups, facts=_facts(store, options, duplicate), notes=notes)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(page, encoding="utf-8")
-
-
-def _shown(found: Sequence[QueryHits]) -> list[QueryHits]:
-    """The first hits of every query, as many of each as fit."""
-    each = max(1, MOST_TILES // len(found))
-    return [QueryHits(one.query, one.rows[:each]) for one in found[:MOST_TILES]]
 
 
 def _thumbnail(uri: str) -> bytes | None:

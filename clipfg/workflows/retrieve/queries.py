@@ -54,10 +54,7 @@ def photo_uri(part: str) -> str | None:
 
 
 def read_queries(path: Path) -> list[Query]:
-    """The queries of a text file, one per line, without blank lines and comments (#).
-
-    Raises `UsageError` for a file that cannot be read or holds none.
-    """
+    """The queries of a text file, one per line, without comments (#). Raises `UsageError`s."""
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
     except OSError as error:

@@ -1,22 +1,29 @@
 """Retrieve: the images of a store or a data set that are nearest to texts and photos."""
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from clipfg.errors import UsageError
+import numpy as np
+
+from clipfg.data.readers.folder import read_images
+from clipfg.errors import DataError, UsageError
 from clipfg.options import RetrieveOptions
 from clipfg.prompting import load_prompts
 from clipfg.store import KeyStore, parse_where
-from clipfg.workflows.index.store import open_store_encoder
+from clipfg.workflows.dataset import Dataset
+from clipfg.workflows.index.items import embed_items
+from clipfg.workflows.index.store import default_store, open_store_encoder
 from clipfg.workflows.retrieve.page import page_path, write_page
 from clipfg.workflows.retrieve.queries import Query, read_queries
 from clipfg.workflows.retrieve.search import DUPLICATE, QueryHits, search
-from clipfg.workflows.retrieve.searched import open_searched
 from clipfg.workflows.retrieve.vectors import embed_queries
-from clipfg.workflows.run_folder import Run
+from clipfg.workflows.run_folder import Run, is_run
 from clipfg.workflows.session import Session
+
+logger = logging.getLogger("clipfg")
 
 
 @dataclass(frozen=True)
@@ -26,9 +33,6 @@ class RetrieveRun(Run):
     `done` counts queries, `skipped` queries and images to search that could not be used.
     """
 
-    folder: None
-    done: int
-    skipped: int
     found: tuple[QueryHits, ...]
     store: KeyStore
     page: Path | None
@@ -90,3 +94,42 @@ def _queries(options: RetrieveOptions, query: Sequence[str]) -> list[Query]:
     if options.prompts is not None:
         load_prompts(options.prompts)
     return read_queries(options.queries) if options.queries is not None else [Query.of(query)]
+
+
+def open_searched(session: Session[RetrieveOptions]) -> KeyStore:
+    """What is searched, as a store: `--store`, else `--dataset`, else the default store, else the
+    images of the working folder. Images are embedded, or come from the cache.
+
+    Raises `UsageError` where there is nothing to search, and other `ClipfgError`s.
+    """
+    options = session.options
+    path = options.store or (None if options.dataset else default_store())
+    if path is not None:
+        store = KeyStore.load(path)
+        logger.info(f"Searching {len(store):,} images in {path}")
+    else:
+        data = session.dataset() if options.dataset else images_here(options)
+        where = data.name if options.dataset else Path.cwd()
+        logger.info(f"Searching {len(data):,} images in {where}")
+        store = embed_items(session, data).store()
+    store.index.device = options.device
+    return store
+
+
+def images_here(options: RetrieveOptions) -> Dataset:
+    """Images below the working folder, without labels and charts. Raises `UsageError` for none."""
+    here = Path.cwd()
+    try:
+        found = Dataset(read_images([here]))
+    except DataError:
+        found = None
+    if found is not None:
+        folders = [identity.rpartition("/")[0] for identity in found.manifest.ids]
+        runs = {folder for folder in set(folders) if is_run(here / folder)}
+        found = found.rows(np.flatnonzero([folder not in runs for folder in folders]))
+    if not found:
+        raise UsageError(
+            f"There are no images to search in {here}; name others by --dataset PATH, or a key"
+            " store by --store DIR."
+        )
+    return found.select(options.split, options.limit)

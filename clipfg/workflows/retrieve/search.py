@@ -1,6 +1,6 @@
 """Hits that a person wants to see: no near-duplicates, and no class in excess."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -11,7 +11,6 @@ from torch import Tensor
 
 from clipfg.functional.picking import pick
 from clipfg.store import Hits, KeyStore
-from clipfg.types import UNLABELLED
 from clipfg.workflows.retrieve.queries import Query
 
 Ranked: TypeAlias = tuple[NDArray[np.int64], NDArray[np.float32]]
@@ -42,7 +41,22 @@ class QueryHits:
     @classmethod
     def of(cls, query: Query, ranked: Ranked, store: KeyStore) -> "QueryHits":
         """The hits with what the store knows of them."""
-        return cls(query, tuple(_rows(query, ranked, store)))
+        positions, scores = ranked
+        names = dict(enumerate(store.classes.names if store.classes else ()))
+        items = store.items.select(["id", "uri", "split", "label"]).take(positions).to_pylist()
+        rows = tuple(
+            {
+                "query": query.name,
+                "rank": rank,
+                "score": score,
+                "label": names.get(item["label"]),
+                "split": item["split"],
+                "id": item["id"],
+                "path": item["uri"],
+            }
+            for rank, (item, score) in enumerate(zip(items, scores.tolist(), strict=True), start=1)
+        )
+        return cls(query, rows)
 
 
 def search(
@@ -88,20 +102,3 @@ def _filled(hits: Hits) -> list[Ranked]:
         (positions[positions >= 0], scores[positions >= 0])
         for positions, scores in zip(hits.positions, hits.scores, strict=True)
     ]
-
-
-def _rows(query: Query, ranked: Ranked, store: KeyStore) -> Iterator[dict[str, Any]]:
-    positions, scores = ranked
-    names = store.classes.names if store.classes else ()
-    items = store.items.select(["id", "uri", "split", "label"]).take(positions).to_pylist()
-    for rank, (item, score) in enumerate(zip(items, scores.tolist(), strict=True), start=1):
-        label = UNLABELLED if item["label"] is None else item["label"]
-        yield {
-            "query": query.name,
-            "rank": rank,
-            "score": score,
-            "label": names[label] if label >= 0 else None,
-            "split": item["split"],
-            "id": item["id"],
-            "path": item["uri"],
-        }

@@ -41,10 +41,7 @@ class QueryVectors:
 def embed_queries(
     session: Session[RetrieveOptions], queries: Sequence[Query], store: KeyStore
 ) -> QueryVectors:
-    """Embed queries to search `store`; those with a photo that cannot be read become failures.
-
-    Raises `DataError` when none is left.
-    """
+    """Embed queries; an unreadable photo makes one a failure. Raises `DataError` if all are."""
     assert session.encoder is not None
     options = session.options
     texts = _embed_phrases(

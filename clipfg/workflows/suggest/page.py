@@ -31,6 +31,5 @@ def render(suggestions: Sequence[Suggestion], name: str, strategy: str) -> str:
             lines.insert(0, f"{each.likely}? {each.probability:.0%}")
         tiles.append(Tile(image, f"{each.rank}. {each.id}", tuple(lines)))
     lead = f"{len(suggestions):,} images chosen by {strategy}, the first to label first."
-    return render_gallery(
-        f"What to label next in {name}", lead, [TileGroup("Images", tuple(tiles))]
-    )
+    group = TileGroup("Images", tuple(tiles))
+    return render_gallery(f"What to label next in {name}", lead, [group])

@@ -1,4 +1,4 @@
-"""Calibrated class probabilities from whatever is known: texts, some labels, or both."""
+"""Calibrated class probabilities from some labels, and from class texts where there are any."""
 
 from dataclasses import dataclass
 
@@ -6,7 +6,6 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from clipfg.functional.similarity import cosine_logits
 from clipfg.heads import HEADS, Head
 from clipfg.heads.held_out import CrossFit
 from clipfg.heads.support import Support
@@ -46,10 +45,3 @@ class CalibratedClassifier:
     def probabilities(self, features: Float[Tensor, "n d"]) -> Float[Tensor, "n c"]:
         """Of the classes that have a label."""
         return (self.factor * self.head.logits(features)).softmax(dim=1)
-
-
-def text_probabilities(
-    features: Float[Tensor, "n d"], texts: Float[Tensor, "c d"], scale: float
-) -> Float[Tensor, "n c"]:
-    """Zero-shot probabilities, at the temperature that the encoder was trained with."""
-    return cosine_logits(features, texts, scale).softmax(dim=1)

@@ -29,11 +29,7 @@ class Suggestion:
 
 
 def rank(
-    pool: FeaturePool,
-    candidates: UnlabelledPool,
-    names: Sequence[str],
-    strategy: str,
-    budget: int,
+    pool: FeaturePool, candidates: UnlabelledPool, names: Sequence[str], strategy: str, budget: int
 ) -> list[Suggestion]:
     """What a strategy chooses, best first.
 

@@ -1,8 +1,7 @@
 """Suggest: which images to label next, so that each label teaches as much as it can."""
 
 import logging
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,17 +11,18 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from clipfg.acquisition.base import STRATEGIES, UnlabelledPool
-from clipfg.errors import DataError
+from clipfg.data.readers.labels import relabel
+from clipfg.errors import DataError, UsageError
+from clipfg.functional.similarity import cosine_logits
 from clipfg.options import SuggestOptions
-from clipfg.quality.copies import equal_rows
-from clipfg.types import UNLABELLED, ClassList
+from clipfg.types import UNLABELLED, ClassList, equal_rows
 from clipfg.workflows.dataset import Dataset
 from clipfg.workflows.pool import FeaturePool
+from clipfg.workflows.protocol.listed_images import read_listed, with_labels
 from clipfg.workflows.run_folder import Run
 from clipfg.workflows.session import Session
-from clipfg.workflows.suggest.labels import counted_labels
 from clipfg.workflows.suggest.page import render, write_csv
-from clipfg.workflows.suggest.probabilities import CalibratedClassifier, text_probabilities
+from clipfg.workflows.suggest.probabilities import CalibratedClassifier
 from clipfg.workflows.suggest.ranking import Suggestion, rank
 
 logger = logging.getLogger("clipfg")
@@ -35,9 +35,6 @@ DEFAULT = "uherding"
 class SuggestRun(Run):
     """Finished suggestions, the first to label first."""
 
-    folder: Path
-    done: int
-    skipped: int
     suggestions: list[Suggestion]
 
     def rows(self) -> list[dict[str, Any]]:
@@ -53,7 +50,7 @@ def run_suggest(session: Session[SuggestOptions]) -> SuggestRun:
     options = session.options
     strategy = options.strategy or DEFAULT
     STRATEGIES.get(strategy)  # a misspelt name costs no embedding
-    data, own = counted_labels(session, session.dataset(options.split or "all"))
+    data, own = _counted_labels(session, session.dataset(options.split or "all"))
     session.open_encoder_if_needed(*(part for part in (data, own) if part is not None))
     facts = {"strategy": strategy, "manifest": data.manifest.digest}
     with session.run_folder(data.name, **facts) as folder:
@@ -71,13 +68,34 @@ def run_suggest(session: Session[SuggestOptions]) -> SuggestRun:
     return run
 
 
+def _counted_labels(
+    session: Session[SuggestOptions], data: Dataset
+) -> tuple[Dataset, Dataset | None]:
+    """The data with the labels that count, and the person's own labelled images, if any.
+
+    With `--labelled` the labels of the listed images count and no others: the file's label, or
+    where it has none the data's. An image that has none in either may be suggested again.
+    """
+    options, classes = session.options, data.manifest.classes
+    if options.own_labels is not None and options.labelled is not None:
+        raise UsageError("--own-labels and --labelled cannot be combined.")
+    if options.labelled is not None:
+        rows, given, classes = read_listed(options.labelled, data)
+        labels = np.full(len(data), UNLABELLED)
+        labels[rows] = np.where(given != UNLABELLED, given, data.manifest.labels[rows])
+        return with_labels(data, labels, classes), None
+    if options.own_labels is None:
+        return data, None
+    own = session.whole(options.own_labels, use_classes=False)
+    if classes is not None:
+        own = replace(own, manifest=relabel(own.manifest, classes))
+    return data, own
+
+
 def _pools(
     session: Session[SuggestOptions], data: Dataset, own: Dataset | None
 ) -> tuple[FeaturePool, FeaturePool | None]:
-    """Images to choose from, each content once, and those with a label or None.
-
-    Raises `DataError` when every image has a label already.
-    """
+    """Images to choose from, each content once, and those with a label or None."""
     everything = session.pool(data)
     labelled = session.pool(own) if own is not None else None
     if labelled is not None:
@@ -104,9 +122,8 @@ def _new(
     """The unlabelled images whose content is not labelled elsewhere, each content once."""
     known = labelled.features if labelled is not None else everything.features[:0]
     rows = torch.cat([known, everything.features[torch.from_numpy(unlabelled)]])
-    first = equal_rows(rows)[len(known) :] if len(rows) else torch.zeros(0)
-    own = torch.arange(len(known), len(rows))
-    return unlabelled[(first == own).numpy()]
+    first = equal_rows(rows.numpy())[len(known) :]
+    return unlabelled[first == np.arange(len(known), len(rows))]
 
 
 def _probabilities(
@@ -130,8 +147,8 @@ def _probabilities(
     if session.encoder is not None:
         texts = session.class_weights(data.manifest, classes)
         if len(present) < len(classes):
-            scale = session.encoder.logit_scale
-            return text_probabilities(pool.features, texts, scale), list(classes.names)
+            logits = cosine_logits(pool.features, texts, session.encoder.logit_scale)
+            return logits.softmax(dim=1), list(classes.names)
     if labelled is None or len(present) < 2:
         return None, []
     head = CalibratedClassifier.of(labelled.features, labels, texts, session.options.seed)

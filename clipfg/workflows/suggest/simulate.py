@@ -2,7 +2,6 @@
 
 import logging
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -23,9 +22,6 @@ logger = logging.getLogger("clipfg")
 class SimulationRun(Run):
     """A finished simulation."""
 
-    folder: Path
-    done: int
-    skipped: int
     result: SimulationResult
 
     def rows(self) -> list[dict[str, Any]]:

@@ -79,10 +79,7 @@ def _in_percent(value: str, low: str, high: str, estimate: Estimate) -> dict[str
 
 
 def budgets_from(first: int, images: int) -> tuple[int, ...]:
-    """`first` labels and up to four doublings, as far as the pool of a seed reaches.
-
-    Raises `DataError` for data with too few images.
-    """
+    """`first` labels and up to four doublings within the pool. Raises `DataError` for too few."""
     most = int(POOL * images)
     found = tuple(first << i for i in range(DOUBLINGS + 1) if first << i <= most)
     if not found:
@@ -108,22 +105,20 @@ def replay(
     at the same seed. A test image of a class that has no label yet counts as wrong.
     """
     names = list(dict.fromkeys((BASELINE, *strategies)))
-    hits: dict[str, list[list[NDArray[np.bool_]]]] = {}
-    met: dict[str, list[list[float]]] = {}
+    hits: dict[str, list[Hits]] = {}
+    ceilings: dict[str, list[float]] = {}
     done, total = 0, len(names) * len(seeds)
     for name in names:
-        hits[name], met[name] = [[] for _ in budgets], [[] for _ in budgets]
+        runs = []
         for seed in seeds:
-            found = _one(name, features, labels, test, budgets, seed)
-            for place, (row, ceiling) in enumerate(found):
-                hits[name][place].append(row)
-                met[name][place].append(ceiling)
+            runs.append(_one(name, features, labels, test, budgets, seed))
             done += 1
             if progress is not None:
                 progress(done, total)
-    stacked = {name: [np.stack(rows) for rows in columns] for name, columns in hits.items()}
-    ceilings = {name: [float(np.mean(shares)) for shares in met[name]] for name in names}
-    return SimulationResult(tuple(budgets), stacked, ceilings)
+        rounds = list(zip(*runs, strict=True))  # of each, what every seed came to
+        hits[name] = [np.stack([row for row, _ in found]) for found in rounds]
+        ceilings[name] = [float(np.mean([share for _, share in found])) for found in rounds]
+    return SimulationResult(tuple(budgets), hits, ceilings)
 
 
 def _one(

@@ -63,10 +63,7 @@ def choose_by_images(
     classes: ClassList,
     ensemble: Ensemble,
 ) -> tuple[PromptSet, dict[str, float]]:
-    """The set with the best label-free criterion on these images, and every set's value.
-
-    Of equal ones the first.
-    """
+    """The first set with the best label-free criterion on these images, and all values."""
     values = {}
     for prompts in sets:
         weights = session.text_weights(prompts, classes, ensemble, images=features)

@@ -3,7 +3,6 @@
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 from clipfg.confidence import AnswerColumns
@@ -11,7 +10,7 @@ from clipfg.errors import UsageError
 from clipfg.evaluation.evaluator import Evaluator
 from clipfg.evaluation.page import render_page
 from clipfg.evaluation.report.report import Report
-from clipfg.evaluation.report.rolled_up import RolledUp, rolled_up
+from clipfg.evaluation.report.rolled_up import rolled_up
 from clipfg.evaluation.report.rows import metric_rows
 from clipfg.evaluation.report.side_by_side import SideBySide, side_by_side
 from clipfg.evaluation.serialization import to_json
@@ -27,12 +26,7 @@ from clipfg.workflows.mistakes import surest_mistakes
 from clipfg.workflows.pool import FeaturePool, in_blocks, score
 from clipfg.workflows.run_folder import Run, RunFolder, file_name
 from clipfg.workflows.session import Session
-from clipfg.workflows.zeroshot.prompts import (
-    PromptChoice,
-    choose_by_images,
-    listed,
-    prompt_choice,
-)
+from clipfg.workflows.zeroshot.prompts import PromptChoice, choose_by_images, listed, prompt_choice
 
 logger = logging.getLogger("clipfg")
 
@@ -41,9 +35,6 @@ logger = logging.getLogger("clipfg")
 class ZeroshotRun(Run):
     """A finished zero-shot evaluation; with several prompt sets, `report` is the first one's."""
 
-    folder: Path
-    done: int
-    skipped: int
     report: Report
     comparison: SideBySide | None = None
 
@@ -105,14 +96,8 @@ class _Evaluation:
             answers=self.answers,
         )
         self._log_done(counts.done, counts.reused, counts.seconds)
-        report = replace(
-            evaluator.report(self._context(prompts.name)),
-            remarks=prompts.notes,
-            rolled_up=self._rolled_up("predictions.parquet"),
-        )
-        self.folder.results = to_json(report)
-        self._write_page(report, "")
-        return self._run(counts.done, report)
+        report = self._report(evaluator, prompts, "predictions.parquet")
+        return self._finish(counts.done, {prompts.name: (report, evaluator)})
 
     def pooled(self, choice: PromptChoice) -> ZeroshotRun:
         """Sets that are compared or chosen, and methods that look at all images first."""
@@ -125,24 +110,11 @@ class _Evaluation:
             )
             sets = (best,)
         names = _file_names([prompts.name for prompts in sets])
-        evaluated = [
-            self._evaluate(pool, prompts, values, f"predictions{name}.parquet")
+        evaluated = {
+            prompts.name: self._evaluate(pool, prompts, values, f"predictions{name}.parquet")
             for prompts, name in zip(sets, names, strict=True)
-        ]
-        reports = [report for report, _ in evaluated]
-        if len(sets) == 1:
-            self.folder.results = to_json(reports[0])
-            self._write_page(reports[0], "")
-            return self._run(len(pool), reports[0])
-        comparison = side_by_side(
-            {prompts.name: report for prompts, report in zip(sets, reports, strict=True)},
-            [evaluator.outcomes.hits for _, evaluator in evaluated],
-            self.session.options.seed,
-        )
-        self.folder.results = to_json(comparison)
-        for report, name in zip(comparison.reports.values(), names, strict=True):
-            self._write_page(report, name)
-        return self._run(len(pool), next(iter(comparison.reports.values())), comparison)
+        }
+        return self._finish(len(pool), evaluated)
 
     def _evaluate(
         self, pool: FeaturePool, prompts: PromptSet, values: dict[str, float], file: str
@@ -166,44 +138,31 @@ class _Evaluation:
             evaluator=evaluator,
             answers=self.answers,
         )
+        report = self._report(evaluator, prompts, file)
         used = [f"prompts chosen by {CHOSEN}"] if values else []
         used += [f"ensemble {self.ensemble.name}"] if self.ensemble.needs_images else []
         used += [options.transductive] if options.transductive else []
-        remarks = prompts.notes
         if values:
             chosen = f"The prompts were chosen without labels, by {CHOSEN}: {listed(values)}"
-            remarks = (*remarks, chosen)
-        report = replace(
-            evaluator.report(self._context(prompts.name)),
-            remarks=remarks,
-            rolled_up=self._rolled_up(file),
-            transductive=", ".join(used),
-        )
-        return report, evaluator
+            report = replace(report, remarks=(*report.remarks, chosen))
+        return replace(report, transductive=", ".join(used)), evaluator
 
-    def _rolled_up(self, file: str) -> RolledUp | None:
-        level, seed = self.session.options.roll_up, self.session.options.seed
-        if level is None:
-            return None
-        return rolled_up(self.folder.part(file), self.data.classes, level, seed)
-
-    def _context(self, prompts: str) -> dict[str, str]:
-        encoder = self.session.encoder
+    def _report(self, evaluator: Evaluator, prompts: PromptSet, file: str) -> Report:
+        options, encoder = self.session.options, self.session.encoder
         assert encoder is not None
-        return {
+        context = {
             "data": self.data.name,
-            "split": self.session.options.split or "",
+            "split": options.split or "",
             "model": encoder.name,
             "precision": encoder.precision,
-            "prompts": prompts,
+            "prompts": prompts.name,
             "ensemble": "" if self.ensemble.name == "mean" else self.ensemble.name,
         }
-
-    def _write_page(self, report: Report, name: str) -> None:
-        """`name` is what the report's files have in theirs: nothing, where there is one report."""
-        if self.session.options.html:
-            mistakes = surest_mistakes(self.folder.part(f"predictions{name}.parquet"))
-            self.folder.write_text(f"report{name}.html", render_page(report, mistakes))
+        rolled = None
+        if options.roll_up is not None:
+            path = self.folder.part(file)
+            rolled = rolled_up(path, self.data.classes, options.roll_up, options.seed)
+        return replace(evaluator.report(context), remarks=prompts.notes, rolled_up=rolled)
 
     def _log_done(self, done: int, reused: int, seconds: float) -> None:
         logger.info(
@@ -211,9 +170,21 @@ class _Evaluation:
             f" {len(self.session.failures):,}"
         )
 
-    def _run(self, done: int, report: Report, comparison: SideBySide | None = None) -> ZeroshotRun:
-        skipped = len(self.session.failures)
-        return ZeroshotRun(self.folder.path, done, skipped, report, comparison)
+    def _finish(self, done: int, evaluated: dict[str, tuple[Report, Evaluator]]) -> ZeroshotRun:
+        """Results and pages of the prompt sets, by their names; several are compared."""
+        reports = {name: report for name, (report, _) in evaluated.items()}
+        comparison = None
+        if len(reports) > 1:
+            hits = [evaluator.outcomes.hits for _, evaluator in evaluated.values()]
+            comparison = side_by_side(reports, hits, self.session.options.seed)
+            reports = dict(comparison.reports)
+        first = next(iter(reports.values()))
+        self.folder.results = to_json(comparison or first)
+        if self.session.options.html:
+            for report, name in zip(reports.values(), _file_names([*reports]), strict=True):
+                mistakes = surest_mistakes(self.folder.part(f"predictions{name}.parquet"))
+                self.folder.write_text(f"report{name}.html", render_page(report, mistakes))
+        return ZeroshotRun(self.folder.path, done, len(self.session.failures), first, comparison)
 
 
 def _file_names(names: Sequence[str]) -> list[str]:

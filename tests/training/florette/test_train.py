@@ -12,6 +12,7 @@ from torch.nn import functional
 from clipfg.data.synthflora.captions import Caption, long_caption, name_caption, phrase
 from clipfg.data.synthflora.flower import flower_at
 from clipfg.data.synthflora.taxonomy import species, unseen_traits
+from clipfg.encoders.open_clip.texts import encode_tokens
 from clipfg.training.florette import train as florette
 from clipfg.training.florette.pool import TrainingImages, draw_pool
 from clipfg.training.florette.recipe import FloretteRecipe
@@ -49,9 +50,9 @@ def test_training_lowers_the_loss_and_writes_a_folder(trained: tuple[Path, list[
     first, last = (float(line.split("caption ")[1].split()[0]) for line in (told[0], told[-1]))
     assert last < first
     assert {f.name for f in folder.iterdir()} == {
-        florette.CONFIG_FILE,
+        florette.CONFIG,
         florette.MERGES_FILE,
-        florette.WEIGHTS_FILE,
+        florette.WEIGHTS[0],
     }
 
 
@@ -71,7 +72,7 @@ def test_trimmed_token_ids_give_the_full_towers_features(trained: tuple[Path, li
     cut = florette.TokenCache(tokenizer)(texts)
     assert cut.shape[1] < ids.shape[1]
     with torch.inference_mode():
-        torch.testing.assert_close(florette.encode_texts(model.text, cut), model.text(ids))
+        torch.testing.assert_close(encode_tokens(model, cut), model.text(ids))
 
 
 def test_training_is_repeatable(pool: TrainingImages, tmp_path: Path) -> None:

@@ -93,7 +93,7 @@ def test_the_judge_compares_with_the_first_on_the_same_items(problem) -> None:
     who = HeadSet((*learners(ZERO_SHOT, "gda", "class-mean").specs, refined), HeadSpec("gda"))
     draws = draw_supports(problem.labels.numpy(), SEEDS)
     trials, _ = by_shots(who, support_of(problem), draws, SHOTS, SEEDS, problem.queries)
-    curve = judge(who, trials, problem.truth.numpy(), 6, context={}, remarks=())
+    curve = judge(who, trials, problem.truth.numpy(), 6)
     cells: dict[str, dict[str, LearningCurveCell]] = {}
     for cell in curve.cells:
         cells.setdefault(cell.label, {})[cell.shots] = cell

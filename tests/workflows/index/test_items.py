@@ -177,7 +177,7 @@ def test_an_index_is_built_on_the_device_and_by_the_seed(
     commit = KeyStore.commit
 
     def listen(store, writer):
-        devices.append(store.device)
+        devices.append(store.index.device)
         return commit(store, writer)
 
     monkeypatch.setattr(KeyStore, "commit", listen)
