@@ -16,8 +16,6 @@ def report(
 ) -> None:
     """Show a finished run again; several runs side by side."""
     from clipfg.cli.output import print_result, print_rows
-    from clipfg.evaluation.report.report import Report
-    from clipfg.evaluation.report.rows import metric_rows
     from clipfg.workflows.report import compare, read_reports, write_html
 
     reports = [report for run in runs for report in read_reports(run)]
@@ -29,5 +27,4 @@ def report(
         print_rows(compare(reports), options.format)
         return
     _, result = reports[0]
-    rows = metric_rows(result) if isinstance(result, Report) else result.rows()
-    print_result(result, rows, options.format, whole=True)
+    print_result(result, result.rows(), options.format, whole=True)

@@ -19,15 +19,9 @@ from clipfg.registry import Registry
 class CoresetKeys:
     """A coreset, in order of classes.
 
-    Parameters
-    ----------
-    keys
-        What is searched: unit-norm float32 rows. Those of a selection are rows of the features that
-        it was made from; other strategies compute theirs.
-    labels
-        The class of each key.
-    exemplars
-        What is shown: for each key the row of a real item of its class, no row twice.
+    `keys` are what is searched: unit-norm float32 rows, of the features that it was made from if it
+    is a selection, else computed. `labels` are their classes. `exemplars` are what is shown: for
+    each key the row of a real item of its class, no row twice.
     """
 
     keys: Float[Tensor, "m d"]

@@ -19,15 +19,9 @@ from clipfg.types import Features
 class FeatureSets:
     """A set of features for each of n items: the patches of an image, or the instances of a bag.
 
-    Parameters
-    ----------
-    rows
-        The rows of all items, end to end `[r, d]`.
-    offsets
-        Where the rows of each item begin, and where the last ends: `[n + 1]`, from 0.
-    grids
-        Of patches: how many rows and columns of them each image has `[n, 2]`; they go row by row
-        from the top left. None for bags.
+    `rows` are those of all items, end to end; `offsets` say where the rows of each item begin, and
+    where the last ends. `grids` say how many rows and columns of patches each image has, which go
+    row by row from the top left; None for bags.
     """
 
     rows: Float[Tensor, "r d"]

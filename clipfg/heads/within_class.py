@@ -41,14 +41,8 @@ Root = Callable[[Tensor], Tensor]
 class SharedCovariance:
     """The covariance within classes of a support set, and scores under it on held-out images.
 
-    Parameters
-    ----------
-    score
-        Logits from products under the inverse covariance.
-    seed
-        Random seed of the folds.
-    evened
-        Whether channels are first divided by their `channel_scales` in the support.
+    `score` makes logits of products under the inverse covariance; `seed` is that of the folds. If
+    `evened`, channels are first divided by their `channel_scales` in the support.
     """
 
     support: Support
@@ -85,9 +79,7 @@ class SharedCovariance:
             return shrinkages[0]
         if not len(self.rows) or self.support.classes < 2:
             return ONE_SHOT
-        hits = torch.zeros(
-            len(shrinkages), len(self.rows), dtype=torch.bool, device=self.rows.device
-        )
+        hits = self.rows.new_zeros(len(shrinkages), len(self.rows), dtype=torch.bool)
         for covariance, parts in self._by_group(self.rows):
             for i, shrinkage in enumerate(shrinkages):
                 root = covariance.inverse_root(shrinkage)

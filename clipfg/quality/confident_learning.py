@@ -11,18 +11,10 @@ from clipfg.errors import DataError
 
 
 class LabelIssues(NamedTuple):
-    """Likely label errors.
+    """Which labels are likely wrong, and the estimated share of wrong ones.
 
-    Attributes
-    ----------
-    suspects
-        Which labels are likely wrong.
-    confidence
-        `p[label]`, from 0 to 1: rank suspects by it, the lowest first.
-    suggested, share
-        The most likely class, and its probability.
-    noise
-        The estimated share of wrong labels, from 0 to 1.
+    `confidence` is `p[label]`: rank suspects by it, the lowest first. `suggested` is the most
+    likely class and `share` its probability.
     """
 
     suspects: Bool[Tensor, " n"]

@@ -11,11 +11,7 @@ from clipfg.evaluation.reliability.reliability import (
     SelectiveResult,
 )
 from clipfg.evaluation.statistics.intervals import proportion
-from clipfg.functional.metrics import (
-    confidence,
-    expected_calibration_error,
-    negative_log_likelihood,
-)
+from clipfg.functional import metrics
 from clipfg.functional.selective import aurc, risk_coverage
 from clipfg.functional.similarity import top_classes
 
@@ -26,8 +22,8 @@ POINTS = 50
 def calibration(logits: Float[Tensor, "n c"], labels: Int[Tensor, " n"]) -> CalibrationResult:
     """NLL and calibration error of logits."""
     return CalibrationResult(
-        nll=float(negative_log_likelihood(logits, labels).mean()),
-        ece=float(expected_calibration_error(*certainty_and_hits(logits, labels))),
+        nll=float(metrics.negative_log_likelihood(logits, labels).mean()),
+        ece=float(metrics.expected_calibration_error(*certainty_and_hits(logits, labels))),
     )
 
 
@@ -35,7 +31,7 @@ def certainty_and_hits(
     logits: Float[Tensor, "n c"], labels: Int[Tensor, " n"]
 ) -> tuple[Float[Tensor, " n"], Bool[Tensor, " n"]]:
     """The largest probability of each image, and whether its class is the true one."""
-    return confidence(logits), top_classes(logits, 1)[:, 0] == labels
+    return metrics.confidence(logits), top_classes(logits, 1)[:, 0] == labels
 
 
 def risk_points(

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from pydantic import computed_field
 
@@ -94,33 +94,23 @@ class Report:
 
     Attributes
     ----------
-    n
-        Labelled items; every number here is about them.
+    n, unlabelled
+        Labelled items, which every number here is about, and those that have no label.
     classes
         How many classes a prediction could be.
     metrics
         One `Estimate` for each key of `METRICS`.
-    chance
-        The accuracy of guessing: 1 / classes.
-    majority
-        The accuracy of always predicting the largest class of the test set.
-    per_class
-        A row for every class, in the class list's order.
-    confusions
-        The most frequent mistakes, most frequent first.
-    by_domain, by_level
-        Rows where the data has domains or a taxonomy.
-    unlabelled
-        Items that were classified but have no label to compare with.
-    context
-        What was run (model, data, prompts ...), shown above the numbers.
+    chance, majority
+        The accuracy of guessing, and of always predicting the largest class of the test set.
+    per_class, confusions
+        Every class, in the class list's order; the most frequent mistakes, most frequent first.
+    by_domain, by_level, severity
+        Where the data has domains or a taxonomy.
+    context, remarks
+        What was run, shown above the numbers; what else a reader must know, a sentence each.
     transductive
         The method that saw all unlabelled test images before it classified any; "" for none.
         Every number is marked as transductive wherever it is shown.
-    remarks
-        What else a reader must know, a sentence each.
-    severity
-        How severe the mistakes are by the taxonomy, where there is one.
     rolled_up
         The accuracy of answers that may be groups, where those were asked for.
     """
@@ -173,6 +163,14 @@ class Report:
         """What guessing scores in a metric; None where that has no short answer."""
         guesses = {"top1": 1, "mean_per_class": 1, "top5": min(TOP_K, self.classes)}
         return guesses[key] / self.classes if key in guesses else None
+
+    def rows(self) -> list[dict[str, Any]]:
+        """A row per metric, with its interval."""
+        mark = {"transductive": self.transductive} if self.transductive else {}
+        return [
+            {"metric": name, "value": figure.value, "low": figure.low, "high": figure.high} | mark
+            for name, figure in self.metrics.items()
+        ]
 
     @property
     def ranked(self) -> tuple[ClassRow, ...]:

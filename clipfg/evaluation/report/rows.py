@@ -1,10 +1,8 @@
 """The tables of a report: classes, confusions, levels of the taxonomy."""
 
-from typing import Any
-
 import numpy as np
 
-from clipfg.evaluation.report.report import ClassRow, Confusion, LevelRow, Report
+from clipfg.evaluation.report.report import ClassRow, Confusion, LevelRow
 from clipfg.evaluation.statistics.intervals import proportion
 from clipfg.evaluation.statistics.outcomes import Outcomes
 from clipfg.types import ClassList
@@ -91,12 +89,3 @@ def level_rows(
             )
         )
     return tuple(rows)
-
-
-def metric_rows(report: Report) -> list[dict[str, Any]]:
-    """A row per metric, with its interval."""
-    mark = {"transductive": report.transductive} if report.transductive else {}
-    return [
-        {"metric": name, "value": figure.value, "low": figure.low, "high": figure.high} | mark
-        for name, figure in report.metrics.items()
-    ]

@@ -11,7 +11,6 @@ from clipfg.evaluation.evaluator import Evaluator
 from clipfg.evaluation.page import render_page
 from clipfg.evaluation.report.report import Report
 from clipfg.evaluation.report.rolled_up import rolled_up
-from clipfg.evaluation.report.rows import metric_rows
 from clipfg.evaluation.report.side_by_side import SideBySide, side_by_side
 from clipfg.evaluation.serialization import to_json
 from clipfg.heads.transduction import TRANSDUCTIONS
@@ -40,7 +39,7 @@ class ZeroshotRun(Run):
 
     def rows(self) -> list[dict[str, Any]]:
         """A row per metric, or per prompt set where several were compared."""
-        return self.comparison.rows() if self.comparison else metric_rows(self.report)
+        return (self.comparison or self.report).rows()
 
 
 def run_zeroshot(session: Session[ZeroshotOptions]) -> ZeroshotRun:
