@@ -28,14 +28,8 @@ class InfoScore(Coreset):
     over an audience of other items. The paper's second stage, a search for a diverse order of
     demonstrations, is left out: equal items all score the same.
 
-    Parameters
-    ----------
-    temperature
-        `t`, in units of cosine.
-    audience
-        The largest number of items that the sum runs over, drawn once.
-    seed
-        Random seed of that draw.
+    `temperature` is `t`, in units of cosine; `audience` the largest number of items that the sum
+    runs over, drawn once by `seed`.
 
     Source: Li and Qiu 2023, arXiv:2302.13539; as a coreset in a comparison of Chen et al. 2025,
     arXiv:2504.14200.

@@ -16,11 +16,7 @@ class KMeans(PerClassCoreset):
     """Unit-norm k-means centres of each class; each is shown as the real item nearest to it.
 
     With one key per class it is `class-mean`; with as many keys as items each item is its own.
-
-    Parameters
-    ----------
-    seed
-        Random seed of the k-means++ start.
+    `seed` is that of the k-means++ start.
 
     Source: Lloyd 1982, doi:10.1109/TIT.1982.1056489.
     """

@@ -11,12 +11,9 @@ from clipfg.coresets.base import SelectionCoreset
 
 @dataclass(eq=False)
 class Random(SelectionCoreset):
-    """Items drawn from each class without replacement.
+    """Items drawn from each class without replacement, by a seed.
 
-    Parameters
-    ----------
-    seed
-        Of the draws. (The first items of a class are no random sample: data come in an order.)
+    The first items of a class would be no random sample: data come in an order.
     """
 
     name: ClassVar[str] = "random"

@@ -34,8 +34,6 @@ class APE(FewShotHead):
         are 1, 5.5 and 0.
     channels
         The share of channels kept, above 0 and at most 1.
-    scale
-        The factor on cosines with texts.
 
     Attributes
     ----------
@@ -43,10 +41,6 @@ class APE(FewShotHead):
         Positions of the channels kept, the best first.
     keys_, labels_, strengths_
         Refined unit-norm keys `[n, q]`, their classes and `alpha * r`.
-    texts_
-        `[c, d]`, zeros without texts.
-    alpha_, beta_, gamma_
-        Those in use.
 
     Source: Zhu et al. 2023, arXiv:2304.01195, equations 2 to 11.
     """

@@ -47,10 +47,7 @@ class Auto(FewShotHead):
     with the images that a fold leaves, and enlarged accordingly. Texts have learnt from no image:
     with one shot, `tau` is measured on the support itself and `beta` is `text_weighting.ONE_SHOT`.
 
-    Parameters
-    ----------
-    seed
-        Random seed of the folds, including those of the members.
+    `seed` is that of the folds, including those of the members.
 
     Attributes
     ----------
@@ -62,8 +59,6 @@ class Auto(FewShotHead):
         The factors on texts and on images.
     spreads_
         Of the heads in use.
-    texts_
-        `[c, d]`, zeros without texts.
     shots_
         Training images per class, on average.
 

@@ -15,15 +15,7 @@ from clipfg.heads.support import Support
 class ClassMean(FewShotHead):
     """`logits = scale * cos(feature, mean of the class's features)`; texts are ignored.
 
-    Parameters
-    ----------
-    scale
-        The factor on cosines; it changes probabilities but no prediction.
-
-    Attributes
-    ----------
-    weights_
-        Unit-norm class means `[c, d]`, float32.
+    `scale` changes probabilities but no prediction. `weights_` are the unit-norm means `[c, d]`.
 
     Source: Snell et al. 2017, arXiv:1703.05175, with cosines in place of distances.
     """

@@ -14,7 +14,9 @@ class FewShotHead(Head):
     """A head that learns from a support set: a subclass writes `learn` and `score`.
 
     Subclasses are dataclasses (`@dataclass(eq=False)`) whose fields are the parameters, so that
-    `__init__` keeps its arguments and does nothing else.
+    `__init__` keeps its arguments and does nothing else. Names that they share: `scale` is the
+    factor on cosines with texts, `seed` the random seed of the folds; `texts_` `[c, d]` are zeros
+    without texts; for a parameter that may be None, `alpha_` and the like is the one in use.
     """
 
     def fit(

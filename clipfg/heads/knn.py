@@ -42,19 +42,11 @@ class KNN(FewShotHead):
         `"vote"`: each counts 1. `"softmax"`: each counts `exp(cos / temperature)`.
     temperature
         Of that softmax.
-    scale
-        The factor on cosines with texts.
-    seed
-        Random seed of the folds.
 
     Attributes
     ----------
     keys_, labels_, classes_
         The support, and the number of classes.
-    texts_
-        Unit-norm `[c, d]`; zeros without texts.
-    k_, alpha_
-        Those in use.
 
     Source: the mixture of neighbours' votes with a model's own probabilities is that of Khandelwal
     et al. 2020, arXiv:1911.00172, equation 3.

@@ -1,4 +1,4 @@
-"""Linear probe: logistic regression on features, with the penalty chosen on the support."""
+"""Linear probes: logistic regression, with the penalty chosen on the support."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -37,15 +37,11 @@ class LinearProbe(FewShotHead):
         shot.
     iterations
         The largest number of L-BFGS steps for each `C`.
-    seed
-        Random seed of the folds.
 
     Attributes
     ----------
     weights_, bias_
         `[c, d]` and `[c]`, float32.
-    cost_
-        The one in use.
 
     Source: Radford et al. 2021, arXiv:2103.00020, section 3.2 and appendix A.3.
     """
@@ -94,6 +90,20 @@ class LinearProbe(FewShotHead):
     def score(self, x: Float[Tensor, "n d"]) -> Float[Tensor, "n c"]:
         """Linear scores."""
         return cosine_logits(x, self.weights_) + self.bias_
+
+
+@dataclass(eq=False)
+class CrossModalLinearProbe(LinearProbe):
+    """Logistic regression on images and texts alike: each class's text weight is a sample too.
+
+    `C` is chosen on held-out images; texts are trained on in every fold. Parameters and
+    attributes are those of `linear-probe`.
+
+    Source: Lin et al. 2023, arXiv:2301.06267, equations 4 and 5.
+    """
+
+    name: ClassVar[str] = "cross-modal-linear-probe"
+    needs_texts: ClassVar[bool] = True
 
 
 def _problem(support: Support, texts: bool) -> tuple[Basis, Tensor]:

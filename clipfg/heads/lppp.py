@@ -6,6 +6,7 @@ from typing import ClassVar
 import torch
 from jaxtyping import Float
 from torch import Tensor
+from torch.nn.functional import cross_entropy
 
 from clipfg.functional.similarity import cosine_logits
 from clipfg.heads.few_shot import FewShotHead
@@ -34,10 +35,7 @@ class LPPlusPlus(FewShotHead):
     length times the squared slope, as a step within its bound is sure to do. The path is that
     of short steps, and as long: it ends where all `s` add up to `steps`.
 
-    Parameters
-    ----------
-    steps
-        The length of the path, in steps of the bounds' length in `w` and `alpha` each.
+    `steps` is the length of the path, in steps of the bounds' length in `w` and `alpha` each.
 
     Attributes
     ----------
@@ -113,5 +111,5 @@ def _text_factor(cosines: Tensor | None, labels: Tensor) -> float:
     """The one of `_TEMPERATURES` at which texts alone make the support likeliest; 0 without."""
     if cosines is None:
         return 0.0
-    losses = [torch.nn.functional.cross_entropy(t * cosines, labels) for t in _TEMPERATURES]
+    losses = [cross_entropy(t * cosines, labels) for t in _TEMPERATURES]
     return _TEMPERATURES[int(torch.stack(losses).argmin())]

@@ -28,17 +28,11 @@ class TipAdapter(FewShotHead):
         None chooses them by leaving out each image of the support in turn. With one shot no other
         image of the class is left, and they are 1 and 5.5 as in the paper; alpha is 1 without
         texts.
-    scale
-        The factor on cosines with texts.
 
     Attributes
     ----------
     keys_, labels_
         The support `[n, d]` and its classes.
-    texts_
-        `[c, d]`, zeros without texts.
-    alpha_, beta_
-        Those in use.
 
     Source: Zhang et al. 2022, arXiv:2207.09519, equations 4 to 6.
     """
