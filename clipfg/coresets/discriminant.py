@@ -61,12 +61,11 @@ class Discriminant(Coreset):
         groups = Subclasses.of(features, dense, per_class, self.seed)
         keys = _keys(groups, features, shrinkage, share)
         centres = groups.mixed(share)
-        exemplars = torch.cat(
-            [
-                rows[nearest_distinct(features[rows], centres[groups.owners == label])]
-                for label, rows in enumerate(rows_by_class(dense))
-            ]
-        )
+        nearest = [
+            rows[nearest_distinct(features[rows], centres[groups.owners == label])]
+            for label, rows in enumerate(rows_by_class(dense))
+        ]
+        exemplars = torch.cat(nearest)
         return CoresetKeys(keys, labels[exemplars], exemplars)
 
     def _choose(self, features: Tensor, labels: Tensor, per_class: int) -> tuple[float, float]:

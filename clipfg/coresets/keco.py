@@ -79,16 +79,11 @@ class LoopArrays(NamedTuple):
     owners: NDArray[np.int64]
 
     @classmethod
-    def of(
-        cls,
-        keys: Float[Tensor, "m d"],
-        key_labels: Int[Tensor, " m"],
-        features: Float[Tensor, "n d"],
-        labels: Int[Tensor, " n"],
-    ) -> "LoopArrays":
+    def of(cls, samples: Samples) -> "LoopArrays":
         """Group keys that are in any order. Raises `DataError` for a class without a key."""
+        keys, key_labels, features, labels = samples
         dtype = torch.float64 if keys.dtype == torch.float64 else torch.float32
-        rows, samples = (x.detach().to("cpu", dtype).contiguous() for x in (keys, features))
+        rows, moving = (x.detach().to("cpu", dtype).contiguous() for x in (keys, features))
         sorted_labels, members = key_labels.cpu().sort(stable=True)
         classes, first = np.unique(sorted_labels.numpy(), return_index=True)
         wanted = labels.cpu().numpy()
@@ -100,7 +95,7 @@ class LoopArrays(NamedTuple):
                 f" ({lost.sum()} samples); add one to the coreset first."
             )
         first = np.append(first, len(members))
-        return cls(rows.numpy().copy(), members.numpy(), first, samples.numpy(), owners)
+        return cls(rows.numpy().copy(), members.numpy(), first, moving.numpy(), owners)
 
 
 def draw_targets(n: int, target: Target, generator: torch.Generator | None) -> NDArray[np.float32]:
@@ -133,5 +128,5 @@ def prepare(samples: Samples, rate: float, target: Target) -> tuple[LoopArrays, 
             f"Expected a label for each of {len(keys)} keys (at least one) and {len(features)}"
             f" features, got shapes {list(key_labels.shape)} and {list(labels.shape)}."
         )
-    arrays = LoopArrays.of(*samples)
+    arrays = LoopArrays.of(samples)
     return arrays, get_args(Target).index(target), arrays.keys.dtype.type(rate)

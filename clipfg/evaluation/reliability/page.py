@@ -30,17 +30,12 @@ def _risk_chart(found: Reliability) -> Chart:
     estimates = []
     for share, risk in found.risk:
         answered = max(round(share * found.n), 1)
-        wrong = round(risk * answered)
-        estimates.append(Estimate(risk, *wilson_interval(wrong, answered)))
+        estimates.append(Estimate(risk, *wilson_interval(round(risk * answered), answered)))
     x = tuple(100 * share for share, _ in found.risk)
     curves = [Curve(found.head, x, tuple(estimates))]
     if found.answering is not None:
         target = found.answering.target
         level = (Estimate(target, target, target),)
         curves.append(Curve(f"target: {target:.0%}", (), level, level=True))
-    return Chart(
-        title="Error among answered images, most confident answered first",
-        x_label="images answered (%)",
-        y_label="error among them",
-        curves=tuple(curves),
-    )
+    title = "Error among answered images, most confident answered first"
+    return Chart(title, "images answered (%)", "error among them", tuple(curves))

@@ -36,10 +36,6 @@ def rolled_up(
     answered = [(label, answer) for label, answer in rows if answer is not None]
     at_class = sum(answer in classes for _, answer in answered)
     right = sum(answer in (label, *classes.lineage(label)) for label, answer in answered)
-    return RolledUp(
-        level=level,
-        n=len(rows),
-        at_class=at_class / len(rows),
-        at_group=(len(answered) - at_class) / len(rows),
-        right=proportion(right, len(answered), seed) if answered else None,
-    )
+    n, at_group = len(rows), len(answered) - at_class
+    share = proportion(right, len(answered), seed) if answered else None
+    return RolledUp(level, n, at_class / n, at_group / n, share)

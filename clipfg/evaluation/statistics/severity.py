@@ -38,12 +38,8 @@ def severity(outcomes: Outcomes, classes: ClassList, seed: int, resamples: int) 
     labels, predictions = (torch.from_numpy(x).long() for x in (wrong.labels, wrong.predictions))
     steps = tree.distances(labels, predictions).numpy()
     most = int(tree.heights.max()) + 1
-    return Severity(
-        mistakes=len(wrong),
-        mean=_mean(steps, most, seed, resamples),
-        chance=_chance(tree, wrong.labels),
-        most=most,
-    )
+    mean = _mean(steps, most, seed, resamples)
+    return Severity(len(wrong), mean, _chance(tree, wrong.labels), most)
 
 
 def _mean(steps: NDArray[np.int64], most: int, seed: int, resamples: int) -> Estimate:
