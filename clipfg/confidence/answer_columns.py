@@ -9,16 +9,9 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from clipfg.confidence import guarantees
 from clipfg.confidence.answer_options import AnswerOptions
-from clipfg.confidence.confidence import CERTAINTY, Confidence
-from clipfg.confidence.guarantees import (
-    NO_LABELS,
-    UNCALIBRATED,
-    basis_note,
-    error_note,
-    sets_note,
-    unknown_note,
-)
+from clipfg.confidence.confidence import Confidence
 from clipfg.errors import UsageError
 from clipfg.functional.conformal import lac_scores, prediction_sets
 from clipfg.functional.hierarchy import Tree
@@ -31,14 +24,8 @@ from clipfg.types import ClassList
 class AnswerColumns:
     """The requested columns, computed from the logits and features of any images.
 
-    Parameters
-    ----------
-    options
-        Which.
-    classes
-        The classes that the logits' columns stand for.
-    confidence
-        The head's calibration; None for class names alone, which guarantee nothing.
+    `classes` are those that the logits' columns stand for, `confidence` the head's calibration:
+    None for class names alone, which guarantee nothing.
 
     Raises `UsageError` if groups are requested of classes that have none, or guarantees without
     labelled images.
@@ -51,7 +38,7 @@ class AnswerColumns:
     def __post_init__(self) -> None:
         self.options.check(self.classes)
         if self.options.guarantees and self.confidence is None:
-            raise UsageError(NO_LABELS)
+            raise UsageError(guarantees.NO_LABELS)
 
     @cached_property
     def tree(self) -> Tree:
@@ -164,12 +151,15 @@ class AnswerColumns:
         """What is guaranteed, what is not, and why; a sentence each."""
         options, confidence = self.options, self.confidence
         if confidence is None:
-            return (UNCALIBRATED,) if options.roll_up is not None else ()
+            return (guarantees.UNCALIBRATED,) if options.roll_up is not None else ()
         notes = []
         if options.target_error is not None:
-            notes.append(error_note(confidence, options.target_error, self.cut, CERTAINTY))
+            notes.append(guarantees.error_note(confidence, options.target_error, self.cut))
         if options.prediction_set is not None:
-            notes.append(sets_note(confidence, options.prediction_set, options.each_class))
+            level, each_class = options.prediction_set, options.each_class
+            notes.append(guarantees.sets_note(confidence, level, each_class))
         if options.unknown:
-            notes.append(unknown_note(confidence))
-        return (*notes, basis_note(confidence), *confidence.remarks) if notes else ()
+            notes.append(guarantees.unknown_note(confidence))
+        if not notes:
+            return ()
+        return (*notes, guarantees.basis_note(confidence), *confidence.remarks)

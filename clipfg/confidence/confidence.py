@@ -29,23 +29,11 @@ FOLDS = "folds of the support"
 class Confidence:
     """A head's answers on held-out images of its classes; levels are chosen later.
 
-    Attributes
-    ----------
-    factor
-        `1 / T` on the head's logits.
-    certainty, hits
-        Of each held-out image `[n]`: the calibrated probability of the predicted class, and
-        whether it was correct.
-    own, labels
-        The calibrated probability of the true class, and that class.
-    classes
-        The number of classes.
-    source
-        Where the images come from; `FOLDS` for cross-fitting.
-    ood
-        The detector of images of no class; None if not requested, or with too few images.
-    remarks
-        Later findings on a test set, a sentence each.
+    `factor` is `1 / T` on the head's logits. Of each held-out image, `certainty` is the calibrated
+    probability of the predicted class, and `hits` says whether that was correct; `own` is the
+    calibrated probability of the true class, and `labels` are those classes. `source` is where the
+    images come from, `FOLDS` for cross-fitting. `ood` detects images of no class; None if not
+    requested, or with too few images. `remarks` are later findings on a test set, a sentence each.
     """
 
     factor: float

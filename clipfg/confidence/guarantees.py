@@ -1,6 +1,6 @@
 """What answers guarantee, in sentences: at what rate, on what basis, and what is missing."""
 
-from clipfg.confidence.confidence import Confidence
+from clipfg.confidence.confidence import CERTAINTY, Confidence
 from clipfg.confidence.temperature_extrapolation import FEWEST
 from clipfg.functional.conformal import fewest_calibrating
 from clipfg.functional.novelty import FALSE_ALARMS
@@ -24,19 +24,17 @@ UNCALIBRATED = (
 )
 
 
-def error_note(
-    confidence: Confidence, target: float, cut: SelectionThreshold | None, certainty: float
-) -> str:
+def error_note(confidence: Confidence, target: float, cut: SelectionThreshold | None) -> str:
     """Of answers under a threshold, or why there are none."""
     if cut is None:
-        needed = fewest_right(target, 1 - (1 - certainty) / candidates(len(confidence)))
+        needed = fewest_right(target, 1 - (1 - CERTAINTY) / candidates(len(confidence)))
         return (
             f"No answers are given: {len(confidence):,} held-out images cannot show that at most"
             f" {target:.0%} of answers are wrong. That takes at least {needed:,} confident answers,"
             " all correct; add labelled images or raise --target-error."
         )
     return (
-        f"At most {target:.0%} of answers are wrong, with {certainty:.0%} confidence:"
+        f"At most {target:.0%} of answers are wrong, with {CERTAINTY:.0%} confidence:"
         f" {cut.wrong:,} of {cut.answered:,} answers to held-out images were, out of"
         f" {len(confidence):,} images."
     )

@@ -9,13 +9,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from clipfg.confidence.unseen_classes import UnseenClassTrial, without_classes
-from clipfg.functional.novelty import (
-    auroc,
-    energy,
-    familiarity,
-    max_concept_softmax,
-    neighbour_cosine,
-)
+from clipfg.functional import novelty
 from clipfg.functional.similarity import unit_norm
 from clipfg.heads import Head
 from clipfg.heads.support import Support
@@ -35,10 +29,10 @@ def score(
     if name == "softmax":
         return logits.float().softmax(dim=1).amax(dim=1)
     if name == "energy":
-        return energy(logits)
+        return novelty.energy(logits)
     if name == "concept-softmax":
-        return max_concept_softmax(features, reference)
-    return neighbour_cosine(features, reference)
+        return novelty.max_concept_softmax(features, reference)
+    return novelty.neighbour_cosine(features, reference)
 
 
 def reference_of(name: str, support: Support) -> Float[Tensor, "m d"]:
@@ -63,16 +57,9 @@ class OODInputs(NamedTuple):
 class OODDetector:
     """A score, and its values on held-out images of known classes.
 
-    Attributes
-    ----------
-    score
-        One of `SCORES`: the best at detecting held-out classes.
-    known
-        Its values on held-out images of known classes `[n]`.
-    reference
-        What it compares features with `[m, d]`.
-    aurocs
-        The AUROC of every score, averaged over groups of held-out classes.
+    `score` is the one of `SCORES` that is best at detecting held-out classes, `known` are its
+    values, and `reference` is what it compares features with. `aurocs` are those of every score,
+    averaged over groups of held-out classes.
     """
 
     score: str
@@ -108,7 +95,7 @@ class OODDetector:
     ) -> Float[Tensor, " n"]:
         """The share of known images that are no more familiar, from 0 to 1."""
         values = score(self.score, logits, features.float(), self.reference)
-        return familiarity(values, self.known)
+        return novelty.familiarity(values, self.known)
 
 
 def trial_scores(
@@ -129,7 +116,7 @@ def held_out_auroc(
             trial_scores(name, trial, support.features[rows], factor)
             for rows in (trial.familiar, trial.strange)
         )
-        values.append(auroc(known, unknown))
+        values.append(novelty.auroc(known, unknown))
     return sum(values) / len(values)
 
 
@@ -146,5 +133,5 @@ def auroc_on(
         known = torch.isin(labels, trial.known)
         if known.any() and not known.all():
             scores = trial_scores(name, trial, features, factor)
-            values.append(auroc(scores[known], scores[~known]))
+            values.append(novelty.auroc(scores[known], scores[~known]))
     return sum(values) / len(values) if values else None

@@ -46,15 +46,9 @@ def without_classes(head: Head, support: Support, seed: int) -> list[UnseenClass
         if out is None or len(known) < 2 or not bool((out & stays).any()):
             continue
         train = _of_classes(support, stays & ~out, known)
-        found.append(
-            UnseenClassTrial(
-                head.refit(train.features, train.labels, train.texts),
-                train,
-                known,
-                (out & stays).nonzero().flatten(),
-                (~stays).nonzero().flatten(),
-            )
-        )
+        refitted = head.refit(train.features, train.labels, train.texts)
+        familiar, strange = (rows.nonzero().flatten() for rows in (out & stays, ~stays))
+        found.append(UnseenClassTrial(refitted, train, known, familiar, strange))
     return found
 
 
