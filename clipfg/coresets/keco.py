@@ -31,14 +31,8 @@ class KeCO(Coreset):
 
     The keys move, the exemplars stay: a demonstration shows the image that a key started from.
 
-    Parameters
-    ----------
-    target
-        Which key of its own class an item moves.
-    rate
-        How far, from 0 (nothing moves) to 1.
-    seed
-        Random seed of the start, of the order of the items, and of random targets.
+    `target` says which key of its own class an item moves, and `rate` how far, from 0 (nothing
+    moves) to 1. `seed` is that of the start, of the order of the items, and of random targets.
 
     Source: Chen et al. 2025, arXiv:2504.14200.
     """

@@ -15,14 +15,8 @@ from clipfg.heads.support import Support
 class TrainedCache(FewShotHead):
     """Minimises cross-entropy on the support by AdamW, in batches; the last step is kept.
 
-    Parameters
-    ----------
-    learning_rate
-        At the start; it falls to 0 along a cosine.
-    epochs, batch_size, most_steps
-        20 and 256 as in both papers, and never more steps than `most_steps`.
-    seed
-        Random seed of the order of batches.
+    `learning_rate` falls to 0 along a cosine. Epochs and batch size are those of both papers, but
+    there are never more steps than `most_steps`. `seed` is that of the order of batches.
     """
 
     learning_rate: float = 1e-3

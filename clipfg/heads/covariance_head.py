@@ -23,10 +23,6 @@ class CovarianceHead(FewShotHead):
         `s`, from 0 to 1. None chooses by seeded folds of the support (`SharedCovariance.choose`).
     alpha
         The factor beside the texts. None measures it (`share_of_images`); 1 without texts.
-    scale
-        The factor on cosines with texts.
-    seed
-        Random seed of the folds.
     """
 
     shrinkage: float | None = None

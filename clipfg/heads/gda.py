@@ -26,8 +26,6 @@ class GDA(CovarianceHead):
     ----------
     weights_, bias_
         `[c, d]` and `[c]`, float32, texts and images summed.
-    shrinkage_, alpha_
-        Those in use.
 
     Source: Wang et al. 2024, arXiv:2402.04087, equations 3 to 7, with the shrinkage chosen.
     """

@@ -30,16 +30,8 @@ def label_propagation(
 ) -> Float[Tensor, "n c"]:
     """Text probabilities spread over the graph of `k` nearest neighbours, as log-probabilities.
 
-    Parameters
-    ----------
-    features, logits
-        The pool's, from unit-norm rows and from texts.
-    k
-        Neighbours of each image.
-    alpha
-        From 0 (nothing moves) to below 1.
-    power
-        How much more nearer neighbours count.
+    `alpha` is from 0 (nothing moves) to below 1; the larger `power`, the more the nearest
+    neighbours count.
 
     Raises `DataError` for a pool of fewer than two images.
     """

@@ -56,9 +56,8 @@ def factors(
     """
     x, labels = support.features, support.labels
     if not len(rows):
-        if support.texts is None:
-            return 0.0, ONE_SHOT
-        return _likeliest([x @ support.texts.T], labels)[0], ONE_SHOT
+        tau = 0.0 if support.texts is None else _likeliest([x @ support.texts.T], labels)[0]
+        return tau, ONE_SHOT
     shots, folds = len(support) / support.classes, min(FOLDS, int(support.counts.max()))
     growth = (1 + 1 / (shots * (1 - 1 / folds))) / (1 + 1 / shots)
     if support.texts is None:

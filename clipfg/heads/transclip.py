@@ -36,16 +36,8 @@ def transclip(
 ) -> Float[Tensor, "n c"]:
     """Refined assignments, as log-probabilities.
 
-    Parameters
-    ----------
-    features, logits
-        The pool's, from unit-norm rows and from texts.
-    neighbours
-        How many nearest neighbours affect an image's assignment.
-    confident
-        Images whose mean a class begins at.
-    rounds, inner
-        Steps over all blocks, and steps of the assignments within each.
+    `neighbours` affect an image's assignment; a class begins at the mean of `confident` images.
+    There are `rounds` steps over all blocks, and `inner` steps of the assignments within each.
 
     Raises `DataError` for a pool of fewer than two images.
     """

@@ -42,10 +42,6 @@ class WhitenedMean(CovarianceHead):
         `m` of shape `[d]` and `P` of shape `[d, d]`, float32.
     weights_
         Unit-norm projected class means `[c, d]`.
-    texts_
-        `[c, d]`, zeros without texts.
-    shrinkage_, alpha_
-        Those in use.
 
     Source: this project's; whitening before cosines as in Huang et al. 2021, arXiv:2104.01767;
     the two-covariance model of Ioffe 2006, doi:10.1007/11744085_41.

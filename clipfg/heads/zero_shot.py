@@ -25,10 +25,7 @@ class ZeroShot(Head):
         Whether text weights are scaled to unit norm. If not, a weight that is a plain mean of
         unit-norm text features gives the mean of the cosines with each of them.
 
-    Attributes
-    ----------
-    weights_
-        Class weights `[c, d]`, float32, of unit norm if `normalise`.
+    `weights_` `[c, d]` are the class weights, of unit norm if `normalise`.
 
     Source: Radford et al. 2021, arXiv:2103.00020.
     """
