@@ -19,6 +19,7 @@ import sys
 import threading
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from inspect import CO_OPTIMIZED
 from pathlib import Path
 from types import CodeType, FrameType
 from typing import Any
@@ -124,7 +125,8 @@ def follow(root: Path, command: list[str]) -> Iterator[str]:
 
     def enter(frame: FrameType, event: str, arg: Any) -> None:  # noqa: ARG001
         code = frame.f_code
-        if code.co_filename.startswith(inside) and code.co_name != "<module>":
+        # Bodies of modules and classes run when they are imported; functions alone are optimised.
+        if code.co_filename.startswith(inside) and code.co_flags & CO_OPTIMIZED:
             entered.setdefault(code.co_filename, set()).add(code)
 
     from clipfg.cli import main

@@ -32,7 +32,7 @@ def resident() -> float:
 def test_a_hundred_thousand_kept_rows_stream(
     cache: EmbeddingCache, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("clipfg.embedding.scanning.signature", lambda uri: (1, 0))
+    monkeypatch.setattr("clipfg.embedding.scanning.look_at", lambda uri: ((1, 0), True))
     manifest, encoder = numbered(100_000), CountingEncoder()
     row = np.full(64, 1 / 8, dtype=np.float32)
     uris = manifest.uris

@@ -252,7 +252,7 @@ def test_a_damaged_store_can_be_built_again(tmp_path, capsys) -> None:
     newer = (store / "store.json").read_text().replace('"format": 1', '"format": 2')
     (store / "store.json").write_text(newer)
     assert index("build", data, store=store) == 1  # not clipfg's of today to replace
-    assert "of another clipfg" in capsys.readouterr().err
+    assert "of another version of clipfg" in capsys.readouterr().err
     assert (store / "store.json").read_text() == newer
 
 
