@@ -134,7 +134,7 @@ for name, target, summary in (
     ("linear-probe", "linear_probe:LinearProbe", "The classic baseline; ignores the texts"),
     (
         "cross-modal-linear-probe",
-        "linear_probe:CrossModalLinearProbe",
+        "cross_modal_linear_probe:CrossModalLinearProbe",
         "A linear probe that counts each class's text as one more image",
     ),
     ("lp++", "lppp:LPPlusPlus", "A linear probe blended with the texts, class by class"),

@@ -1,4 +1,4 @@
-"""Linear probes: logistic regression, with the penalty chosen on the support."""
+"""Linear probe: logistic regression on features, with the penalty chosen on the support."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -90,20 +90,6 @@ class LinearProbe(FewShotHead):
     def score(self, x: Float[Tensor, "n d"]) -> Float[Tensor, "n c"]:
         """Linear scores."""
         return cosine_logits(x, self.weights_) + self.bias_
-
-
-@dataclass(eq=False)
-class CrossModalLinearProbe(LinearProbe):
-    """Logistic regression on images and texts alike: each class's text weight is a sample too.
-
-    `C` is chosen on held-out images; texts are trained on in every fold. Parameters and
-    attributes are those of `linear-probe`.
-
-    Source: Lin et al. 2023, arXiv:2301.06267, equations 4 and 5.
-    """
-
-    name: ClassVar[str] = "cross-modal-linear-probe"
-    needs_texts: ClassVar[bool] = True
 
 
 def _problem(support: Support, texts: bool) -> tuple[Basis, Tensor]:

@@ -3,7 +3,7 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 
 from clipfg.errors import UsageError
-from clipfg.heads.linear_probe import CrossModalLinearProbe
+from clipfg.heads.cross_modal_linear_probe import CrossModalLinearProbe
 
 
 def test_texts_are_one_more_shot(problem) -> None:
