@@ -57,11 +57,9 @@ class AnswerColumns:
     def quantile(self) -> Float[Tensor, " c"] | float | None:
         """The largest `1 - p` of a class in a set; None if no sets can be made."""
         confidence, level = self.confidence, self.options.prediction_set
-        if confidence is None or level is None or confidence.quantile(level) > 1:
+        if confidence is None or level is None or (shared := confidence.quantile(level)) > 1:
             return None
-        return (
-            confidence.quantiles(level) if self.options.each_class else confidence.quantile(level)
-        )
+        return confidence.quantiles(level) if self.options.each_class else shared
 
     @cached_property
     def columns(self) -> pa.Schema:

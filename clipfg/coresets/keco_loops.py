@@ -1,11 +1,9 @@
 """KeCO's loops over single samples, as in the paper, compiled by numba.
 
 Which key a sample moves depends on how the samples before it have moved the keys of its class, so
-there is little to vectorise. For 4,000 samples and 200 classes on one core of an AMD EPYC with
-AVX-512, NumPy takes 11 times as long online (0.021 s) and 10 times offline (0.17 s); with 2 classes
-18 and 8 times; a plain loop takes 50 to 80 times as long (`python -m benchmarks.keco`). A trial
-with all classes side by side, padded to equal size, took 6 to 8 times as long at 200 classes. That
-is why numba is a dependency of the package.
+there is little to vectorise. For 4,000 samples on one core, NumPy takes 8 to 18 times as long and a
+plain loop 50 to 80 times (`python -m benchmarks.keco`); all classes side by side, padded to equal
+size, took 6 to 8 times as long. That is why numba is a dependency of the package.
 
 All arrays are contiguous, `keys` `[m, d]` and `features` `[n, d]` of one floating type. The keys of
 class `c` are those at `members[first[c] : first[c + 1]]`. `owners` `[n]` are the classes of the

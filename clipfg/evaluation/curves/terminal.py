@@ -30,9 +30,8 @@ def render_curve(curve: LearningCurve | BudgetCurve, width: int) -> Iterator[Ren
 
 def render_grid(grid: Grid, width: int) -> Iterator[RenderableType]:
     """A table of accuracies, and of what else there is: differences, further figures."""
-    show = _accuracy if len(grid.columns) > 1 else _bounded
     tables = (
-        (f"{grid.measure}, %", show),
+        (f"{grid.measure}, %", _accuracy if len(grid.columns) > 1 else _bounded),
         (f"points against {grid.first} (* p < {SIGNIFICANT})", _difference),
         (grid.more_label, lambda cell: cell.more),
     )
