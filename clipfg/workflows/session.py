@@ -221,8 +221,17 @@ class Session(Generic[Given]):
     def class_weights(self, manifest: Manifest, classes: ClassList) -> Float[Tensor, "c d"]:
         """The weights of the one prompt set and ensemble that the options or the data name.
 
-        Raises `UsageError` for several prompt sets, and for an ensemble that needs images first.
+        Raises `UsageError` as `prompts` and `ensemble` do.
         """
+        return self.text_weights(self.prompts(manifest), classes, self.ensemble())
+
+    def check_prompts(self, manifest: Manifest) -> None:
+        """Raise what `class_weights` would, before images are embedded."""
+        self.prompts(manifest)
+        self.ensemble()
+
+    def prompts(self, manifest: Manifest) -> PromptSet:
+        """The set of `--prompts`, else the data's own. Raises `UsageError` for several sets."""
         assert isinstance(self.options, PromptOptions)
         named = self.options.prompts
         if named and (named == "auto" or "," in named):
@@ -230,7 +239,7 @@ class Session(Generic[Given]):
                 f"--prompts {named} is for `clipfg zeroshot`, which compares prompt sets; name one"
                 " set here."
             )
-        return self.text_weights(load_prompts(named or manifest.prompts), classes, self.ensemble())
+        return load_prompts(named or manifest.prompts)
 
     def ensemble(self) -> Ensemble:
         """The ensemble of `--ensemble`. Raises `UsageError` for one that needs images first."""

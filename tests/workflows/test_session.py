@@ -8,11 +8,13 @@ import pytest
 
 from clipfg.encoders import Encoder
 from clipfg.errors import ClipfgError, DataError, UsageError
-from clipfg.options import LintOptions, ZeroshotOptions, resolve
+from clipfg.options import FewshotOptions, LintOptions, SuggestOptions, ZeroshotOptions, resolve
 from clipfg.workflows import resources
 from clipfg.workflows.dataset import Dataset
+from clipfg.workflows.fewshot.run import run_fewshot
 from clipfg.workflows.lint.run import run_lint
 from clipfg.workflows.session import Session
+from clipfg.workflows.suggest.run import run_suggest
 from clipfg.workflows.zeroshot.run import run_zeroshot
 
 DATA = {"dataset": "synthflora", "limit": 12, "precision": "fp32"}
@@ -121,6 +123,19 @@ def test_one_prompt_set_and_no_ensemble_that_needs_images(tmp_path: Path) -> Non
             session.class_weights(data.manifest, data.classes)
         with pytest.raises(UsageError, match="--ensemble weighted needs all images"):
             session.ensemble()
+
+
+@pytest.mark.parametrize(
+    ("job", "kind"), [(run_fewshot, FewshotOptions), (run_suggest, SuggestOptions)]
+)
+@pytest.mark.parametrize("wrong", [{"prompts": "photos"}, {"ensemble": "means"}])
+def test_a_misspelt_prompt_set_or_ensemble_costs_no_embedding(
+    tmp_path: Path, job, kind, wrong: dict[str, str]
+) -> None:
+    given = resolve(kind, {**DATA, "output": tmp_path / "run", **wrong})
+    with Session(given) as session, pytest.raises(UsageError, match="Did you mean"):
+        job(session)
+    assert not (tmp_path / "run").exists()
 
 
 def test_without_resume_nothing_is_taken_from_the_cache(tmp_path: Path) -> None:

@@ -61,20 +61,23 @@ def run_fewshot(session: Session[FewshotOptions]) -> FewshotRun:
     seeds = tuple(range(options.seed, options.seed + options.seeds))
     parts = [part for part in (roles.test, roles.support) if part is not None]
     session.open_encoder_if_needed(*parts, without="there are no class texts and no zero-shot")
+    manifest = parts[0].manifest  # whose own prompts count
+    if session.encoder is not None:
+        session.check_prompts(manifest)  # a misspelt name costs no embedding
     heads = _head_set(session, asked)
     made_by = session.provenance(roles.support)
     facts = {
         "heads": ",".join(spec.name for spec in asked),
         "shots": ",".join(map(str, shots)),
         "fingerprint": made_by.fingerprint,
-        "manifest": parts[0].manifest.digest,
+        "manifest": manifest.digest,
         "support_manifest": roles.support.manifest.digest,
     }
     with session.run_folder(roles.name, **facts) as folder:
         images = gather_images(session, roles, shots, seeds)
         texts = None
         if session.encoder is not None:
-            texts = session.class_weights((roles.test or roles.support).manifest, images.classes)
+            texts = session.class_weights(manifest, images.classes)
         labels = torch.from_numpy(images.support.labels)
         support = Support.of("few-shot", images.support.features, labels, texts)
         calibrator = Calibrator(session, heads, images, split)

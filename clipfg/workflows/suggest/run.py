@@ -51,7 +51,8 @@ def run_suggest(session: Session[SuggestOptions]) -> SuggestRun:
     strategy = options.strategy or DEFAULT
     STRATEGIES.get(strategy)  # a misspelt name costs no embedding
     data, own = _counted_labels(session, session.dataset(options.split or "all"))
-    session.open_encoder_if_needed(*(part for part in (data, own) if part is not None))
+    if session.open_encoder_if_needed(*(part for part in (data, own) if part is not None)):
+        session.check_prompts(data.manifest)  # neither does a misspelt prompt set
     facts = {"strategy": strategy, "manifest": data.manifest.digest}
     with session.run_folder(data.name, **facts) as folder:
         pool, labelled = _pools(session, data, own)
