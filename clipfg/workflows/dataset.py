@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from clipfg.data.loading import load_dataset
 from clipfg.data.readers.class_files import read_class_list
+from clipfg.data.readers.labels import relabel
 from clipfg.data.sets.catalogue import DATASETS
 from clipfg.embedding.batches import FeatureBatch
 from clipfg.embedding.feature_files import read_features
@@ -50,18 +51,27 @@ class Dataset:
 
     def stored_batches(self) -> Iterator[FeatureBatch]:
         """The features that are there already, in batches."""
+        stored, bags = self.stored(), self.manifest.bags
+        for start in range(0, len(stored), ROWS):
+            positions = np.arange(start, min(start + ROWS, len(stored)))
+            chunk = stored.rows(positions)
+            yield FeatureBatch(
+                positions=positions,
+                ids=chunk.ids,
+                vectors=chunk.pooled,
+                labels=chunk.labels,
+                reused=len(chunk),
+                patches=chunk.patches,
+                regions=chunk.regions,
+                bags=None if bags is None else bags[positions],
+            )
+
+    def stored(self) -> Features:
+        """The features that are there already, of these items and with their labels and classes."""
         assert self.features is not None
         rows = {identity: row for row, identity in enumerate(self.features.ids)}
-        ids, labels = self.manifest.ids, self.manifest.labels
-        for start in range(0, len(ids), ROWS):
-            chunk = ids[start : start + ROWS]
-            yield FeatureBatch(
-                positions=np.arange(start, start + len(chunk)),
-                ids=tuple(chunk),
-                vectors=self.features.pooled[[rows[identity] for identity in chunk]],
-                labels=labels[start : start + len(chunk)],
-                reused=len(chunk),
-            )
+        chosen = self.features.rows(rows[identity] for identity in self.manifest.ids)
+        return replace(chosen, labels=self.manifest.labels, classes=self.manifest.classes)
 
     def rows(self, which: NDArray[np.intp]) -> "Dataset":
         """The items at some positions."""
@@ -145,4 +155,6 @@ def _manifest_of(features: Features, name: str, classes: ClassList | None) -> Ma
     columns = {"id": features.ids, "uri": features.ids, "label": labels}
     if features.splits:
         columns["split"] = list(features.splits)
-    return Manifest.build(name, columns, classes or features.classes)
+    if (bags := features.bag_offsets) is not None:
+        columns["bag"] = np.repeat(np.arange(len(bags) - 1), np.diff(bags)).astype(str).tolist()
+    return relabel(Manifest.build(name, columns, features.classes), classes)

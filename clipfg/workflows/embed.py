@@ -38,10 +38,9 @@ def run_embed(session: Session[EmbedOptions]) -> EmbedRun:
     if (path := session.options.output) is not None:
         check_path(path)
     data = session.dataset()
-    if (features := data.features) is None:
-        session.open_encoder(data)
-        features = session.features(data.manifest)
+    session.open_encoder_if_needed(data)
+    features = data.stored() if data.features is not None else session.features(data.manifest)
     if path is not None:
-        session.failures.replace(path.with_name(f"{path.name}.failures.jsonl"))
         write_features(features, path)
+        session.failures.replace(path.with_name(f"{path.name}.failures.jsonl"))
     return EmbedRun(None, len(features), len(session.failures), features, path)

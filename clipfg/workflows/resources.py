@@ -33,7 +33,7 @@ class Resources:
         self, name: str, precision: str, options: JobOptions, images: Manifest | None
     ) -> Encoder:
         """An encoder, loaded once; `auto` is settled on the first images that it meets."""
-        key = (name, precision, options.device, images is None)
+        key = (name, precision, options.device, precision == "auto" and images is None)
         with self._lock:
             if key in self._encoders:
                 return self._encoders[key]

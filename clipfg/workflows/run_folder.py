@@ -3,23 +3,30 @@
 A run folder has `config.json` (the resolved options), `results.json`, `predictions.parquet`,
 `failures.jsonl` and `log.txt`. Everything is written to `NAME.part` and renamed when the run has
 come to its end, `results.json` last: a file under its final name is whole, and a run that is killed
-leaves an earlier run's results in the same folder as they were.
+leaves an earlier run's results in the same folder as they were. One run at a time has the folder.
 """
 
+import errno
 import itertools
 import json
 import logging
 import re
+from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Self
 
+from filelock import FileLock, Timeout
+
 from clipfg import __version__
+from clipfg.atomic import finished
 from clipfg.errors import UsageError
 from clipfg.types import Failure
 
 logger = logging.getLogger("clipfg")
+
+LOCK = ".lock"
 
 SHOWN_FAILURES = 10
 """How many skipped images are named on the terminal; `failures.jsonl` has them all."""
@@ -68,19 +75,28 @@ class Failures(list[Failure]):
     def replace(self, path: Path) -> None:
         """As `write`, but where there is none the file of an earlier job is removed."""
         if self:
-            self.write(path)
+            with finished(path) as partial:
+                self.write(partial)
         else:
             path.unlink(missing_ok=True)
 
 
 def default_folder(command: str, data: str, model: str) -> Path:
-    """`runs/zeroshot-flowers102-ViT-B-16-20260131-142500`, in the working folder."""
+    """A new folder `runs/zeroshot-flowers102-ViT-B-16-20260131-142500`, which nobody else gets."""
     named = (command, data, model)
     parts = [re.sub(r"[^\w.]+", "-", Path(part).name or part).strip("-.") for part in named]
     stem = "-".join(part[:40] for part in parts if part)
     base = f"{stem}-{datetime.now():%Y%m%d-%H%M%S}"
     names = itertools.chain([base], (f"{base}-{again}" for again in itertools.count(2)))
-    return next(path for name in names if not (path := Path("runs") / name).exists())
+    return next(path for name in names if _made(path := Path("runs") / name))
+
+
+def _made(path: Path) -> bool:
+    try:
+        path.mkdir(parents=True)
+    except FileExistsError:
+        return False
+    return True
 
 
 def is_run(path: Path) -> bool:
@@ -97,7 +113,8 @@ class RunFolder:
     """An open run folder; use it as a context manager.
 
     `config` goes into `config.json`, `failures` at the end into `failures.jsonl`. Raises
-    `UsageError` when `path` is a file, or a folder that holds other things than a run.
+    `UsageError` when `path` is a file, or a folder that holds other things than a run or that
+    another run is writing to.
     """
 
     def __init__(self, path: Path, config: dict[str, Any], failures: Failures) -> None:
@@ -111,17 +128,34 @@ class RunFolder:
         self.config = {"clipfg": __version__, **config}
         self.failures = failures
         self.results: dict[str, Any] = {}
+        self._names: set[str] = set()
+        self._lock = FileLock(path / LOCK, timeout=0)
 
     def __enter__(self) -> Self:
         self.path.mkdir(parents=True, exist_ok=True)
+        try:
+            self._lock.acquire()
+        except Timeout:
+            raise UsageError(
+                f"--output {self.path} is being written by another run; name another folder."
+            ) from None
+        except OSError as error:
+            if error.errno not in (errno.ENOLCK, errno.EOPNOTSUPP):  # a file system without locks
+                raise
+        for left in (*self.path.glob("*.part"), *self.path.glob(".*.partial")):
+            left.unlink()  # by a run that was killed
         self._write("config.json", self.config)
+        self._before = _OPEN.set(self)
         self._log = logging.FileHandler(self.path / "log.txt", encoding="utf-8")
+        # Jobs in other threads have a log of their own; the job's own workers have no context.
+        self._log.addFilter(lambda _: _OPEN.get() in (self, None))
         self._log.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
         logger.addHandler(self._log)
         return self
 
     def part(self, name: str) -> Path:
         """Where the file `name` is written until the run has come to its end."""
+        self._names.add(name)
         return self.path / f"{name}.part"
 
     def write_text(self, name: str, text: str) -> None:
@@ -136,8 +170,7 @@ class RunFolder:
             if kind is None:
                 self.failures.write(self.part("failures.jsonl"))
                 self._write("results.json", self.results)
-                names = [part.name.removesuffix(".part") for part in self.path.glob("*.part")]
-                for name in sorted(names, key=lambda name: name == "results.json"):
+                for name in sorted(self._names, key=lambda name: name == "results.json"):
                     self.part(name).replace(self.path / name)
             else:
                 said = {"file_only": True}  # the terminal gets the error itself
@@ -145,3 +178,8 @@ class RunFolder:
         finally:
             logger.removeHandler(self._log)
             self._log.close()
+            _OPEN.reset(self._before)
+            self._lock.release()
+
+
+_OPEN: ContextVar[RunFolder | None] = ContextVar("open run folder", default=None)

@@ -118,8 +118,9 @@ class Session(Generic[Given]):
     def open_encoder(self, *parts: Dataset, like: MadeBy | None = None) -> Encoder:
         """The encoder of `--model`, else the one that made `like`, else the default.
 
-        The built-in data gets the built-in model. Its precision is one that agrees with float32 on
-        these very images. Raises `DataError` when features of `parts` are another encoder's.
+        The built-in data gets the built-in model. `--precision auto` is settled on the first images
+        that the session's encoder meets. Raises `DataError` when features of `parts` are another
+        encoder's.
         """
         options = self.options
         builtin = getattr(options, "dataset", None) == BUILTIN_DATA
@@ -215,7 +216,7 @@ class Session(Generic[Given]):
         )
         for note in prompts.notes:
             logger.warning(f"Note on prompts: {note}")
-        features = embed_texts(sentences.texts, self.encoder, self.cache)
+        features = embed_texts(sentences.texts, self.encoder, self.kept)
         return ensemble.weights(features, sentences, images, self.encoder.logit_scale)
 
     def class_weights(self, manifest: Manifest, classes: ClassList) -> Float[Tensor, "c d"]:
@@ -267,13 +268,11 @@ class Session(Generic[Given]):
         them names the folder.
         """
         options, encoder = self.options, self.encoder
-        config = to_json(options) | {
-            "command": options.command,
-            "model": encoder.name if encoder else None,
-            "precision": encoder.precision if encoder else None,
-            "fingerprint": encoder.fingerprint if encoder else None,
-            **facts,
-        }
+        config = to_json(options) | {"command": options.command, "fingerprint": None}
+        if encoder is not None:
+            config["fingerprint"] = encoder.fingerprint
+            config |= {"model": encoder.name, "precision": encoder.precision}
+        config |= facts
         model = encoder.name if encoder else ""
         path = getattr(options, "output", None) or default_folder(config["command"], data, model)
         return RunFolder(path, config, self.failures)

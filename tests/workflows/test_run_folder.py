@@ -1,5 +1,8 @@
 import json
+import logging
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier
 
 import pytest
 
@@ -17,7 +20,7 @@ def test_a_finished_run_has_whole_files_and_no_parts(tmp_path: Path) -> None:
         folder.results = {"top1": 1.0}
         assert not (tmp_path / "run" / "results.json").exists()
     names = sorted(path.name for path in (tmp_path / "run").iterdir())
-    assert names == ["config.json", "failures.jsonl", "log.txt", "results.json"]
+    assert names == [".lock", "config.json", "failures.jsonl", "log.txt", "results.json"]
     assert json.loads((tmp_path / "run" / "config.json").read_text())["model"] == "m"
     row = json.loads((tmp_path / "run" / "failures.jsonl").read_text())
     assert row == {
@@ -88,7 +91,44 @@ def test_a_file_is_refused(tmp_path: Path) -> None:
 def test_default_names_never_collide(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     first = default_folder("zeroshot", "../my photos/", "open_clip:ViT-B-16/dfn2b")
-    first.mkdir(parents=True)
     second = default_folder("zeroshot", "../my photos/", "open_clip:ViT-B-16/dfn2b")
     assert first != second
     assert first.name.startswith("zeroshot-my-photos-dfn2b-")
+
+
+def test_parts_of_a_killed_run_are_not_published(tmp_path: Path) -> None:
+    (tmp_path / "config.json.part").touch()
+    (tmp_path / "predictions.parquet.part").write_text("half of a file")
+    (tmp_path / ".predictions.parquet.part.19571.partial").touch()
+    with RunFolder(tmp_path, {}, Failures()):
+        pass
+    assert not list(tmp_path.glob("*predictions.parquet*"))
+
+
+def test_one_run_at_a_time_has_the_folder(tmp_path: Path) -> None:
+    with (
+        RunFolder(tmp_path / "run", {"run": 1}, Failures()),
+        pytest.raises(UsageError, match="being written by another run"),
+        RunFolder(tmp_path / "run", {"run": 2}, Failures()),
+    ):
+        pass
+    with RunFolder(tmp_path / "run", {"run": 3}, Failures()):
+        pass
+    assert json.loads((tmp_path / "run" / "config.json").read_text())["run"] == 3
+
+
+def test_jobs_in_threads_have_logs_of_their_own(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    logger, both = logging.getLogger("clipfg"), Barrier(2)
+
+    def work(name: str) -> None:
+        with RunFolder(tmp_path / name, {}, Failures()):
+            both.wait()
+            logger.info(f"This is {name}.")
+            both.wait()
+
+    with caplog.at_level("INFO", logger="clipfg"), ThreadPoolExecutor() as threads:
+        list(threads.map(work, ("one", "two")))
+    assert "This is one." in (tmp_path / "one" / "log.txt").read_text()
+    assert "This is one." not in (tmp_path / "two" / "log.txt").read_text()

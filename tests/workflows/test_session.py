@@ -146,3 +146,29 @@ def test_without_resume_nothing_is_taken_from_the_cache(tmp_path: Path) -> None:
         again.open_encoder(data)
         assert again.pool(data).reused == 0
         assert session.pool(data).reused == 12
+
+
+def test_without_resume_texts_are_embedded_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Session(options(tmp_path / "1")) as session:
+        run_zeroshot(session)
+        seen: list[str] = []
+        assert session.encoder is not None
+        encode = session.encoder.encode_texts
+        monkeypatch.setattr(
+            session.encoder, "encode_texts", lambda texts: seen.extend(texts) or encode(texts)
+        )
+        run_zeroshot(session.another(options(tmp_path / "2")))
+        assert not seen
+        run_zeroshot(session.another(options(tmp_path / "3", resume=False)))
+        assert len(seen) == 1000
+
+
+def test_config_repeats_the_run(tmp_path: Path) -> None:
+    prompts = tmp_path / "mine.yaml"
+    prompts.write_text("templates:\n  - 'a {}'\n")
+    with Session(options(tmp_path / "1", prompts=str(prompts))) as session:
+        run_zeroshot(session)
+    config = json.loads((tmp_path / "1" / "config.json").read_text())
+    assert config["prompts"] == str(prompts)

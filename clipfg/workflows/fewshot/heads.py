@@ -100,4 +100,7 @@ def parse_heads(text: str) -> tuple[HeadSpec, ...]:
         )
     if twice := next((spec for spec in found if found.count(spec) > 1), None):
         raise UsageError(f"Head {twice.name!r} is listed twice.")
+    for spec in found:
+        if (takes := HEADS.get(spec.head).consumes) != "pooled":
+            raise UsageError(f"Head {spec.head!r} takes {takes}, and few-shot runs have images.")
     return tuple(found)

@@ -80,7 +80,7 @@ def _embed_phrases(
         rendered = [query_texts(phrase, prompts, store.classes) for phrase in phrases]
     owners = torch.tensor([owner for owner, texts in enumerate(rendered) for _ in texts])
     sentences = [text for texts in rendered for text in texts]
-    features = embed_texts(sentences, session.encoder, session.cache)
+    features = embed_texts(sentences, session.encoder, session.kept)
     return dict(zip(phrases, ensemble_mean(features, owners), strict=True))
 
 

@@ -29,7 +29,7 @@ class PromptChoice:
 
     @property
     def name(self) -> str:
-        """As `--prompts` would give it."""
+        """The sets by their names, as `--prompts` lists them."""
         return ("auto," if self.auto else "") + ",".join(each.name for each in self.sets)
 
 

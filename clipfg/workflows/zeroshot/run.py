@@ -58,7 +58,7 @@ def run_zeroshot(session: Session[ZeroshotOptions]) -> ZeroshotRun:
     log_guarantees(answers)
     choice = prompt_choice(options, data.manifest, data.classes)
     session.open_encoder(data)
-    facts = {"prompts": choice.name, "manifest": data.manifest.digest}
+    facts = {"prompts": options.prompts or choice.name, "manifest": data.manifest.digest}
     with session.run_folder(data.name, **facts) as folder:
         evaluation = _Evaluation(session, data, ensemble, answers, folder)
         several = len(choice.sets) > 1
