@@ -10,8 +10,8 @@ help:
 	@echo "make demo      install, run the main job on the built-in data, name a few drawn pictures"
 	@echo "make test      install what tests need, run the suite"
 	@echo "make check     format, lint, types, tests, docs"
-	@echo "make docs      write the generated pages again"
-	@echo "make florette  train the built-in model again, into runs/florette"
+	@echo "make docs      regenerate the generated pages"
+	@echo "make florette  retrain the built-in model, into runs/florette"
 
 # torch and torchvision come from one index in one step: each works only with the other's build.
 $(VENV)/installed: pyproject.toml

@@ -1,14 +1,14 @@
-"""The house in figures: files, lines, arrows between rooms, and what a command reads.
+"""Package statistics: files, lines, dependencies between packages, and the code a command executes.
 
     python -m docs.structure                          # this checkout
     python -m docs.structure ../old                   # another one
     python -m docs.structure --follow zeroshot --dataset synthflora --limit 8
 
-A room is a folder of the package, or a file at its top. An arrow leads from one room to another
-that it imports, wherever the import stands. A circle is a set of files each of which reaches all
-others of it by imports that run when a module is loaded or later, those for type checkers alone
-included: whoever reads one has to read them all. `--follow` runs a command and counts the files
-whose functions it enters and the lines of those functions, room by room.
+A package is a folder of clipfg, or a file at its top. It depends on every other package that it
+imports, wherever the import stands. An import cycle is a set of files each of which reaches all
+others by imports, including those that run late or for type checkers only: whoever reads one has to
+read them all. `--follow` runs a command and counts, by package, the files whose functions it enters
+and the lines of those functions.
 """
 
 import argparse
@@ -50,15 +50,15 @@ def imports(path: Path, known: Mapping[str, Path]) -> set[str]:
     return found
 
 
-def room(module: str, known: Mapping[str, Path]) -> str:
-    """The folder that a module lies in, or the module itself at the top of the package."""
+def package_of(module: str, known: Mapping[str, Path]) -> str:
+    """The folder that a module lies in, or the module itself at the top of clipfg."""
     is_package = known[module].name == "__init__.py"
     parts = module.split(".")
     inside = parts[1:] if is_package else parts[1:-1]
     return "/".join(inside) if inside else parts[-1]
 
 
-def circles(arrows: Mapping[str, set[str]]) -> list[set[str]]:
+def import_cycles(dependencies: Mapping[str, set[str]]) -> list[set[str]]:
     """Sets of modules that reach each other (Tarjan's strongly connected components)."""
     index: dict[str, int] = {}
     low: dict[str, int] = {}
@@ -68,7 +68,7 @@ def circles(arrows: Mapping[str, set[str]]) -> list[set[str]]:
     def visit(node: str) -> None:
         index[node] = low[node] = len(index)
         stack.append(node)
-        for other in arrows[node]:
+        for other in dependencies[node]:
             if other not in index:
                 visit(other)
                 low[node] = min(low[node], low[other])
@@ -81,7 +81,7 @@ def circles(arrows: Mapping[str, set[str]]) -> list[set[str]]:
             if len(group) > 1:
                 found.append(group)
 
-    for node in arrows:
+    for node in dependencies:
         if node not in index:
             visit(node)
     return found
@@ -90,35 +90,37 @@ def circles(arrows: Mapping[str, set[str]]) -> list[set[str]]:
 def listing(root: Path) -> Iterator[str]:
     """What `python -m docs.structure` prints."""
     known = modules(root)
-    arrows = {name: imports(path, known) - {name} for name, path in known.items()}
-    # A package's own __init__ stands above what it hands on; that is no circle to a reader.
-    inner = {n: {o for o in own if known[o].name != "__init__.py"} for n, own in arrows.items()}
-    rooms = {name: room(name, known) for name in known}
+    dependencies = {name: imports(path, known) - {name} for name, path in known.items()}
+    # A package's own __init__ stands above what it hands on; that is no cycle to a reader.
+    inner = {
+        n: {o for o in own if known[o].name != "__init__.py"} for n, own in dependencies.items()
+    }
+    packages = {name: package_of(name, known) for name in known}
     lines = {
         name: len(path.read_text(encoding="utf-8").splitlines()) for name, path in known.items()
     }
-    between = {(rooms[a], rooms[b]) for a, own in arrows.items() for b in own}
+    between = {(packages[a], packages[b]) for a, own in dependencies.items() for b in own}
     between = {pair for pair in between if pair[0] != pair[1]}
     top = {(a.split("/")[0], b.split("/")[0]) for a, b in between}
-    tied = circles(inner)
-    files, sizes = Counter(rooms.values()), Counter[str]()
+    cycles = import_cycles(inner)
+    files, sizes = Counter(packages.values()), Counter[str]()
     for name, count in lines.items():
-        sizes[rooms[name]] += count
-    yield f"{'room':32} {'files':>5} {'lines':>6} {'out':>4} {'in':>4}"
+        sizes[packages[name]] += count
+    yield f"{'package':32} {'files':>5} {'lines':>6} {'out':>4} {'in':>4}"
     for each in sorted(files):
         out, into = (sum(pair[end] == each for pair in between) for end in (0, 1))
         yield f"{each:32} {files[each]:5} {sizes[each]:6} {out:4} {into:4}"
     yield (
-        f"{len(known)} files in {len(files)} rooms, {sum(lines.values()):,} lines,"
-        f" {len(between)} arrows between rooms ({len({p for p in top if p[0] != p[1]})} between the"
-        f" top ones), {len(tied)} circles of files"
+        f"{len(known)} files in {len(files)} packages, {sum(lines.values()):,} lines,"
+        f" {len(between)} dependencies between packages ({len({p for p in top if p[0] != p[1]})}"
+        f" between the top ones), {len(cycles)} import cycles"
     )
-    for group in tied:
-        yield f"circle: {', '.join(sorted(group))}"
+    for group in cycles:
+        yield f"import cycle: {', '.join(sorted(group))}"
 
 
 def follow(root: Path, command: list[str]) -> Iterator[str]:
-    """Files whose functions a command enters, and the lines of those functions, by top room."""
+    """Files whose functions a command enters, and the lines of those functions, by top package."""
     sys.path.insert(0, str(root))
     entered: dict[str, set[CodeType]] = {}
     inside = str(root / PACKAGE)
@@ -144,7 +146,7 @@ def follow(root: Path, command: list[str]) -> Iterator[str]:
         row = rows.setdefault(parts[0].removesuffix(".py"), [0, 0])
         row[0] += 1
         row[1] += len(read)
-    yield f"{'room':32} {'files':>5} {'lines':>6}"
+    yield f"{'package':32} {'files':>5} {'lines':>6}"
     for each in sorted(rows):
         yield f"{each:32} {rows[each][0]:5} {rows[each][1]:6}"
     files, lines = (sum(row[i] for row in rows.values()) for i in (0, 1))
@@ -152,8 +154,8 @@ def follow(root: Path, command: list[str]) -> Iterator[str]:
 
 
 def main() -> None:
-    """Print the listing, or what a command reads."""
-    parser = argparse.ArgumentParser(description="The house in figures.")
+    """Print the listing, or the code that a command executes."""
+    parser = argparse.ArgumentParser(description="Package statistics.")
     parser.add_argument("root", nargs="?", type=Path, default=Path(__file__).parents[1])
     parser.add_argument("--follow", nargs=argparse.REMAINDER, help="a command of clipfg")
     given = parser.parse_args()
