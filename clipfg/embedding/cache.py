@@ -39,7 +39,8 @@ class EmbeddingCache(SqliteFile):
     """The embedding cache in a folder, created when it is first written.
 
     A cache that cannot be read or written (read-only folder, full disk, a lock held for half a
-    minute) never stops a run: `warn` is called once, and the run goes on without it.
+    minute) never stops a run: `warn` is called once, and the run goes on without it
+    (after a lock, until it is released).
 
     Raises `StoreError` for a file that is damaged, another program's, or of a newer clipfg.
     """

@@ -51,7 +51,7 @@ class PrecisionAgreement:
 
 
 def settle_precision(
-    encoder: Encoder, manifest: Manifest, cache: EmbeddingCache | None, *, batch_size: int = 32
+    encoder: Encoder, manifest: Manifest, cache: EmbeddingCache | None
 ) -> tuple[Encoder, PrecisionAgreement | None]:
     """The encoder to use, in its own format or in float32, and the agreement that was measured.
 
@@ -68,7 +68,7 @@ def settle_precision(
             agreement = PrecisionAgreement(**json.loads(kept))
     # A result from fewer images than there are now is measured again; their embeddings are cached.
     if agreement is None or agreement.images < min(IMAGES, len(manifest)):
-        agreement = measure_agreement(encoder, manifest, cache, batch_size=batch_size)
+        agreement = measure_agreement(encoder, manifest, cache)
         if agreement is None:
             return encoder, None
         if cache is not None:
@@ -77,12 +77,12 @@ def settle_precision(
 
 
 def measure_agreement(
-    encoder: Encoder, manifest: Manifest, cache: EmbeddingCache | None, *, batch_size: int = 32
+    encoder: Encoder, manifest: Manifest, cache: EmbeddingCache | None
 ) -> PrecisionAgreement | None:
     """Compare the encoder with itself in float32 on the first images; None if none can be read."""
     first = replace(manifest, table=manifest.table.slice(0, IMAGES))
-    fast = collect(first, encoder, cache, batch_size=batch_size)
-    exact = collect(first, encoder.at("fp32"), cache, batch_size=batch_size)
+    fast = collect(first, encoder, cache)
+    exact = collect(first, encoder.at("fp32"), cache)
     if not exact.ids:
         return None
     rows = dict(zip(fast.ids, fast.pooled, strict=True))

@@ -52,9 +52,9 @@ def _add_regions(row: ImageRow, value: list[Any] | None) -> None:
         regions = [{"box": regions, "phrase": None}]
     try:
         row.boxes = np.array([region["box"] for region in regions], "<f4").reshape(-1, 4)
+        row.phrases = tuple(region["phrase"] or None for region in regions)
     except (TypeError, ValueError):
         row.boxes = np.full((1, 4), np.nan, "<f4")
-    row.phrases = tuple(region["phrase"] for region in regions)
     if not np.isfinite(row.boxes).all():
         row.fail("read", "Expected four numbers for the box of each region, got something else.")
 

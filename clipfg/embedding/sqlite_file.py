@@ -13,12 +13,16 @@ from clipfg.embedding.database import damaged, open_database, primary_code
 KEYS = 500
 """Keys looked up in one statement."""
 
+LESS_PATIENCE_MS = 1000
+"""Milliseconds to wait for a lock once one was held for too long."""
+
 
 class SqliteFile:
     """Queries and transactions on the cache's file, from any thread.
 
-    When the file cannot be read or written (read-only folder, full disk, a lock held too long),
-    `warn` is called once with a sentence, and from then on nothing is found or kept.
+    When the file cannot be read or written (read-only folder, full disk), `warn` is called once
+    with a sentence, and from then on nothing is found or kept. The same goes for a lock held too
+    long, but only until it is released.
 
     Raises `StoreError` for a file that is damaged, another program's, or of a newer clipfg.
     """
@@ -27,6 +31,7 @@ class SqliteFile:
         self.path = path
         self.writable = False
         self._warn = warn or logging.getLogger("clipfg").warning
+        self._warned_of_lock = False
         self._lock = threading.RLock()
         self._connection: sqlite3.Connection | None = None
         try:
@@ -70,7 +75,7 @@ class SqliteFile:
             yield from rows
 
     def write(self, work: Callable[[sqlite3.Connection], object]) -> bool:
-        """Do `work` in one transaction; False when the cache cannot be written."""
+        """Do `work` in one transaction; False when the cache cannot be written, or not now."""
         with self._lock:
             if self._connection is None or not self.writable:
                 return False
@@ -84,6 +89,9 @@ class SqliteFile:
                 return False
 
     def _give_up(self, error: sqlite3.Error, what: str) -> None:
+        if primary_code(error) == sqlite3.SQLITE_BUSY and self._connection is not None:
+            self._skip(self._connection)
+            return
         self.writable = False
         if what == "read" and self._connection is not None:
             self._connection.close()
@@ -91,3 +99,13 @@ class SqliteFile:
         corrupt = primary_code(error) in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
         reason = str(damaged(self.path)) if corrupt else f"{self.path} cannot be {what} ({error})."
         self._warn(f"The run goes on without keeping its embeddings. {reason}")
+
+    def _skip(self, connection: sqlite3.Connection) -> None:
+        """Go on without one query. Later ones wait less: the lock may never be released."""
+        connection.execute(f"PRAGMA busy_timeout = {LESS_PATIENCE_MS}")
+        if not self._warned_of_lock:
+            self._warned_of_lock = True
+            self._warn(
+                f"The embedding cache {self.path} is locked by another run; embeddings are not"
+                " cached while it is."
+            )

@@ -305,6 +305,28 @@ def test_a_lock_that_is_never_released_costs_a_warning(
     assert "locked" in said[0]
 
 
+@pytest.mark.parametrize(("journal", "lock"), [("WAL", "IMMEDIATE"), ("DELETE", "EXCLUSIVE")])
+def test_a_lock_that_was_released_costs_what_came_meanwhile(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, journal: str, lock: str
+) -> None:
+    monkeypatch.setattr("clipfg.embedding.database.PATIENCE", 0.1)
+    monkeypatch.setattr("clipfg.embedding.sqlite_file.LESS_PATIENCE_MS", 1)
+    said: list[str] = []
+    with EmbeddingCache(tmp_path, warn=said.append) as cache:
+        list(cache.select(f"PRAGMA journal_mode={journal}"))
+        other = sqlite3.connect(tmp_path / FILE, isolation_level=None)
+        for number in range(2):
+            other.execute(f"BEGIN {lock}")
+            assert cache.get("images", "one", keys(3)) == {}
+            cache.put("images", "one", "one", vectors(3))
+            other.execute("ROLLBACK")
+            assert cache.get("images", "one", keys(3)) == {}
+            cache.put("texts", "one", "one", vectors(3 + number))
+            assert len(cache.get("texts", "one", keys(9))) == 3 + number
+        other.close()
+    assert len(said) == 1
+
+
 def test_several_runs_may_create_it_at_once(tmp_path: Path) -> None:
     problems: list[BaseException] = []
     gate = threading.Barrier(6)

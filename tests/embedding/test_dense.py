@@ -1,5 +1,6 @@
 """Patches, regions and bags on their way from the encoder to `Features`, and through the cache."""
 
+import json
 import sqlite3
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +14,7 @@ from PIL import Image
 from clipfg.data import synthflora
 from clipfg.data.loading import load_dataset
 from clipfg.embedding.cache import EmbeddingCache
+from clipfg.embedding.feature_files import read_features, write_features
 from clipfg.embedding.pipeline import collect, embed
 from clipfg.embedding.texts import embed_texts
 from clipfg.encoders import load_encoder
@@ -216,6 +218,43 @@ def test_an_invalid_box_fails_its_item_alone(images: list[str], box: list[float]
     assert features.ids == (images[0], images[2])
     assert [(f.id, f.stage) for f in failures] == [(images[1], "read")]
     assert "box" in failures[0].reason
+
+
+@pytest.mark.parametrize("place", [0, 1])
+def test_a_null_among_regions_fails_its_item_alone(
+    images: list[str], tmp_path: Path, place: int
+) -> None:
+    good = [{"box": BOXES[0], "phrase": "a"}]
+    bad = [*good]
+    bad.insert(place, None)
+    rows = [{"image": images[0], "regions": good}, {"image": images[1], "regions": bad}]
+    listing = tmp_path / "items.jsonl"
+    listing.write_text("\n".join(map(json.dumps, rows)))
+    failures: list[Failure] = []
+    features = collect(
+        load_dataset(str(listing)),
+        CountingEncoder(),
+        None,
+        dense=["regions"],
+        on_failure=failures.append,
+    )
+    assert len(features) == 1
+    assert [(f.uri, f.stage) for f in failures] == [(images[1], "read")]
+    assert "each region" in failures[0].reason
+
+
+def test_an_empty_phrase_is_none(images: list[str], tmp_path: Path) -> None:
+    regions = [
+        {"box": box, "phrase": phrase}
+        for box, phrase in zip(BOXES[:3], ["", "a", None], strict=True)
+    ]
+    manifest = Manifest.build("m", {"uri": images[:1], "regions": [regions]})
+    features = collect(manifest, CountingEncoder(), None, dense=["regions"])
+    assert features.regions.phrases == (None, "a", None)
+    for ending in ("npz", "safetensors", "parquet"):
+        file = tmp_path / f"features.{ending}"
+        write_features(features, file)
+        assert read_features(file).regions.phrases == features.regions.phrases
 
 
 def test_missing_dense_features_are_reported(manifest: Manifest) -> None:
