@@ -36,3 +36,7 @@ class MissingError(ClipfgError):
 
 class StoreError(ClipfgError):
     """A cache or key store that is damaged, or was built by another encoder."""
+
+
+class StoreVersionError(StoreError):
+    """A key store that another version of clipfg wrote."""

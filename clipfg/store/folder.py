@@ -55,7 +55,7 @@ def read_state(path: Path) -> StoreState:
     except OSError as error:
         raise StoreError(f"Could not read {path / STATE}: {error.strerror}.") from None
     except StoreError as error:
-        raise StoreError(f"{error} ({path / STATE})") from None
+        raise type(error)(f"{error} ({path / STATE})") from None
 
 
 def opened(path: Path, work: Callable[[StoreState], T]) -> T:

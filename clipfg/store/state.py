@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from clipfg.errors import DataError, StoreError
+from clipfg.errors import DataError, StoreError, StoreVersionError
 from clipfg.types import ClassList
 
 METRIC: Literal["cosine"] = "cosine"
@@ -58,10 +58,10 @@ class StoreState(BaseModel):
             raise StoreError("Expected JSON, got a damaged file; build the store again.") from None
         if not isinstance(fields, dict):
             raise StoreError(f"Expected a JSON object, got a {type(fields).__name__}.")
-        if fields.get("format") != 1:
-            raise StoreError(
-                f"Expected format 1, got {fields.get('format')!r} of another version of clipfg;"
-                " update it, or build the store again."
+        if isinstance(fields.get("format"), int) and fields["format"] != 1:
+            raise StoreVersionError(
+                f"Expected format 1, got {fields['format']} of another version of clipfg; update"
+                " it, or build the store again."
             )
         if fields.get("metric") != METRIC:
             raise StoreError(f"Expected the metric cosine, got {fields.get('metric')!r}.")

@@ -99,11 +99,6 @@ def _made(path: Path) -> bool:
     return True
 
 
-def is_run(path: Path) -> bool:
-    """Whether a folder is that of a finished run."""
-    return all((path / name).is_file() for name in ("config.json", "results.json"))
-
-
 def file_name(name: str) -> str:
     """A prompt set's name as a part of file names: letters, digits, `+`, `.`, `_` and hyphens."""
     return re.sub(r"[^\w+.]+", "-", name).strip("-.") or "prompts"

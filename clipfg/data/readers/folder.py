@@ -27,6 +27,9 @@ SUFFIXES = {
 
 IGNORED = frozenset({"__macosx", "@eadir", "$recycle.bin", "lost+found"})
 
+RUN_FILES = frozenset({"config.json", "results.json"})
+"""What tells a folder of results from data."""
+
 Parts = tuple[str, ...]
 """The path of an image below the root, folder by folder."""
 
@@ -107,7 +110,7 @@ def _find(path: Path) -> tuple[Path, list[Parts]]:
 
 
 def _walk(root: Path) -> tuple[list[Parts], int]:
-    """Every image below `root`, sorted, and how many other files there are."""
+    """Every image below `root` but outside run folders, sorted, and how many other files."""
     found: list[Parts] = []
     others = 0
     visited: set[tuple[int, int]] = set()
@@ -120,7 +123,10 @@ def _walk(root: Path) -> tuple[list[Parts], int]:
             continue
         visited.add((mark.st_dev, mark.st_ino))
         before = len(found), len(pending)
-        for entry in _entries(here):
+        entries = list(_entries(here))
+        if RUN_FILES.issubset(entry.name for entry in entries):
+            continue  # its charts are no data
+        for entry in entries:
             if entry.is_dir():
                 pending.append((*parts, entry.name))
             elif is_image(entry.name):

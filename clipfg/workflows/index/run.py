@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from clipfg.errors import StoreError, UsageError
+from clipfg.errors import StoreError, StoreVersionError, UsageError
 from clipfg.options import IndexAddOptions, IndexBuildOptions, IndexRemoveOptions
 from clipfg.store import KeyStore, compare, has_store, merge, parse_where, read_state, writing
 from clipfg.workflows.index.items import ORIGIN, EmbeddedItems, embed_items
@@ -138,12 +138,16 @@ def run_remove(options: IndexRemoveOptions, ids: Sequence[str]) -> IndexRun:
 
 
 def _held(path: Path, *, warn: bool = False) -> KeyStore | None:
-    """The store at `path`; None where there is none, or one that is damaged."""
+    """The store at `path`; None where there is none, or one that is damaged.
+
+    Raises `StoreVersionError` for one that another version of clipfg wrote.
+    """
     if not has_store(path):
         return None
-    read_state(path)  # raises for a store that another version of clipfg wrote
     try:
         return KeyStore.load(path)
+    except StoreVersionError:
+        raise
     except StoreError as error:
         if warn:
             logger.warning(f"The damaged store is replaced: {error}")

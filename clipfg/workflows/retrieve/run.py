@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from clipfg.data.readers.folder import read_images
 from clipfg.errors import DataError, UsageError
 from clipfg.options import RetrieveOptions
@@ -20,7 +18,7 @@ from clipfg.workflows.retrieve.page import page_path, write_page
 from clipfg.workflows.retrieve.queries import Query, read_queries
 from clipfg.workflows.retrieve.search import DUPLICATE, QueryHits, search
 from clipfg.workflows.retrieve.vectors import embed_queries
-from clipfg.workflows.run_folder import Run, is_run
+from clipfg.workflows.run_folder import Run
 from clipfg.workflows.session import Session
 
 logger = logging.getLogger("clipfg")
@@ -117,19 +115,13 @@ def open_searched(session: Session[RetrieveOptions]) -> KeyStore:
 
 
 def images_here(options: RetrieveOptions) -> Dataset:
-    """Images below the working folder, without labels and charts. Raises `UsageError` for none."""
+    """Images below the working folder, without labels. Raises `UsageError` for none."""
     here = Path.cwd()
     try:
         found = Dataset(read_images([here]))
     except DataError:
-        found = None
-    if found is not None:
-        folders = [identity.rpartition("/")[0] for identity in found.manifest.ids]
-        runs = {folder for folder in set(folders) if is_run(here / folder)}
-        found = found.rows(np.flatnonzero([folder not in runs for folder in folders]))
-    if not found:
         raise UsageError(
             f"There are no images to search in {here}; name others by --dataset PATH, or a key"
             " store by --store DIR."
-        )
+        ) from None
     return found.select(options.split, options.limit)

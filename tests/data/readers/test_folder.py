@@ -151,3 +151,12 @@ def test_real_tree(shared: Path) -> None:
     assert len(manifest) == 4499
     assert manifest.classes is not None
     assert len(manifest.classes) == 100
+
+
+def test_charts_of_runs_are_no_images(tmp_path: Path) -> None:
+    run = tmp_path / "runs" / "fewshot-1"
+    run.mkdir(parents=True)
+    for name in ("config.json", "results.json", "curve.png"):
+        (run / name).touch()
+    (tmp_path / "photo.jpg").touch()
+    assert read_images([tmp_path]).ids == ["photo.jpg"]

@@ -248,6 +248,10 @@ def test_a_damaged_store_can_be_built_again(tmp_path, capsys) -> None:
     printed = capsys.readouterr().err
     assert "12 added" in printed
     assert printed.count("The damaged store is replaced") == 1
+    for damage in ("garbage", "{}"):
+        (store / "store.json").write_text(damage)
+        assert index("build", data, store=store) == 0
+        assert "12 added" in capsys.readouterr().err
     assert verify(store) == []
     newer = (store / "store.json").read_text().replace('"format": 1', '"format": 2')
     (store / "store.json").write_text(newer)
