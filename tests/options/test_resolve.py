@@ -10,7 +10,9 @@ from clipfg.options import (
     DemosOptions,
     FewshotOptions,
     IndexBuildOptions,
+    IndexRemoveOptions,
     LintOptions,
+    PromptLintOptions,
     RetrieveOptions,
     SuggestOptions,
     ZeroshotOptions,
@@ -76,6 +78,19 @@ def test_a_word_that_differs_between_commands_is_set_for_one(
         assert resolve(CoresetOptions, {}).strategy is None
     assert "only CLIPFG_CORESET_STRATEGY sets --strategy" in caplog.text
     assert resolve(SuggestOptions, {}).strategy == "entropy"
+
+
+def test_a_shared_word_is_set_for_commands_that_have_it_alone(
+    working_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (working_folder / "clipfg.toml").write_text("model = 'm'\nclasses = 'c.txt'\ndevice = 'mps'\n")
+    lint = resolve(PromptLintOptions, {})
+    assert (lint.model, lint.classes) == ("m", Path("c.txt"))
+    assert resolve(IndexRemoveOptions, {}).device == "mps"
+    monkeypatch.setenv("CLIPFG_DEVICE", "cpu")
+    monkeypatch.setenv("CLIPFG_ROLL_UP", "0.7")
+    assert resolve(IndexRemoveOptions, {}).device == "cpu"
+    assert zeroshot().roll_up == 0.7
 
 
 def test_a_false_flag_is_a_flag(monkeypatch: pytest.MonkeyPatch) -> None:
