@@ -1,21 +1,22 @@
-"""Everything that the command line does, from Python.
+"""The jobs of the command line, from Python.
 
     run = clipfg.zeroshot("synthflora", limit=200)
     run.rows()          # what the command prints, as dictionaries
     run.folder          # where its files are, or None
 
 Every function takes the options of its command as keyword arguments, with underscores
-(`batch_size=64`, `html=True`); numbers, paths and lists are taken as they are. It returns a `Run`:
-`rows()`, `folder`, `done`, `skipped`, and what else the job has found. `progress` is called with
+(`batch_size=64`, `html=True`); numbers, paths and lists are taken as they are. A job returns a
+`Run`: `rows()`, `folder`, `done`, `skipped`, and what else it has found. `progress` is called with
 the items done and their number. With `session=`, a job uses the cache and the encoders of a
 `clipfg.Session` that is open already. Errors that a person can mend are `clipfg.ClipfgError`s.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, TypeVar
 
 from clipfg import options as kinds
+from clipfg.errors import UsageError
 from clipfg.options import JobOptions, resolve
 from clipfg.types import Progress
 from clipfg.workflows.coreset.compare import ComparisonRun, run_comparison
@@ -35,6 +36,7 @@ from clipfg.workflows.suggest.simulate import SimulationRun, run_simulation
 from clipfg.workflows.zeroshot.run import ZeroshotRun, run_zeroshot
 
 Data = str | Path | None
+OneOrMore = str | Path | Iterable[str | Path]
 Job = TypeVar("Job", bound=JobOptions)
 Done = TypeVar("Done")
 
@@ -44,9 +46,9 @@ def zeroshot(data: Data = None, **options: Any) -> ZeroshotRun:
     return _perform(run_zeroshot, kinds.ZeroshotOptions, data, options)
 
 
-def predict(*photos: str | Path, **options: Any) -> PredictRun:
+def predict(*photos: OneOrMore, **options: Any) -> PredictRun:
     """Classify unlabelled images, by `classes=` or by a saved `head=`: a row for each."""
-    paths = [Path(photo) for photo in photos]
+    paths = [Path(photo) for photo in _each(photos)]
     return _perform(lambda job: run_predict(job, paths), kinds.PredictOptions, None, options)
 
 
@@ -67,9 +69,11 @@ def lint(data: Data = None, **options: Any) -> LintRun:
 
 def suggest(data: Data = None, **options: Any) -> SuggestRun | SimulationRun:
     """Choose which images to label next; with `simulate=True`, replay strategies."""
-    work: Any = run_simulation if options.get("simulate") else run_suggest
-    done: SuggestRun | SimulationRun = _perform(work, kinds.SuggestOptions, data, options)
-    return done
+
+    def work(session: Session[kinds.SuggestOptions]) -> SuggestRun | SimulationRun:
+        return run_simulation(session) if session.options.simulate else run_suggest(session)
+
+    return _perform(work, kinds.SuggestOptions, data, options)
 
 
 def build_index(data: Data = None, **options: Any) -> IndexRun:
@@ -82,24 +86,30 @@ def add_to_index(data: Data = None, **options: Any) -> IndexRun:
     return _perform(run_add, kinds.IndexAddOptions, data, options)
 
 
-def remove_from_index(ids: Sequence[str] = (), **options: Any) -> IndexRun:
-    """Remove items of a key store by id, or by `where=` conditions."""
-    return run_remove(resolve(kinds.IndexRemoveOptions, options), ids)
+def remove_from_index(ids: str | Iterable[str] = (), **options: Any) -> IndexRun:
+    """Remove items of a key store by id, or by `where=` conditions.
+
+    It embeds nothing, so that `progress` is never called and a `session` not needed.
+    """
+    for word in ("progress", "session"):
+        options.pop(word, None)
+    chosen = [str(one) for one in _each([ids])]
+    return run_remove(resolve(kinds.IndexRemoveOptions, options), chosen)
 
 
-def index_info(store: str | Path | None = None) -> dict[str, Any]:
+def index_info(store: str | Path | None = None, **options: Any) -> dict[str, Any]:
     """What a key store holds, by which encoder, and how it is searched."""
-    return store_info(resolve(kinds.IndexShowOptions, {"store": store}))
+    return store_info(resolve(kinds.IndexShowOptions, {"store": store, **options}))
 
 
-def verify_index(store: str | Path | None = None) -> list[str]:
+def verify_index(store: str | Path | None = None, **options: Any) -> list[str]:
     """What is wrong with a key store, a sentence each."""
-    return verify_store(resolve(kinds.IndexShowOptions, {"store": store}))
+    return verify_store(resolve(kinds.IndexShowOptions, {"store": store, **options}))
 
 
-def retrieve(*query: str | Path, **options: Any) -> RetrieveRun:
+def retrieve(*query: OneOrMore, **options: Any) -> RetrieveRun:
     """Find the images nearest to texts and photos, which make one query: a row for each hit."""
-    parts = [str(part) for part in query]
+    parts = [str(part) for part in _each(query)]
     return _perform(lambda job: run_retrieve(job, parts), kinds.RetrieveOptions, None, options)
 
 
@@ -127,8 +137,19 @@ def _perform(
 ) -> Done:
     progress: Progress | None = options.pop("progress", None)
     shared: Session[Any] | None = options.pop("session", None)
-    given = resolve(kind, options if data is None else {"dataset": data, **options})
+    if data is not None:
+        named = options.pop("dataset", None)
+        if named is not None and str(named) != str(data):
+            raise UsageError(f"{str(data)!r} and dataset={str(named)!r} differ: give one.")
+        options["dataset"] = data
+    given = resolve(kind, options)
     stages = (lambda label: progress) if progress is not None else None  # noqa: ARG005
     job = Session(given, stages) if shared is None else shared.another(given, stages)
     with job as session:
         return work(session)
+
+
+def _each(given: Iterable[OneOrMore]) -> list[str | Path]:
+    """All texts and paths of `given`, those in lists too; a text is one, whatever its letters."""
+    listed = ([part] if isinstance(part, str | Path) else part for part in given)
+    return [one for part in listed for one in part]

@@ -35,6 +35,7 @@ class ZeroshotOptions(
         None,
         "Answer with the narrowest taxonomic group that is this probable (0.8).",
         metavar="SHARE",
+        shared=True,
     )
 
 

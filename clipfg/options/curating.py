@@ -111,8 +111,12 @@ class DoctorOptions(CacheOptions, NetworkOptions, FormatOptions):
 class PromptLintOptions(FormatOptions):
     """Options of `clipfg prompts lint`."""
 
-    classes: Path | None = option(None, "Class names to check against.", metavar="FILE")
-    model: str | None = option(None, "Encoder whose tokenizer counts tokens.", "-m", metavar="NAME")
+    classes: Path | None = option(
+        None, "Class names to check against.", metavar="FILE", shared=True
+    )
+    model: str | None = option(
+        None, "Encoder whose tokenizer counts tokens.", "-m", metavar="NAME", shared=True
+    )
 
 
 @options("Output", command="report")

@@ -65,14 +65,17 @@ def option(
     metavar: str | None = None,
     least: float | None = None,
     most: float | None = None,
+    shared: bool = False,
 ) -> Any:
     """A field of an options class; `help` is one sentence.
 
     `short` are further flags, such as `-d`; `flag` is for one that is not the field's name with
     hyphens. `metavar` stands for the value in `--help`. `least` and `most` are both allowed.
+    `shared` is for a shared option in a command that does not take its whole group.
     """
     words = {"help": help, "short": short, "flag": flag, "metavar": metavar}
-    return field(default=default, metadata={**words, "least": least, "most": most})
+    bounds = {"least": least, "most": most}
+    return field(default=default, metadata={**words, **bounds, "shared": shared})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,8 +131,8 @@ def declared(kind: type[Options]) -> list[Option]:
         type_ = _without_none(hints[own.name])
         name = own.name.replace("_", "-")
         flag = flag or (f"--{name}/--no-{name}" if type_ is bool else f"--{name}")
-        place: dict[str, Any] = {"panel": origin.panel, "shared": origin.shared}
-        one = Option(own.name, type_, own.default, flags=(flag, *short), **words, **place)
+        words |= {"panel": origin.panel, "shared": origin.shared or words["shared"]}
+        one = Option(own.name, type_, own.default, flags=(flag, *short), **words)
         found.append((PANELS.index(one.panel), lineage.index(origin), one))
     return [one for *_, one in sorted(found, key=lambda entry: entry[:2])]
 

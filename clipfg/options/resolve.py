@@ -12,6 +12,7 @@ import os
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
+from numbers import Integral
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar, get_origin
 
@@ -84,7 +85,9 @@ def check(option: Option, value: Any, called: str) -> Any:
 
     try:
         found = TypeAdapter(option.kind).validate_python(_plain(option, value))
-    except ValidationError:
+        if isinstance(found, Path):
+            found = found.expanduser()  # a RuntimeError where nobody has that name
+    except (ValidationError, TypeError, RuntimeError):
         raise UsageError(f"{called} must be {_expected(option)}, got {value!r}.") from None
     if isinstance(found, int | float) and not isinstance(found, bool):
         if option.least is not None and not found >= option.least:
@@ -95,14 +98,25 @@ def check(option: Option, value: Any, called: str) -> Any:
 
 
 def _plain(option: Option, value: Any) -> Any:
-    """A value as the text that stands for it: lists with commas, paths and numbers as they are."""
+    """A value as the text that stands for it: lists with commas, paths and numbers as they are.
+
+    Raises `TypeError` for a truth value in place of a number or in a list, and for no list at all.
+    """
     if get_origin(option.kind) is tuple:
         return (value,) if isinstance(value, str | Path) else tuple(value)
-    if option.kind is not str or isinstance(value, str | bool):
+    if option.kind in (int, float) and isinstance(value, bool):
+        raise TypeError("A truth value is no number.")
+    if option.kind is not str:
         return value
-    if isinstance(value, Sequence | range):
-        return ",".join(map(str, value))
-    return str(value) if isinstance(value, int | float | Path) else value
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return ",".join(map(_text, value))
+    return _text(value)
+
+
+def _text(value: Any) -> Any:
+    """Text for a number or a path; anything else as it is."""
+    number = isinstance(value, Integral | float) and not isinstance(value, bool)
+    return str(value) if number or isinstance(value, Path) else value
 
 
 def _expected(option: Option) -> str:

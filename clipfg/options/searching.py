@@ -53,7 +53,7 @@ class IndexRemoveOptions(StoreOptions):
         "Only items with label=NAME, label!=NAME, split=NAME or id=GLOB; may be repeated.",
         metavar="CONDITION",
     )
-    device: str = option("auto", "Device: cpu, cuda, cuda:1 or mps.", metavar="DEVICE")
+    device: str = option("auto", "Device: cpu, cuda, cuda:1 or mps.", metavar="DEVICE", shared=True)
 
 
 @options("Store", command="index")

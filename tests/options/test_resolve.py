@@ -1,6 +1,7 @@
 import logging
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from clipfg.errors import UsageError
@@ -9,7 +10,9 @@ from clipfg.options import (
     DemosOptions,
     FewshotOptions,
     IndexBuildOptions,
+    IndexRemoveOptions,
     LintOptions,
+    PromptLintOptions,
     RetrieveOptions,
     SuggestOptions,
     ZeroshotOptions,
@@ -77,6 +80,19 @@ def test_a_word_that_differs_between_commands_is_set_for_one(
     assert resolve(SuggestOptions, {}).strategy == "entropy"
 
 
+def test_a_shared_word_is_set_for_commands_that_have_it_alone(
+    working_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (working_folder / "clipfg.toml").write_text("model = 'm'\nclasses = 'c.txt'\ndevice = 'mps'\n")
+    lint = resolve(PromptLintOptions, {})
+    assert (lint.model, lint.classes) == ("m", Path("c.txt"))
+    assert resolve(IndexRemoveOptions, {}).device == "mps"
+    monkeypatch.setenv("CLIPFG_DEVICE", "cpu")
+    monkeypatch.setenv("CLIPFG_ROLL_UP", "0.7")
+    assert resolve(IndexRemoveOptions, {}).device == "cpu"
+    assert zeroshot().roll_up == 0.7
+
+
 def test_a_false_flag_is_a_flag(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CLIPFG_STRICT", "true")
     assert zeroshot().strict
@@ -99,8 +115,46 @@ def test_python_gives_numbers_paths_and_lists_as_they_are(tmp_path: Path) -> Non
     assert (options.shots, options.dataset, options.heads) == ("1,4", str(tmp_path), "gda,knn")
     assert options.classes == Path("names.txt")
     assert resolve(FewshotOptions, {"shots": 4}).shots == "4"
+    assert resolve(FewshotOptions, {"shots": np.int64(4)}).shots == "4"
+    assert resolve(FewshotOptions, {"shots": [np.int64(1), 4]}).shots == "1,4"
     assert resolve(RetrieveOptions, {"where": "label=rose"}).where == ("label=rose",)
     assert resolve(RetrieveOptions, {"where": ["a=1", "b=2"]}).where == ("a=1", "b=2")
+
+
+@pytest.mark.parametrize(
+    ("kind", "given"),
+    [
+        (RetrieveOptions, {"where": 5}),
+        (RetrieveOptions, {"where": [True]}),
+        (RetrieveOptions, {"limit": True}),
+        (RetrieveOptions, {"store": "~nobody-of-that-name/x"}),
+        (RetrieveOptions, {"weight": True}),
+        (FewshotOptions, {"shots": True}),
+        (FewshotOptions, {"shots": [1, True]}),
+        (FewshotOptions, {"shots": [[1, 2], 4]}),
+    ],
+)
+def test_a_value_of_another_type_is_one_sentence(kind, given) -> None:
+    (name,) = given
+    with pytest.raises(UsageError, match=f"^{name} must be "):
+        resolve(kind, given)
+
+
+def test_a_truth_value_in_a_file_is_no_number(working_folder: Path) -> None:
+    (working_folder / "clipfg.toml").write_text("limit = true\n")
+    with pytest.raises(UsageError, match=r"clipfg.toml must be a whole number, got True"):
+        zeroshot()
+
+
+def test_paths_begin_at_home_where_they_say_so(
+    working_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(working_folder))
+    (working_folder / "clipfg.toml").write_text("store = '~/store'\n")
+    options = resolve(RetrieveOptions, {"cache_dir": "~/x", "classes": Path("~/names.txt")})
+    assert options.cache_dir == working_folder / "x"
+    assert options.classes == working_folder / "names.txt"
+    assert options.store == working_folder / "store"
 
 
 @pytest.mark.parametrize(
