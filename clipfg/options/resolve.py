@@ -146,7 +146,7 @@ def _environment(command: str, known: Mapping[str, Option]) -> dict[str, _Value]
 def _read_file(path: Path, command: str, known: Mapping[str, Option]) -> dict[str, _Value]:
     """The values of a file that this command has; every key is checked, whoever's it is."""
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
+        content = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise UsageError(f"Cannot read the configuration file {path}: {error.strerror}.") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
