@@ -61,8 +61,8 @@ def label_issues(data: LintData, rows: Tensor, seed: int) -> Iterator[LintFindin
     doubts = confident_learning(odds, labels, len(present))
     agreed = float((doubts.suggested == labels).double().mean())
     logger.info(
-        f"Labels: a head that has not seen them names {agreed:.0%} of {len(labels):,} images as"
-        " labelled; the lower that is, the more doubts are the head's own mistakes"
+        f"Labels: cross-validated predictions agree with {agreed:.0%} of {len(labels):,} labels;"
+        " the lower this is, the more label warnings are false alarms"
     )
     for i in doubts.suspects.nonzero().flatten().tolist():
         row, own = int(rows[i]), float(doubts.confidence[i])

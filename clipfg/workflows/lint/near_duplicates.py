@@ -44,7 +44,7 @@ def find_near_copies(
             if cosine >= NEAR:
                 found.append((a, b, min(cosine, 1.0), "cosine"))
         elif (alike := likeness(one, other)) >= SAME:
-            found.append((a, b, min(alike, 1.0), "likeness"))
+            found.append((a, b, min(alike, 1.0), "pixel correlation"))
     yield from sorted(found, key=lambda pair: -pair[2])
 
 
