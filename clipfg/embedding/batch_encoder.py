@@ -87,8 +87,8 @@ class BatchEncoder:
             rows = self._run_tower(batch, [image.boxes for image in loaded])
         except torch.OutOfMemoryError:
             raise ClipfgError(
-                f"Expected room on {self._encoder.device} for a batch of {self._shape} images,"
-                f" got none; try --batch-size {max(1, self._shape // 2)} or a smaller model."
+                f"Out of memory on {self._encoder.device} with a batch of {self._shape} images;"
+                f" try --batch-size {max(1, self._shape // 2)} or a smaller model."
             ) from None
         return {key: row for key, row in zip(images, rows, strict=True) if row is not None}
 

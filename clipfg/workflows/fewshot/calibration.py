@@ -69,8 +69,8 @@ def calibration_split(options: FewshotOptions, roles: SupportAndTest) -> Dataset
         )
     if where in (TRAIN, "all") or f"split {where}" == roles.tested:
         raise UsageError(
-            f"--calibration {where} would use images that are learnt from or tested on; use"
-            f" {BY_FOLDS}, {BY_SPLIT} or another split."
+            f"--calibration {where} would use training or test images; use {BY_FOLDS},"
+            f" {BY_SPLIT} or another split."
         )
     return roles.whole.select(where).labelled()
 

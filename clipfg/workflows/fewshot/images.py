@@ -74,8 +74,8 @@ def _of_known_classes(given: Images) -> Images:
         rows = np.flatnonzero(np.isin(test.labels, present))
         if not len(rows):
             raise DataError(
-                "Expected test images of the classes that are learnt, got none: the support set and"
-                " the test images have no class in common."
+                "Expected test images of the training classes, got none: the support set and the"
+                " test images have no class in common."
             )
         if len(rows) < len(test):
             lost = f", with their {len(test) - len(rows):,} test images"
@@ -83,7 +83,7 @@ def _of_known_classes(given: Images) -> Images:
         test = replace(test, labels=np.searchsorted(present, test.labels))
     missing = [name for i, name in enumerate(names) if i not in set(present.tolist())]
     remark = (
-        f"{len(missing):,} of {len(names):,} classes have no image to learn from and are"
+        f"{len(missing):,} of {len(names):,} classes have no training image and are"
         f" excluded{lost}: {listed(missing)}"
     )
     labels = np.searchsorted(present, given.support.labels)

@@ -198,8 +198,8 @@ def test_folds_of_the_whole_support_calibrate_the_head_itself(seed) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"calibration": "test"}, "learnt from or tested on"),
-        ({"calibration": "train"}, "learnt from or tested on"),
+        ({"calibration": "test"}, "would use training or test images"),
+        ({"calibration": "train"}, "would use training or test images"),
         ({"calibration": "vall"}, "Did you mean 'val'"),
         ({"target_error": 2.0}, "--target-error must be between 0 and 1"),
         ({"within": "nowhere"}, "The broadest groups are group 0, group 1"),
