@@ -33,7 +33,7 @@ class UnlabelledPool:
         return min(budget, len(self))
 
 
-class Strategy(Protocol):
+class AcquisitionStrategy(Protocol):
     """Positions of `budget` different images (or of all), in the order in which to label them.
 
     It never sees the labels of these images. Raises `UsageError` for a budget below 1.
@@ -44,7 +44,7 @@ class Strategy(Protocol):
         ...
 
 
-STRATEGIES: Registry[Strategy] = Registry("strategy", "clipfg.strategies")
+STRATEGIES: Registry[AcquisitionStrategy] = Registry("strategy", "clipfg.acquisition")
 for name, module, summary in (
     ("uherding", "kernel_coverage", "Best default: covers the images, weighted by uncertainty"),
     ("maxherding", "kernel_coverage", "Covers the images; needs no class probabilities"),
