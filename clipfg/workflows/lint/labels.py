@@ -32,7 +32,7 @@ class HeldOutProbabilities:
         """By a head that has not seen them; its temperature is told from some thousands of them."""
         head = HEADS.get(HEAD)(**{"seed": seed}).fit(support.features, support.labels)
         fitted = CrossFit.of(head, support, seed)
-        return cls(fitted, fitted.among(support.judged(seed)).factor)
+        return cls(fitted, fitted.among(support.validation_rows(seed)).factor)
 
     @property
     def rows(self) -> Tensor:
