@@ -11,7 +11,7 @@ from clipfg.data.images.decoding import decode
 from clipfg.data.sources import read
 from clipfg.embedding.pipeline import default_workers
 from clipfg.errors import ItemError
-from clipfg.quality.copies import near_pairs
+from clipfg.quality.duplicates import near_pairs
 from clipfg.quality.image_similarity import SKETCH, likeness, sketch
 
 SAME = 0.95
