@@ -24,7 +24,7 @@ from clipfg.types import UNLABELLED, ClassList
 from clipfg.workflows.answers import confidence_of
 from clipfg.workflows.fewshot.calibration import Calibrator
 from clipfg.workflows.fewshot.heads import HeadSet, HeadSpec
-from clipfg.workflows.fewshot.images import Images
+from clipfg.workflows.fewshot.images import FewshotImages
 from clipfg.workflows.fewshot.run import run_fewshot
 from clipfg.workflows.predict import run_predict
 from clipfg.workflows.zeroshot.run import run_zeroshot
@@ -161,7 +161,7 @@ def calibrated(problem, seed: int, **options):
     """A head on half of a support, calibrated, and the support."""
     support = Support.of("test", problem.x, problem.labels, None)
     heads = HeadSet((HeadSpec("gda"),), HeadSpec("gda"))
-    images = Images(None, None, None, ClassList(tuple("abcdef")))
+    images = FewshotImages(None, None, None, ClassList(tuple("abcdef")))
     head = heads.fit_first(support, seed)
 
     def work(session):
