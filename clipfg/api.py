@@ -8,7 +8,7 @@ Every function takes the options of its command as keyword arguments, with under
 (`batch_size=64`, `html=True`); numbers, paths and lists are taken as they are. A job returns a
 `Run`: `rows()`, `folder`, `done`, `skipped`, and what else it has found. `progress` is called with
 the items done and their number. With `session=`, a job uses the cache and the encoders of a
-`clipfg.Session` that is open already. Errors that a person can mend are `clipfg.ClipfgError`s.
+`clipfg.Session` that is open already. Errors that a person can fix are `clipfg.ClipfgError`s.
 """
 
 from collections.abc import Callable, Iterable

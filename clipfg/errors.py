@@ -1,4 +1,4 @@
-"""What can go wrong and be mended by the person at the keyboard.
+"""What can go wrong and be fixed by the person at the keyboard.
 
 Every error that a user can meet derives from `ClipfgError` and reads as one sentence: what was
 expected, what was got, what to try. The command line catches these and nothing else; each class
@@ -9,7 +9,7 @@ from typing import ClassVar
 
 
 class ClipfgError(Exception):
-    """Base of all errors that a user can mend. Exit code 1."""
+    """Base of all errors that a user can fix. Exit code 1."""
 
     exit_code: ClassVar[int] = 1
 

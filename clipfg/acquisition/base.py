@@ -33,7 +33,7 @@ class UnlabelledPool:
         return min(budget, len(self))
 
 
-class Strategy(Protocol):
+class AcquisitionStrategy(Protocol):
     """Positions of `budget` different images (or of all), in the order in which to label them.
 
     It never sees the labels of these images. Raises `UsageError` for a budget below 1.
@@ -44,13 +44,17 @@ class Strategy(Protocol):
         ...
 
 
-STRATEGIES: Registry[Strategy] = Registry("strategy", "clipfg.strategies")
+STRATEGIES: Registry[AcquisitionStrategy] = Registry("strategy", "clipfg.acquisition")
 for name, module, summary in (
-    ("uherding", "kernel_coverage", "Best default: covers the images, unsure ones count more"),
+    ("uherding", "kernel_coverage", "Best default: covers the images, weighted by uncertainty"),
     ("maxherding", "kernel_coverage", "Covers the images; needs no class probabilities"),
     ("typiclust", "typiclust", "The most typical image of each unlabelled cluster"),
     ("k-center", "k_center", "The images farthest from all labels, outliers included"),
-    ("margin", "least_certain", "Images torn between two classes; weak with few labels"),
+    (
+        "margin",
+        "least_certain",
+        "Smallest margin between the top two classes; weak with few labels",
+    ),
     ("entropy", "least_certain", "Images of the least certain class; can lose to random"),
     ("badge", "badge", "Images that would change the classifier most, all different"),
     ("random", "random", "The control that every other strategy has to beat"),

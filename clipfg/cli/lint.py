@@ -9,11 +9,11 @@ SHOWN = 5
 
 @command(LintOptions, data=True)
 def lint(options: LintOptions) -> int:
-    """Find duplicates, leaks between splits, wrong labels, outliers and troublesome classes.
+    """Find duplicates, leaks between splits, wrong labels, outliers and problematic classes.
 
-    Unreadable images, one image in two splits or with two labels, and two classes of one name are
-    errors; near-duplicates, suspicious labels, outliers and all else are warnings. Exit code 1 when
-    there are errors, 0 for warnings alone.
+    Unreadable images, the same image in two splits or with two labels, and duplicate class names
+    are errors; near-duplicates, suspicious labels, outliers and everything else are warnings. Exit
+    code 1 when there are errors, 0 for warnings alone.
     """
     from clipfg.cli.output import chosen_format, finish, print_rows, say
     from clipfg.workflows.lint.findings import KINDS

@@ -181,20 +181,20 @@ def _prediction_row(row: Row) -> Row:
     cells = {"image": row["id"]}
     if "answer" in row or "unknown" in row:
         cells["answer"] = _answer(row)
-    cells |= {"prediction": row["prediction"], "sure": f"{row['probability']:.0%}"}
+    cells |= {"prediction": row["prediction"], "probability": f"{row['probability']:.0%}"}
     if "set" in row:
         cells["one_of"] = _set(row["set"])
     else:
         answers = list(zip(row["names"], row["probabilities"], strict=True))
         others = [f"{name} {share:.0%}" for name, share in answers[1:] if share >= NOTABLE]
-        cells["or_else"] = ", ".join(others)
+        cells["alternatives"] = ", ".join(others)
     return cells
 
 
 def _answer(row: Row) -> str:
     if row.get("unknown"):
         return "(unknown)"
-    return row.get("answer", row["prediction"]) or "(not sure)"
+    return row.get("answer", row["prediction"]) or "(abstained)"
 
 
 def _set(names: Sequence[str] | None) -> str:
@@ -203,4 +203,4 @@ def _set(names: Sequence[str] | None) -> str:
         return "–"
     if len(names) > LISTED:
         return f"{', '.join(names[: LISTED - 1])}, … ({len(names)})"
-    return ", ".join(names) or "(none fits)"
+    return ", ".join(names) or "(empty set)"

@@ -159,7 +159,7 @@ for name, target, summary in (
     ("keco-online", "keco_online:KeCOOnline", "KeCO in one pass; works on a stream"),
     ("herding", "herding:Herding", "Typical real images, the most typical first"),
     ("k-center", "k_center:KCenter", "Real images that cover a class, outliers included"),
-    ("infoscore", "infoscore:InfoScore", "Real images that most help others to be recognised"),
+    ("infoscore", "infoscore:InfoScore", "Real images that most help to classify others"),
     ("random", "random:Random", "The control that every other strategy has to beat"),
 ):
     CORESETS.register(name, f"clipfg.coresets.{target}", summary)

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from clipfg.embedding.cache import FileHash
+from clipfg.embedding.cached_features import CachedFeatures, ImageKey, ItemFeatures, content_of
 from clipfg.embedding.encode_locks import EncodeLocks
 from clipfg.embedding.image_loader import LoadedImage
-from clipfg.embedding.kept_features import ImageKey, ItemFeatures, KeptFeatures, content_of
 from clipfg.embedding.malloc import keep_freed_blocks
 from clipfg.encoders.base import Encoder, no_patches
 from clipfg.errors import ClipfgError
@@ -31,19 +31,19 @@ def batch_shape(items: int, batch_size: int) -> int:
 
 
 class BatchEncoder:
-    """Encodes images by content, sharing the work with other runs through `kept` and `locks`.
+    """Encodes images by content, sharing the work with other runs through `cached` and `locks`.
 
     Every batch has `shape` images; a smaller one is filled up with black. The encoder's weights
     are loaded with the first.
     """
 
     def __init__(
-        self, encoder: Encoder, shape: int, kept: KeptFeatures, locks: EncodeLocks
+        self, encoder: Encoder, shape: int, cached: CachedFeatures, locks: EncodeLocks
     ) -> None:
         keep_freed_blocks()
         self._encoder = encoder
         self._shape = shape
-        self._kept = kept
+        self._cached = cached
         self._locks = locks
 
     def encode(
@@ -60,7 +60,7 @@ class BatchEncoder:
         while left:
             with self._locks.take({content_of(key) for key in left}) as mine:
                 # Looked up after the claim: whoever held one before has kept its features by now.
-                found = self._kept.get(left)
+                found = self._cached.get(left)
                 features |= found
                 foreign |= found.keys()
                 chosen = {
@@ -68,7 +68,7 @@ class BatchEncoder:
                     for key, image in left.items()
                     if content_of(key) in mine and key not in found
                 }
-                features |= self._kept.put(self._compute(chosen), files)
+                features |= self._cached.put(self._compute(chosen), files)
                 files = ()
             left = {k: v for k, v in left.items() if k not in found and k not in chosen}
             # Waiting with nothing held, so that two runs cannot wait for each other.
@@ -87,14 +87,14 @@ class BatchEncoder:
             rows = self._run_tower(batch, [image.boxes for image in loaded])
         except torch.OutOfMemoryError:
             raise ClipfgError(
-                f"Expected room on {self._encoder.device} for a batch of {self._shape} images,"
-                f" got none; try --batch-size {max(1, self._shape // 2)} or a smaller model."
+                f"Out of memory on {self._encoder.device} with a batch of {self._shape} images;"
+                f" try --batch-size {max(1, self._shape // 2)} or a smaller model."
             ) from None
         return {key: row for key, row in zip(images, rows, strict=True) if row is not None}
 
     def _run_tower(self, batch: Tensor, boxes: list[Tensor]) -> list[ItemFeatures | None]:
         """The features of the images of a batch that `boxes` are given for, the first ones."""
-        encoder, dense, count = self._encoder, self._kept.dense, len(boxes)
+        encoder, dense, count = self._encoder, self._cached.dense, len(boxes)
         patches: list[Any] = [None] * count
         regions: list[Any] = [None] * count
         with torch.inference_mode():

@@ -7,8 +7,8 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+from clipfg.embedding.cached_features import ItemFeatures
 from clipfg.embedding.image_loader import ImageRow
-from clipfg.embedding.kept_features import ItemFeatures
 from clipfg.types import Patches, Regions
 from clipfg.types.dense import offsets_of
 

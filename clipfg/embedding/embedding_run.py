@@ -6,9 +6,9 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 from clipfg.embedding.batch_encoder import BatchEncoder, batch_shape
 from clipfg.embedding.cache import EmbeddingCache, FileHash
+from clipfg.embedding.cached_features import CachedFeatures, Dense, ImageKey, content_of
 from clipfg.embedding.encode_locks import EncodeLocks
 from clipfg.embedding.image_loader import ImageLoader, ImageRow, LoadedImage
-from clipfg.embedding.kept_features import Dense, ImageKey, KeptFeatures, content_of
 from clipfg.embedding.scanning import scan
 from clipfg.encoders.base import Encoder
 from clipfg.types import Manifest
@@ -39,12 +39,12 @@ class EmbeddingRun:
         self._shape = batch_shape(len(manifest), batch_size)
         self._chunk = self._shape if dense else CHUNK
         self._most_rows = MOST_CHUNKS * self._chunk
-        self._kept = KeptFeatures(cache, encoder, dense)
-        self._source = scan(manifest, self._kept, self._chunk)
-        self._loader = ImageLoader(encoder.preprocessing, self._kept.one)
+        self._cached = CachedFeatures(cache, encoder, dense)
+        self._source = scan(manifest, self._cached, self._chunk)
+        self._loader = ImageLoader(encoder.preprocessing, self._cached.one)
         lock_file = cache.path.with_name("locks") if cache and cache.writable else None
         self._locks = EncodeLocks(lock_file, encoder.fingerprint)
-        self._encoder = BatchEncoder(encoder, self._shape, self._kept, self._locks)
+        self._encoder = BatchEncoder(encoder, self._shape, self._cached, self._locks)
         self._ahead = 2 * self._shape + workers
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="clipfg-decode")
         self._batch: dict[ImageKey, LoadedImage] = {}
@@ -113,7 +113,7 @@ class EmbeddingRun:
             self._keep_files()
 
     def _keep_files(self) -> None:
-        self._kept.remember(self._files)
+        self._cached.remember(self._files)
         self._files = []
 
     def close(self) -> None:

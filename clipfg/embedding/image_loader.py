@@ -12,7 +12,7 @@ from torch import Tensor
 
 from clipfg.data.images.decoding import decode, full_size
 from clipfg.data.sources import Signature, read
-from clipfg.embedding.kept_features import ImageKey, ItemFeatures
+from clipfg.embedding.cached_features import ImageKey, ItemFeatures
 from clipfg.encoders.preprocessing import Preprocessing
 from clipfg.errors import ItemError
 from clipfg.types import Failure, content_hash

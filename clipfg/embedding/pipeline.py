@@ -14,8 +14,8 @@ import numpy as np
 
 from clipfg.embedding.batches import FeatureBatch
 from clipfg.embedding.cache import EmbeddingCache
+from clipfg.embedding.cached_features import Dense
 from clipfg.embedding.embedding_run import EmbeddingRun
-from clipfg.embedding.kept_features import Dense
 from clipfg.encoders.base import Encoder
 from clipfg.errors import ItemError
 from clipfg.types import Failure, Features, Manifest, Patches, Progress, Regions

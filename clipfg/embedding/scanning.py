@@ -7,9 +7,9 @@ import numpy as np
 import pyarrow as pa
 
 from clipfg.embedding.cache import EmbeddingCache
+from clipfg.embedding.cached_features import CachedFeatures
 from clipfg.embedding.content_hash import look_at
 from clipfg.embedding.image_loader import ImageRow
-from clipfg.embedding.kept_features import KeptFeatures
 from clipfg.errors import ItemError, UsageError
 from clipfg.types import UNLABELLED, Manifest
 
@@ -17,22 +17,22 @@ REGIONS = ("regions", "box")
 """The columns that regions come from: the first that the data has."""
 
 
-def scan(manifest: Manifest, kept: KeptFeatures, chunk: int) -> Iterator[ImageRow]:
+def scan(manifest: Manifest, cached: CachedFeatures, chunk: int) -> Iterator[ImageRow]:
     """The manifest's items in order, with the features that are kept, looked up `chunk` at a time.
 
     Without a cache no file is looked at: whether it exists shows when it is read. Raises
     `UsageError` when regions are asked for and the data has none.
     """
     names = ["id", "uri", "label"]
-    if "regions" in kept.dense:
+    if "regions" in cached.dense:
         names += [name for name in REGIONS if name in manifest.table.column_names][:1]
         if len(names) == 3:
             raise UsageError(f"{manifest.name} has no column of regions or boxes.")
     table = manifest.table.select(names)
     for start in range(0, len(table), chunk):
         rows = list(_rows(table.slice(start, chunk), start))
-        if kept.cache is not None:
-            _look_up(rows, kept, kept.cache)
+        if cached.cache is not None:
+            _look_up(rows, cached, cached.cache)
         yield from rows
 
 
@@ -59,7 +59,7 @@ def _add_regions(row: ImageRow, value: list[Any] | None) -> None:
         row.fail("read", "Expected four numbers for the box of each region, got something else.")
 
 
-def _look_up(rows: list[ImageRow], kept: KeptFeatures, cache: EmbeddingCache) -> None:
+def _look_up(rows: list[ImageRow], cached: CachedFeatures, cache: EmbeddingCache) -> None:
     signatures = {}
     for row in rows:
         try:
@@ -70,7 +70,7 @@ def _look_up(rows: list[ImageRow], kept: KeptFeatures, cache: EmbeddingCache) ->
     contents = cache.contents(signatures)
     known = [row for row in rows if row.outcome is None and row.uri in contents]
     keys = [row.key_for(contents[row.uri]) for row in known]
-    features = kept.get(keys)
+    features = cached.get(keys)
     for row, key in zip(known, keys, strict=True):
         if key in features:
             row.key, row.outcome, row.reused = key, features[key], True

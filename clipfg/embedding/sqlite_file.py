@@ -37,13 +37,12 @@ class SqliteFile:
         try:
             self._connection, self.writable = open_database(path)
         except (sqlite3.Error, OSError) as error:
-            self._warn(f"The embedding cache {path} cannot be opened ({error}); nothing is kept.")
+            self._warn(
+                f"The embedding cache {path} cannot be opened ({error}); embeddings are not cached."
+            )
         else:
             if not self.writable:
-                self._warn(
-                    f"The embedding cache {path} is read-only: its embeddings are used and none"
-                    " are added."
-                )
+                self._warn(f"The embedding cache {path} is read-only: it is used but not updated.")
 
     def close(self) -> None:
         """Close the file; nothing is found or kept afterwards."""
@@ -98,7 +97,7 @@ class SqliteFile:
             self._connection = None
         corrupt = primary_code(error) in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
         reason = str(damaged(self.path)) if corrupt else f"{self.path} cannot be {what} ({error})."
-        self._warn(f"The run goes on without keeping its embeddings. {reason}")
+        self._warn(f"The run continues without caching embeddings. {reason}")
 
     def _skip(self, connection: sqlite3.Connection) -> None:
         """Go on without one query. Later ones wait less: the lock may never be released."""

@@ -81,7 +81,7 @@ class Auto(FewShotHead):
             name: HEADS.get(name)(**{"seed": self.seed}).fit(support.features, support.labels)
             for name in names
         }
-        rows = support.judged(self.seed)
+        rows = support.validation_rows(self.seed)
         held_out = {name: head.held_out(support, rows) for name, head in heads.items()}
         if len(rows):
             spreads = {name: spread(logits) for name, logits in held_out.items()}

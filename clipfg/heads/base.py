@@ -128,7 +128,7 @@ class Head(ABC, Generic[Input]):
 
 HEADS: Registry[type[Head]] = Registry("head", "clipfg.heads")
 for name, target, summary in (
-    ("auto", "auto:Auto", "Best default: blends the strongest heads, weighed against the texts"),
+    ("auto", "auto:Auto", "Best default: blends the strongest heads with the text classifier"),
     ("whitened-mean", "whitened_mean:WhitenedMean", "Strong from 1 shot on, and fast"),
     ("gda", "gda:GDA", "Strong from 4 shots on; one closed-form fit, no training"),
     ("linear-probe", "linear_probe:LinearProbe", "The classic baseline; ignores the texts"),
@@ -141,7 +141,7 @@ for name, target, summary in (
     ("prolip", "prolip:ProLIP", "Fine-tunes a projection of the features; slow"),
     ("tip-adapter-f", "tip_adapter_f:TipAdapterF", "Tip-Adapter with trained keys; slow"),
     ("ape-t", "ape_t:APET", "APE with trained keys, texts and strengths; slow"),
-    ("ape", "ape:APE", "Tip-Adapter on the most telling channels; trains nothing"),
+    ("ape", "ape:APE", "Tip-Adapter on the most discriminative channels; no training"),
     ("tip-adapter", "tip_adapter:TipAdapter", "Texts plus similar labelled images; trains nothing"),
     ("knn", "knn:KNN", "Votes of the most similar images; every answer can be traced"),
     ("class-mean", "class_mean:ClassMean", "The simplest baseline: the nearest class average"),

@@ -87,9 +87,9 @@ class KNN(FewShotHead):
         if not splits:
             return ks[0], shares[0] if len(shares) == 1 else ONE_SHOT
         right = dict.fromkeys(product(ks, shares), 0.0)
-        judged = support.judged(self.seed)
+        validation = support.validation_rows(self.seed)
         for train, held in splits if len(right) > 1 else ():
-            for rows in held[torch.isin(held, judged)].split(max(1, _CELLS // len(train))):
+            for rows in held[torch.isin(held, validation)].split(max(1, _CELLS // len(train))):
                 x, truth = support.features[rows], support.labels[rows]
                 similar = x @ train.features.T
                 nearest = top_classes(similar, min(ks[-1], len(train)))

@@ -13,7 +13,7 @@ from clipfg.functional.folds import stratified_folds
 from clipfg.functional.similarity import unit_norm
 
 FOLDS = 5
-JUDGED = 4096
+MAX_VALIDATION = 4096
 """Held-out images to choose by; more would only take longer to choose the same."""
 
 
@@ -122,7 +122,7 @@ class Support:
         left[held] = False
         return self.rows(left)
 
-    def judged(self, seed: int, most: int = JUDGED) -> Int[Tensor, " m"]:
+    def validation_rows(self, seed: int, most: int = MAX_VALIDATION) -> Int[Tensor, " m"]:
         """Ascending positions of images held out in a fold, at most `most`: a seeded sample."""
         held = (self.counts[self.labels] > 1).nonzero().flatten()
         generator = torch.Generator().manual_seed(seed)

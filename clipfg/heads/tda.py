@@ -23,7 +23,7 @@ from clipfg.heads.transduction import check_pool
 
 
 @dataclass(frozen=True)
-class Cache:
+class TDACache:
     """The most images that a cache holds for each class, and its weight and sharpness."""
 
     shots: int
@@ -31,18 +31,18 @@ class Cache:
     beta: float
 
 
-POSITIVE = Cache(shots=3, alpha=2.0, beta=5.0)
-NEGATIVE = Cache(shots=2, alpha=0.117, beta=1.0)
+POSITIVE = TDACache(shots=3, alpha=2.0, beta=5.0)
+NEGATIVE = TDACache(shots=2, alpha=0.117, beta=1.0)
 UNSURE = (0.2, 0.5)
 """Entropies, as a share of the largest possible, between which an image is a negative."""
 POSSIBLE = 0.03
 """The probability above which a class is marked in a negative."""
 
 
-class _Kept:
+class _CacheEntries:
     """The most confident images of each predicted class, at most `shots` of each."""
 
-    def __init__(self, kind: Cache, classes: int, width: int) -> None:
+    def __init__(self, kind: TDACache, classes: int, width: int) -> None:
         self.kind = kind
         self.keys = torch.zeros(classes * kind.shots, width)
         self.values = torch.zeros(classes * kind.shots, classes)
@@ -76,8 +76,8 @@ def tda(features: Float[Tensor, "n d"], logits: Float[Tensor, "n c"]) -> Float[T
     shares = log_shares.exp()
     entropies = -(shares * log_shares).sum(dim=1) / math.log(max(classes, 2))
     predicted = texts.argmax(dim=1).tolist()
-    positive = _Kept(POSITIVE, classes, x.shape[1])
-    negative = _Kept(NEGATIVE, classes, x.shape[1])
+    positive = _CacheEntries(POSITIVE, classes, x.shape[1])
+    negative = _CacheEntries(NEGATIVE, classes, x.shape[1])
     one_hot = torch.eye(classes)
     refined = texts.clone()
     for i in range(n):

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from clipfg.functional.similarity import cosine_logits
 from clipfg.heads.few_shot import FewShotHead
-from clipfg.heads.support import JUDGED, Support, accuracy
+from clipfg.heads.support import MAX_VALIDATION, Support, accuracy
 
 BETAS = (5.5, 1.0, 2.0, 10.0, 20.0, 40.0, 80.0)
 ALPHAS = (1.0, 0.0, 0.3, 3.0, 10.0, 30.0, 100.0)
@@ -77,9 +77,9 @@ def leave_out(similar: Tensor, rows: Tensor, support: Support) -> Tensor:
 
 
 def left_out_rows(support: Support) -> Tensor:
-    """Positions of images whose class has another, evenly thinned out to `JUDGED`."""
+    """Positions of images whose class has another, evenly thinned out to `MAX_VALIDATION`."""
     rows = (support.counts[support.labels] > 1).nonzero().flatten()
-    return rows[:: -(-len(rows) // JUDGED)] if len(rows) else rows
+    return rows[:: -(-len(rows) // MAX_VALIDATION)] if len(rows) else rows
 
 
 def choose_strengths(

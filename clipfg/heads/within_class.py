@@ -67,7 +67,7 @@ class SharedCovariance:
     @cached_property
     def rows(self) -> Int[Tensor, " m"]:
         """Positions of the held-out images to judge by; none with one shot."""
-        return self.support.judged(self.seed)
+        return self.support.validation_rows(self.seed)
 
     def choose(self, shrinkages: Sequence[float]) -> float:
         """The mean of the shrinkages that classify held-out images about as well as the best.

@@ -189,8 +189,8 @@ class LVLM:
         except torch.OutOfMemoryError:
             tokens = inputs["input_ids"].shape[1]
             raise DataError(
-                f"Expected enough memory on {self.device} for {self.name} and a prompt of"
-                f" {tokens:,} tokens, got too little; try fewer --shots, or --precision bf16."
+                f"Out of memory on {self.device} for {self.name} with a prompt of {tokens:,}"
+                " tokens; try fewer --shots, or --precision bf16."
             ) from None
         if not torch.isfinite(totals).all():
             raise DataError(

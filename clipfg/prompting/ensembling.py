@@ -110,7 +110,7 @@ def make_ensemble(name: str) -> Ensemble:
     weighers = [part.weigh for part in parts if part.weigh is not None]
     if len(set(names)) < len(names) or len(weighers) > 1:
         raise UsageError(
-            f"Expected different prompt ensembles, at most one of which weighs, got {name!r}."
+            f"Expected distinct ensembles, at most one of them weighted, got {name!r}."
         )
     return Ensemble(
         name="+".join(names),

@@ -138,7 +138,8 @@ def open_dataset(
     if manifest.expected is not None and len(manifest) < manifest.expected:
         logger.warning(
             f"{manifest.name} is incomplete: {len(manifest):,} of {manifest.expected:,} images"
-            f" ({len(manifest) / manifest.expected:.0%}) are on disk. Every figure is about those."
+            f" ({len(manifest) / manifest.expected:.0%}) are on disk; all results cover"
+            " those only."
         )
     return Dataset(manifest)
 

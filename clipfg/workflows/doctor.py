@@ -1,4 +1,4 @@
-"""What this machine offers, what is missing, and the command that mends it."""
+"""What this machine offers, what is missing, and the command that fixes it."""
 
 import importlib.util
 import os
@@ -22,20 +22,20 @@ PACKAGES = ("open_clip_torch", "torch", "torchvision", "transformers", "pyarrow"
 
 @dataclass(frozen=True)
 class HealthCheck:
-    """One line of the examination: what, how it is, the detail, and how to mend it."""
+    """One line of the examination: what, how it is, the detail, and how to fix it."""
 
     check: str
     state: State
     detail: str
-    mend: str = ""
+    fix: str = ""
 
 
 Finding = tuple[State, str] | tuple[State, str, str]
-"""A check's state, detail and how to mend it."""
+"""A check's state, detail and how to fix it."""
 
 
 def examine(options: DoctorOptions) -> list[HealthCheck]:
-    """Every check, in the order in which a person would mend things. None of them raises."""
+    """Every check, in the order in which a person would fix things. None of them raises."""
     checks: tuple[Callable[[DoctorOptions], Finding], ...] = (_python, _packages, _torchvision)
     checks += (_processor, _gpu, _faiss, _cache, _hub, _builtin)
     findings = []
@@ -71,8 +71,8 @@ def _torchvision(_: DoctorOptions) -> Finding:
     try:
         import torchvision
     except Exception as error:
-        mend = "pip install --force-reinstall torch torchvision (both from one index)"
-        return "missing", f"does not fit torch {torch.__version__}: {error}", mend
+        fix = "pip install --force-reinstall torch torchvision (both from one index)"
+        return "missing", f"does not fit torch {torch.__version__}: {error}", fix
     return "ok", f"{torchvision.__version__} fits torch {torch.__version__}"
 
 
@@ -82,7 +82,7 @@ def _processor(_: DoctorOptions) -> Finding:
     from clipfg.encoders.precision import fastest_precision
 
     precision = fastest_precision(torch.device("cpu"))
-    what = "bf16 in hardware" if precision == "bf16" else "no bf16 in hardware, fp32 it is"
+    what = "bf16 in hardware" if precision == "bf16" else "no bf16 in hardware; using fp32"
     return "ok", f"{os.cpu_count()} cores, {what}"
 
 
@@ -95,8 +95,8 @@ def _gpu(_: DoctorOptions) -> Finding:
     if torch.backends.mps.is_available():
         return "ok", "Apple (mps)"
     if shutil.which("nvidia-smi"):
-        mend = "install a torch build for the driver's CUDA version"
-        return "note", "nvidia-smi is there, but torch sees no GPU", mend
+        fix = "install a torch build for the driver's CUDA version"
+        return "note", "nvidia-smi is there, but torch sees no GPU", fix
     return "note", "none; everything runs on the CPU"
 
 
@@ -109,10 +109,10 @@ def _faiss(_: DoctorOptions) -> Finding:
     index = faiss.IndexFlatIP(4)
     index.add(np.eye(4, dtype=np.float32))
     if int(index.search(np.eye(4, dtype=np.float32)[2:3], 1)[1][0, 0]) != 2:
-        return "missing", "gives wrong neighbours", "reinstall faiss"
+        return "missing", "returns wrong nearest neighbours", "reinstall faiss"
     if not hasattr(faiss, "StandardGpuResources"):
-        return "ok", f"{faiss.__version__}, without a GPU half"
-    build = f"{faiss.__version__}, with its GPU half"
+        return "ok", f"{faiss.__version__}, without GPU support"
+    build = f"{faiss.__version__}, with GPU support"
     try:
         return "ok", f"{build}, {faiss.get_num_gpus()} GPU(s) usable"
     except Exception as error:

@@ -137,7 +137,7 @@ def test_a_missing_model_is_exit_code_4(demos) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "words"), [(b"", "empty file"), (b"\xff\xd8\xff\xe0 cut", "whole image")]
+    ("content", "words"), [(b"", "empty file"), (b"\xff\xd8\xff\xe0 cut", "truncated or corrupt")]
 )
 def test_a_broken_photo_is_one_sentence(demos, tmp_path, content, words) -> None:
     (tmp_path / "broken.jpg").write_bytes(content)

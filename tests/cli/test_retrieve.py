@@ -206,8 +206,8 @@ def test_another_encoder_is_refused_by_name(home, capsys) -> None:
     ("arguments", "code", "said"),
     [
         (["a flower"], 2, "no images to search in"),
-        (["--store", "STORE"], 2, "nothing to look for"),
-        ([" ", "--store", "STORE"], 2, "nothing to look for"),
+        (["--store", "STORE"], 2, "No query was given"),
+        ([" ", "--store", "STORE"], 2, "No query was given"),
         (["gone.jpg", "--store", "STORE"], 1, "there is none"),
         (["a flower", "--store", "nowhere"], 1, "Expected a key store"),
         (["a flower", "--store", "STORE", "--weight", "2"], 2, "--weight must be at most 1"),

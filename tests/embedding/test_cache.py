@@ -250,7 +250,7 @@ def test_a_folder_that_cannot_be_made_costs_a_warning(tmp_path: Path, place: str
         cache.put_fact("a", "b")
         assert cache.fact("a") is None
     assert len(said) == 1
-    assert "nothing is kept" in said[0]
+    assert "embeddings are not cached" in said[0]
 
 
 def test_a_read_only_cache_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

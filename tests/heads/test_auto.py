@@ -26,7 +26,7 @@ def right(head, problem) -> float:
 def test_the_blend_is_the_first_about_as_good_as_the_best(problem, with_texts) -> None:
     head = Auto().fit(problem.x, problem.labels, problem.texts if with_texts else None)
     support = Support.of("auto", problem.x, problem.labels, None)
-    rows = support.judged(0)
+    rows = support.validation_rows(0)
     scores = {}
     for name in MEMBERS:
         alone = HEADS.get(name)().fit(problem.x, problem.labels)
@@ -52,7 +52,7 @@ def test_logits_are_texts_and_members_by_their_factors(problem) -> None:
     parts = []
     for name in head.members_:
         alone = HEADS.get(name)().fit(problem.x, problem.labels)
-        unseen = alone.held_out(support, support.judged(0))
+        unseen = alone.held_out(support, support.validation_rows(0))
         spread = (unseen - unseen.mean(1, keepdim=True)).square().mean().sqrt()
         parts.append(alone.logits(problem.queries) / spread)
     blend = torch.stack(parts).mean(0)
@@ -64,7 +64,7 @@ def test_factors_are_the_likeliest_on_held_out_images() -> None:
     problem = make_problem(shots=3)  # one member, whose held-out logits are at hand
     head = Auto().fit(problem.x, problem.labels, problem.texts)
     support = Support.of("auto", problem.x, problem.labels, problem.texts)
-    rows = support.judged(0)
+    rows = support.validation_rows(0)
     alone = HEADS.get("whitened-mean")().fit(problem.x, problem.labels)
     blend = standardised(alone.held_out(support, rows))
     texts = problem.x[rows] @ problem.texts.T
@@ -128,7 +128,7 @@ def test_few_shots_take_the_whitened_mean() -> None:
 def test_held_out_logits_spread_as_those_of_other_images(problem, name) -> None:
     head = HEADS.get(name)().fit(problem.x, problem.labels)
     support = Support.of("auto", problem.x, problem.labels, None)
-    held = head.held_out(support, support.judged(0))
+    held = head.held_out(support, support.validation_rows(0))
     others = head.logits(problem.queries)
     assert float(held.std(1).mean() / others.std(1).mean()) == pytest.approx(1, rel=0.25)
 

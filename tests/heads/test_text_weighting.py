@@ -12,7 +12,7 @@ from tests.heads.conftest import make_problem
 
 def test_factors_are_scipys(problem) -> None:
     support = Support.of("test", problem.x, problem.labels, problem.texts)
-    rows = support.judged(0)
+    rows = support.validation_rows(0)
     logits = torch.randn(len(rows), 6, generator=torch.Generator().manual_seed(0))
     logits += 0.8 * torch.nn.functional.one_hot(problem.labels, 6)
     texts = (problem.x @ problem.texts.T).double().numpy()
@@ -33,7 +33,7 @@ def test_factors_are_scipys(problem) -> None:
 def test_one_shot_goes_by_the_spread_of_other_classes(one_shot) -> None:
     support = Support.of("test", one_shot.x, one_shot.labels, one_shot.texts)
     of_means = torch.randn(6, 6, generator=torch.Generator().manual_seed(0))
-    rows = support.judged(0)
+    rows = support.validation_rows(0)
     share = share_of_images(support, of_means, rows)
     others = [np.delete(row, i) for i, row in enumerate(of_means.numpy())]
     spread = np.sqrt(np.mean([row.var() for row in others]))

@@ -66,7 +66,7 @@ def test_the_choice_is_that_of_the_plain_loop(head, score, shots) -> None:
     for seed in range(2):
         support = make(shots, seed)
         groups = within_class._GROUPS[len(support) > within_class._PLENTY * WIDTH]
-        right = plain_hits(support, head, groups)[:, support.judged(0).numpy()]
+        right = plain_hits(support, head, groups)[:, support.validation_rows(0).numpy()]
         lost = right[right.sum(axis=1).argmax()] - right
         good = lost.mean(axis=1) <= lost.std(axis=1) / lost.shape[1] ** 0.5
         got = SharedCovariance(support, score, 0).choose(SHRINKAGES)
@@ -105,7 +105,9 @@ def test_evened_directions_turn_features_as_they_are() -> None:
 def test_of_many_images_a_seeded_sample_decides(monkeypatch) -> None:
     support = make(10, 0)
     everything = SharedCovariance(support, _cosines, 0).choose(SHRINKAGES)
-    monkeypatch.setattr(Support, "judged", partialmethod(Support.judged, most=100))
+    monkeypatch.setattr(
+        Support, "validation_rows", partialmethod(Support.validation_rows, most=100)
+    )
     chosen = [SharedCovariance(support, _cosines, 0).choose(SHRINKAGES) for _ in range(2)]
     assert chosen[0] == chosen[1]
     assert abs(chosen[0] - everything) <= 0.4

@@ -80,7 +80,7 @@ def rendered(counts: list[int]) -> Sentences:
 
 @pytest.mark.parametrize(
     ("name", "message"),
-    [("means", "Did you mean 'mean'"), ("mean+mean", "different"), ("", "Expected the name")],
+    [("means", "Did you mean 'mean'"), ("mean+mean", "distinct"), ("", "Expected the name")],
 )
 def test_invalid_combinations_of_names(name, message) -> None:
     with pytest.raises(UsageError, match=message):
@@ -104,7 +104,7 @@ def test_at_most_one_part_weighs_and_it_is_given_unit_norm_features(monkeypatch)
     monkeypatch.setattr(ensembling, "OTHER", EnsemblePart(weigh=weigh), raising=False)
     monkeypatch.setattr(ENSEMBLES, "_targets", dict(ENSEMBLES._targets))
     ENSEMBLES.register("other", "clipfg.prompting.ensembling:OTHER")
-    with pytest.raises(UsageError, match="at most one of which weighs"):
+    with pytest.raises(UsageError, match="at most one of them weighted"):
         make_ensemble("weighted+other")
     texts, images = features(9, 3), unit_norm(features(6, 4))
     make_ensemble("other").weights(texts, rendered([1, 1, 1]), images, 7.0)

@@ -87,7 +87,7 @@ def decode(data: bytes, target: Target | None = None) -> Image.Image:
         raise ItemError(f"Expected an image of at most {LARGEST:,} pixels, got more.") from None
     except Exception as error:  # Pillow's parsers raise a dozen kinds on hostile bytes
         why = str(error).strip().rstrip(".") or type(error).__name__
-        raise ItemError(f"Expected a whole image, got a broken one ({why}).") from None
+        raise ItemError(f"Image is truncated or corrupt ({why}).") from None
 
 
 def full_size(image: Image.Image) -> tuple[int, int]:

@@ -105,7 +105,8 @@ def _find(path: Path) -> tuple[Path, list[Parts]]:
             f" ({others} other files; suffixes that count: {' '.join(sorted(SUFFIXES))})."
         )
     if others:
-        _log.info("%s: files skipped that are no images: %d", path, others)
+        what = "file that is not an image" if others == 1 else "files that are not images"
+        _log.info("%s: skipped %d %s", path, others, what)
     return path, found
 
 

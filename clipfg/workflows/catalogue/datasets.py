@@ -104,7 +104,9 @@ def pull_dataset(name: str, options: DatasetPullOptions, progress: Progress | No
         raise UsageError(f"{name} is fetched when it is first used: --dataset {name}.")
     card = DATASETS.get(name)
     if options.offline and card.downloads and card.locate(options.data_root) is None:
-        raise MissingError(f"Expected the network to get {card.title}, but this run is offline.")
+        raise MissingError(
+            f"Cannot download {card.title} while offline; run again without --offline."
+        )
     path = pull(card, options.data_root or DATA_ROOT, progress=progress)
     logger.info(f"{card.title} is in {short_path(path)}. Licence: {card.licence}.")
     return path

@@ -19,7 +19,7 @@ def model_rows() -> list[dict[str, Any]]:
             "px": entry.image_size,
             "licence": entry.licence,
             **dict(zip(ACCURACIES, entry.accuracy, strict=True)),
-            "here": is_on_disk(entry.name),
+            "on_disk": is_on_disk(entry.name),
             "note": entry.note,
         }
         for entry in CATALOGUE

@@ -15,7 +15,7 @@ from clipfg.options import FewshotOptions
 from clipfg.workflows.answers import answer_columns, answer_options
 from clipfg.workflows.dataset import Dataset
 from clipfg.workflows.fewshot.heads import HeadSet
-from clipfg.workflows.fewshot.images import Images
+from clipfg.workflows.fewshot.images import FewshotImages
 from clipfg.workflows.protocol.leakage import without_leaks
 from clipfg.workflows.protocol.splits import TRAIN, SupportAndTest
 from clipfg.workflows.session import Session
@@ -69,8 +69,8 @@ def calibration_split(options: FewshotOptions, roles: SupportAndTest) -> Dataset
         )
     if where in (TRAIN, "all") or f"split {where}" == roles.tested:
         raise UsageError(
-            f"--calibration {where} would use images that are learnt from or tested on; use"
-            f" {BY_FOLDS}, {BY_SPLIT} or another split."
+            f"--calibration {where} would use training or test images; use {BY_FOLDS},"
+            f" {BY_SPLIT} or another split."
         )
     return roles.whole.select(where).labelled()
 
@@ -85,7 +85,7 @@ class Calibrator:
 
     session: Session[FewshotOptions]
     heads: HeadSet
-    images: Images
+    images: FewshotImages
     split: Dataset | None
 
     def calibrate(self, head: Head, support: Support, learnt_from: str) -> CalibratedHead:

@@ -17,7 +17,7 @@ from clipfg.options import FewshotOptions
 from clipfg.workflows.answers import answer_options, log_guarantees
 from clipfg.workflows.fewshot.calibration import CalibratedHead, Calibrator
 from clipfg.workflows.fewshot.heads import HeadSet
-from clipfg.workflows.fewshot.images import Images
+from clipfg.workflows.fewshot.images import FewshotImages
 from clipfg.workflows.fewshot.reliability import measure_reliability
 from clipfg.workflows.fewshot.scoring import judge
 from clipfg.workflows.fewshot.trials import Trial, by_folds, by_shots
@@ -39,7 +39,7 @@ class Evaluation:
     shots: tuple[Shots, ...]
     seeds: tuple[int, ...]
     heads: HeadSet
-    images: Images
+    images: FewshotImages
     support: Support
     calibrator: Calibrator
     folder: RunFolder

@@ -95,8 +95,8 @@ def parse_heads(text: str) -> tuple[HeadSpec, ...]:
             found.append(HeadSpec(name))
     if found[0].method is not None:
         raise UsageError(
-            f"{found[0].method} needs a pool of test images, so no head of it can be kept; list"
-            f" another head first, such as --head auto,{found[0].method}."
+            f"{found[0].method} needs a pool of test images, so it cannot be saved as a head;"
+            f" list another head first, such as --head auto,{found[0].method}."
         )
     if twice := next((spec for spec in found if found.count(spec) > 1), None):
         raise UsageError(f"Head {twice.name!r} is listed twice.")

@@ -19,7 +19,7 @@ logger = logging.getLogger("clipfg")
 
 
 @dataclass(frozen=True)
-class Images:
+class FewshotImages:
     """All images of the support sets, their draws, and the test pool or None.
 
     Labels index `classes`, each of which has an image to learn from. `remarks` say what was
@@ -38,7 +38,7 @@ def gather_images(
     roles: SupportAndTest,
     shots: Sequence[Shots],
     seeds: Sequence[int],
-) -> Images:
+) -> FewshotImages:
     """Draw support sets, embed what they need and the test images, and exclude what must not count.
 
     Only images that a draw needs are embedded. Raises `DataError` when nothing is left to test on.
@@ -56,14 +56,14 @@ def gather_images(
     else:
         rows, remarks = without_leaks(support, test, session.options.own_labels is None)
         test = test.rows(rows)
-    found = _of_known_classes(Images(support, draws, test, roles.classes, tuple(remarks)))
+    found = _of_known_classes(FewshotImages(support, draws, test, roles.classes, tuple(remarks)))
     found = replace(found, remarks=(*found.remarks, *_short(found, shots)))
     for remark in found.remarks:
         logger.warning(remark)
     return found
 
 
-def _of_known_classes(given: Images) -> Images:
+def _of_known_classes(given: FewshotImages) -> FewshotImages:
     """Exclude classes that have no image to learn from, and number the others anew."""
     present = np.unique(given.support.labels)
     test, names = given.test, given.classes.names
@@ -74,8 +74,8 @@ def _of_known_classes(given: Images) -> Images:
         rows = np.flatnonzero(np.isin(test.labels, present))
         if not len(rows):
             raise DataError(
-                "Expected test images of the classes that are learnt, got none: the support set and"
-                " the test images have no class in common."
+                "Expected test images of the training classes, got none: the support set and the"
+                " test images have no class in common."
             )
         if len(rows) < len(test):
             lost = f", with their {len(test) - len(rows):,} test images"
@@ -83,11 +83,11 @@ def _of_known_classes(given: Images) -> Images:
         test = replace(test, labels=np.searchsorted(present, test.labels))
     missing = [name for i, name in enumerate(names) if i not in set(present.tolist())]
     remark = (
-        f"{len(missing):,} of {len(names):,} classes have no image to learn from and are"
+        f"{len(missing):,} of {len(names):,} classes have no training image and are"
         f" excluded{lost}: {listed(missing)}"
     )
     labels = np.searchsorted(present, given.support.labels)
-    return Images(
+    return FewshotImages(
         replace(given.support, labels=labels),
         replace(given.draws, labels=labels),
         test,
@@ -96,7 +96,7 @@ def _of_known_classes(given: Images) -> Images:
     )
 
 
-def _short(images: Images, shots: Sequence[Shots]) -> list[str]:
+def _short(images: FewshotImages, shots: Sequence[Shots]) -> list[str]:
     """A sentence for each number of shots that some classes do not have."""
     names = images.classes.names
     counts = np.bincount(images.draws.labels, minlength=len(names))

@@ -108,5 +108,7 @@ def _head_set(session: Session[FewshotOptions], asked: tuple[HeadSpec, ...]) -> 
             " made the features, or use --head auto."
         )
     if left := [spec.name for spec in asked if spec.needs_texts]:
-        logger.warning(f"Left out {', '.join(left)}: class texts are needed; name the --model")
+        logger.warning(
+            f"Skipped {', '.join(left)}: these heads need class texts; name the --model."
+        )
     return HeadSet(tuple(spec for spec in asked if not spec.needs_texts), first)

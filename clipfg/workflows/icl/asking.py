@@ -66,7 +66,7 @@ def ask_about_all(
                 progress(i + 1, len(pool))
     if scorer is not None:
         logger.info(
-            f"Asked {scorer.lvlm.name} about {len(outcomes):,} images ({reused:,} from the cache)"
+            f"Queried {scorer.lvlm.name} on {len(outcomes):,} images ({reused:,} from the cache)"
         )
     return outcomes
 

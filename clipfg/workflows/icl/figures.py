@@ -82,7 +82,7 @@ class MethodScorer:
         there = [label in own for label, own in zip(labels, among, strict=True)]
         first, report = next(iter(compared.reports.items()))
         remark = (
-            f"{first} could answer with {len(among[0])} names; the right one was among them for"
+            f"{first} chose among {len(among[0])} names; the true class was among them for"
             f" {sum(there) / len(there):.1%} of the images"
         )
         guess = sum(t / len(own) for t, own in zip(there, among, strict=True)) / len(there)
@@ -114,8 +114,8 @@ class MethodScorer:
         report = evaluator.report({**self.context, "method": name})
         if choices is not None:
             remark = (
-                f"One of {choices} names is right, so guessing scores {1 / choices:.0%}; the labels"
-                " of similar images nearly give the answer away, as their vote shows"
+                f"With {choices} choices, chance is {1 / choices:.0%}; the demonstrations' labels"
+                " alone nearly reveal the answer, as their vote shows"
             )
             report = replace(report, classes=choices, chance=1 / choices, remarks=(remark,))
         return report, evaluator

@@ -60,8 +60,7 @@ def run_icl(session: Session[IclOptions]) -> IclRun:
     data.check_labelled("clipfg demos")
     if data.features is not None and options.lvlm is not None:
         raise UsageError(
-            f"--lvlm has to see images, and {data.name} holds features; name the folder of the"
-            " images."
+            f"--lvlm needs images, but {data.name} holds features; name the image folder instead."
         )
     plan.check(data.classes)
     encoder = open_store_encoder(session, store, data)
@@ -80,7 +79,7 @@ def run_icl(session: Session[IclOptions]) -> IclRun:
         path = folder.part("answers.jsonl")
         outcomes = ask_about_all(session, pool, builder, scorer, zero_shot, path)
         if not outcomes:
-            raise DataError("None of the images could be asked about; see the warnings above.")
+            raise DataError("None of the images could be classified; see the warnings above.")
         pool, zero_shot = pool.rows(np.array(list(outcomes))), zero_shot[list(outcomes)]
         context = {
             "data": data.name,

@@ -36,7 +36,7 @@ def far_images(data: LintData, rows: Tensor, cosines: Tensor) -> Iterator[LintFi
     found = outliers(cosines)
     for i in found.far.nonzero().flatten().tolist():
         distance = float(found.distances[i])
-        what = f"its neighbours are at a distance of {distance:.3f}, most below {found.fence:.3f}"
+        what = f"mean distance to its neighbours is {distance:.3f}; threshold {found.fence:.3f}"
         yield LintFinding("outlier", "warning", data.pool.ids[int(rows[i])], what, None, distance)
 
 
@@ -50,9 +50,9 @@ def class_sizes(labels: np.ndarray, classes: ClassList) -> Iterator[LintFinding]
         if count == 0:
             what = "has no image"
         elif count == 1:
-            what = "has one image: nothing can be learnt from it and tested too"
+            what = "has one image, too few to train and test on"
         elif count * IMBALANCE <= median or count >= IMBALANCE * median:
-            what = f"has {count:,} images, the median class {median:,.0f}"
+            what = f"has {count:,} images, the median class has {median:,.0f}"
         else:
             continue
         ratio = (count + 1) / (median + 1)

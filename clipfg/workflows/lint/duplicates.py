@@ -74,7 +74,7 @@ def copies(data: LintData, groups: list[list[int]]) -> Iterator[LintFinding]:
 
         def pair(row: int, other: int, content: dict[int, bytes | None] = content) -> _Pair:
             near = content[row] != content[other]
-            told = "the same to the encoder" if near else "the same content"
+            told = "identical features" if near else "identical content"
             return _Pair(data, row, other, 1.0, told, near)
 
         placed = [row for row in rows if data.splits[row] is not None]

@@ -16,9 +16,9 @@ KINDS: dict[str, str] = {
     "near-leak": "almost the same image in two splits",
     "near-contradiction": "almost the same image with two labels",
     "near-copy": "almost the same image twice",
-    "label": "labels that the other images speak against",
+    "label": "labels that are probably wrong",
     "outlier": "images far from all others",
-    "class-name": "class names that are alike or too long",
+    "class-name": "class names that are ambiguous or too long",
     "class-size": "classes with no, one, few or very many images",
 }
 """Every kind of finding, the gravest first."""

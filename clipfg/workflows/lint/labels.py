@@ -32,7 +32,7 @@ class HeldOutProbabilities:
         """By a head that has not seen them; its temperature is told from some thousands of them."""
         head = HEADS.get(HEAD)(**{"seed": seed}).fit(support.features, support.labels)
         fitted = CrossFit.of(head, support, seed)
-        return cls(fitted, fitted.among(support.judged(seed)).factor)
+        return cls(fitted, fitted.among(support.validation_rows(seed)).factor)
 
     @property
     def rows(self) -> Tensor:
@@ -61,8 +61,8 @@ def label_issues(data: LintData, rows: Tensor, seed: int) -> Iterator[LintFindin
     doubts = confident_learning(odds, labels, len(present))
     agreed = float((doubts.suggested == labels).double().mean())
     logger.info(
-        f"Labels: a head that has not seen them names {agreed:.0%} of {len(labels):,} images as"
-        " labelled; the lower that is, the more doubts are the head's own mistakes"
+        f"Labels: cross-validated predictions agree with {agreed:.0%} of {len(labels):,} labels;"
+        " the lower this is, the more label warnings are false alarms"
     )
     for i in doubts.suspects.nonzero().flatten().tolist():
         row, own = int(rows[i]), float(doubts.confidence[i])

@@ -11,7 +11,7 @@ from clipfg.data.images.decoding import decode
 from clipfg.data.sources import read
 from clipfg.embedding.pipeline import default_workers
 from clipfg.errors import ItemError
-from clipfg.quality.copies import near_pairs
+from clipfg.quality.duplicates import near_pairs
 from clipfg.quality.image_similarity import SKETCH, likeness, sketch
 
 SAME = 0.95
@@ -44,7 +44,7 @@ def find_near_copies(
             if cosine >= NEAR:
                 found.append((a, b, min(cosine, 1.0), "cosine"))
         elif (alike := likeness(one, other)) >= SAME:
-            found.append((a, b, min(alike, 1.0), "likeness"))
+            found.append((a, b, min(alike, 1.0), "pixel correlation"))
     yield from sorted(found, key=lambda pair: -pair[2])
 
 

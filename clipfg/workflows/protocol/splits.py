@@ -65,10 +65,10 @@ def open_support_and_test(
     if within is not None:
         test = roles.test and roles.test.within(within).labelled()
         roles = replace(roles, support=roles.support.within(within).labelled(), test=test)
-    tested = f"; {len(roles.test):,} to test on ({roles.tested})" if roles.test else ""
+    tested = f"; {len(roles.test):,} test images ({roles.tested})" if roles.test else ""
     logger.info(
-        f"Data: {roles.name}, {len(roles.classes):,} classes; {len(roles.support):,} images to"
-        f" learn from ({roles.source}){tested}"
+        f"Data: {roles.name}, {len(roles.classes):,} classes; {len(roles.support):,} training"
+        f" images ({roles.source}){tested}"
     )
     return roles
 
@@ -107,8 +107,8 @@ def by_split(session: Session, whole: Dataset, split: str | None) -> SupportAndT
     split = _test_split(session, whole, split)
     if split in (TRAIN, "all"):
         raise UsageError(
-            f"--split {split} would test on images that are learnt from; {whole.name} has the"
-            f" splits {', '.join(splits)}."
+            f"--split {split} would test on training images; {whole.name} has the splits"
+            f" {', '.join(splits)}."
         )
     support, test = whole.select(TRAIN).labelled(), whole.select(split, limit).labelled()
     return SupportAndTest(support, test, f"split {TRAIN}", f"split {split}", whole)
@@ -120,12 +120,12 @@ def _halved(session: Session, whole: Dataset) -> SupportAndTest:
     if not held.any():
         raise DataError(
             f"Expected a class with two images, {whole.name} has none; `clipfg fewshot"
-            " --own-labels` trains a head on what there is."
+            " --own-labels` trains a head on all images, without a test set."
         )
     logger.warning(
-        f"{whole.name} has no splits: half of each class, drawn with seed {seed}, is held out to"
-        " test on. Images of one object or moment in both halves would inflate every figure; give a"
-        " manifest with a column `split` then."
+        f"{whole.name} has no splits: half of each class, drawn with seed {seed}, is held out"
+        " for testing. If near-identical images (same object, same burst) fall in both halves,"
+        " accuracy is inflated; provide a manifest with a column `split`."
     )
     support, test = (labelled.rows(np.flatnonzero(part)) for part in (~held, held))
     test = test.select(limit=session.options.limit)

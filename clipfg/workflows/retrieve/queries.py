@@ -23,7 +23,7 @@ class Query:
         """One query of its parts. Raises `UsageError` where there are none, or a blank one."""
         if not parts or not all(part.strip() for part in parts):
             raise UsageError(
-                'There is nothing to look for; give a text, such as "red-winged blackbird", or the'
+                'No query was given; give a text, such as "red-winged blackbird", or the'
                 " path of a photo."
             )
         photos = {part: uri for part in parts if (uri := photo_uri(part)) is not None}

@@ -52,7 +52,9 @@ def run_retrieve(session: Session[RetrieveOptions], query: Sequence[str] = ()) -
     store = open_searched(session)
     where = parse_where(options.where, store) if options.where else None
     if not (options.model or store.model):
-        raise UsageError("What is searched does not say which encoder made it; name it by --model.")
+        raise UsageError(
+            "The features being searched do not record their encoder; name it with --model."
+        )
     if session.encoder is None:
         open_store_encoder(session, store)
     asked = embed_queries(session, queries, store)

@@ -134,18 +134,18 @@ def _one(
     generator = torch.Generator().manual_seed(seed)
     left = torch.randperm(len(features), generator=generator)[: int(POOL * len(features))]
     known = left[:0]
-    odds: CalibratedClassifier | None = None
+    classifier: CalibratedClassifier | None = None
     found = []
     for budget in budgets:
         x = features[left]
-        probabilities = odds.probabilities(x) if odds is not None else None
+        probabilities = classifier.probabilities(x) if classifier is not None else None
         pool = UnlabelledPool(x, features[known], probabilities, seed)
         chosen = ask(pool, budget - len(known))
         known = torch.cat([known, left[chosen]])
         kept = torch.ones(len(left), dtype=torch.bool)
         kept[chosen] = False
         left = left[kept]
-        odds = CalibratedClassifier.of(features[known], labels[known], seed=seed)
-        hits = (odds.predict(test[0]) == test[1]).numpy()
-        found.append((hits, float(torch.isin(test[1], odds.classes).double().mean())))
+        classifier = CalibratedClassifier.of(features[known], labels[known], seed=seed)
+        hits = (classifier.predict(test[0]) == test[1]).numpy()
+        found.append((hits, float(torch.isin(test[1], classifier.classes).double().mean())))
     return found

@@ -257,7 +257,7 @@ def test_nothing_to_test_on_is_refused(home) -> None:
     write_features(whole, home / "f.parquet")
     with pytest.raises(DataError, match="no key is made of"):
         compare(home, per_class="2")
-    with pytest.raises(UsageError, match="would test on images that are learnt from"):
+    with pytest.raises(UsageError, match="would test on training images"):
         compare(home, per_class="2", split="train")
 
 

@@ -24,7 +24,7 @@ from clipfg.types import UNLABELLED, ClassList
 from clipfg.workflows.answers import confidence_of
 from clipfg.workflows.fewshot.calibration import Calibrator
 from clipfg.workflows.fewshot.heads import HeadSet, HeadSpec
-from clipfg.workflows.fewshot.images import Images
+from clipfg.workflows.fewshot.images import FewshotImages
 from clipfg.workflows.fewshot.run import run_fewshot
 from clipfg.workflows.predict import run_predict
 from clipfg.workflows.zeroshot.run import run_zeroshot
@@ -161,7 +161,7 @@ def calibrated(problem, seed: int, **options):
     """A head on half of a support, calibrated, and the support."""
     support = Support.of("test", problem.x, problem.labels, None)
     heads = HeadSet((HeadSpec("gda"),), HeadSpec("gda"))
-    images = Images(None, None, None, ClassList(tuple("abcdef")))
+    images = FewshotImages(None, None, None, ClassList(tuple("abcdef")))
     head = heads.fit_first(support, seed)
 
     def work(session):
@@ -198,8 +198,8 @@ def test_folds_of_the_whole_support_calibrate_the_head_itself(seed) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"calibration": "test"}, "learnt from or tested on"),
-        ({"calibration": "train"}, "learnt from or tested on"),
+        ({"calibration": "test"}, "would use training or test images"),
+        ({"calibration": "train"}, "would use training or test images"),
         ({"calibration": "vall"}, "Did you mean 'val'"),
         ({"target_error": 2.0}, "--target-error must be between 0 and 1"),
         ({"within": "nowhere"}, "The broadest groups are group 0, group 1"),

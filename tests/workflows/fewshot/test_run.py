@@ -115,7 +115,7 @@ def test_classes_that_give_less_or_nothing_are_named(tmp_path) -> None:
     keep[[0, 1, 2, 3, 4, 5]] = False  # two of class a are left
     done = run(tmp_path / "run", dataset=write(features.rows(keep), tmp_path / "x.npz"))
     first, second = done.curve.remarks
-    assert "1 of 5 classes have no image to learn from" in first
+    assert "1 of 5 classes have no training image" in first
     assert "with their 8 test images: e" in first
     assert second == "At 4 shots 1 of 4 classes have fewer images: a (2)"
     assert (done.curve.n, done.curve.classes) == (CLASSES * EACH - 8 - 6 + 6, 4)
@@ -270,7 +270,7 @@ def test_a_saved_head_knows_who_made_its_features(tmp_path) -> None:
         ({"heads": "zero-shot"}, "needs class texts and so cannot come first"),
         ({"shots": "0"}, "try 1,2,4,8,16"),
         ({"save": "missing/head.safetensors"}, "in an existing folder"),
-        ({"split": "train"}, "would test on images that are learnt from"),
+        ({"split": "train"}, "would test on training images"),
         ({"split": "tests"}, "Did you mean 'test'"),
         (
             {"support": "ids.txt", "own_labels": "x"},

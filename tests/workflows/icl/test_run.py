@@ -104,7 +104,7 @@ def test_a_choice_says_what_chance_is(home, icl) -> None:
         "vote of 4 shown": 0.25,
         "zero-shot": 0.25,
     }
-    assert "guessing scores 50%" in run.remarks[0]
+    assert "chance is 50%" in run.remarks[0]
     for row in rows_of(run.folder):
         assert len(set(row["among"])) == 2
         assert row["label"] in row["among"]
@@ -192,7 +192,7 @@ def test_where_contents_cannot_be_read_ids_count(home, icl, tmp_path) -> None:
     write_features(both, tmp_path / "both.npz")
     run = icl(dataset=f"features:{tmp_path / 'both.npz'}")
     assert (run.done, run.excluded) == (4, 4)
-    with pytest.raises(UsageError, match="--lvlm has to see images"):
+    with pytest.raises(UsageError, match="--lvlm needs images"):
         icl(dataset=f"features:{tmp_path / 'both.npz'}", lvlm=str(home / "tiny"))
 
 

@@ -97,8 +97,8 @@ def test_data_without_splits_is_halved_by_the_seed(seed) -> None:
     [
         (dataset({"val": [0], "test": [1]}), None, UsageError, "has no split 'train'"),
         (dataset({"train": [0], "extra": [1]}), None, UsageError, "no test split; name one"),
-        (DATA, "train", UsageError, "--split train would test on images that are learnt from"),
-        (DATA, "all", UsageError, "--split all would test on images that are learnt from"),
+        (DATA, "train", UsageError, "--split train would test on training images"),
+        (DATA, "all", UsageError, "--split all would test on training images"),
         (dataset({"train": [0], "test": [-1]}), None, DataError, "Expected labelled images"),
         (dataset({None: [0, 1, 2]}), None, DataError, "a class with two images"),
     ],

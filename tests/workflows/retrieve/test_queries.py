@@ -29,7 +29,7 @@ def test_a_query_of_several_parts(tmp_path: Path) -> None:
     assert query.photos == (str(tmp_path / "some/folder/x.png"),)
     assert query.name == "in flight + some/folder/x.png + in flight + blue"
     assert query.title == "x.png + in flight + blue"
-    with pytest.raises(UsageError, match="nothing to look for"):
+    with pytest.raises(UsageError, match="No query was given"):
         Query.of([])
 
 

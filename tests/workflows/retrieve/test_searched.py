@@ -139,7 +139,7 @@ def test_the_encoder_of_what_is_searched_must_be_known(here: Path, tmp_path: Pat
 
     np.savez(tmp_path / "unnamed.npz", features=np.eye(96, dtype=np.float32))
     data = {"dataset": f"features:{tmp_path / 'unnamed.npz'}"}
-    with pytest.raises(UsageError, match="name it by --model"):
+    with pytest.raises(UsageError, match="name it with --model"):
         job(lambda session: run_retrieve(session, ["a flower"]), RetrieveOptions, **data)
     assert len(retrieve(**data).rows()) == 10
 

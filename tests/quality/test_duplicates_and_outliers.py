@@ -4,7 +4,7 @@ from PIL import Image, ImageOps
 
 from clipfg.functional.neighbours import nearest_neighbours
 from clipfg.functional.similarity import unit_norm
-from clipfg.quality.copies import near_pairs
+from clipfg.quality.duplicates import near_pairs
 from clipfg.quality.image_similarity import likeness, sketch
 from clipfg.quality.outliers import outliers
 

@@ -42,7 +42,7 @@ class ItemFeatures:
     as keys and in heads."""
 
 
-class KeptFeatures:
+class CachedFeatures:
     """Features by image, all kinds that were asked for or none; without a cache, never any."""
 
     def __init__(

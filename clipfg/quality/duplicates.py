@@ -8,7 +8,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 
-class CopyPairs(NamedTuple):
+class DuplicatePairs(NamedTuple):
     """Two positions, the lower first, and the cosine of each pair; the most similar pairs first."""
 
     first: Int[Tensor, " m"]
@@ -18,7 +18,7 @@ class CopyPairs(NamedTuple):
 
 def near_pairs(
     cosines: Float[Tensor, "n k"], neighbours: Int[Tensor, "n k"], least: float
-) -> CopyPairs:
+) -> DuplicatePairs:
     """Pairs of rows with a cosine of at least `least`, each once, from the neighbours of every row.
 
     Of more than `k` rows that are all alike, some pairs are missing, but no row.
@@ -30,4 +30,4 @@ def near_pairs(
     order = torch.argsort(values, descending=True, stable=True)
     _, first = np.unique(ends[order].numpy(), axis=0, return_index=True)
     kept = order[torch.from_numpy(np.sort(first))]
-    return CopyPairs(ends[kept, 0], ends[kept, 1], values[kept])
+    return DuplicatePairs(ends[kept, 0], ends[kept, 1], values[kept])
