@@ -112,7 +112,7 @@ def table(title: str, parts: Parts, seeds: Sequence[int]) -> None:
     x, labels, queries, truth = parts[0], parts[1], parts[2], parts[3].numpy()
     classes = len(labels.unique())
     print(f"\n### {title}\n\n{len(x):,} to condense, {len(truth):,} to test, {classes} classes.\n")
-    print("| strategy | " + " | ".join(f"{m} a class" for m in BUDGETS) + " | s |")
+    print("| strategy | " + " | ".join(f"{m} per class" for m in BUDGETS) + " | s |")
     print("|---" * (len(BUDGETS) + 2) + "|")
     firsts = {}
     for name in strategies():
