@@ -34,7 +34,10 @@ def read_reports(run: Path) -> list[tuple[str, Report | LearningCurve | BudgetCu
         ) from None
     except (json.JSONDecodeError, UnicodeDecodeError):
         raise DataError(f"Expected JSON in {path}, got something else.") from None
-    result = read_result(content)
+    try:
+        result = read_result(content)
+    except DataError as error:
+        raise DataError(f"{path} is no report: {error}") from None
     if isinstance(result, SideBySide):
         return [(f"{run.name} {name}", own) for name, own in result.reports.items()]
     return [(run.name, result)]

@@ -54,6 +54,12 @@ def demos(home, photo, capsys):
     return run
 
 
+def test_a_folder_as_output_is_refused_at_once(demos) -> None:
+    _, said = demos("-o", ".", exit_code=2)
+    assert "--output . is a folder" in said
+    assert "Model:" not in said
+
+
 def test_a_prompt_for_a_chat_server(demos, photo) -> None:
     out, _ = demos("--shots", "2", "--format", "json", "-o", "prompt.json")
     assert json.loads(Path("prompt.json").read_text()) == json.loads(out)

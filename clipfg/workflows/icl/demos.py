@@ -10,6 +10,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from clipfg.atomic import finished
 from clipfg.data.images.thumbnails import thumbnail
 from clipfg.data.readers.folder import read_images
 from clipfg.data.sources import scheme_of
@@ -69,6 +70,8 @@ def run_demos(session: Session[DemosOptions], photo: Path) -> DemosRun:
     that cannot be read, and other `ClipfgError`s.
     """
     options = session.options
+    if options.output is not None and options.output.is_dir():
+        raise UsageError(f"--output {options.output} is a folder; name a file.")
     plan = DemonstrationPlan.of(options)
     store = open_store(options)
     classes = store.classes
@@ -112,7 +115,8 @@ def run_demos(session: Session[DemosOptions], photo: Path) -> DemosRun:
     )
     if options.output is not None:
         text = json.dumps(run.to_json(), ensure_ascii=False, indent=2)
-        options.output.write_text(text + "\n", encoding="utf-8")
+        with finished(options.output) as partial:
+            partial.write_text(text + "\n", encoding="utf-8")
     return run
 
 

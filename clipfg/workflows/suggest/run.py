@@ -30,6 +30,9 @@ logger = logging.getLogger("clipfg")
 DEFAULT = "uherding"
 """Among the best in the simulations of docs/suggest.md."""
 
+UNCERTAIN = ("badge", "entropy", "margin")
+"""Strategies that are random where no class probabilities are known."""
+
 
 @dataclass(frozen=True)
 class SuggestRun(Run):
@@ -58,6 +61,11 @@ def run_suggest(session: Session[SuggestOptions]) -> SuggestRun:
         pool, labelled = _pools(session, data, own)
         classes = data.manifest.classes or (own.manifest.classes if own else None)
         probabilities, names = _probabilities(session, data, pool, labelled, classes)
+        if probabilities is None and strategy in UNCERTAIN:
+            logger.warning(
+                f"--strategy {strategy} needs class probabilities, has none and chooses at random;"
+                " name the classes by --classes, or label images of two classes."
+            )
         known = labelled.features if labelled is not None else pool.features[:0]
         candidates = UnlabelledPool(pool.features, known, probabilities, options.seed)
         suggestions = rank(pool, candidates, names, strategy, options.budget)

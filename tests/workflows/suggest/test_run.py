@@ -148,6 +148,15 @@ def test_the_seed_decides(truth, tmp_path) -> None:
     assert numbers(one) == numbers(again) != numbers(two)
 
 
+@pytest.mark.parametrize("strategy", ["badge", "entropy", "margin"])
+def test_uncertainty_without_probabilities_is_chance_and_said(
+    truth, tmp_path, caplog, strategy
+) -> None:
+    data = write_npz(tmp_path / "x.npz", NONE, truth)
+    assert numbers(suggest(data, strategy=strategy)) == numbers(suggest(data, strategy="random"))
+    assert f"--strategy {strategy} needs class probabilities" in caplog.text
+
+
 @pytest.mark.parametrize(
     ("options", "kind", "message"),
     [
