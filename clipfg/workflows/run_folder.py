@@ -165,7 +165,7 @@ class RunFolder:
             if kind is None:
                 self.failures.write(self.part("failures.jsonl"))
                 self._write("results.json", self.results)
-                for name in sorted(self._names, key=lambda name: name == "results.json"):
+                for name in sorted(self._names, key=lambda name: (name == "results.json", name)):
                     self.part(name).replace(self.path / name)
             else:
                 said = {"file_only": True}  # the terminal gets the error itself
