@@ -37,7 +37,7 @@ def report() -> Report:
     evaluator = Evaluator(ClassList(NAMES, dict.fromkeys(NAMES[:4], FILE(99))), resamples=50)
     labels = torch.arange(800) % 8
     evaluator.update(torch.randn(800, 8), labels, [NAMES[i % 3] for i in range(800)])
-    return evaluator.report({"data": "/home/someone/" + FILE(1), "model": FILE(2)})
+    return evaluator.report({"data": "/photos/" + FILE(1), "model": FILE(2)})
 
 
 def compared() -> SideBySide:

@@ -39,10 +39,10 @@ _log = logging.getLogger(__name__)
 def read(path: Path, *, classes: ClassList | None = None) -> Manifest:
     """The images below a folder, or one image, in natural order.
 
-    Hidden files and files without an image's suffix are skipped; an image that turns out to be
-    broken is listed nevertheless, so that the run can name it. A link to a folder is followed
-    once, never in a circle. Class names come from the folders (`003.Sea_holly` is read as "Sea
-    holly"), or are matched with `classes` where given.
+    Hidden files, run folders and files without an image's suffix are skipped; an image that turns
+    out to be broken is listed nevertheless, so that the run can name it. A link to a folder is
+    followed once, never in a circle. Class names come from the folders (`003.Sea_holly` is read as
+    "Sea holly"), or are matched with `classes` where given.
 
     Raises `DataError` for a folder without images and a class outside `classes`.
     """
