@@ -8,6 +8,7 @@ from clipfg.types.estimate import Estimate
 from clipfg.types.features import Features, unit_norm
 from clipfg.types.identity import content_hash, equal_rows
 from clipfg.types.manifest import BOX, COLUMNS, REGION, REQUIRED, Failure, Manifest
+from clipfg.types.reading import LeftOut, Reading, Role
 
 Progress = Callable[[int, int], None]
 """Called with the number of items done and the total."""
@@ -22,10 +23,13 @@ __all__ = [
     "Estimate",
     "Failure",
     "Features",
+    "LeftOut",
     "Manifest",
     "Patches",
     "Progress",
+    "Reading",
     "Regions",
+    "Role",
     "content_hash",
     "equal_rows",
     "unit_norm",

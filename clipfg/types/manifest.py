@@ -15,6 +15,7 @@ from clipfg.errors import DataError, UsageError
 from clipfg.registry import closest
 from clipfg.types.class_list import UNLABELLED, ClassList
 from clipfg.types.dense import bag_offsets
+from clipfg.types.reading import Reading
 
 BOX = pa.list_(pa.float32(), 4)
 REGION = pa.struct([("box", BOX), ("phrase", pa.string())])
@@ -52,6 +53,8 @@ class Manifest:
     """How many items the official layout lists, where some are missing on disk."""
     prompts: str = "general"
     """The name of the prompt set made for the data."""
+    reading: Reading | None = None
+    """How the source was understood, where its form left a choice."""
 
     @classmethod
     def build(
@@ -61,6 +64,7 @@ class Manifest:
         classes: ClassList | None = None,
         expected: int | None = None,
         prompts: str = "general",
+        reading: Reading | None = None,
     ) -> Self:
         """Make a manifest from plain columns; `id`, `split` and `label` are optional.
 
@@ -85,7 +89,7 @@ class Manifest:
             arrays[column] = values.cast(kind) if arrow else pa.array(values, kind)
         table = pa.table(arrays)
         check_items(table, classes)
-        return cls(name, table, classes, expected, prompts)
+        return cls(name, table, classes, expected, prompts, reading)
 
     def __len__(self) -> int:
         return int(self.table.num_rows)

@@ -1,0 +1,36 @@
+"""What a source of data was taken for: said before it is used, and kept with the results."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Role:
+    """One part of a source, such as a level of folders or a column, and its meaning."""
+
+    part: str
+    """`"column common_name"`, `"folder level 2"`, `"words.txt"`."""
+    meaning: str
+    """`"class"`, `"split"`, `"class names"`, `"path"`, `"group"`, ..."""
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """Files, folders or rows that are not used."""
+
+    what: str
+    """Their name, or that of the first of them."""
+    count: int
+    why: str
+    """`"no image"`, `"beside the class folders"`, ..., in a few words."""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How one source was understood."""
+
+    form: str
+    """`"a folder per class"`, `"COCO instances"`, `"a CSV table"`."""
+    roles: tuple[Role, ...] = ()
+    left_out: tuple[LeftOut, ...] = ()
+    doubts: tuple[str, ...] = ()
+    """Sentences on what looks wrong, each with the option that settles it."""
