@@ -53,7 +53,7 @@ UPRIGHT = {
 """EXIF orientation to the transpose that sets the image upright (EXIF 2.32, tag 274)."""
 
 
-def decode(data: bytes, target: Target | None = None) -> Image.Image:
+def decode(data: bytes, target: Target | None = None, *, cut: bool = True) -> Image.Image:
     """The image in `data`: 8-bit RGB, upright, the first frame of an animation.
 
     Transparency is composited on white, as on a web page: the values under transparent pixels are
@@ -64,7 +64,7 @@ def decode(data: bytes, target: Target | None = None) -> Image.Image:
     `data` is a whole file of any of `FORMATS`, `target` the size that the image will be resized to
     next. With it, a JPEG is decoded at a reduced size of at least `GAP` times the target on both
     sides, and a strip that would be enlarged to hundreds of megabytes loses its far ends, which a
-    centre crop drops anyway.
+    centre crop drops anyway, unless `cut` is false.
 
     A reduced image has in `info["drafted"]` the size of the full image, and the box of its own
     pixels that the full image covers (a side of 999 pixels covers 124.875 of 125). A cut strip has
@@ -78,7 +78,7 @@ def decode(data: bytes, target: Target | None = None) -> Image.Image:
     _hush()
     try:
         image = _decode_jpeg(data, target) if data[:3] == b"\xff\xd8\xff" else _decode_other(data)
-        return _cut_strip(image, target) if target else image
+        return _cut_strip(image, target) if target and cut else image
     except ItemError:
         raise
     except UnidentifiedImageError:
