@@ -8,6 +8,7 @@ import threading
 import warnings
 from collections.abc import Callable
 from io import BytesIO
+from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageChops, JpegImagePlugin, UnidentifiedImageError
@@ -88,6 +89,20 @@ def decode(data: bytes, target: Target | None = None, *, cut: bool = True) -> Im
     except Exception as error:  # Pillow's parsers raise a dozen kinds on hostile bytes
         why = str(error).strip().rstrip(".") or type(error).__name__
         raise ItemError(f"Image is truncated or corrupt ({why}).") from None
+
+
+def upright_size(file: Path | BytesIO) -> tuple[int, int]:
+    """Width and height of the image in a file, read from its header and set upright.
+
+    Raises `ItemError` as `decode` does.
+    """
+    _hush()
+    try:
+        with Image.open(file, formats=FORMATS) as image:
+            width, height = image.size
+            return (height, width) if _orientation(image) >= 5 else (width, height)
+    except Exception as error:  # as in `decode`
+        raise ItemError(f"Expected an image, got another file ({error}).") from None
 
 
 def full_size(image: Image.Image) -> tuple[int, int]:
