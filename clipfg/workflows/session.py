@@ -10,7 +10,7 @@ of its own. Jobs may run in several threads.
 
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from typing import Any, Generic, Self, TypeVar
 
 from jaxtyping import Float
@@ -18,6 +18,7 @@ from torch import Tensor
 
 from clipfg.embedding.batches import FeatureBatch
 from clipfg.embedding.cache import EmbeddingCache
+from clipfg.embedding.cached_features import Dense
 from clipfg.embedding.pipeline import collect, embed
 from clipfg.embedding.texts import embed_texts
 from clipfg.encoders import Encoder
@@ -166,23 +167,29 @@ class Session(Generic[Given]):
 
     # Features
 
-    def batches(self, data: Dataset) -> Iterator[FeatureBatch]:
-        """The items' features in order; images that cannot be used go to `failures`."""
+    def batches(self, data: Dataset, dense: Collection[Dense] = ()) -> Iterator[FeatureBatch]:
+        """The items' features in order; images that cannot be used go to `failures`.
+
+        `dense` is what to give beside the pooled features of images, as `embed` takes it.
+        """
         if data.features is not None:
             yield from data.stored_batches()
             return
-        yield from self._embed(embed, data.manifest)
+        yield from self._embed(embed, data.manifest, dense)
 
     def features(self, manifest: Manifest) -> Features:
         """The items' features with all that is known of them."""
         return self._embed(collect, manifest)
 
-    def _embed(self, how: Callable[..., Made], manifest: Manifest) -> Made:
+    def _embed(
+        self, how: Callable[..., Made], manifest: Manifest, dense: Collection[Dense] = ()
+    ) -> Made:
         assert self.encoder is not None
         return how(
             manifest,
             self.encoder,
             self.kept,
+            dense=dense,
             batch_size=self.options.batch_size,
             workers=self.options.workers,
             progress=self.progress("Embedding"),
