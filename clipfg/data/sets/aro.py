@@ -21,7 +21,7 @@ FILE = "visual_genome_{}.json"
 def read_choices(root: Path) -> ChoiceSet:
     """The captions of both parts, or of the one that is in `root`."""
     rows = (row for part in SIZES for row in _rows(root / FILE.format(part), part))
-    return build(CARD, root, rows, ("images",))
+    return build(CARD, root, rows, ("",))
 
 
 def read(root: Path) -> Manifest:
@@ -37,11 +37,12 @@ def _rows(file: Path, part: str) -> Iterator[Row]:
         raise DataError(f"Expected a list of items in {file}, got {type(content).__name__}.")
     for number, given in enumerate(content):
         row = as_object(given)
+        image = row.get("image_path")
         yield Row(
             id=f"{part}/{number}",
             file=file,
             subset=part,
-            image=row.get("image_path"),
+            image=f"images/{image}" if isinstance(image, str) else image,
             true=row.get("true_caption"),
             false=row.get("false_caption"),
             box=[row.get(f"bbox_{side}") for side in "xywh"],

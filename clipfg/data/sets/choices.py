@@ -8,9 +8,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from PIL import Image
+
 from clipfg.data.readers.list_files import read_lines
 from clipfg.data.sets.catalogue import DatasetCard
 from clipfg.data.sets.layouts import names_in
+from clipfg.data.sources import scheme_of
 from clipfg.errors import DataError, ItemError, MissingError
 from clipfg.types import Choice, ChoiceSet, Failure
 from clipfg.types.choices import Box
@@ -70,29 +73,37 @@ def build(
     Rows that cannot be used become failures. Raises `DataError` when all of them do, and
     `MissingError` when no image is on disk.
     """
-    choices: list[Choice] = []
+    drafts: list[tuple[Row, Choice]] = []
     failures: list[Failure] = []
     for row in rows:
         if isinstance(row, Failure):
             failures.append(row)
             continue
         try:
-            choices.append(_choice(row))
+            drafts.append((row, _choice(row)))
         except ItemError as error:
             failures.append(failure(row.id, row.file, str(error)))
-    if not choices:
-        first = f"; the first: {failures[0].reason}" if failures else "."
-        raise DataError(
-            f"Expected items of {card.title} in {root}, got none that can be used{first}"
-        )
-    images = dict.fromkeys(choice.image for choice in choices)
+    images = dict.fromkeys(choice.image for _, choice in drafts)
     found = find_images(root, images, folders)
-    if not found:
+    if images and not found:
         raise MissingError(
             f"Expected the images of {card.title} in {root}, found none. {card.how_to_get}"
         )
-    on_disk = (replace(c, uri=found[c.image]) for c in choices if c.image in found)
-    return ChoiceSet(card.name, tuple(on_disk), len(images), tuple(failures))
+    choices: list[Choice] = []
+    sizes: dict[str, tuple[int, int] | None] = {}
+    for row, choice in drafts:
+        if (path := found.get(choice.image)) is None:
+            continue
+        if row.size is not None and path not in sizes:
+            sizes[path] = _size(path)
+        if (reason := _resized(path, sizes.get(path), row.size)) is None:
+            choices.append(replace(choice, uri=path))
+        else:
+            failures.append(failure(row.id, row.file, reason))
+    if not choices:
+        first = f", the first since: {failures[0].reason}" if failures else "."
+        raise DataError(f"Expected items of {card.title} in {root}, got none of use{first}")
+    return ChoiceSet(card.name, tuple(choices), len(images), tuple(failures))
 
 
 def _choice(row: Row) -> Choice:
@@ -143,11 +154,34 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
+def _resized(
+    path: str, found: tuple[int, int] | None, listed: tuple[Any, Any] | None
+) -> str | None:
+    """Why boxes on an image of the `listed` size are others on this one; None where they are not."""
+    # Width and height are exchanged where the camera was turned.
+    if listed is None or found is None or {*found} == {*listed}:
+        return None
+    return (
+        f"Expected {path} of {listed[0]} x {listed[1]} pixels, which its boxes are for, got"
+        f" {found[0]} x {found[1]}; use the images as they were published."
+    )
+
+
+def _size(path: str) -> tuple[int, int] | None:
+    """Width and height by the header; None for a broken image, which fails when it is read."""
+    try:
+        with Image.open(path) as image:
+            return image.size
+    except (OSError, ValueError):
+        return None
+
+
 def find_images(root: Path, names: Iterable[str], folders: Sequence[str]) -> dict[str, str]:
     """The path of each image that is on disk.
 
     It is looked for in `folders` of `root`, then in those beside `root`, then in `root` itself
-    without the folder in its name.
+    without the folder in its name. An image with a URI of its own, such as one inside a table, is
+    there.
     """
     places = [base / folder for base in (root, root.parent) for folder in folders]
     listed: dict[Path, frozenset[str]] = {}
@@ -159,6 +193,9 @@ def find_images(root: Path, names: Iterable[str], folders: Sequence[str]) -> dic
 
     found = {}
     for name in names:
+        if scheme_of(name):
+            found[name] = name
+            continue
         parent, file = posixpath.split(name)
         for folder in (*(place / parent for place in places), root):
             if is_there(folder, file):

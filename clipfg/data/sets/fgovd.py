@@ -33,8 +33,8 @@ FILES = {
     f"{folder}/{before}{stem}{after}".lstrip("/"): subset
     for stem, subset in (SUBSETS | SHORT).items()
     for folder in FOLDERS
-    for before, after in (("", ".json"), ("", ".jsonl"), ("", "_llava.jsonl"))
-    + (("fgovd_", ".json"), ("fgovd_", ".jsonl"))
+    for before in ("", "fgovd_")
+    for after in (".json", ".jsonl", "_llava.jsonl")
 }
 """Every place of a benchmark's file, and its subset."""
 
@@ -80,7 +80,7 @@ def _official(file: Path, subset: str) -> Iterator[Row]:
             image=image.get("file_name"),
             true=texts.get(found.get("category_id")),
             false=[texts.get(each) for each in found.get("neg_category_ids") or ()],
-            box=found.get("bbox", ()),
+            box=found.get("bbox") or (),
             size=(image.get("width"), image.get("height")),
         )
 
@@ -98,7 +98,7 @@ def _fgclip(file: Path, subset: str) -> Iterator[Row | Failure]:
             image=row.get("img_path"),
             true=_first(row.get("pos_expression")),
             false=row.get("neg_expression"),
-            box=row.get("bbox", ()),
+            box=row.get("bbox") or (),
             size=(row.get("width"), row.get("height")),
         )
 

@@ -53,7 +53,9 @@ def _rank_1(subset: str, answers: Sequence[Answer], seed: int) -> ChoiceRow:
     texts = [answer.choice.texts for answer in answers]
     hits = np.array([wins(answer.scores) for answer in answers], np.float64)
     blind = np.array([wins(answer.blind) for answer in answers], np.float64)
-    by_lengths = [np.mean([by_length(t, longest=longest) for t in texts]) for longest in (0, 1)]
+    by_lengths = [
+        np.mean([by_length(t, longest=longest) for t in texts]) for longest in (True, False)
+    ]
     return ChoiceRow(
         subset=subset,
         measure="rank-1",

@@ -15,6 +15,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from clipfg.data.loading import load_choices
+from clipfg.embedding.cached_features import Dense
 from clipfg.embedding.texts import embed_texts
 from clipfg.errors import DataError, UsageError
 from clipfg.evaluation.choices.answers import Answer, ties, wins
@@ -25,7 +26,7 @@ from clipfg.evaluation.serialization import to_json
 from clipfg.options import ZeroshotOptions
 from clipfg.pages.formats import count
 from clipfg.types import BOX, Choice, ChoiceSet, Failure
-from clipfg.types.choices import regions
+from clipfg.types.choices import Box, regions
 from clipfg.workflows.dataset import Dataset, warn_if_incomplete
 from clipfg.workflows.mistakes import surest_mistakes
 from clipfg.workflows.run_folder import Run
@@ -157,19 +158,18 @@ def choice_features(
     What cannot be used goes to the session's failures, a box of which the encoder sees nothing
     among it.
     """
+    dense: list[Dense] = ["regions"] if choices.has_boxes else []
     groups = list(choices.by_image.values())
-    for batch in session.batches(data, dense=("regions",) if choices.has_boxes else ()):
+    for batch in session.batches(data, dense):
         for row, position in enumerate(batch.positions):
-            boxes = list(regions(groups[position]))
+            features = batch.vectors[row : row + 1] if batch.regions is None else batch.regions[row]
+            boxes: list[Box | None] = [*regions(groups[position]), None]
             for choice in groups[position]:
-                feature = batch.vectors[row]
-                if choice.box is not None:
-                    assert batch.regions is not None
-                    feature = batch.regions[row][boxes.index(choice.box)]
-                if not feature.any():
+                feature = features[boxes.index(choice.box)]
+                if feature.any():
+                    yield choice, torch.from_numpy(feature)
+                else:
                     session.failures.add(_unseen(choice))
-                    continue
-                yield choice, torch.from_numpy(feature)
 
 
 def _remarks(choices: ChoiceSet, used: int) -> tuple[str, ...]:
