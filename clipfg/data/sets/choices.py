@@ -157,7 +157,7 @@ def _is_number(value: Any) -> bool:
 def _resized(
     path: str, found: tuple[int, int] | None, listed: tuple[Any, Any] | None
 ) -> str | None:
-    """Why boxes on an image of the `listed` size are others on this one; None where they are not."""
+    """Why boxes on an image of the `listed` size are wrong on this one; None where they are not."""
     # Width and height are exchanged where the camera was turned.
     if listed is None or found is None or {*found} == {*listed}:
         return None

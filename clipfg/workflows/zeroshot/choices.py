@@ -108,7 +108,12 @@ def run_choices(session: Session[ZeroshotOptions], choices: ChoiceSet) -> Choice
     for failure in choices.failures:
         session.failures.add(failure)
     with session.run_folder(choices.name, manifest=data.manifest.digest) as folder:
-        answers = answer(session, choices, data)
+        try:
+            answers = answer(session, choices, data)
+        except UsageError as error:  # an encoder without patches
+            raise UsageError(
+                f"{choices.name} is about boxes, which are read from patch features. {error}"
+            ) from None
         if not answers:
             raise DataError(f"Expected items of {choices.name} that can be used, got none.")
         seconds = time.monotonic() - started
@@ -176,9 +181,8 @@ def _remarks(choices: ChoiceSet, used: int) -> tuple[str, ...]:
     left_out = len(choices) - used + len(choices.failures)
     if not left_out:
         return ()
-    return (
-        f"{count(left_out, 'item')} of {used + left_out:,} could not be used and count nowhere",
-    )
+    listed = f"{count(left_out, 'item')} of {used + left_out:,}"
+    return (f"{listed} could not be used and count nowhere; failures.jsonl has the reasons",)
 
 
 def _unseen(choice: Choice) -> Failure:
