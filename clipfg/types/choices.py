@@ -37,7 +37,7 @@ class ChoiceSet:
     name: str
     choices: tuple[Choice, ...]
     expected: int
-    """How many images the data's files list."""
+    """How many images there would be, were all on disk."""
     failures: tuple[Failure, ...] = ()
     """Rows of its files that cannot be used; an id begins with its subset and a slash."""
 
@@ -55,26 +55,38 @@ class ChoiceSet:
         return any(choice.box is not None for choice in self.choices)
 
     @cached_property
-    def by_image(self) -> dict[str, list[Choice]]:
-        """The choices of each image, in the order of `images`."""
-        groups: dict[str, list[Choice]] = {}
-        for choice in self.choices:
-            groups.setdefault(choice.image, []).append(choice)
-        return groups
+    def by_part(self) -> dict[tuple[str, Box | None], list[Choice]]:
+        """The choices about each image, or each box in one; those of an image stand together."""
+        order = {image: at for at, image in enumerate(dict.fromkeys(c.image for c in self.choices))}
+        parts: dict[tuple[str, Box | None], list[Choice]] = {}
+        for choice in sorted(self.choices, key=lambda choice: order[choice.image]):
+            parts.setdefault((choice.image, choice.box), []).append(choice)
+        return parts
 
-    def images(self) -> Manifest:
-        """A row for each image, without a label; `regions` holds the boxes that are asked about."""
-        groups = self.by_image
+    def parts(self) -> Manifest:
+        """A row for each of `by_part`, in its order: an image, and its `box` where there is one."""
         columns: dict[str, Sequence[object]] = {
-            "id": list(groups),
-            "uri": [group[0].uri for group in groups.values()],
+            "id": [_part_name(image, box) for image, box in self.by_part],
+            "uri": [choices[0].uri for choices in self.by_part.values()],
         }
         if self.has_boxes:
-            columns["regions"] = [
-                [{"box": list(box), "phrase": phrase} for box, phrase in regions(group).items()]
-                for group in groups.values()
-            ]
-        return Manifest.build(self.name, columns, expected=max(self.expected, len(groups)))
+            columns["box"] = [box for _, box in self.by_part]
+        return Manifest.build(self.name, columns)
+
+    def images(self) -> Manifest:
+        """A row for each image, without a label.
+
+        `regions` holds the boxes that are asked about, with a text that is true of each.
+        """
+        uris: dict[str, str] = {}
+        regions: dict[str, list[object]] = {}
+        for (image, box), choices in self.by_part.items():
+            uris[image] = choices[0].uri
+            regions.setdefault(image, []).append({"box": box, "phrase": choices[0].texts[0]})
+        columns: dict[str, Sequence[object]] = {"id": list(uris), "uri": list(uris.values())}
+        if self.has_boxes:
+            columns["regions"] = list(regions.values())
+        return Manifest.build(self.name, columns, expected=max(self.expected, len(uris)))
 
     def select(self, subset: str | None = None, limit: int | None = None) -> Self:
         """The choices of a subset, all of them for None and "all", on the first `limit` images.
@@ -96,10 +108,5 @@ class ChoiceSet:
         return replace(self, choices=chosen, failures=failures)
 
 
-def regions(choices: Sequence[Choice]) -> dict[Box, str]:
-    """The boxes of one image's choices, each once, with the first text that is true of it."""
-    found: dict[Box, str] = {}
-    for choice in choices:
-        if choice.box is not None:
-            found.setdefault(choice.box, choice.texts[0])
-    return found
+def _part_name(image: str, box: Box | None) -> str:
+    return image if box is None else f"{image}#{','.join(f'{corner:g}' for corner in box)}"

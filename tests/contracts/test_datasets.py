@@ -151,7 +151,7 @@ def test_choices_in_the_official_layout(name: str, tmp_path: Path) -> None:
     assert choices is not None
     assert choices.name == name
     assert choices.images().digest == load_dataset(name, data_root=tmp_path).digest
-    assert choices.expected > len(choices.by_image)  # each miniature lacks an image
+    assert choices.expected > len(choices.images())  # each miniature lacks an image
     assert not card.splits or set(choices.subsets) <= set(card.splits)
     assert all(len(set(choice.texts)) == len(choice.texts) > 1 for choice in choices.choices)
     assert len({choice.id for choice in choices.choices}) == len(choices)

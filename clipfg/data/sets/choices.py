@@ -8,8 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from PIL import Image
-
+from clipfg.data.images.decoding import upright_size
 from clipfg.data.readers.list_files import read_lines
 from clipfg.data.sets.catalogue import DatasetCard
 from clipfg.data.sets.layouts import names_in
@@ -103,7 +102,9 @@ def build(
     if not choices:
         first = f", the first since: {failures[0].reason}" if failures else "."
         raise DataError(f"Expected items of {card.title} in {root}, got none of use{first}")
-    return ChoiceSet(card.name, tuple(choices), len(images), tuple(failures))
+    missing = sum(image not in found for image in images)
+    expected = missing + len({choice.image for choice in choices})
+    return ChoiceSet(card.name, tuple(choices), expected, tuple(failures))
 
 
 def _choice(row: Row) -> Choice:
@@ -139,7 +140,7 @@ def to_corners(box: Any, size: tuple[Any, Any] | None) -> Box:
     if wide <= 0 or high <= 0:
         raise ItemError(f"Expected a box x, y, width, height with an area, got {box}.")
     if size is None or not all(_is_number(side) for side in size):
-        return x, y, x + wide, y + high
+        return _rounded((x, y, x + wide, y + high))
     corners = (max(x, 0.0), max(y, 0.0), min(x + wide, size[0]), min(y + high, size[1]))
     inside = max(corners[2] - corners[0], 0.0) * max(corners[3] - corners[1], 0.0)
     if inside < (1 - MOST_OUTSIDE) * wide * high:
@@ -147,7 +148,13 @@ def to_corners(box: Any, size: tuple[Any, Any] | None) -> Box:
             f"Expected a box x, y, width, height in an image of {size[0]} x {size[1]} pixels, got"
             f" {box}, which lies outside."
         )
-    return corners
+    return _rounded(corners)
+
+
+def _rounded(box: Box) -> Box:
+    """Without what adding a width leaves behind the last digit that was published."""
+    x0, y0, x1, y1 = (round(float(corner), 3) for corner in box)
+    return x0, y0, x1, y1
 
 
 def _is_number(value: Any) -> bool:
@@ -158,8 +165,7 @@ def _resized(
     path: str, found: tuple[int, int] | None, listed: tuple[Any, Any] | None
 ) -> str | None:
     """Why boxes on an image of the `listed` size are wrong on this one; None where they are not."""
-    # Width and height are exchanged where the camera was turned.
-    if listed is None or found is None or {*found} == {*listed}:
+    if listed is None or found is None or found == listed:
         return None
     return (
         f"Expected {path} of {listed[0]} x {listed[1]} pixels, which its boxes are for, got"
@@ -170,9 +176,8 @@ def _resized(
 def _size(path: str) -> tuple[int, int] | None:
     """Width and height by the header; None for a broken image, which fails when it is read."""
     try:
-        with Image.open(path) as image:
-            return image.size
-    except (OSError, ValueError):
+        return upright_size(Path(path))
+    except ItemError:
         return None
 
 

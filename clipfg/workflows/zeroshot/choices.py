@@ -3,7 +3,7 @@
 import dataclasses
 import logging
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,6 @@ from jaxtyping import Float
 from torch import Tensor
 
 from clipfg.data.loading import load_choices
-from clipfg.embedding.cached_features import Dense
 from clipfg.embedding.texts import embed_texts
 from clipfg.errors import DataError, UsageError
 from clipfg.evaluation.choices.answers import Answer, ties, wins
@@ -25,8 +24,8 @@ from clipfg.evaluation.page import render_page
 from clipfg.evaluation.serialization import to_json
 from clipfg.options import ZeroshotOptions
 from clipfg.pages.formats import count
-from clipfg.types import BOX, Choice, ChoiceSet, Failure
-from clipfg.types.choices import Box, regions
+from clipfg.types import BOX, ChoiceSet
+from clipfg.workflows.boxes import boxes_said, framing_of
 from clipfg.workflows.dataset import Dataset, warn_if_incomplete
 from clipfg.workflows.mistakes import surest_mistakes
 from clipfg.workflows.run_folder import Run
@@ -97,84 +96,68 @@ def open_choices(options: ZeroshotOptions) -> ChoiceSet | None:
 def run_choices(session: Session[ZeroshotOptions], choices: ChoiceSet) -> ChoiceRun:
     """Score every item's texts against its image, or its box.
 
-    Raises `DataError` where no item can be used, and `UsageError` for an encoder without patch
-    features where items are boxes.
+    A box is read from the dense map of its image, or cut out of it where `--boxes-as crop` or
+    `--crop` say so. Raises `DataError` where no item can be used, and `UsageError` for an encoder
+    without patch features where they are needed.
     """
     started = time.monotonic()
-    data = Dataset(choices.images())
+    options = session.options
+    if choices.has_boxes and options.boxes_as is None and options.crop is None:
+        options = session.options = dataclasses.replace(options, boxes_as="region")
+    images, parts = choices.images(), Dataset(choices.parts())
     what = f"{len(choices.subsets)} subsets" if len(choices.subsets) > 1 else choices.subsets[0]
-    logger.info(f"Data: {choices.name}, {len(choices):,} items ({what}) on {len(data):,} images")
-    encoder = session.open_encoder(data)
+    logger.info(f"Data: {choices.name}, {len(choices):,} items ({what}) on {len(images):,} images")
+    if said := boxes_said(options, parts.manifest):
+        logger.info(said)
+    encoder = session.open_encoder(Dataset(images))
     for failure in choices.failures:
         session.failures.add(failure)
-    with session.run_folder(choices.name, manifest=data.manifest.digest) as folder:
-        try:
-            answers = answer(session, choices, data)
-        except UsageError as error:  # an encoder without patches
-            raise UsageError(
-                f"{choices.name} is about boxes, which are read from patch features. {error}"
-            ) from None
+    with session.run_folder(choices.name, manifest=images.digest) as folder:
+        answers = answer(session, choices, parts)
         if not answers:
             raise DataError(f"Expected items of {choices.name} that can be used, got none.")
         seconds = time.monotonic() - started
         logger.info(f"Scored {len(answers):,} of {len(choices):,} items in {seconds:.1f} s")
+        framing = framing_of(options, parts.manifest)
         context = {
             "data": choices.name,
-            "split": session.options.split or "",
+            "split": options.split or "",
             "model": encoder.name,
             "precision": encoder.precision,
-            "boxes": "mean of patches" if choices.has_boxes else "",
+            "boxes": f"boxes as {framing.crop}" if framing else "",
         }
-        report = evaluate(answers, session.options.seed, context, _remarks(choices, len(answers)))
+        report = evaluate(answers, options.seed, context, _remarks(choices, len(answers)))
         folder.results = to_json(report)
         write_answers(folder.part(PREDICTIONS), answers, encoder.logit_scale)
-        if session.options.html:
+        if options.html:
             mistakes = surest_mistakes(folder.part(PREDICTIONS))
             folder.write_text("report.html", render_page(report, mistakes))
     return ChoiceRun(folder.path, len(answers), len(session.failures), report)
 
 
-def answer(session: Session[ZeroshotOptions], choices: ChoiceSet, data: Dataset) -> list[Answer]:
-    """The scores of every item that can be used, in order; `data` are the images of `choices`."""
+def answer(session: Session[ZeroshotOptions], choices: ChoiceSet, parts: Dataset) -> list[Answer]:
+    """The scores of every item that can be used, in order; `parts` are those of `choices`."""
     assert session.encoder is not None
     texts = list(dict.fromkeys(text for choice in choices.choices for text in choice.texts))
     place = {text: row for row, text in enumerate(texts)}
     progress = session.progress("Embedding texts")
     embedded = embed_texts(texts, session.encoder, session.kept, progress=progress)
-    scored: list[tuple[Choice, Float[Tensor, t]]] = []
+    groups = list(choices.by_part.values())
+    scored: dict[str, tuple[list[int], Float[Tensor, t]]] = {}
     total = torch.zeros(embedded.shape[1])
-    for choice, feature in choice_features(session, choices, data):
-        rows = [place[text] for text in choice.texts]
-        scored.append((choice, embedded[rows] @ feature))
-        total += feature
-    blind = embedded @ (total / max(len(scored), 1))
-    order = {choice.id: at for at, choice in enumerate(choices.choices)}
-    return [
-        Answer(choice, scores.numpy(), blind[[place[text] for text in choice.texts]].numpy())
-        for choice, scores in sorted(scored, key=lambda pair: order[pair[0].id])
-    ]
-
-
-def choice_features(
-    session: Session[ZeroshotOptions], choices: ChoiceSet, data: Dataset
-) -> Iterator[tuple[Choice, Float[Tensor, "d"]]]:
-    """Each choice with the unit-norm feature of its image, or of its box.
-
-    What cannot be used goes to the session's failures, a box of which the encoder sees nothing
-    among it.
-    """
-    dense: list[Dense] = ["regions"] if choices.has_boxes else []
-    groups = list(choices.by_image.values())
-    for batch in session.batches(data, dense):
-        for row, position in enumerate(batch.positions):
-            features = batch.vectors[row : row + 1] if batch.regions is None else batch.regions[row]
-            boxes: list[Box | None] = [*regions(groups[position]), None]
+    for batch in session.batches(parts):
+        for position, feature in zip(batch.positions, torch.from_numpy(batch.vectors), strict=True):
             for choice in groups[position]:
-                feature = features[boxes.index(choice.box)]
-                if feature.any():
-                    yield choice, torch.from_numpy(feature)
-                else:
-                    session.failures.add(_unseen(choice))
+                rows = [place[text] for text in choice.texts]
+                scored[choice.id] = (rows, embedded[rows] @ feature)
+                total += feature
+    blind = (embedded @ (total / max(len(scored), 1))).numpy()
+    return [
+        Answer(choice, scores.numpy(), blind[rows])
+        for choice in choices.choices
+        if choice.id in scored
+        for rows, scores in [scored[choice.id]]
+    ]
 
 
 def _remarks(choices: ChoiceSet, used: int) -> tuple[str, ...]:
@@ -183,12 +166,6 @@ def _remarks(choices: ChoiceSet, used: int) -> tuple[str, ...]:
         return ()
     listed = f"{count(left_out, 'item')} of {used + left_out:,}"
     return (f"{listed} could not be used and count nowhere; failures.jsonl has the reasons",)
-
-
-def _unseen(choice: Choice) -> Failure:
-    shown = ", ".join(f"{value:g}" for value in choice.box or ())
-    reason = f"Expected the box {shown} in what the encoder sees of the image, got none of it."
-    return Failure(choice.id, choice.uri, "encode", reason)
 
 
 def write_answers(path: Path, answers: Sequence[Answer], logit_scale: float) -> None:

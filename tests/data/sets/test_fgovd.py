@@ -141,7 +141,7 @@ def test_annotations_of_unknown_texts(tmp_path: Path) -> None:
 def test_resized_images_are_noticed(tmp_path: Path) -> None:
     write(tmp_path, "1_attributes.jsonl", [row()])
     (tmp_path / "val2017").mkdir()
-    Image.new("RGB", (80, 100)).save(tmp_path / PICTURE)  # turned by the camera
+    Image.new("RGB", (100, 80)).save(tmp_path / PICTURE)
     assert len(read_choices(tmp_path)) == 1
     Image.new("RGB", (50, 40)).save(tmp_path / PICTURE)
     with pytest.raises(DataError, match=r"none of use.*of 100 x 80 pixels.*got 50 x 40"):
