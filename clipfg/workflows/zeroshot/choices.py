@@ -113,7 +113,10 @@ def run_choices(session: Session[ZeroshotOptions], choices: ChoiceSet) -> Choice
     for failure in choices.failures:
         session.failures.add(failure)
     with session.run_folder(choices.name, manifest=images.digest) as folder:
-        answers = answer(session, choices, parts)
+        try:
+            answers = answer(session, choices, parts)
+        except UsageError as error:  # an encoder without patches
+            raise UsageError(f"{error} Or cut the boxes out: --boxes-as crop.") from None
         if not answers:
             raise DataError(f"Expected items of {choices.name} that can be used, got none.")
         seconds = time.monotonic() - started
