@@ -109,4 +109,4 @@ class ChoiceSet:
 
 
 def _part_name(image: str, box: Box | None) -> str:
-    return image if box is None else f"{image}#{','.join(f'{corner:g}' for corner in box)}"
+    return image if box is None else f"{image}#{','.join(f'{corner:.10g}' for corner in box)}"

@@ -20,11 +20,10 @@ def evaluate(
     context: Mapping[str, str] | None = None,
     remarks: Sequence[str] = (),
 ) -> ChoiceReport:
-    """The report on answers, all of them of pairs or none; a pair of which one is missing is left
-    out.
+    """The report on answers, which are all of pairs or none is.
 
-    Intervals are of a bootstrap over images, or over pairs. Raises `DataError` where nothing is
-    left to score.
+    A pair of which one answer is missing is left out. Intervals are of a bootstrap over images, or
+    over pairs. Raises `DataError` where nothing is left to score.
     """
     if any(answer.choice.pair for answer in answers):
         pairs = _pairs(answers)

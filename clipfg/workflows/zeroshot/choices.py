@@ -11,7 +11,6 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
-from jaxtyping import Float
 from torch import Tensor
 
 from clipfg.data.loading import load_choices
@@ -24,7 +23,7 @@ from clipfg.evaluation.page import render_page
 from clipfg.evaluation.serialization import to_json
 from clipfg.options import ZeroshotOptions
 from clipfg.pages.formats import count
-from clipfg.types import BOX, ChoiceSet
+from clipfg.types import BOX, Choice, ChoiceSet
 from clipfg.workflows.boxes import boxes_said, framing_of
 from clipfg.workflows.dataset import Dataset, warn_if_incomplete
 from clipfg.workflows.mistakes import surest_mistakes
@@ -146,20 +145,20 @@ def answer(session: Session[ZeroshotOptions], choices: ChoiceSet, parts: Dataset
     progress = session.progress("Embedding texts")
     embedded = embed_texts(texts, session.encoder, session.kept, progress=progress)
     groups = list(choices.by_part.values())
-    scored: dict[str, tuple[list[int], Float[Tensor, t]]] = {}
+    scored: dict[Choice, tuple[list[int], Tensor]] = {}
     total = torch.zeros(embedded.shape[1])
     for batch in session.batches(parts):
         for position, feature in zip(batch.positions, torch.from_numpy(batch.vectors), strict=True):
             for choice in groups[position]:
                 rows = [place[text] for text in choice.texts]
-                scored[choice.id] = (rows, embedded[rows] @ feature)
+                scored[choice] = (rows, embedded[rows] @ feature)
                 total += feature
     blind = (embedded @ (total / max(len(scored), 1))).numpy()
     return [
         Answer(choice, scores.numpy(), blind[rows])
         for choice in choices.choices
-        if choice.id in scored
-        for rows, scores in [scored[choice.id]]
+        if choice in scored
+        for rows, scores in [scored[choice]]
     ]
 
 
