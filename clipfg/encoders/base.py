@@ -2,7 +2,7 @@
 
 import copy
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, Self
 
@@ -17,6 +17,12 @@ from clipfg.functional.similarity import Scoring
 
 Precision = Literal["fp32", "bf16", "fp16"]
 
+TextPath = Literal["short", "long", "box"]
+"""A way through the text tower: for names and sentences, for descriptions, for what a box shows."""
+
+Pixels = UInt8[Tensor, "b 3 h w"] | Sequence[UInt8[Tensor, "3 _h _w"]]
+"""Images of one shape, or of any shapes for a NaFlex encoder."""
+
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 
@@ -26,11 +32,11 @@ class ImageFeatures:
 
     `patches` are the last layer's tokens, row by row from the top left, projected into the space of
     `pooled` where the architecture allows it linearly; None unless asked for, and for towers
-    without tokens.
+    without tokens. For images of different shapes they are a list.
     """
 
     pooled: Float[Tensor, "b d"]
-    patches: Float[Tensor, "b p d"] | None = None
+    patches: Float[Tensor, "b p d"] | list[Float[Tensor, "_p d"]] | None = None
 
 
 class Encoder(ABC):
@@ -49,7 +55,7 @@ class Encoder(ABC):
     dim: int
     """The dimension of the embedding space."""
     context_length: int
-    """The longest text in tokens."""
+    """The longest text in tokens, of the short path."""
     scoring: Scoring = "softmax"
     """`"softmax"` over classes (CLIP) or `"sigmoid"` for each class independently (SigLIP)."""
 
@@ -76,15 +82,26 @@ class Encoder(ABC):
         """The offset added to scaled similarities; 0 except for sigmoid models. Loads no tower."""
         return 0.0
 
+    @property
+    def context_lengths(self) -> Mapping[TextPath, int]:
+        """The text paths that the encoder has, each with its longest text in tokens."""
+        return {"short": self.context_length}
+
+    @property
+    def text_paths(self) -> tuple[TextPath, ...]:
+        """The text paths that the encoder has; `"short"` is one of them."""
+        return tuple(self.context_lengths)
+
     @abstractmethod
-    def encode_images(
-        self, pixels: UInt8[Tensor, "b 3 h w"], *, patches: bool = False
-    ) -> ImageFeatures:
+    def encode_images(self, pixels: Pixels, *, patches: bool = False) -> ImageFeatures:
         """Features of images that `preprocessing` has resized, with patch tokens on request."""
 
     @abstractmethod
-    def encode_texts(self, texts: Sequence[str]) -> Float[Tensor, "t d"]:
-        """Features of texts in one batch, float32, not normalised; long texts are truncated."""
+    def encode_texts(self, texts: Sequence[str], path: TextPath = "short") -> Float[Tensor, "t d"]:
+        """Features of texts in one batch, float32, not normalised; long texts are truncated.
+
+        Raises `UsageError` for a path that the encoder lacks.
+        """
 
     @abstractmethod
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
@@ -102,7 +119,7 @@ class Encoder(ABC):
 
     def encode_regions(
         self,
-        pixels: UInt8[Tensor, "b 3 h w"],
+        pixels: Pixels,
         boxes: Sequence[Float[Tensor, "r 4"]],
         *,
         features: ImageFeatures | None = None,
@@ -119,13 +136,20 @@ class Encoder(ABC):
         patches = (features or self.encode_images(pixels, patches=True)).patches
         if patches is None:
             raise no_patches(self.name)
-        height, width = pixels.shape[-2:]
-        grid = patch_grid(patches.shape[1], height, width)
-        sides = patches.new_tensor([width, height] * 2)
-        return [
-            region_means(map_, grid, part.to(patches) / sides)
-            for map_, part in zip(patches, boxes, strict=True)
-        ]
+        found = []
+        for map_, image, part in zip(patches, pixels, boxes, strict=True):
+            height, width = image.shape[-2:]
+            sides = map_.new_tensor([width, height] * 2)
+            found.append(
+                self._regions(map_, patch_grid(len(map_), height, width), part.to(map_) / sides)
+            )
+        return found
+
+    def _regions(
+        self, patches: Float[Tensor, "p d"], grid: tuple[int, int], boxes: Float[Tensor, "r 4"]
+    ) -> Float[Tensor, "r d"]:
+        """Features of boxes, in fractions of the sides, on a map; 0 for an empty one."""
+        return region_means(patches, grid, boxes)
 
 
 def no_patches(name: str) -> UsageError:

@@ -134,9 +134,8 @@ class Session(Generic[Given]):
         for part in parts:
             if part.features is not None:
                 check_same_encoder(part.features, encoder)
-        height, width = encoder.preprocessing.size
         logger.info(
-            f"Model: {encoder.name}, {height} x {width} pixels, {encoder.dim} wide,"
+            f"Model: {encoder.name}, {encoder.preprocessing.shape}, {encoder.dim} wide,"
             f" {encoder.precision} on {encoder.device}"
         )
         self.encoder = encoder
