@@ -300,7 +300,7 @@ def save_fgclip(folder: Path, version: int, seed: int, config: dict[str, Any]) -
     generator = torch.Generator().manual_seed(seed)
     state = {}
     for name, parameter in empty_model(kind, config, kind.LENGTHS).named_parameters():
-        spread = 1.0 if "embedding" in name else 2 * max(1, parameter.shape[-1:].numel()) ** -0.5
+        spread = 1.0 if "embedding" in name else max(1, parameter.shape[-1:].numel()) ** -0.5
         values = torch.randn(parameter.shape, generator=generator) * spread
         state[name] = 1 + 0.3 * values if "norm" in name and "weight" in name else values
     for name, value in (("logit_scale", 3.7), ("logit_bias", -7.5)):
@@ -325,6 +325,7 @@ def fgclip1(folder: Path) -> Path:
     }
     save_fgclip(folder, 1, 11, config)
     processor = {"image_processor_type": "CLIPImageProcessor", "crop_size": 40, "resample": 3}
+    processor |= {"do_center_crop": True, "size": {"shortest_edge": 40}}
     (folder / "preprocessor_config.json").write_text(json.dumps(processor))
     word_tokenizer(end=49407, length=77).save_pretrained(folder)
     return folder
@@ -343,8 +344,11 @@ def fgclip2(folder: Path) -> Path:
     }
     save_fgclip(folder, 2, 12, config)
     processor = {"image_processor_type": "Siglip2ImageProcessor", "max_num_patches": 256}
+    processor |= {"image_mean": [0.5] * 3, "image_std": [0.5] * 3, "resample": 2, "patch_size": 16}
     (folder / "preprocessor_config.json").write_text(json.dumps(processor))
-    letter_tokenizer().save_pretrained(folder)
+    tokenizer = letter_tokenizer()
+    tokenizer.padding_side = "right"  # as published
+    tokenizer.save_pretrained(folder)
     return folder
 
 

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Collection, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -108,14 +109,12 @@ def _version(config: Mapping[str, Any], parameters: Collection[str]) -> Version:
 
 def holds_fgclip(folder: Path) -> bool:
     """Whether a folder with a `config.json` holds an FG-CLIP; damaged files are not judged here."""
-    try:
-        weights = next((path for name in WEIGHTS if (path := folder / name).is_file()), None)
-        if weights is None:
-            names: Collection[str] = ()
-        elif weights.suffix == ".json":
-            names = read_config(weights).get("weight_map", {})
-        else:
+    names: Collection[str] = ()
+    with suppress(DataError):
+        if (weights := folder / WEIGHTS[0]).is_file():
             names = read_shapes(weights)
+        elif (index := folder / WEIGHTS[1]).is_file():
+            names = read_config(index).get("weight_map", {})
+    with suppress(DataError):
         return is_fgclip(read_config(folder / "config.json"), names)
-    except DataError:
-        return False
+    return False

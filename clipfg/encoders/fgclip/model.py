@@ -90,7 +90,8 @@ class FgClip(nn.Module, ABC):
             rows, columns = map_.shape[:2]
             if sizes is not None:
                 width, height = sizes[place]
-                own = own * own.new_tensor([columns / width, rows / height] * 2)
+                own = own / own.new_tensor([width, height] * 2)
+                own = own * own.new_tensor([columns, rows] * 2)
             found.append(align_regions(map_.flatten(0, 1), (rows, columns), own))
         return found
 

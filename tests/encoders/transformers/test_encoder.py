@@ -63,6 +63,16 @@ def test_features_equal_those_of_the_librarys_own_loop(folders, images, kind) ->
         assert (encoder.scoring, encoder.logit_bias) == ("softmax", 0.0)
 
 
+def test_naflex_keeps_the_shape_of_an_image(folders, odd_images) -> None:
+    """Of a size that the library's own processor leaves as it is: at most 17 patches."""
+    images = [odd_images[0].resize(size) for size in [(64, 16), (24, 40), (32, 32), (8, 136)]]
+    _, pooled, _ = library_loop(folders["siglip2-naflex"], images, TEXTS)
+    encoder = load_encoder(str(folders["siglip2-naflex"]), precision="fp32", device="cpu")
+    pixels = [encoder.preprocessing(image) for image in images]
+    assert [own.shape[1:] for own in pixels] == [(16, 64), (40, 24), (32, 32), (136, 8)]
+    close(encoder.encode_images(pixels).pooled, pooled)
+
+
 @pytest.mark.parametrize("kind", ["siglip", "siglip2-naflex"])
 def test_siglip_texts_are_lower_cased_even_if_the_tokenizer_does_not(folders, kind) -> None:
     encoder = load_encoder(str(folders[kind]), precision="fp32", device="cpu")
@@ -103,13 +113,20 @@ def test_patches_are_normed_and_projected_tokens(folders, images, kind) -> None:
     pixels = encoder.preprocessing(images[32][0])[None]
     features = encoder.encode_images(pixels, patches=True)
     assert features.patches is not None
-    assert features.patches.shape == (1, 16, encoder.dim)
+    assert (len(features.patches), *features.patches[0].shape) == (1, 16, encoder.dim)
     model = encoder.model
     with torch.no_grad():
-        inputs = encoder._vision_inputs(encoder.preprocessing.normalise(pixels))
+        inputs = {"pixel_values": encoder.preprocessing.normalise(pixels)}
+        if kind == "siglip2-naflex":
+            patches = inputs["pixel_values"].reshape(1, 3, 4, 8, 4, 8).permute(0, 2, 4, 3, 5, 1)
+            inputs = {
+                "pixel_values": patches.reshape(1, 16, -1),
+                "pixel_attention_mask": torch.ones(1, 16),
+                "spatial_shapes": torch.tensor([[4, 4]]),
+            }
         states = model.vision_model(**inputs).last_hidden_state
         if kind.startswith("siglip"):
-            close(features.patches, states)
+            close(features.patches[0][None], states)
         elif kind == "dual-encoder":
             close(features.patches, model.visual_projection(states[:, 1:]))
         else:  # the class token takes the same road as the patches
