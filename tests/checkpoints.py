@@ -346,9 +346,9 @@ def fgclip2(folder: Path) -> Path:
     processor = {"image_processor_type": "Siglip2ImageProcessor", "max_num_patches": 256}
     processor |= {"image_mean": [0.5] * 3, "image_std": [0.5] * 3, "resample": 2, "patch_size": 16}
     (folder / "preprocessor_config.json").write_text(json.dumps(processor))
-    tokenizer = letter_tokenizer()
-    tokenizer.padding_side = "right"  # as published
-    tokenizer.save_pretrained(folder)
+    letter_tokenizer().save_pretrained(folder)
+    path = folder / "tokenizer_config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"padding_side": "right"}))
     return folder
 
 
