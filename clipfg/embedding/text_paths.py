@@ -32,6 +32,13 @@ class TextPaths:
         return ", ".join(f"{count:,} {path}" for path, count in Counter(self.paths).items())
 
 
+def check_path(encoder: Encoder, asked: TextPath | Literal["auto"]) -> None:
+    """Raise `UsageError` for a path that the encoder lacks."""
+    if asked != "auto" and asked not in encoder.text_paths:
+        only = ", ".join(encoder.text_paths)
+        raise UsageError(f"--text-path {asked}: {encoder.name} has no such path, only {only}.")
+
+
 def choose_paths(
     texts: Sequence[str],
     encoder: Encoder,
@@ -45,11 +52,8 @@ def choose_paths(
     the long one, all else the short one; encoders without such a way have the short one alone.
     Tokens are counted once and kept. Raises `UsageError` for a path that the encoder lacks.
     """
+    check_path(encoder, asked)
     lengths = encoder.context_lengths
-    if asked != "auto" and asked not in lengths:
-        raise UsageError(
-            f"--text-path {asked} is not a path of {encoder.name}, which has {', '.join(lengths)}."
-        )
     usual: TextPath = "box" if use == "regions" and "box" in lengths else "short"
     usual = usual if asked == "auto" else asked
     spare: TextPath = "long" if asked == "auto" and "long" in lengths else usual

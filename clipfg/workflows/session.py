@@ -19,7 +19,7 @@ from torch import Tensor
 from clipfg.embedding.batches import FeatureBatch
 from clipfg.embedding.cache import EmbeddingCache
 from clipfg.embedding.pipeline import collect, embed
-from clipfg.embedding.text_paths import Use, choose_paths
+from clipfg.embedding.text_paths import Use, check_path, choose_paths
 from clipfg.embedding.texts import embed_texts
 from clipfg.encoders import Encoder
 from clipfg.encoders.base import TextPath
@@ -138,6 +138,7 @@ class Session(Generic[Given]):
         for part in parts:
             if part.features is not None:
                 check_same_encoder(part.features, encoder)
+        check_path(encoder, self._text_path)
         logger.info(
             f"Model: {encoder.name}, {encoder.preprocessing.shape}, {encoder.dim} wide,"
             f" {encoder.precision} on {encoder.device}"
@@ -203,6 +204,10 @@ class Session(Generic[Given]):
 
     # Texts
 
+    @property
+    def _text_path(self) -> TextPath | Literal["auto"]:
+        return getattr(self.options, "text_path", "auto")
+
     def embed_texts(
         self, texts: Sequence[str], prompts: str, use: Use = "images"
     ) -> Float[Tensor, "t d"]:
@@ -211,13 +216,12 @@ class Session(Generic[Given]):
         Texts that are cut become a remark. Raises `UsageError` for a path that the encoder lacks.
         """
         assert self.encoder is not None
-        asked: TextPath | Literal["auto"] = getattr(self.options, "text_path", "auto")
-        chosen = choose_paths(texts, self.encoder, self.kept, asked, use)
+        chosen = choose_paths(texts, self.encoder, self.kept, self._text_path, use)
         logger.debug(f"Text paths: {chosen}")
         if chosen.cut:
             self.cut_texts[prompts] = (
-                f"{chosen.cut:,} of {len(texts):,} texts of prompts {prompts} are longer than the"
-                f" {chosen.longest} tokens that {self.encoder.name} reads; the rest was cut off."
+                f"{chosen.cut:,} of {len(texts):,} texts (prompts {prompts}) were cut at the"
+                f" {chosen.longest} tokens that {self.encoder.name} reads."
             )
             logger.warning(self.cut_texts[prompts])
         return embed_texts(texts, self.encoder, self.kept, path=chosen.paths)
