@@ -48,15 +48,16 @@ def choose_paths(
 ) -> TextPaths:
     """The path that is asked for, or for `"auto"` the one that suits each text.
 
-    What regions are compared with goes the box way, a text of more tokens than the short way takes
-    the long one, all else the short one; encoders without such a way have the short one alone.
+    What regions are compared with goes the box way, however long; of the other texts those of more
+    tokens than the short way takes go the long one. Encoders without such a way have the short one.
     Tokens are counted once and kept. Raises `UsageError` for a path that the encoder lacks.
     """
     check_path(encoder, asked)
     lengths = encoder.context_lengths
     usual: TextPath = "box" if use == "regions" and "box" in lengths else "short"
-    usual = usual if asked == "auto" else asked
-    spare: TextPath = "long" if asked == "auto" and "long" in lengths else usual
+    spare: TextPath = "long" if use == "images" and "long" in lengths else usual
+    if asked != "auto":
+        usual = spare = asked
     counts = _long_texts(texts, encoder, cache, lengths[usual])
     longest = lengths[spare]
     return TextPaths(

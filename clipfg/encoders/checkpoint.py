@@ -115,7 +115,7 @@ class CheckpointEncoder(Encoder, Generic[F]):
     ) -> ImageFeatures:
         """Features of images of any shapes, which go through the tower by their budgets."""
         pooled = torch.empty((len(pixels), self.dim), device=self.device)
-        maps: list[Tensor] = [pooled] * len(pixels)
+        maps: dict[int, Tensor] = {}
         for places, batch in preprocessing.passes(list(pixels), self.device):
             values = batch.patches.to(DTYPES[self.precision])
             with torch.inference_mode():
@@ -124,9 +124,10 @@ class CheckpointEncoder(Encoder, Generic[F]):
                 )
             pooled[places] = own[: len(places)].float()
             if tokens is not None:
-                for row, place in enumerate(places):
-                    maps[place] = tokens[row, batch.mask[row]].float().clone()
-        return ImageFeatures(pooled, maps if patches else None)
+                own_maps = (tokens[row, batch.mask[row]] for row in range(len(places)))
+                maps |= {p: map_.float().clone() for p, map_ in zip(places, own_maps, strict=True)}
+        in_order = [maps[place] for place in range(len(pixels))] if patches else None
+        return ImageFeatures(pooled, in_order)
 
     def encode_texts(self, texts: Sequence[str], path: TextPath = "short") -> Float[Tensor, "t d"]:
         """Features of texts, cleaned, padded and truncated as the model was trained."""

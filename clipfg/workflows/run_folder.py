@@ -109,10 +109,9 @@ def file_name(name: str) -> str:
 class RunFolder:
     """An open run folder; use it as a context manager.
 
-    `config` goes into `config.json`, `failures` at the end into `failures.jsonl`, and the values of
-    `remarks` into the `remarks` of `results.json`. Raises
-    `UsageError` when `path` is a file, or a folder that holds other things than a run or that
-    another run is writing to.
+    `config` goes into `config.json`, `failures` at the end into `failures.jsonl`, the values of
+    `remarks` into the `remarks` of `results.json`. Raises `UsageError` when `path` is a file, or a
+    folder that holds other things than a run or that another run is writing to.
     """
 
     def __init__(

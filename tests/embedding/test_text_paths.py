@@ -43,7 +43,8 @@ def test_without_a_long_way_long_texts_are_cut() -> None:
 
 
 def test_regions_take_the_box_way_where_there_is_one() -> None:
-    assert choose_paths([NAME, LONG], ThreePaths(), None, use="regions").paths == ("box", "long")
+    chosen = choose_paths([NAME, LONG], ThreePaths(), None, use="regions")
+    assert (chosen.paths, chosen.cut) == (("box", "box"), 1)
     assert choose_paths([NAME], OnePath(), None, use="regions").paths == ("short",)
 
 
