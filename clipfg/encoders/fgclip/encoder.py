@@ -20,7 +20,7 @@ from clipfg.encoders.naflex import NaFlexPreprocessing, PatchBatch
 from clipfg.encoders.preprocessing import Preprocessing
 from clipfg.encoders.tokenizers import load_tokenizer
 from clipfg.encoders.transformers.image_processors import CLIP, preprocessing_of
-from clipfg.errors import MissingError
+from clipfg.errors import DataError, MissingError
 from clipfg.functional.regions import align_regions
 
 MODELS: Mapping[Version, type[FgClip1] | type[FgClip2]] = {1: FgClip1, 2: FgClip2}
@@ -48,14 +48,18 @@ class FgClipEncoder(CheckpointEncoder[FgClipFiles]):
         self.context_length = self._lengths["short"]
         self.scoring = "softmax" if self.files.version == 1 else "sigmoid"
         config = self.files.config
-        if self.files.version == 1:
-            self.dim = int(config.get("projection_dim", 512))
-        else:
-            self.dim = int((config.get("vision_config") or {}).get("hidden_size", 768))
-        self.preprocessing = self._preprocessing()
+        try:
+            vision = dict(config.get("vision_config") or {})
+            width = vision.get("hidden_size", 768)
+            self.dim = int(config.get("projection_dim", 512) if self.files.version == 1 else width)
+            self.preprocessing = self._preprocessing(vision)
+        except (TypeError, ValueError) as error:
+            raise DataError(
+                f"Expected a usable vision_config in config.json of {self.name}, got another"
+                f" ({error})."
+            ) from None
 
-    def _preprocessing(self) -> Preprocessing:
-        vision = self.files.config.get("vision_config") or {}
+    def _preprocessing(self, vision: Mapping[str, Any]) -> Preprocessing:
         if self.files.version == 1:
             side = int(vision.get("image_size", 224))
             return _square(side, CLIP | self.files.processor)

@@ -33,10 +33,9 @@ def load_model(
     model = empty_model(kind, files.config, lengths)
     state = {name: t.float() for path in files.weights for name, t in load_file(path).items()}
     wanted = dict(model.named_parameters())
-    for name in set(TRAINING) & (wanted.keys() - state.keys()):
-        state[name] = (
-            state["logit_scale"].reshape(()).clone() if "logit_scale" in state else wanted[name]
-        )
+    if "logit_scale" in state:
+        for name in wanted.keys() & set(TRAINING):
+            state.setdefault(name, state["logit_scale"].reshape(()).clone())
     if missing := [name for name in wanted if name not in state]:
         raise DataError(
             f"{files.weights[0]} lacks {len(missing)} of the model's weights (first: {missing[0]});"

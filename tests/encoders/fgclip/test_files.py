@@ -148,6 +148,14 @@ def test_weights_of_another_size(copy) -> None:
         _ = load_encoder(str(copy), precision="fp32", device="cpu").model
 
 
+@pytest.mark.parametrize("vision", [[1], {"hidden_size": "wide", "image_size": "large"}, "big"])
+def test_a_configuration_that_is_not_one(copy, vision) -> None:
+    config = json.loads((copy / "config.json").read_text()) | {"vision_config": vision}
+    (copy / "config.json").write_text(json.dumps(config))
+    with pytest.raises(DataError, match="usable vision_config"):
+        load_encoder(str(copy), precision="fp32", device="cpu")
+
+
 @pytest.mark.parametrize("name", ["model.safetensors", "config.json", "tokenizer.json"])
 def test_missing_files(copy, name) -> None:
     (copy / name).unlink()
