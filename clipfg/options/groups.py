@@ -139,6 +139,10 @@ class PromptSetOptions(Options):
     prompts: str | None = option(
         None, "Prompt set (`clipfg prompts list`); `a+b` joins two.", metavar="NAME|FILE"
     )
+    text_path: Literal["auto", "short", "long", "box"] = option(
+        "auto",
+        "Text path, for encoders that have several (FG-CLIP); auto takes long for descriptions.",
+    )
 
 
 @options("Model", shared=True)

@@ -11,10 +11,12 @@ import itertools
 import json
 import logging
 import re
+from collections.abc import Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Self
 
 from filelock import FileLock, Timeout
@@ -107,12 +109,18 @@ def file_name(name: str) -> str:
 class RunFolder:
     """An open run folder; use it as a context manager.
 
-    `config` goes into `config.json`, `failures` at the end into `failures.jsonl`. Raises
-    `UsageError` when `path` is a file, or a folder that holds other things than a run or that
-    another run is writing to.
+    `config` goes into `config.json`, `failures` at the end into `failures.jsonl`, the values of
+    `remarks` into the `remarks` of `results.json`. Raises `UsageError` when `path` is a file, or a
+    folder that holds other things than a run or that another run is writing to.
     """
 
-    def __init__(self, path: Path, config: dict[str, Any], failures: Failures) -> None:
+    def __init__(
+        self,
+        path: Path,
+        config: dict[str, Any],
+        failures: Failures,
+        remarks: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
         if path.is_file():
             raise UsageError(f"--output {path} is a file; name a folder for the results.")
         if path.is_dir() and any(path.iterdir()) and not list(path.glob("config.json*")):
@@ -122,6 +130,7 @@ class RunFolder:
         self.path = path
         self.config = {"clipfg": __version__, **config}
         self.failures = failures
+        self.remarks = remarks
         self.results: dict[str, Any] = {}
         self._names: set[str] = set()
         self._lock = FileLock(path / LOCK, timeout=0)
@@ -160,11 +169,15 @@ class RunFolder:
     def _write(self, name: str, content: dict[str, Any]) -> None:
         self.write_text(name, json.dumps(content, indent=2, ensure_ascii=False, default=str) + "\n")
 
+    def _remarked(self) -> dict[str, Any]:
+        said = dict.fromkeys([*self.results.get("remarks", ()), *self.remarks.values()])
+        return self.results | ({"remarks": list(said)} if said else {})
+
     def __exit__(self, kind: type[BaseException] | None, error: object, trace: object) -> None:
         try:
             if kind is None:
                 self.failures.write(self.part("failures.jsonl"))
-                self._write("results.json", self.results)
+                self._write("results.json", self._remarked())
                 for name in sorted(self._names, key=lambda name: (name == "results.json", name)):
                     self.part(name).replace(self.path / name)
             else:

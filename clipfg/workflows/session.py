@@ -10,9 +10,9 @@ of its own. Jobs may run in several threads.
 
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from typing import Any, Generic, Self, TypeVar
+from typing import Any, Generic, Literal, Self, TypeVar
 
 from jaxtyping import Float
 from torch import Tensor
@@ -20,8 +20,10 @@ from torch import Tensor
 from clipfg.embedding.batches import FeatureBatch
 from clipfg.embedding.cache import EmbeddingCache
 from clipfg.embedding.pipeline import collect, embed
+from clipfg.embedding.text_paths import Use, check_path, choose_paths
 from clipfg.embedding.texts import embed_texts
 from clipfg.encoders import Encoder
+from clipfg.encoders.base import TextPath
 from clipfg.encoders.catalogue import DEFAULT_MODEL
 from clipfg.errors import DataError, UsageError
 from clipfg.heads.zero_shot import ZeroShot
@@ -56,13 +58,15 @@ class Session(Generic[Given]):
 
     `progress` makes a callback `(done, total)` for a stage with a label; None shows nothing.
     `encoder` is the one that was opened last: None before, and for features that need none.
-    `failures` are the images that could not be used.
+    `failures` are the images that could not be used, `cut_texts` a remark for each prompt set some
+    of whose texts were too long for the encoder.
     """
 
     def __init__(self, options: Given, progress: Stages | None = None) -> None:
         self.options = options
         self.failures = Failures()
         self.encoder: Encoder | None = None
+        self.cut_texts: dict[str, str] = {}
         self._progress = progress
         self._shared = Resources(options)
         self._owner = True
@@ -152,9 +156,9 @@ class Session(Generic[Given]):
         for part in parts:
             if part.features is not None:
                 check_same_encoder(part.features, encoder)
-        height, width = encoder.preprocessing.size
+        check_path(encoder, self._text_path)
         logger.info(
-            f"Model: {encoder.name}, {height} x {width} pixels, {encoder.dim} wide,"
+            f"Model: {encoder.name}, {encoder.preprocessing.shape}, {encoder.dim} wide,"
             f" {encoder.precision} on {encoder.device}"
         )
         self.encoder = encoder
@@ -226,6 +230,28 @@ class Session(Generic[Given]):
 
     # Texts
 
+    @property
+    def _text_path(self) -> TextPath | Literal["auto"]:
+        return getattr(self.options, "text_path", "auto")
+
+    def embed_texts(
+        self, texts: Sequence[str], prompts: str, use: Use = "images"
+    ) -> Float[Tensor, "t d"]:
+        """Unit-norm features of texts made with a prompt set, each by the path that suits it.
+
+        Texts that are cut become a remark. Raises `UsageError` for a path that the encoder lacks.
+        """
+        assert self.encoder is not None
+        chosen = choose_paths(texts, self.encoder, self.kept, self._text_path, use)
+        logger.debug(f"Text paths: {chosen}")
+        if chosen.cut:
+            self.cut_texts[prompts] = (
+                f"{chosen.cut:,} of {len(texts):,} texts (prompts {prompts}) were cut at the"
+                f" {chosen.longest} tokens that {self.encoder.name} reads."
+            )
+            logger.warning(self.cut_texts[prompts])
+        return embed_texts(texts, self.encoder, self.kept, path=chosen.paths)
+
     def text_weights(
         self,
         prompts: PromptSet,
@@ -242,7 +268,7 @@ class Session(Generic[Given]):
         )
         for note in prompts.notes:
             logger.warning(f"Note on prompts: {note}")
-        features = embed_texts(sentences.texts, self.encoder, self.kept)
+        features = self.embed_texts(sentences.texts, prompts.name)
         return ensemble.weights(features, sentences, images, self.encoder.logit_scale)
 
     def class_weights(self, manifest: Manifest, classes: ClassList) -> Float[Tensor, "c d"]:
@@ -301,4 +327,4 @@ class Session(Generic[Given]):
         config |= facts
         model = encoder.name if encoder else ""
         path = getattr(options, "output", None) or default_folder(config["command"], data, model)
-        return RunFolder(path, config, self.failures)
+        return RunFolder(path, config, self.failures, self.cut_texts)

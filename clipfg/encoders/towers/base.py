@@ -14,7 +14,8 @@ from clipfg.encoders.towers.attention import Attention, AttentionRecorder
 from clipfg.errors import UsageError
 
 Run = Callable[[Tensor], Tensor]
-"""Normalised pixels to pooled features `[b, d]`, as the tower's own library computes them."""
+"""Normalised pixels, or patches of them, to pooled features `[b, d]`, as the tower's own library
+computes them."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,7 @@ class VisionTower:
 
     def dense(
         self,
-        inputs: Float[Tensor, "b 3 h w"],  # noqa: ARG002
+        inputs: Float[Tensor, "b ..."],  # noqa: ARG002
     ) -> tuple[Float[Tensor, "b d"], Float[Tensor, "b p d"]]:
         """Pooled features, the same bits as `run` gives, and those of patches from the same pass.
 
@@ -55,7 +56,7 @@ class VisionTower:
         """
         raise UsageError(f"This tower has no patch features: {self.silent}.")
 
-    def trace(self, inputs: Float[Tensor, "b 3 h w"]) -> Trace:  # noqa: ARG002
+    def trace(self, inputs: Float[Tensor, "b ..."]) -> Trace:  # noqa: ARG002
         """Run the tower with its attention written out. Raises `UsageError` for one without it."""
         raise UsageError("Expected a vision transformer (ViT), got a tower without attention.")
 
@@ -88,7 +89,7 @@ class TokenTower(VisionTower):
         raise NotImplementedError
 
     def dense(
-        self, inputs: Float[Tensor, "b 3 h w"]
+        self, inputs: Float[Tensor, "b ..."]
     ) -> tuple[Float[Tensor, "b d"], Float[Tensor, "b p d"]]:
         """Pooled features, and those of patches from the tokens around the last block."""
         with _watched(self.blocks[-1:]) as seen:
@@ -100,7 +101,7 @@ class TokenTower(VisionTower):
         alone = self.gather(tokens.flatten(0, 1)[:, None])
         return pooled, self.pool_each(alone.view_as(tokens))
 
-    def trace(self, inputs: Float[Tensor, "b 3 h w"]) -> Trace:
+    def trace(self, inputs: Float[Tensor, "b ..."]) -> Trace:
         """Run the tower with its attention written out."""
         with (
             torch.inference_mode(False),

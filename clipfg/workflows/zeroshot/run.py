@@ -170,7 +170,9 @@ class _Evaluation:
         if options.roll_up is not None:
             path = self.folder.part(file)
             rolled = rolled_up(path, self.data.classes, options.roll_up, options.seed)
-        return replace(evaluator.report(context), remarks=prompts.notes, rolled_up=rolled)
+        cut = self.session.cut_texts.get(prompts.name)
+        remarks = (*prompts.notes, *((cut,) if cut else ()))
+        return replace(evaluator.report(context), remarks=remarks, rolled_up=rolled)
 
     def _log_done(self, done: int, reused: int, seconds: float) -> None:
         logger.info(
