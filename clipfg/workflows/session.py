@@ -37,7 +37,7 @@ from clipfg.options import (
 from clipfg.prompting import PromptSet, load_prompts
 from clipfg.prompting.ensembling import Ensemble, make_ensemble
 from clipfg.types import ClassList, Features, Manifest, Progress
-from clipfg.workflows.boxes import boxes_said, framing_of, region_items
+from clipfg.workflows.boxes import boxes_said, framing_of, reads_regions, region_items
 from clipfg.workflows.dataset import Dataset, default_split, open_dataset
 from clipfg.workflows.pool import FeaturePool
 from clipfg.workflows.provenance import MadeBy, Provenance, check_one_encoder, check_same_encoder
@@ -235,13 +235,20 @@ class Session(Generic[Given]):
         return getattr(self.options, "text_path", "auto")
 
     def embed_texts(
-        self, texts: Sequence[str], prompts: str, use: Use = "images"
+        self,
+        texts: Sequence[str],
+        prompts: str,
+        use: Use | None = None,
+        progress: Progress | None = None,
     ) -> Float[Tensor, "t d"]:
         """Unit-norm features of texts made with a prompt set, each by the path that suits it.
 
-        Texts that are cut become a remark. Raises `UsageError` for a path that the encoder lacks.
+        `use` is what they are compared with: by default regions where the options read those from
+        dense maps. Texts that are cut become a remark. Raises `UsageError` for a path that the
+        encoder lacks.
         """
         assert self.encoder is not None
+        use = use or ("regions" if reads_regions(self.options) else "images")
         chosen = choose_paths(texts, self.encoder, self.kept, self._text_path, use)
         logger.debug(f"Text paths: {chosen}")
         if chosen.cut:
@@ -250,7 +257,7 @@ class Session(Generic[Given]):
                 f" {chosen.longest} tokens that {self.encoder.name} reads."
             )
             logger.warning(self.cut_texts[prompts])
-        return embed_texts(texts, self.encoder, self.kept, path=chosen.paths)
+        return embed_texts(texts, self.encoder, self.kept, path=chosen.paths, progress=progress)
 
     def text_weights(
         self,

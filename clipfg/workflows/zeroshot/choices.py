@@ -14,7 +14,6 @@ import torch
 from torch import Tensor
 
 from clipfg.data.loading import load_choices
-from clipfg.embedding.texts import embed_texts
 from clipfg.errors import DataError, UsageError
 from clipfg.evaluation.choices.answers import Answer, ties, wins
 from clipfg.evaluation.choices.evaluate import evaluate
@@ -143,7 +142,7 @@ def answer(session: Session[ZeroshotOptions], choices: ChoiceSet, parts: Dataset
     texts = list(dict.fromkeys(text for choice in choices.choices for text in choice.texts))
     place = {text: row for row, text in enumerate(texts)}
     progress = session.progress("Embedding texts")
-    embedded = embed_texts(texts, session.encoder, session.kept, progress=progress)
+    embedded = session.embed_texts(texts, choices.name, progress=progress)
     groups = list(choices.by_part.values())
     scored: dict[Choice, tuple[list[int], Tensor]] = {}
     total = torch.zeros(embedded.shape[1])

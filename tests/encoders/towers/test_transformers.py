@@ -1,5 +1,6 @@
 """Patches of transformers' towers against a straight-line computation on their weights."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -99,8 +100,10 @@ def test_siglip_2s_patches_take_the_attention_pool_alone(folders: dict[str, Path
     table = w["embeddings.position_embedding.weight"].T.reshape(1, -1, 3, 3)
     table = interpolate(table, size=(4, 4), mode="bilinear", antialias=True)
     expected = pooled_alone(embedded + table.flatten(2).transpose(1, 2), w, 1e-6)
-    _, patches = encoder.tower.dense(inputs)
-    torch.testing.assert_close(patches, expected, atol=1e-5, rtol=1e-5)
+    [(_, batch)] = encoder.preprocessing.passes(list(pixels), encoder.device)
+    values = replace(batch, patches=batch.patches.double())
+    _, tokens = encoder._patched_features(values, patches=True)
+    torch.testing.assert_close(tokens[batch.mask], expected.flatten(0, 1), atol=1e-5, rtol=1e-5)
 
 
 def test_a_plain_vits_patches_take_the_value_path_and_its_pooler(folders: dict[str, Path]) -> None:
