@@ -1,0 +1,247 @@
+"""From annotations and the pictures on disk to a manifest: an item a box, or a picture."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from jaxtyping import Float, Int
+from numpy.typing import NDArray
+
+from clipfg.data.images.headers import picture_sizes
+from clipfg.data.readers.boxes import Layout, box_ids, corners, outside, place
+from clipfg.data.readers.formats.annotations import Annotations
+from clipfg.data.readers.labels import natural, readable_names
+from clipfg.data.readers.picture_index import PictureIndex
+from clipfg.data.sources import file_uri
+from clipfg.errors import DataError
+from clipfg.types import UNLABELLED, ClassList, LeftOut, Manifest, Reading
+
+MOST_OUTSIDE = 0.05
+"""With a larger share of boxes outside their pictures, the boxes are read in a wrong way."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """The pictures that annotations name, as they are on disk."""
+
+    ids: list[str]
+    """The path of each below the root, empty where there is no such picture."""
+    uris: list[str]
+
+    @property
+    def there(self) -> NDArray[np.bool_]:
+        """Which pictures are on disk `[p]`."""
+        return np.array([bool(one) for one in self.ids], bool)
+
+
+def find_pictures(annotations: Annotations, index: PictureIndex, root: Path) -> Found:
+    """The pictures below `root`. Raises `DataError` where none of them is there."""
+    pairs = zip(annotations.folders, annotations.names, strict=True)
+    names = [f"{folder}/{name}" if folder else name for folder, name in pairs]
+    ids = [one or "" for one in index.find_all(names)]
+    if names and not any(ids):
+        example = "no pictures at all"
+        if one := next(islice(index.paths(), 1), None):
+            example = f"{len(index):,} others, such as {one}"
+        raise DataError(
+            f"Expected the pictures of {annotations.source} below {root}, such as"
+            f" {annotations.names[0]!r}, got {example}; put the file beside its pictures, or name"
+            f" the pictures as the data and the file as --boxes."
+        )
+    base = str(root)
+    uris = [file_uri(os.path.join(base, one)) if one else "" for one in ids]  # noqa: PTH118
+    return Found(ids, uris)
+
+
+def assemble(
+    annotations: Annotations, found: Found, name: str, least: float | None = None
+) -> Manifest:
+    """The rows of annotations whose pictures were found, those of a picture together.
+
+    `least` is the confidence below which a row is left out, by default the form's own. Boxes that
+    lie outside their picture stay, so that each is a failure of its own and named. Raises
+    `DataError` where so many do that the numbers must mean something else, and where nothing is
+    left.
+    """
+    least = annotations.least if least is None else least
+    left, doubts = annotations.left_out, list(annotations.doubts)
+    there = found.there
+    if absent := int((~there).sum()):
+        first = annotations.names[int(np.argmin(there))]
+        left.append(LeftOut(first, absent, "no such picture on disk"))
+    order = np.argsort(annotations.rows, kind="stable")
+    order = order[there[annotations.rows[order]]]
+    boxes = _placed(annotations, found, order, doubts)
+    ids = np.array(box_ids([found.ids[p] for p in annotations.rows[order]], boxes), object)
+    sure = annotations.confidence[order] >= least
+    if weak := int((~sure).sum()):
+        why = f"less sure than --min-confidence {least:g}"
+        left.append(LeftOut(str(ids[int(np.argmin(sure))]), weak, why))
+    order, boxes, ids = order[sure], boxes[sure], ids[sure]
+    kept, labels = _settle(annotations.rows[order], annotations.labels[order], boxes, left, ids)
+    order, boxes, labels, ids = order[kept], boxes[kept], labels[kept], ids[kept]
+    rows = annotations.rows[order]
+    unused = there.copy()
+    unused[annotations.rows] = False
+    if empty := int(unused.sum()):
+        left.append(LeftOut(found.ids[int(np.argmax(unused))], empty, "nothing is marked in it"))
+    if not len(order):
+        said = "; ".join(f"{one.count:,} {one.why} ({one.what})" for one in left)
+        raise DataError(f"Expected annotations to use in {annotations.source}, got none: {said}.")
+    labels, classes = _classes(annotations, labels)
+    columns: dict[str, Any] = {
+        "id": pa.array(ids, pa.string()),
+        "uri": pa.array(found.uris, pa.string()).take(pa.array(rows)),
+        "split": pa.array(annotations.splits, pa.string()).take(pa.array(rows)),
+        "label": pa.array(labels, pa.int32(), mask=labels == UNLABELLED),
+    }
+    whole = np.isnan(boxes).any(axis=1)
+    if not whole.all():
+        columns["box"] = _as_lists(boxes, whole)
+    reading = Reading(annotations.form, tuple(annotations.roles), tuple(left), tuple(doubts))
+    return Manifest.build(name, columns, classes, reading=reading)
+
+
+def _as_lists(boxes: Float[np.ndarray, "n 4"], whole: NDArray[np.bool_]) -> pa.Array:
+    values = pa.array(boxes.astype(np.float32).ravel())
+    return pa.FixedSizeListArray.from_arrays(values, 4, mask=pa.array(whole))
+
+
+def _classes(
+    annotations: Annotations, labels: Int[np.ndarray, "n"]
+) -> tuple[Int[np.ndarray, "n"], ClassList | None]:
+    """Labels in the order that the file gives its classes, or the natural order of those used."""
+    given = list(annotations.classes)
+    if annotations.ordered:
+        chosen = np.arange(len(given))
+    else:
+        used = sorted(np.unique(labels[labels != UNLABELLED]).tolist())
+        chosen = np.array(sorted(used, key=lambda label: natural(given[label])), np.int64)
+    if not len(chosen):
+        return labels, None
+    places = np.full(len(given) + 1, UNLABELLED)  # the last place is for UNLABELLED
+    places[chosen] = np.arange(len(chosen))
+    return places[labels], ClassList(tuple(readable_names([given[label] for label in chosen])))
+
+
+def _placed(
+    annotations: Annotations, found: Found, order: Int[np.ndarray, "n"], doubts: list[str]
+) -> Float[np.ndarray, "n 4"]:
+    """The boxes of rows in pixels of the upright pictures, NaN for rows without a box."""
+    given = annotations.boxes[order]
+    boxed = ~np.isnan(given).any(axis=1)
+    if not boxed.any():
+        return given
+    assert annotations.boxes_are is not None
+    used, rows = np.unique(annotations.rows[order[boxed]], return_inverse=True)
+    sizes = picture_sizes([found.uris[picture] for picture in used])
+    annotated = annotations.sizes[used]
+    placed = place(given[boxed], annotations.boxes_are, sizes, rows, annotated)
+    known = (sizes.stored > 0).all(axis=1)
+    other = np.unique(rows[np.isnan(placed).any(axis=1) & known[rows]])
+    if len(other):
+        _refuse_shape(annotations, found, used, other, sizes.upright, annotated)
+    scaled = (annotated > 0).all(axis=1) & known
+    scaled &= (np.sort(annotated, axis=1) != np.sort(sizes.stored, axis=1)).any(axis=1)
+    if scaled.any() and annotations.boxes_are.unit == "pixels":
+        one = found.ids[used[int(np.argmax(scaled))]]
+        doubts.append(
+            f"{int(scaled.sum()):,} pictures, such as {one}, are of another size than when they"
+            " were annotated; their boxes were scaled."
+        )
+    checked = known[rows]
+    wrong = outside(placed[checked], sizes.upright[rows[checked]])
+    if wrong.mean() > MOST_OUTSIDE:
+        _refuse_boxes(annotations, given[boxed][checked], sizes.upright[rows[checked]], wrong)
+    if wrong.any():
+        doubts.append(
+            f"{int(wrong.sum()):,} boxes have no area or lie outside their pictures, and are"
+            " skipped one by one; --box-format settles what their numbers mean."
+        )
+    # A picture whose size is not known cannot be decoded: a box that is none keeps it a failure.
+    placed[~known[rows]] = 0.0
+    boxes = given.copy()
+    boxes[boxed] = placed
+    return boxes
+
+
+def _refuse_shape(
+    annotations: Annotations,
+    found: Found,
+    used: Int[np.ndarray, "p"],
+    other: Sequence[int],
+    upright: Int[np.ndarray, "p 2"],
+    annotated: Int[np.ndarray, "p 2"],
+) -> None:
+    one = int(other[0])
+    raise DataError(
+        f"Expected {found.ids[used[one]]} in {annotated[one][0]} x {annotated[one][1]} pixels, as"
+        f" {annotations.source} has it, got {upright[one][0]} x {upright[one][1]}"
+        f" ({len(other):,} such pictures); boxes are only right on the pictures that were annotated."
+    )
+
+
+def _refuse_boxes(
+    annotations: Annotations,
+    given: Float[np.ndarray, "n 4"],
+    upright: Int[np.ndarray, "n 2"],
+    wrong: NDArray[np.bool_],
+) -> None:
+    """Raise, naming the layout of four numbers in which nearly all boxes lie in their pictures."""
+    assert annotations.boxes_are is not None
+    layouts: tuple[Layout, ...] = ("xyxy", "xywh", "cxcywh")
+    fitting = [
+        layout
+        for layout in layouts
+        if annotations.boxes_are.unit == "pixels"
+        and outside(corners(given, layout), upright).mean() <= MOST_OUTSIDE
+    ]
+    hint = f" They would fit as {' or '.join(fitting)}." if fitting else ""
+    one = int(np.argmax(wrong))
+    shown = ", ".join(f"{value:g}" for value in given[one])
+    width, height = upright[one]
+    raise DataError(
+        f"Expected boxes as {annotations.boxes_are} in {annotations.source}, but"
+        f" {int(wrong.sum()):,} of {len(wrong):,} have no area or lie outside their pictures, such"
+        f" as {shown} in {width} x {height} pixels.{hint} Say what the numbers are by"
+        " --box-format 'xyxy|xywh|cxcywh pixels|relative|percent'."
+    )
+
+
+def _settle(
+    rows: Int[np.ndarray, "n"],
+    labels: Int[np.ndarray, "n"],
+    boxes: Float[np.ndarray, "n 4"],
+    left: list[LeftOut],
+    ids: NDArray[Any],
+) -> tuple[NDArray[np.bool_], Int[np.ndarray, "n"]]:
+    """Which rows are items, and their labels, where a picture has several.
+
+    A label of the whole picture goes to its boxes where they have none. A picture without boxes is
+    one item; with different labels it has no single one, and is left out.
+    """
+    whole = np.isnan(boxes).any(axis=1)
+    count = int(rows.max()) + 1 if len(rows) else 0
+    first = np.full(count, UNLABELLED)
+    several = np.zeros(count, bool)
+    for row in np.flatnonzero(whole & (labels != UNLABELLED)):
+        picture = rows[row]
+        if first[picture] == UNLABELLED:
+            first[picture] = labels[row]
+        several[picture] |= first[picture] != labels[row]
+    has_box = np.zeros(count, bool)
+    has_box[rows[~whole]] = True
+    labels = np.where((labels == UNLABELLED) & ~several[rows], first[rows], labels)
+    once = np.zeros(len(rows), bool)
+    alone = np.flatnonzero(whole & ~has_box[rows])
+    once[alone[np.unique(rows[alone], return_index=True)[1]]] = True
+    if mixed := np.flatnonzero(once & several[rows]).tolist():
+        why = "several labels and no box to tell which is which"
+        left.append(LeftOut(str(ids[mixed[0]]), len(mixed), why))
+    kept = ~whole | (once & ~several[rows])
+    return kept, labels
