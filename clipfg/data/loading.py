@@ -3,6 +3,9 @@
 from pathlib import Path
 
 from clipfg.data.readers import folder, hub, table, table_files, webdataset
+from clipfg.data.readers.formats import reading as annotations
+from clipfg.data.readers.formats.form import Sample
+from clipfg.data.readers.formats.form import recognise as annotation_form
 from clipfg.data.readers.labels import relabel
 from clipfg.data.readers.walk import is_image
 from clipfg.data.sets import coop
@@ -76,7 +79,8 @@ def load_dataset(
     path = Path(name).expanduser()
     if not path.exists():
         raise UsageError(_unknown(name, path))
-    return _read_folder(path, classes) if path.is_dir() else _read_file(path, classes)
+    read = _read_folder if path.is_dir() else _read_file
+    return read(path, classes, choices)
 
 
 def _locate(
@@ -108,7 +112,7 @@ def _unknown(name: str, path: Path) -> str:
     )
 
 
-def _read_folder(path: Path, classes: ClassList | None) -> Manifest:
+def _read_folder(path: Path, classes: ClassList | None, choices: Choices) -> Manifest:
     if card := recognise(path):
         return relabel(card.read(path.absolute()), classes)
     if hub.is_saved(path):
@@ -116,13 +120,17 @@ def _read_folder(path: Path, classes: ClassList | None) -> Manifest:
     for file in MANIFESTS:
         if (path / file).is_file():
             return table.read(path / file, name=path.absolute().name, classes=classes)
+    if found := annotations.read_folder(path, classes=classes, choices=choices):
+        return found
     places = (path, *(p for p in path.iterdir() if p.is_dir()))
     names = (p.name.lower() for place in places for p in place.iterdir())
     sharded = any(name.endswith(webdataset.SUFFIXES) for name in names)
     return (webdataset if sharded else folder).read(path, classes=classes)
 
 
-def _read_file(path: Path, classes: ClassList | None) -> Manifest:
+def _read_file(path: Path, classes: ClassList | None, choices: Choices) -> Manifest:
+    if form := annotation_form(Sample(path)):
+        return annotations.read_file(path, form, classes=classes, choices=choices)
     suffix = path.suffix.lower()
     if suffix in table_files.SUFFIXES:
         return table.read(path, classes=classes)

@@ -1,6 +1,7 @@
 """What a source of data was taken for: said before it is used, and kept with the results."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 
 @dataclass(frozen=True)
@@ -42,3 +43,9 @@ class Choices:
 
     label_level: int | None = None
     """Which folder below the data names the class, counted from 1; 0 for no labels."""
+    boxes: Path | None = None
+    """A file of boxes for the pictures."""
+    min_confidence: float | None = None
+    """Boxes that are less sure are left out."""
+    box_format: str | None = None
+    """What four numbers of a box mean: `"xywh relative"`."""

@@ -1,9 +1,10 @@
 """What an annotation file says of pictures, row by row, in little memory."""
 
 from array import array
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -12,6 +13,15 @@ from clipfg.data.readers.boxes import BoxFormat
 from clipfg.types import UNLABELLED, LeftOut, Role
 
 NO_BOX = (float("nan"),) * 4
+
+
+class Meaning(NamedTuple):
+    """What a category of a file means."""
+
+    label: str | None
+    """The class; None for an item without one."""
+    left_out: str | None = None
+    """Why its rows are not used, where they are not."""
 
 
 @dataclass
@@ -23,7 +33,7 @@ class Annotations:
     source: Path
     """The file, or the folder of files, that this was read from."""
     boxes_are: BoxFormat | None = None
-    """What the numbers of a box mean; None for a form that cannot have boxes."""
+    """What the numbers of a box mean; None where the form does not say."""
     roles: list[Role] = field(default_factory=list)
     doubts: list[str] = field(default_factory=list)
     least: float = 0.0
@@ -81,18 +91,62 @@ class Annotations:
         confidence: float = 1.0,
     ) -> None:
         """A row: a picture, or a box in it, with a label or without."""
-        code = UNLABELLED
-        if label is not None and (label := label.strip()):
-            code = self.classes.setdefault(label, len(self.classes))
         self._rows.append(picture)
-        self._labels.append(code)
+        self._labels.append(self._code(label))
         self._boxes.extend(NO_BOX if box is None else box)
         self._confidence.append(confidence)
 
-    def leave(self, what: str, why: str) -> None:
-        """Count something that is not used; the first of each kind is named."""
-        first, count = self._left.get(why, (what, 0))
-        self._left[why] = first, count + 1
+    def leave(self, what: str, why: str, count: int = 1) -> None:
+        """Count what is not used; the first of each kind is named."""
+        first, before = self._left.get(why, (what, 0))
+        self._left[why] = first, before + count
+
+    def extend(self, other: "Annotations") -> None:
+        """Append the pictures and rows of another file of the same form."""
+        for name in other.classes:
+            self.classes.setdefault(name, len(self.classes))
+        self.ordered |= other.ordered
+        sizes = other.sizes.tolist()
+        pictures = np.array(
+            [
+                self.picture(name, split, tuple(size), folder)
+                for name, split, size, folder in zip(
+                    other.names, other.splits, sizes, other.folders, strict=True
+                )
+            ],
+            np.int32,
+        )
+        codes = np.array([*(self.classes[name] for name in other.classes), UNLABELLED], np.int32)
+        self._rows.frombytes(pictures[other.rows].tobytes())
+        self._labels.frombytes(codes[other.labels].tobytes())
+        self._boxes.frombytes(other.boxes.tobytes())
+        self._confidence.frombytes(other.confidence.tobytes())
+        for one in other.left_out:
+            self.leave(one.what, one.why, one.count)
+        self.roles += [role for role in other.roles if role not in self.roles]
+        self.doubts += [doubt for doubt in other.doubts if doubt not in self.doubts]
+
+    def translate(self, meaning: Callable[[str], "Meaning"]) -> None:
+        """Replace the labels of the rows so far by what they mean, once all of it is known."""
+        meanings = [meaning(label) for label in self.classes]
+        self.classes = {}
+        codes = np.array([self._code(one.label) for one in meanings] + [UNLABELLED], np.int32)
+        why = np.array([one.left_out is not None for one in meanings] + [False])
+        labels, rows = self.labels, self.rows
+        for code in np.unique(labels[why[labels]]).tolist():
+            places = np.flatnonzero(labels == code)
+            reason = meanings[code].left_out or ""
+            self.leave(self.names[rows[places[0]]], reason, len(places))
+        kept = ~why[labels]
+        self._rows = array("i", rows[kept].astype(np.int32).tobytes())
+        self._labels = array("i", codes[labels[kept]].tobytes())
+        self._boxes = array("d", self.boxes[kept].tobytes())
+        self._confidence = array("f", self.confidence[kept].tobytes())
+
+    def _code(self, label: str | None) -> int:
+        if label is None or not (label := label.strip()):
+            return UNLABELLED
+        return self.classes.setdefault(label, len(self.classes))
 
     @property
     def left_out(self) -> list[LeftOut]:

@@ -3,7 +3,6 @@
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +12,14 @@ from jaxtyping import Float, Int
 from numpy.typing import NDArray
 
 from clipfg.data.images.headers import picture_sizes
-from clipfg.data.readers.boxes import Layout, box_ids, corners, outside, place
+from clipfg.data.readers.boxes import BoxFormat, Layout, Unit, box_ids, corners, outside, place
 from clipfg.data.readers.formats.annotations import Annotations
 from clipfg.data.readers.labels import natural, readable_names
 from clipfg.data.readers.picture_index import PictureIndex
+from clipfg.data.readers.walk import Parts, walk
 from clipfg.data.sources import file_uri
 from clipfg.errors import DataError
-from clipfg.types import UNLABELLED, ClassList, LeftOut, Manifest, Reading
+from clipfg.types import UNLABELLED, Choices, ClassList, LeftOut, Manifest, Reading
 
 MOST_OUTSIDE = 0.05
 """With a larger share of boxes outside their pictures, the boxes are read in a wrong way."""
@@ -39,36 +39,50 @@ class Found:
         return np.array([bool(one) for one in self.ids], bool)
 
 
-def find_pictures(annotations: Annotations, index: PictureIndex, root: Path) -> Found:
+def find_pictures(annotations: Annotations, root: Path) -> Found:
     """The pictures below `root`. Raises `DataError` where none of them is there."""
-    pairs = zip(annotations.folders, annotations.names, strict=True)
-    names = [f"{folder}/{name}" if folder else name for folder, name in pairs]
-    ids = [one or "" for one in index.find_all(names)]
-    if names and not any(ids):
-        example = "no pictures at all"
-        if one := next(islice(index.paths(), 1), None):
-            example = f"{len(index):,} others, such as {one}"
-        raise DataError(
-            f"Expected the pictures of {annotations.source} below {root}, such as"
-            f" {annotations.names[0]!r}, got {example}; put the file beside its pictures, or name"
-            f" the pictures as the data and the file as --boxes."
-        )
+    pictures = walk(root).pictures
+    ids = match_pictures(annotations, pictures, root)
+    used = set(ids)
+    for one in map("/".join, pictures):
+        if one not in used:
+            annotations.leave(one, "a picture that is not annotated")
     base = str(root)
     uris = [file_uri(os.path.join(base, one)) if one else "" for one in ids]  # noqa: PTH118
     return Found(ids, uris)
 
 
+def match_pictures(annotations: Annotations, pictures: Sequence[Parts], where: Path) -> list[str]:
+    """The path of each annotated picture among `pictures`, empty where it is not there.
+
+    Raises `DataError` where none of them is there, and for an ambiguous name.
+    """
+    pairs = zip(annotations.folders, annotations.names, strict=True)
+    names = [f"{folder}/{name}" if folder else name for folder, name in pairs]
+    paths = [one or "" for one in PictureIndex(pictures).find_all(names)]
+    if names and not any(paths):
+        there = f"{len(pictures):,} others, such as {'/'.join(pictures[0])}" if pictures else "none"
+        raise DataError(
+            f"Expected the pictures of {annotations.source} below {where}, such as"
+            f" {annotations.names[0]!r}, got {there}; put the file beside its pictures, or name"
+            " the pictures as the data and the file as --boxes."
+        )
+    return paths
+
+
 def assemble(
-    annotations: Annotations, found: Found, name: str, least: float | None = None
+    annotations: Annotations, found: Found, name: str, choices: Choices
 ) -> Manifest:
     """The rows of annotations whose pictures were found, those of a picture together.
 
-    `least` is the confidence below which a row is left out, by default the form's own. Boxes that
-    lie outside their picture stay, so that each is a failure of its own and named. Raises
-    `DataError` where so many do that the numbers must mean something else, and where nothing is
-    left.
+    Rows that are less sure than `choices.min_confidence` (by default the form's own) are left out.
+    Boxes that lie outside their picture stay, so that each is a failure of its own and named.
+    Raises `DataError` where so many do that the numbers must mean something else, where the file
+    does not tell what they mean, and where nothing is left.
     """
-    least = annotations.least if least is None else least
+    if choices.box_format is not None:
+        annotations.boxes_are = BoxFormat.parse(choices.box_format)
+    least = annotations.least if choices.min_confidence is None else choices.min_confidence
     left, doubts = annotations.left_out, list(annotations.doubts)
     there = found.there
     if absent := int((~there).sum()):
@@ -97,7 +111,7 @@ def assemble(
     columns: dict[str, Any] = {
         "id": pa.array(ids, pa.string()),
         "uri": pa.array(found.uris, pa.string()).take(pa.array(rows)),
-        "split": pa.array(annotations.splits, pa.string()).take(pa.array(rows)),
+        "split": pa.array(_splits(annotations, found, doubts), pa.string()).take(pa.array(rows)),
         "label": pa.array(labels, pa.int32(), mask=labels == UNLABELLED),
     }
     whole = np.isnan(boxes).any(axis=1)
@@ -105,6 +119,22 @@ def assemble(
         columns["box"] = _as_lists(boxes, whole)
     reading = Reading(annotations.form, tuple(annotations.roles), tuple(left), tuple(doubts))
     return Manifest.build(name, columns, classes, reading=reading)
+
+
+def _splits(annotations: Annotations, found: Found, doubts: list[str]) -> list[str | None]:
+    """The split of each picture; one that is listed in two keeps all its boxes in the first."""
+    first: dict[str, str | None] = {}
+    splits = [
+        first.setdefault(uri, split)
+        for uri, split in zip(found.uris, annotations.splits, strict=True)
+    ]
+    pairs = zip(found.ids, annotations.splits, splits, strict=True)
+    if twice := [one for one, given, taken in pairs if one and given != taken]:
+        doubts.append(
+            f"{len(twice):,} pictures, such as {twice[0]}, are listed in two splits; all that is"
+            " marked in them is in the first."
+        )
+    return splits
 
 
 def _as_lists(boxes: Float[np.ndarray, "n 4"], whole: NDArray[np.bool_]) -> pa.Array:
@@ -137,10 +167,11 @@ def _placed(
     boxed = ~np.isnan(given).any(axis=1)
     if not boxed.any():
         return given
-    assert annotations.boxes_are is not None
     used, rows = np.unique(annotations.rows[order[boxed]], return_inverse=True)
     sizes = picture_sizes([found.uris[picture] for picture in used])
     annotated = annotations.sizes[used]
+    if annotations.boxes_are is None:
+        annotations.boxes_are = _tell(annotations, given[boxed], sizes.upright[rows])
     placed = place(given[boxed], annotations.boxes_are, sizes, rows, annotated)
     known = (sizes.stored > 0).all(axis=1)
     other = np.unique(rows[np.isnan(placed).any(axis=1) & known[rows]])
@@ -168,6 +199,29 @@ def _placed(
     boxes = given.copy()
     boxes[boxed] = placed
     return boxes
+
+
+def _tell(
+    annotations: Annotations, given: Float[np.ndarray, "n 4"], upright: Int[np.ndarray, "n 2"]
+) -> BoxFormat:
+    """What four numbers mean where only one reading fits all. Raises `DataError` where two do."""
+    unit: Unit = "relative" if given.max() <= 1 and (given % 1 != 0).any() else "pixels"
+    limits = np.ones_like(upright) if unit == "relative" else upright
+    known = (upright > 0).all(axis=1)
+    layouts: tuple[Layout, ...] = ("xyxy", "xywh")
+    fitting = [
+        layout
+        for layout in layouts
+        if not outside(corners(given, layout)[known], limits[known]).any()
+    ]
+    if len(fitting) == 1:
+        return BoxFormat(fitting[0], unit)
+    shown = ", ".join(f"{value:g}" for value in given[0])
+    which = "both corners or a corner with width and height" if fitting else "neither"
+    raise DataError(
+        f"Expected to tell what boxes such as {shown} of {annotations.source} mean, but {which}"
+        " would fit; say it by --box-format 'xyxy|xywh|cxcywh pixels|relative|percent'."
+    )
 
 
 def _refuse_shape(

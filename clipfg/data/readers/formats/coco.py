@@ -4,7 +4,6 @@ Boxes are a corner with width and height in pixels. The category "empty" is no c
 that only stands above others, as Roboflow writes it. https://cocodataset.org/#format-data
 """
 
-import re
 from array import array
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,8 @@ from clipfg.data.readers.boxes import BoxFormat
 from clipfg.data.readers.formats.annotations import Annotations
 from clipfg.data.readers.formats.form import Form, Sample
 from clipfg.data.readers.formats.json_stream import entries
-from clipfg.data.readers.formats.megadetector import NOTHING
+from clipfg.data.readers.formats.megadetector import NOTHING, size_in
+from clipfg.data.readers.folder_words import split_of
 from clipfg.data.readers.labels import split_name
 from clipfg.errors import DataError
 from clipfg.types import Role
@@ -30,12 +30,11 @@ def read(path: Path) -> Annotations:
     of, what, boxes = list[Any](), list[Any](), array("d")
     for key, value in entries(path):
         if key == "images":
-            name, size = value.get("file_name"), (value.get("width"), value.get("height"))
+            name = value.get("file_name")
             if not isinstance(name, str):
                 raise DataError(f"Expected a 'file_name' in each image of {path}: {value!r:.80}.")
-            told = all(isinstance(side, int) and side > 0 for side in size)
             own = split_name(str(value.get("split", ""))) or split
-            pictures[value.get("id")] = found.picture(name, own, size if told else None, folder)
+            pictures[value.get("id")] = found.picture(name, own, size_in(value), folder)
         elif key == "categories":
             categories[value.get("id")] = value
         elif key == "annotations":
@@ -75,11 +74,15 @@ def _classes(categories: dict[Any, dict[str, Any]], used: set[Any]) -> dict[Any,
 
 def _place(path: Path) -> tuple[str | None, str]:
     """The split that a file is of, and the folder in which its pictures are, where they tell."""
-    stem = re.sub(r"^(instances|person_keypoints|annotations?|coco|labels)[_.-]+", "", path.stem)
-    if split := split_name(stem):
-        root = path.parent.parent if path.parent.name.lower() in ANNOTATIONS else path.parent
-        return split, stem if (root / stem).is_dir() else ""
-    return split_name(path.parent.name), ""
+    folder = path.stem.removeprefix("instances_")
+    root = path.parent.parent if path.parent.name.lower() in ANNOTATIONS else path.parent
+    return told_split(path), folder if (root / folder).is_dir() else ""
+
+
+def told_split(file: Path) -> str | None:
+    """The split that an annotation file's name, or its folder's, tells: `instances_train2017`."""
+    both = (split_of(name) for name in (file.stem, file.parent.name))
+    return next((found[0] for found in both if found), None)
 
 
 ANNOTATIONS = frozenset({"annotations", "annotation", "anno", "annos", "labels", "json"})

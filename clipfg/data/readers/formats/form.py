@@ -104,8 +104,12 @@ class Form:
     """Reads a file, or a folder of files where `each_picture`. Raises `DataError`."""
     each_picture: bool = False
     """Whether each picture has a file of its own."""
+    one_a_folder: bool = False
+    """Whether the files of a folder are one package, named by any of them."""
     detections: bool = False
-    """Whether it says where animals are, not what they are: it goes with data, by --boxes."""
+    """Whether it says where animals are, rather than what they are: it goes with other labels."""
+    foreign: bool = False
+    """Whether it is known and not read."""
 
 
 FORMS: Registry[Form] = Registry("annotation format", "clipfg.formats")
@@ -121,12 +125,12 @@ FORMS.register("label-studio", f"{_HERE}.label_studio:FORM", "Label Studio JSON,
 FORMS.register("fiftyone", f"{_HERE}.fiftyone:FORM", "FiftyOne labels.json")
 FORMS.register("camtrap-dp", f"{_HERE}.camtrap_dp:FORM", "Camtrap DP tables")
 FORMS.register("cvat", f"{_HERE}.cvat:FORM", "CVAT for images, XML")
+FORMS.register("box-table", f"{_HERE}.box_table:FORM", "CSV with columns of boxes")
 FORMS.register("picture-labels", f"{_HERE}.picture_labels:FORM", "A JSON map or list of labels")
 FORMS.register("foreign", f"{_HERE}.foreign:FORM", "Formats that are known and not read")
 
 
-def recognise(path: Path) -> Form | None:
+def recognise(sample: Sample) -> Form | None:
     """The format of a file, or None for a file of no known one."""
-    sample = Sample(path)
     forms = (FORMS.get(name) for name in FORMS)
     return next((form for form in forms if form.accepts(sample)), None)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from clipfg.data.readers.boxes import BoxFormat
-from clipfg.data.readers.formats.annotations import Annotations
+from clipfg.data.readers.formats.annotations import Annotations, Meaning
 from clipfg.data.readers.formats.form import Form, Sample
 from clipfg.data.readers.formats.json_stream import entries
 from clipfg.errors import DataError
@@ -24,6 +24,7 @@ LEAST = 0.2
 ANIMAL = "animal"
 PEOPLE = frozenset({"person", "people", "human", "homo sapiens", "vehicle", "car"})
 NOTHING = frozenset({"empty", "blank", "background", "no cv result", "unknown", "unclassified"})
+_BETWEEN = "\0"
 CATEGORIES = {"1": ANIMAL, "2": "person", "3": "vehicle"}
 """The categories of a file that names none."""
 
@@ -33,80 +34,78 @@ def read(path: Path) -> Annotations:
     found = Annotations("MegaDetector boxes", path, BoxFormat("xywh", "relative"), least=LEAST)
     categories: dict[str, str] = {}
     names: dict[str, str] = {}
-    rows: list[tuple[int, list[Any]]] = []
     for key, value in entries(path):
         if key == "detection_categories" and isinstance(value, dict):
             categories = value
         elif key == "classification_categories" and isinstance(value, dict):
             names = value
         elif key == "images":
-            if row := _picture(value, found, path):
-                rows.append(row)
-    for picture, detections in rows:
-        for one in detections:
-            _add(found, picture, one, categories or CATEGORIES, names)
-    _explain(found)
-    return found
+            _add(found, value)
+    return _explained(found, categories, names)
 
 
 def read_list(path: Path) -> Annotations:
     """The animals in a list of Microsoft's."""
     found = Annotations("Microsoft's detections", path, BoxFormat("xyxy"), least=LEAST)
     for _, value in entries(path):
-        if row := _picture(value, found, path):
-            for one in row[1]:
-                _add(found, row[0], one, CATEGORIES, {})
-    _explain(found)
-    return found
+        _add(found, value)
+    return _explained(found, {}, {})
 
 
-def _picture(
-    value: Any, found: Annotations, path: Path
-) -> tuple[int, list[Any]] | None:
-    """A picture and its detections, without those keys that a million of them need not keep."""
+def _add(found: Annotations, value: Any) -> None:
+    """A picture with its detections, whose categories may be explained at the end of the file."""
     name = value.get("file") if isinstance(value, dict) else None
     if not isinstance(name, str):
-        raise DataError(f"Expected a picture with a 'file' in {path}, got {value!r:.80}.")
+        raise DataError(f"Expected a picture with a 'file' in {found.source}, got {value!r:.80}.")
     detections = value.get("detections")
     if value.get("failure") or not isinstance(detections, list):
         found.leave(name, "the detector failed on it")
-        return None
-    size = (value.get("width"), value.get("height"))
-    told = all(isinstance(side, int) and side > 0 for side in size)
-    return found.picture(name, size=size if told else None), detections  # type: ignore[arg-type]
-
-
-def _add(
-    found: Annotations,
-    picture: int,
-    one: Mapping[str, Any],
-    categories: Mapping[str, str],
-    names: Mapping[str, str],
-) -> None:
-    category = str(one.get("category", ""))
-    what = str(categories.get(category, category)).strip().lower()
-    if what in PEOPLE or what in NOTHING:
-        found.leave(found.names[picture], f"{what}, no animal")
         return
-    label = None if what == ANIMAL or what.isdigit() else categories.get(category, category)
-    if best := _best(one.get("classifications"), names):
-        if best.lower() in PEOPLE:
-            found.leave(found.names[picture], f"{best.lower()}, no animal")
-            return
-        label = None if best.lower() in NOTHING | {ANIMAL} else best
-    confidence = one.get("conf", one.get("confidence", 1.0))
-    found.add(picture, label, four(one.get("bbox"), found), float(confidence or 0))
+    picture = found.picture(name, size=size_in(value))
+    for one in detections:
+        category, best = str(one.get("category", "")), _best(one.get("classifications"))
+        confidence = one.get("conf", one.get("confidence", 1.0))
+        code = f"{category}{_BETWEEN}{best or ''}"
+        found.add(picture, code, four(one.get("bbox"), found), float(confidence or 0))
 
 
-def _best(classifications: Any, names: Mapping[str, str]) -> str | None:
-    """The class of the surest of `[[category, confidence], ...]`."""
+def _explained(
+    found: Annotations, categories: Mapping[str, str], names: Mapping[str, str]
+) -> Annotations:
+    categories = categories or CATEGORIES
+
+    def meaning(code: str) -> Meaning:
+        category, _, best = code.partition(_BETWEEN)
+        what = str(categories.get(category, category)).strip()
+        answer = str(names.get(best, best)).strip()
+        for one in (what, answer):
+            if one.lower() in PEOPLE | NOTHING:
+                return Meaning(None, f"{one.lower()}, no animal")
+        if answer:
+            return Meaning(None if answer.lower() == ANIMAL else answer)
+        return Meaning(None if what.lower() == ANIMAL or what.isdigit() else what)
+
+    found.translate(meaning)
+    found.roles = [Role("bbox", "an item a box"), Role("category", "animals only")]
+    if found.classes:
+        found.roles.append(Role("classifications", "class"))
+    return found
+
+
+def _best(classifications: Any) -> str | None:
+    """The category of the surest of `[[category, confidence], ...]`."""
     pairs = [
         pair for pair in classifications or () if isinstance(pair, list | tuple) and len(pair) > 1
     ]
-    if not pairs:
-        return None
-    category = str(max(pairs, key=lambda pair: float(pair[1] or 0))[0])
-    return str(names.get(category, category))
+    return str(max(pairs, key=lambda pair: float(pair[1] or 0))[0]) if pairs else None
+
+
+def size_in(value: Mapping[str, Any]) -> tuple[int, int] | None:
+    """The width and height that an object gives of its picture, where it does."""
+    width, height = value.get("width"), value.get("height")
+    if isinstance(width, int) and isinstance(height, int) and width > 0 and height > 0:
+        return width, height
+    return None
 
 
 def four(box: Any, found: Annotations) -> list[float]:
@@ -118,12 +117,6 @@ def four(box: Any, found: Annotations) -> list[float]:
     if len(numbers) != 4:
         raise DataError(f"Expected a box of four numbers in {found.source}, got {box!r:.60}.")
     return numbers
-
-
-def _explain(found: Annotations) -> None:
-    found.roles = [Role("bbox", "an item a box"), Role("category", "animals only")]
-    if found.classes:
-        found.roles.append(Role("classifications", "class"))
 
 
 def _is_megadetector(sample: Sample) -> bool:

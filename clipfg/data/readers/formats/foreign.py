@@ -1,0 +1,102 @@
+"""Formats that are known and not read: what a file is, and the nearest way to one that is read."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import NoReturn
+
+from clipfg.data.readers.formats.form import Form, Sample
+from clipfg.data.readers.walk import is_image
+from clipfg.errors import DataError
+
+LOCAL = (
+    "The pictures are addresses in a store, not files: download them, and write a CSV with the"
+    " columns path and label, where path is the name of a picture beside the CSV."
+)
+CONVERT = "Convert it to COCO (`pip install panlabel`, MIT, reads most formats) and give that."
+
+Test = Callable[[Sample], bool]
+
+
+def _has(*words: str) -> Test:
+    return lambda sample: all(word in sample.line for word in words)
+
+
+def _in_columns(*names: str) -> Test:
+    return lambda sample: set(names) <= {name.lower() for name in sample.columns}
+
+
+def _is_automl(sample: Sample) -> bool:
+    """`TRAINING,gs://bucket/1.jpg,label`: a CSV without a header."""
+    used = {"TRAIN", "TRAINING", "VALIDATION", "TEST", "UNASSIGNED"}
+    marked = [cell for cell in sample.columns[:2] if cell.startswith("gs://")]
+    return bool(marked) and (sample.columns[0].upper() in used or len(sample.columns) > 1)
+
+
+def _is_create_ml(sample: Sample) -> bool:
+    first = sample.element()
+    marked = first.get("annotations")
+    return "image" in first and isinstance(marked, list) and "coordinates" in str(marked)[:400]
+
+
+def _is_via(sample: Sample) -> bool:
+    one = next(iter(sample.keys.values()), None)
+    regions = isinstance(one, dict) and {"filename", "regions"} <= one.keys()
+    return regions or any(key.startswith("_via_") for key in sample.keys)
+
+
+def _is_numbers(sample: Sample) -> bool:
+    """`images/1.jpg 0`: pictures with the numbers of their classes, and no names."""
+    lines = [line for line in sample.head.splitlines()[:20] if line.strip()]
+    fits = [re.fullmatch(r"(\S.*\S)\s+\d+", line.strip()) for line in lines]
+    return (
+        sample.suffix == ".txt"
+        and bool(fits)
+        and all(match is not None and is_image(match[1]) for match in fits)
+    )
+
+
+def _is_tfrecord(sample: Sample) -> bool:
+    return bool(re.search(r"\.tfrecords?(-\d+-of-\d+)?$", sample.path.name.lower()))
+
+
+KNOWN: tuple[tuple[str, Test, str], ...] = (
+    ("a TFRecord", _is_tfrecord, f"clipfg does not read TensorFlow's records. {CONVERT}"),
+    ("Vertex AI's JSON lines", _has('"imageGcsUri"'), LOCAL),
+    ("Vertex AI's or AutoML's import CSV", _is_automl, LOCAL),
+    ("a SageMaker manifest", _has('"source-ref"'), LOCAL),
+    ("Azure ML's JSON lines", _has('"image_url"', "azureml://"), LOCAL),
+    ("Create ML JSON", _is_create_ml, CONVERT),
+    ("VGG Image Annotator (VIA) JSON", _is_via, "In VIA, export COCO, or: " + CONVERT),
+    (
+        "VGG Image Annotator (VIA) CSV",
+        _in_columns("filename", "region_shape_attributes"),
+        "In VIA, export COCO, or: " + CONVERT,
+    ),
+    (
+        "Open Images CSV",
+        _in_columns("imageid", "labelname", "confidence"),
+        "Its classes are codes (/m/01g317). " + CONVERT,
+    ),
+    (
+        "a list of pictures and class numbers",
+        _is_numbers,
+        "It has no class names: write them as a CSV with the columns path and label, or export"
+        " COCO, or CVAT's own XML, which clipfg reads.",
+    ),
+)
+
+
+def describe(sample: Sample) -> str | None:
+    """What a file is and what to do instead, in two sentences; None for one of no known format."""
+    for title, accepts, advice in KNOWN:
+        if accepts(sample):
+            return f"{sample.path} is {title}. {advice}"
+    return None
+
+
+def _read(path: Path) -> NoReturn:
+    raise DataError(describe(Sample(path)) or f"Expected annotations in {path}.")
+
+
+FORM = Form("not read", lambda sample: describe(sample) is not None, _read, foreign=True)
