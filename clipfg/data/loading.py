@@ -4,7 +4,7 @@ from pathlib import Path
 
 from clipfg.data.readers import folder, hub, table, table_files, webdataset
 from clipfg.data.readers.labels import relabel
-from clipfg.data.readers.walk import is_image
+from clipfg.data.readers.walk import is_image, walk
 from clipfg.data.sets import coop
 from clipfg.data.sets.catalogue import DATA_ROOT, DATASETS, DatasetCard, recognise
 from clipfg.data.sources import misspelt
@@ -18,6 +18,9 @@ MANIFESTS = tuple(
     for suffix in (".csv", ".tsv", ".jsonl", ".parquet")
 )
 """Tables that describe the folder that they are in."""
+
+STRAYS = 3
+"""Pictures that may lie beside shards without being the data."""
 
 COOP = "coop"
 UNSETTLED = Choices()
@@ -76,7 +79,7 @@ def load_dataset(
     path = Path(name).expanduser()
     if not path.exists():
         raise UsageError(_unknown(name, path))
-    return _read_folder(path, classes) if path.is_dir() else _read_file(path, classes)
+    return _read_folder(path, classes, choices) if path.is_dir() else _read_file(path, classes)
 
 
 def _locate(
@@ -108,18 +111,24 @@ def _unknown(name: str, path: Path) -> str:
     )
 
 
-def _read_folder(path: Path, classes: ClassList | None) -> Manifest:
-    if card := recognise(path):
+def _read_folder(path: Path, classes: ClassList | None, choices: Choices) -> Manifest:
+    if choices.label_level is None and (card := recognise(path)):
         return relabel(card.read(path.absolute()), classes)
     if hub.is_saved(path):
         return hub.read(str(path.absolute()), classes=classes)
-    for file in MANIFESTS:
+    found = walk(path.absolute())
+    folders = any(len(parts) > 1 for parts in found.pictures)
+    for file in MANIFESTS if choices.label_level is None else ():
         if (path / file).is_file():
-            return table.read(path / file, name=path.absolute().name, classes=classes)
-    places = (path, *(p for p in path.iterdir() if p.is_dir()))
-    names = (p.name.lower() for place in places for p in place.iterdir())
-    sharded = any(name.endswith(webdataset.SUFFIXES) for name in names)
-    return (webdataset if sharded else folder).read(path, classes=classes)
+            try:
+                return table.read(path / file, name=path.absolute().name, classes=classes)
+            except table_files.NoPathsError:
+                if not folders:  # a table of something else, beside folders of classes
+                    raise
+    sharded = any(parts[-1].lower().endswith(webdataset.SUFFIXES) for parts in found.archives)
+    if sharded and not folders and len(found.pictures) <= STRAYS:
+        return webdataset.read(path, classes=classes)
+    return folder.read(path, classes=classes, choices=choices, found=found)
 
 
 def _read_file(path: Path, classes: ClassList | None) -> Manifest:
