@@ -6,8 +6,9 @@ from clipfg.data.readers import folder, hub, table, table_files, webdataset
 from clipfg.data.readers.formats import reading as annotations
 from clipfg.data.readers.formats.form import Sample
 from clipfg.data.readers.formats.form import recognise as annotation_form
+from clipfg.data.readers.formats.joining import join_boxes
 from clipfg.data.readers.labels import relabel
-from clipfg.data.readers.walk import is_image
+from clipfg.data.readers.walk import is_image, walk
 from clipfg.data.sets import coop
 from clipfg.data.sets.catalogue import DATA_ROOT, DATASETS, DatasetCard, recognise
 from clipfg.data.sources import misspelt
@@ -21,6 +22,9 @@ MANIFESTS = tuple(
     for suffix in (".csv", ".tsv", ".jsonl", ".parquet")
 )
 """Tables that describe the folder that they are in."""
+
+STRAYS = 3
+"""Pictures that may lie beside shards without being the data."""
 
 COOP = "coop"
 UNSETTLED = Choices()
@@ -80,7 +84,8 @@ def load_dataset(
     if not path.exists():
         raise UsageError(_unknown(name, path))
     read = _read_folder if path.is_dir() else _read_file
-    return read(path, classes, choices)
+    manifest = read(path, classes, choices)
+    return join_boxes(manifest, choices.boxes, choices) if choices.boxes else manifest
 
 
 def _locate(
@@ -113,19 +118,27 @@ def _unknown(name: str, path: Path) -> str:
 
 
 def _read_folder(path: Path, classes: ClassList | None, choices: Choices) -> Manifest:
-    if card := recognise(path):
+    if choices.label_level is None and (card := recognise(path)):
         return relabel(card.read(path.absolute()), classes)
     if hub.is_saved(path):
         return hub.read(str(path.absolute()), classes=classes)
-    for file in MANIFESTS:
+    found = walk(path.absolute())
+    folders = any(len(parts) > 1 for parts in found.pictures)
+    for file in MANIFESTS if choices.label_level is None else ():
         if (path / file).is_file():
-            return table.read(path / file, name=path.absolute().name, classes=classes)
-    if found := annotations.read_folder(path, classes=classes, choices=choices):
-        return found
-    places = (path, *(p for p in path.iterdir() if p.is_dir()))
-    names = (p.name.lower() for place in places for p in place.iterdir())
-    sharded = any(name.endswith(webdataset.SUFFIXES) for name in names)
-    return (webdataset if sharded else folder).read(path, classes=classes)
+            try:
+                return table.read(path / file, name=path.absolute().name, classes=classes)
+            except table_files.NoPathsError:
+                if not folders:  # a table of something else, beside folders of classes
+                    raise
+    if choices.label_level is None:
+        marked = annotations.read_folder(path, found, classes=classes, choices=choices)
+        if marked is not None:
+            return marked
+    sharded = any(parts[-1].lower().endswith(webdataset.SUFFIXES) for parts in found.archives)
+    if sharded and not folders and len(found.pictures) <= STRAYS:
+        return webdataset.read(path, classes=classes)
+    return folder.read(path, classes=classes, choices=choices, found=found)
 
 
 def _read_file(path: Path, classes: ClassList | None, choices: Choices) -> Manifest:

@@ -37,6 +37,10 @@ CLASSES = b"clipfg.classes"
 STRUCTURED = {"box": BOX, "regions": pa.list_(REGION)}
 
 
+class NoPathsError(DataError):
+    """A table that names no images."""
+
+
 def read_columns(path: Path) -> pa.Table:
     """The known columns under a manifest's names; labels as text or integers.
 
@@ -64,7 +68,7 @@ def _choose(header: list[str], path: Path, needed: bool = True) -> dict[str, str
     if "uri" not in chosen and needed:
         shown = ", ".join(repr(column) for column in header[:12])
         near = next((hint for c in at if (hint := closest(c, ALIASES["uri"]))), "")
-        raise DataError(
+        raise NoPathsError(
             f"Expected a column named {', '.join(ALIASES['uri'][:6])} in {path},"
             f" got {shown or 'none'}.{near}"
         )

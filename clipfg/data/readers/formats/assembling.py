@@ -16,7 +16,7 @@ from clipfg.data.readers.boxes import BoxFormat, Layout, Unit, box_ids, corners,
 from clipfg.data.readers.formats.annotations import Annotations
 from clipfg.data.readers.labels import natural, readable_names
 from clipfg.data.readers.picture_index import PictureIndex
-from clipfg.data.readers.walk import Parts, walk
+from clipfg.data.readers.walk import Parts, Walk
 from clipfg.data.sources import file_uri
 from clipfg.errors import DataError
 from clipfg.types import UNLABELLED, Choices, ClassList, LeftOut, Manifest, Reading
@@ -39,15 +39,16 @@ class Found:
         return np.array([bool(one) for one in self.ids], bool)
 
 
-def find_pictures(annotations: Annotations, root: Path) -> Found:
-    """The pictures below `root`. Raises `DataError` where none of them is there."""
-    pictures = walk(root).pictures
-    ids = match_pictures(annotations, pictures, root)
-    used = set(ids)
-    for one in map("/".join, pictures):
+def find_pictures(annotations: Annotations, found: Walk) -> Found:
+    """The pictures that lie below a folder; those that are not annotated are counted.
+
+    Raises `DataError` as `match_pictures`.
+    """
+    ids = match_pictures(annotations, found.pictures, found.root)
+    used, base = set(ids), str(found.root)
+    for one in map("/".join, found.pictures):
         if one not in used:
             annotations.leave(one, "a picture that is not annotated")
-    base = str(root)
     uris = [file_uri(os.path.join(base, one)) if one else "" for one in ids]  # noqa: PTH118
     return Found(ids, uris)
 

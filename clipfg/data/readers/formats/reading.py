@@ -11,10 +11,11 @@ from clipfg.data.readers.formats.searching import (
     Source,
     annotation_files,
     check_one_set,
-    picture_root,
+    picture_walk,
     unwrap,
 )
 from clipfg.data.readers.labels import relabel
+from clipfg.data.readers.walk import Walk
 from clipfg.errors import DataError
 from clipfg.types import Choices, ClassList, Manifest
 
@@ -30,43 +31,54 @@ def read_file(
     their pictures.
     """
     path = path.absolute()
-    return _read([(path, form)], picture_root(path.parent), path.stem, classes, choices)
+    return _read([(path, form)], picture_walk(path.parent), path.stem, classes, choices)
 
 
 def read_folder(
-    path: Path, *, classes: ClassList | None = None, choices: Choices = UNSETTLED
+    path: Path,
+    found: Walk,
+    *,
+    classes: ClassList | None = None,
+    choices: Choices = UNSETTLED,
 ) -> Manifest | None:
     """The items of the annotation files in a folder, None where it has none.
 
-    A detector's boxes go onto the pictures of the folder, whose labels are those of its folders.
-    Raises `DataError` as `read_file`, for several files that are not one set, and for a format
-    that is not read where the folders name no classes either.
+    `found` are its pictures. A detector's boxes go onto all of them, with the labels of their
+    folders. Raises `DataError` as `read_file`, for several files that are not one set, and for a
+    format that is not read where the folders name no classes either.
     """
     path = path.absolute()
+    given = choices.boxes.absolute() if choices.boxes else None
     root = unwrap(path)
-    sources = annotation_files(root)
+    sources = [one for one in annotation_files(root) if one[0] != given]
     labelled = [one for one in sources if not (one[1].detections or one[1].foreign)]
     if labelled:
         check_one_set(labelled, root)
-        return _read(labelled, picture_root(root), path.name, classes, choices)
+        pictures = found if found.pictures else picture_walk(path)
+        return _read(labelled, pictures, path.name, classes, choices)
     if not sources:
         return None
-    base = folder_reader.read(path, classes=classes)
-    if detections := [one for one in sources if one[1].detections]:
+    base = folder_reader.read(path, classes=classes, choices=choices, found=found)
+    detections = [one for one in sources if one[1].detections]
+    if detections and given is None:
         check_one_set(detections, root)
         file, form = detections[0]
         return join(base, form.read(file), choices)
-    if base.classes is None:
+    if base.classes is None and not detections:
         raise DataError(describe(Sample(sources[0][0])) or f"Expected annotations in {path}.")
-    return None
+    return base
 
 
 def _read(
-    sources: list[Source], root: Path, name: str, classes: ClassList | None, choices: Choices
+    sources: list[Source],
+    pictures: Walk,
+    name: str,
+    classes: ClassList | None,
+    choices: Choices,
 ) -> Manifest:
     (first, form), *others = sources
-    found = form.read(first)
+    annotations = form.read(first)
     for file, _ in others:
-        found.extend(form.read(file))
-    manifest = assemble(found, find_pictures(found, root), name, choices)
+        annotations.extend(form.read(file))
+    manifest = assemble(annotations, find_pictures(annotations, pictures), name, choices)
     return relabel(manifest, classes)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from clipfg.data.readers.formats.coco import ANNOTATIONS, told_split
 from clipfg.data.readers.formats.form import Form, Sample, recognise
-from clipfg.data.readers.walk import walk
+from clipfg.data.readers.walk import Walk, walk
 from clipfg.errors import DataError
 
 SUFFIXES = frozenset({".json", ".xml", ".yaml", ".yml", ".csv", ".tsv", ".jsonl"}) | {
@@ -57,10 +57,11 @@ def check_one_set(sources: list[Source], root: Path) -> None:
     )
 
 
-def picture_root(folder: Path) -> Path:
-    """Where the pictures of annotations in `folder` are: above a folder that holds nothing else."""
+def picture_walk(folder: Path) -> Walk:
+    """The pictures of annotations in `folder`, or above one that holds nothing else."""
+    found = walk(folder)
     named = folder.name.lower() in ANNOTATIONS
-    return folder.parent if named and not walk(folder).pictures else folder
+    return walk(folder.parent) if named and not found.pictures else found
 
 
 def unwrap(path: Path) -> Path:
