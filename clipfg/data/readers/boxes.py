@@ -19,10 +19,14 @@ from clipfg.errors import UsageError
 Layout = Literal["xyxy", "xywh", "cxcywh"]
 Unit = Literal["pixels", "relative", "percent"]
 
-LARGEST_UNIT = {"relative": 1.0, "percent": 100.0}
+WHOLE = {"relative": 1.0, "percent": 100.0}
+"""What all of a side is in each unit."""
 
 OTHER_SHAPE = 0.02
 """Sizes whose ratios of width to height differ by more than this are of different pictures."""
+
+_BOTH = [0, 1, 0, 1]
+"""Width and height for each of two corners."""
 
 
 @dataclass(frozen=True)
@@ -74,31 +78,40 @@ def place(
     of a thumbnail, boxes are scaled. Without it, pixels that fit a rotated picture only as stored
     are turned, all others are taken as upright. A picture of another shape gives NaN.
     """
-    upright = sizes.upright.astype(np.float64)
-    stored = sizes.stored.astype(np.float64)
-    given = annotated.astype(np.float64)
-    told = (given > 0).all(axis=1)
-    swapped = sizes.turn >= 5
-    fits_upright = ~told | _same_shape(given, upright)
-    turned = swapped & told & ~_same_shape(given, upright) & _same_shape(given, stored)
+    stored, upright, given = (
+        side.astype(np.float64) for side in (sizes.stored, sizes.upright, annotated)
+    )
+    told = np.asarray((given > 0).all(axis=1))
+    as_upright, as_stored = _same_shape(given, upright), _same_shape(given, stored)
     found = corners(boxes, box_format.layout)
+    turned = told & ~as_upright & as_stored
     if box_format.unit == "pixels":
-        outside = (found > upright[rows][:, [0, 1, 0, 1]] * 1.02 + 1).any(axis=1)
-        within = (found <= stored[rows][:, [0, 1, 0, 1]] * 1.02 + 1).all(axis=1)
-        none_outside = np.ones(len(told), bool)
-        np.logical_and.at(none_outside, rows, within)
-        one_outside = np.zeros(len(told), bool)
-        np.logical_or.at(one_outside, rows, outside)
-        turned |= swapped & ~told & one_outside & none_outside
-        frame = np.where(told[:, None], given, np.where(turned[:, None], stored, upright))
-    else:
-        frame = np.full_like(upright, LARGEST_UNIT[box_format.unit])
-    lost = (~fits_upright & ~turned) | (upright <= 0).any(axis=1)
-    scale = np.where(turned[:, None], stored, upright) / np.where(frame > 0, frame, 1)
-    placed = found * scale[rows][:, [0, 1, 0, 1]]
-    placed = _turn(placed, sizes.turn[rows], stored[rows], turned[rows])
+        turned |= ~told & _fit_stored_only(found, rows, stored, upright)
+    turned &= sizes.turn >= 5
+    own = np.where(turned[:, None], stored, upright)
+    frame = np.where(told[:, None], given, own)
+    if box_format.unit != "pixels":
+        frame = np.full_like(own, WHOLE[box_format.unit])
+    scale = own / np.where(frame > 0, frame, 1)
+    placed = _turn(found * scale[rows][:, _BOTH], sizes.turn[rows], stored[rows], turned[rows])
+    lost = (told & ~as_upright & ~turned) | (upright <= 0).any(axis=1)
     placed[lost[rows]] = np.nan
     return placed
+
+
+def _fit_stored_only(
+    boxes: Float[np.ndarray, "n 4"],
+    rows: Int[np.ndarray, "n"],
+    stored: Float[np.ndarray, "p 2"],
+    upright: Float[np.ndarray, "p 2"],
+) -> NDArray[np.bool_]:
+    """The pictures that hold all of their boxes as they are stored, and not as they stand."""
+
+    def beyond(sizes: Float[np.ndarray, "p 2"]) -> NDArray[np.bool_]:
+        out = (boxes > sizes[rows][:, _BOTH] * (1 + OTHER_SHAPE) + 1).any(axis=1)
+        return np.bincount(rows, weights=out, minlength=len(sizes)) > 0
+
+    return beyond(upright) & ~beyond(stored)
 
 
 def _same_shape(
@@ -132,12 +145,11 @@ def outside(
     boxes: Float[np.ndarray, "n 4"], upright: Int[np.ndarray, "n 2"], most: float = 0.05
 ) -> NDArray[np.bool_]:
     """Which boxes have no area, or more than the share `most` of it outside their picture `[n]`."""
-    limits = upright[:, [0, 1, 0, 1]].astype(np.float64)
-    inside = np.clip(boxes, 0, limits)
+    inside = np.clip(boxes, 0, upright[:, _BOTH])
     area = np.prod(boxes[:, 2:] - boxes[:, :2], axis=1)
     seen = np.prod(inside[:, 2:] - inside[:, :2], axis=1)
     proper = (boxes[:, 2:] > boxes[:, :2]).all(axis=1)
-    return np.asarray(~(proper & (seen >= (1 - most) * area)))
+    return ~np.asarray(proper & (seen >= (1 - most) * area))
 
 
 def box_ids(pictures: Sequence[str], boxes: Float[np.ndarray, "n 4"]) -> list[str]:

@@ -17,7 +17,7 @@ from clipfg.data.readers.formats.annotations import Annotations
 from clipfg.data.readers.labels import natural, readable_names
 from clipfg.data.readers.picture_index import PictureIndex
 from clipfg.data.readers.walk import Parts, Walk
-from clipfg.data.sources import file_uri
+from clipfg.data.sources import file_uri, scheme_of
 from clipfg.errors import DataError
 from clipfg.types import UNLABELLED, Choices, ClassList, LeftOut, Manifest, Reading
 
@@ -62,18 +62,19 @@ def match_pictures(annotations: Annotations, pictures: Sequence[Parts], where: P
     names = [f"{folder}/{name}" if folder else name for folder, name in pairs]
     paths = [one or "" for one in PictureIndex(pictures).find_all(names)]
     if names and not any(paths):
+        advice = "put the file beside its pictures, or name the pictures as the data and the file"
+        advice += " as --boxes"
+        if scheme_of(names[0]):
+            advice = "they are addresses in a store: download them to that folder first"
         there = f"{len(pictures):,} others, such as {'/'.join(pictures[0])}" if pictures else "none"
         raise DataError(
             f"Expected the pictures of {annotations.source} below {where}, such as"
-            f" {annotations.names[0]!r}, got {there}; put the file beside its pictures, or name"
-            " the pictures as the data and the file as --boxes."
+            f" {annotations.names[0]!r}, got {there}; {advice}."
         )
     return paths
 
 
-def assemble(
-    annotations: Annotations, found: Found, name: str, choices: Choices
-) -> Manifest:
+def assemble(annotations: Annotations, found: Found, name: str, choices: Choices) -> Manifest:
     """The rows of annotations whose pictures were found, those of a picture together.
 
     Rows that are less sure than `choices.min_confidence` (by default the form's own) are left out.
@@ -174,7 +175,7 @@ def _placed(
     if annotations.boxes_are is None:
         annotations.boxes_are = _tell(annotations, given[boxed], sizes.upright[rows])
     placed = place(given[boxed], annotations.boxes_are, sizes, rows, annotated)
-    known = (sizes.stored > 0).all(axis=1)
+    known = np.asarray((sizes.stored > 0).all(axis=1))
     other = np.unique(rows[np.isnan(placed).any(axis=1) & known[rows]])
     if len(other):
         _refuse_shape(annotations, found, used, other, sizes.upright, annotated)
@@ -208,7 +209,7 @@ def _tell(
     """What four numbers mean where only one reading fits all. Raises `DataError` where two do."""
     unit: Unit = "relative" if given.max() <= 1 and (given % 1 != 0).any() else "pixels"
     limits = np.ones_like(upright) if unit == "relative" else upright
-    known = (upright > 0).all(axis=1)
+    known = np.asarray((upright > 0).all(axis=1))
     layouts: tuple[Layout, ...] = ("xyxy", "xywh")
     fitting = [
         layout
@@ -229,7 +230,7 @@ def _refuse_shape(
     annotations: Annotations,
     found: Found,
     used: Int[np.ndarray, "p"],
-    other: Sequence[int],
+    other: Int[np.ndarray, "q"],
     upright: Int[np.ndarray, "p 2"],
     annotated: Int[np.ndarray, "p 2"],
 ) -> None:
@@ -237,7 +238,7 @@ def _refuse_shape(
     raise DataError(
         f"Expected {found.ids[used[one]]} in {annotated[one][0]} x {annotated[one][1]} pixels, as"
         f" {annotations.source} has it, got {upright[one][0]} x {upright[one][1]}"
-        f" ({len(other):,} such pictures); boxes are only right on the pictures that were annotated."
+        f" ({len(other):,} such pictures); boxes are right on the annotated pictures alone."
     )
 
 

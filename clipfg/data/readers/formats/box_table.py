@@ -1,4 +1,4 @@
-"""A CSV with a row a box, under any of the usual column names: Roboflow's, clipfg's own, anyone's."""
+"""A CSV with a row a box, its columns under any of their usual names: Roboflow's, clipfg's own."""
 
 import json
 import re
@@ -143,7 +143,9 @@ def _four(cell: str | None, row: int, path: Path) -> list[float]:
     if not cell:
         return [np.nan] * 4
     try:
-        values = json.loads(cell) if cell.lstrip().startswith("[") else cell.replace(",", " ").split()
+        values = (
+            json.loads(cell) if cell.lstrip().startswith("[") else cell.replace(",", " ").split()
+        )
         numbers = [float(value) for value in values]
     except (ValueError, TypeError):
         numbers = []

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from clipfg.data.readers.boxes import BoxFormat
+from clipfg.data.readers.folder_words import split_of
 from clipfg.data.readers.formats.annotations import Annotations
 from clipfg.data.readers.formats.form import Form, Sample
 from clipfg.data.readers.formats.json_stream import entries
 from clipfg.data.readers.formats.megadetector import NOTHING, size_in
-from clipfg.data.readers.folder_words import split_of
 from clipfg.data.readers.labels import split_name
 from clipfg.errors import DataError
 from clipfg.types import Role

@@ -9,34 +9,13 @@ from clipfg.data.readers.formats.form import Form, Sample
 from clipfg.data.readers.walk import is_image
 from clipfg.errors import DataError
 
-LOCAL = (
-    "The pictures are addresses in a store, not files: download them, and write a CSV with the"
-    " columns path and label, where path is the name of a picture beside the CSV."
-)
 CONVERT = "Convert it to COCO (`pip install panlabel`, MIT, reads most formats) and give that."
 
 Test = Callable[[Sample], bool]
 
 
-def _has(*words: str) -> Test:
-    return lambda sample: all(word in sample.line for word in words)
-
-
 def _in_columns(*names: str) -> Test:
     return lambda sample: set(names) <= {name.lower() for name in sample.columns}
-
-
-def _is_automl(sample: Sample) -> bool:
-    """`TRAINING,gs://bucket/1.jpg,label`: a CSV without a header."""
-    used = {"TRAIN", "TRAINING", "VALIDATION", "TEST", "UNASSIGNED"}
-    marked = [cell for cell in sample.columns[:2] if cell.startswith("gs://")]
-    return bool(marked) and (sample.columns[0].upper() in used or len(sample.columns) > 1)
-
-
-def _is_create_ml(sample: Sample) -> bool:
-    first = sample.element()
-    marked = first.get("annotations")
-    return "image" in first and isinstance(marked, list) and "coordinates" in str(marked)[:400]
 
 
 def _is_via(sample: Sample) -> bool:
@@ -62,11 +41,6 @@ def _is_tfrecord(sample: Sample) -> bool:
 
 KNOWN: tuple[tuple[str, Test, str], ...] = (
     ("a TFRecord", _is_tfrecord, f"clipfg does not read TensorFlow's records. {CONVERT}"),
-    ("Vertex AI's JSON lines", _has('"imageGcsUri"'), LOCAL),
-    ("Vertex AI's or AutoML's import CSV", _is_automl, LOCAL),
-    ("a SageMaker manifest", _has('"source-ref"'), LOCAL),
-    ("Azure ML's JSON lines", _has('"image_url"', "azureml://"), LOCAL),
-    ("Create ML JSON", _is_create_ml, CONVERT),
     ("VGG Image Annotator (VIA) JSON", _is_via, "In VIA, export COCO, or: " + CONVERT),
     (
         "VGG Image Annotator (VIA) CSV",

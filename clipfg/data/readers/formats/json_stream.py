@@ -1,4 +1,4 @@
-"""JSON of any length read an entry at a time: memory is that of one entry, whatever the file's size.
+"""JSON of any length read an entry at a time, in the memory of one entry.
 
 Annotation files are an object with long lists in it (COCO), a long list (Label Studio), or a long
 object (a map from pictures to labels). All three are walked one level deep.

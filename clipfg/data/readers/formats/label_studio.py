@@ -1,7 +1,7 @@
 """Label Studio: tasks as JSON, JSON-MIN or CSV; choices, and rectangles and polygons in per cent.
 
-An upload's name has eight characters and a hyphen before it, and `?d=` names a local file: the index
-of pictures sees through both. https://labelstud.io/guide/export
+An upload's name has eight characters and a hyphen before it, and `?d=` names a local file: the
+index of pictures sees through both. https://labelstud.io/guide/export
 """
 
 import csv
@@ -100,32 +100,28 @@ def _box(value: Mapping[str, Any], size: tuple[Any, Any]) -> list[float] | None:
     """x, y, width, height in per cent, around what was drawn; None for what has no box."""
     try:
         if "points" in value:
-            columns, lines = zip(*((float(x), float(y)) for x, y in value["points"]), strict=True)
+            points = [(float(x), float(y)) for x, y in value["points"]]
         elif "width" in value:
-            x, y = float(value["x"]), float(value["y"])
-            columns, lines = _turned(x, y, float(value["width"]), float(value["height"]),
-                                     float(value.get("rotation") or 0), size)
+            points = _turned(value, size)
         else:
             return None
+        columns, lines = zip(*points, strict=True)
     except (KeyError, TypeError, ValueError):
         return None
     left, top = min(columns), min(lines)
     return [left, top, max(columns) - left, max(lines) - top]
 
 
-def _turned(
-    x: float, y: float, width: float, height: float, degrees: float, size: tuple[Any, Any]
-) -> tuple[list[float], list[float]]:
+def _turned(value: Mapping[str, Any], size: tuple[Any, Any]) -> list[tuple[float, float]]:
     """The corners of a rectangle turned about its first one, by the picture's own proportions."""
-    corners = [(0.0, 0.0), (width, 0.0), (width, height), (0.0, height)]
-    if degrees:
-        across, down = (float(side or 1) for side in size)
-        cos, sin = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
-        corners = [
-            (u * cos - v * sin * down / across, u * sin * across / down + v * cos)
-            for u, v in corners
-        ]
-    return [x + u for u, _ in corners], [y + v for _, v in corners]
+    x, y, width, height = (float(value[side]) for side in ("x", "y", "width", "height"))
+    degrees = float(value.get("rotation") or 0)
+    across, down = (float(side or 1) for side in size)
+    cos, sin = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
+    return [
+        (x + u * cos - v * sin * down / across, y + u * sin * across / down + v * cos)
+        for u, v in ((0.0, 0.0), (width, 0.0), (width, height), (0.0, height))
+    ]
 
 
 def _add_short(found: Annotations, row: Mapping[str, Any]) -> None:
@@ -167,7 +163,9 @@ def _is_label_studio(sample: Sample) -> bool:
     first = sample.element()
     if isinstance(first.get("data"), dict):
         return bool({"annotations", "completions", "predictions"} & first.keys())
-    short = {"id"} <= first.keys() and bool({"annotator", "annotation_id", "lead_time"} & first.keys())
+    short = {"id"} <= first.keys() and bool(
+        {"annotator", "annotation_id", "lead_time"} & first.keys()
+    )
     return short or {"annotation_id", "annotator", "id"} <= set(sample.columns)
 
 

@@ -7,8 +7,8 @@ from typing import Any
 from clipfg.data.readers.formats.annotations import Annotations
 from clipfg.data.readers.formats.form import Form, Sample
 from clipfg.data.readers.formats.json_stream import entries
-from clipfg.data.readers.table_files import ALIASES
 from clipfg.data.readers.labels import split_name
+from clipfg.data.readers.table_files import ALIASES
 from clipfg.data.readers.walk import is_image
 from clipfg.errors import DataError
 from clipfg.types import Role

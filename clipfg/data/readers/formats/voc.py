@@ -63,7 +63,9 @@ def _corners(box: Element, file: Path) -> list[float]:
     try:
         return [float(box.findtext(corner) or "") for corner in CORNERS]
     except ValueError:
-        raise DataError(f"Expected {', '.join(CORNERS)} as numbers in each box of {file}.") from None
+        raise DataError(
+            f"Expected {', '.join(CORNERS)} as numbers in each box of {file}."
+        ) from None
 
 
 def _splits(root: Path) -> dict[str, str]:

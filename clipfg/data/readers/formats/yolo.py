@@ -12,8 +12,8 @@ from typing import Any
 from clipfg.data.readers.boxes import BoxFormat
 from clipfg.data.readers.formats.annotations import Annotations
 from clipfg.data.readers.formats.form import Form, Sample
-from clipfg.data.readers.walk import is_image, walk
 from clipfg.data.readers.list_files import read_lines
+from clipfg.data.readers.walk import walk
 from clipfg.data.sources import reason
 from clipfg.errors import DataError
 from clipfg.types import Role
@@ -35,8 +35,9 @@ def read(path: Path) -> Annotations:
     found.declare(list(names.values()))
     found.roles = [Role(path.name, "class names and splits"), Role("labels", "an item a box")]
     points = bool(given.get("kpt_shape"))
-    splits = [(split, given[key]) for key, split in SPLITS.items() if given.get(key)]
-    unread = False
+    splits: list[tuple[str | None, Any]] = [
+        (split, given[key]) for key, split in SPLITS.items() if given.get(key)
+    ]
     for split, places in splits or [(None, ".")]:
         for place in places if isinstance(places, list) else [places]:
             base = _locate(root, str(given.get("path") or "."), str(place))
@@ -44,7 +45,7 @@ def read(path: Path) -> Annotations:
                 found.leave(str(place), "no such folder")
                 continue
             for picture in _pictures(base):
-                unread = not _add(found, picture, root, split, names, points) or unread
+                _add(found, picture, root, split, names, points)
     return found
 
 
@@ -55,20 +56,19 @@ def _add(
     split: str | None,
     names: Mapping[int, str],
     points: bool,
-) -> bool:
-    """Whether a picture has a file of labels; an empty one says that nothing is in it."""
+) -> None:
+    """A picture and its boxes; an empty file of labels says that nothing is in it."""
     name = picture.relative_to(root).as_posix() if picture.is_relative_to(root) else str(picture)
     file = _label_file(picture)
     if file is None:
         found.leave(name, "no file of labels")
-        return False
+        return
     number = found.picture(name, split)
     for line in read_lines(file):
         kind, box, confidence = _parse_line(line, points, file)
         if kind not in names:
             raise DataError(f"Expected class {kind} of {file} among those of {found.source}.")
         found.add(number, names[kind], box, confidence)
-    return True
 
 
 def _parse_line(line: str, points: bool, file: Path) -> tuple[int, list[float], float]:
