@@ -18,6 +18,7 @@ from clipfg.options.curating import (
 )
 from clipfg.options.declare import COMMANDS, Option, Options, declared
 from clipfg.options.groups import (
+    BoxOptions,
     ConfidenceOptions,
     DataJobOptions,
     DataOptions,
@@ -27,6 +28,7 @@ from clipfg.options.groups import (
     OutputOptions,
     PromptOptions,
     ReadingOptions,
+    RegionOptions,
 )
 from clipfg.options.resolve import resolve, to_json, user_file
 from clipfg.options.searching import (

@@ -14,12 +14,13 @@ from clipfg.options.groups import (
     PageOptions,
     PromptOptions,
     ReadingOptions,
+    RegionOptions,
     SeedOptions,
 )
 
 
 @options("Output", command="embed")
-class EmbedOptions(DataJobOptions):
+class EmbedOptions(DataJobOptions, RegionOptions):
     """Options of `clipfg embed`."""
 
     split: str = option("all", "Split to embed.")

@@ -68,10 +68,48 @@ class ReadingOptions(Options):
     label_level: int | None = option(
         None, "Which folder below the data names the class: 1, 2, ...; 0 for none.", least=0
     )
+    boxes: Path | None = option(
+        None,
+        "Boxes of the images: MegaDetector, COCO and other files, or a CSV (path, x0, y0, x1, y1).",
+        metavar="FILE",
+    )
+    min_confidence: float | None = option(
+        None, "Leave out boxes that are less sure (MegaDetector: 0.2).", least=0.0, most=1.0
+    )
+    box_format: str | None = option(
+        None,
+        "What a box's four numbers are: xyxy, xywh or cxcywh; in pixels, relative or percent.",
+        metavar="FORMAT",
+    )
 
 
 @options("Data", shared=True)
-class DataOptions(DataNameOptions, ReadingOptions):
+class BoxOptions(Options):
+    """What an item with a box is: a part of its image."""
+
+    boxes_as: Literal["crop", "region"] | None = option(
+        None,
+        "Cut boxes out of their image, or read them from its dense map, in one pass for all of them"
+        " (by default crops; of named data sets neither).",
+    )
+    crop: Literal["square", "tight", "whole"] | None = option(
+        None,
+        "How boxes are cut out: a square with a tenth to spare (the default), the box itself, or"
+        " the whole image instead.",
+    )
+
+
+@options("Data", shared=True)
+class RegionOptions(Options):
+    """Whether items are the parts of images."""
+
+    regions: bool = option(
+        False, "An item for each region: the data's own or, where it has none, those of a grid."
+    )
+
+
+@options("Data", shared=True)
+class DataOptions(DataNameOptions, ReadingOptions, BoxOptions):
     """Which images of the data, and what their classes are called."""
 
     split: str | None = option(None, "Split to use; by default the data set's own choice.")
