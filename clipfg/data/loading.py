@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from clipfg.data.doubts import with_doubts
 from clipfg.data.readers import folder, hub, table, table_files, webdataset
 from clipfg.data.readers.labels import relabel
 from clipfg.data.readers.walk import is_image, walk
@@ -73,13 +74,17 @@ def load_dataset(
             manifest = card.read(root)
         return relabel(manifest, classes)
     if name.startswith(hub.PREFIX):
-        return hub.read(name, classes=classes, offline=offline)
+        return with_doubts(hub.read(name, classes=classes, offline=offline))
     if webdataset.is_pattern(name):
-        return webdataset.read(name, classes=classes)
+        return with_doubts(webdataset.read(name, classes=classes))
     path = Path(name).expanduser()
     if not path.exists():
         raise UsageError(_unknown(name, path))
-    return _read_folder(path, classes, choices) if path.is_dir() else _read_file(path, classes)
+    if not path.is_dir():
+        return with_doubts(_read_file(path, classes))
+    if choices.label_level is None and (official := recognise(path)):
+        return relabel(official.read(path.absolute()), classes)
+    return with_doubts(_read_folder(path, classes, choices))
 
 
 def _locate(
@@ -112,8 +117,6 @@ def _unknown(name: str, path: Path) -> str:
 
 
 def _read_folder(path: Path, classes: ClassList | None, choices: Choices) -> Manifest:
-    if choices.label_level is None and (card := recognise(path)):
-        return relabel(card.read(path.absolute()), classes)
     if hub.is_saved(path):
         return hub.read(str(path.absolute()), classes=classes)
     found = walk(path.absolute())
