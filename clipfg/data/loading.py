@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from clipfg.data.doubts import with_doubts
 from clipfg.data.readers import folder, hub, table, table_files, webdataset
 from clipfg.data.readers.formats import reading as annotations
 from clipfg.data.readers.formats.form import Sample
@@ -66,6 +67,19 @@ def load_dataset(
     be downloaded, `UsageError` for an unknown name, and `DataError` for data that are not what
     they claim to be.
     """
+    manifest = _load(name, data_root, classes, choices, offline, download, progress)
+    return join_boxes(manifest, choices.boxes, choices) if choices.boxes else manifest
+
+
+def _load(
+    name: str,
+    data_root: Path | None,
+    classes: ClassList | None,
+    choices: Choices,
+    offline: bool,
+    download: bool,
+    progress: Progress | None,
+) -> Manifest:
     base, at, split_file = name.partition("@")
     if base in DATASETS:
         card = DATASETS.get(base)
@@ -77,15 +91,17 @@ def load_dataset(
             manifest = card.read(root)
         return relabel(manifest, classes)
     if name.startswith(hub.PREFIX):
-        return hub.read(name, classes=classes, offline=offline)
+        return with_doubts(hub.read(name, classes=classes, offline=offline))
     if webdataset.is_pattern(name):
-        return webdataset.read(name, classes=classes)
+        return with_doubts(webdataset.read(name, classes=classes))
     path = Path(name).expanduser()
     if not path.exists():
         raise UsageError(_unknown(name, path))
-    read = _read_folder if path.is_dir() else _read_file
-    manifest = read(path, classes, choices)
-    return join_boxes(manifest, choices.boxes, choices) if choices.boxes else manifest
+    if not path.is_dir():
+        return with_doubts(_read_file(path, classes, choices))
+    if choices.label_level is None and (official := recognise(path)):
+        return relabel(official.read(path.absolute()), classes)
+    return with_doubts(_read_folder(path, classes, choices))
 
 
 def _locate(
@@ -118,8 +134,6 @@ def _unknown(name: str, path: Path) -> str:
 
 
 def _read_folder(path: Path, classes: ClassList | None, choices: Choices) -> Manifest:
-    if choices.label_level is None and (card := recognise(path)):
-        return relabel(card.read(path.absolute()), classes)
     if hub.is_saved(path):
         return hub.read(str(path.absolute()), classes=classes)
     found = walk(path.absolute())

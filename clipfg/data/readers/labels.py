@@ -122,13 +122,25 @@ def relabel(manifest: Manifest, classes: ClassList | None) -> Manifest:
 def readable_names(folders: Sequence[str]) -> list[str]:
     """Class names from folder names: `003.Sea_holly` -> `Sea holly`.
 
-    A leading number is dropped when every folder has one; all names are left unchanged where
-    cleaning would make two of them equal.
+    A leading number is dropped when every folder has one that only counts: with a dot, with leading
+    zeros, or 0 or 1 and so on without a gap. The 2 of "2_spotted_ladybird" stays. All names are left
+    unchanged where cleaning would make two of them equal.
     """
-    numbered = all(re.match(r"\d+[._\- ]+\S", folder) for folder in folders)
+    numbered = _are_counted(folders)
     cleaned = [re.sub(r"^\d+[._\- ]+", "", f) if numbered else f for f in folders]
     cleaned = [" ".join(name.replace("_", " ").split()) or name for name in cleaned]
     return cleaned if len(set(cleaned)) == len(set(folders)) else list(folders)
+
+
+def _are_counted(folders: Sequence[str]) -> bool:
+    matches = [re.match(r"(\d+)([._\- ]+)[^\W\d]", folder) for folder in folders]
+    found = [match for match in matches if match]
+    if not found or len(found) < len(folders):
+        return False
+    numbers = sorted({int(match[1]) for match in found})
+    counted = numbers[0] <= 1 and numbers[-1] - numbers[0] == len(numbers) - 1
+    padded = len({len(m[1]) for m in found}) == 1 and any(m[1].startswith("0") for m in found)
+    return counted or padded or all(match[2].startswith(".") for match in found)
 
 
 def split_name(text: str) -> str | None:
