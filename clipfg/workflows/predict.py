@@ -12,6 +12,7 @@ from clipfg.confidence import AnswerColumns
 from clipfg.data.loading import load_dataset
 from clipfg.data.readers.class_files import read_class_list
 from clipfg.data.readers.folder import read_images
+from clipfg.data.readers.formats.joining import join_boxes
 from clipfg.data.readers.walk import SUFFIXES
 from clipfg.errors import DataError, UsageError
 from clipfg.heads import Head
@@ -23,7 +24,7 @@ from clipfg.types import ClassList, Manifest
 from clipfg.workflows.answers import answer_columns, confidence_of, log_guarantees
 from clipfg.workflows.boxes import boxes_said
 from clipfg.workflows.classify import classify
-from clipfg.workflows.dataset import Dataset
+from clipfg.workflows.dataset import Dataset, choices
 from clipfg.workflows.run_folder import Run
 from clipfg.workflows.session import Session
 
@@ -122,9 +123,13 @@ def _images(session: Session[PredictOptions], photos: Sequence[Path]) -> Dataset
         if options.split is not None:
             found = found.select(None if options.split == "all" else options.split)
     elif len(photos) == 1 and photos[0].is_file() and photos[0].suffix.lower() not in SUFFIXES:
-        found = load_dataset(str(photos[0]))
+        found = load_dataset(str(photos[0]), choices=choices(options))
+        session.say(Dataset(found))
     else:
-        return Dataset(read_images(photos)).select(limit=options.limit)
+        found = read_images(photos)
+        if options.boxes is not None:
+            found = join_boxes(found, options.boxes, choices(options))
+            session.say(Dataset(found))
     kept = [name for name in ("id", "uri", "box") if name in found.table.column_names]
     columns = {name: found.table[name] for name in kept}
     data = Dataset(Manifest.build(found.name, columns)).select(limit=options.limit)
