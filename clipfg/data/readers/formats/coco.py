@@ -81,8 +81,10 @@ def _place(path: Path) -> tuple[str | None, str]:
 
 def told_split(file: Path) -> str | None:
     """The split that an annotation file's name, or its folder's, tells: `instances_train2017`."""
-    both = (split_of(name) for name in (file.stem, file.parent.name))
-    return next((found[0] for found in both if found), None)
+    if found := split_of(file.stem):
+        return found[0]
+    above = split_of(file.parent.name)
+    return above[0] if above and not above[1] else None
 
 
 ANNOTATIONS = frozenset({"annotations", "annotation", "anno", "annos", "labels", "json"})
