@@ -42,7 +42,7 @@ ONE_COLUMN: dict[str, Layout | None] = {"box": "xyxy", "bbox": None, "bounding_b
 
 SURE = ("confidence", "conf", "score", "probability")
 MORE = frozenset({"id", "caption", "text", "regions", "bag", "view", "domain", "parent"})
-"""Columns of clipfg's own tables, which are read as such."""
+"""Columns of clipfg's own tables, which the table reader keeps."""
 
 
 class Columns(NamedTuple):
@@ -170,8 +170,11 @@ def _is_box_table(sample: Sample) -> bool:
     if sample.suffix not in {".csv", ".tsv"}:
         return False
     names = {name.lower() for name in sample.columns}
-    named = bool(names & set(PATHS)) and not names & MORE
-    return named and find_columns(sample.columns) is not None
+    columns = find_columns(sample.columns)
+    if columns is None or not names & set(PATHS):
+        return False
+    own = {name.lower() for name in columns.names} in ({"x0", "y0", "x1", "y1"}, {"box"})
+    return not (own and names & MORE)
 
 
 FORM = Form("a table of boxes", _is_box_table, read)

@@ -19,6 +19,7 @@ CHUNK = 1 << 20
 LARGEST = 1 << 28
 """Characters that one entry may have: a picture inside a LabelMe file has some ten million."""
 
+_AFTER = frozenset(" \t\n\r,:]}")
 _SPACE = re.compile(r"[ \t\n\r]*")
 
 
@@ -113,8 +114,8 @@ class _Walk:
                 if not self._more():
                     raise
                 continue
-            # A number may go on in the next chunk: a value is whole once something follows it.
-            if end < len(self._text) or not self._more():
+            # A number may go on in the next chunk: a value is whole once its end can be seen.
+            if self._text[end : end + 1] in _AFTER or not self._more():
                 self._at = end
                 return value
 

@@ -51,7 +51,8 @@ def _is_labels(sample: Sample) -> bool:
             return len(first) == 2 and isinstance(first[0], str) and is_image(first[0])
         given = {str(key).lower(): value for key, value in sample.element().items()}
         name, label = _cell(given, "uri"), _cell(given, "label")
-        return isinstance(name, str) and isinstance(label, str | int | list)
+        marked = isinstance(label, list) and any(isinstance(one, dict) for one in label)
+        return isinstance(name, str) and isinstance(label, str | int | list) and not marked
     keys = list(sample.keys)
     return bool(keys) and all(is_image(key) for key in keys)
 

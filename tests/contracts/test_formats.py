@@ -1,0 +1,66 @@
+"""Every annotation format: told by its content alone, and never a traceback for a damaged file."""
+
+import random
+from pathlib import Path
+
+import pytest
+
+from clipfg.data.loading import load_dataset
+from clipfg.data.readers.formats.form import FORMS, Sample, recognise
+from clipfg.errors import ClipfgError
+from clipfg.types import Choices
+from tests.data.forms.form import Form
+from tests.data.forms.formats import FORMS as WRITTEN
+
+ANNOTATION = (".json", ".xml", ".csv", ".jsonl", ".manifest", ".yaml", ".txt")
+READ = [form for form in WRITTEN if not form.refused]
+
+
+def annotation_files(root: Path) -> list[Path]:
+    return sorted(path for path in root.rglob("*") if path.suffix in ANNOTATION)
+
+
+def test_every_format_has_a_form(tmp_path: Path):
+    seen = set()
+    for number, form in enumerate(WRITTEN):
+        form.write(root := tmp_path / str(number))
+        found = (recognise(Sample(path)) for path in annotation_files(root))
+        seen |= {one.title for one in found if one is not None}
+    assert seen == {FORMS.get(name).title for name in FORMS}
+
+
+@pytest.mark.parametrize("form", READ, ids=lambda form: form.name)
+def test_no_two_formats_claim_a_file(form: Form, tmp_path: Path):
+    form.write(tmp_path)
+    for path in annotation_files(tmp_path):
+        claims = [name for name in FORMS if FORMS.get(name).accepts(Sample(path))]
+        assert len(claims) <= 1, path
+
+
+@pytest.mark.parametrize("form", READ, ids=lambda form: form.name)
+def test_damaged_files_are_one_sentence(form: Form, tmp_path: Path):
+    at = form.write(tmp_path)
+    chance = random.Random(form.name)
+    for path in annotation_files(tmp_path):
+        whole = path.read_bytes()
+        for _ in range(4):
+            cut = bytearray(whole[: chance.randrange(len(whole) + 1)])
+            for _ in range(chance.randrange(4) if cut else 0):
+                cut[chance.randrange(len(cut))] = chance.choice(b'{}[]",:<>/0 x\xff')
+            path.write_bytes(cut)
+            try:
+                load_dataset(str(at))
+            except ClipfgError as error:
+                assert "\n" not in str(error)
+        path.write_bytes(whole)
+
+
+@pytest.mark.parametrize("form", READ, ids=lambda form: form.name)
+def test_items_of_a_picture_stand_together_on_one_side(form: Form, tmp_path: Path):
+    manifest = load_dataset(str(form.write(tmp_path)), choices=Choices(**form.options))
+    runs = [uri for k, uri in enumerate(manifest.uris) if k == 0 or manifest.uris[k - 1] != uri]
+    assert len(runs) == len(set(runs))
+    sides = set(zip(manifest.uris, manifest.column("split") or (), strict=True))
+    assert len(sides) == len(runs)
+    assert manifest.reading is not None
+    assert manifest.reading.form
