@@ -26,6 +26,7 @@ COLUMNS: dict[str, pa.DataType] = {
     "split": pa.string(),
     "label": pa.int32(),
     "box": BOX,
+    "confidence": pa.float32(),
     "caption": pa.string(),
     "regions": pa.list_(REGION),
     "bag": pa.string(),
@@ -33,8 +34,8 @@ COLUMNS: dict[str, pa.DataType] = {
     "domain": pa.string(),
     "parent": pa.string(),
 }
-"""Every column a manifest may have. Boxes are `[x0, y0, x1, y1]` in pixels of the upright image;
-the items of a bag stand together."""
+"""Every column a manifest may have. Boxes are `[x0, y0, x1, y1]` in pixels of the upright image,
+`confidence` is how sure their source is of them. The items of a bag stand together."""
 
 REQUIRED = ("id", "uri", "split", "label")
 

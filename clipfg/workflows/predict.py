@@ -21,6 +21,8 @@ from clipfg.heads.saving import load_head
 from clipfg.heads.zero_shot import ZeroShot
 from clipfg.options import PredictOptions
 from clipfg.types import ClassList, Manifest
+from clipfg.workflows.answer_files.answers import Answers, answer_formats
+from clipfg.workflows.answer_files.export import write_answers
 from clipfg.workflows.answers import answer_columns, confidence_of, log_guarantees
 from clipfg.workflows.boxes import boxes_said
 from clipfg.workflows.classify import classify
@@ -52,6 +54,7 @@ def run_predict(session: Session[PredictOptions], photos: Sequence[Path] = ()) -
             if options.head
             else "Give --classes FILE (class names, one per line) or --head FILE (a saved head)."
         )
+    formats = answer_formats(options.to)
     data = _images(session, photos)
     logger.info(f"Images: {len(data):,}")
     saved = load_head(options.head) if options.head else None
@@ -88,6 +91,14 @@ def run_predict(session: Session[PredictOptions], photos: Sequence[Path] = ()) -
         folder.results = {"images": counts.done, "skipped": len(session.failures)}
         if answers is not None and answers.options:
             folder.results["guarantees"] = list(answers.notes)
+        if formats:
+            given = Answers(
+                folder.part("predictions.parquet"),
+                classes,
+                encoder.name,
+                _confidence(data.manifest),
+            )
+            folder.results["answers"] = write_answers(formats, given, folder)
     predictions = folder.path / "predictions.parquet"
     return PredictRun(folder.path, counts.done, len(session.failures), predictions)
 
@@ -111,6 +122,15 @@ def _within(
     return head, narrowed, replace(answers, classes=narrowed)
 
 
+def _confidence(manifest: Manifest) -> dict[str, float]:
+    """How sure the boxes are, by id, where their source says."""
+    values = manifest.column("confidence")
+    if values is None:
+        return {}
+    pairs = zip(manifest.ids, values, strict=True)
+    return {identity: value for identity, value in pairs if value is not None}
+
+
 def _images(session: Session[PredictOptions], photos: Sequence[Path]) -> Dataset:
     """The images without their labels; one path may also be a table or a tar."""
     options = session.options
@@ -130,7 +150,7 @@ def _images(session: Session[PredictOptions], photos: Sequence[Path]) -> Dataset
         if options.boxes is not None:
             found = join_boxes(found, options.boxes, choices(options))
             session.say(Dataset(found))
-    kept = [name for name in ("id", "uri", "box") if name in found.table.column_names]
+    kept = [name for name in ("id", "uri", "box", "confidence") if name in found.table.column_names]
     columns = {name: found.table[name] for name in kept}
     data = Dataset(Manifest.build(found.name, columns)).select(limit=options.limit)
     if said := boxes_said(options, data.manifest):

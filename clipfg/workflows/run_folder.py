@@ -11,6 +11,7 @@ import itertools
 import json
 import logging
 import re
+import shutil
 from collections.abc import Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -100,6 +101,13 @@ def _made(path: Path) -> bool:
     return True
 
 
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink()
+
+
 def file_name(name: str) -> str:
     """A prompt set's name as a part of file names: letters, digits, `+`, `.`, `_` and hyphens."""
     return re.sub(r"[^\w+.]+", "-", name).strip("-.") or "prompts"
@@ -147,7 +155,7 @@ class RunFolder:
             if error.errno not in (errno.ENOLCK, errno.EOPNOTSUPP):  # a file system without locks
                 raise
         for left in (*self.path.glob("*.part"), *self.path.glob(".*.partial")):
-            left.unlink()  # by a run that was killed
+            _remove(left)  # by a run that was killed
         self._write("config.json", self.config)
         self._before = _OPEN.set(self)
         self._log = logging.FileHandler(self.path / "log.txt", encoding="utf-8")
@@ -158,7 +166,7 @@ class RunFolder:
         return self
 
     def part(self, name: str) -> Path:
-        """Where the file `name` is written until the run has come to its end."""
+        """Where the file or folder `name` is written until the run has come to its end."""
         self._names.add(name)
         return self.path / f"{name}.part"
 
@@ -176,6 +184,8 @@ class RunFolder:
                 understood = {"reading": self._data} if self._data else {}
                 self._write("results.json", {**self.results, **understood})
                 for name in sorted(self._names, key=lambda name: (name == "results.json", name)):
+                    if self.part(name).is_dir() and (self.path / name).exists():
+                        _remove(self.path / name)
                     self.part(name).replace(self.path / name)
             else:
                 said = {"file_only": True}  # the terminal gets the error itself

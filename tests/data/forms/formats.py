@@ -804,6 +804,18 @@ LABEL_STUDIO = [
     ),
 ]
 
+
+def sidecar(keyword: str) -> str:
+    """An XMP sidecar as clipfg writes it."""
+    return (
+        '<x:xmpmeta xmlns:x="adobe:ns:meta/" x:xmptk="clipfg"><rdf:RDF'
+        ' xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"><rdf:Description'
+        ' xmlns:lr="http://ns.adobe.com/lightroom/1.0/"><lr:hierarchicalSubject><rdf:Bag>'
+        f"<rdf:li>{keyword}</rdf:li></rdf:Bag></lr:hierarchicalSubject></rdf:Description>"
+        "</rdf:RDF></x:xmpmeta>"
+    )
+
+
 OTHERS = [
     named(
         "b13",
@@ -878,7 +890,8 @@ OTHERS = [
                 ],
             ),
             "observations.csv": table(
-                "observationID,deploymentID,mediaID,eventStart,eventEnd,observationType,scientificName",
+                "observationID,deploymentID,mediaID,eventStart,eventEnd,observationType,"
+                "scientificName",
                 [
                     ["o1", "d1", "m0", "", "", "animal", JAY],
                     [
@@ -902,6 +915,21 @@ OTHERS = [
         "media/b.jpg",
         "media/c.jpg",
         left_out=("o4", "media/d.jpg"),
+    ),
+    Form(
+        "xmp",
+        "sidecars that clipfg wrote, and another program's",
+        {
+            "a/1.jpg": PICTURE,
+            "2.jpg": PICTURE,
+            "3.jpg": PICTURE,
+            "a/1.jpg.xmp": sidecar("Corvidae|Blue Jay"),
+            "2.jpg.xmp": sidecar("Bobolink"),
+        },
+        items=2,
+        classes=(JAY, BOBOLINK),
+        labels={"a/1.jpg": JAY, "2.jpg": BOBOLINK},
+        left_out=("3.jpg",),
     ),
     named(
         "b14",
@@ -931,7 +959,9 @@ OTHERS = [
         {
             "import.csv": "".join(
                 f"{use},gs://bucket/{stem}.jpg,{name}\n"
-                for use, stem, name in zip(("TRAINING", "VALIDATION", "TEST"), "abc", BIRDS)
+                for use, stem, name in zip(
+                    ("TRAINING", "VALIDATION", "TEST"), "abc", BIRDS, strict=True
+                )
             )
         },
         "a.jpg",

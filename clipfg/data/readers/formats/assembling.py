@@ -119,6 +119,8 @@ def assemble(annotations: Annotations, found: Found, name: str, choices: Choices
     whole = np.isnan(boxes).any(axis=1)
     if not whole.all():
         columns["box"] = _as_lists(boxes, whole)
+        if (sureness := annotations.confidence[order]).min() < 1:
+            columns["confidence"] = pa.array(sureness)
     reading = Reading(annotations.form, tuple(annotations.roles), tuple(left), tuple(doubts))
     return Manifest.build(name, columns, classes, reading=reading)
 

@@ -131,6 +131,7 @@ FORMS.register("automl", f"{_HERE}.cloud:AUTOML", "Vertex AI and AutoML, import 
 FORMS.register("sagemaker", f"{_HERE}.cloud:SAGEMAKER", "SageMaker Ground Truth manifests")
 FORMS.register("azure", f"{_HERE}.cloud:AZURE", "Azure ML, JSON lines")
 FORMS.register("box-table", f"{_HERE}.box_table:FORM", "CSV with columns of boxes")
+FORMS.register("xmp", f"{_HERE}.xmp:FORM", "XMP sidecars written by clipfg")
 FORMS.register("picture-labels", f"{_HERE}.picture_labels:FORM", "A JSON map or list of labels")
 FORMS.register("foreign", f"{_HERE}.foreign:FORM", "Formats that are known and not read")
 

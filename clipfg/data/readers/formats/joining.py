@@ -63,6 +63,8 @@ def join(base: Manifest, annotations: Annotations, choices: Choices = UNSETTLED)
     columns["id"] = pa.array(ids, pa.string()).take(pa.array(order))
     own = {name: _behind(boxed, name, len(whole), order) for name in ("box", "label", "split")}
     columns["box"] = own["box"]
+    if "confidence" in boxed.table.column_names:
+        columns["confidence"] = _behind(boxed, "confidence", len(whole), order)
     columns["label"] = pc.coalesce(own["label"], columns["label"])
     columns["split"] = pc.coalesce(columns["split"], own["split"])
     reading = _reading(base, boxed, annotations.source.name, [base.ids[row] for row in whole])

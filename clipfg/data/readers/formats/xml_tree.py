@@ -21,7 +21,7 @@ def read_xml(path: Path) -> Element:
     or declares entities, which could expand to gigabytes or read other files.
     """
     builder, depth = TreeBuilder(), 0
-    parser = ParserCreate()
+    parser = ParserCreate(namespace_separator=" ")
 
     def start(tag: str, attributes: dict[str, str]) -> None:
         nonlocal depth
