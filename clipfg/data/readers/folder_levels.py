@@ -160,7 +160,7 @@ class Levels:
         own = {n for name in found for one in children[name] for n in self._names_below(one.path)}
         alike = [name for name in others if self._shares(children[name], own)]
         rest = [name for name in others if name not in alike]
-        answers = [name for name in rest if set(words(name).split()) & (ANSWERS | UNSORTED)]
+        answers = [name for name in rest if set(words(name).split()) & ANSWERS]
         strangers = [name for name in rest if name not in answers]
         if deep & found.keys():
             fits = alike or not alone or len([n for n in strangers if not is_holder(n)]) <= 1
@@ -325,7 +325,7 @@ def _own(name: str) -> str:
 
 def _word(name: str) -> str:
     """The word that says why pictures in a folder have no label: `seg_pred` is "pred"."""
-    return next((word for word in words(name).split() if word in ANSWERS | UNSORTED), _own(name))
+    return next((word for word in words(name).split() if word in ANSWERS), _own(name))
 
 
 def at_level(pictures: Iterable[Parts], level: int) -> dict[Parts, Place]:

@@ -36,7 +36,9 @@ UNSORTED = _listed("""
 """)
 """Folders of pictures whose class nobody has said."""
 
-ANSWERS = frozenset({"pred", "predict", "prediction", "predictions", "inference", "submission"})
+ANSWERS = _listed("""
+    pred, predict, prediction, predictions, inference, submission, unlabeled, unlabelled
+""")
 """Folders beside splits whose pictures are to be classified."""
 
 VARIANTS = _listed("""
@@ -56,7 +58,7 @@ TRAITS = _listed("""
     male, female, males, females, adult, adults, juvenile, juveniles, immature, larva, pupa, day,
     night, daytime, nighttime, ir, infrared, dorsal, ventral, lateral, front, back, side, top,
     bottom, left, right, spring, summer, autumn, fall, winter, flying, perched, indoor, outdoor,
-    morning, evening, good, bad, easy, hard, north, south, east, west, breeding, nonbreeding, old,
+    morning, evening, north, south, east, west, breeding, nonbreeding, old,
     new, young, extra, more, misc, other, others, edited, selected, best
 """)
 """What is said of pictures below a class, and makes no class of its own."""

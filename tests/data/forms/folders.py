@@ -34,6 +34,8 @@ def birds(
 BOTH = {"train": 3, "test": 3}
 SYNSETS = {"n01534433": "Bobolink", "n01580077": "Blue Jay", "n01847000": "Mallard"}
 WORDS = "".join(f"{code}\t{name}\n" for code, name in SYNSETS.items())
+INDEX = """{"0": ["n01534433", "Bobolink"], "1": ["n01580077", "Blue_Jay"],
+ "2": ["n01847000", "Mallard"]}"""
 RUN = {"config.json": "{}", "results.json": "{}", "curve.png": PICTURE}
 
 PLAIN = [
@@ -69,7 +71,14 @@ PLAIN = [
 ]
 
 WRAPPED = [
-    birds("a04", "a wrapper", tree("dataset/train/", "dataset/test/"), splits=BOTH, items=6),
+    birds(
+        "a04",
+        "a wrapper above train/ and test/",
+        tree("dataset/train/", count=2),
+        tree("dataset/test/"),
+        splits={"train": 6, "test": 3},
+        items=9,
+    ),
     birds("wrapper", "a wrapper by a name", tree("birds/train/", "birds/test/"), splits=BOTH),
     birds(
         "two-wrappers",
@@ -130,11 +139,12 @@ BESIDE = [
     birds(
         "a05",
         "a stranger beside train/ and test/",
-        tree("train/", "test/"),
-        pictures("unsorted2/x.jpg"),
-        splits=BOTH,
-        items=6,
-        left_out=("unsorted2",),
+        tree("train/", count=2),
+        tree("test/"),
+        pictures("unsorted/x.jpg"),
+        splits={"train": 6, "test": 3},
+        items=9,
+        left_out=("unsorted/",),
     ),
     birds(
         "a05b",
@@ -157,25 +167,25 @@ BESIDE = [
     birds(
         "a06",
         "Kaggle: train_images/CLASS, flat test_images/",
-        tree("train_images/"),
+        tree("train_images/", count=3),
         pictures("test_images/200001.jpg"),
-        splits={"train": 3, "test": 1},
+        splits={"train": 9, "test": 1},
         labels={"test_images/200001.jpg": None},
     ),
     birds(
         "b06",
         "a flat test/",
-        tree("train/"),
+        tree("train/", count=3),
         pictures("test/1.jpg"),
-        splits={"train": 3, "test": 1},
+        splits={"train": 9, "test": 1},
         labels={"test/1.jpg": None, "train/Mallard/1.jpg": MALLARD},
     ),
     birds(
         "a13",
         "_unlabeled and no_label beside classes",
-        tree(count=2),
+        tree(count=3),
         pictures("_unlabeled/1.jpg", "no_label/2.jpg"),
-        items=8,
+        items=11,
         labels={"_unlabeled/1.jpg": None, "no_label/2.jpg": None},
     ),
     birds(
@@ -338,8 +348,10 @@ DEEPER = [
     birds(
         "a15",
         "CLASS/year",
-        pictures("Blue Jay/2021/1.jpg", "Bobolink/2022/1.jpg", "Mallard/2023/1.jpg"),
-        items=3,
+        pictures(*(f"Blue Jay/2021/{n}.jpg" for n in range(3))),
+        pictures(*(f"Bobolink/2022/{n}.jpg" for n in range(3))),
+        pictures(*(f"Mallard/2023/{n}.jpg" for n in range(3))),
+        items=9,
         doubt="",
     ),
     birds(
@@ -426,10 +438,7 @@ DEEPER = [
         "class-index",
         "synsets and imagenet_class_index.json",
         {f"{code}/1.JPEG": PICTURE for code in SYNSETS},
-        {
-            "imagenet_class_index.json": '{"0": ["n01534433", "Bobolink"], "1": ["n01580077", "Blue_Jay"],'
-            ' "2": ["n01847000", "Mallard"]}'
-        },
+        {"imagenet_class_index.json": INDEX},
         classes=tuple(SYNSETS.values()),
     ),
     birds(
