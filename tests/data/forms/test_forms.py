@@ -1,7 +1,9 @@
 """Every form of data is read rightly, or refused with help."""
 
+import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -28,7 +30,9 @@ def test_layouts_with_real_pictures(shared: Path, tmp_path: Path) -> None:
     script = shared / "data/layouts/make.sh"
     if not shutil.which("bash"):
         pytest.skip("bash is not here")
-    subprocess.run(["bash", script, tmp_path], check=True, capture_output=True)
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"  # it calls python
+    env = {**os.environ, "PATH": path}
+    subprocess.run(["bash", script, tmp_path], check=True, capture_output=True, env=env)
     for form in FORMS:
         if (tmp_path / form.name.partition("-")[0]).is_dir():
             place = tmp_path / form.name.partition("-")[0] / form.at
