@@ -17,6 +17,7 @@ from typing import Any
 from clipfg.data.readers.code_names import names_of_codes
 from clipfg.data.readers.folder_classes import Classes, read_classes
 from clipfg.data.readers.folder_levels import Levels, at_level
+from clipfg.data.readers.folder_tree import FolderTree
 from clipfg.data.readers.labels import LabelIndex, readable_names, relabel
 from clipfg.data.readers.walk import SUFFIXES, Parts, Walk, walk
 from clipfg.data.sources import file_uri, misspelt, shown
@@ -59,9 +60,9 @@ def read(
         _check_some(found)
     pictures = Counter(parts[:-1] for parts in found.pictures)
     if choices.label_level is None:
-        levels = Levels(pictures, _finder(classes))
+        levels = Levels(FolderTree(pictures), _finder(classes))
     else:
-        levels = Levels({})
+        levels = Levels(FolderTree({}))
         levels.places = at_level(pictures, choices.label_level)
     beside = _Named(root)
     understood = read_classes(levels.places, beside)
@@ -209,7 +210,7 @@ def _left_out(found: Walk, levels: Levels, below: Classes) -> list[LeftOut]:
     """Pictures beside what is used, folders of them, and archives, each kind once."""
     first: dict[tuple[str, str], str] = {}
     counts: Counter[tuple[str, str]] = Counter()
-    whole = {**levels.left_out, **below.left_out}
+    whole = {**levels.tree.left_out, **below.left_out}
     for parts in found.pictures:
         folder = parts[:-1]
         if folder in below.places:

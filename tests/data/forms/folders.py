@@ -553,7 +553,93 @@ ABOVE = [
     birds("left-right-2", "as said", tree("lake/", "sea/"), options={"label_level": 2}, items=6),
 ]
 
+AGAIN = [
+    birds(
+        "copy-inside",
+        "a folder that holds all again: brain_tumor_dataset/yes",
+        tree("", "both/", names=("no", "yes")),
+        classes=("no", "yes"),
+        items=2,
+        left_out=("both/",),
+    ),
+    birds(
+        "hyper-kvasir",
+        "labelled, unlabelled and segmented pictures",
+        {f"labeled-images/tract/{n}/1.jpg": PICTURE for n in BIRDS},
+        pictures("unlabeled-images/images/1.jpg"),
+        pictures("segmented-images/images/1.jpg", "segmented-images/masks/1.jpg"),
+        items=4,
+        labels={"unlabeled-images/images/1.jpg": None},
+        left_out=("segmented-images/",),
+    ),
+    birds(
+        "fruits-360",
+        "Training, Test and folders of something else",
+        tree("fruits-360/Training/", "fruits-360/Test/"),
+        pictures("fruits-360/test-multiple_fruits/1.jpg", "fruits-360/papers/1.jpg"),
+        splits=BOTH,
+        left_out=("test-multiple_fruits/", "papers/"),
+    ),
+    birds(
+        "sports",
+        "pictures to predict",
+        tree("train/", "valid/"),
+        pictures("images to predict/1.jpg"),
+        {"sports.csv": "a,b\n1,2\n", "model.h5": b"x"},
+        splits={"train": 3, "val": 3, "predict": 1},
+        left_out=("sports.csv", "model.h5"),
+    ),
+    birds(
+        "gtsrb",
+        "numbered classes, a flat Test/ and Meta/",
+        tree("Train/", names=("0", "1", "14")),
+        pictures("Test/00000.png", "Meta/0.png"),
+        classes=("0", "1", "14"),
+        splits={"train": 3, "test": 1},
+        left_out=("Meta/",),
+        doubt="--classes",
+    ),
+    birds(
+        "dogs",
+        "synset ids before the names",
+        tree("images/Images/", names=("n02085620-Chihuahua", "n02088094-Afghan_hound")),
+        classes=("Chihuahua", "Afghan hound"),
+    ),
+    birds(
+        "spelt",
+        "classes spelt in two ways",
+        tree("train/"),
+        tree("test/", names=("blue_jay", "bobolink", "MALLARD")),
+        splits=BOTH,
+        items=6,
+    ),
+    birds(
+        "some-loose",
+        "many pictures beside, fewer than in the folders",
+        tree(count=10),
+        pictures(*(f"{n}.jpg" for n in range(12))),
+        items=42,
+        labels={"0.jpg": None, "Mallard/1.jpg": MALLARD},
+    ),
+    birds("site-camera", "site/camera/CLASS", tree("s/site1/cam1/", "s/site1/cam2/"), items=6),
+    birds("cats-dogs", "nested twice", tree("train/train/", "test1/test1/"), splits=BOTH),
+]
+
 UNLABELLED = [
+    Form(
+        "buckets",
+        "folders by the first digits of an id",
+        pictures("0/1/a/01a3.jpg", "0/2/b/02b3.jpg", "f/1/a/f1a3.jpg", "f/1/c/f1c3.jpg"),
+        items=4,
+        doubt="--label-level",
+    ),
+    Form(
+        "dogs-vs-cats",
+        "flat, nested twice",
+        pictures("train/train/dog.0.jpg", "test1/test1/1.jpg"),
+        items=2,
+        splits={"train": 1, "test": 1},
+    ),
     Form("heap", "pictures alone", pictures("1.jpg", "2.jpg"), items=2),
     Form(
         "ham",
@@ -680,4 +766,4 @@ NAMES_LIKE_WORDS = [
     ),
 ]
 
-FORMS = [*PLAIN, *WRAPPED, *BESIDE, *DEEPER, *ABOVE, *UNLABELLED, *NAMES_LIKE_WORDS]
+FORMS = [*PLAIN, *WRAPPED, *BESIDE, *DEEPER, *ABOVE, *AGAIN, *UNLABELLED, *NAMES_LIKE_WORDS]
