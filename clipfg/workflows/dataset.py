@@ -6,6 +6,7 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 import numpy as np
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from clipfg.data.loading import load_dataset
@@ -151,10 +152,18 @@ def choices(options: ReadingOptions) -> Choices:
 
 
 def default_split(name: str | None, manifest: Manifest) -> str | None:
-    """What is evaluated unless a split is named: the data set's own choice, else its test split."""
+    """What is evaluated unless a split is named: the data set's own choice, else its test split.
+
+    A test split without a label, beside others with labels, is not chosen.
+    """
     if name is not None and name in DATASETS:
         return DATASETS.get(name).default_split
-    return "test" if "test" in manifest.splits else None
+    if "test" not in manifest.splits:
+        return None
+    # A test set that nobody has labelled, as competitions have, evaluates nothing.
+    labelled = manifest.labels != UNLABELLED
+    test = np.asarray(pc.fill_null(pc.equal(manifest.table["split"], "test"), False))
+    return "test" if labelled[test].any() or not labelled.any() else None
 
 
 def _manifest_of(features: Features, name: str, classes: ClassList | None) -> Manifest:

@@ -56,7 +56,6 @@ def run_predict(session: Session[PredictOptions], photos: Sequence[Path] = ()) -
         )
     formats = answer_formats(options.to)
     data = _images(session, photos)
-    logger.info(f"Images: {len(data):,}")
     saved = load_head(options.head) if options.head else None
     classes = saved.classes if saved else None
     if options.classes is not None:
@@ -149,7 +148,7 @@ def _images(session: Session[PredictOptions], photos: Sequence[Path]) -> Dataset
         found = read_images(photos)
         if options.boxes is not None:
             found = join_boxes(found, options.boxes, choices(options))
-            session.say(Dataset(found))
+        session.say(Dataset(found))
     kept = [name for name in ("id", "uri", "box", "confidence") if name in found.table.column_names]
     columns = {name: found.table[name] for name in kept}
     data = Dataset(Manifest.build(found.name, columns)).select(limit=options.limit)

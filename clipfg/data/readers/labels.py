@@ -122,12 +122,13 @@ def relabel(manifest: Manifest, classes: ClassList | None) -> Manifest:
 def readable_names(folders: Sequence[str]) -> list[str]:
     """Class names from folder names: `003.Sea_holly` -> `Sea holly`.
 
-    A leading number is dropped when every folder has one that only counts: with a dot, with leading
-    zeros, or 0 or 1 and so on without a gap. The 2 of "2_spotted_ladybird" stays. All names are left
-    unchanged where cleaning would make two of them equal.
+    A leading synset id, or number, is dropped when every folder has one and the numbers only count:
+    with a dot, with leading zeros, or 0 or 1 and so on without a gap. The 2 of "2_spotted_ladybird"
+    stays. All names are left unchanged where cleaning would make two of them equal.
     """
-    numbered = _are_counted(folders)
-    cleaned = [re.sub(r"^\d+[._\- ]+", "", f) if numbered else f for f in folders]
+    prefix = r"\d+[._\- ]+" if _are_counted(folders) else r"n\d{8}[._\- ]+(?=.)"
+    coded = all(re.match(prefix, folder) for folder in folders)
+    cleaned = [re.sub(f"^{prefix}", "", folder) if coded else folder for folder in folders]
     cleaned = [" ".join(name.replace("_", " ").split()) or name for name in cleaned]
     return cleaned if len(set(cleaned)) == len(set(folders)) else list(folders)
 
