@@ -303,7 +303,7 @@ COCO = [
         left_out=("annotation 2", "empty.jpg", "gone.jpg"),
     ),
     named(
-        "b09",
+        "cct",
         "COCO Camera Traps: labels of pictures; category 0 is empty",
         {
             "empty.jpg": PICTURE,
@@ -332,6 +332,34 @@ COCO = [
         classes=("blue jay", "bobolink", "mallard"),
         labels={"images/a.jpg": "blue jay", "images/c.jpg": "mallard"},
         left_out=("empty.jpg",),
+    ),
+    named(
+        "b09",
+        "COCO Camera Traps without an empty picture",
+        {
+            "cct.json": json.dumps(
+                {
+                    "categories": [
+                        {"id": k, "name": name}
+                        for k, name in enumerate(("empty", "blue_jay", "bobolink", "mallard"))
+                    ],
+                    "images": [
+                        {"id": stem, "file_name": f"images/{stem}.jpg", "seq_id": "s1"}
+                        for stem in "abc"
+                    ],
+                    "annotations": [
+                        {"id": str(k), "image_id": stem, "category_id": k}
+                        for k, stem in enumerate("abc", 1)
+                    ],
+                }
+            )
+        },
+        "images/a.jpg",
+        "images/b.jpg",
+        "images/c.jpg",
+        classes=("blue jay", "bobolink", "mallard"),
+        labels={"images/a.jpg": "blue jay", "images/c.jpg": "mallard"},
+        doubt="",
     ),
     Form(
         "coco-thumbnails",
@@ -431,13 +459,14 @@ def detections(*images: dict[str, Any], **more: Any) -> str:
 
 FOUND = [
     {"category": "1", "conf": conf, "bbox": shares(box)}
-    for conf, box in zip((0.93, 0.91, 0.18), CORNERS, strict=True)
+    for conf, box in zip((0.93, 0.91, 0.88), CORNERS, strict=True)
 ]
 SEEN = {
     "file": "scene1.jpg",
     "detections": [*FOUND, {"category": "2", "conf": 0.9, "bbox": [0, 0, 0.1, 0.1]}],
 }
-UNLABELLED: dict[str, str | None] = {IDS[0]: None, IDS[1]: None}
+UNSURE = [*FOUND[:2], {**FOUND[2], "conf": 0.18}]
+UNLABELLED: dict[str, str | None] = dict.fromkeys(IDS)
 ELSE = (
     {"file": "empty.jpg", "detections": []},
     {"file": "bad.jpg", "failure": "Failure image access", "detections": None},
@@ -449,13 +478,22 @@ DETECTORS = [
         "MegaDetector: animals only; null is a failure, [] is empty",
         {"md.json": detections(SEEN, *ELSE), "empty.jpg": SCENE, "bad.jpg": SCENE},
         at="md.json",
-        items=2,
         classes=(),
         labels=UNLABELLED,
         left_out=("bad.jpg", "empty.jpg"),
     ),
     boxed(
-        "b08-sure",
+        "md-unsure",
+        "an animal below the default threshold",
+        {"md.json": detections({"file": "scene1.jpg", "detections": UNSURE})},
+        at="md.json",
+        items=2,
+        classes=(),
+        labels={IDS[0]: None, IDS[1]: None},
+        left_out=(IDS[2],),
+    ),
+    boxed(
+        "md-sure",
         "the same with --min-confidence: ids stay",
         {"md.json": detections(SEEN)},
         at="md.json",
@@ -465,7 +503,7 @@ DETECTORS = [
         options={"min_confidence": 0.92},
     ),
     boxed(
-        "b08-last",
+        "md-last",
         "an older file, which explains its categories at the end",
         {
             "md.json": json.dumps(
@@ -473,12 +511,11 @@ DETECTORS = [
             )
         },
         at="md.json",
-        items=2,
         classes=(),
         labels=UNLABELLED,
     ),
     boxed(
-        "b08-microsoft",
+        "microsoft",
         "Microsoft's list: corners in pixels",
         {
             "md.json": json.dumps(
@@ -499,7 +536,7 @@ DETECTORS = [
         labels={IDS[0]: None},
     ),
     boxed(
-        "b08-speciesnet",
+        "speciesnet",
         "SpeciesNet: a taxon for the picture; a blank one is none",
         {
             "blank.jpg": SCENE,
@@ -528,7 +565,7 @@ DETECTORS = [
         doubt="SpeciesNet",
     ),
     boxed(
-        "b08-classified",
+        "md-classified",
         "MegaDetector with classifications, as Timelapse and EcoAssist have it",
         {
             "md.json": detections(
@@ -548,7 +585,7 @@ DETECTORS = [
         labels={IDS[0]: JAY},
     ),
     Form(
-        "b08-folders",
+        "md-folders",
         "class folders with MegaDetector's file: labels of the folders, boxes of the file",
         {
             "Blue Jay/1.jpg": SCENE,
@@ -587,16 +624,25 @@ def voc(name: str, count: int = 3) -> str:
 
 LABELME = {"version": "5.2.1", "imageData": None, "imageHeight": HIGH, "imageWidth": WIDE}
 EACH = [
-    boxed("b11", "Pascal VOC", {"Annotations/scene1.xml": voc("scene1.jpg")}, "JPEGImages/"),
     boxed(
-        "b11-annotations",
+        "b11",
+        "Pascal VOC",
+        {"Annotations/scene1.xml": voc("scene1.jpg", 2)},
+        "JPEGImages/",
+        items=2,
+        classes=(JAY, BOBOLINK),
+        labels={f"JPEGImages/{IDS[0]}": JAY, f"JPEGImages/{IDS[1]}": BOBOLINK},
+        doubt="",
+    ),
+    boxed(
+        "voc-annotations",
         "its folder of annotations",
         {"Annotations/scene1.xml": voc("scene1.jpg")},
         "JPEGImages/",
         at="Annotations",
     ),
     boxed(
-        "b11-splits",
+        "voc-splits",
         "Pascal VOC with ImageSets",
         {
             "Annotations/scene1.xml": voc("scene1.jpg"),
@@ -608,7 +654,7 @@ EACH = [
         splits={"val": 3},
     ),
     Form(
-        "b11-roboflow",
+        "voc-roboflow",
         "Roboflow: XML files beside the pictures of each split",
         {
             f"{split}/{name}": content
@@ -621,7 +667,7 @@ EACH = [
         splits={"train": 3, "test": 3},
     ),
     Form(
-        "b11-entities",
+        "voc-entities",
         "XML with entities",
         {
             "scene1.jpg": SCENE,
@@ -630,8 +676,8 @@ EACH = [
         refused="entities",
     ),
     named(
-        "b12",
-        "LabelMe flags",
+        "labelme-flags",
+        "LabelMe flags of each picture",
         {
             f"{stem}.json": json.dumps(
                 LABELME
@@ -648,6 +694,23 @@ EACH = [
         "b.jpg",
         "c.jpg",
         doubt="",
+    ),
+    Form(
+        "b12",
+        "LabelMe flags of one picture of three",
+        {
+            "a.jpg": PICTURE,
+            "b.jpg": PICTURE,
+            "c.jpg": PICTURE,
+            "a.json": json.dumps(
+                LABELME
+                | {"imagePath": "a.jpg", "flags": {JAY: True, BOBOLINK: False}, "shapes": []}
+                | {"imageWidth": 8, "imageHeight": 8}
+            ),
+        },
+        items=1,
+        classes=(JAY,),
+        labels={"a.jpg": JAY},
     ),
     boxed(
         "labelme-shapes",
@@ -702,11 +765,16 @@ LABEL_STUDIO = [
     named(
         "b10",
         "Label Studio: choices, an upload's prefix, a local file",
-        {"p.json": json.dumps([task(k, at, choice(name)) for k, (at, name) in enumerate(TASKS)])},
+        {
+            "project.json": json.dumps(
+                [task(k, at, choice(name)) for k, (at, name) in enumerate(TASKS)]
+            )
+        },
         *UPLOADS,
+        at="project.json",
     ),
     named(
-        "b10-plain",
+        "label-studio-plain",
         "the same on pictures without the prefix",
         {"p.json": json.dumps([task(k, at, choice(name)) for k, (at, name) in enumerate(TASKS)])},
         "photos/a.jpg",
@@ -714,7 +782,7 @@ LABEL_STUDIO = [
         "photos/c.jpg",
     ),
     boxed(
-        "b10-boxes",
+        "label-studio-boxes",
         "rectangles in per cent; a cancelled task",
         {
             "boxes.json": json.dumps(
@@ -731,7 +799,7 @@ LABEL_STUDIO = [
         left_out=("other.jpg",),
     ),
     named(
-        "b10-min",
+        "label-studio-min",
         "JSON-MIN",
         {
             "min.json": json.dumps(
@@ -744,7 +812,7 @@ LABEL_STUDIO = [
         *UPLOADS,
     ),
     boxed(
-        "b10-min-boxes",
+        "label-studio-min-boxes",
         "JSON-MIN with rectangles",
         {
             "min.json": json.dumps(
@@ -764,7 +832,7 @@ LABEL_STUDIO = [
         },
     ),
     named(
-        "b10-csv",
+        "label-studio-csv",
         "CSV",
         {
             "e.csv": table(
@@ -775,7 +843,7 @@ LABEL_STUDIO = [
         *UPLOADS,
     ),
     named(
-        "b10-several",
+        "label-studio-several",
         "two annotators who disagree, and a choice of two",
         {
             "p.json": json.dumps(
@@ -932,7 +1000,7 @@ OTHERS = [
         left_out=("3.jpg",),
     ),
     named(
-        "b14",
+        "cvat",
         "CVAT for images: tags",
         {
             "annotations.xml": '<?xml version="1.0"?><annotations><version>1.1</version>'
@@ -945,6 +1013,21 @@ OTHERS = [
         "images/a.jpg",
         "images/b.jpg",
         "images/c.jpg",
+    ),
+    Form(
+        "b14",
+        "CVAT for images: a tag of one picture, and a list of numbers beside it",
+        {
+            "images/a.jpg": PICTURE,
+            "images/b.jpg": PICTURE,
+            "annotations.xml": '<?xml version="1.0"?><annotations><version>1.1</version>'
+            '<image id="0" name="a.jpg" width="8" height="8"><tag label="Blue Jay"/></image>'
+            "</annotations>",
+            "default.txt": "images/a.jpg 0\nimages/b.jpg 1\n",
+        },
+        items=1,
+        classes=(JAY,),
+        labels={"images/a.jpg": JAY},
     ),
     Form(
         "b14-numbers",
@@ -967,16 +1050,17 @@ OTHERS = [
         "a.jpg",
         "b.jpg",
         "c.jpg",
+        at="import.csv",
         splits={"train": 1, "val": 1, "test": 1},
     ),
     Form(
-        "b15-elsewhere",
+        "automl-elsewhere",
         "the same without pictures",
         {"d.jpg": PICTURE, "import.csv": "TRAINING,gs://bucket/a.jpg,Blue Jay\n"},
         refused="download",
     ),
     named(
-        "b15-vertex",
+        "vertex",
         "Vertex AI's JSON lines",
         {
             "v.jsonl": "".join(
@@ -997,7 +1081,7 @@ OTHERS = [
         splits={"train": 3},
     ),
     named(
-        "b15-sagemaker",
+        "sagemaker",
         "a SageMaker manifest",
         {
             "output.manifest": "".join(
@@ -1017,7 +1101,7 @@ OTHERS = [
         "c.jpg",
     ),
     named(
-        "b15-azure",
+        "azure",
         "Azure ML's JSON lines",
         {
             "azure.jsonl": "".join(
