@@ -4,7 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from clipfg.data.doubts import with_doubts
-from clipfg.data.readers import folder, hub, table, table_files, webdataset
+from clipfg.data.readers import folder, hub, parquet_shards, table, table_files, webdataset
 from clipfg.data.readers.formats import reading as annotations
 from clipfg.data.readers.formats.form import Sample
 from clipfg.data.readers.formats.form import recognise as annotation_form
@@ -178,6 +178,8 @@ def _read_folder(path: Path, classes: ClassList | None, choices: Choices) -> Man
         marked = annotations.read_folder(path, found, classes=classes, choices=choices)
         if marked is not None:
             return marked
+    if not found.pictures and (tables := parquet_shards.find(path)):
+        return parquet_shards.read(tables, path, classes=classes)
     sharded = any(parts[-1].lower().endswith(webdataset.SUFFIXES) for parts in found.archives)
     if sharded and not folders and len(found.pictures) <= STRAYS:
         shards = webdataset.read(path, classes=classes)

@@ -4,6 +4,8 @@ import io
 import json
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 from PIL import Image
 
 from tests.data.forms.form import PICTURE, Form
@@ -546,7 +548,8 @@ DETECTORS = [
                         {
                             "filepath": "scene1.jpg",
                             "detections": [{**FOUND[0], "label": "animal"}],
-                            "prediction": "u;aves;passeriformes;corvidae;cyanocitta;cristata;blue jay",
+                            "prediction": "u;aves;passeriformes;corvidae;cyanocitta;cristata;"
+                            "blue jay",
                             "prediction_score": 0.9,
                         },
                         {
@@ -884,6 +887,22 @@ def sidecar(keyword: str) -> str:
     )
 
 
+def shard(names: tuple[str, ...]) -> bytes:
+    """A Parquet file as the hub's `datasets` writes it, with class names in its metadata."""
+    image = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
+    features = {
+        "image": {"_type": "Image"},
+        "label": {"names": list(BIRDS), "_type": "ClassLabel"},
+    }
+    metadata = {"huggingface": json.dumps({"info": {"features": features}})}
+    kinds = pa.schema([("image", image), ("label", pa.int64())], metadata=metadata)
+    cells = [{"bytes": SCENE, "path": None} for _ in names]
+    labels = [BIRDS.index(name) for name in names]
+    buffer = io.BytesIO()
+    pq.write_table(pa.table({"image": cells, "label": labels}, schema=kinds), buffer)
+    return buffer.getvalue()
+
+
 OTHERS = [
     named(
         "b13",
@@ -1005,7 +1024,8 @@ OTHERS = [
         {
             "annotations.xml": '<?xml version="1.0"?><annotations><version>1.1</version>'
             + "".join(
-                f'<image id="{k}" name="{stem}.jpg" width="8" height="8"><tag label="{name}"/></image>'
+                f'<image id="{k}" name="{stem}.jpg" width="8" height="8">'
+                f'<tag label="{name}"/></image>'
                 for k, (stem, name) in enumerate(zip("abc", BIRDS, strict=True))
             )
             + "</annotations>"
@@ -1172,15 +1192,67 @@ OTHERS = [
         at="v7.csv",
         refused="Open Images",
     ),
-    Form(
+    boxed(
         "via",
-        "VIA, not read",
+        "VIA: rectangles, polygons and circles, a text and a choice",
         {
-            "a.jpg": PICTURE,
-            "via.json": json.dumps({"a.jpg1": {"filename": "a.jpg", "regions": [], "size": 1}}),
+            "via.json": json.dumps(
+                {
+                    "scene1.jpg123": {
+                        "filename": "scene1.jpg",
+                        "size": 123,
+                        "file_attributes": {},
+                        "regions": [
+                            {
+                                "shape_attributes": {
+                                    "name": "rect",
+                                    **dict(
+                                        zip(
+                                            ("x", "y", "width", "height"),
+                                            xywh(CORNERS[0]),
+                                            strict=True,
+                                        )
+                                    ),
+                                },
+                                "region_attributes": {"species": JAY, "sure": "yes"},
+                            },
+                            {
+                                "shape_attributes": {
+                                    "name": "polygon",
+                                    "all_points_x": [33, 55, 40],
+                                    "all_points_y": [30, 24, 46],
+                                },
+                                "region_attributes": {"species": {BOBOLINK: True, MALLARD: False}},
+                            },
+                            {
+                                "shape_attributes": {"name": "circle", "cx": 76, "cy": 23, "r": 11},
+                                "region_attributes": {"species": MALLARD},
+                            },
+                        ],
+                    }
+                }
+            )
         },
-        at="via.json",
-        refused="VIA",
+    ),
+    Form(
+        "via-csv",
+        "VIA's CSV, not read",
+        {"a.jpg": PICTURE, "via.csv": "filename,file_size,region_shape_attributes\na.jpg,1,{}\n"},
+        at="via.csv",
+        refused="as JSON",
+    ),
+    Form(
+        "parquet-shards",
+        "a clone of a hub repository: README.md and shards with images inside",
+        {
+            "README.md": "---\nlicense: mit\n---\n",
+            "data/train-00000-of-00002.parquet": shard((JAY, BOBOLINK)),
+            "data/train-00001-of-00002.parquet": shard((MALLARD,)),
+            "data/test-00000-of-00001.parquet": shard((JAY,)),
+        },
+        items=4,
+        classes=BIRDS,
+        splits={"train": 3, "test": 1},
     ),
 ]
 

@@ -18,12 +18,6 @@ def _in_columns(*names: str) -> Test:
     return lambda sample: set(names) <= {name.lower() for name in sample.columns}
 
 
-def _is_via(sample: Sample) -> bool:
-    one = next(iter(sample.keys.values()), None)
-    regions = isinstance(one, dict) and {"filename", "regions"} <= one.keys()
-    return regions or any(key.startswith("_via_") for key in sample.keys)
-
-
 def _is_numbers(sample: Sample) -> bool:
     """`images/1.jpg 0`: pictures with the numbers of their classes, and no names."""
     lines = [line for line in sample.head.splitlines()[:20] if line.strip()]
@@ -41,11 +35,10 @@ def _is_tfrecord(sample: Sample) -> bool:
 
 KNOWN: tuple[tuple[str, Test, str], ...] = (
     ("a TFRecord", _is_tfrecord, f"clipfg does not read TensorFlow's records. {CONVERT}"),
-    ("VGG Image Annotator (VIA) JSON", _is_via, "In VIA, export COCO, or: " + CONVERT),
     (
         "VGG Image Annotator (VIA) CSV",
         _in_columns("filename", "region_shape_attributes"),
-        "In VIA, export COCO, or: " + CONVERT,
+        "In VIA, export the annotations as JSON, which clipfg reads.",
     ),
     (
         "Open Images CSV",
