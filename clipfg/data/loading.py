@@ -4,12 +4,13 @@ from pathlib import Path
 
 from clipfg.data.readers import folder, hub, table, table_files, webdataset
 from clipfg.data.readers.labels import relabel
+from clipfg.data.readers.walk import is_image
 from clipfg.data.sets import coop
 from clipfg.data.sets.catalogue import DATA_ROOT, DATASETS, DatasetCard, recognise
 from clipfg.data.sources import misspelt
 from clipfg.errors import DataError, MissingError, UsageError
 from clipfg.registry import closest
-from clipfg.types import ClassList, Manifest, Progress
+from clipfg.types import Choices, ClassList, Manifest, Progress
 
 MANIFESTS = tuple(
     f"{stem}{suffix}"
@@ -19,6 +20,7 @@ MANIFESTS = tuple(
 """Tables that describe the folder that they are in."""
 
 COOP = "coop"
+UNSETTLED = Choices()
 
 
 def load_dataset(
@@ -26,6 +28,7 @@ def load_dataset(
     *,
     data_root: Path | None = None,
     classes: ClassList | None = None,
+    choices: Choices = UNSETTLED,
     offline: bool = False,
     download: bool = False,
     progress: Progress | None = None,
@@ -44,6 +47,8 @@ def load_dataset(
         The folder that holds the catalogue's data sets; `data/` and the working folder where None.
     classes
         A class list to label by. Every item's class must be in it; it may hold more.
+    choices
+        What is known of the data: where the class is named, and so on.
     offline, download
         Never use the network; or fetch a data set of the catalogue that is not on disk, where its
         publisher serves it, into `data_root` (`data/` where None). An interrupted one is resumed.
@@ -123,7 +128,7 @@ def _read_file(path: Path, classes: ClassList | None) -> Manifest:
         return table.read(path, classes=classes)
     if path.name.lower().endswith(webdataset.SUFFIXES):
         return webdataset.read(path, classes=classes)
-    if suffix in folder.SUFFIXES:
+    if is_image(path.name):
         return folder.read(path, classes=classes)
     if suffix == ".zip":
         raise UsageError(f"Expected a folder, a table or a tar, got {path}; unzip it first.")

@@ -26,6 +26,7 @@ from clipfg.options.groups import (
     ModelOptions,
     OutputOptions,
     PromptOptions,
+    ReadingOptions,
 )
 from clipfg.options.resolve import resolve, to_json, user_file
 from clipfg.options.searching import (

@@ -13,6 +13,7 @@ from clipfg.options.groups import (
     OutputOptions,
     PageOptions,
     PromptOptions,
+    ReadingOptions,
     SeedOptions,
 )
 
@@ -68,7 +69,7 @@ class DatasetListOptions(DataRootOptions, FormatOptions):
 
 
 @options("Data", command="datasets")
-class DatasetShowOptions(DataNameOptions, NetworkOptions, FormatOptions):
+class DatasetShowOptions(DataNameOptions, ReadingOptions, NetworkOptions, FormatOptions):
     """Options of `clipfg datasets show`."""
 
 

@@ -62,7 +62,16 @@ class DataNameOptions(DataRootOptions):
 
 
 @options("Data", shared=True)
-class DataOptions(DataNameOptions):
+class ReadingOptions(Options):
+    """What a person says of their data where a reader would have to guess."""
+
+    label_level: int | None = option(
+        None, "Which folder below the data names the class: 1, 2, ...; 0 for none.", least=0
+    )
+
+
+@options("Data", shared=True)
+class DataOptions(DataNameOptions, ReadingOptions):
     """Which images of the data, and what their classes are called."""
 
     split: str | None = option(None, "Split to use; by default the data set's own choice.")

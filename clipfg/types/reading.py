@@ -34,3 +34,11 @@ class Reading:
     left_out: tuple[LeftOut, ...] = ()
     doubts: tuple[str, ...] = ()
     """Sentences on what looks wrong, each with the option that settles it."""
+
+
+@dataclass(frozen=True)
+class Choices:
+    """What a person says of their data where a reader would have to guess; None is a guess."""
+
+    label_level: int | None = None
+    """Which folder below the data names the class, counted from 1; 0 for no labels."""

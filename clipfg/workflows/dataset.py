@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -15,8 +15,8 @@ from clipfg.data.sets.catalogue import DATASETS
 from clipfg.embedding.batches import FeatureBatch
 from clipfg.embedding.feature_files import read_features
 from clipfg.errors import DataError, UsageError
-from clipfg.options import DataOptions
-from clipfg.types import UNLABELLED, ClassList, Features, Manifest, Progress
+from clipfg.options import DataOptions, ReadingOptions
+from clipfg.types import UNLABELLED, Choices, ClassList, Features, Manifest, Progress
 
 logger = logging.getLogger("clipfg")
 
@@ -131,6 +131,7 @@ def open_dataset(
         name,
         data_root=options.data_root,
         classes=classes,
+        choices=choices(options),
         offline=offline,
         download=options.download,
         progress=progress,
@@ -142,6 +143,11 @@ def open_dataset(
             " those only."
         )
     return Dataset(manifest)
+
+
+def choices(options: ReadingOptions) -> Choices:
+    """What the options say of how data are to be read."""
+    return Choices(**{field.name: getattr(options, field.name) for field in fields(Choices)})
 
 
 def default_split(name: str | None, manifest: Manifest) -> str | None:

@@ -11,7 +11,8 @@ import pyarrow.parquet as pq
 from clipfg.confidence import AnswerColumns
 from clipfg.data.loading import load_dataset
 from clipfg.data.readers.class_files import read_class_list
-from clipfg.data.readers.folder import SUFFIXES, read_images
+from clipfg.data.readers.folder import read_images
+from clipfg.data.readers.walk import SUFFIXES
 from clipfg.errors import DataError, UsageError
 from clipfg.heads import Head
 from clipfg.heads.class_subset import ClassSubset

@@ -9,29 +9,16 @@
 import logging
 import os
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from clipfg.data.readers.labels import natural, readable_names, relabel, split_name
+from clipfg.data.readers.labels import readable_names, relabel, split_name
+from clipfg.data.readers.walk import SUFFIXES, Parts, in_order, walk
 from clipfg.data.sources import file_uri, misspelt, shown
 from clipfg.errors import DataError, UsageError
 from clipfg.types import ClassList, Manifest
-
-SUFFIXES = {
-    *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".gif", ".bmp", ".dib", ".tif", ".tiff"),
-    *(".ppm", ".pgm", ".pbm", ".pnm", ".avif", ".mpo", ".jp2", ".qoi", ".heic", ".heif"),
-}
-"""What counts as an image, in lower case. HEIC is listed so that it is refused, not overlooked."""
-
-IGNORED = frozenset({"__macosx", "@eadir", "$recycle.bin", "lost+found"})
-
-RUN_FILES = frozenset({"config.json", "results.json"})
-"""What tells a folder of results from data."""
-
-Parts = tuple[str, ...]
-"""The path of an image below the root, folder by folder."""
 
 _log = logging.getLogger(__name__)
 
@@ -84,11 +71,6 @@ def read_images(paths: Sequence[Path | str]) -> Manifest:
     return Manifest.build(name, columns)
 
 
-def is_image(name: str) -> bool:
-    """Whether a file counts as an image by its suffix."""
-    return os.path.splitext(name)[1].lower() in SUFFIXES  # noqa: PTH122
-
-
 def _find(path: Path) -> tuple[Path, list[Parts]]:
     """The root that ids are relative to, and the images below it: those of a folder, or one."""
     if not path.exists() and not path.is_symlink():
@@ -98,8 +80,9 @@ def _find(path: Path) -> tuple[Path, list[Parts]]:
         )
     if not path.is_dir():
         return path.parent, [(path.name,)]
-    found, others = _walk(path)
-    if not found:
+    found = walk(path)
+    others = sum(one.count for one in found.left_out if not one.what.endswith("/"))
+    if not found.pictures:
         raise DataError(
             f"Expected images in {shown(str(path))}, found none"
             f" ({others} other files; suffixes that count: {' '.join(sorted(SUFFIXES))})."
@@ -107,50 +90,7 @@ def _find(path: Path) -> tuple[Path, list[Parts]]:
     if others:
         what = "file that is not an image" if others == 1 else "files that are not images"
         _log.info("%s: skipped %d %s", path, others, what)
-    return path, found
-
-
-def _walk(root: Path) -> tuple[list[Parts], int]:
-    """Every image below `root` but outside run folders, sorted, and how many other files."""
-    found: list[Parts] = []
-    others = 0
-    visited: set[tuple[int, int]] = set()
-    pending: list[Parts] = [()]
-    while pending:
-        parts = pending.pop()
-        here = os.path.join(root, *parts)  # noqa: PTH118 - a Path per file costs seconds
-        mark = os.stat(here)  # noqa: PTH116
-        if (mark.st_dev, mark.st_ino) in visited:
-            continue
-        visited.add((mark.st_dev, mark.st_ino))
-        before = len(found), len(pending)
-        entries = list(_entries(here))
-        if RUN_FILES.issubset(entry.name for entry in entries):
-            continue  # its charts are no data
-        for entry in entries:
-            if entry.is_dir():
-                pending.append((*parts, entry.name))
-            elif is_image(entry.name):
-                found.append((*parts, entry.name))
-            else:
-                others += 1
-        if parts and is_image(parts[-1]) and before == (len(found), len(pending)):
-            found.append(parts)  # an empty folder named x.jpg: listed, to be reported
-    return sorted(found, key=_natural), others
-
-
-def _natural(parts: Parts) -> list[Any]:
-    return [natural(part) for part in parts]
-
-
-def _entries(folder: str) -> Iterator[os.DirEntry[str]]:
-    try:
-        with os.scandir(folder) as entries:
-            for entry in entries:
-                if not entry.name.startswith(".") and entry.name.casefold() not in IGNORED:
-                    yield entry
-    except PermissionError:
-        _log.warning("%s cannot be read: permission denied", shown(folder))
+    return path, found.pictures
 
 
 def _take_splits(folders: list[Parts]) -> tuple[list[str | None], list[Parts]]:
@@ -164,7 +104,7 @@ def _take_classes(
     folders: list[Parts], given: ClassList | None
 ) -> tuple[list[int | None], ClassList | None]:
     """A label per item and the classes, or nothing where the folders are not classes."""
-    distinct = sorted(set(folders), key=_natural)
+    distinct = in_order(set(folders))
     # Images beside folders are unlabelled; so is a single folder, which only wraps them.
     if () in distinct or (len(distinct) == 1 and given is None):
         return [None] * len(folders), None

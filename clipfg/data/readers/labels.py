@@ -21,7 +21,10 @@ SPLITS = {
 _DIGITS = re.compile(r"(\d+)")
 
 
-def natural(text: str) -> tuple[tuple[tuple[int, int, str], ...], str]:
+Natural = tuple[tuple[tuple[int, int, str], ...], str]
+
+
+def natural(text: str) -> Natural:
     """A sort key that puts `img2` before `img10`, the same on every machine."""
     parts = _DIGITS.split(text.casefold())
     key = tuple((0, int(p), "") if p.isdecimal() else (1, 0, p) for p in parts if p)

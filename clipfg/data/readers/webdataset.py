@@ -20,9 +20,9 @@ from typing import Any
 import pyarrow as pa
 
 from clipfg.data.readers.class_files import read_class_list
-from clipfg.data.readers.folder import SUFFIXES as IMAGES
 from clipfg.data.readers.labels import index_labels, natural, split_name
 from clipfg.data.readers.tar_members import member_uri
+from clipfg.data.readers.walk import SUFFIXES as IMAGES
 from clipfg.errors import DataError, UsageError
 from clipfg.types import ClassList, Manifest
 

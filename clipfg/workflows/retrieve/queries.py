@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from clipfg.data.readers.folder import SUFFIXES
+from clipfg.data.readers.walk import SUFFIXES
 from clipfg.data.sources import SOURCES, file_uri, scheme_of
 from clipfg.errors import UsageError
 
