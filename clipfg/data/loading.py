@@ -76,7 +76,8 @@ def load_dataset(
     path = Path(name).expanduser()
     if not path.exists():
         raise UsageError(_unknown(name, path))
-    return _read_folder(path, classes) if path.is_dir() else _read_file(path, classes)
+    read = _read_folder if path.is_dir() else _read_file
+    return read(path, classes, choices)
 
 
 def _locate(
@@ -108,24 +109,25 @@ def _unknown(name: str, path: Path) -> str:
     )
 
 
-def _read_folder(path: Path, classes: ClassList | None) -> Manifest:
+def _read_folder(path: Path, classes: ClassList | None, choices: Choices) -> Manifest:
     if card := recognise(path):
         return relabel(card.read(path.absolute()), classes)
     if hub.is_saved(path):
         return hub.read(str(path.absolute()), classes=classes)
     for file in MANIFESTS:
         if (path / file).is_file():
-            return table.read(path / file, name=path.absolute().name, classes=classes)
+            here = path.absolute().name
+            return table.read(path / file, name=here, classes=classes, choices=choices)
     places = (path, *(p for p in path.iterdir() if p.is_dir()))
     names = (p.name.lower() for place in places for p in place.iterdir())
     sharded = any(name.endswith(webdataset.SUFFIXES) for name in names)
     return (webdataset if sharded else folder).read(path, classes=classes)
 
 
-def _read_file(path: Path, classes: ClassList | None) -> Manifest:
+def _read_file(path: Path, classes: ClassList | None, choices: Choices) -> Manifest:
     suffix = path.suffix.lower()
     if suffix in table_files.SUFFIXES:
-        return table.read(path, classes=classes)
+        return table.read(path, classes=classes, choices=choices)
     if path.name.lower().endswith(webdataset.SUFFIXES):
         return webdataset.read(path, classes=classes)
     if is_image(path.name):

@@ -1,6 +1,7 @@
 """What a source of data was taken for: said before it is used, and kept with the results."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 
 @dataclass(frozen=True)
@@ -42,3 +43,15 @@ class Choices:
 
     label_level: int | None = None
     """Which folder below the data names the class, counted from 1; 0 for no labels."""
+    path_column: str | None = None
+    label_column: str | None = None
+    split_column: str | None = None
+    """What the columns of a table are called."""
+    name_column: str | None = None
+    """Which names of a class count, separated by commas: answers are given in the first."""
+    label_names: Path | None = None
+    """A file that says what labels that are numbers or codes stand for."""
+    label_from_name: str | None = None
+    """A regular expression whose group is the class in a picture's name."""
+    several_labels: str | None = None
+    """`"first"` label of a picture that has several, or `"skip"` it."""

@@ -43,7 +43,7 @@ def dialect_of(text: str, delimiter: str | None = None) -> Dialect:
         elif line.strip(" \t;,\""):
             break
     else:
-        raise DataError("Expected a header and rows, got none.")
+        raise DataError("Expected a header, with a column named path or name, got no rows.")
     header = lines[start]
     delimiter = delimiter or max(DELIMITERS + "|", key=header.count)  # the first of equals
     rows: list[tuple[str, ...]] = []
@@ -58,8 +58,10 @@ def dialect_of(text: str, delimiter: str | None = None) -> Dialect:
         pass  # the sample ends here; whoever reads all of the table says what is wrong
     first, sample = rows[0] if rows else (header.strip(),), rows[1:]
     if sample and {len(row) for row in sample} == {len(first) + 1}:
-        trailing = not any(row[-1] for row in sample)
-        first = (*first, "") if trailing else ("", *first)
+        if not any(row[-1] for row in sample):
+            first = (*first, "")
+        elif all(row[0].isdecimal() for row in sample):
+            first = ("", *first)
     return Dialect(delimiter, start, first, tuple(sample))
 
 
