@@ -2,9 +2,10 @@
 
 from pathlib import Path
 
-from clipfg.data.readers import folder, hub, table, table_files, webdataset
+from clipfg.data.readers import folder, hub, table, table_files, table_folder, webdataset
 from clipfg.data.readers.labels import relabel
-from clipfg.data.readers.walk import is_image
+from clipfg.data.readers.table_columns import NoPathsError
+from clipfg.data.readers.walk import is_image, walk
 from clipfg.data.sets import coop
 from clipfg.data.sets.catalogue import DATA_ROOT, DATASETS, DatasetCard, recognise
 from clipfg.data.sources import misspelt
@@ -18,6 +19,9 @@ MANIFESTS = tuple(
     for suffix in (".csv", ".tsv", ".jsonl", ".parquet")
 )
 """Tables that describe the folder that they are in."""
+
+STRAYS = 3
+"""Pictures that may lie beside shards without being the data."""
 
 COOP = "coop"
 UNSETTLED = Choices()
@@ -110,18 +114,25 @@ def _unknown(name: str, path: Path) -> str:
 
 
 def _read_folder(path: Path, classes: ClassList | None, choices: Choices) -> Manifest:
-    if card := recognise(path):
+    if choices.label_level is None and (card := recognise(path)):
         return relabel(card.read(path.absolute()), classes)
     if hub.is_saved(path):
         return hub.read(str(path.absolute()), classes=classes)
-    for file in MANIFESTS:
+    found = walk(path.absolute())
+    folders = any(len(parts) > 1 for parts in found.pictures)
+    for file in MANIFESTS if choices.label_level is None else ():
         if (path / file).is_file():
-            here = path.absolute().name
-            return table.read(path / file, name=here, classes=classes, choices=choices)
-    places = (path, *(p for p in path.iterdir() if p.is_dir()))
-    names = (p.name.lower() for place in places for p in place.iterdir())
-    sharded = any(name.endswith(webdataset.SUFFIXES) for name in names)
-    return (webdataset if sharded else folder).read(path, classes=classes)
+            try:
+                here = path.absolute().name
+                return table.read(path / file, name=here, classes=classes, choices=choices)
+            except NoPathsError:
+                if not folders:  # a table of something else, beside folders of classes
+                    raise
+    sharded = any(parts[-1].lower().endswith(webdataset.SUFFIXES) for parts in found.archives)
+    if sharded and not folders and len(found.pictures) <= STRAYS:
+        return webdataset.read(path, classes=classes)
+    by_tables = table_folder.read(path.absolute(), found, choices, classes)
+    return by_tables or folder.read(path, classes=classes, choices=choices, found=found)
 
 
 def _read_file(path: Path, classes: ClassList | None, choices: Choices) -> Manifest:

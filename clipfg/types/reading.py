@@ -35,6 +35,8 @@ class Reading:
     left_out: tuple[LeftOut, ...] = ()
     doubts: tuple[str, ...] = ()
     """Sentences on what looks wrong, each with the option that settles it."""
+    missing: int = 0
+    """How many pictures that a table names are not there."""
 
 
 @dataclass(frozen=True)

@@ -252,7 +252,8 @@ def _reading(
             + (", ..." if len(pictures.missing) > LISTED else "")
             + f"{beside}."
         )
-    return Reading("a table", tuple(roles), (), tuple(doubts))
+    missing = len(pictures.missing)
+    return Reading("a table", tuple(roles), doubts=tuple(doubts), missing=missing)
 
 
 def _named(

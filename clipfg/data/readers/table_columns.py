@@ -19,6 +19,10 @@ CORNERS = ("x0", "y0", "x1", "y1")
 
 _BINARY = {"0", "1", "0.0", "1.0", "true", "false", ""}
 
+class NoPathsError(DataError):
+    """A table that names no pictures."""
+
+
 Sample = Mapping[str, Sequence[str]]
 """Some values of each column."""
 
@@ -77,7 +81,7 @@ def understand(
     paths = _paths(at, columns, sample, choices)
     if not paths and needs_path:
         near = next((hint for key in at if (hint := closest(key, names.PATHS))), "")
-        raise DataError(
+        raise NoPathsError(
             f"Expected a column named {', '.join(names.PATHS[:6])} for the pictures, got"
             f" {_listed(columns)}.{near} Name it by --path-column."
         )

@@ -13,7 +13,7 @@ from clipfg.data.readers.column_names import PATHS, key_of
 from clipfg.data.readers.delimited import SAMPLE, dialect_of
 from clipfg.data.readers.embedded_images import parquet_uri
 from clipfg.data.readers.hub_features import image_column, label_column
-from clipfg.data.readers.table_columns import CORNERS, is_headless
+from clipfg.data.readers.table_columns import CORNERS, NoPathsError, is_headless
 from clipfg.data.readers.text import encoding_of
 from clipfg.data.sources import reason
 from clipfg.errors import DataError, MissingError
@@ -26,7 +26,6 @@ STRUCTURED = {"box": BOX, "regions": pa.list_(REGION)}
 """Columns that hold more than text."""
 
 _HEAD = 1 << 16
-_NEWLINE = r"\n\s*\S"
 
 
 @dataclass(frozen=True)
@@ -67,7 +66,7 @@ def guarded(path: Path, read: Callable[[Path], Any]) -> Any:
         return read(path)
     except DataError as error:
         known = str(path) in str(error)
-        raise DataError(str(error) if known else f"{error} ({path})") from None
+        raise type(error)(str(error) if known else f"{error} ({path})") from None
     except OSError as error:
         raise DataError(f"Expected a readable table at {path}, got {reason(error)}.") from None
     except (pa.ArrowException, ValueError, OverflowError, RecursionError) as error:
@@ -203,7 +202,7 @@ def _open_parquet(path: Path) -> TableFile:
         if image is None and not {key_of(name) for name in strings}.intersection(PATHS):
             image = image_column(schema)
         if image is None and not strings:
-            raise DataError(f"Expected paths or images in a column of {path}, got neither.")
+            raise NoPathsError(f"Expected paths or images in a column of {path}, got neither.")
         flat = [f.name for f in schema if f.name != image and not pa.types.is_struct(f.type)]
         head = next(file.iter_batches(SAMPLE, columns=flat), None) if sum(groups) else None
     label, names = label_column(schema)

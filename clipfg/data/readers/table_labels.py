@@ -129,7 +129,7 @@ def _one_hot(table: pa.Table, columns: Sequence[str]) -> Labelled:
     counts = np.zeros(table.num_rows, np.int64)
     order = sorted(columns, key=natural)
     for place, column in enumerate(order):
-        texts = pc.utf8_lower(pc.fill_null(table[column], ""))
+        texts = pc.utf8_lower(pc.utf8_trim_whitespace(pc.fill_null(table[column], "")))
         ones = pc.is_in(texts, pa.array(["1", "1.0", "true"])).to_numpy()
         labels[ones & (counts == 0)] = place
         counts += ones
@@ -137,7 +137,7 @@ def _one_hot(table: pa.Table, columns: Sequence[str]) -> Labelled:
     example: tuple[str, ...] = ()
     if several.any():
         row = int(several.argmax())
-        cells = {c: (table[c][row].as_py() or "").lower() for c in order}
+        cells = {c: (table[c][row].as_py() or "").strip().lower() for c in order}
         example = tuple(c for c in order if cells[c] in {"1", "1.0", "true"})
     roles = [Role(f"{len(order)} columns of 0 and 1, {order[0]!r} first", "one class each")]
     return Labelled(labels, ClassList(tuple(order)), several, example, roles)
@@ -237,6 +237,8 @@ class _Naming:
             main = self._finest(main, others)
         answered = self._answered(main, names)
         self.roles.insert(0, Role(f"column {main}", "class"))
+        if answered != main:
+            self.roles.insert(1, Role(f"column {answered}", "name that answers use"))
         groups, spelt = self._groups(main, answered)
         labels, classes = self._classes(groups, spelt, answered, ids, names, ranks)
         return Labelled(labels[rows], classes, roles=self.roles, doubts=self.doubts)
@@ -369,8 +371,6 @@ class _Naming:
             if one_each and differs and self._one_name(keys, column):
                 synonyms[column] = {title[key]: name for key, name in called.items()}
                 self.roles.append(Role(f"column {column}", "other name of the class"))
-        if answered not in names[:1] and answered in names:
-            self.roles.append(Role(f"column {answered}", "name that answers use"))
         return synonyms
 
     def _one_name(self, keys: list[str], column: str) -> bool:
