@@ -1,8 +1,14 @@
 """From what a person calls their data, a name or a path, to a manifest."""
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+from clipfg.data.doubts import with_doubts
 from clipfg.data.readers import folder, hub, table, table_files, table_folder, webdataset
+from clipfg.data.readers.class_files import read_class_list
+from clipfg.data.readers.file_name_labels import labelled_by_name
+from clipfg.data.readers.label_names import rename
 from clipfg.data.readers.labels import relabel
 from clipfg.data.readers.table_columns import NoPathsError
 from clipfg.data.readers.walk import is_image, walk
@@ -63,6 +69,11 @@ def load_dataset(
     be downloaded, `UsageError` for an unknown name, and `DataError` for data that are not what
     they claim to be.
     """
+    if choices.label_names is not None or choices.label_from_name is not None:
+        unnamed = replace(choices, label_names=None, label_from_name=None)
+        options: dict[str, Any] = {"data_root": data_root, "offline": offline, "download": download}
+        manifest = load_dataset(name, choices=unnamed, progress=progress, **options)
+        return relabel(_as_said(manifest, choices), classes)
     base, at, split_file = name.partition("@")
     if base in DATASETS:
         card = DATASETS.get(base)
@@ -74,14 +85,26 @@ def load_dataset(
             manifest = card.read(root)
         return relabel(manifest, classes)
     if name.startswith(hub.PREFIX):
-        return hub.read(name, classes=classes, offline=offline)
+        return with_doubts(hub.read(name, classes=classes, offline=offline))
     if webdataset.is_pattern(name):
-        return webdataset.read(name, classes=classes)
+        return with_doubts(webdataset.read(name, classes=classes))
     path = Path(name).expanduser()
     if not path.exists():
         raise UsageError(_unknown(name, path))
-    read = _read_folder if path.is_dir() else _read_file
-    return read(path, classes, choices)
+    if not path.is_dir():
+        return with_doubts(_read_file(path, classes, choices))
+    if choices.label_level is None and (official := recognise(path)):
+        return relabel(official.read(path.absolute()), classes)
+    return with_doubts(_read_folder(path, classes, choices))
+
+
+def _as_said(manifest: Manifest, choices: Choices) -> Manifest:
+    """Labels from the names of pictures, and names for labels, as `choices` say."""
+    if choices.label_from_name is not None:
+        manifest = labelled_by_name(manifest, choices.label_from_name)
+    if choices.label_names is None:
+        return manifest
+    return rename(manifest, read_class_list(choices.label_names, ids=True))
 
 
 def _locate(
@@ -114,8 +137,6 @@ def _unknown(name: str, path: Path) -> str:
 
 
 def _read_folder(path: Path, classes: ClassList | None, choices: Choices) -> Manifest:
-    if choices.label_level is None and (card := recognise(path)):
-        return relabel(card.read(path.absolute()), classes)
     if hub.is_saved(path):
         return hub.read(str(path.absolute()), classes=classes)
     found = walk(path.absolute())

@@ -68,9 +68,15 @@ class ReadingOptions(Options):
     label_level: int | None = option(
         None, "Which folder below the data names the class: 1, 2, ...; 0 for none.", least=0
     )
-    label_column: str | None = option(None, "Column of a table that names the class.", metavar="COLUMN")
-    path_column: str | None = option(None, "Column of a table that names the image.", metavar="COLUMN")
-    split_column: str | None = option(None, "Column of a table that names the split.", metavar="COLUMN")
+    label_column: str | None = option(
+        None, "Column of a table that names the class.", metavar="COLUMN"
+    )
+    path_column: str | None = option(
+        None, "Column of a table that names the image.", metavar="COLUMN"
+    )
+    split_column: str | None = option(
+        None, "Column of a table that names the split.", metavar="COLUMN"
+    )
     name_column: str | None = option(
         None,
         "Column of class names to answer with; texts are made of it and of any that follow (a,b).",

@@ -11,6 +11,7 @@ import itertools
 import json
 import logging
 import re
+from collections.abc import Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import datetime
@@ -107,12 +108,19 @@ def file_name(name: str) -> str:
 class RunFolder:
     """An open run folder; use it as a context manager.
 
-    `config` goes into `config.json`, `failures` at the end into `failures.jsonl`. Raises
+    `config` goes into `config.json`, `failures` at the end into `failures.jsonl`, and how the data
+    were understood into `results.json`, under `reading`. Raises
     `UsageError` when `path` is a file, or a folder that holds other things than a run or that
     another run is writing to.
     """
 
-    def __init__(self, path: Path, config: dict[str, Any], failures: Failures) -> None:
+    def __init__(
+        self,
+        path: Path,
+        config: dict[str, Any],
+        failures: Failures,
+        data: Mapping[str, Any] | None = None,
+    ) -> None:
         if path.is_file():
             raise UsageError(f"--output {path} is a file; name a folder for the results.")
         if path.is_dir() and any(path.iterdir()) and not list(path.glob("config.json*")):
@@ -123,6 +131,7 @@ class RunFolder:
         self.config = {"clipfg": __version__, **config}
         self.failures = failures
         self.results: dict[str, Any] = {}
+        self._data = data or {}
         self._names: set[str] = set()
         self._lock = FileLock(path / LOCK, timeout=0)
 
@@ -164,7 +173,8 @@ class RunFolder:
         try:
             if kind is None:
                 self.failures.write(self.part("failures.jsonl"))
-                self._write("results.json", self.results)
+                understood = {"reading": self._data} if self._data else {}
+                self._write("results.json", {**self.results, **understood})
                 for name in sorted(self._names, key=lambda name: (name == "results.json", name)):
                     self.part(name).replace(self.path / name)
             else:

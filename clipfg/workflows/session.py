@@ -27,7 +27,9 @@ from clipfg.heads.zero_shot import ZeroShot
 from clipfg.options import DataJobOptions, JobOptions, PromptOptions, to_json
 from clipfg.prompting import PromptSet, load_prompts
 from clipfg.prompting.ensembling import Ensemble, make_ensemble
+from clipfg.prompting.rendering import names_used
 from clipfg.types import ClassList, Features, Manifest, Progress
+from clipfg.workflows import understood
 from clipfg.workflows.dataset import Dataset, default_split, open_dataset
 from clipfg.workflows.pool import FeaturePool
 from clipfg.workflows.provenance import MadeBy, Provenance, check_one_encoder, check_same_encoder
@@ -55,6 +57,7 @@ class Session(Generic[Given]):
         self.options = options
         self.failures = Failures()
         self.encoder: Encoder | None = None
+        self._understood: dict[str, dict[str, Any]] = {}
         self._progress = progress
         self._shared = Resources(options)
         self._owner = True
@@ -92,13 +95,23 @@ class Session(Generic[Given]):
         """All items of `--dataset`, or of the data called `name`."""
         options = self.options
         assert isinstance(options, DataJobOptions)
-        return open_dataset(
+        data = open_dataset(
             options,
             name or options.dataset,
             offline=options.offline,
             use_classes=use_classes,
             progress=self.progress("Downloading"),
         )
+        self._say(data)
+        return data
+
+    def _say(self, data: Dataset) -> None:
+        """Say how data were understood, and what looks wrong, before they are used."""
+        logger.info(f"Data: {data.name}, {understood.sentence(data.manifest)}")
+        self._understood[data.name] = understood.plain(data.manifest)
+        if data.manifest.reading:
+            for doubt in data.manifest.reading.doubts:
+                logger.warning(doubt)
 
     def dataset(self, split: str | None = None) -> Dataset:
         """The items of `--dataset` by its split (or `split`), limit and node of the taxonomy."""
@@ -106,12 +119,11 @@ class Session(Generic[Given]):
         assert isinstance(options, DataJobOptions)
         data = self.whole().within(getattr(options, "within", None))
         split = split or options.split or default_split(options.dataset, data.manifest)
-        data = data.select(split, options.limit)
-        classes = data.manifest.classes
-        count = f", {len(classes):,} classes" if classes else ""
-        part = f" ({split})" if split else ""
-        logger.info(f"Data: {data.name}{part}, {len(data):,} images{count}")
-        return data
+        chosen = data.select(split, options.limit)
+        if len(chosen) < len(data):
+            part = f" of the split {split}" if split and split != "all" else ""
+            logger.info(f"Used: {len(chosen):,} pictures{part}")
+        return chosen
 
     # Encoder
 
@@ -216,6 +228,8 @@ class Session(Generic[Given]):
         )
         for note in prompts.notes:
             logger.warning(f"Note on prompts: {note}")
+        if remark := names_used(classes):
+            logger.info(remark)
         features = embed_texts(sentences.texts, self.encoder, self.kept)
         return ensemble.weights(features, sentences, images, self.encoder.logit_scale)
 
@@ -275,4 +289,4 @@ class Session(Generic[Given]):
         config |= facts
         model = encoder.name if encoder else ""
         path = getattr(options, "output", None) or default_folder(config["command"], data, model)
-        return RunFolder(path, config, self.failures)
+        return RunFolder(path, config, self.failures, self._understood)

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from itertools import pairwise
 from typing import Any
 
 from clipfg.data.readers.class_records import Record, classes_of, name_of, sentences_of
@@ -153,7 +154,7 @@ def _counted(lines: list[str]) -> list[tuple[str, str]] | None:
     if len(lines) < 2 or not all(matches):
         return None
     numbers = [int(match[1]) for match in matches if match is not None]
-    rising = all(a < b for a, b in zip(numbers, numbers[1:], strict=False))
+    rising = all(a < b for a, b in pairwise(numbers))
     if not rising or numbers[0] not in {0, 1} or numbers[-1] > 4 * len(lines):
         return None
     pairs = zip(lines, matches, strict=True)

@@ -25,7 +25,17 @@ NAMES = (
 IDS = (
     *("id", "classid", "labelid", "categoryid", "speciesid", "index", "idx", "classindex"),
     *("labelindex", "classidx", "targetid", "number", "nr", "no", "code", "label", "class"),
-    *("category", "synset", "wnid", "synsetid", "folder", "key", "taxonid", "target", "speciescode"),
+    *(
+        "category",
+        "synset",
+        "wnid",
+        "synsetid",
+        "folder",
+        "key",
+        "taxonid",
+        "target",
+        "speciescode",
+    ),
 )
 PARENTS = ("parent", "grandparent")
 _TEXT = re.compile(r"(texts?|descriptions?|captions?)[ _-]?\d*$")
@@ -97,9 +107,7 @@ def _cell(record: Record, column: str) -> str:
 
 def _ranks(records: Sequence[Record], keys: Mapping[str, str]) -> dict[str, str]:
     """The ranks of a taxonomy and their keys; `class` only beside others or names of its own."""
-    found = {
-        level: key for level, names in known.RANKS.items() for key in names[:1] if key in keys
-    }
+    found = {level: key for level, names in known.RANKS.items() for key in names[:1] if key in keys}
     if "class" in found:
         words = {str(record.get(keys["class"]) or "").strip().lower() for record in records} - {""}
         beside = any(key in keys for key in NAMES if key != "class") or len(found) > 1

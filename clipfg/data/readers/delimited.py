@@ -40,7 +40,7 @@ def dialect_of(text: str, delimiter: str | None = None) -> Dialect:
     for start, line in enumerate(lines):  # noqa: B007 - where the first row is
         if line[:4].lower() == "sep=" and len(line) == 5:
             delimiter = line[4]
-        elif line.strip(" \t;,\""):
+        elif line.strip(' \t;,"'):
             break
     else:
         raise DataError("Expected a header, with a column named path or name, got no rows.")

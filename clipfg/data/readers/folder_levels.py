@@ -172,15 +172,16 @@ class Levels:
         for name in strangers:
             for one in children[name]:
                 self._leave_out(one.path, "beside " + ", ".join(f"{n}/" for n in found))
-        return found | {name: _own(name) for name in (*alike, *answers)}
+        named = {name: _own(name) for name in alike} | {name: _word(name) for name in answers}
+        return found | named
 
     def _shares(self, nodes: list[_Node], names: set[str]) -> bool:
         """Whether at least half of the folders below are called as those of `names`."""
         own = {n for one in nodes for n in self._names_below(one.path)}
         return bool(own) and 2 * len(own & names) >= len(own)
 
-    def _wrappers(self, children: Mapping[str, list[_Node]], deep: set[str]) -> list[str]:
-        """The folders that only hold what counts; strangers beside them are left out."""
+    def _wrappers(self, children: dict[str, list[_Node]], deep: set[str]) -> list[str]:
+        """The folders that only hold what counts; strangers beside them, or they, are left out."""
         if len(children) == 1:
             (name,) = children
             return [name] if name in deep or is_holder(name) else []
@@ -194,7 +195,7 @@ class Levels:
         held = deep & {*holders}
         if not held and len(strangers) > 1:
             for name in holders:
-                for one in children[name]:
+                for one in children.pop(name):
                     self._leave_out(one.path, "a folder word, no class")
             return []
         if not holders or set(strangers) & deep:
@@ -320,6 +321,11 @@ class Levels:
 def _own(name: str) -> str:
     """A folder's own name as that of a split: `Hold out` is "hold-out"."""
     return words(name).replace(" ", "-")
+
+
+def _word(name: str) -> str:
+    """The word that says why pictures in a folder have no label: `seg_pred` is "pred"."""
+    return next((word for word in words(name).split() if word in ANSWERS | UNSORTED), _own(name))
 
 
 def at_level(pictures: Iterable[Parts], level: int) -> dict[Parts, Place]:

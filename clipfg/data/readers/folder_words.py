@@ -113,7 +113,8 @@ def is_holder(name: str) -> bool:
     """Whether a folder of this name holds pictures and says nothing of them: `images_001`."""
     text = re.sub(r"\s?\d*$", "", words(name))
     parts = text.split()
-    return text in HOLDERS or (bool(parts) and all(p in HOLDERS or p.isdecimal() for p in parts))
+    held = any(part in HOLDERS for part in parts)
+    return text in HOLDERS or (held and all(p in HOLDERS or p.isdecimal() for p in parts))
 
 
 def is_part(name: str) -> bool:

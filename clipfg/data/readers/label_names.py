@@ -1,7 +1,6 @@
 """Names for labels that are numbers or codes, from a file that says what they stand for."""
 
 import re
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -51,19 +50,17 @@ def rename(manifest: Manifest, names: ClassList) -> Manifest:
     return replace(manifest, table=manifest.table.set_column(at, "label", column), classes=classes)
 
 
-def named_beside(
-    folder: Path, own: ClassList, but: Callable[[Path], bool] = lambda path: False
-) -> tuple[Path, ClassList] | None:
+def named_beside(folder: Path, own: ClassList, table: Path) -> tuple[Path, ClassList] | None:
     """The file in a folder that names all classes of `own`, which are codes; None for none.
 
-    Where several files do and disagree, none is taken. `but` are files that are something else.
+    Where several files do and disagree, none is taken; nor is the table that has the codes.
     """
     found: dict[tuple[str, ...], tuple[Path, ClassList]] = {}
     for path in sorted(folder.iterdir(), key=lambda path: natural(path.name)):
         if path.suffix.lower() not in SUFFIXES or not _TELLING.search(path.name):
             continue
         try:
-            if not path.is_file() or path.stat().st_size > LARGEST or but(path):
+            if not path.is_file() or path.stat().st_size > LARGEST or path == table:
                 continue
             names = read_class_list(path, ids=True)
             places = match_classes(own, names, lambda _: "the data")

@@ -119,9 +119,7 @@ def match_classes(own: ClassList, classes: ClassList, where: Callable[[int], str
     return places
 
 
-def _positions(
-    numbers: list[int], classes: ClassList, where: Callable[[int], str]
-) -> list[int]:
+def _positions(numbers: list[int], classes: ClassList, where: Callable[[int], str]) -> list[int]:
     """Numbers as places in a list without ids: from 0 if 0 occurs, from 1 if the last one does."""
     last = len(classes)
     outside = [place for place, number in enumerate(numbers) if not 0 <= number <= last]
@@ -202,8 +200,11 @@ def relabel(
         return replace(manifest, classes=classes)
     labels = manifest.table["label"].combine_chunks()
     present = [place for place in pc.unique(labels).to_pylist() if place is not None]
-    own = manifest.classes.only([manifest.classes.names[place] for place in sorted(present)])\
-        if present else None
+    own = (
+        manifest.classes.only([manifest.classes.names[place] for place in sorted(present)])
+        if present
+        else None
+    )
     places = np.full(len(manifest.classes) + 1, UNLABELLED)  # the last place is for UNLABELLED
     if own is not None:
         ids = manifest.table["id"]
@@ -234,8 +235,9 @@ def readable_names(folders: Sequence[str]) -> list[str]:
 def numbered(names: Sequence[str]) -> list[tuple[str, str]] | None:
     """The number and the rest of each name, where all begin with a number that is no part of them.
 
-    Numbers that count (0 or 1, 2, 3, ...), that are filled up with zeros or followed by a full stop,
-    and synset ids are no part of a name; those of models and years are: "737-800", "2012 Audi A4".
+    Numbers that count (0 or 1, 2, 3, ...), that are filled up with zeros or followed by a full
+    stop, and synset ids are no part of a name; those of models and years are: "737-800",
+    "2012 Audi A4".
     """
     matches = [re.match(r"(\d+)([._\-:) ,\t]+)(?=\S)", name) for name in names]
     synsets = [re.match(r"(n\d{8})([_\- \t]+)(?=\S)", name) for name in names]
@@ -250,8 +252,10 @@ def numbered(names: Sequence[str]) -> list[tuple[str, str]] | None:
         values = sorted(map(int, numbers))
         counts = values[0] in {0, 1} and values == [*range(values[0], values[0] + len(values))]
         filled = len(set(map(len, numbers))) == 1 and any(n[0] == "0" for n in numbers)
-        stopped = all(m[2].strip() in {".", ":", ")"} and not r[0].isdigit()
-                      for m, r in zip(found, rests, strict=True))
+        stopped = all(
+            m[2].strip() in {".", ":", ")"} and not r[0].isdigit()
+            for m, r in zip(found, rests, strict=True)
+        )
         if not (counts or (filled and len(numbers[0]) > 1) or stopped):
             return None
     return list(zip(numbers, rests, strict=True))

@@ -174,8 +174,8 @@ def _path_texts(cells: pa.Table, column: str, folder: str | None) -> pa.Array:
 
 def _open_quote(row: int, value: str, path: Path) -> DataError:
     return DataError(
-        f"Expected a value on one line in row {row + 1} of {path}, got {value!r:.60}; is a quote not"
-        " closed?"
+        f"Expected a value on one line in row {row + 1} of {path}, got {value!r:.60}; is a quote"
+        " not closed?"
     )
 
 
@@ -284,7 +284,7 @@ def _named(
         listed = ClassList(tuple(readable_names(table.class_names)))
         return relabel(_indexed(manifest, listed), classes)
     if classes is None and choices.label_names is None and are_nameless(own.names):
-        found = named_beside(path.parent, own, lambda other: other == path)
+        found = named_beside(path.parent, own, path)
         if found is not None:
             file, names = found
             roles = (*reading.roles, Role(file.name, "names of the labels"))

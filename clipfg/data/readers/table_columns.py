@@ -19,6 +19,7 @@ CORNERS = ("x0", "y0", "x1", "y1")
 
 _BINARY = {"0", "1", "0.0", "1.0", "true", "false", ""}
 
+
 class NoPathsError(DataError):
     """A table that names no pictures."""
 
@@ -135,7 +136,9 @@ def _paths(
         return 1 if column in named else 2
 
     unknown = [
-        c for c in columns if c not in {*named, *ids, *addresses} and any(map(_is_picture, sample[c]))
+        c
+        for c in columns
+        if c not in {*named, *ids, *addresses} and any(map(_is_picture, sample[c]))
     ]
     found = [*named, *ids, *unknown, *addresses]
     if not named and not unknown and ids and not addresses and len(at) < 2:
@@ -168,9 +171,7 @@ def _labels(
     return tuple(dict.fromkeys(found))
 
 
-def _one_hot(
-    columns: Sequence[str], sample: Sample, taken: set[str | None]
-) -> tuple[str, ...]:
+def _one_hot(columns: Sequence[str], sample: Sample, taken: set[str | None]) -> tuple[str, ...]:
     """The columns that hold nothing but 0 and 1, where there are two or more."""
     binary = [
         c

@@ -174,9 +174,7 @@ def _with(rows: pa.Table, name: str, column: pa.Array) -> pa.Table:
     return rows.set_column(rows.column_names.index(name), name, column)
 
 
-def _says_more(
-    whole: Manifest, by_folders: Manifest, ones: list[tuple[Table, Manifest]]
-) -> bool:
+def _says_more(whole: Manifest, by_folders: Manifest, ones: list[tuple[Table, Manifest]]) -> bool:
     """Whether tables count for more than folders: they name nearly all, and mix their classes."""
     telling = all(_TELLING.search(file.stem) for (_, file), _ in ones)
     if not telling or whole.classes is None or are_nameless(whole.classes.names):

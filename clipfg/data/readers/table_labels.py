@@ -120,7 +120,9 @@ def _bracketed(cell: str) -> tuple[str, ...]:
             continue
         if isinstance(found, list):
             return tuple(dict.fromkeys(clean(str(part)) for part in found))
-    return tuple(part.strip(" '\"") for part in re.split(r"[,\s]+", cell[1:-1]) if part.strip(" '\""))
+    return tuple(
+        part.strip(" '\"") for part in re.split(r"[,\s]+", cell[1:-1]) if part.strip(" '\"")
+    )
 
 
 def _one_hot(table: pa.Table, columns: Sequence[str]) -> Labelled:

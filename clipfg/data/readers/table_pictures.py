@@ -19,7 +19,9 @@ from clipfg.errors import DataError
 LISTED = 10
 """Most pictures that a message names."""
 
-_NOTES = frozenset({"annotations", "labels", "metadata", "meta", "csv", "splits", "lists", "tables"})
+_NOTES = frozenset(
+    {"annotations", "labels", "metadata", "meta", "csv", "splits", "lists", "tables"}
+)
 """Folders of tables, whose pictures lie beside them."""
 
 
@@ -44,8 +46,8 @@ def find_pictures(
     """The pictures of a table at `path`.
 
     `given` are the columns that may name them, as text, the likeliest first. A path is taken as it
-    is where there is a picture; all others are looked for below the table's folder by the end of the
-    path, the name, and the name without suffix. `splits` help where a name occurs in several.
+    is where there is a picture; all others are looked for below the table's folder by the end of
+    the path, the name, and the name without suffix. `splits` help where a name occurs in several.
 
     Raises `DataError` for a name that fits several pictures, and where the folder has pictures but
     none that the table names.

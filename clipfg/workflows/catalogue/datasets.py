@@ -14,6 +14,8 @@ from clipfg.errors import MissingError, UsageError
 from clipfg.options import DatasetPullOptions, DatasetShowOptions
 from clipfg.types import Progress
 from clipfg.workflows.dataset import choices
+from clipfg.workflows.understood import facts as read_facts
+from clipfg.workflows.understood import sentence
 
 CLASS_FILE = "classes.csv"
 DATA_ROOT = Path("data")
@@ -81,7 +83,9 @@ def dataset_facts(options: DatasetShowOptions) -> list[dict[str, Any]]:
             offline=options.offline,
         )
         facts.append(("images here", f"{len(here):,} of {here.expected or len(here):,}"))
+        facts.append(("understood as", sentence(here)))
         facts += [(f"split {name}", f"{count:,}") for name, count in here.splits.items()]
+        facts += read_facts(here)
         classes = here.classes
     if classes is not None:
         facts += [("classes", f"{len(classes):,}"), ("names", ", ".join(classes.names))]
