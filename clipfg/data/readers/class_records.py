@@ -72,7 +72,7 @@ def classes_of(
     else:  # a table of pictures: each class once
         rows = [names.index(name) for name in dict.fromkeys(names)]
     listed = _with_parents(records, keys, names, ranks, rows)
-    ids = _ids(records, keys, rows, columns[0])
+    ids = _ids(records, keys, rows, {columns[0], *ranks.values()})
     synonyms = _synonyms(cells, names, rows, keys)
     return replace(listed, ids=ids, synonyms=synonyms)
 
@@ -221,17 +221,17 @@ def _texts(record: Record) -> tuple[str, ...]:
 
 
 def _ids(
-    records: Sequence[Record], keys: Mapping[str, str], rows: Sequence[int], named: str
+    records: Sequence[Record], keys: Mapping[str, str], rows: Sequence[int], taken: set[str]
 ) -> tuple[str, ...]:
     """The first column of ids that has another one for each class; nothing where there is none."""
     for key in dict.fromkeys(IDS):
-        if key not in keys or key == named:
+        if key not in keys or key in taken:
             continue
         values = [records[row].get(keys[key]) for row in rows]
         if any(isinstance(value, list | dict | bool) or value in (None, "") for value in values):
             continue
         ids = tuple(identity(name_of(value)) for value in values)
-        if len(set(ids)) == len(ids):
+        if len(set(ids)) == len(ids) and (key not in NAMES or are_codes(ids)):
             return ids
     return ()
 

@@ -11,7 +11,7 @@ from clipfg.data.readers.trees import parse_json
 from clipfg.errors import DataError, UsageError
 
 WHAT = "ids"
-_IDS = ("id", *PATHS, *IDS)
+_IDS = tuple(key for key in ("id", *PATHS, *IDS) if key != "name")
 
 
 def read_support_file(path: Path) -> tuple[list[str], list[str | None]]:

@@ -283,12 +283,12 @@ def _named(
     if table.class_names and columns.labels == (table.label,):
         listed = ClassList(tuple(readable_names(table.class_names)))
         return relabel(_indexed(manifest, listed), classes)
-    if classes is None and choices.label_names is None and are_nameless(own.names):
+    if are_nameless(own.names) and not (classes is not None and classes.ids):
         found = named_beside(path.parent, own, path)
         if found is not None:
             file, names = found
             roles = (*reading.roles, Role(file.name, "names of the labels"))
-            return replace(rename(manifest, names), reading=replace(reading, roles=roles))
+            manifest = replace(rename(manifest, names), reading=replace(reading, roles=roles))
     return relabel(manifest, classes, f"row {{}} of {path}")
 
 

@@ -66,6 +66,7 @@ def read(path: Path, found: Walk, choices: Choices, classes: ClassList | None) -
     whole = _joined(path, chosen)
     if by_folders is not None and not _says_more(whole, by_folders, chosen):
         return None
+    whole = _with_answers(whole, found)
     whole = replace(whole, reading=_reading(whole, chosen, found, path, by_folders))
     return relabel(whole, classes)
 
@@ -168,6 +169,26 @@ def _joined(path: Path, ones: list[tuple[Table, Manifest]]) -> Manifest:
     columns = {name: table_[name] for name in table_.column_names}
     classes = ClassList(tuple(names), parents, synonyms=synonyms)
     return Manifest.build(path.name, columns, classes, reading=ones[0][1].reading)
+
+
+def _with_answers(whole: Manifest, found: Walk) -> Manifest:
+    """With the pictures of a split's folder that no table names: they are to be classified.
+
+    The rows of tables are then of the split that their own folders are called after.
+    """
+    splits = {str(found.root.joinpath(*parts)): _split_of(parts[0]) for parts in found.pictures}
+    named = {splits.get(uri) for uri in whole.uris}
+    others = {uri: split for uri, split in splits.items() if split and split not in named}
+    if whole.splits or None in named or not others:
+        return whole
+    rows = whole.table
+    column = pa.array([splits[uri] for uri in whole.uris], pa.string())
+    rows = _with(rows, "split", column)
+    ids = [Path(uri).relative_to(found.root).as_posix() for uri in others]
+    added = Manifest.build(
+        "", {"id": ids, "uri": [*others], "split": [*others.values()], "label": [None] * len(ids)}
+    )
+    return replace(whole, table=pa.concat_tables([rows, added.table], promote_options="default"))
 
 
 def _with(rows: pa.Table, name: str, column: pa.Array) -> pa.Table:
