@@ -32,9 +32,9 @@ FOLDERS = ("relativepath", "folder", "directory", "dir", "subfolder", "imagefold
 
 LABELS = (
     *("label", "labelname", "class", "classname", "species", "category", "categoryname"),
-    *("target", "targetname", "breed", "breedname", "variety", "varietyname", "cultivar"),
+    *("labels", "target", "targetname", "breed", "breedname", "variety", "varietyname", "cultivar"),
     *("commonname", "vernacularname", "diagnosis", "dx", "disease", "diseasename", "speciesname"),
-    *("scientificname", "primarylabel", "classlabel", "labels", "tag", "tags", "groundtruth", "gt"),
+    *("scientificname", "primarylabel", "classlabel", "tag", "tags", "groundtruth", "gt"),
     *("finelabel", "finelabels", "variantname", "variant", "truth", "findinglabels", "finding"),
     *("type", "subspecies", "taxon", "taxonname", "birdname", "plantname", "flowername"),
     *("dogbreed", "catbreed", "individual", "y", "klasse", "art", "classe", "espece", "especie"),

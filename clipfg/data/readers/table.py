@@ -51,6 +51,7 @@ def read(
     columns = guarded(path, lambda _: columns_of(table, choices))
     taken = {column: column for column in columns.all()} | dict(columns.carried)
     cells: pa.Table = guarded(path, lambda _: join_corners(table.read(taken)))
+    cells = _without_blank_rows(cells)
     if cells.num_rows == 0:
         raise DataError(f"Expected rows in {path}, got none.")
     splits = _splits(cells, columns)
@@ -72,6 +73,19 @@ def columns_of(table: TableFile, choices: Choices) -> TableColumns:
     if table.label is not None and choices.label_column is None:
         columns = replace(columns, labels=(table.label,), one_hot=(), ranks={})
     return columns
+
+
+def _without_blank_rows(cells: pa.Table) -> pa.Table:
+    """The rows that hold anything: spreadsheets leave blank ones behind."""
+    blank = np.ones(cells.num_rows, bool)
+    for column in cells.columns:
+        empty = pc.is_null(column)
+        if pa.types.is_string(column.type):
+            empty = pc.equal(pc.fill_null(column, ""), "")
+        blank &= empty.to_numpy()
+        if not blank.any():
+            return cells
+    return cells.filter(pa.array(~blank))
 
 
 def _splits(cells: pa.Table, columns: TableColumns) -> pa.Array | None:

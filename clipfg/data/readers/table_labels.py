@@ -183,9 +183,12 @@ class _Naming:
             return ranks
         wanted = self.choices.label_column
         words = {value.lower() for value in self.values[own] if value}
-        siblings = len(ranks) > 1 or len(words & known.CLASSES_OF_LIFE) * 2 > len(words)
-        beside = any(c != own for c in self.columns.labels) or len(ranks) > 1
-        if not (siblings and beside) or (wanted is not None and key_of(wanted) == key_of(own)):
+        living = len(words & known.CLASSES_OF_LIFE) * 2 > len(words)
+        below = [c for c in ranks.values() if c != own and self._determines(c, own)]
+        coarser = living or any(not self._determines(own, c) for c in below)
+        named = any(c != own and any(self.values[c]) for c in self.columns.labels)
+        is_rank = (named and (living or len(ranks) > 1)) or (bool(below) and coarser)
+        if not is_rank or (wanted is not None and key_of(wanted) == key_of(own)):
             del ranks["class"]
         return ranks
 
@@ -230,12 +233,12 @@ class _Naming:
         chosen = self.choices.label_column is not None
         ids: str | None = None
         others = [c for c in names if c != main]
-        if are_codes(self.values[main]) and not chosen:
+        if not chosen and are_codes(self.values[main]):
             named = self._names_of(main, others)
             if named is not None:
                 ids, main = main, named
                 self.roles.append(Role(f"column {ids}", "id of the class"))
-        elif not chosen:
+        if not chosen and ids is None:
             main = self._finest(main, others)
         answered = self._answered(main, names)
         self.roles.insert(0, Role(f"column {main}", "class"))
