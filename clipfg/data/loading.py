@@ -14,10 +14,11 @@ from clipfg.data.readers.table_columns import NoPathsError
 from clipfg.data.readers.walk import is_image, walk
 from clipfg.data.sets import coop
 from clipfg.data.sets.catalogue import DATA_ROOT, DATASETS, DatasetCard, recognise
+from clipfg.data.sets.layouts import subfolders
 from clipfg.data.sources import misspelt
 from clipfg.errors import DataError, MissingError, UsageError
 from clipfg.registry import closest
-from clipfg.types import Choices, ClassList, Manifest, Progress
+from clipfg.types import Choices, ClassList, LeftOut, Manifest, Progress, Reading
 
 MANIFESTS = tuple(
     f"{stem}{suffix}"
@@ -25,6 +26,9 @@ MANIFESTS = tuple(
     for suffix in (".csv", ".tsv", ".jsonl", ".parquet")
 )
 """Tables that describe the folder that they are in."""
+
+FOLDERS = 20
+"""In a folder with more, a data set in its official layout is not looked for."""
 
 STRAYS = 3
 """Pictures that may lie beside shards without being the data."""
@@ -75,7 +79,7 @@ def load_dataset(
         manifest = load_dataset(name, choices=unnamed, progress=progress, **options)
         return relabel(_as_said(manifest, choices), classes)
     base, at, split_file = name.partition("@")
-    if base in DATASETS:
+    if base in DATASETS and (at or not _is_own(name, data_root)):
         card = DATASETS.get(base)
         root = _locate(card, data_root, progress, download=download and not offline)
         if at:
@@ -93,8 +97,9 @@ def load_dataset(
         raise UsageError(_unknown(name, path))
     if not path.is_dir():
         return with_doubts(_read_file(path, classes, choices))
-    if choices.label_level is None and (official := recognise(path)):
-        return relabel(official.read(path.absolute()), classes)
+    if choices.label_level is None and (official := _official(path)):
+        card, root = official
+        return relabel(card.read(root.absolute()), classes)
     return with_doubts(_read_folder(path, classes, choices))
 
 
@@ -125,6 +130,29 @@ def _locate(
     return root
 
 
+def _is_own(name: str, data_root: Path | None) -> bool:
+    """Whether a folder that has the name of a data set is a person's own: a path is a path."""
+    own = data_root is None and Path(name).is_dir()
+    return own and DATASETS.get(name).locate() is None
+
+
+def _official(path: Path) -> tuple[DatasetCard, Path] | None:
+    """The data set whose official layout a folder has, or the one folder in it; and that folder.
+
+    Raises `UsageError` where several folders in it are data sets.
+    """
+    if card := recognise(path):
+        return card, path
+    inside = subfolders(path)
+    if len(inside) > FOLDERS:
+        return None
+    found = [(card, path / name) for name in inside if (card := recognise(path / name))]
+    if len(found) > 1:
+        names = ", ".join(folder.name for _, folder in found)
+        raise UsageError(f"Expected one data set in {path}, got {names}; name one of them.")
+    return found[0] if found else None
+
+
 def _unknown(name: str, path: Path) -> str:
     scheme = name.partition(":")[0]
     if scheme in {"http", "https", "s3", "gs"} and ":" in name:
@@ -151,7 +179,9 @@ def _read_folder(path: Path, classes: ClassList | None, choices: Choices) -> Man
                     raise
     sharded = any(parts[-1].lower().endswith(webdataset.SUFFIXES) for parts in found.archives)
     if sharded and not folders and len(found.pictures) <= STRAYS:
-        return webdataset.read(path, classes=classes)
+        shards = webdataset.read(path, classes=classes)
+        strays = tuple(LeftOut(parts[-1], 1, "beside shards") for parts in found.pictures)
+        return replace(shards, reading=Reading("WebDataset shards", left_out=strays))
     by_tables = table_folder.read(path.absolute(), found, choices, classes)
     return by_tables or folder.read(path, classes=classes, choices=choices, found=found)
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 import numpy as np
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from clipfg.data.loading import load_dataset
@@ -172,15 +173,16 @@ def choices(options: ReadingOptions) -> Choices:
 def default_split(name: str | None, manifest: Manifest) -> str | None:
     """What is evaluated unless a split is named: the data set's own choice, else its test split.
 
-    A test split without labels is for answers: where other images have some, all are evaluated.
+    A test split without a label, beside others with labels, is not chosen.
     """
     if name is not None and name in DATASETS:
         return DATASETS.get(name).default_split
     if "test" not in manifest.splits:
         return None
-    labelled = (manifest.labels != UNLABELLED).any()
-    answers = labelled and not (manifest.select("test").labels != UNLABELLED).any()
-    return None if answers else "test"
+    # A test set that nobody has labelled, as competitions have, evaluates nothing.
+    labelled = manifest.labels != UNLABELLED
+    test = np.asarray(pc.fill_null(pc.equal(manifest.table["split"], "test"), False))
+    return "test" if labelled[test].any() or not labelled.any() else None
 
 
 def _manifest_of(features: Features, name: str) -> Manifest:

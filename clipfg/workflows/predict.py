@@ -51,7 +51,6 @@ def run_predict(session: Session[PredictOptions], photos: Sequence[Path] = ()) -
             else "Give --classes FILE (class names, one per line) or --head FILE (a saved head)."
         )
     data = _images(session, photos)
-    logger.info(f"Images: {len(data):,}")
     saved = load_head(options.head) if options.head else None
     classes = saved.classes if saved else None
     if options.classes is not None:
@@ -122,7 +121,10 @@ def _images(session: Session[PredictOptions], photos: Sequence[Path]) -> Dataset
             found = found.select(None if options.split == "all" else options.split)
     elif len(photos) == 1 and photos[0].is_file() and photos[0].suffix.lower() not in SUFFIXES:
         found = load_dataset(str(photos[0]))
+        session.say(Dataset(found))
     else:
-        return Dataset(read_images(photos)).select(limit=options.limit)
+        images = Dataset(read_images(photos))
+        session.say(images)
+        return images.select(limit=options.limit)
     columns = {"id": found.table["id"], "uri": found.table["uri"]}
     return Dataset(Manifest.build(found.name, columns)).select(limit=options.limit)

@@ -102,10 +102,10 @@ class Session(Generic[Given]):
             use_classes=use_classes,
             progress=self.progress("Downloading"),
         )
-        self._say(data)
+        self.say(data)
         return data
 
-    def _say(self, data: Dataset) -> None:
+    def say(self, data: Dataset) -> None:
         """Say how data were understood, and what looks wrong, before they are used."""
         logger.info(f"Data: {data.name}, {understood.sentence(data.manifest)}")
         self._understood[data.name] = understood.plain(data.manifest)

@@ -17,6 +17,7 @@ from typing import Any
 from clipfg.data.readers.code_names import names_of_codes
 from clipfg.data.readers.folder_classes import Classes, read_classes
 from clipfg.data.readers.folder_levels import Levels, at_level
+from clipfg.data.readers.folder_tree import FolderTree
 from clipfg.data.readers.labels import LabelIndex, readable_names, relabel
 from clipfg.data.readers.walk import SUFFIXES, Parts, Walk, walk
 from clipfg.data.sources import file_uri, misspelt, shown
@@ -59,9 +60,9 @@ def read(
         _check_some(found)
     pictures = Counter(parts[:-1] for parts in found.pictures)
     if choices.label_level is None:
-        levels = Levels(pictures, _finder(classes))
+        levels = Levels(FolderTree(pictures), _finder(classes))
     else:
-        levels = Levels({})
+        levels = Levels(FolderTree({}))
         levels.places = at_level(pictures, choices.label_level)
     beside = _Named(root)
     understood = read_classes(levels.places, beside)
@@ -123,12 +124,17 @@ def _find(path: Path) -> tuple[Path, list[Parts], list[LeftOut]]:
         return path.parent, [(path.name,)], []
     found = walk(path)
     _check_some(found)
-    return path, found.pictures, found.left_out
+    return path, found.pictures, found.left_out()
 
 
 def _check_some(found: Walk) -> None:
     if not found.pictures:
-        others = sum(one.count for one in found.left_out if not one.what.endswith("/"))
+        if found.skipped and found.skipped[0].what == "./":
+            where = shown(str(found.root))
+            raise DataError(
+                f"Expected images in {where}, but it is left out: {found.skipped[0].why}."
+            )
+        others = sum(map(len, found.others.values()))
         if found.archives:
             archive = shown("/".join(found.archives[0]))
             raise UsageError(
@@ -163,9 +169,8 @@ class _Named:
 
     def __call__(self, codes: Sequence[str]) -> Mapping[str, str]:
         """The names, where a file has all of them."""
-        names, self.file = names_of_codes(
-            codes, [self.root, *_wrappers(self.root), self.root.parent]
-        )
+        near = [self.root, *_wrappers(self.root), self.root.parent]
+        names, self.file = names_of_codes(codes, near)
         return names
 
 
@@ -179,9 +184,8 @@ def _wrappers(root: Path) -> list[Path]:
 
 def _reading(found: Walk, levels: Levels, below: Classes, names: str) -> Reading:
     """How the folder was understood."""
-    roles = [
-        Role(_listed(levels.roles[key]), MEANINGS[key]) for key in MEANINGS if key in levels.roles
-    ]
+    known = levels.roles
+    roles = [Role(_listed(known[key]), text) for key, text in MEANINGS.items() if key in known]
     if below.classes:
         labelled = [below.places[folder].levels for folder in below.labels]
         roles.append(Role(_listed(dict.fromkeys(path[0] for path in labelled)), "class"))
@@ -189,12 +193,11 @@ def _reading(found: Walk, levels: Levels, below: Classes, names: str) -> Reading
         roles.append(Role(_listed(below.folded), "below the class, no class of its own"))
     if names:
         roles.append(Role(names, "class names"))
-    form = "a folder per class" if below.classes else "pictures without labels"
     return Reading(
-        form,
-        tuple(roles),
-        tuple(_left_out(found, levels, below)),
-        tuple(levels.doubts + below.doubts),
+        form="a folder per class" if below.classes else "pictures without labels",
+        roles=tuple(roles),
+        left_out=(*_left_out(found, levels, below), *found.left_out(names)),
+        doubts=(*levels.doubts, *below.doubts),
     )
 
 
@@ -204,10 +207,10 @@ def _listed(folders: Sequence[str] | Mapping[str, None]) -> str:
 
 
 def _left_out(found: Walk, levels: Levels, below: Classes) -> list[LeftOut]:
-    """Pictures beside what is used, folders, archives and other files, each kind once."""
+    """Pictures beside what is used, folders of them, and archives, each kind once."""
     first: dict[tuple[str, str], str] = {}
     counts: Counter[tuple[str, str]] = Counter()
-    whole = {**levels.left_out, **below.left_out}
+    whole = {**levels.tree.left_out, **below.left_out}
     for parts in found.pictures:
         folder = parts[:-1]
         if folder in below.places:
@@ -220,4 +223,4 @@ def _left_out(found: Walk, levels: Levels, below: Classes) -> list[LeftOut]:
         counts[key] += 1
     pictures = [LeftOut(first[key], counts[key], key[0]) for key in first]
     archives = [LeftOut(shown("/".join(parts)), 1, "an archive") for parts in found.archives]
-    return pictures + archives[:10] + found.left_out
+    return pictures + archives[:10]

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 from clipfg.data.readers.class_tables import with_lineages
-from clipfg.data.readers.folder_levels import Place
+from clipfg.data.readers.folder_tree import Place
 from clipfg.data.readers.folder_words import (
     TRAITS,
     is_beside,
@@ -18,7 +18,7 @@ from clipfg.data.readers.folder_words import (
     split_of,
     words,
 )
-from clipfg.data.readers.labels import readable_names
+from clipfg.data.readers.labels import natural, plain, readable_names
 from clipfg.data.readers.walk import Parts, in_order
 from clipfg.data.sources import shown
 from clipfg.types import ClassList
@@ -65,7 +65,7 @@ def read_classes(places: Mapping[Parts, Place], named: Named = lambda _: {}) -> 
             found.places[folder] = replace(place, split=split)
         found.folded += [n for n in place.levels[1:] if n not in kept and n not in found.folded]
         paths[folder] = kept
-    paths = _folded(_without_copies(paths), found)
+    paths = _folded(_in_one_spelling(_without_copies(paths)), found)
     distinct = in_order(set(paths.values()))
     if distinct:
         labels = {path: label for label, path in enumerate(distinct)}
@@ -105,6 +105,21 @@ def _without_copies(paths: Mapping[Parts, Parts]) -> dict[Parts, Parts]:
     plain = {top: match[1] for top in tops if (match := _COPY.fullmatch(top))}
     plain = {t: base for t, base in plain.items() if base in tops or len(plain) == len(tops)}
     return {folder: (plain.get(path[0], path[0]), *path[1:]) for folder, path in paths.items()}
+
+
+def _in_one_spelling(paths: Mapping[Parts, Parts]) -> dict[Parts, Parts]:
+    """`train/Blue_Jay` and `test/blue jay` are one class; two spellings side by side are two."""
+    spellings: dict[str, dict[str, set[Parts]]] = defaultdict(lambda: defaultdict(set))
+    for folder, path in paths.items():
+        above = folder[: folder.index(path[0])] if path[0] in folder else folder
+        spellings[plain(unicodedata.normalize("NFC", path[0]))][path[0]].add(above)
+    first = {
+        name: min(alike, key=lambda n: (n.isupper(), n.islower(), natural(n)))
+        for alike in spellings.values()
+        if len(alike) > 1 and sum(map(len, alike.values())) == len(set().union(*alike.values()))
+        for name in alike
+    }
+    return {folder: (first.get(path[0], path[0]), *path[1:]) for folder, path in paths.items()}
 
 
 def _folded(paths: dict[Parts, Parts], found: Classes) -> dict[Parts, Parts]:

@@ -36,7 +36,9 @@ UNSORTED = _listed("""
 """)
 """Folders of pictures whose class nobody has said."""
 
-ANSWERS = frozenset({"pred", "predict", "prediction", "predictions", "inference", "submission"})
+ANSWERS = _listed("""
+    pred, predict, prediction, predictions, inference, submission, unlabeled, unlabelled
+""")
 """Folders beside splits whose pictures are to be classified."""
 
 VARIANTS = _listed("""
@@ -56,7 +58,7 @@ TRAITS = _listed("""
     male, female, males, females, adult, adults, juvenile, juveniles, immature, larva, pupa, day,
     night, daytime, nighttime, ir, infrared, dorsal, ventral, lateral, front, back, side, top,
     bottom, left, right, spring, summer, autumn, fall, winter, flying, perched, indoor, outdoor,
-    morning, evening, good, bad, easy, hard, north, south, east, west, breeding, nonbreeding, old,
+    morning, evening, north, south, east, west, breeding, nonbreeding, old,
     new, young, extra, more, misc, other, others, edited, selected, best
 """)
 """What is said of pictures below a class, and makes no class of its own."""
@@ -80,6 +82,9 @@ GROUP = re.compile(
 """Years, dates, places, individuals, cards of cameras: groups of pictures, in `words` form."""
 
 FOLD = re.compile(r"(?:fold|cv|split|partition)\s?\d+")
+BUCKET = re.compile(r"[0-9a-f]{1,3}", re.IGNORECASE)
+"""Folders over which pictures are spread by the first letters of an id."""
+
 CODE = re.compile(r"[ncv]?\d+")
 """Numbers, and synset ids such as n01440764: they name a class for a machine."""
 
@@ -157,7 +162,8 @@ def split_of(name: str) -> tuple[str, str] | None:
 def is_beside(name: str) -> bool:
     """Whether a folder of this name holds what was made from pictures: `train_masks`."""
     split = split_of(name)
-    return words(name) in BESIDE or (split is not None and split[1] in BESIDE)
+    rest = split[1] if split else " ".join(w for w in words(name).split() if w not in _FILLERS)
+    return words(name) in BESIDE or rest in BESIDE or (rest == "segmented" != words(name))
 
 
 def splits_among(names: Iterable[str]) -> Mapping[str, str]:

@@ -60,7 +60,7 @@ def read(
     )
     pictures, given = _pictures(table, cells, columns, path, splits)
     manifest = _manifest(name or path.stem, cells, columns, pictures, given, splits, labelled)
-    return _named(manifest, table, columns, path, classes, choices)
+    return _named(manifest, table, columns, path, classes)
 
 
 def columns_of(table: TableFile, choices: Choices) -> TableColumns:
@@ -276,7 +276,6 @@ def _named(
     columns: TableColumns,
     path: Path,
     classes: ClassList | None,
-    choices: Choices,
 ) -> Manifest:
     """The manifest with names for labels that are numbers, matched with `classes` where given."""
     own, reading = manifest.classes, manifest.reading

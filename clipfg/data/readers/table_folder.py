@@ -229,7 +229,8 @@ def _reading(
         )
     named = set(whole.uris)
     others = [p for p in found.pictures if str(found.root.joinpath(*p)) not in named]
-    left_out = list(found.left_out)
+    maps = [role.part for role in first.roles if role.meaning == "names of the labels"]
+    left_out = found.left_out(*(Path(file).name for file in files), *maps)
     if others:
         left_out.append(LeftOut("/".join(others[0]), len(others), f"not in {files[0]}"))
     form = "a table" if len(files) == 1 else "a table for each split"

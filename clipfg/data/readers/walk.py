@@ -34,8 +34,23 @@ class Walk:
     pictures: list[Parts] = field(default_factory=list)
     """In natural order."""
     archives: list[Parts] = field(default_factory=list)
-    left_out: list[LeftOut] = field(default_factory=list)
-    """Folders that were not entered, and files that are no pictures."""
+    skipped: list[LeftOut] = field(default_factory=list)
+    """Folders that were not entered."""
+    others: dict[str, list[Parts]] = field(default_factory=dict)
+    """Files of other kinds, by suffix."""
+
+    def left_out(self, *used: str) -> list[LeftOut]:
+        """All that is not used: folders, and an entry for all files of a kind.
+
+        `used` are names of files that are.
+        """
+        found = list(self.skipped)
+        for _, paths in sorted(self.others.items()):
+            rest = [path for path in paths if path[-1] not in used]
+            if rest:
+                first = min(rest, key=lambda path: (len(path), path))
+                found.append(LeftOut(shown("/".join(first)), len(rest), "no picture"))
+        return found
 
 
 def is_image(name: str) -> bool:
@@ -49,7 +64,6 @@ def walk(root: Path) -> Walk:
     A link to a folder is followed once, never in a circle. What cannot be entered is left out.
     """
     found = Walk(root)
-    others: dict[str, list[Parts]] = {}
     visited: set[tuple[int, int]] = set()
     pending: list[Parts] = [()]
     links: list[Parts] = []  # after all folders, so that a picture is known by its own path
@@ -61,21 +75,21 @@ def walk(root: Path) -> Walk:
             with os.scandir(here) as listing:
                 entries = [entry for entry in listing if not entry.name.startswith(".")]
         except OSError as error:
-            found.left_out.append(_folder(parts, error.strerror or "cannot be read"))
+            found.skipped.append(_folder(parts, error.strerror or "cannot be read"))
             continue
         if (mark.st_dev, mark.st_ino) in visited:
-            found.left_out.append(_folder(parts, "a link to a folder that is read already"))
+            found.skipped.append(_folder(parts, "a link to a folder that is read already"))
             continue
         visited.add((mark.st_dev, mark.st_ino))
         names = {entry.name for entry in entries}
         if own := next((what for what, marks in OWN.items() if marks <= names), None):
-            found.left_out.append(_folder(parts, own))
+            found.skipped.append(_folder(parts, own))
             continue
         for entry in entries:
             path = (*parts, entry.name)
             if _is_folder(entry):
                 if entry.name.casefold() in IGNORED:
-                    found.left_out.append(_folder(path, "the system's own"))
+                    found.skipped.append(_folder(path, "the system's own"))
                 else:
                     (links if entry.is_symlink() else pending).append(path)
             elif is_image(entry.name):
@@ -84,12 +98,12 @@ def walk(root: Path) -> Walk:
                 found.archives.append(path)
             else:
                 kind = os.path.splitext(entry.name)[1].lower()  # noqa: PTH122
-                others.setdefault(kind, []).append(path)
+                found.others.setdefault(kind, []).append(path)
         if parts and not entries and is_image(parts[-1]):
             found.pictures.append(parts)  # an empty folder named x.jpg: listed, to be reported
     found.pictures = in_order(found.pictures)
     found.archives = in_order(found.archives)
-    found.left_out = sorted(found.left_out, key=lambda one: natural(one.what)) + _files(others)
+    found.skipped.sort(key=lambda one: natural(one.what))
     return found
 
 
@@ -115,16 +129,3 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
 
 def _folder(parts: Parts, why: str) -> LeftOut:
     return LeftOut(shown("/".join(parts) or ".") + "/", 1, why)
-
-
-def _files(others: dict[str, list[Parts]]) -> list[LeftOut]:
-    """Files that are no pictures, an entry for all of a kind, with the first of the nearest."""
-    found = []
-    for _, paths in sorted(others.items()):
-        first = min(paths, key=_depth)
-        found.append(LeftOut(shown("/".join(first)), len(paths), "no picture"))
-    return found
-
-
-def _depth(parts: Parts) -> tuple[int, Parts]:
-    return len(parts), parts

@@ -34,6 +34,8 @@ def birds(
 BOTH = {"train": 3, "test": 3}
 SYNSETS = {"n01534433": "Bobolink", "n01580077": "Blue Jay", "n01847000": "Mallard"}
 WORDS = "".join(f"{code}\t{name}\n" for code, name in SYNSETS.items())
+INDEX = """{"0": ["n01534433", "Bobolink"], "1": ["n01580077", "Blue_Jay"],
+ "2": ["n01847000", "Mallard"]}"""
 RUN = {"config.json": "{}", "results.json": "{}", "curve.png": PICTURE}
 
 PLAIN = [
@@ -69,7 +71,14 @@ PLAIN = [
 ]
 
 WRAPPED = [
-    birds("a04", "a wrapper", tree("dataset/train/", "dataset/test/"), splits=BOTH, items=6),
+    birds(
+        "a04",
+        "a wrapper above train/ and test/",
+        tree("dataset/train/", count=2),
+        tree("dataset/test/"),
+        splits={"train": 6, "test": 3},
+        items=9,
+    ),
     birds("wrapper", "a wrapper by a name", tree("birds/train/", "birds/test/"), splits=BOTH),
     birds(
         "two-wrappers",
@@ -130,11 +139,12 @@ BESIDE = [
     birds(
         "a05",
         "a stranger beside train/ and test/",
-        tree("train/", "test/"),
-        pictures("unsorted2/x.jpg"),
-        splits=BOTH,
-        items=6,
-        left_out=("unsorted2",),
+        tree("train/", count=2),
+        tree("test/"),
+        pictures("unsorted/x.jpg"),
+        splits={"train": 6, "test": 3},
+        items=9,
+        left_out=("unsorted/",),
     ),
     birds(
         "a05b",
@@ -157,25 +167,25 @@ BESIDE = [
     birds(
         "a06",
         "Kaggle: train_images/CLASS, flat test_images/",
-        tree("train_images/"),
+        tree("train_images/", count=3),
         pictures("test_images/200001.jpg"),
-        splits={"train": 3, "test": 1},
+        splits={"train": 9, "test": 1},
         labels={"test_images/200001.jpg": None},
     ),
     birds(
         "b06",
         "a flat test/",
-        tree("train/"),
+        tree("train/", count=3),
         pictures("test/1.jpg"),
-        splits={"train": 3, "test": 1},
+        splits={"train": 9, "test": 1},
         labels={"test/1.jpg": None, "train/Mallard/1.jpg": MALLARD},
     ),
     birds(
         "a13",
         "_unlabeled and no_label beside classes",
-        tree(count=2),
+        tree(count=3),
         pictures("_unlabeled/1.jpg", "no_label/2.jpg"),
-        items=8,
+        items=11,
         labels={"_unlabeled/1.jpg": None, "no_label/2.jpg": None},
     ),
     birds(
@@ -338,8 +348,10 @@ DEEPER = [
     birds(
         "a15",
         "CLASS/year",
-        pictures("Blue Jay/2021/1.jpg", "Bobolink/2022/1.jpg", "Mallard/2023/1.jpg"),
-        items=3,
+        pictures(*(f"Blue Jay/2021/{n}.jpg" for n in range(3))),
+        pictures(*(f"Bobolink/2022/{n}.jpg" for n in range(3))),
+        pictures(*(f"Mallard/2023/{n}.jpg" for n in range(3))),
+        items=9,
         doubt="",
     ),
     birds(
@@ -426,10 +438,7 @@ DEEPER = [
         "class-index",
         "synsets and imagenet_class_index.json",
         {f"{code}/1.JPEG": PICTURE for code in SYNSETS},
-        {
-            "imagenet_class_index.json": '{"0": ["n01534433", "Bobolink"], "1": ["n01580077", "Blue_Jay"],'
-            ' "2": ["n01847000", "Mallard"]}'
-        },
+        {"imagenet_class_index.json": INDEX},
         classes=tuple(SYNSETS.values()),
     ),
     birds(
@@ -544,7 +553,93 @@ ABOVE = [
     birds("left-right-2", "as said", tree("lake/", "sea/"), options={"label_level": 2}, items=6),
 ]
 
+AGAIN = [
+    birds(
+        "copy-inside",
+        "a folder that holds all again: brain_tumor_dataset/yes",
+        tree("", "both/", names=("no", "yes")),
+        classes=("no", "yes"),
+        items=2,
+        left_out=("both/",),
+    ),
+    birds(
+        "hyper-kvasir",
+        "labelled, unlabelled and segmented pictures",
+        {f"labeled-images/tract/{n}/1.jpg": PICTURE for n in BIRDS},
+        pictures("unlabeled-images/images/1.jpg"),
+        pictures("segmented-images/images/1.jpg", "segmented-images/masks/1.jpg"),
+        items=4,
+        labels={"unlabeled-images/images/1.jpg": None},
+        left_out=("segmented-images/",),
+    ),
+    birds(
+        "fruits-360",
+        "Training, Test and folders of something else",
+        tree("fruits-360/Training/", "fruits-360/Test/"),
+        pictures("fruits-360/test-multiple_fruits/1.jpg", "fruits-360/papers/1.jpg"),
+        splits=BOTH,
+        left_out=("test-multiple_fruits/", "papers/"),
+    ),
+    birds(
+        "sports",
+        "pictures to predict",
+        tree("train/", "valid/"),
+        pictures("images to predict/1.jpg"),
+        {"sports.csv": "a,b\n1,2\n", "model.h5": b"x"},
+        splits={"train": 3, "val": 3, "predict": 1},
+        left_out=("sports.csv", "model.h5"),
+    ),
+    birds(
+        "gtsrb",
+        "numbered classes, a flat Test/ and Meta/",
+        tree("Train/", names=("0", "1", "14")),
+        pictures("Test/00000.png", "Meta/0.png"),
+        classes=("0", "1", "14"),
+        splits={"train": 3, "test": 1},
+        left_out=("Meta/",),
+        doubt="--classes",
+    ),
+    birds(
+        "dogs",
+        "synset ids before the names",
+        tree("images/Images/", names=("n02085620-Chihuahua", "n02088094-Afghan_hound")),
+        classes=("Chihuahua", "Afghan hound"),
+    ),
+    birds(
+        "spelt",
+        "classes spelt in two ways",
+        tree("train/"),
+        tree("test/", names=("blue_jay", "bobolink", "MALLARD")),
+        splits=BOTH,
+        items=6,
+    ),
+    birds(
+        "some-loose",
+        "many pictures beside, fewer than in the folders",
+        tree(count=10),
+        pictures(*(f"{n}.jpg" for n in range(12))),
+        items=42,
+        labels={"0.jpg": None, "Mallard/1.jpg": MALLARD},
+    ),
+    birds("site-camera", "site/camera/CLASS", tree("s/site1/cam1/", "s/site1/cam2/"), items=6),
+    birds("cats-dogs", "nested twice", tree("train/train/", "test1/test1/"), splits=BOTH),
+]
+
 UNLABELLED = [
+    Form(
+        "buckets",
+        "folders by the first digits of an id",
+        pictures("0/1/a/01a3.jpg", "0/2/b/02b3.jpg", "f/1/a/f1a3.jpg", "f/1/c/f1c3.jpg"),
+        items=4,
+        doubt="--label-level",
+    ),
+    Form(
+        "dogs-vs-cats",
+        "flat, nested twice",
+        pictures("train/train/dog.0.jpg", "test1/test1/1.jpg"),
+        items=2,
+        splits={"train": 1, "test": 1},
+    ),
     Form("heap", "pictures alone", pictures("1.jpg", "2.jpg"), items=2),
     Form(
         "ham",
@@ -671,4 +766,4 @@ NAMES_LIKE_WORDS = [
     ),
 ]
 
-FORMS = [*PLAIN, *WRAPPED, *BESIDE, *DEEPER, *ABOVE, *UNLABELLED, *NAMES_LIKE_WORDS]
+FORMS = [*PLAIN, *WRAPPED, *BESIDE, *DEEPER, *ABOVE, *AGAIN, *UNLABELLED, *NAMES_LIKE_WORDS]

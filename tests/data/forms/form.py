@@ -55,17 +55,21 @@ class Form:
                 path.write_bytes(content)
         return root / self.at
 
-    def judge(self, path: Path) -> tuple[str, str]:
-        """How the form at `path` is read: "read", "refused" or "misread", and what was found."""
+    def judge(self, path: Path | str, *, ids: bool = True) -> tuple[str, str]:
+        """How what a person names `path` is read, and what is wrong with that.
+
+        One of "read", "refused" (in the words that help), "refused without help" and "misread".
+        `ids` is whether the items are called as in `labels`.
+        """
         try:
             manifest = load_dataset(str(path), choices=Choices(**self.options))
         except ClipfgError as error:
             fits = bool(self.refused) and self.refused in str(error)
-            return ("refused" if fits else "refused without help"), str(error)
-        wrong = [f"not refused: {self.refused}"] if self.refused else self.differences(manifest)
+            return ("refused" if fits else "refused without help"), "" if fits else str(error)
+        wrong = ["not refused"] if self.refused else self.differences(manifest, ids=ids)
         return ("misread", "; ".join(wrong)) if wrong else ("read", "")
 
-    def differences(self, manifest: Manifest) -> list[str]:
+    def differences(self, manifest: Manifest, *, ids: bool = True) -> list[str]:
         """Where a reading is not the right one, in words."""
         names = manifest.classes.names if manifest.classes else ()
         labels = [None if label < 0 else names[label] for label in manifest.labels]
@@ -80,7 +84,7 @@ class Form:
             wrong.append(f"classes {names}, not {self.classes}")
         if manifest.splits != dict(self.splits):
             wrong.append(f"splits {manifest.splits}, not {dict(self.splits)}")
-        for item, label in self.labels.items():
+        for item, label in self.labels.items() if ids else ():
             if given.get(item, "not there") != label:
                 wrong.append(f"{item}: {given.get(item, 'not there')}, not {label}")
         wrong += [f"{what} is not named" for what in self.left_out if what not in left_out]
