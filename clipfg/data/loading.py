@@ -2,14 +2,27 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from clipfg.data.doubts import with_doubts
-from clipfg.data.readers import folder, hub, parquet_shards, table, table_files, webdataset
+from clipfg.data.readers import (
+    folder,
+    hub,
+    parquet_shards,
+    table,
+    table_files,
+    table_folder,
+    webdataset,
+)
+from clipfg.data.readers.class_files import read_class_list
+from clipfg.data.readers.file_name_labels import labelled_by_name
 from clipfg.data.readers.formats import reading as annotations
 from clipfg.data.readers.formats.form import Sample
 from clipfg.data.readers.formats.form import recognise as annotation_form
 from clipfg.data.readers.formats.joining import join_boxes
+from clipfg.data.readers.label_names import rename
 from clipfg.data.readers.labels import relabel
+from clipfg.data.readers.table_columns import NoPathsError
 from clipfg.data.readers.walk import is_image, walk
 from clipfg.data.sets import coop
 from clipfg.data.sets.catalogue import DATA_ROOT, DATASETS, DatasetCard, recognise
@@ -72,6 +85,11 @@ def load_dataset(
     be downloaded, `UsageError` for an unknown name, and `DataError` for data that are not what
     they claim to be.
     """
+    if choices.label_names is not None or choices.label_from_name is not None:
+        unnamed = replace(choices, label_names=None, label_from_name=None)
+        options: dict[str, Any] = {"data_root": data_root, "offline": offline, "download": download}
+        manifest = load_dataset(name, choices=unnamed, progress=progress, **options)
+        return relabel(_as_said(manifest, choices), classes)
     manifest = _load(name, data_root, classes, choices, offline, download, progress)
     return join_boxes(manifest, choices.boxes, choices) if choices.boxes else manifest
 
@@ -108,6 +126,15 @@ def _load(
         card, root = official
         return relabel(card.read(root.absolute()), classes)
     return with_doubts(_read_folder(path, classes, choices))
+
+
+def _as_said(manifest: Manifest, choices: Choices) -> Manifest:
+    """Labels from the names of pictures, and names for labels, as `choices` say."""
+    if choices.label_from_name is not None:
+        manifest = labelled_by_name(manifest, choices.label_from_name)
+    if choices.label_names is None:
+        return manifest
+    return rename(manifest, read_class_list(choices.label_names, ids=True))
 
 
 def _locate(
@@ -170,8 +197,9 @@ def _read_folder(path: Path, classes: ClassList | None, choices: Choices) -> Man
     for file in MANIFESTS if choices.label_level is None else ():
         if (path / file).is_file():
             try:
-                return table.read(path / file, name=path.absolute().name, classes=classes)
-            except table_files.NoPathsError:
+                here = path.absolute().name
+                return table.read(path / file, name=here, classes=classes, choices=choices)
+            except NoPathsError:
                 if not folders:  # a table of something else, beside folders of classes
                     raise
     if choices.label_level is None:
@@ -185,7 +213,8 @@ def _read_folder(path: Path, classes: ClassList | None, choices: Choices) -> Man
         shards = webdataset.read(path, classes=classes)
         strays = tuple(LeftOut(parts[-1], 1, "beside shards") for parts in found.pictures)
         return replace(shards, reading=Reading("WebDataset shards", left_out=strays))
-    return folder.read(path, classes=classes, choices=choices, found=found)
+    by_tables = table_folder.read(path.absolute(), found, choices, classes)
+    return by_tables or folder.read(path, classes=classes, choices=choices, found=found)
 
 
 def _read_file(path: Path, classes: ClassList | None, choices: Choices) -> Manifest:
@@ -193,7 +222,7 @@ def _read_file(path: Path, classes: ClassList | None, choices: Choices) -> Manif
         return annotations.read_file(path, form, classes=classes, choices=choices)
     suffix = path.suffix.lower()
     if suffix in table_files.SUFFIXES:
-        return table.read(path, classes=classes)
+        return table.read(path, classes=classes, choices=choices)
     if path.name.lower().endswith(webdataset.SUFFIXES):
         return webdataset.read(path, classes=classes)
     if is_image(path.name):

@@ -68,6 +68,29 @@ class ReadingOptions(Options):
     label_level: int | None = option(
         None, "Which folder below the data names the class: 1, 2, ...; 0 for none.", least=0
     )
+    label_column: str | None = option(
+        None, "Column of a table that names the class.", metavar="COLUMN"
+    )
+    path_column: str | None = option(
+        None, "Column of a table that names the image.", metavar="COLUMN"
+    )
+    split_column: str | None = option(
+        None, "Column of a table that names the split.", metavar="COLUMN"
+    )
+    name_column: str | None = option(
+        None,
+        "Column of class names to answer with; texts are made of it and of any that follow (a,b).",
+        metavar="COLUMN",
+    )
+    label_names: Path | None = option(
+        None, "Names of labels that are numbers or codes: JSON, CSV or text.", metavar="FILE"
+    )
+    label_from_name: str | None = option(
+        None, "Regular expression whose group is the class in a file's name.", metavar="REGEX"
+    )
+    several_labels: Literal["first", "skip"] | None = option(
+        None, "Of images with several labels, take the first label or skip the image."
+    )
     boxes: Path | None = option(
         None,
         "Boxes of the images: MegaDetector, COCO and other files, or a CSV (path, x0, y0, x1, y1).",

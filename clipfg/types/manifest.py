@@ -1,6 +1,7 @@
 """Items as an Arrow table, so that a million rows take little memory and time."""
 
 import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -180,6 +181,8 @@ class Manifest:
         hasher = hashlib.blake2b(digest_size=16)
         if self.classes:
             hasher.update(repr((self.classes.names, sorted(self.classes.parents.items()))).encode())
+            if self.classes.synonyms:
+                hasher.update(json.dumps(self.classes.synonyms, sort_keys=True).encode())
         sink = pa.BufferOutputStream()
         with pa.ipc.new_stream(sink, self.table.schema) as writer:
             writer.write_table(self.table.combine_chunks())

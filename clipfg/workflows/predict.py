@@ -59,7 +59,7 @@ def run_predict(session: Session[PredictOptions], photos: Sequence[Path] = ()) -
     saved = load_head(options.head) if options.head else None
     classes = saved.classes if saved else None
     if options.classes is not None:
-        classes = read_class_list(options.classes)
+        classes = read_class_list(options.classes, name_column=options.name_column)
     if classes is None:
         raise DataError(f"Expected a head with class names, {options.head} has none.")
     answers = answer_columns(options, classes, confidence_of(saved) if saved else None)

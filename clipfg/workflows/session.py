@@ -34,6 +34,7 @@ from clipfg.options import (
 )
 from clipfg.prompting import PromptSet, load_prompts
 from clipfg.prompting.ensembling import Ensemble, make_ensemble
+from clipfg.prompting.rendering import names_used
 from clipfg.types import ClassList, Features, Manifest, Progress
 from clipfg.workflows import understood
 from clipfg.workflows.boxes import boxes_said, framing_of, region_items
@@ -253,6 +254,8 @@ class Session(Generic[Given]):
         )
         for note in prompts.notes:
             logger.warning(f"Note on prompts: {note}")
+        if remark := names_used(classes):
+            logger.info(remark)
         features = embed_texts(sentences.texts, self.encoder, self.kept)
         return ensemble.weights(features, sentences, images, self.encoder.logit_scale)
 

@@ -34,7 +34,7 @@ class PictureIndex:
     """Finds pictures by path, by the end of a path, by name, and by name without suffix."""
 
     def __init__(self, pictures: Iterable[Parts]) -> None:
-        self._pictures = list(pictures)
+        self.pictures = list(pictures)
 
     @classmethod
     def below(cls, folder: Path) -> Self:
@@ -42,7 +42,7 @@ class PictureIndex:
         return cls(walk(folder).pictures)
 
     def __len__(self) -> int:
-        return len(self._pictures)
+        return len(self.pictures)
 
     def find_all(self, names: Sequence[str]) -> list[str | None]:
         """The path below the folder of each named picture; None where there is no such picture.
@@ -70,7 +70,7 @@ class PictureIndex:
     def _find(self, name: str) -> tuple[Parts, int] | None:
         """The picture whose path agrees with `name` for the most names, and for how many."""
         if (place := self._by_path.get(name)) is not None:  # most tables: nothing to search for
-            return self._pictures[place], len(self._pictures[place])
+            return self.pictures[place], len(self.pictures[place])
         given = _parts(name)
         if not given:
             return None
@@ -103,24 +103,24 @@ class PictureIndex:
             (self._by_upload, stem),
         ):
             if found := table.get(wanted):
-                return [self._pictures[place] for place in found]
+                return [self.pictures[place] for place in found]
         return []
 
     @cached_property
     def _by_path(self) -> dict[str, int]:
-        return {"/".join(path): place for place, path in enumerate(self._pictures)}
+        return {"/".join(path): place for place, path in enumerate(self.pictures)}
 
     @cached_property
     def _by_name(self) -> dict[str, list[int]]:
-        return _grouped(_key(path[-1]) for path in self._pictures)
+        return _grouped(_key(path[-1]) for path in self.pictures)
 
     @cached_property
     def _by_stem(self) -> dict[str, list[int]]:
-        return _grouped(_stem(_key(path[-1])) for path in self._pictures)
+        return _grouped(_stem(_key(path[-1])) for path in self.pictures)
 
     @cached_property
     def _by_upload(self) -> dict[str, list[int]]:
-        stems = (_stem(_key(path[-1])) for path in self._pictures)
+        stems = (_stem(_key(path[-1])) for path in self.pictures)
         return _grouped(_UPLOAD.sub("", stem, count=1) for stem in stems)
 
 

@@ -18,6 +18,7 @@ from clipfg.options import ZeroshotOptions
 from clipfg.prompting import PromptSet
 from clipfg.prompting.criteria import CHOSEN
 from clipfg.prompting.ensembling import Ensemble, make_ensemble
+from clipfg.prompting.rendering import names_used
 from clipfg.workflows.answers import answer_columns, log_guarantees
 from clipfg.workflows.classify import classify
 from clipfg.workflows.dataset import Dataset
@@ -54,6 +55,8 @@ def run_zeroshot(session: Session[ZeroshotOptions]) -> ZeroshotRun:
         TRANSDUCTIONS.get(options.transductive)  # a misspelt name costs no embedding
     data = session.dataset()
     data.check_labelled("clipfg predict")
+    if options.classes is None:
+        data.check_named()
     answers = answer_columns(options, data.classes, None)
     log_guarantees(answers)
     choice = prompt_choice(options, data.manifest, data.classes)
@@ -161,7 +164,8 @@ class _Evaluation:
         if options.roll_up is not None:
             path = self.folder.part(file)
             rolled = rolled_up(path, self.data.classes, options.roll_up, options.seed)
-        return replace(evaluator.report(context), remarks=prompts.notes, rolled_up=rolled)
+        remarks = tuple(filter(None, (*prompts.notes, names_used(self.data.classes))))
+        return replace(evaluator.report(context), remarks=remarks, rolled_up=rolled)
 
     def _log_done(self, done: int, reused: int, seconds: float) -> None:
         logger.info(

@@ -149,9 +149,9 @@ def test_csv_with_structures(tmp_path: Path) -> None:
 
 
 def test_integer_labels_stay_integers(tmp_path: Path) -> None:
-    text = '{"image": "a.jpg", "label": 1}\n{"image": "b.jpg"}\n'
+    text = '{"image": "a.jpg", "label": 1}\n{"image": "b.jpg"}\n{"image": "c.jpg", "label": 0}\n'
     manifest = read(write(tmp_path, text, "t.jsonl"), classes=BIRDS)
-    assert manifest.labels.tolist() == [1, -1]
+    assert manifest.labels.tolist() == [1, -1, 0]
 
 
 @pytest.mark.parametrize(
@@ -188,7 +188,7 @@ def test_a_column_twice_and_one_without_a_name(tmp_path: Path) -> None:
 def test_many_rows_are_read_in_columns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Python sees no row by itself, so that a million rows take seconds."""
     for function in ("_absolute", "file_uri", "scheme_of"):
-        monkeypatch.delattr(f"clipfg.data.readers.table.{function}")
+        monkeypatch.delattr(f"clipfg.data.readers.table_pictures.{function}")
     rows = 100_000
     lines = (f"images/{i // 1000:03d}/{i:07d}.jpg,class {i % 500},train\n" for i in range(rows))
     file = tmp_path / "big.csv"

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,10 +13,9 @@ from clipfg.data.readers.boxes import BoxFormat, Layout
 from clipfg.data.readers.formats.annotations import Annotations
 from clipfg.data.readers.formats.form import Form, Sample
 from clipfg.data.readers.labels import split_name
-from clipfg.data.readers.table_files import ALIASES
 from clipfg.data.sources import reason
-from clipfg.errors import DataError
-from clipfg.types import Role
+from clipfg.errors import DataError, UsageError
+from clipfg.types import Choices, Role
 
 COLUMNS: tuple[tuple[Layout, tuple[str, str, str, str]], ...] = (
     ("xyxy", ("x0", "y0", "x1", "y1")),
@@ -40,7 +39,17 @@ COLUMNS: tuple[tuple[Layout, tuple[str, str, str, str]], ...] = (
 ONE_COLUMN: dict[str, Layout | None] = {"box": "xyxy", "bbox": None, "bounding_box": None}
 """Names of a column with four numbers: clipfg's own, and those that do not tell what they hold."""
 
+PATHS = (
+    *("path", "uri", "image", "file", "filename", "filepath", "file_name", "file_path"),
+    *("image_path", "img_path", "image_file", "image_id", "img", "image_name", "imageid"),
+)
+LABELS = (
+    *("label", "class", "class_name", "label_name", "species", "category", "name", "category_name"),
+    *("common_name", "scientific_name", "object", "type"),
+)
+SPLITS = ("split", "set", "subset", "fold")
 SURE = ("confidence", "conf", "score", "probability")
+UNSETTLED = Choices()
 MORE = frozenset({"id", "caption", "text", "regions", "bag", "view", "domain", "parent"})
 """Columns of clipfg's own tables, which the table reader keeps."""
 
@@ -63,17 +72,17 @@ def find_columns(header: Sequence[str]) -> Columns | None:
     return Columns((at[one],), ONE_COLUMN[one]) if one else None
 
 
-def read(path: Path) -> Annotations:
-    """The boxes of a table."""
+def read(path: Path, choices: Choices = UNSETTLED) -> Annotations:
+    """The boxes of a table. Raises `UsageError` for a column of `choices` that it lacks."""
     table = _read(path)
     header = table.column_names
     columns = find_columns(header)
     assert columns is not None
     at = {name.lower(): name for name in reversed(header)}
-    name = next(at[alias] for alias in PATHS if alias in at)
-    label = next((at[alias] for alias in ALIASES["label"] if alias in at), None)
-    sure = next((at[alias] for alias in SURE if alias in at), None)
-    split = next((at[alias] for alias in ALIASES["split"] if alias in at), None)
+    name = _column(at, choices.path_column, PATHS, path)
+    label = _column(at, choices.label_column, LABELS, path)
+    split = _column(at, choices.split_column, SPLITS, path)
+    sure = _column(at, None, SURE, path)
     rest = {column.lower(): column for column in header if column not in columns.names}
     sized = {"width", "height"} <= rest.keys()
     boxes = _boxes(table, columns, path)
@@ -97,6 +106,17 @@ def read(path: Path) -> Annotations:
         missing = bool(np.isnan(box).any())
         found.add(number, what, None if missing else box.tolist(), _sure(confidence, row, path))
     return found
+
+
+def _column(
+    at: Mapping[str, str], chosen: str | None, usual: Sequence[str], path: Path
+) -> str | None:
+    """The column that was chosen, else the first of the usual ones."""
+    if chosen is None:
+        return next((at[one] for one in usual if one in at), None)
+    if chosen.lower() not in at:
+        raise UsageError(f"Expected a column {chosen!r} in {path}, got {', '.join(at.values())}.")
+    return at[chosen.lower()]
 
 
 def _sure(text: str | None, row: int, path: Path) -> float:
@@ -163,9 +183,6 @@ def _numbers(table: pa.Table, names: Sequence[str], path: Path) -> Any:
     return np.stack(parts, axis=1)
 
 
-PATHS = (*ALIASES["uri"], "image_id", "img", "image_name")
-
-
 def _is_box_table(sample: Sample) -> bool:
     if sample.suffix not in {".csv", ".tsv"}:
         return False
@@ -177,4 +194,4 @@ def _is_box_table(sample: Sample) -> bool:
     return not (own and names & MORE)
 
 
-FORM = Form("a table of boxes", _is_box_table, read)
+FORM = Form("a table of boxes", _is_box_table, read, columns=True)

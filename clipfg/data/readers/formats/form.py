@@ -13,6 +13,7 @@ from clipfg.data.readers.formats.annotations import Annotations
 from clipfg.data.readers.formats.json_stream import entries
 from clipfg.errors import DataError
 from clipfg.registry import Registry
+from clipfg.types import Choices
 
 HEAD = 1 << 16
 """Bytes of a file that are looked at."""
@@ -100,7 +101,7 @@ class Form:
     """What people call it: "COCO"."""
     accepts: Callable[[Sample], bool]
     """Whether a file is of this format, by its content."""
-    read: Callable[[Path], Annotations]
+    read: Callable[..., Annotations]
     """Reads a file, or a folder of files where `each_picture`. Raises `DataError`."""
     each_picture: bool = False
     """Whether each picture has a file of its own."""
@@ -108,6 +109,8 @@ class Form:
     """Whether the files of a folder are one package, named by any of them."""
     detections: bool = False
     """Whether it says where animals are, rather than what they are: it goes with other labels."""
+    columns: bool = False
+    """Whether it has columns, so that `read` also takes `choices`."""
     foreign: bool = False
     """Whether it is known and not read."""
 
@@ -135,6 +138,11 @@ FORMS.register("box-table", f"{_HERE}.box_table:FORM", "CSV with columns of boxe
 FORMS.register("xmp", f"{_HERE}.xmp:FORM", "XMP sidecars written by clipfg")
 FORMS.register("picture-labels", f"{_HERE}.picture_labels:FORM", "A JSON map or list of labels")
 FORMS.register("foreign", f"{_HERE}.foreign:FORM", "Formats that are known and not read")
+
+
+def read(form: Form, path: Path, choices: Choices) -> Annotations:
+    """What the file of a form says. Raises `DataError`, `UsageError` for a column it lacks."""
+    return form.read(path, choices=choices) if form.columns else form.read(path)
 
 
 def recognise(sample: Sample) -> Form | None:

@@ -12,7 +12,7 @@ from jaxtyping import Int
 
 from clipfg.data.readers.formats.annotations import Annotations
 from clipfg.data.readers.formats.assembling import Found, assemble, match_pictures
-from clipfg.data.readers.formats.form import FORMS, Sample, recognise
+from clipfg.data.readers.formats.form import FORMS, Sample, read, recognise
 from clipfg.data.readers.labels import relabel
 from clipfg.data.sources import scheme_of
 from clipfg.errors import UsageError
@@ -39,7 +39,7 @@ def join_boxes(base: Manifest, path: Path, choices: Choices = UNSETTLED) -> Mani
             f"Expected boxes in {path}: a CSV with the columns path, x0, y0, x1, y1, or one of"
             f" {', '.join(name for name in FORMS if name != 'foreign')}."
         )
-    return join(base, form.read(path), choices)
+    return join(base, read(form, path, choices), choices)
 
 
 def join(base: Manifest, annotations: Annotations, choices: Choices = UNSETTLED) -> Manifest:

@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import Any
 
 from clipfg.data.readers.formats.annotations import Annotations
+from clipfg.data.readers.formats.box_table import LABELS, PATHS, SPLITS
 from clipfg.data.readers.formats.form import Form, Sample
 from clipfg.data.readers.formats.json_stream import entries
 from clipfg.data.readers.labels import split_name
-from clipfg.data.readers.table_files import ALIASES
 from clipfg.data.readers.walk import is_image
 from clipfg.errors import DataError
 from clipfg.types import Role
@@ -27,11 +27,11 @@ def read(path: Path) -> Annotations:
             given = {"path": value[0], "label": value[1]}
         else:
             raise DataError(f"Expected a picture and a label in {path}, got {value!r:.60}.")
-        name = _cell(given, "uri")
+        name = _cell(given, PATHS)
         if not isinstance(name, str) or not name:
             raise DataError(f"Expected a picture in each entry of {path}, got {value!r:.60}.")
-        picture = found.picture(name, split_name(str(_cell(given, "split") or "")))
-        labels = _cell(given, "label")
+        picture = found.picture(name, split_name(str(_cell(given, SPLITS) or "")))
+        labels = _cell(given, LABELS)
         for label in labels if isinstance(labels, list) else [labels]:
             if isinstance(label, Mapping):
                 raise DataError(f"Expected a label for {name!r} in {path}, got {label!r:.60}.")
@@ -39,8 +39,8 @@ def read(path: Path) -> Annotations:
     return found
 
 
-def _cell(given: Mapping[str, Any], column: str) -> Any:
-    return next((given[alias] for alias in ALIASES[column] if alias in given), None)
+def _cell(given: Mapping[str, Any], names: tuple[str, ...]) -> Any:
+    return next((given[name] for name in names if name in given), None)
 
 
 def _is_labels(sample: Sample) -> bool:
@@ -50,7 +50,7 @@ def _is_labels(sample: Sample) -> bool:
         if isinstance(first, list):
             return len(first) == 2 and isinstance(first[0], str) and is_image(first[0])
         given = {str(key).lower(): value for key, value in sample.element().items()}
-        name, label = _cell(given, "uri"), _cell(given, "label")
+        name, label = _cell(given, PATHS), _cell(given, LABELS)
         marked = isinstance(label, list) and any(isinstance(one, dict) for one in label)
         return isinstance(name, str) and isinstance(label, str | int | list) and not marked
     keys = list(sample.keys)

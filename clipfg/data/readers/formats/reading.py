@@ -5,7 +5,7 @@ from pathlib import Path
 from clipfg.data.readers import folder as folder_reader
 from clipfg.data.readers.formats.assembling import assemble, find_pictures
 from clipfg.data.readers.formats.foreign import describe
-from clipfg.data.readers.formats.form import Form, Sample
+from clipfg.data.readers.formats.form import Form, Sample, read
 from clipfg.data.readers.formats.joining import join
 from clipfg.data.readers.formats.searching import (
     Source,
@@ -63,7 +63,7 @@ def read_folder(
     if detections and given is None:
         check_one_set(detections, root)
         file, form = detections[0]
-        return join(base, form.read(file), choices)
+        return join(base, read(form, file, choices), choices)
     if base.classes is None and not detections:
         raise DataError(describe(Sample(sources[0][0])) or f"Expected annotations in {path}.")
     return base
@@ -77,8 +77,8 @@ def _read(
     choices: Choices,
 ) -> Manifest:
     (first, form), *others = sources
-    annotations = form.read(first)
+    annotations = read(form, first, choices)
     for file, _ in others:
-        annotations.extend(form.read(file))
+        annotations.extend(read(form, file, choices))
     manifest = assemble(annotations, find_pictures(annotations, pictures), name, choices)
     return relabel(manifest, classes)
