@@ -872,6 +872,7 @@ LABEL_STUDIO = [
         labels={"a.jpg": JAY, "b.jpg": BOBOLINK},
         left_out=("c.jpg",),
         doubt="disagree",
+        options={"several_labels": "skip"},
     ),
 ]
 

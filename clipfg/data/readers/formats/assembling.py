@@ -38,6 +38,13 @@ class Found:
         """Which pictures are on disk `[p]`."""
         return np.array([bool(one) for one in self.ids], bool)
 
+    @property
+    def first(self) -> Int[np.ndarray, "p"]:
+        """The number of the first annotated picture that is the same one on disk."""
+        known: dict[str, int] = {}
+        pairs = enumerate(self.uris)
+        return np.array([known.setdefault(uri or str(k), k) for k, uri in pairs], np.int64)
+
 
 def find_pictures(annotations: Annotations, found: Walk) -> Found:
     """The pictures that lie below a folder; those that are not annotated are counted.
@@ -90,7 +97,7 @@ def assemble(annotations: Annotations, found: Found, name: str, choices: Choices
     if absent := int((~there).sum()):
         first = annotations.names[int(np.argmin(there))]
         left.append(LeftOut(first, absent, "no such picture on disk"))
-    order = np.argsort(annotations.rows, kind="stable")
+    order = np.argsort(found.first[annotations.rows], kind="stable")
     order = order[there[annotations.rows[order]]]
     boxes = _placed(annotations, found, order, doubts)
     ids = np.array(box_ids([found.ids[p] for p in annotations.rows[order]], boxes), object)
@@ -99,7 +106,11 @@ def assemble(annotations: Annotations, found: Found, name: str, choices: Choices
         why = f"less sure than --min-confidence {least:g}"
         left.append(LeftOut(str(ids[int(np.argmin(sure))]), weak, why))
     order, boxes, ids = order[sure], boxes[sure], ids[sure]
-    kept, labels = _settle(annotations.rows[order], annotations.labels[order], boxes, left, ids)
+    kept, labels, mixed = _settle(
+        annotations.rows[order], annotations.labels[order], boxes, choices.several_labels
+    )
+    if mixed.any():
+        _say_several(annotations, str(ids[int(np.argmax(mixed))]), int(mixed.sum()), choices, left)
     order, boxes, labels, ids = order[kept], boxes[kept], labels[kept], ids[kept]
     rows = annotations.rows[order]
     unused = there.copy()
@@ -110,17 +121,14 @@ def assemble(annotations: Annotations, found: Found, name: str, choices: Choices
         said = "; ".join(f"{one.count:,} {one.why} ({one.what})" for one in left)
         raise DataError(f"Expected annotations to use in {annotations.source}, got none: {said}.")
     labels, classes = _classes(annotations, labels)
+    splits = pa.array(_splits(annotations, found, doubts), pa.string())
     columns: dict[str, Any] = {
         "id": pa.array(ids, pa.string()),
         "uri": pa.array(found.uris, pa.string()).take(pa.array(rows)),
-        "split": pa.array(_splits(annotations, found, doubts), pa.string()).take(pa.array(rows)),
+        "split": splits.take(pa.array(rows)),
         "label": pa.array(labels, pa.int32(), mask=labels == UNLABELLED),
+        **_box_columns(boxes, annotations.confidence[order]),
     }
-    whole = np.isnan(boxes).any(axis=1)
-    if not whole.all():
-        columns["box"] = _as_lists(boxes, whole)
-        if (sureness := annotations.confidence[order]).min() < 1:
-            columns["confidence"] = pa.array(sureness)
     reading = Reading(annotations.form, tuple(annotations.roles), tuple(left), tuple(doubts))
     return Manifest.build(name, columns, classes, reading=reading)
 
@@ -141,9 +149,30 @@ def _splits(annotations: Annotations, found: Found, doubts: list[str]) -> list[s
     return splits
 
 
-def _as_lists(boxes: Float[np.ndarray, "n 4"], whole: NDArray[np.bool_]) -> pa.Array:
+def _say_several(
+    annotations: Annotations, first: str, count: int, choices: Choices, left: list[LeftOut]
+) -> None:
+    """Say what became of pictures with several labels. Raises `DataError` where it was not told."""
+    if choices.several_labels is None:
+        raise DataError(
+            f"Expected one label for each picture without boxes, got several for {count:,} in"
+            f" {annotations.source}, such as {first}; take the first of each by --several-labels"
+            " first, or leave these pictures out by --several-labels skip."
+        )
+    if choices.several_labels == "skip":
+        left.append(LeftOut(first, count, "several labels and no box to tell which is which"))
+
+
+def _box_columns(
+    boxes: Float[np.ndarray, "n 4"], confidence: Float[np.ndarray, "n"]
+) -> dict[str, pa.Array]:
+    """Boxes, null for whole pictures, and how sure they are; nothing where no item has a box."""
+    whole = np.isnan(boxes).any(axis=1)
+    if whole.all():
+        return {}
     values = pa.array(boxes.astype(np.float32).ravel())
-    return pa.FixedSizeListArray.from_arrays(values, 4, mask=pa.array(whole))
+    columns = {"box": pa.FixedSizeListArray.from_arrays(values, 4, mask=pa.array(whole))}
+    return columns | ({"confidence": pa.array(confidence)} if confidence.min() < 1 else {})
 
 
 def _classes(
@@ -275,13 +304,12 @@ def _settle(
     rows: Int[np.ndarray, "n"],
     labels: Int[np.ndarray, "n"],
     boxes: Float[np.ndarray, "n 4"],
-    left: list[LeftOut],
-    ids: NDArray[Any],
-) -> tuple[NDArray[np.bool_], Int[np.ndarray, "n"]]:
-    """Which rows are items, and their labels, where a picture has several.
+    several_labels: str | None,
+) -> tuple[NDArray[np.bool_], Int[np.ndarray, "n"], NDArray[np.bool_]]:
+    """Which rows are items, their labels, and which are pictures with several labels.
 
     A label of the whole picture goes to its boxes where they have none. A picture without boxes is
-    one item; with different labels it has no single one, and is left out.
+    one item, with its first label, or none at all where `several_labels` is "skip".
     """
     whole = np.isnan(boxes).any(axis=1)
     count = int(rows.max()) + 1 if len(rows) else 0
@@ -294,12 +322,11 @@ def _settle(
         several[picture] |= first[picture] != labels[row]
     has_box = np.zeros(count, bool)
     has_box[rows[~whole]] = True
-    labels = np.where((labels == UNLABELLED) & ~several[rows], first[rows], labels)
+    given = (labels == UNLABELLED) & (whole | ~several[rows])
+    labels = np.where(given, first[rows], labels)
     once = np.zeros(len(rows), bool)
     alone = np.flatnonzero(whole & ~has_box[rows])
     once[alone[np.unique(rows[alone], return_index=True)[1]]] = True
-    if mixed := np.flatnonzero(once & several[rows]).tolist():
-        why = "several labels and no box to tell which is which"
-        left.append(LeftOut(str(ids[mixed[0]]), len(mixed), why))
-    kept = ~whole | (once & ~several[rows])
-    return kept, labels
+    mixed = once & several[rows]
+    kept = ~whole | (once & ~mixed if several_labels == "skip" else once)
+    return kept, labels, mixed

@@ -1,12 +1,11 @@
 """How long a million rows of annotations take to read, and how much memory.
 
-    python -m benchmarks.readers [--rows 1000000] [--a-picture 10] [--forms coco,megadetector,csv]
+    python -m benchmarks.annotations [--rows 1000000] [--a-picture 10] [--forms coco,csv]
 
-Each form is written into a temporary folder beside its pictures, hard links to one drawn JPEG, and
+Each form is written into a temporary folder beside its pictures, hard links to drawn JPEGs, and
 read in a process of its own by `load_dataset`: the file parsed, every picture found by name, its
-header opened, boxes placed and checked. `CPU` is what of the seconds the process computed, `most
-memory` is the peak of that process less what it has
-after importing clipfg.
+header opened, boxes placed and checked. `CPU` is what the process computed of the seconds, `most
+memory` is its peak less what it has after importing clipfg.
 """
 
 import argparse
@@ -129,7 +128,7 @@ def main() -> None:
         names = draw(Path(place), given.rows // given.a_picture)
         for form in given.forms.split(","):
             path = FORMS[form](Path(place), names, given.a_picture)
-            command = [sys.executable, "-m", "benchmarks.readers", "--measure", str(path)]
+            command = [sys.executable, "-m", "benchmarks.annotations", "--measure", str(path)]
             done = subprocess.run(command, check=True, capture_output=True, text=True)
             rows, seconds, busy, memory = map(float, done.stdout.split())
             size = path.stat().st_size / 2**20
