@@ -248,6 +248,8 @@ def numbered(names: Sequence[str]) -> list[tuple[str, str]] | None:
     rests = [name[match.end() :] for name, match in zip(names, found, strict=True)]
     if len(set(numbers)) < len(numbers) or len(set(rests)) < len(rests):
         return None
+    if not all(re.search(r"[^\W\d_]", rest) for rest in rests):
+        return None
     if not all(synsets):
         values = sorted(map(int, numbers))
         counts = values[0] in {0, 1} and values == [*range(values[0], values[0] + len(values))]

@@ -152,10 +152,12 @@ def _csv_columns(
         try:
             return csv.read_csv(path, rows, parse, convert)
         except UnicodeDecodeError:
-            continue
+            pass
         except pa.ArrowInvalid as error:
             if "UTF8" not in str(error) and "decode" not in str(error):
                 raise
+        if encoding != "utf-8":
+            break
     raise DataError(f"Expected a CSV in UTF-8, UTF-16 or Windows Latin at {path}.")
 
 
@@ -317,7 +319,7 @@ def _open_sheet(path: Path) -> TableFile:
     try:
         with python_calamine.load_workbook(str(path)) as book:
             sheets = (book.get_sheet_by_name(name).to_python() for name in book.sheet_names)
-            rows = next((rows for rows in sheets if rows), [])
+            rows: list[list[Any]] = next((rows for rows in sheets if rows), [])
     except (python_calamine.CalamineError, python_calamine.WorksheetNotFound) as error:
         raise DataError(f"Expected a spreadsheet at {path}, got {reason(error):.200}.") from None
     cells = [[_cell_text(cell) for cell in row] for row in rows]

@@ -36,7 +36,6 @@ def three(
     return Form(name, what, together, place, **rest)  # type: ignore[arg-type]
 
 
-
 TAXA = [
     ("Aves", "Passeriformes", "Corvidae", "Cyanocitta", "cristata"),
     ("Aves", "Passeriformes", "Icteridae", "Dolichonyx", "oryzivorus"),
