@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,8 @@ STRUCTURED = {"box": BOX, "regions": pa.list_(REGION)}
 """Columns that hold more than text."""
 
 _HEAD = 1 << 16
+MOST_SAMPLED = 10_000
+"""Rows of JSON lines by which their columns are known: not every row has all of them."""
 
 
 @dataclass(frozen=True)
@@ -261,7 +264,7 @@ def _ids_inside(file: Any, image: str, rows: int) -> pa.Array:
 def _open_lines(path: Path) -> TableFile:
     columns: dict[str, None] = {}
     rows: list[Mapping[str, Any]] = []
-    for row in _json_rows(path):
+    for row in islice(_json_rows(path), MOST_SAMPLED):
         columns |= dict.fromkeys(row)
         if len(rows) < SAMPLE:
             rows.append(row)
