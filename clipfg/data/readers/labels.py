@@ -126,7 +126,7 @@ def readable_names(folders: Sequence[str]) -> list[str]:
     with a dot, with leading zeros, or 0 or 1 and so on without a gap. The 2 of "2_spotted_ladybird"
     stays. All names are left unchanged where cleaning would make two of them equal.
     """
-    prefix = r"\d+[._\- ]+" if _are_counted(folders) else r"n\d{8}[._\- ]+(?=.)"
+    prefix = r"\(?\d+\)?[._\- ]+" if _are_counted(folders) else r"n\d{8}[._\- ]+(?=.)"
     coded = all(re.match(prefix, folder) for folder in folders)
     cleaned = [re.sub(f"^{prefix}", "", folder) if coded else folder for folder in folders]
     cleaned = [" ".join(name.replace("_", " ").split()) or name for name in cleaned]
@@ -134,7 +134,7 @@ def readable_names(folders: Sequence[str]) -> list[str]:
 
 
 def _are_counted(folders: Sequence[str]) -> bool:
-    matches = [re.match(r"(\d+)([._\- ]+)[^\W\d]", folder) for folder in folders]
+    matches = [re.match(r"\(?(\d+)\)?([._\- ]+)[^\W\d]", folder) for folder in folders]
     found = [match for match in matches if match]
     if not found or len(found) < len(folders):
         return False
