@@ -109,7 +109,7 @@ _FILLERS = HOLDERS | _listed(
 @lru_cache(maxsize=1 << 16)
 def words(name: str) -> str:
     """A folder's name as words in lower case: `JPEG_Images-2` and `jpegImages 2` alike."""
-    name = re.sub(r"(?<=[a-z])(?=[A-Z][a-z])", " ", name)
+    name = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name)
     return " ".join(re.findall(r"[^\W_]+", name.casefold()))
 
 
