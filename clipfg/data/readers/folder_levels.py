@@ -63,9 +63,8 @@ class Levels:
         level = self.tree.level([one for node in nodes for one in self._unwrapped(node)])
         if splits := take_splits(level):
             self._note("split", splits)
-            self._descend(
-                level, [replace(n, split=splits[k]) for k in splits for n in level.children[k]]
-            )
+            below = [(split, n) for name, split in splits.items() for n in level.children[name]]
+            self._descend(level, [replace(node, split=split) for split, node in below])
             return
         self._take_unsorted(level)
         if self.is_class([*level.children]):
@@ -85,14 +84,14 @@ class Levels:
     def _leave_out_beside(self, node: Node) -> None:
         """Leave out masks, runs and the like, where other folders or pictures are there to read."""
         names = self.tree.children(node.path)
-        made = [name for name in names if is_beside(name)]
+        made = [name for name in names if is_beside(name) and not self.is_class([name])]
         if len(made) < len(names) or self.tree.own(node):
             self.tree.left_out |= {(*node.path, name): NO_CLASS for name in made}
 
     def _take_unsorted(self, level: Level) -> None:
         """Pictures in folders for those without a label, where other folders are there to read."""
         names = [name for name in level.children if words(name) in UNSORTED]
-        if not names:
+        if not names or self.is_class(names):
             return
         self._note("unlabelled", names)
         for name in names:
@@ -109,14 +108,11 @@ class Levels:
             self._note("wrapper", names)
             node = replace(node, path=(*node.path, names[0]))
         level = self.tree.level([node])
-        if (
-            node.split
-            and level.all_deep
-            and all(is_group(n) or FOLD.fullmatch(words(n)) for n in names)
-        ):
-            self._note("group", names)
-            return [replace(one, group=True) for ones in level.children.values() for one in ones]
-        return [node]
+        pieces = all(is_group(name) or FOLD.fullmatch(words(name)) for name in names)
+        if not (node.split and level.all_deep and pieces):
+            return [node]
+        self._note("group", names)
+        return [replace(one, group=True) for ones in level.children.values() for one in ones]
 
     def _wrappers(self, level: Level) -> list[str]:
         """The folders that only hold what counts; strangers beside them, or they, are left out."""
