@@ -10,6 +10,9 @@ import pyarrow.compute as pc
 from clipfg.data.readers.folder_words import UNSORTED, is_beside, is_group, is_holder, words
 from clipfg.types import UNLABELLED, ClassList, Manifest, Reading
 
+NUMBER = re.compile(r"(?:(?:c|cls|class|label|category|id) ?)?\d[\d ]*")
+"""A class's name that says nothing of it: `17`, `class_3`."""
+
 MANY = 10
 """Classes, most of them with one picture, from which the level of the classes is doubted."""
 
@@ -41,7 +44,7 @@ def _doubts_on_names(classes: ClassList) -> list[str]:
     found = []
     names = [name for name in classes.names if not classes.texts.get(name)]
     for what, strange in (
-        ("numbers", [name for name in names if re.fullmatch(r"[\d\s._-]*\d[\d\s._-]*", name)]),
+        ("numbers", [name for name in names if NUMBER.fullmatch(words(name))]),
         ("synset ids", [name for name in names if re.fullmatch(r"n\d{8}", name)]),
     ):
         if 2 * len(strange) > len(names) and not all(map(is_group, strange)):

@@ -141,7 +141,8 @@ def classes_of_lines(lines: list[str]) -> ClassList:
         marked = [re.fullmatch(mark, line) for line in body]
         if len(body) > 1 and all(marked):
             body = [match[1].strip() for match in marked if match is not None]
-    if (parts := numbered(body) or _counted(body) or _counted_after(body)) is not None:
+    counted = numbered(body) if len(body) > 1 else None
+    if (parts := counted or _counted(body) or _counted_after(body)) is not None:
         ids, names = [number for number, _ in parts], readable_names([name for _, name in parts])
         records = [{"id": i, "name": n} for i, n in zip(ids, names, strict=True)]
         return classes_of(records, [f"line {n}" for n in range(1, len(names) + 1)])

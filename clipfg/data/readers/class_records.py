@@ -9,7 +9,7 @@ from typing import Any
 
 from clipfg.data.readers import column_names as known
 from clipfg.data.readers.class_tables import with_lineages
-from clipfg.data.readers.codes import are_codes, are_nameless, identity
+from clipfg.data.readers.codes import are_codes, identity
 from clipfg.data.readers.column_names import key_of
 from clipfg.data.readers.labels import plain
 from clipfg.errors import DataError, UsageError
@@ -126,15 +126,10 @@ def _name_columns(
     """The keys of columns that name the classes: what they are called, then other names."""
     found = [key for key in dict.fromkeys(NAMES) if key in keys and key not in ranks.values()]
     found += [key for key in keys if known.SYNONYM.fullmatch(key) and key not in found]
-    words = [
-        key
-        for key in found
-        if not are_codes(str(record.get(keys[key]) or "") for record in records)
-    ]
-    if len(words) < len(found):
-        short = [key for key in found if key not in words]
-        found = [*words, *short[:1]] if words else found
-        if words and are_nameless(str(r.get(keys[short[0]]) or "") for r in records):
+    cells = {key: [str(record.get(keys[key]) or "") for record in records] for key in found}
+    if found and are_codes(cells[found[0]]):  # named by another column, if one names each
+        words = [key for key in found if not are_codes(cells[key])]
+        if words and len(set(cells[words[0]])) == len(records):
             found = words
     if name_column is not None:
         asked = [key_of(column) for column in name_column.split(",")]
@@ -191,7 +186,7 @@ def _with_parents(
     rows: Sequence[int],
 ) -> ClassList:
     chosen = tuple(names[row] for row in rows)
-    texts = {names[row]: kept for row in rows if (kept := _texts(records[row]))}
+    texts = {names[row]: own for row in rows if (own := _texts(records[row]))}
     parents: dict[str, str] = {}
     for row in rows:
         above = [_cell(records[row], keys[key]) for key in PARENTS if key in keys]
@@ -201,13 +196,13 @@ def _with_parents(
                     f"Expected one parent of {child!r:.80}, got {parents[child]!r:.80} and"
                     f" {parent!r:.80}."
                 )
-    lineages = [[_cell(records[row], keys[key]) for key in ranks.values()] for row in rows]
-    used = [i for i in range(len(ranks)) if any(lineage[i] for lineage in lineages)]
+    above_each = [[_cell(records[row], keys[key]) for key in ranks.values()] for row in rows]
+    used = [i for i in range(len(ranks)) if any(lineage[i] for lineage in above_each)]
     if parents or not used:
         return ClassList(chosen, parents, texts)
     levels = [list(ranks)[i] for i in used]
-    kept = [[lineage[i] for i in used] for lineage in lineages]
-    return with_lineages(chosen, kept, levels, texts)
+    lineages = [[lineage[i] for i in used] for lineage in above_each]
+    return with_lineages(chosen, lineages, levels, texts)
 
 
 def _texts(record: Record) -> tuple[str, ...]:

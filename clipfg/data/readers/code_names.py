@@ -14,9 +14,9 @@ from pathlib import Path
 from clipfg.data.readers.walk import is_image
 
 SUFFIXES = (".txt", ".json", ".csv", ".tsv")
-LARGEST = 16 << 20
-MOST = 200
-"""Files that are looked into: so long at most, and so many."""
+LARGEST = 4 << 20
+MOST = 50
+"""Files that are looked into: so long at most, and so many in a folder."""
 
 NAMED = ("name", "label", "class", "species", "title", "description")
 """What a column of names is called, or ends in."""
@@ -57,7 +57,16 @@ def _maps(path: Path) -> Iterator[Mapping[str, str]]:
     if path.suffix.lower() in {".csv", ".tsv"}:
         yield from _of_table(text)
     split = (re.split(r"[\t ,;:]+", line.strip(), maxsplit=1) for line in text.splitlines())
-    yield {pair[0]: pair[1].strip(" \"'") for pair in split if len(pair) == 2}
+    yield _map((pair[0], pair[1].strip(" \"'")) for pair in split if len(pair) == 2)
+
+
+def _map(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Pairs as a map. Raises `ValueError` for a code with two names."""
+    found: dict[str, str] = {}
+    for code, name in pairs:
+        if found.setdefault(code, name) != name:
+            raise ValueError(code)
+    return found
 
 
 def _of_json(content: object) -> Iterator[Mapping[str, str]]:
@@ -78,12 +87,13 @@ def _of_table(text: str) -> Iterator[Mapping[str, str]]:
     header, _, _ = text.partition("\n")
     delimiter = max(",;\t", key=header.count)
     rows = [row for row in csv.reader(text.splitlines(), delimiter=delimiter) if any(row)]
+    if not rows:
+        return
     titles = [cell.strip().lower() for cell in rows[0]]
+    whole = [row for row in rows[1:] if len(row) == len(titles)]
     for place, title in enumerate(titles):
         if place and title.replace("_", "").endswith(NAMED):
-            yield {
-                row[0].strip(): row[place].strip() for row in rows[1:] if len(row) == len(titles)
-            }
+            yield _map((row[0].strip(), row[place].strip()) for row in whole)
 
 
 def _apply(codes: Sequence[str], pairs: Mapping[str, str]) -> dict[str, str]:
@@ -94,7 +104,7 @@ def _apply(codes: Sequence[str], pairs: Mapping[str, str]) -> dict[str, str]:
     names = {code: known[_plain(code)] for code in codes}
     if all(_SYNSET.fullmatch(code) for code in codes):
         names = {code: name.partition(",")[0].strip() for code, name in names.items()}
-    if not all(re.search(r"[^\W\d]", name) for name in names.values()):
+    if not all(re.search(r"[^\W\d]", name) and not is_image(name) for name in names.values()):
         return {}
     titles = [name.replace("_", " ") for name in names.values()]
     return {

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 
 _NUMBER = re.compile(r"[+-]?\d+(\.0+)?")
 _SYNSET = re.compile(r"n\d{8}")
+_SHORT = re.compile(r"[a-z0-9]{2,8}|[A-Z0-9]{2,8}")
 _CODE = re.compile(r"[A-Za-z]{0,8}[ _-]?\d+")
 
 
@@ -24,12 +25,15 @@ def are_nameless(names: Iterable[str]) -> bool:
 
 
 def are_codes(names: Iterable[str]) -> bool:
-    """Whether labels look like codes: all have digits, or are short and without vowels or case."""
+    """Whether labels look like codes: numbers, also after a few letters, or synset ids."""
     words = [name for name in names if name]
-    return bool(words) and (
-        all(is_nameless(word) or _CODE.fullmatch(word) for word in words)
-        or all(re.fullmatch(r"[a-z0-9]{2,8}|[A-Z0-9]{2,8}", word) for word in words)
-    )
+    return bool(words) and all(is_nameless(word) or _CODE.fullmatch(word) for word in words)
+
+
+def are_short(names: Iterable[str]) -> bool:
+    """Whether labels may be abbreviations: `amerob`, `MEL`."""
+    words = [name for name in names if name]
+    return bool(words) and all(_SHORT.fullmatch(word) for word in words)
 
 
 def identity(text: str) -> str:

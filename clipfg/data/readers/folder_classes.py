@@ -23,6 +23,9 @@ from clipfg.data.readers.walk import Parts, in_order
 from clipfg.data.sources import shown
 from clipfg.types import ClassList
 
+RANK = re.compile(r"\w*(?:idae|aceae|inae|ales|iformes|oidea|optera)", re.IGNORECASE)
+"""Latin names of families, orders and the like: what is below is a taxon."""
+
 LINEAGE = re.compile(r"(?:\d+_)?[A-Z][a-z]+(?:_[A-Z][a-z]+){5}_[a-z]+(?:-[a-z]+)*")
 """A folder of iNaturalist's competitions: `00000_Animalia_..._Lumbricus_terrestris`."""
 
@@ -137,6 +140,13 @@ def _folded(paths: dict[Parts, Parts], found: Classes) -> dict[Parts, Parts]:
             f" {example[0]!r}; --label-level decides otherwise."
         )
         cut = {path: kept[:1] for path, kept in cut.items()}
+    elif _lone(below):
+        example = in_order(cut.values())[0]
+        found.doubts.append(
+            f"Each class has one folder below it ({'/'.join(example)}), and is called by its own;"
+            " --label-level takes the name of the other."
+        )
+        cut = {path: kept[:1] for path, kept in cut.items()}
     elif shared := _shared(below):
         found.doubts.append(
             f"The same names ({', '.join(shared[:3])}) are below several folders, so that classes"
@@ -161,6 +171,14 @@ def _numbered(below: Mapping[str, set[Parts]]) -> bool:
         and len(stems.pop()) > 2
         and all(re.search(r"\d", n) for n in subs)
     )
+
+
+def _lone(below: Mapping[str, set[Parts]]) -> bool:
+    """Whether each folder holds one other, each another, and no family holds a species."""
+    subs = [path[0] for paths in below.values() for path in paths if path]
+    alone = len(below) > 1 and all(len(paths) == 1 for paths in below.values())
+    distinct = len({*subs}) == len(below)
+    return alone and distinct and not any(is_code(top) or RANK.fullmatch(top) for top in below)
 
 
 def _shared(below: Mapping[str, set[Parts]]) -> list[str]:
@@ -209,4 +227,13 @@ def _taxonomy(distinct: Sequence[Parts], names: Sequence[str]) -> dict[str, str]
         for child, parent in pairwise(chain):
             if child == parent or parents.setdefault(child, parent) != parent:
                 return {}
-    return parents if not set(parents.values()) & set(names) else {}
+    if set(parents.values()) & set(names) or any(_circles(name, parents) for name in names):
+        return {}
+    return parents
+
+
+def _circles(name: str, parents: Mapping[str, str]) -> bool:
+    seen = {name}
+    while (name := parents.get(name, "")) and name not in seen:
+        seen.add(name)
+    return name in seen

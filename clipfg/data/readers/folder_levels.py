@@ -12,6 +12,7 @@ from clipfg.data.readers.folder_tree import FolderTree, Level, Node, Place
 from clipfg.data.readers.folder_words import (
     BUCKET,
     DOMAINS,
+    FOLD,
     UNSORTED,
     VARIANTS,
     is_beside,
@@ -29,6 +30,9 @@ FEW = 3, 0.1
 
 HEAP = 0.5
 """As many pictures beside folders, as a share of those below, make the folders no classes."""
+
+MANY = 3
+"""So many names, the same in all folders, are classes, and the folders their sources."""
 
 NO_CLASS = "a folder word, no class"
 
@@ -56,12 +60,11 @@ class Levels:
         """Decide what the folders in `nodes`, which stand side by side, are."""
         for node in nodes:
             self._leave_out_beside(node)
-        level = self.tree.level([self._unwrapped(node) for node in nodes])
+        level = self.tree.level([one for node in nodes for one in self._unwrapped(node)])
         if splits := take_splits(level):
             self._note("split", splits)
-            self._descend(
-                level, [replace(n, split=splits[k]) for k in splits for n in level.children[k]]
-            )
+            below = [(split, n) for name, split in splits.items() for n in level.children[name]]
+            self._descend(level, [replace(node, split=split) for split, node in below])
             return
         self._take_unsorted(level)
         if self.is_class([*level.children]):
@@ -81,14 +84,14 @@ class Levels:
     def _leave_out_beside(self, node: Node) -> None:
         """Leave out masks, runs and the like, where other folders or pictures are there to read."""
         names = self.tree.children(node.path)
-        made = [name for name in names if is_beside(name)]
+        made = [name for name in names if is_beside(name) and not self.is_class([name])]
         if len(made) < len(names) or self.tree.own(node):
             self.tree.left_out |= {(*node.path, name): NO_CLASS for name in made}
 
     def _take_unsorted(self, level: Level) -> None:
         """Pictures in folders for those without a label, where other folders are there to read."""
         names = [name for name in level.children if words(name) in UNSORTED]
-        if not names or len(names) == len(level.children):
+        if not names or self.is_class(names):
             return
         self._note("unlabelled", names)
         for name in names:
@@ -96,15 +99,20 @@ class Levels:
                 self.places |= dict.fromkeys(self.tree.folders(node.path), node.place())
             level.deep.discard(name)
 
-    def _unwrapped(self, node: Node) -> Node:
-        """The folder below wrappers of its own: `val/images/`, `seg_train/seg_train/`."""
+    def _unwrapped(self, node: Node) -> list[Node]:
+        """What is below wrappers of a split: `val/images/`, `train/train/`, `train/fold1/`."""
         while len(names := self.tree.children(node.path)) == 1 and not self.tree.own(node):
             alike = bool(node.path) and words(names[0]) == words(node.path[-1])
             if not (is_holder(names[0]) or (alike and node.split)):
                 break
             self._note("wrapper", names)
             node = replace(node, path=(*node.path, names[0]))
-        return node
+        level = self.tree.level([node])
+        pieces = all(is_group(name) or FOLD.fullmatch(words(name)) for name in names)
+        if not (node.split and level.all_deep and pieces):
+            return [node]
+        self._note("group", names)
+        return [replace(one, group=True) for ones in level.children.values() for one in ones]
 
     def _wrappers(self, level: Level) -> list[str]:
         """The folders that only hold what counts; strangers beside them, or they, are left out."""
@@ -113,6 +121,10 @@ class Levels:
             return names if level.deep or is_holder(names[0]) else []
         if not names or self._domains(level):
             return []
+        if len(held := [name for name in level.deep if is_holder(name)]) == 1:
+            flat = [name for name in names if is_holder(name) and name not in level.deep]
+            level.leave_out(flat, f"beside {held[0]}/")
+        names = [*level.children]
         holders = [name for name in names if is_holder(name) or is_part(name)]
         strangers = [name for name in names if name not in holders]
         if not strangers:
@@ -127,8 +139,12 @@ class Levels:
         return holders
 
     def _domains(self, level: Level) -> bool:
+        """Whether the folders are kinds or sources of pictures, with the same classes in each."""
         names = [*level.children]
-        return level.all_deep and all(words(n) in DOMAINS for n in names) and level.alike(names)
+        if not level.all_deep:
+            return False
+        known = all(words(name) in DOMAINS for name in names) and level.alike(names)
+        return known or len(level.share()) >= MANY
 
     def _refuse_variants(self, level: Level) -> None:
         """Raise `DataError` for folders that hold the same pictures in several forms."""
@@ -146,10 +162,12 @@ class Levels:
         below = [(name, node) for name, nodes in level.children.items() for node in nodes]
         if not below:
             return []
-        if self._domains(level):
-            self._note("domain", level.children)
-            return [replace(node, domain=words(name)) for name, node in below]
         self._refuse_variants(level)
+        if self._domains(level) and not all(map(is_group, level.children)):
+            self._note("domain", level.children)
+            if not all(words(name) in DOMAINS for name in level.children):
+                self._doubt_domains(level)
+            return [replace(node, domain=words(name)) for name, node in below]
         again = all(node.group for node in level.nodes)
         if not all(is_group(n) or (again and BUCKET.fullmatch(n)) for n in level.children):
             return self._buckets(level)
@@ -169,6 +187,14 @@ class Levels:
         self._note("group", level.children)
         self._doubt_groups(level)
         return [replace(node, group=True) for node in nodes]
+
+    def _doubt_domains(self, level: Level) -> None:
+        first, *_ = level.children
+        depth = len(level.nodes[0].path) + 1
+        self.doubts.append(
+            f"The same names ({', '.join(sorted(level.share())[:3])}, ...) are in every folder such"
+            f" as {first}/, and were taken for the classes; --label-level {depth} takes {first}."
+        )
 
     def _doubt_groups(self, level: Level) -> None:
         shown = ", ".join([*level.children][:3])
@@ -204,10 +230,8 @@ class Levels:
         """Leave out a folder with all the classes that stand beside it: `data/` and its copy."""
         for name in [*level.deep]:
             beside = {words(other) for other in level.children if other != name}
-            below = {
-                words(n) for node in level.children[name] for n in self.tree.children(node.path)
-            }
-            if len(beside) > 1 and beside == below:
+            below = level.names_below(name)
+            if len(beside) > 1 and beside <= below and len(below) <= len(beside) + 1:
                 level.leave_out([name], "the same folders again")
                 return
 
@@ -217,10 +241,10 @@ class Levels:
         count = sum(map(self.tree.own, heaped))
         if not count or (count <= FEW[0] and count < sum(map(self.tree.below, heaped))):
             return False
+        first, depth = next(iter(level.children)), len(level.nodes[0].path) + 1
         self.doubts.append(
-            f"{count:,} pictures lie beside folders such as {next(iter(level.children))}/, so that these"
-            f" were not taken for classes; --label-level {len(level.nodes[0].path) + 1} makes them"
-            " classes."
+            f"{count:,} pictures lie beside folders such as {first}/, so that these were not taken"
+            f" for classes; --label-level {depth} makes them classes."
         )
         return True
 

@@ -1,7 +1,7 @@
 """Which folders of a level are splits, whatever stands beside them."""
 
 from clipfg.data.readers.folder_tree import Level
-from clipfg.data.readers.folder_words import ANSWERS, FOLD, is_holder, splits_among, words
+from clipfg.data.readers.folder_words import ANSWERS, FOLD, SETS, is_holder, splits_among, words
 
 
 def take_splits(level: Level) -> dict[str, str]:
@@ -11,15 +11,19 @@ def take_splits(level: Level) -> dict[str, str]:
     one of pictures to answer for (`predict`). Classes may be called "train" and "test tube": flat
     folders are splits only where there are hardly others.
     """
-    if any(node.split for nodes in level.children.values() for node in nodes):
-        return {}
-    if level.all_deep and all(FOLD.fullmatch(words(name)) for name in level.children):
-        return {name: _own(name) for name in level.children}
-    found = dict(splits_among(level.children))
+    names = [*level.children]
+    found = dict(splits_among(names))
+    if any(node.split for node in level.nodes):
+        folds = all(FOLD.fullmatch(node.split or "") for node in level.nodes)
+        return found if folds and len(found) == len(names) else {}  # fold-1/train/
+    if level.all_deep and all(FOLD.fullmatch(words(name)) for name in names):
+        return {name: _own(name) for name in names}
+    if level.all_deep and level.alike(names) and all(words(name) in SETS for name in names):
+        return {name: _own(name) for name in names}
     if not found:
         return {}
     below = level.names_below(*found)
-    others = [name for name in level.children if name not in found]
+    others = [name for name in names if name not in found]
     same = [name for name in others if _shares(level.names_below(name), below)]
     answers = [n for n in others if n not in same and set(words(n).split()) & ANSWERS]
     strangers = [name for name in others if name not in {*same, *answers}]

@@ -125,6 +125,15 @@ class Level:
         """The names of all folders below those of some names, as words."""
         return self.tree.names_below([node for name in names for node in self.children[name]])
 
+    def share(self) -> set[str]:
+        """The names that all these folders have in them, where they have hardly others."""
+        sets = [
+            {words(name) for node in nodes for name in self.tree.children(node.path)}
+            for nodes in self.children.values()
+        ]
+        shared = set.intersection(*sets)
+        return shared if 5 * len(shared) >= 4 * len(set.union(*sets)) else set()
+
     def alike(self, names: list[str]) -> bool:
         """Whether folders hold folders of the same names, by and large."""
         below = [self.names_below(name) for name in names]

@@ -25,7 +25,8 @@ BESIDE = _listed("""
     segmentationclass, segmentationobject, segmentation masks, gt, thumbnails, thumbs, thumb,
     previews, runs, bboxes, bounding boxes, xml, json, xmls, groundtruth, ground truth, heatmaps,
     visualizations, visualisations, plots, figures, charts, checkpoints, logs, docs, imagesets,
-    meta, metadata, crops, results, output, outputs, cache, scripts
+    meta, metadata, crops, results, output, outputs, cache, scripts, trash, deleted, backup,
+    backups, tmp, temp, rejected, discarded, duplicates
 """)
 """Folders of what was made from pictures: never a class, and left out beside the pictures."""
 
@@ -40,6 +41,11 @@ ANSWERS = _listed("""
     pred, predict, prediction, predictions, inference, submission, unlabeled, unlabelled
 """)
 """Folders beside splits whose pictures are to be classified."""
+
+SETS = _listed("""
+    query, gallery, probe, reference, support, seen, unseen, source, target, base, novel, holdout
+""")
+"""Parts of the data of certain tasks: splits where all hold the same classes."""
 
 VARIANTS = _listed("""
     color, colour, rgb, grayscale, greyscale, gray, grey, segmented, masked, original, originals,
@@ -81,7 +87,7 @@ GROUP = re.compile(
 )
 """Years, dates, places, individuals, cards of cameras: groups of pictures, in `words` form."""
 
-FOLD = re.compile(r"(?:fold|cv|split|partition)\s?\d+")
+FOLD = re.compile(r"(?:fold|cv|split|partition)[\s-]?\d+")
 BUCKET = re.compile(r"[0-9a-f]{1,3}", re.IGNORECASE)
 """Folders over which pictures are spread by the first letters of an id."""
 
@@ -89,28 +95,21 @@ CODE = re.compile(r"[ncv]?\d+")
 """Numbers, and synset ids such as n01440764: they name a class for a machine."""
 
 _SPLITS = {
-    **dict.fromkeys(("trainval", "trainset", "traindata", "trn"), "train"),
-    **dict.fromkeys(("valset", "eval", "evaluation", "validset", "validationset", "devset"), "val"),
-    **dict.fromkeys(("testset", "testdata", "tst"), "test"),
+    **dict.fromkeys(_listed("trainval, trainset, traindata, trn, trainingsdaten"), "train"),
+    **dict.fromkeys(_listed("entrenamiento, entrainement, 训练, 训练集"), "train"),
+    **dict.fromkeys(_listed("valset, eval, evaluation, validset, validationset, devset"), "val"),
+    **dict.fromkeys(_listed("validierung, validacion, 验证, 验证集"), "val"),
+    **dict.fromkeys(_listed("testset, testdata, tst, testdaten, prueba, 测试, 测试集"), "test"),
 }
-_FILLERS = HOLDERS | {
-    "set",
-    "split",
-    "dir",
-    "folder",
-    "mini",
-    "small",
-    "final",
-    "clean",
-    "the",
-    "subset",
-}
+_FILLERS = HOLDERS | _listed(
+    "set, split, dir, folder, mini, small, final, clean, subset, a, b, a, b"
+)
 
 
 @lru_cache(maxsize=1 << 16)
 def words(name: str) -> str:
     """A folder's name as words in lower case: `JPEG_Images-2` and `jpegImages 2` alike."""
-    name = re.sub(r"(?<=[a-z])(?=[A-Z][a-z])", " ", name)
+    name = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name)
     return " ".join(re.findall(r"[^\W_]+", name.casefold()))
 
 

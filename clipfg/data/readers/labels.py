@@ -239,7 +239,7 @@ def numbered(names: Sequence[str]) -> list[tuple[str, str]] | None:
     stop, and synset ids are no part of a name; those of models and years are: "737-800",
     "2012 Audi A4".
     """
-    matches = [re.match(r"(\d+)([._\-:) ,\t]+)(?=\S)", name) for name in names]
+    matches = [re.match(r"\(?(\d+)([._\-:) ,\t]+)(?=\S)", name) for name in names]
     synsets = [re.match(r"(n\d{8})([_\- \t]+)(?=\S)", name) for name in names]
     found = [match for match in (synsets if all(synsets) else matches) if match is not None]
     if len(found) < len(names) or not names:
@@ -247,6 +247,8 @@ def numbered(names: Sequence[str]) -> list[tuple[str, str]] | None:
     numbers = [match[1] for match in found]
     rests = [name[match.end() :] for name, match in zip(names, found, strict=True)]
     if len(set(numbers)) < len(numbers) or len(set(rests)) < len(rests):
+        return None
+    if not all(re.search(r"[^\W\d_]", rest) for rest in rests):
         return None
     if not all(synsets):
         values = sorted(map(int, numbers))

@@ -14,16 +14,10 @@ from pathlib import Path
 from typing import Self
 from urllib.parse import unquote
 
-from clipfg.data.readers.labels import split_name
+from clipfg.data.readers.folder_words import is_holder, split_of
 from clipfg.data.readers.walk import Parts, is_image, walk
 from clipfg.data.sources import scheme_of, shown
 from clipfg.errors import DataError
-
-HOLDERS = frozenset(
-    {"images", "image", "img", "imgs", "pictures", "photos", "jpegimages", "jpg", "jpeg", "data"}
-    | {"media", "upload", "uploads", "files", "raw", "input", "content", "dataset"}
-)
-"""Folders that hold pictures and say nothing of them: one may stand for another."""
 
 _DRIVE = re.compile(r"[A-Za-z]:[\\/]")
 _UPLOAD = re.compile(r"[0-9a-f]{8}-(?=.)")
@@ -166,10 +160,12 @@ def _contradicts(name: str, given: Parts, path: Parts, agreed: int) -> bool:
     """Whether a picture lies in another folder than the name says: site1/1.jpg for site2/1.jpg."""
     if agreed in {len(given), len(path)}:
         return False
-    theirs, ours = given[-1 - agreed].casefold(), path[-1 - agreed].casefold()
-    if split_name(theirs) and split_name(ours):
-        return split_name(theirs) != split_name(ours)
-    return not (_foreign(name) or theirs in HOLDERS or ours in HOLDERS)
+    theirs, ours = given[-1 - agreed], path[-1 - agreed]
+    splits = split_of(theirs), split_of(ours)
+    if splits[0] and splits[1]:
+        return splits[0] != splits[1]
+    # Folders that only hold pictures may stand for one another.
+    return not (_foreign(name) or is_holder(theirs) or is_holder(ours))
 
 
 def _elsewhere(name: str, path: Parts, agreed: int) -> bool:

@@ -95,7 +95,7 @@ def _splits(cells: pa.Table, columns: TableColumns) -> pa.Array | None:
     values = coded.dictionary.to_pylist()
     flags = {value.lower() for value in values}
     if flags and flags <= set(_TRAINING):
-        names = [_TRAINING[value.lower()] for value in values]
+        names: list[str | None] = [_TRAINING[value.lower()] for value in values]
     else:
         names = named_splits(v if v.lower() != "unassigned" else "" for v in values)
     return pa.array(names, pa.string()).take(coded.indices)

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,8 @@ STRUCTURED = {"box": BOX, "regions": pa.list_(REGION)}
 """Columns that hold more than text."""
 
 _HEAD = 1 << 16
+MOST_SAMPLED = 10_000
+"""Rows of JSON lines by which their columns are known: not every row has all of them."""
 
 
 @dataclass(frozen=True)
@@ -152,10 +155,12 @@ def _csv_columns(
         try:
             return csv.read_csv(path, rows, parse, convert)
         except UnicodeDecodeError:
-            continue
+            pass
         except pa.ArrowInvalid as error:
             if "UTF8" not in str(error) and "decode" not in str(error):
                 raise
+        if encoding != "utf-8":
+            break
     raise DataError(f"Expected a CSV in UTF-8, UTF-16 or Windows Latin at {path}.")
 
 
@@ -259,7 +264,7 @@ def _ids_inside(file: Any, image: str, rows: int) -> pa.Array:
 def _open_lines(path: Path) -> TableFile:
     columns: dict[str, None] = {}
     rows: list[Mapping[str, Any]] = []
-    for row in _json_rows(path):
+    for row in islice(_json_rows(path), MOST_SAMPLED):
         columns |= dict.fromkeys(row)
         if len(rows) < SAMPLE:
             rows.append(row)
@@ -317,7 +322,7 @@ def _open_sheet(path: Path) -> TableFile:
     try:
         with python_calamine.load_workbook(str(path)) as book:
             sheets = (book.get_sheet_by_name(name).to_python() for name in book.sheet_names)
-            rows = next((rows for rows in sheets if rows), [])
+            rows: list[list[Any]] = next((rows for rows in sheets if rows), [])
     except (python_calamine.CalamineError, python_calamine.WorksheetNotFound) as error:
         raise DataError(f"Expected a spreadsheet at {path}, got {reason(error):.200}.") from None
     cells = [[_cell_text(cell) for cell in row] for row in rows]

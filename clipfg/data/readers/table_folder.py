@@ -73,7 +73,7 @@ def read(path: Path, found: Walk, choices: Choices, classes: ClassList | None) -
 
 def _tables(path: Path, choices: Choices) -> list[Table]:
     """The tables that name pictures and their classes: in the folders of splits, else beside."""
-    below = [
+    below: list[Table] = [
         (split, file)
         for place in sorted(path.iterdir(), key=lambda p: natural(p.name))
         if place.is_dir() and (split := _split_of(place.name)) is not None

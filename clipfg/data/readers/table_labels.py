@@ -27,10 +27,11 @@ from numpy.typing import NDArray
 
 from clipfg.data.readers import column_names as known
 from clipfg.data.readers.class_tables import with_lineages
-from clipfg.data.readers.codes import are_codes, identity, is_number
+from clipfg.data.readers.codes import are_codes, are_short, identity, is_number
 from clipfg.data.readers.column_names import key_of
 from clipfg.data.readers.labels import natural, plain
 from clipfg.data.readers.table_columns import TableColumns
+from clipfg.errors import DataError
 from clipfg.types import UNLABELLED, Choices, ClassList, Role
 
 Values = dict[str, list[str]]
@@ -87,7 +88,21 @@ def distinct_rows(table: pa.Table, columns: Sequence[str]) -> tuple[Values, NDAr
 def clean(value: str | None) -> str:
     """A label in composed Unicode without white space around it; blank where it says nothing."""
     text = unicodedata.normalize("NFC", value or "").strip()
+    if text.startswith("{"):
+        text = _in_object(text)
     return "" if text in MISSING else text
+
+
+def _in_object(text: str) -> str:
+    """The name in a JSON object that stands for a label. Raises `DataError` where it has none."""
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        return text
+    named = [found[key] for key in ("name", "label", "class", "class_name") if key in found]
+    if not named or not isinstance(named[0], str | int):
+        raise DataError(f"Expected a label, got an object: {text!r:.80}; name another column.")
+    return str(named[0]).strip()
 
 
 def labels_in(cells: Sequence[str], *, plural: bool) -> list[tuple[str, ...]]:
@@ -233,7 +248,7 @@ class _Naming:
         chosen = self.choices.label_column is not None
         ids: str | None = None
         others = [c for c in names if c != main]
-        if not chosen and are_codes(self.values[main]):
+        if not chosen and (are_codes(self.values[main]) or are_short(self.values[main])):
             named = self._names_of(main, others)
             if named is not None:
                 ids, main = main, named
@@ -251,8 +266,10 @@ class _Naming:
     def _names_of(self, codes: str, others: Sequence[str]) -> str | None:
         """The column whose words stand for the codes of another, one to one."""
         order = sorted(others, key=lambda c: key_of(c) not in known.COMMON)
+        short = not are_codes(self.values[codes])
         for column in order:
-            if are_codes(self.values[column]) or not any(self.values[column]):
+            words = self.values[column]
+            if are_codes(words) or not any(words) or (short and are_short(words)):
                 continue
             if self._determines(codes, column) and self._determines(column, codes):
                 return column
@@ -375,7 +392,8 @@ class _Naming:
             differs = any(plain(name) != plain(title[key]) for key, name in called.items())
             if one_each and differs and self._one_name(keys, column):
                 synonyms[column] = {title[key]: name for key, name in called.items()}
-                self.roles.append(Role(f"column {column}", "other name of the class"))
+                if not any(role.part == f"column {column}" for role in self.roles):
+                    self.roles.append(Role(f"column {column}", "other name of the class"))
         return synonyms
 
     def _one_name(self, keys: list[str], column: str) -> bool:

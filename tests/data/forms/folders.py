@@ -487,6 +487,19 @@ DEEPER = [
         classes=("ak47", "american-flag"),
     ),
     birds(
+        "places",
+        "CLASS/some place",
+        pictures("Blue Jay/backyard/1.jpg", "Bobolink/prairie/1.jpg", "Mallard/pond/1.jpg"),
+        doubt="--label-level",
+    ),
+    birds(
+        "families",
+        "families with a species each",
+        pictures("Corvidae/Crow/1.jpg", "Laridae/Gull/1.jpg"),
+        classes=("Crow", "Gull"),
+        doubt="",
+    ),
+    birds(
         "models",
         "model numbers",
         tree(names=("737-200", "747-100")),
@@ -536,21 +549,28 @@ ABOVE = [
         tree("raw/color/", "raw/grayscale/"),
         refused="name one of them",
     ),
+    birds("lakes", "lake/CLASS, sea/CLASS", tree("lake/", "sea/"), items=6, doubt="--label-level"),
+    birds("lakes-2", "as said", tree("lake/", "sea/"), options={"label_level": 2}, items=6),
+    birds("seen", "seen/, unseen/", tree("seen/", "unseen/"), splits={"seen": 3, "unseen": 3}),
     birds(
-        "left-right",
-        "the same names below every folder",
-        tree("lake/", "sea/"),
-        classes=(
-            "lake/Blue Jay",
-            "lake/Bobolink",
-            "lake/Mallard",
-            "sea/Blue Jay",
-            "sea/Bobolink",
-            "sea/Mallard",
-        ),
+        "fresh",
+        "apple/fresh, apple/rotten: either may be the class",
+        tree("apple/", "pear/", names=("fresh", "rotten")),
+        classes=("apple/fresh", "apple/rotten", "pear/fresh", "pear/rotten"),
         doubt="--label-level",
     ),
-    birds("left-right-2", "as said", tree("lake/", "sea/"), options={"label_level": 2}, items=6),
+    birds(
+        "folds-splits",
+        "fold1/train/CLASS",
+        tree("fold1/train/", "fold1/test/", "fold2/train/", "fold2/test/"),
+        splits={"train": 6, "test": 6},
+    ),
+    birds(
+        "batches-in-train",
+        "train/batch1/CLASS, test/CLASS",
+        tree("train/batch1/", "train/batch2/", "test/"),
+        splits={"train": 6, "test": 3},
+    ),
 ]
 
 AGAIN = [
@@ -626,6 +646,13 @@ AGAIN = [
 ]
 
 UNLABELLED = [
+    Form(
+        "cyclegan",
+        "trainA, trainB",
+        pictures("trainA/1.jpg", "trainB/1.jpg", "testA/1.jpg"),
+        items=3,
+        splits={"train": 2, "test": 1},
+    ),
     Form(
         "buckets",
         "folders by the first digits of an id",

@@ -86,6 +86,15 @@ def test_given_classes_are_matched(tmp_path: Path) -> None:
     assert read(single, classes=birds).labels.tolist() == [1]
 
 
+def test_given_classes_may_be_called_like_folders(tmp_path: Path) -> None:
+    root = plant(tmp_path, "crops/1.jpg", "forest/1.jpg", "unlabeled/1.jpg")
+    found = read(root)
+    assert found.classes == ClassList(("forest",))
+    assert [one.what for one in found.reading.left_out] == ["crops/"]  # type: ignore[union-attr]
+    land = ClassList(("forest", "crops", "unlabeled"))
+    assert read(root, classes=land).labels.tolist() == [1, 0, 2]
+
+
 def test_what_lies_about_is_left_out(tmp_path: Path) -> None:
     root = plant(
         tmp_path,
