@@ -23,7 +23,7 @@ from clipfg.data.readers.formats.joining import join_boxes
 from clipfg.data.readers.label_names import rename
 from clipfg.data.readers.labels import relabel
 from clipfg.data.readers.table_columns import NoPathsError
-from clipfg.data.readers.walk import is_image, walk
+from clipfg.data.readers.walk import Walk, is_image, walk
 from clipfg.data.sets import coop
 from clipfg.data.sets.catalogue import DATA_ROOT, DATASETS, DatasetCard, recognise
 from clipfg.data.sets.layouts import subfolders
@@ -202,10 +202,20 @@ def _read_folder(path: Path, classes: ClassList | None, choices: Choices) -> Man
             except NoPathsError:
                 if not folders:  # a table of something else, beside folders of classes
                     raise
-    if choices.label_level is None:
-        marked = annotations.read_folder(path, found, classes=classes, choices=choices)
-        if marked is not None:
-            return marked
+    return annotations.read_folder(
+        path,
+        found,
+        lambda: _read_unmarked(path, found, classes, choices),
+        classes=classes,
+        choices=choices,
+    )
+
+
+def _read_unmarked(
+    path: Path, found: Walk, classes: ClassList | None, choices: Choices
+) -> Manifest:
+    """A folder that no annotation file describes."""
+    folders = any(len(parts) > 1 for parts in found.pictures)
     if not found.pictures and (tables := parquet_shards.find(path)):
         return parquet_shards.read(tables, path, classes=classes)
     sharded = any(parts[-1].lower().endswith(webdataset.SUFFIXES) for parts in found.archives)

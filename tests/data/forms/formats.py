@@ -612,6 +612,60 @@ DETECTORS = [
 ]
 
 
+DETECTORS += [
+    Form(
+        "boxes-without-labels",
+        "class folders with a table of boxes that has no labels",
+        {
+            "Blue Jay/1.jpg": SCENE,
+            "Bobolink/2.jpg": SCENE,
+            "boxes.csv": "path,xmin,ymin,xmax,ymax\nBlue Jay/1.jpg,2,3,24,25\n2.jpg,33,24,55,46\n",
+        },
+        items=2,
+        classes=(JAY, BOBOLINK),
+        labels={"Blue Jay/1.jpg#2,3,24,25": JAY, "Bobolink/2.jpg#33,24,55,46": BOBOLINK},
+        doubt="",
+    ),
+    Form(
+        "md-table",
+        "a table of labels with MegaDetector's file",
+        {
+            "images/1.jpg": SCENE,
+            "images/2.jpg": SCENE,
+            "labels.csv": "path,label\n1.jpg,Blue Jay\n2.jpg,Bobolink\n",
+            "md.json": detections(
+                {"file": "images/1.jpg", "detections": FOUND[:2]},
+                {"file": "images/2.jpg", "detections": FOUND[2:]},
+            ),
+        },
+        items=3,
+        classes=(JAY, BOBOLINK),
+    ),
+    Form(
+        "foreign-beside",
+        "photos with a list of class numbers",
+        {"a.jpg": PICTURE, "b.jpg": PICTURE, "default.txt": "a.jpg 0\nb.jpg 1\n"},
+        items=2,
+        classes=(),
+        doubt="no class names",
+    ),
+    boxed(
+        "wheat",
+        "Kaggle: image_id without suffix, bbox, no labels",
+        {
+            "train.csv": table(
+                "image_id,width,height,bbox,source",
+                [["scene1", WIDE, HIGH, f'"{xywh(b)}"', "x"] for b in CORNERS],
+            )
+        },
+        "train/",
+        classes=(),
+        labels=dict.fromkeys(f"train/{one}" for one in IDS),
+        splits={"train": 3},
+    ),
+]
+
+
 def voc(name: str, count: int = 3) -> str:
     """A Pascal VOC file."""
     sides = ("xmin", "ymin", "xmax", "ymax")

@@ -76,7 +76,8 @@ def _place(path: Path) -> tuple[str | None, str]:
     """The split that a file is of, and the folder in which its pictures are, where they tell."""
     folder = path.stem.removeprefix("instances_")
     root = path.parent.parent if path.parent.name.lower() in ANNOTATIONS else path.parent
-    return told_split(path), folder if (root / folder).is_dir() else ""
+    places = (folder, f"images/{folder}")
+    return told_split(path), next((one for one in places if (root / one).is_dir()), "")
 
 
 def told_split(file: Path) -> str | None:

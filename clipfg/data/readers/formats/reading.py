@@ -1,8 +1,10 @@
 """Annotation files as data: one that is named, or those that lie in a folder."""
 
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
-from clipfg.data.readers import folder as folder_reader
+from clipfg.data.readers.formats.annotations import Annotations
 from clipfg.data.readers.formats.assembling import assemble, find_pictures
 from clipfg.data.readers.formats.foreign import describe
 from clipfg.data.readers.formats.form import Form, Sample, read
@@ -16,8 +18,7 @@ from clipfg.data.readers.formats.searching import (
 )
 from clipfg.data.readers.labels import relabel
 from clipfg.data.readers.walk import Walk
-from clipfg.errors import DataError
-from clipfg.types import Choices, ClassList, Manifest
+from clipfg.types import Choices, ClassList, Manifest, Reading
 
 UNSETTLED = Choices()
 
@@ -31,54 +32,61 @@ def read_file(
     their pictures.
     """
     path = path.absolute()
-    return _read([(path, form)], picture_walk(path.parent), path.stem, classes, choices)
+    annotations = read(form, path, choices)
+    return _assembled(annotations, picture_walk(path.parent), path.stem, classes, choices)
 
 
 def read_folder(
     path: Path,
     found: Walk,
+    otherwise: Callable[[], Manifest],
     *,
     classes: ClassList | None = None,
     choices: Choices = UNSETTLED,
-) -> Manifest | None:
-    """The items of the annotation files in a folder, None where it has none.
+) -> Manifest:
+    """The items of the annotation files in a folder, else those that `otherwise` finds in it.
 
-    `found` are its pictures. A detector's boxes go onto all of them, with the labels of their
-    folders. Raises `DataError` as `read_file`, for several files that are not one set, and for a
-    format that is not read where the folders name no classes either.
+    `found` are its pictures. Boxes without labels, such as a detector's, go onto what is there
+    otherwise. Raises `DataError` as `read_file`, and for several files that are not one set.
     """
     path = path.absolute()
-    given = choices.boxes.absolute() if choices.boxes else None
+    given = choices.boxes.resolve() if choices.boxes else None
     root = unwrap(path)
-    sources = [one for one in annotation_files(root) if one[0] != given]
+    sources = [one for one in annotation_files(root) if one[0].resolve() != given]
     labelled = [one for one in sources if not (one[1].detections or one[1].foreign)]
-    if labelled:
+    if labelled and choices.label_level is None:
         check_one_set(labelled, root)
-        pictures = found if found.pictures else picture_walk(path)
-        return _read(labelled, pictures, path.name, classes, choices)
-    if not sources:
-        return None
-    base = folder_reader.read(path, classes=classes, choices=choices, found=found)
+        annotations = _annotations(labelled, choices)
+        if annotations.classes:
+            pictures = found if found.pictures else picture_walk(path)
+            return _assembled(annotations, pictures, path.name, classes, choices)
+        return join(otherwise(), annotations, choices)
+    base = otherwise()
     detections = [one for one in sources if one[1].detections]
     if detections and given is None:
         check_one_set(detections, root)
-        file, form = detections[0]
-        return join(base, read(form, file, choices), choices)
-    if base.classes is None and not detections:
-        raise DataError(describe(Sample(sources[0][0])) or f"Expected annotations in {path}.")
+        return join(base, _annotations(detections, choices), choices)
+    foreign = [file for file, form in sources if form.foreign]
+    if foreign and base.classes is None and (said := describe(Sample(foreign[0]))):
+        reading = base.reading or Reading("images")
+        return replace(base, reading=replace(reading, doubts=(*reading.doubts, said)))
     return base
 
 
-def _read(
-    sources: list[Source],
+def _annotations(sources: list[Source], choices: Choices) -> Annotations:
+    (first, form), *others = sources
+    annotations = read(form, first, choices)
+    for file, _ in others:
+        annotations.extend(read(form, file, choices))
+    return annotations
+
+
+def _assembled(
+    annotations: Annotations,
     pictures: Walk,
     name: str,
     classes: ClassList | None,
     choices: Choices,
 ) -> Manifest:
-    (first, form), *others = sources
-    annotations = read(form, first, choices)
-    for file, _ in others:
-        annotations.extend(read(form, file, choices))
     manifest = assemble(annotations, find_pictures(annotations, pictures), name, choices)
     return relabel(manifest, classes)
