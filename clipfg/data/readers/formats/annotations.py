@@ -46,6 +46,8 @@ class Annotations:
     """Where each picture is looked for first, below the root; empty for nowhere."""
     classes: dict[str, int] = field(default_factory=dict)
     """Class names and their labels."""
+    failed: set[int] = field(default_factory=set)
+    """Pictures that the source could not use, by number."""
     ordered: bool = False
     """Whether the order of the classes is the file's own, given by `declare`."""
 
@@ -116,6 +118,7 @@ class Annotations:
             ],
             np.int32,
         )
+        self.failed |= {int(pictures[number]) for number in other.failed}
         codes = np.array([*(self.classes[name] for name in other.classes), UNLABELLED], np.int32)
         self._rows.frombytes(pictures[other.rows].tobytes())
         self._labels.frombytes(codes[other.labels].tobytes())
@@ -125,6 +128,11 @@ class Annotations:
             self.leave(one.what, one.why, one.count)
         self.roles += [role for role in other.roles if role not in self.roles]
         self.doubts += [doubt for doubt in other.doubts if doubt not in self.doubts]
+
+    def fail(self, name: str, why: str) -> None:
+        """A picture that its source could not use: it is listed, has no rows, and says why."""
+        self.failed.add(self.picture(name))
+        self.leave(name, why)
 
     def translate(self, meaning: Callable[[str], "Meaning"]) -> None:
         """Replace the labels of the rows so far by what they mean, once all of it is known."""

@@ -94,9 +94,10 @@ def assemble(annotations: Annotations, found: Found, name: str, choices: Choices
     least = annotations.least if choices.min_confidence is None else choices.min_confidence
     left, doubts = annotations.left_out, list(annotations.doubts)
     there = found.there
-    if absent := int((~there).sum()):
-        first = annotations.names[int(np.argmin(there))]
-        left.append(LeftOut(first, absent, "no such picture on disk"))
+    failed = np.isin(np.arange(len(there)), list(annotations.failed))
+    if (absent := ~there & ~failed).any():
+        first = annotations.names[int(np.argmax(absent))]
+        left.append(LeftOut(first, int(absent.sum()), "no such picture on disk"))
     order = np.argsort(found.first[annotations.rows], kind="stable")
     order = order[there[annotations.rows[order]]]
     boxes = _placed(annotations, found, order, doubts)
@@ -113,7 +114,7 @@ def assemble(annotations: Annotations, found: Found, name: str, choices: Choices
         _say_several(annotations, str(ids[int(np.argmax(mixed))]), int(mixed.sum()), choices, left)
     order, boxes, labels, ids = order[kept], boxes[kept], labels[kept], ids[kept]
     rows = annotations.rows[order]
-    unused = there.copy()
+    unused = there & ~failed
     unused[annotations.rows] = False
     if empty := int(unused.sum()):
         left.append(LeftOut(found.ids[int(np.argmax(unused))], empty, "nothing is marked in it"))
@@ -279,15 +280,18 @@ def _refuse_boxes(
     upright: Int[np.ndarray, "n 2"],
     wrong: NDArray[np.bool_],
 ) -> None:
-    """Raise, naming the layout of four numbers in which nearly all boxes lie in their pictures."""
+    """Raise where another layout of four numbers fits nearly all boxes, or this one hardly any."""
     assert annotations.boxes_are is not None
     layouts: tuple[Layout, ...] = ("xyxy", "xywh", "cxcywh")
+    unit: Unit = "relative" if given.max() <= 1 else "pixels"
+    limits = np.ones_like(upright) if unit == "relative" else upright
     fitting = [
-        layout
+        str(BoxFormat(layout, unit))
         for layout in layouts
-        if annotations.boxes_are.unit == "pixels"
-        and outside(corners(given, layout), upright).mean() <= MOST_OUTSIDE
+        if outside(corners(given, layout), limits).mean() <= MOST_OUTSIDE
     ]
+    if not fitting and wrong.mean() <= 0.5:
+        return  # some are wrong, whatever the numbers mean: each is a failure of its own
     hint = f" They would fit as {' or '.join(fitting)}." if fitting else ""
     one = int(np.argmax(wrong))
     shown = ", ".join(f"{value:g}" for value in given[one])

@@ -59,7 +59,7 @@ def _add(found: Annotations, value: Any) -> None:
         raise DataError(f"Expected a picture with a 'file' in {found.source}, got {value!r:.80}.")
     detections = value.get("detections")
     if value.get("failure") or not isinstance(detections, list):
-        found.leave(name, "the detector failed on it")
+        found.fail(name, "the detector failed on it")
         return
     picture = found.picture(name, size=size_in(value))
     for one in detections:

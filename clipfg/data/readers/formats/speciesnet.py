@@ -36,7 +36,7 @@ def _add(found: Annotations, value: Any, path: Path) -> None:
         raise DataError(f"Expected a 'filepath' in each prediction of {path}, got {value!r:.80}.")
     detections = value.get("detections")
     if detections is None:
-        found.leave(name, "the detector failed on it")
+        found.fail(name, "the detector failed on it")
         return
     picture = found.picture(name)
     label = _taxon(value.get("prediction"))
