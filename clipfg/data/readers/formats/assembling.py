@@ -1,9 +1,5 @@
 """From annotations and the pictures on disk to a manifest: an item a box, or a picture."""
 
-import os
-from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,74 +7,13 @@ import pyarrow as pa
 from jaxtyping import Float, Int
 from numpy.typing import NDArray
 
-from clipfg.data.images.headers import picture_sizes
-from clipfg.data.readers.boxes import BoxFormat, Layout, Unit, box_ids, corners, outside, place
+from clipfg.data.readers.boxes import BoxFormat, box_ids
 from clipfg.data.readers.formats.annotations import Annotations
+from clipfg.data.readers.formats.matching import Found
+from clipfg.data.readers.formats.placing import placed_boxes
 from clipfg.data.readers.labels import natural, readable_names
-from clipfg.data.readers.picture_index import PictureIndex
-from clipfg.data.readers.walk import Parts, Walk
-from clipfg.data.sources import file_uri, scheme_of
 from clipfg.errors import DataError
 from clipfg.types import UNLABELLED, Choices, ClassList, LeftOut, Manifest, Reading
-
-MOST_OUTSIDE = 0.05
-"""With a larger share of boxes outside their pictures, the boxes are read in a wrong way."""
-
-
-@dataclass(frozen=True)
-class Found:
-    """The pictures that annotations name, as they are on disk."""
-
-    ids: list[str]
-    """The path of each below the root, empty where there is no such picture."""
-    uris: list[str]
-
-    @property
-    def there(self) -> NDArray[np.bool_]:
-        """Which pictures are on disk `[p]`."""
-        return np.array([bool(one) for one in self.ids], bool)
-
-    @property
-    def first(self) -> Int[np.ndarray, "p"]:
-        """The number of the first annotated picture that is the same one on disk."""
-        known: dict[str, int] = {}
-        pairs = enumerate(self.uris)
-        return np.array([known.setdefault(uri or str(k), k) for k, uri in pairs], np.int64)
-
-
-def find_pictures(annotations: Annotations, found: Walk) -> Found:
-    """The pictures that lie below a folder; those that are not annotated are counted.
-
-    Raises `DataError` as `match_pictures`.
-    """
-    ids = match_pictures(annotations, found.pictures, found.root)
-    used, base = set(ids), str(found.root)
-    for one in map("/".join, found.pictures):
-        if one not in used:
-            annotations.leave(one, "a picture that is not annotated")
-    uris = [file_uri(os.path.join(base, one)) if one else "" for one in ids]  # noqa: PTH118
-    return Found(ids, uris)
-
-
-def match_pictures(annotations: Annotations, pictures: Sequence[Parts], where: Path) -> list[str]:
-    """The path of each annotated picture among `pictures`, empty where it is not there.
-
-    Raises `DataError` where none of them is there, and for an ambiguous name.
-    """
-    pairs = zip(annotations.folders, annotations.names, strict=True)
-    names = [f"{folder}/{name}" if folder else name for folder, name in pairs]
-    paths = [one or "" for one in PictureIndex(pictures).find_all(names)]
-    if names and not any(paths):
-        advice = "put the file beside its pictures, or name the pictures as the data and the file"
-        advice += " as --boxes"
-        if scheme_of(names[0]):
-            advice = "they are addresses in a store: download them to that folder first"
-        there = f"{len(pictures):,} others, such as {'/'.join(pictures[0])}" if pictures else "none"
-        raise DataError(
-            f"Expected the pictures of {annotations.source} below {where}, such as"
-            f" {annotations.names[0]!r}, got {there}; {advice}."
-        )
-    return paths
 
 
 def assemble(annotations: Annotations, found: Found, name: str, choices: Choices) -> Manifest:
@@ -92,15 +27,11 @@ def assemble(annotations: Annotations, found: Found, name: str, choices: Choices
     if choices.box_format is not None:
         annotations.boxes_are = BoxFormat.parse(choices.box_format)
     least = annotations.least if choices.min_confidence is None else choices.min_confidence
-    left, doubts = annotations.left_out, list(annotations.doubts)
+    left, doubts = _unused_pictures(annotations, found), list(annotations.doubts)
     there = found.there
-    failed = np.isin(np.arange(len(there)), list(annotations.failed))
-    if (absent := ~there & ~failed).any():
-        first = annotations.names[int(np.argmax(absent))]
-        left.append(LeftOut(first, int(absent.sum()), "no such picture on disk"))
     order = np.argsort(found.first[annotations.rows], kind="stable")
     order = order[there[annotations.rows[order]]]
-    boxes = _placed(annotations, found, order, doubts)
+    boxes = placed_boxes(annotations, found, order, doubts)
     ids = np.array(box_ids([found.ids[p] for p in annotations.rows[order]], boxes), object)
     sure = annotations.confidence[order] >= least
     if weak := int((~sure).sum()):
@@ -114,10 +45,6 @@ def assemble(annotations: Annotations, found: Found, name: str, choices: Choices
         _say_several(annotations, str(ids[int(np.argmax(mixed))]), int(mixed.sum()), choices, left)
     order, boxes, labels, ids = order[kept], boxes[kept], labels[kept], ids[kept]
     rows = annotations.rows[order]
-    unused = there & ~failed
-    unused[annotations.rows] = False
-    if empty := int(unused.sum()):
-        left.append(LeftOut(found.ids[int(np.argmax(unused))], empty, "nothing is marked in it"))
     if not len(order):
         said = "; ".join(f"{one.count:,} {one.why} ({one.what})" for one in left)
         raise DataError(f"Expected annotations to use in {annotations.source}, got none: {said}.")
@@ -132,6 +59,21 @@ def assemble(annotations: Annotations, found: Found, name: str, choices: Choices
     }
     reading = Reading(annotations.form, tuple(annotations.roles), tuple(left), tuple(doubts))
     return Manifest.build(name, columns, classes, reading=reading)
+
+
+def _unused_pictures(annotations: Annotations, found: Found) -> list[LeftOut]:
+    """What the reader left out, pictures that are not there, and those without a row."""
+    left, there = annotations.left_out, found.there
+    failed = np.isin(np.arange(len(there)), list(annotations.failed))
+    empty = there & ~failed
+    empty[annotations.rows] = False
+    if (absent := ~there & ~failed).any():
+        first = annotations.names[int(np.argmax(absent))]
+        left.append(LeftOut(first, int(absent.sum()), "no such picture on disk"))
+    if empty.any():
+        first = found.ids[int(np.argmax(empty))]
+        left.append(LeftOut(first, int(empty.sum()), "nothing is marked in it"))
+    return left
 
 
 def _splits(annotations: Annotations, found: Found, doubts: list[str]) -> list[str | None]:
@@ -191,117 +133,6 @@ def _classes(
     places = np.full(len(given) + 1, UNLABELLED)  # the last place is for UNLABELLED
     places[chosen] = np.arange(len(chosen))
     return places[labels], ClassList(tuple(readable_names([given[label] for label in chosen])))
-
-
-def _placed(
-    annotations: Annotations, found: Found, order: Int[np.ndarray, "n"], doubts: list[str]
-) -> Float[np.ndarray, "n 4"]:
-    """The boxes of rows in pixels of the upright pictures, NaN for rows without a box."""
-    given = annotations.boxes[order]
-    boxed = ~np.isnan(given).any(axis=1)
-    if not boxed.any():
-        return given
-    used, rows = np.unique(annotations.rows[order[boxed]], return_inverse=True)
-    sizes = picture_sizes([found.uris[picture] for picture in used])
-    annotated = annotations.sizes[used]
-    if annotations.boxes_are is None:
-        annotations.boxes_are = _tell(annotations, given[boxed], sizes.upright[rows])
-    placed = place(given[boxed], annotations.boxes_are, sizes, rows, annotated)
-    known = np.asarray((sizes.stored > 0).all(axis=1))
-    other = np.unique(rows[np.isnan(placed).any(axis=1) & known[rows]])
-    if len(other):
-        _refuse_shape(annotations, found, used, other, sizes.upright, annotated)
-    scaled = (annotated > 0).all(axis=1) & known
-    scaled &= (np.sort(annotated, axis=1) != np.sort(sizes.stored, axis=1)).any(axis=1)
-    if scaled.any() and annotations.boxes_are.unit == "pixels":
-        one = found.ids[used[int(np.argmax(scaled))]]
-        doubts.append(
-            f"{int(scaled.sum()):,} pictures, such as {one}, are of another size than when they"
-            " were annotated; their boxes were scaled."
-        )
-    checked = known[rows]
-    wrong = outside(placed[checked], sizes.upright[rows[checked]])
-    if wrong.mean() > MOST_OUTSIDE:
-        _refuse_boxes(annotations, given[boxed][checked], sizes.upright[rows[checked]], wrong)
-    if wrong.any():
-        doubts.append(
-            f"{int(wrong.sum()):,} boxes have no area or lie outside their pictures, and are"
-            " skipped one by one; --box-format settles what their numbers mean."
-        )
-    # A picture whose size is not known cannot be decoded: a box that is none keeps it a failure.
-    placed[~known[rows]] = 0.0
-    boxes = given.copy()
-    boxes[boxed] = placed
-    return boxes
-
-
-def _tell(
-    annotations: Annotations, given: Float[np.ndarray, "n 4"], upright: Int[np.ndarray, "n 2"]
-) -> BoxFormat:
-    """What four numbers mean where only one reading fits all. Raises `DataError` where two do."""
-    unit: Unit = "relative" if given.max() <= 1 and (given % 1 != 0).any() else "pixels"
-    limits = np.ones_like(upright) if unit == "relative" else upright
-    known = np.asarray((upright > 0).all(axis=1))
-    layouts: tuple[Layout, ...] = ("xyxy", "xywh")
-    fitting = [
-        layout
-        for layout in layouts
-        if not outside(corners(given, layout)[known], limits[known]).any()
-    ]
-    if len(fitting) == 1:
-        return BoxFormat(fitting[0], unit)
-    shown = ", ".join(f"{value:g}" for value in given[0])
-    which = "both corners or a corner with width and height" if fitting else "neither"
-    raise DataError(
-        f"Expected to tell what boxes such as {shown} of {annotations.source} mean, but {which}"
-        " would fit; say it by --box-format 'xyxy|xywh|cxcywh pixels|relative|percent'."
-    )
-
-
-def _refuse_shape(
-    annotations: Annotations,
-    found: Found,
-    used: Int[np.ndarray, "p"],
-    other: Int[np.ndarray, "q"],
-    upright: Int[np.ndarray, "p 2"],
-    annotated: Int[np.ndarray, "p 2"],
-) -> None:
-    one = int(other[0])
-    raise DataError(
-        f"Expected {found.ids[used[one]]} in {annotated[one][0]} x {annotated[one][1]} pixels, as"
-        f" {annotations.source} has it, got {upright[one][0]} x {upright[one][1]}"
-        f" ({len(other):,} such pictures); boxes are right on the annotated pictures alone."
-    )
-
-
-def _refuse_boxes(
-    annotations: Annotations,
-    given: Float[np.ndarray, "n 4"],
-    upright: Int[np.ndarray, "n 2"],
-    wrong: NDArray[np.bool_],
-) -> None:
-    """Raise where another layout of four numbers fits nearly all boxes, or this one hardly any."""
-    assert annotations.boxes_are is not None
-    layouts: tuple[Layout, ...] = ("xyxy", "xywh", "cxcywh")
-    unit: Unit = "relative" if given.max() <= 1 else "pixels"
-    limits = np.ones_like(upright) if unit == "relative" else upright
-    fitting = [
-        str(BoxFormat(layout, unit))
-        for layout in layouts
-        if outside(corners(given, layout), limits).mean() <= MOST_OUTSIDE
-    ]
-    if not fitting and wrong.mean() <= 0.5:
-        return  # some are wrong, whatever the numbers mean: each is a failure of its own
-    hint = f" They would fit as {' or '.join(fitting)}." if fitting else ""
-    one = int(np.argmax(wrong))
-    shown = ", ".join(f"{value:g}" for value in given[one])
-    width, height = upright[one]
-    raise DataError(
-        f"Expected boxes as {annotations.boxes_are} in {annotations.source}, but"
-        f" {int(wrong.sum()):,} of {len(wrong):,} have no area or lie outside their pictures, such"
-        f" as {shown} in {width} x {height} pixels.{hint} Say what the numbers are by"
-        " --box-format 'xyxy|xywh|cxcywh pixels|relative|percent'."
-    )
 
 
 def _settle(

@@ -11,8 +11,9 @@ import pyarrow.compute as pc
 from jaxtyping import Int
 
 from clipfg.data.readers.formats.annotations import Annotations
-from clipfg.data.readers.formats.assembling import Found, assemble, match_pictures
+from clipfg.data.readers.formats.assembling import assemble
 from clipfg.data.readers.formats.form import FORMS, Sample, read, recognise
+from clipfg.data.readers.formats.matching import Found, match_pictures
 from clipfg.data.readers.labels import relabel
 from clipfg.data.sources import scheme_of
 from clipfg.errors import UsageError

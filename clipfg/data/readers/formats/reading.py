@@ -5,10 +5,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from clipfg.data.readers.formats.annotations import Annotations
-from clipfg.data.readers.formats.assembling import assemble, find_pictures
+from clipfg.data.readers.formats.assembling import assemble
 from clipfg.data.readers.formats.foreign import describe
 from clipfg.data.readers.formats.form import Form, Sample, read
 from clipfg.data.readers.formats.joining import join
+from clipfg.data.readers.formats.matching import find_pictures
 from clipfg.data.readers.formats.searching import (
     Source,
     annotation_files,
