@@ -516,6 +516,13 @@ DEEPER = [
         "level-1", "--label-level", tree(suffix="backyard/"), options={"label_level": 1}, items=3
     ),
     birds("level-3", "--label-level below", tree("a/b/"), options={"label_level": 3}),
+    birds(
+        "level-9",
+        "--label-level too deep",
+        tree("a/"),
+        options={"label_level": 9},
+        refused="from 0 to 2",
+    ),
     birds("level-0", "--label-level 0", tree(), options={"label_level": 0}, classes=(), items=3),
 ]
 
