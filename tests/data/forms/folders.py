@@ -790,6 +790,13 @@ NAMES_LIKE_WORDS = [
         pictures("Airbus/A310/1.jpg", "Airbus/A320/1.jpg", "Boeing/B737/1.jpg"),
         classes=("A310", "A320", "B737"),
     ),
+    birds(
+        "marks-again",
+        "the maker's name before the model's",
+        pictures("Boeing/Boeing_737-200/1.jpg", "Boeing/Boeing_747-100/1.jpg", "Airbus/A310/1.jpg"),
+        classes=("A310", "Boeing 737-200", "Boeing 747-100"),
+        doubt="",
+    ),
     birds("day-night", "day and night", tree(names=("day", "night")), classes=("day", "night")),
     birds("colours", "gray, red", tree(names=("gray", "red")), classes=("gray", "red")),
     birds(
