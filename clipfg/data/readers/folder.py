@@ -50,7 +50,7 @@ def read(
     them, or are matched with `classes` where given. `found` is what a walk found there.
 
     Raises `DataError` for a folder without images, one that holds the same images in several forms,
-    and a class outside `classes`.
+    and a class outside `classes`; `UsageError` for a level deeper than the folders.
     """
     path = path.absolute()
     if not path.is_dir():
@@ -62,6 +62,12 @@ def read(
     if choices.label_level is None:
         levels = Levels(FolderTree(pictures), _finder(classes))
     else:
+        deepest = max(map(len, pictures))
+        if choices.label_level > deepest:
+            raise UsageError(
+                f"Expected --label-level from 0 to {deepest}, as deep as the images in"
+                f" {shown(str(path))} lie, got {choices.label_level}."
+            )
         levels = Levels(FolderTree({}))
         levels.places = at_level(pictures, choices.label_level)
     beside = _Named(root)
