@@ -161,11 +161,11 @@ def _labels(
     free = {c for c in columns if c not in taken or key_of(c) in wanted}
     found = [at[key] for key in dict.fromkeys(keys) if key in at and at[key] in free]
     if found and are_codes(sample[found[0]]):
-        # Numbers and codes are often followed by what they stand for.
-        place = columns.index(found[0]) + 1
-        after = columns[place] if place < len(columns) else None
-        if after in free and after not in found and _are_words(sample[after]):
-            found.insert(1, after)
+        # What numbers and codes stand for is often in the next column, or the one before.
+        place = columns.index(found[0])
+        beside = [*columns[place + 1 : place + 2], *columns[max(0, place - 1) : place]]
+        beside = [c for c in beside if c in free and c not in found and _are_words(sample[c])]
+        found[1:1] = beside
         if "name" in at and at["name"] in free:
             found.append(at["name"])
     return tuple(dict.fromkeys(found))
