@@ -79,6 +79,8 @@ def understand(
                 f"Expected a column of the table for {flag}, got {wanted!r}."
                 f"{closest(wanted, columns)} It has {_listed(columns)}."
             )
+    whole = {ours: at.pop(ours) for ours in (*CORNERS, "box", "regions") if ours in at}
+    columns = [column for column in columns if column not in whole.values()]
     paths = _paths(at, columns, sample, choices)
     if not paths and needs_path:
         near = next((hint for key in at if (hint := closest(key, names.PATHS))), "")
@@ -87,10 +89,12 @@ def understand(
             f" {_listed(columns)}.{near} Name it by --path-column."
         )
     carried = {
-        ours: column for ours, keys in names.CARRIED.items() if (column := first_of(keys, at))
+        ours: column
+        for ours, keys in names.CARRIED.items()
+        if (column := first_of(keys, at | whole))
     }
-    if "box" not in carried and all(corner in at for corner in CORNERS):
-        carried |= {corner: at[corner] for corner in CORNERS}
+    if "box" not in carried and all(corner in whole for corner in CORNERS):
+        carried |= {corner: whole[corner] for corner in CORNERS}
     split = _split(at, sample, choices)
     taken = {*paths[:1], *carried.values(), split}
     labels = _labels(at, columns, sample, choices, taken)

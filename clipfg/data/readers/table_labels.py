@@ -355,7 +355,9 @@ class _Naming:
         synonyms = self._synonyms(keys, title, answered, names, set(ranks.values()))
         if ids is not None:
             called = self._most(keys, ids)
-            listed = replace(listed, ids=tuple(identity(called[key]) for key in order))
+            given = tuple(identity(called[key]) for key in order if key in called)
+            if len(set(given)) == len(order):
+                listed = replace(listed, ids=given)
         labels = np.array([places.get(key, UNLABELLED) for key in keys])
         asked = [key_of(c) for c in (self.choices.name_column or "").split(",") if c.strip()]
         silent = tuple(kind for kind in synonyms if asked and key_of(kind) not in asked)
