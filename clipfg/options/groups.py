@@ -138,8 +138,8 @@ class DataOptions(DataNameOptions, ReadingOptions, BoxOptions):
     split: str | None = option(None, "Split to use; by default the data set's own choice.")
     classes: Path | None = option(
         None,
-        "Class names: a text file (one per line) or CSV (name,parent,text...).",
-        metavar="FILE",
+        "Class names: a file (one per line, CSV, JSON, ...), or typed with commas.",
+        metavar="FILE|NAMES",
     )
     limit: int | None = option(None, "Use at most N images.", metavar="N", least=1)
     download: bool = option(True, "Download a named data set that is not on disk.")

@@ -61,8 +61,8 @@ def sentences_for(prompts: PromptSet, classes: ClassList) -> Sentences:
         if not made:
             prompts.render(name, classes.texts.get(name, ()))  # raises
         rows += ((owner, position, text) for position, text in made)
-        for kind, others in enumerate(classes.synonyms.values(), 1):
-            if (other := others.get(name)) is None:
+        for kind, (called, others) in enumerate(classes.synonyms.items(), 1):
+            if (other := others.get(name)) is None or called in classes.silent:
                 continue
             rows += (
                 (owner, kind * len(templates) + position, text)
@@ -74,9 +74,9 @@ def sentences_for(prompts: PromptSet, classes: ClassList) -> Sentences:
 
 def names_used(classes: ClassList) -> str:
     """A remark on the names that texts are made of, where classes have several; else nothing."""
-    if not classes.synonyms:
+    kinds = ", ".join(kind for kind in classes.synonyms if kind not in classes.silent)
+    if not kinds:
         return ""
-    kinds = ", ".join(classes.synonyms)
     return (
         f"Texts are made of several names of each class, averaged: the one that answers use, and"
         f" {kinds}; --name-column chooses."

@@ -34,6 +34,8 @@ class ClassList:
     Identities, never an order: classes 1, 2 and 4 are no classes 0, 1 and 2."""
     synonyms: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     """From a kind of name ("scientific_name", "de") to the class names and what each is called."""
+    silent: tuple[str, ...] = ()
+    """Kinds of `synonyms` by which labels are matched, and of which no texts are made."""
 
     def __post_init__(self) -> None:
         if not self.names:
@@ -92,7 +94,8 @@ class ClassList:
             kind: {name: others[name] for name in names if name in others}
             for kind, others in self.synonyms.items()
         }
-        return type(self)(tuple(names), self.parents, texts, self.levels, ids, synonyms)
+        known = (self.levels, ids, synonyms, self.silent)
+        return type(self)(tuple(names), self.parents, texts, *known)
 
     def below(self, wanted: str) -> tuple[str, ...]:
         """The classes at or below any of the nodes of the taxonomy in `wanted`, a comma-separated
@@ -135,6 +138,7 @@ class ClassList:
             "levels": list(self.levels),
             "ids": list(self.ids),
             "synonyms": {kind: dict(names) for kind, names in self.synonyms.items()},
+            "silent": list(self.silent),
         }
         return fields | {key: value for key, value in known.items() if value}
 
@@ -147,7 +151,8 @@ class ClassList:
         texts = {name: tuple(texts) for name, texts in fields["texts"].items()}
         levels, ids = tuple(fields.get("levels", ())), tuple(fields.get("ids", ()))
         synonyms = {kind: dict(names) for kind, names in fields.get("synonyms", {}).items()}
-        return cls(tuple(fields["names"]), fields["parents"], texts, levels, ids, synonyms)
+        silent = tuple(fields.get("silent", ()))
+        return cls(tuple(fields["names"]), fields["parents"], texts, levels, ids, synonyms, silent)
 
     def __len__(self) -> int:
         return len(self.names)

@@ -182,7 +182,8 @@ class Manifest:
         if self.classes:
             hasher.update(repr((self.classes.names, sorted(self.classes.parents.items()))).encode())
             if self.classes.synonyms:
-                hasher.update(json.dumps(self.classes.synonyms, sort_keys=True).encode())
+                others = [self.classes.synonyms, self.classes.silent]
+                hasher.update(json.dumps(others, sort_keys=True).encode())
         sink = pa.BufferOutputStream()
         with pa.ipc.new_stream(sink, self.table.schema) as writer:
             writer.write_table(self.table.combine_chunks())

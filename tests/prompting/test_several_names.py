@@ -1,5 +1,7 @@
 """Classes with several names: each name makes texts, and they are averaged."""
 
+from dataclasses import replace
+
 import torch
 
 from clipfg.prompting import PromptSet, sentences_for
@@ -45,6 +47,14 @@ def test_the_weight_is_the_mean_of_all_names() -> None:
         own = [f for f, o in zip(features, sentences.owners, strict=True) if o == owner]
         mean = torch.stack(own).mean(dim=0)
         torch.testing.assert_close(weights[owner], mean / mean.norm())
+
+
+def test_silent_names_make_no_texts() -> None:
+    quiet = replace(CLASSES, silent=("latin",))
+    texts = sentences_for(PROMPTS, quiet).texts
+    assert "Stockente" in texts
+    assert "Anas platyrhynchos" not in texts
+    assert "latin" not in names_used(quiet)
 
 
 def test_reports_say_which_names_are_used() -> None:

@@ -74,7 +74,9 @@ def classes_of(
     listed = _with_parents(records, keys, names, ranks, rows)
     ids = _ids(records, keys, rows, {columns[0], *ranks.values()})
     synonyms = _synonyms(cells, names, rows, keys)
-    return replace(listed, ids=ids, synonyms=synonyms)
+    asked = [key_of(column) for column in (name_column or "").split(",") if column.strip()]
+    silent = tuple(kind for kind in synonyms if asked and key_of(kind) not in asked)
+    return replace(listed, ids=ids, synonyms=synonyms, silent=silent)
 
 
 def name_of(value: Any) -> str:
@@ -138,7 +140,7 @@ def _name_columns(
                 f"Expected a column of class names for --name-column, got {name_column!r}."
                 f"{closest(name_column, keys.values())} There are {', '.join(keys.values()):.200}."
             )
-        return [key for key in asked if key in keys]
+        return [key for key in dict.fromkeys([*asked, *found]) if key in keys]
     latin = [key for key in found[:1] if key in known.SCIENTIFIC]
     if latin and (common := [key for key in found if key in known.COMMON]):
         found = [*common, *(key for key in found if key not in common)]

@@ -20,8 +20,8 @@ def is_nameless(text: str) -> bool:
 
 
 def are_nameless(names: Iterable[str]) -> bool:
-    """Whether no label of any says something."""
-    return all(map(is_nameless, names))
+    """Whether no label of any says something; blank ones are not asked."""
+    return all(is_nameless(name) for name in names if name)
 
 
 def are_codes(names: Iterable[str]) -> bool:

@@ -20,7 +20,7 @@ PATHS = (
 IDS = (
     *("imageid", "imgid", "photoid", "pictureid", "isicid", "mediaid", "photouuid", "catalogid"),
     *("assetid", "gbifid", "fileid", "id", "uuid", "key", "occurrenceid", "observationid", "name"),
-    *("diagnosticid", "idcode", "sampleid"),
+    *("diagnosticid", "idcode", "sampleid", "mlcatalognumber", "catalognumber", "assetnumber"),
 )
 """What may be a picture's name without folder and suffix."""
 
@@ -70,6 +70,8 @@ SCIENTIFIC = (
     *("acceptedscientificname", "canonicalname", "speciesscientificname", "latin", "species"),
     *("preferredname", "verbatimscientificname", "taxon"),
 )
+FINER = ("breed", "breedname", "dogbreed", "catbreed", "variety", "varietyname", "cultivar")
+"""Kinds within a species."""
 EPITHETS = ("species", "specificepithet", "epithet", "speciesepithet")
 SYNONYM = re.compile(
     r"(synonyms?\d*|othernames?\d*|alias(es)?|(common|vernacular)?name[a-z]{2}"

@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from clipfg.data.readers.codes import are_nameless
+from clipfg.data.readers.column_names import key_of
 from clipfg.data.readers.label_names import named_beside, rename
 from clipfg.data.readers.labels import named_splits, readable_names, relabel
 from clipfg.data.readers.table_columns import TableColumns, by_content, understand
@@ -21,7 +22,8 @@ from clipfg.data.readers.table_files import TableFile, guarded, join_corners, op
 from clipfg.data.readers.table_labels import Labelled, label_rows
 from clipfg.data.readers.table_pictures import LISTED, Pictures, find_pictures
 from clipfg.data.sources import shown
-from clipfg.errors import DataError
+from clipfg.errors import DataError, UsageError
+from clipfg.registry import closest
 from clipfg.types import UNLABELLED, Choices, ClassList, Manifest, Reading, Role
 
 UNSETTLED = Choices()
@@ -49,6 +51,12 @@ def read(
     path = path.absolute()
     table = open_table(path)
     columns = guarded(path, lambda _: columns_of(table, choices))
+    first = (choices.name_column or "").partition(",")[0]
+    if first and classes is None and key_of(first) not in map(key_of, table.columns):
+        raise UsageError(
+            f"Expected a column of {path} for --name-column, got {first!r}."
+            f"{closest(first, table.columns)} It has {', '.join(table.columns):.200}."
+        )
     taken = {column: column for column in columns.all()} | dict(columns.carried)
     cells: pa.Table = guarded(path, lambda _: join_corners(table.read(taken)))
     cells = _without_blank_rows(cells)

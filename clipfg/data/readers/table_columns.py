@@ -79,6 +79,8 @@ def understand(
                 f"Expected a column of the table for {flag}, got {wanted!r}."
                 f"{closest(wanted, columns)} It has {_listed(columns)}."
             )
+    whole = {ours: at.pop(ours) for ours in (*CORNERS, "box", "regions") if ours in at}
+    columns = [column for column in columns if column not in whole.values()]
     paths = _paths(at, columns, sample, choices)
     if not paths and needs_path:
         near = next((hint for key in at if (hint := closest(key, names.PATHS))), "")
@@ -87,10 +89,12 @@ def understand(
             f" {_listed(columns)}.{near} Name it by --path-column."
         )
     carried = {
-        ours: column for ours, keys in names.CARRIED.items() if (column := first_of(keys, at))
+        ours: column
+        for ours, keys in names.CARRIED.items()
+        if (column := first_of(keys, at | whole))
     }
-    if "box" not in carried and all(corner in at for corner in CORNERS):
-        carried |= {corner: at[corner] for corner in CORNERS}
+    if "box" not in carried and all(corner in whole for corner in CORNERS):
+        carried |= {corner: whole[corner] for corner in CORNERS}
     split = _split(at, sample, choices)
     taken = {*paths[:1], *carried.values(), split}
     labels = _labels(at, columns, sample, choices, taken)
@@ -161,11 +165,11 @@ def _labels(
     free = {c for c in columns if c not in taken or key_of(c) in wanted}
     found = [at[key] for key in dict.fromkeys(keys) if key in at and at[key] in free]
     if found and are_codes(sample[found[0]]):
-        # Numbers and codes are often followed by what they stand for.
-        place = columns.index(found[0]) + 1
-        after = columns[place] if place < len(columns) else None
-        if after in free and after not in found and _are_words(sample[after]):
-            found.insert(1, after)
+        # What numbers and codes stand for is often in the next column, or the one before.
+        place = columns.index(found[0])
+        beside = [*columns[place + 1 : place + 2], *columns[max(0, place - 1) : place]]
+        beside = [c for c in beside if c in free and c not in found and _are_words(sample[c])]
+        found[1:1] = beside
         if "name" in at and at["name"] in free:
             found.append(at["name"])
     return tuple(dict.fromkeys(found))

@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 
 from clipfg.data.readers import column_names as known
 from clipfg.data.readers.class_tables import with_lineages
-from clipfg.data.readers.codes import are_codes, are_short, identity, is_number
+from clipfg.data.readers.codes import are_codes, are_nameless, are_short, identity, is_number
 from clipfg.data.readers.column_names import key_of
 from clipfg.data.readers.labels import natural, plain
 from clipfg.data.readers.table_columns import TableColumns
@@ -269,14 +269,23 @@ class _Naming:
         short = not are_codes(self.values[codes])
         for column in order:
             words = self.values[column]
-            if are_codes(words) or not any(words) or (short and are_short(words)):
+            coded = are_nameless(words) if are_nameless(self.values[codes]) else are_codes(words)
+            if coded or not any(words) or (short and are_short(words)):
                 continue
             if self._determines(codes, column) and self._determines(column, codes):
                 return column
         return None
 
     def _finest(self, main: str, others: Sequence[str]) -> str:
-        """A species where its common name is one of several."""
+        """A breed within a species; a species where its common name is one of several."""
+        for column in others:
+            within = self._determines(column, main) and not self._determines(main, column)
+            if key_of(column) in known.FINER and within:
+                self.doubts.append(
+                    f"Column {column} divides the classes of column {main} and is taken;"
+                    f" --label-column {main} takes that one."
+                )
+                return column
         if key_of(main) not in known.COMMON:
             return main
         for column in others:
@@ -346,9 +355,13 @@ class _Naming:
         synonyms = self._synonyms(keys, title, answered, names, set(ranks.values()))
         if ids is not None:
             called = self._most(keys, ids)
-            listed = replace(listed, ids=tuple(identity(called[key]) for key in order))
+            given = tuple(identity(called[key]) for key in order if key in called)
+            if len(set(given)) == len(order):
+                listed = replace(listed, ids=given)
         labels = np.array([places.get(key, UNLABELLED) for key in keys])
-        return labels, replace(listed, synonyms=synonyms)
+        asked = [key_of(c) for c in (self.choices.name_column or "").split(",") if c.strip()]
+        silent = tuple(kind for kind in synonyms if asked and key_of(kind) not in asked)
+        return labels, replace(listed, synonyms=synonyms, silent=silent)
 
     def _most(self, keys: list[str], column: str) -> dict[str, str]:
         """The value of a column that most rows of a class have, blanks aside."""
@@ -379,13 +392,10 @@ class _Naming:
         ranks: set[str],
     ) -> dict[str, dict[str, str]]:
         """Other columns that name the same classes, by their names."""
-        asked = [key_of(c) for c in (self.choices.name_column or "").split(",") if c.strip()]
         synonyms: dict[str, dict[str, str]] = {}
         for column in names:
             words = [value for value in self.values[column] if value]
             if column == answered or column in ranks or are_codes(words) or not words:
-                continue
-            if asked and key_of(column) not in asked:
                 continue
             called = self._most(keys, column)
             one_each = len({plain(name) for name in called.values()}) == len(called)

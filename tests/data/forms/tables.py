@@ -133,6 +133,47 @@ TAXONOMIES = [
 
 CODES = [
     three(
+        "breeds",
+        "breeds within species",
+        rows("image,species,breed", FILES, ["cat", "dog", "dog"], ["Manx", "Pug", "Boxer"]),
+        classes=("Boxer", "Manx", "Pug"),
+        doubt="--label-column species",
+    ),
+    three(
+        "isic-2020",
+        "numbers, and names in the column before",
+        rows(
+            "image_name,patient_id,benign_malignant,target",
+            *(STEMS, ["p1", "p2", "p1"], ["benign", "malignant", "benign"], (0, 1, 0)),
+        ),
+        classes=("benign", "malignant"),
+        labels={"bobolink1": "malignant"},
+    ),
+    three(
+        "macaulay",
+        "Macaulay Library: catalog numbers as names of pictures",
+        rows(
+            "ML Catalog Number,Format,Common Name,Scientific Name,eBird Species Code",
+            *((701, 702, 703), ["Photo"] * 3, BIRDS, LATIN, ["blujay", "boboli", "mallar3"]),
+        ),
+        files=pictures(files=("701.jpg", "702.jpg", "703.jpg")),
+    ),
+    three(
+        "fgvc-table",
+        "names that are model numbers, and their numbers",
+        rows("filename,Classes,Labels", FILES, ["707-320", "727-200", "A380"], (0, 1, 2)),
+        classes=("707-320", "727-200", "A380"),
+    ),
+    three(
+        "objects",
+        "labels that are objects of a name",
+        '{"image": "bluejay1.jpg", "label": {"id": 4, "name": "Blue Jay"}}\n'
+        '{"image": "mallard1.jpg", "label": {"id": 2, "name": "Mallard"}}\n',
+        "t.jsonl",
+        items=2,
+        classes=("Blue Jay", "Mallard"),
+    ),
+    three(
         "a10",
         "numbers, and names in the next column",
         rows("path,label,label_name", FILES, NUMBERS, BIRDS),

@@ -84,7 +84,9 @@ def test_ranks_are_parents_and_common_names_are_answered(tmp_path: Path) -> None
     assert classes.parents == {"Blue Jay": "Aves", "Jaguar": "Mammalia"}
     assert classes.synonyms["species"]["Jaguar"] == "Panthera onca"
     latin = read_class_list(path, name_column="species")
-    assert (latin.names, latin.synonyms) == (("Cyanocitta cristata", "Panthera onca"), {})
+    assert latin.names == ("Cyanocitta cristata", "Panthera onca")
+    assert latin.silent == ("common_name",)  # found by it, but no texts are made of it
+    assert LabelIndex(latin).find("jaguar") == 1
     both = read_class_list(path, name_column="species,common_name")
     assert both.synonyms == {
         "common_name": {"Cyanocitta cristata": "Blue Jay", "Panthera onca": "Jaguar"}

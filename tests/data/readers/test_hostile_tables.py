@@ -58,6 +58,15 @@ READERS: list[tuple[Callable[[Path], Any], tuple[str, ...]]] = [
 ]
 
 
+def complaint(reader: Callable[[Path], Any], path: Path) -> str:
+    """What a reader says of a file that it refuses; any other exception is a fault."""
+    try:
+        reader(path)
+    except ClipfgError as error:
+        return str(error)
+    return ""
+
+
 @pytest.mark.parametrize(("reader", "suffixes"), READERS, ids=("table", "classes", "ids"))
 @given(data=st.data())
 def test_any_file(
@@ -68,11 +77,9 @@ def test_any_file(
 ) -> None:
     path = tmp_path_factory.getbasetemp() / f"any{data.draw(st.sampled_from(suffixes))}"
     path.write_bytes(data.draw(FILES))
-    try:
-        reader(path)
-    except ClipfgError as error:
-        assert len(str(error)) < 1500
-        assert "\n" not in str(error)
+    said = complaint(reader, path)
+    assert len(said) < 1500
+    assert "\n" not in said
 
 
 @pytest.mark.parametrize("text", ["9" * 5000, "[" * 100_000, '"\\ud800"', "1e999", "NaN"])
@@ -80,7 +87,4 @@ def test_any_file(
 def test_hostile_values_in_json_lines(tmp_path: Path, text: str, key: str) -> None:
     path = tmp_path / "t.jsonl"
     path.write_text(f'{{"path": "a.jpg", "label": "x", "{key}": {text}}}\n')
-    try:
-        read(path)
-    except ClipfgError as error:
-        assert len(str(error)) < 1000
+    assert len(complaint(read, path)) < 1000

@@ -225,9 +225,9 @@ def test_numbers_are_identities(tmp_path: Path) -> None:
     file = write(tmp_path, "path,label\na.jpg,1\nb.jpg,2\n")
     listed = ClassList(("jay", "gull", "owl", "duck"), ids=("1", "3", "2", "0"))
     assert read(file, classes=listed).labels.tolist() == [0, 2]
-    with pytest.raises(DataError, match="'2' in row 2 of .*The list has 1, 3"):
+    with pytest.raises(DataError, match=r"'2' in row 2 of .*The list has 1, 3"):
         read(file, classes=ClassList(("jay", "gull"), ids=("1", "3")))
-    with pytest.raises(DataError, match="1 may be 'gull, herring' or 'jay'"):
+    with pytest.raises(DataError, match=r"1 may be 'gull, herring' or 'jay'"):
         read(file, classes=BIRDS)  # from 0, or from 1 and the last one is absent?
     assert read(file, classes=ClassList(("jay", "owl"))).labels.tolist() == [0, 1]  # from 1
 
