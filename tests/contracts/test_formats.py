@@ -1,7 +1,9 @@
 """Every annotation format: told by its content alone, and never a traceback for a damaged file."""
 
+import json
 import random
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -65,3 +67,32 @@ def test_items_of_a_picture_stand_together_on_one_side(form: Form, tmp_path: Pat
     assert len(sides) == len(runs)
     assert manifest.reading is not None
     assert manifest.reading.form
+
+
+def swap(tree: Any, chance: random.Random) -> Any:
+    """The tree with one value of it, at some depth, of another kind."""
+    inside = list(tree.items() if isinstance(tree, dict) else enumerate(tree))
+    if not inside:
+        return tree
+    key, value = chance.choice(inside)
+    copy: Any = dict(tree) if isinstance(tree, dict) else list(tree)
+    deeper = isinstance(value, dict | list) and value and chance.random() < 0.8
+    odd = [None, 1, -1.5, "x", "", True, [], {}, [None], {"a": 1}, 1e300, [[1, 2]]]
+    copy[key] = swap(value, chance) if deeper else chance.choice(odd)
+    return copy
+
+
+@pytest.mark.parametrize("form", READ, ids=lambda form: form.name)
+def test_values_of_another_kind_are_one_sentence(form: Form, tmp_path: Path):
+    at = form.write(tmp_path)
+    chance, said = random.Random(form.name), []
+    for path in (path for path in annotation_files(tmp_path) if path.suffix == ".json"):
+        tree = json.loads(path.read_text(encoding="utf-8"))
+        for _ in range(25):
+            path.write_text(json.dumps(swap(tree, chance)), encoding="utf-8")
+            try:
+                load_dataset(str(at))
+            except ClipfgError as error:
+                said.append(str(error))
+        path.write_text(json.dumps(tree), encoding="utf-8")
+    assert not any("\n" in sentence for sentence in said)

@@ -25,6 +25,9 @@ WHOLE = {"relative": 1.0, "percent": 100.0}
 OTHER_SHAPE = 0.02
 """Sizes whose ratios of width to height differ by more than this are of different pictures."""
 
+FARTHEST = 1e9
+"""Where a box may end in pixels: no picture is as large, and the numbers stay finite."""
+
 _BOTH = [0, 1, 0, 1]
 """Width and height for each of two corners."""
 
@@ -96,7 +99,7 @@ def place(
     placed = _turn(found * scale[rows][:, _BOTH], sizes.turn[rows], stored[rows], turned[rows])
     lost = (told & ~as_upright & ~turned) | (upright <= 0).any(axis=1)
     placed[lost[rows]] = np.nan
-    return placed
+    return np.clip(placed, -FARTHEST, FARTHEST)
 
 
 def _fit_stored_only(

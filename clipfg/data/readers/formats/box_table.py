@@ -145,8 +145,15 @@ def _read(path: Path) -> pa.Table:
         column_types=dict.fromkeys(header, pa.string()), strings_can_be_null=True, null_values=[""]
     )
     names = csv.ReadOptions(column_names=header, skip_rows=1)
+    parse = csv.ParseOptions(delimiter=delimiter)
     try:
-        return csv.read_csv(path, names, csv.ParseOptions(delimiter=delimiter), options)
+        try:
+            return csv.read_csv(path, names, parse, options)
+        except pa.ArrowInvalid as error:
+            if "UTF8" not in str(error):
+                raise
+            names.encoding = "cp1252"
+            return csv.read_csv(path, names, parse, options)
     except (pa.ArrowException, OSError) as error:
         raise DataError(f"Expected a CSV at {path}, got: {reason(error)}.") from None
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from clipfg.data.readers.formats.annotations import Annotations
 from clipfg.data.readers.formats.json_stream import entries
+from clipfg.data.sources import reason
 from clipfg.errors import DataError
 from clipfg.registry import Registry
 from clipfg.types import Choices
@@ -140,12 +141,28 @@ FORMS.register("picture-labels", f"{_HERE}.picture_labels:FORM", "A JSON map or 
 FORMS.register("foreign", f"{_HERE}.foreign:FORM", "Formats that are known and not read")
 
 
+_ODD = (AttributeError, IndexError, KeyError, OverflowError, TypeError, ValueError)
+"""What code raises on values of another kind than a format has; there are too many to ask for."""
+
+
 def read(form: Form, path: Path, choices: Choices) -> Annotations:
     """What the file of a form says. Raises `DataError`, `UsageError` for a column it lacks."""
-    return form.read(path, choices=choices) if form.columns else form.read(path)
+    try:
+        return form.read(path, choices=choices) if form.columns else form.read(path)
+    except _ODD as error:
+        raise DataError(
+            f"Expected {form.title} in {path}, got a value of another kind ({reason(error)})."
+        ) from error
 
 
 def recognise(sample: Sample) -> Form | None:
     """The format of a file, or None for a file of no known one."""
     forms = (FORMS.get(name) for name in FORMS)
-    return next((form for form in forms if form.accepts(sample)), None)
+    return next((form for form in forms if _accepts(form, sample)), None)
+
+
+def _accepts(form: Form, sample: Sample) -> bool:
+    try:
+        return form.accepts(sample)
+    except _ODD:
+        return False

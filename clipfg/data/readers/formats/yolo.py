@@ -100,9 +100,12 @@ def _parse(path: Path) -> dict[str, Any]:
 
 
 def _names(names: Any, path: Path) -> dict[int, str]:
-    pairs = names.items() if isinstance(names, dict) else enumerate(names)
     try:
-        return {int(number): str(name) for number, name in sorted(pairs)}
+        pairs = names.items() if isinstance(names, dict) else enumerate(names)
+        numbered = {int(number): name for number, name in pairs}
+        if any(isinstance(name, list | dict) for name in numbered.values()):
+            raise TypeError
+        return {number: str(numbered[number]) for number in sorted(numbered)}
     except (TypeError, ValueError):
         raise DataError(f"Expected 'names' as a list, or by number, in {path}.") from None
 
