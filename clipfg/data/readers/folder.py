@@ -74,7 +74,9 @@ def read(
     understood = read_classes(levels.places, beside)
     used = [parts for parts in found.pictures if parts[:-1] in understood.places]
     if not used:
-        raise DataError(f"Expected images to use in {shown(str(path))}, got none; --label-level 0.")
+        raise DataError(
+            f"Expected images to use in {shown(str(path))}, got none; try --label-level 0."
+        )
     columns: dict[str, Any] = {
         "id": [shown("/".join(parts)) for parts in used],
         "uri": [file_uri(os.path.join(root, *parts)) for parts in used],  # noqa: PTH118
