@@ -176,7 +176,9 @@ def default_split(name: str | None, manifest: Manifest) -> str | None:
     A test split without a label, beside others with labels, is not chosen.
     """
     if name is not None and name in DATASETS:
-        return DATASETS.get(name).default_split
+        card = DATASETS.get(name)
+        if manifest.expected is not None or not card.layout:  # else a folder that has its name
+            return card.default_split
     if "test" not in manifest.splits:
         return None
     # A test set that nobody has labelled, as competitions have, evaluates nothing.

@@ -104,5 +104,7 @@ def test_the_split_that_is_evaluated(flowers: Path) -> None:
     assert default_split(str(flowers), manifest) is None
     labelled = Manifest.build("m", {"uri": ["/1"], "split": ["test"], "label": [0]}, ClassList("a"))
     assert default_split("m", labelled) == "test"
+    assert default_split("grocery", labelled) == "test"
+    assert default_split("grocery", Manifest.build("grocery", {"uri": ["/1"]})) is None
     heap = Manifest.build("m", {"uri": ["/1"], "split": ["test"]})
     assert default_split("m", heap) == "test"
