@@ -27,6 +27,7 @@ from clipfg.options.groups import (
     ModelOptions,
     OutputOptions,
     PromptOptions,
+    ReadingOptions,
     RegionOptions,
 )
 from clipfg.options.resolve import resolve, to_json, user_file

@@ -46,6 +46,12 @@ class PredictOptions(
     """Options of `clipfg predict`."""
 
     head: Path | None = option(None, "Head saved by `clipfg fewshot --save`.", metavar="FILE")
+    to: str | None = option(
+        None,
+        "Also write the answers as megadetector, coco, label-studio, camtrap-dp, xmp or links, or"
+        " several (a,b).",
+        metavar="FORMATS",
+    )
 
 
 @options("Learning", command="fewshot")

@@ -36,7 +36,9 @@ from clipfg.options import (
 )
 from clipfg.prompting import PromptSet, load_prompts
 from clipfg.prompting.ensembling import Ensemble, make_ensemble
+from clipfg.prompting.rendering import names_used
 from clipfg.types import ClassList, Features, Manifest, Progress
+from clipfg.workflows import understood
 from clipfg.workflows.boxes import boxes_said, framing_of, reads_regions, region_items
 from clipfg.workflows.dataset import Dataset, default_split, open_dataset
 from clipfg.workflows.pool import FeaturePool
@@ -67,6 +69,7 @@ class Session(Generic[Given]):
         self.failures = Failures()
         self.encoder: Encoder | None = None
         self.cut_texts: dict[str, str] = {}
+        self._understood: dict[str, dict[str, Any]] = {}
         self._progress = progress
         self._shared = Resources(options)
         self._owner = True
@@ -104,13 +107,23 @@ class Session(Generic[Given]):
         """All items of `--dataset`, or of the data called `name`."""
         options = self.options
         assert isinstance(options, DataJobOptions)
-        return open_dataset(
+        data = open_dataset(
             options,
             name or options.dataset,
             offline=options.offline,
             use_classes=use_classes,
             progress=self.progress("Downloading"),
         )
+        self.say(data)
+        return data
+
+    def say(self, data: Dataset) -> None:
+        """Say how data were understood, and what looks wrong, before they are used."""
+        logger.info(f"Data: {data.name}, {understood.sentence(data.manifest)}")
+        self._understood[data.name] = understood.plain(data.manifest)
+        if data.manifest.reading:
+            for doubt in data.manifest.reading.doubts:
+                logger.warning(doubt)
 
     def dataset(self, split: str | None = None) -> Dataset:
         """The items of `--dataset` by its split (or `split`), limit and node of the taxonomy."""
@@ -118,14 +131,13 @@ class Session(Generic[Given]):
         assert isinstance(options, DataJobOptions)
         data = self.whole().within(getattr(options, "within", None))
         split = split or options.split or default_split(options.dataset, data.manifest)
-        data = self._in_regions(data.select(split, options.limit))
-        classes = data.manifest.classes
-        count = f", {len(classes):,} classes" if classes else ""
-        part = f" ({split})" if split else ""
-        logger.info(f"Data: {data.name}{part}, {len(data):,} images{count}")
-        if said := boxes_said(options, data.manifest):
+        chosen = self._in_regions(data.select(split, options.limit))
+        if len(chosen) < len(data):
+            part = f" of the split {split}" if split and split != "all" else ""
+            logger.info(f"Used: {len(chosen):,} pictures{part}")
+        if said := boxes_said(options, chosen.manifest):
             logger.info(said)
-        return data
+        return chosen
 
     def _in_regions(self, data: Dataset) -> Dataset:
         """The regions of the images, where `--regions` asks for them."""
@@ -275,6 +287,8 @@ class Session(Generic[Given]):
         )
         for note in prompts.notes:
             logger.warning(f"Note on prompts: {note}")
+        if remark := names_used(classes):
+            logger.info(remark)
         features = self.embed_texts(sentences.texts, prompts.name)
         return ensemble.weights(features, sentences, images, self.encoder.logit_scale)
 
@@ -334,4 +348,4 @@ class Session(Generic[Given]):
         config |= facts
         model = encoder.name if encoder else ""
         path = getattr(options, "output", None) or default_folder(config["command"], data, model)
-        return RunFolder(path, config, self.failures, self.cut_texts)
+        return RunFolder(path, config, self.failures, self.cut_texts, self._understood)

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from clipfg.data.loading import load_choices, load_dataset
-from clipfg.data.readers.folder import is_image
+from clipfg.data.readers.walk import is_image
 from clipfg.data.sets.catalogue import DATASETS, DatasetCard, Download, recognise
 from clipfg.errors import MissingError
 from clipfg.prompting import load_prompts

@@ -8,8 +8,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from clipfg.data.readers.folder import is_image
 from clipfg.data.readers.list_files import read_lines
+from clipfg.data.readers.walk import is_image
 from clipfg.data.sets.catalogue import DatasetCard
 from clipfg.errors import DataError, MissingError
 from clipfg.types import ClassList, Manifest

@@ -13,6 +13,9 @@ from clipfg.data.sets.catalogue import DATASETS, DatasetCard
 from clipfg.errors import MissingError, UsageError
 from clipfg.options import DatasetPullOptions, DatasetShowOptions
 from clipfg.types import Progress
+from clipfg.workflows.dataset import choices
+from clipfg.workflows.understood import facts as read_facts
+from clipfg.workflows.understood import sentence
 
 CLASS_FILE = "classes.csv"
 DATA_ROOT = Path("data")
@@ -73,9 +76,16 @@ def dataset_facts(options: DatasetShowOptions) -> list[dict[str, Any]]:
         facts.append(("how to get it", card.how_to_get))
         classes = card.class_list() if card.class_list else None
     else:
-        here = load_dataset(options.dataset, data_root=options.data_root, offline=options.offline)
+        here = load_dataset(
+            options.dataset,
+            data_root=options.data_root,
+            choices=choices(options),
+            offline=options.offline,
+        )
         facts.append(("images here", f"{len(here):,} of {here.expected or len(here):,}"))
+        facts.append(("understood as", sentence(here)))
         facts += [(f"split {name}", f"{count:,}") for name, count in here.splits.items()]
+        facts += read_facts(here)
         classes = here.classes
     if classes is not None:
         facts += [("classes", f"{len(classes):,}"), ("names", ", ".join(classes.names))]

@@ -18,6 +18,7 @@ from clipfg.options import ZeroshotOptions
 from clipfg.prompting import PromptSet
 from clipfg.prompting.criteria import CHOSEN
 from clipfg.prompting.ensembling import Ensemble, make_ensemble
+from clipfg.prompting.rendering import names_used
 from clipfg.workflows.answers import answer_columns, log_guarantees
 from clipfg.workflows.classify import classify
 from clipfg.workflows.dataset import Dataset
@@ -63,6 +64,8 @@ def run_zeroshot(session: Session[ZeroshotOptions]) -> ZeroshotRun | ChoiceRun:
         TRANSDUCTIONS.get(options.transductive)  # a misspelt name costs no embedding
     data = session.dataset()
     data.check_labelled("clipfg predict")
+    if options.classes is None:
+        data.check_named()
     answers = answer_columns(options, data.classes, None)
     log_guarantees(answers)
     choice = prompt_choice(options, data.manifest, data.classes)
@@ -171,7 +174,7 @@ class _Evaluation:
             path = self.folder.part(file)
             rolled = rolled_up(path, self.data.classes, options.roll_up, options.seed)
         cut = self.session.cut_texts.get(prompts.name)
-        remarks = (*prompts.notes, *((cut,) if cut else ()))
+        remarks = tuple(filter(None, (*prompts.notes, names_used(self.data.classes), cut)))
         return replace(evaluator.report(context), remarks=remarks, rolled_up=rolled)
 
     def _log_done(self, done: int, reused: int, seconds: float) -> None:
