@@ -11,7 +11,7 @@ from clipfg.data.loading import load_dataset
 from clipfg.options import DatasetShowOptions, PredictOptions, ZeroshotOptions
 from clipfg.types import ClassList, LeftOut, Manifest, Reading
 from clipfg.workflows.catalogue.datasets import dataset_facts
-from clipfg.workflows.dataset import default_split
+from clipfg.workflows.dataset import labelled_split
 from clipfg.workflows.predict import run_predict
 from clipfg.workflows.understood import sentence
 from clipfg.workflows.zeroshot.run import run_zeroshot
@@ -101,10 +101,10 @@ def test_show(flowers: Path) -> None:
 
 def test_the_split_that_is_evaluated(flowers: Path) -> None:
     manifest = load_dataset(str(flowers))
-    assert default_split(str(flowers), manifest) is None
+    assert labelled_split(str(flowers), manifest) is None
     labelled = Manifest.build("m", {"uri": ["/1"], "split": ["test"], "label": [0]}, ClassList("a"))
-    assert default_split("m", labelled) == "test"
-    assert default_split("grocery", labelled) == "test"
-    assert default_split("grocery", Manifest.build("grocery", {"uri": ["/1"]})) is None
+    assert labelled_split("m", labelled) == "test"
+    assert labelled_split("grocery", labelled) == "test"
+    assert labelled_split("grocery", Manifest.build("grocery", {"uri": ["/1"]})) is None
     heap = Manifest.build("m", {"uri": ["/1"], "split": ["test"]})
-    assert default_split("m", heap) == "test"
+    assert labelled_split("m", heap) == "test"
