@@ -91,7 +91,8 @@ class Preprocessing:
 
     def window(self, width: int, height: int) -> tuple[float, float, float, float]:
         """What the tower sees of an upright image of `width x height`: `x0, y0, x1, y1` in its
-        pixels, beyond its edges where the input is padded."""
+        pixels, beyond its edges where the input is padded.
+        """
         rows, columns = self.size
         wide, high = self.target(width, height)
         left, top = self._margin(wide, columns), self._margin(high, rows)

@@ -1,4 +1,4 @@
-"""Evidence for a decision: where in an image a class or a phrase is seen, and whether that is so."""
+"""Evidence for a decision: where an image shows a text, and whether the score depends on it."""
 
 from clipfg.explaining.methods import METHODS, Method
 

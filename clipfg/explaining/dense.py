@@ -15,11 +15,11 @@ def dense(
 ) -> Float[Tensor, "b t rows cols"]:
     """`cos(f_p, t)`: the cosine, from -1 to 1, of every patch feature with every text.
 
-    Raises `UsageError` for a tower without patch features.
+    Raises `UsageError` for a tower whose patches have no features.
     """
     patches = encoder.encode_images(pixels, patches=True).patches
     if patches is None:
-        raise no_patches(encoder.name)
-    rows, columns = patch_grid(patches.shape[1], *pixels.shape[-2:])
+        raise no_patches(encoder.name, "its image tower gives none")
+    grid = patch_grid(patches.shape[1], *pixels.shape[-2:])
     cosines = normalize(patches.cpu(), dim=-1) @ texts.T
-    return torch.unflatten(cosines.transpose(1, 2), 2, (rows, columns))
+    return torch.unflatten(cosines.transpose(1, 2), 2, grid)

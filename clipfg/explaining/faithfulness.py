@@ -2,8 +2,8 @@
 
 The patches of an image are blurred away in the order of the map, the highest first, and the score
 of the text is read after each step: if the map is right, it falls sooner than in a random order
-(deletion). Then they are put back into a blurred image: it rises sooner (insertion). The area between
-the map's curve and a random order's, averaged over both, is the map's gain.
+(deletion). Then they are put back into a blurred image: it rises sooner (insertion). The area
+between the map's curve and a random order's, averaged over both, is the map's gain.
 
 A random order has a gain too, as often below 0 as above. So the interval around a map's gain is the
 range of random orders' gains: where it covers 0, some random order is as good, and the map says
@@ -127,7 +127,8 @@ def blend(
 
 def _compare(own: Float[Tensor, "2 s"], random: Float[Tensor, "o 2 s"]) -> Faithfulness:
     """Both take deletion curves of orders and of their reverses, which are insertion curves
-    from the end."""
+    from the end.
+    """
     from scipy.stats import t
 
     gain, gains = float(_gain(own)), _gain(random)
@@ -143,6 +144,7 @@ def _compare(own: Float[Tensor, "2 s"], random: Float[Tensor, "o 2 s"]) -> Faith
 
 def _gain(curves: Float[Tensor, "*o 2 s"]) -> Float[Tensor, "*o"]:
     """The mean of `random - deletion` and `insertion - random`, as areas over the share of patches:
-    the random order's own area cancels."""
+    the random order's own area cancels.
+    """
     deletion, insertion = torch.trapezoid(curves, dx=1 / (curves.shape[-1] - 1), dim=-1).unbind(-1)
     return (insertion - deletion) / 2

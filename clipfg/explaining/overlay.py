@@ -17,8 +17,11 @@ AGAINST: Colour = (0, 114, 178)
 
 GREY = 0.55
 """How much of the image's own colour is taken away, so that the map's colours are its own."""
-STRONGEST = 0.8
+STRONGEST = 0.85
 """The opacity of a map's highest value."""
+STEEP = 2.0
+"""The power of a value, as a share of the highest, that its opacity grows by: what is half as high
+is hardly tinted, so that the highest places stand out."""
 STRIPE = 9
 """Pixels between the stripes over what was not seen."""
 
@@ -40,7 +43,7 @@ def overlay(
     base = (1 - GREY) * base + GREY * grey
     strength = _strength(values, seen, signed=colour == "both").numpy()[..., None]
     ink = np.where(strength >= 0, FOR, AGAINST) if colour == "both" else np.array(colour)
-    opacity = STRONGEST * np.abs(strength)
+    opacity = STRONGEST * np.abs(strength) ** STEEP
     painted = (1 - opacity) * base + opacity * ink
     rows, columns = np.indices(seen.shape)
     stripes = np.where((rows + columns) % STRIPE < STRIPE // 3, 90.0, 60.0)[..., None]

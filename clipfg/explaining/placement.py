@@ -15,8 +15,8 @@ from clipfg.encoders.preprocessing import Preprocessing
 class Placement:
     """Where the cells of a map lie in an upright image of `width x height` pixels.
 
-    `window` are the edges `x0, y0, x1, y1` of the map in the image's pixels. They lie inside the image
-    where it was cropped, and outside where it was padded.
+    `window` are the edges `x0, y0, x1, y1` of the map in the image's pixels. They lie inside the
+    image where it was cropped, and outside where it was padded.
     """
 
     width: int
@@ -24,9 +24,7 @@ class Placement:
     window: tuple[float, float, float, float]
 
     @classmethod
-    def of(
-        cls, preprocessing: Preprocessing, size: tuple[int, int], grid: tuple[int, int]
-    ) -> Self:
+    def of(cls, preprocessing: Preprocessing, size: tuple[int, int], grid: tuple[int, int]) -> Self:
         """For a map of `grid` rows and columns over an image of `size`, width and height."""
         x0, y0, x1, y1 = preprocessing.window(*size)
         # Square patches leave a margin at the right and at the bottom where they do not fill up.

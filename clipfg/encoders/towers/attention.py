@@ -39,7 +39,7 @@ class AttentionRecorder(TorchFunctionMode):
     def __torch_function__(
         self,
         function: Callable[..., Any],
-        types: Sequence[type],  # noqa: ARG002
+        types: Sequence[type],
         arguments: Sequence[Any] = (),
         options: Mapping[str, Any] | None = None,
     ) -> Any:

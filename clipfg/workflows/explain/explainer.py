@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, UInt8
 from torch import Tensor
 from torch.nn.functional import normalize
 
@@ -67,53 +67,58 @@ class Explainer:
         """
         preprocessing = self.encoder.preprocessing
         image = decode(read(uri), preprocessing.target)
-        names = tuple(self.classes.names[one] for one in pair)
-        told = self._told(feature, (names[0], names[1]))
-        mapped = [
-            (phrase.text, side) for side in (0, 1) for phrase in told[side][:MAPPED]
-        ]
-        weights = normalize(self.head.weights_[list(pair)], dim=1)
-        texts = torch.cat([weights, self.phrases.features([text for text, _ in mapped])])
         pixels = preprocessing(image)
-        maps = self.method(self.encoder, pixels[None], texts)[0]
-        named: list[tuple[str, Kind, int]] = [(names[0], "class", 0), (names[1], "class", 1)]
-        combined = torch.eye(len(texts))
-        if not torch.equal(maps[0], maps[1]):
-            named.insert(2, (f"{names[0]} rather than {names[1]}", "difference", 0))
-            maps = torch.cat([maps[:2], maps[:1] - maps[1:2], maps[2:]])
-            combined = torch.cat([combined[:2], combined[:1] - combined[1:2], combined[2:]])
-        named += [(text, "phrase", side) for text, side in mapped]
-        faithful = measure_faithfulness(
-            pixels, maps, self._scorer(texts), combined, seed=self.seed, batch_size=self.batch_size
-        )
-        scores = (combined @ (texts @ feature)).tolist()
-        seen = [
-            SeenText(text, kind, side, score, map_, how)  # type: ignore[arg-type]
-            for (text, kind, side), score, map_, how in zip(
-                named, scores, maps, faithful, strict=True
-            )
-        ]
+        sides = (self.classes.names[pair[0]], self.classes.names[pair[1]])
+        told = self._told(feature, sides)
+        seen = self._look(pixels, feature, pair, told)
+        grid = (seen[0].map.shape[0], seen[0].map.shape[1])
         return Explanation(
             id=id_,
             uri=uri,
             label=None if label is None else self.classes.names[label],
-            sides=(names[0], names[1]),
+            sides=sides,
             answers=self._answers(feature, pair),
-            seen=tuple(seen),
+            seen=seen,
             phrases=told,
             image=shrunk(uri, SIDE),
-            placement=Placement.of(preprocessing, full_size(image), tuple(maps.shape[1:])),
+            placement=Placement.of(preprocessing, full_size(image), grid),
         )
 
-    def _scorer(self, texts: Float[Tensor, "t d"]):  # noqa: ANN202
+    def _look(
+        self,
+        pixels: UInt8[Tensor, "3 h w"],
+        feature: Float[Tensor, " d"],
+        pair: Pair,
+        told: tuple[tuple[Phrase, ...], ...],
+    ) -> tuple[SeenText, ...]:
+        """Both classes, their strongest phrases, and the difference of the two if there is any."""
+        mapped = [(one.text, side) for side in (0, 1) for one in told[side][:MAPPED]]
+        named: list[tuple[str, Kind, int]] = [
+            *((self.classes.names[one], "class", side) for side, one in enumerate(pair)),
+            *((text, "phrase", side) for text, side in mapped),
+        ]
+        weights = normalize(self.head.weights_[list(pair)], dim=1)
+        texts = torch.cat([weights, self.phrases.features([text for text, _ in mapped])])
+        maps = self.method(self.encoder, pixels[None], texts)[0]
+        combined = torch.eye(len(texts))
+        if not torch.equal(maps[0], maps[1]):
+            named.append((f"{named[0][0]} rather than {named[1][0]}", "difference", 0))
+            maps = torch.cat([maps, maps[:1] - maps[1:2]])
+            combined = torch.cat([combined, combined[:1] - combined[1:2]])
+
         def score(pixels: Tensor) -> Tensor:
             return normalize(self.encoder.encode_images(pixels).pooled.cpu(), dim=1) @ texts.T
 
-        return score
+        faithful = measure_faithfulness(
+            pixels, maps, score, combined, seed=self.seed, batch_size=self.batch_size
+        )
+        cosines = (combined @ (texts @ feature)).tolist()
+        return tuple(
+            SeenText(*name, cosine, map_, how)
+            for name, cosine, map_, how in zip(named, cosines, maps, faithful, strict=True)
+        )
 
-    def _answers(
-        self, feature: Float[Tensor, " d"], pair: Pair
-    ) -> tuple[tuple[str, float], ...]:
+    def _answers(self, feature: Float[Tensor, " d"], pair: Pair) -> tuple[tuple[str, float], ...]:
         logits = self.head.logits(feature[None])
         shares = probabilities(logits, self.encoder.scoring)[0].tolist()
         best = top_classes(logits, min(TOP, len(self.classes)))[0].tolist()
@@ -126,9 +131,7 @@ class Explainer:
         """The phrases of each class that the other does not share, the strongest first."""
         texts = self.phrases.apart(*names)
         cosines = [self.phrases.features(side) @ feature for side in texts]
-        first, second = (
-            _ranked(*each) for each in zip(texts, cosines, cosines[::-1], strict=True)
-        )
+        first, second = (_ranked(*each) for each in zip(texts, cosines, cosines[::-1], strict=True))
         return first, second
 
 

@@ -19,14 +19,14 @@ Kind = Literal["class", "difference", "phrase"]
 class SeenText:
     """Where one text is seen: a class, a phrase of it, or a class more than another.
 
-    `side` is 0 for the first class and what belongs to it, 1 for the second. `score` is the cosine of
-    the whole photo with the text; of a difference, that with the first class less that with the
+    `side` is 0 for the first class and what belongs to it, 1 for the second. `score` is the cosine
+    of the whole photo with the text; of a difference, that with the first class less that with the
     second.
     """
 
     text: str
     kind: Kind
-    side: Literal[0, 1]
+    side: int
     score: float
     map: Float[Tensor, "rows cols"]
     faithfulness: Faithfulness
@@ -54,9 +54,10 @@ class Phrase:
 class Explanation:
     """Two classes compared on one photo.
 
-    `answers` are the likeliest classes and the two compared, with their probabilities, the likeliest
-    first; `label` is the true class, where known. `phrases` are those of each side, the strongest
-    first. `image` is the photo as pages show it, and `placement` where the cells of maps lie in it.
+    `answers` are the likeliest classes and the two compared, with their probabilities, the
+    likeliest first; `label` is the true class, where known. `phrases` are those of each side, the
+    strongest first. `image` is the photo as pages show it, and `placement` where the cells of maps
+    lie in it.
     """
 
     id: str

@@ -31,8 +31,8 @@ NOTES = (
     " (insertion). The score of a good map falls and rises sooner than in random order (grey). The"
     " gain is the mean area between the two curves, in units of cosine; beside it is how far random"
     " orders reach with 95% probability.",
-    "Maps show where the encoder sees a text, not whether it is right. Colours are scaled to each map"
-    " on its own. Striped parts of a photo were outside of what the encoder saw.",
+    "Maps show where the encoder sees a text, not whether it is right. Colours are scaled to each"
+    " map on its own. Striped parts of a photo were outside of what the encoder saw.",
 )
 
 Rows = list[dict[str, Any]]

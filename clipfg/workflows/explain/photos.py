@@ -23,15 +23,19 @@ DENSE = "dense"
 """The method where none is named."""
 
 
-def check_explainable(session: Session, data: Dataset, classes: ClassList, method: str) -> None:
-    """Raise `UsageError` for what cannot be explained, before any image is embedded: features, a
-    single class, and a tower that the method cannot look into."""
+def check_explainable(
+    session: Session, data: Dataset, classes: ClassList, method: str = DENSE
+) -> None:
+    """Raise `UsageError` for what cannot be explained, before any image is embedded.
+
+    That is features alone, a single class, and a tower that the method cannot look into.
+    """
     if data.features is not None:
         raise UsageError(f"Expected images to explain, {data.name} holds features alone.")
     if len(classes) < 2:
         raise UsageError(
-            f"Expected at least two classes to compare, got {classes.names[0]!r} alone; add one that"
-            " it might be mistaken for."
+            f"Expected at least two classes to compare, got {classes.names[0]!r} alone; add one"
+            " that it might be mistaken for."
         )
     encoder = session.encoder
     assert encoder is not None

@@ -10,8 +10,8 @@ from clipfg.prompting import PromptSet
 from clipfg.types import ClassList
 
 HOW = (
-    "Name descriptions by --phrases (`clipfg prompts list`, or a YAML file of part: phrase lines for"
-    " each class), or give the classes texts of their own in a CSV with a column `text`."
+    "Name descriptions by --phrases (`clipfg prompts list`, or YAML with lines `part: phrase`"
+    " for each class), or give the classes texts of their own in a CSV with a column `text`."
 )
 """What to do where there are no phrases."""
 

@@ -49,9 +49,7 @@ def run_explain(session: Session[ExplainOptions], photos: Sequence[Path] = ()) -
     with session.run_folder(data.name, **facts) as folder:
         weights = session.text_weights(prompts, classes, ensemble)
         head = session.zero_shot(weights, renormalise=ensemble.renormalise)
-        explainer = make_explainer(
-            session, classes, head, prompts, options.method, options.phrases
-        )
+        explainer = make_explainer(session, classes, head, prompts, options.method, options.phrases)
         explained = explain_photos(session, explainer, data, [pair] * len(data))
         table, details = write_explanations(folder, explained, explainer, options.method)
         folder.results = {"method": options.method, "photos": details}
@@ -60,9 +58,7 @@ def run_explain(session: Session[ExplainOptions], photos: Sequence[Path] = ()) -
     return ExplainRun(folder.path, len(explained), skipped, tuple(explained), page, table)
 
 
-def _photos(
-    session: Session[ExplainOptions], photos: Sequence[Path]
-) -> tuple[Dataset, ClassList]:
+def _photos(session: Session[ExplainOptions], photos: Sequence[Path]) -> tuple[Dataset, ClassList]:
     """What to explain, and among which classes. Raises `UsageError` for neither or both."""
     options = session.options
     if not photos:
@@ -74,7 +70,9 @@ def _photos(
         raise UsageError(f"--dataset {options.dataset} and photos cannot be combined.")
     if options.classes is None:
         raise UsageError("Give --classes FILE (class names, one per line).")
-    return Dataset(read_images(photos)).select(limit=options.limit), read_class_list(options.classes)
+    return Dataset(read_images(photos)).select(limit=options.limit), read_class_list(
+        options.classes
+    )
 
 
 def _pair(options: ExplainOptions, classes: ClassList) -> Pair | None:
