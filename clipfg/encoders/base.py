@@ -52,6 +52,9 @@ class Encoder(ABC):
     """The longest text in tokens."""
     scoring: Scoring = "softmax"
     """`"softmax"` over classes (CLIP) or `"sigmoid"` for each class independently (SigLIP)."""
+    dense_version: str = "each patch pooled alone"
+    """How patches and regions are made from the tower. Caches know these, though not the pooled
+    features, by this name too: change it whenever they change."""
 
     @property
     @abstractmethod
@@ -146,5 +149,5 @@ class Encoder(ABC):
 def no_patches(name: str, reason: str) -> UsageError:
     """The error for an encoder whose image tower gives no patch features."""
     return UsageError(
-        f"{name} has no patch features: {reason}; choose CLIP, SigLIP or another vision transformer."
+        f"{name} has no patch features: {reason}; choose a CLIP or SigLIP vision transformer (ViT)."
     )

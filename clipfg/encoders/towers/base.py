@@ -45,7 +45,8 @@ class VisionTower:
         self.silent = silent
 
     def dense(
-        self, inputs: Float[Tensor, "b 3 h w"]
+        self,
+        inputs: Float[Tensor, "b 3 h w"],  # noqa: ARG002
     ) -> tuple[Float[Tensor, "b d"], Float[Tensor, "b p d"]]:
         """Pooled features, the same bits as `run` gives, and those of patches from the same pass.
 
@@ -54,7 +55,7 @@ class VisionTower:
         """
         raise UsageError(f"This tower has no patch features: {self.silent}.")
 
-    def trace(self, inputs: Float[Tensor, "b 3 h w"]) -> Trace:
+    def trace(self, inputs: Float[Tensor, "b 3 h w"]) -> Trace:  # noqa: ARG002
         """Run the tower with its attention written out. Raises `UsageError` for one without it."""
         raise UsageError("Expected a vision transformer (ViT), got a tower without attention.")
 
@@ -85,6 +86,7 @@ class TokenTower(VisionTower):
     def dense(
         self, inputs: Float[Tensor, "b 3 h w"]
     ) -> tuple[Float[Tensor, "b d"], Float[Tensor, "b p d"]]:
+        """Pooled features, and those of patches from the tokens around the last block."""
         with _watched(self.blocks[-1:]) as seen:
             pooled = self.run(inputs)
         before, after = seen
@@ -95,6 +97,7 @@ class TokenTower(VisionTower):
         return pooled, self.pool_each(alone.view_as(tokens))
 
     def trace(self, inputs: Float[Tensor, "b 3 h w"]) -> Trace:
+        """Run the tower with its attention written out."""
         with (
             torch.inference_mode(False),
             torch.enable_grad(),

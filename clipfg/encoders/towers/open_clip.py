@@ -41,9 +41,11 @@ class OpenClipViT(TokenTower):
         return pooled if self.visual.proj is None else pooled @ self.visual.proj
 
     def pool(self, tokens: Float[Tensor, "b n w"]) -> Float[Tensor, "b d"]:
+        """Norm, pool and projection."""
         return self._project(self.visual._pool(tokens)[0])
 
     def pool_each(self, tokens: Float[Tensor, "b p w"]) -> Float[Tensor, "b p d"]:
+        """Norm and projection; in CoCa the attention pool before them."""
         pooler = self.visual.attn_pool
         if pooler is not None:
             alone = pooler.ln_k(tokens.flatten(0, 1)[:, None])
@@ -64,6 +66,7 @@ class AttentionPooledResNet(VisionTower):
     def dense(
         self, inputs: Float[Tensor, "b 3 h w"]
     ) -> tuple[Float[Tensor, "b d"], Float[Tensor, "b p d"]]:
+        """Values of the attention pool, which the pooled feature averages by attention."""
         visual, pool = self.visual, self.visual.attnpool
         cells = visual.stem(inputs)
         for layer in (visual.layer1, visual.layer2, visual.layer3, visual.layer4):

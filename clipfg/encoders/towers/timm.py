@@ -36,10 +36,12 @@ class TimmViT(TokenTower):
             self.silent = "the Perception Encoder's last layer holds nothing local"
 
     def pool(self, tokens: Float[Tensor, "b n w"]) -> Float[Tensor, "b d"]:
+        """Norm, pool and projection."""
         pooled: Tensor = self.head(self.trunk.forward_head(self.trunk.norm(tokens)))
         return pooled
 
     def pool_each(self, tokens: Float[Tensor, "b p w"]) -> Float[Tensor, "b p d"]:
+        """Norm, attention pool where there is one, and projection."""
         trunk, pooled = self.trunk, self.trunk.norm(tokens)
         if trunk.attn_pool is not None:
             pooled = trunk.attn_pool(pooled.flatten(0, 1)[:, None]).view_as(pooled)
@@ -57,6 +59,7 @@ class TimmMap(VisionTower):
     def dense(
         self, inputs: Float[Tensor, "b 3 h w"]
     ) -> tuple[Float[Tensor, "b d"], Float[Tensor, "b p d"]]:
+        """Every cell as a map of one cell."""
         trunk, head = self.visual.trunk, self.visual.head
         cells = trunk.forward_features(inputs)
         if getattr(trunk, "output_fmt", "NCHW") == "NHWC":

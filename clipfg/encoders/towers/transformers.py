@@ -45,10 +45,12 @@ class _ClassTokenViT(TokenTower):
         self.projection = projection
 
     def pool(self, tokens: Float[Tensor, "b n w"]) -> Float[Tensor, "b d"]:
+        """The class token after norm and projection."""
         return self.pool_each(tokens[:, :1])[:, 0]
 
     def block_alone(self, tokens: Float[Tensor, "m 1 w"]) -> Float[Tensor, "m 1 w"]:
-        output: Tensor = self.blocks[-1](tokens, None)  # no mask
+        """The last block, which wants to be told that there is no mask."""
+        output: Tensor = self.blocks[-1](tokens, None)
         return output
 
 
@@ -60,6 +62,7 @@ class ClipViT(_ClassTokenViT):
         self.blocks = tuple(vision.encoder.layers)
 
     def pool_each(self, tokens: Float[Tensor, "b p w"]) -> Float[Tensor, "b p d"]:
+        """Norm and projection."""
         each: Tensor = self.projection(self.vision.post_layernorm(tokens))
         return each
 
@@ -72,6 +75,7 @@ class PlainViT(_ClassTokenViT):
         self.blocks = tuple(vision.layers)
 
     def pool_each(self, tokens: Float[Tensor, "b p w"]) -> Float[Tensor, "b p d"]:
+        """Norm, the further layer and projection."""
         alone = self.vision.layernorm(tokens).flatten(0, 1)[:, None]
         each: Tensor = self.projection(self.vision.pooler(alone))
         return each.unflatten(0, tokens.shape[:2])
@@ -90,11 +94,13 @@ class SiglipViT(TokenTower):
         self.blocks = tuple(vision.encoder.layers)
 
     def pool(self, tokens: Float[Tensor, "b n w"]) -> Float[Tensor, "b d"]:
+        """Norm, attention pool and projection."""
         pooled = self.vision.head(self.vision.post_layernorm(tokens))
         features: Tensor = self.projection(pooled)
         return features
 
     def pool_each(self, tokens: Float[Tensor, "b p w"]) -> Float[Tensor, "b p d"]:
+        """The attention pool on one patch at a time."""
         return self.pool(tokens.flatten(0, 1)[:, None]).unflatten(0, tokens.shape[:2])
 
 
@@ -109,6 +115,7 @@ class AveragePooledMap(VisionTower):
     def dense(
         self, inputs: Float[Tensor, "b 3 h w"]
     ) -> tuple[Float[Tensor, "b d"], Float[Tensor, "b p d"]]:
+        """The projection on every cell, whose mean is the pooled feature."""
         output = self.vision(inputs)
         cells = output.last_hidden_state.flatten(2).transpose(1, 2)
         return self.projection(output.pooler_output), self.projection(cells)
