@@ -5,8 +5,8 @@ of the text is read after each step: if the map is right, it falls sooner than i
 (deletion). Then they are put back into a blurred image: it rises sooner (insertion). The area
 between the map's curve and a random order's, averaged over both, is the map's gain.
 
-A random order has a gain too, as often below 0 as above. The interval around a map's gain reaches as
-far as the largest of 19 random orders, which a further one exceeds one time in 20: with 95%
+A random order has a gain too, as often below 0 as above. The interval around a map's gain reaches
+as far as the largest of 19 random orders, which a further one exceeds one time in 20: with 95%
 probability, whatever the distribution. Where it covers 0, some random order is as good, and the map
 says nothing.
 

@@ -47,7 +47,8 @@ def test_a_score_of_nothing_makes_maps_say_nothing(picture, right) -> None:
     (found,) = measure_faithfulness(
         picture, right[None], lambda pixels: torch.ones(len(pixels), 1), torch.ones(1, 1)
     )
-    assert found.verdict == "says nothing" and found.gain.value == 0
+    assert found.verdict == "says nothing"
+    assert found.gain.value == 0
 
 
 def test_random_maps_say_nothing_nineteen_times_in_twenty(picture) -> None:
@@ -103,7 +104,8 @@ def test_patches_go_in_equal_steps() -> None:
 
 def test_a_blurred_picture_has_its_colours_alone(picture) -> None:
     blurred = blur(picture)
-    assert blurred.shape == picture.shape and blurred.dtype == torch.uint8
+    assert blurred.shape == picture.shape
+    assert blurred.dtype == torch.uint8
     assert blurred.float().std() < picture.float().std() / 3
     flat = torch.full((3, 30, 50), 77, dtype=torch.uint8)
     assert torch.equal(blur(flat), flat)

@@ -22,14 +22,16 @@ def towards(picture, colour):
 def test_the_highest_place_is_coloured_and_the_lowest_clear() -> None:
     values = torch.arange(64.0).view(8, 8)
     marked = towards(overlay(GREY, values, ALL), FOR)
-    assert marked[7, 7] and not marked[0, 0]
+    assert marked[7, 7]
+    assert not marked[0, 0]
 
 
 def test_both_signs_have_a_colour_and_nothing_has_none() -> None:
     values = torch.zeros(8, 8)
     values[0, 0], values[7, 7] = 2.0, -2.0
     picture = overlay(GREY, values, ALL, colour="both")
-    assert towards(picture, FOR)[0, 0] and towards(picture, AGAINST)[7, 7]
+    assert towards(picture, FOR)[0, 0]
+    assert towards(picture, AGAINST)[7, 7]
     assert picture.getpixel((4, 4)) == (128, 128, 128)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from PIL import Image
 
 from clipfg.explaining import METHODS
-from clipfg.explaining.faithfulness import Faithfulness, Verdict
+from clipfg.explaining.faithfulness import ORDERS, Faithfulness, Verdict
 from clipfg.explaining.overlay import png
 from clipfg.pages import image_source, render
 from clipfg.workflows.explain.explainer import Explainer
@@ -22,17 +22,19 @@ PHRASES = 8
 
 SAYINGS: dict[Verdict, str] = {
     "faithful": "The score depends on what is marked.",
-    "says nothing": "This map says nothing: blurring in random order does as much.",
-    "misleading": "Misleading: the score depends less on what is marked than on the rest.",
+    "says nothing": "Says nothing: some random order does as well.",
+    "misleading": "Misleading: the score depends more on the rest.",
 }
 
 NOTES = (
-    "What is marked was blurred step by step (deletion), and put back into a blurred photo"
+    "What a map marks was blurred step by step (deletion), and put back into a blurred photo"
     " (insertion). The score of a good map falls and rises sooner than in random order (grey). The"
-    " gain is the mean area between the two curves, in units of cosine; beside it is how far random"
-    " orders reach with 95% probability.",
+    f" gain is the mean area between the two, in cosines; ± is that of the best of {ORDERS} random"
+    " orders.",
     "Maps show where the encoder sees a text, not whether it is right. Colours are scaled to each"
     " map on its own. Striped parts of a photo were outside of what the encoder saw.",
+    "Beside a phrase are its cosine with the whole photo and a bar: how much that is above or below"
+    " the mean of the other class's phrases.",
 )
 
 Rows = list[dict[str, Any]]
