@@ -50,8 +50,8 @@ class VisionTower:
     ) -> tuple[Float[Tensor, "b d"], Float[Tensor, "b p d"]]:
         """Pooled features, the same bits as `run` gives, and those of patches from the same pass.
 
-        Each patch is pooled alone: it takes the tower's last stage by itself, as the only token
-        that is there to be attended to or averaged. Raises `UsageError` for a silent tower.
+        Each patch is pooled alone, as if it were all that there is to attend to or to average.
+        Raises `UsageError` for a silent tower.
         """
         raise UsageError(f"This tower has no patch features: {self.silent}.")
 
@@ -67,8 +67,8 @@ class TokenTower(VisionTower):
     prefix: int
     """How many tokens come before the patches: the class token, registers."""
     gathers: bool
-    """Whether the pooled feature is a class token's, which gathers the patches within the blocks,
-    so that a patch takes the last block alone too; else they are pooled after all blocks."""
+    """Whether the pooled feature is a class token's, which gathers the patches within the blocks;
+    else they are pooled after all blocks."""
 
     @abstractmethod
     def pool(self, tokens: Float[Tensor, "b n w"]) -> Float[Tensor, "b d"]:
@@ -78,10 +78,14 @@ class TokenTower(VisionTower):
     def pool_each(self, tokens: Float[Tensor, "b p w"]) -> Float[Tensor, "b p d"]:
         """Each patch pooled as if it were the only token."""
 
-    def block_alone(self, tokens: Float[Tensor, "m 1 w"]) -> Float[Tensor, "m 1 w"]:
-        """The last block on sequences of one patch: attention passes on the patch's own value."""
-        output: Tensor = self.blocks[-1](tokens)
-        return output
+    def gather(self, tokens: Float[Tensor, "m 1 w"]) -> Float[Tensor, "m 1 w"]:
+        """What the last block's attention adds to sequences of one patch: the patch's own value.
+
+        The patch itself, which the block adds it to, and the MLP after it are left out: they are
+        made for what stays a patch, and no class token sees them (MaskCLIP, arXiv 2112.01071;
+        ClearCLIP, arXiv 2407.12442). Needed of towers whose class token gathers.
+        """
+        raise NotImplementedError
 
     def dense(
         self, inputs: Float[Tensor, "b 3 h w"]
@@ -93,7 +97,7 @@ class TokenTower(VisionTower):
         if not self.gathers:
             return pooled, self.pool_each(after[:, self.prefix :])
         tokens = before[:, self.prefix :]
-        alone = self.block_alone(tokens.flatten(0, 1)[:, None])
+        alone = self.gather(tokens.flatten(0, 1)[:, None])
         return pooled, self.pool_each(alone.view_as(tokens))
 
     def trace(self, inputs: Float[Tensor, "b 3 h w"]) -> Trace:

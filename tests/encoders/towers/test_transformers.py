@@ -54,7 +54,7 @@ def test_clips_patches_take_the_value_path(folders: dict[str, Path], kind: str) 
     x = torch.cat([first, embedded], 1) + w["embeddings.position_embedding.weight"]
     x = straight.norm(x, w, "pre_layrnorm", eps)
     before, _, last = through_blocks(x, w, "encoder.layers", NAMES, straight.quick_gelu, eps)
-    tokens = straight.value_path(before, last, straight.quick_gelu, eps)
+    tokens = straight.value_path(before, last, eps)
     normed = straight.norm(tokens[:, 1:], w, "post_layernorm", eps)
     expected = normed @ model.visual_projection.weight.T
     check(model, expected)
@@ -103,7 +103,7 @@ def test_siglip_2s_patches_take_the_attention_pool_alone(folders: dict[str, Path
     torch.testing.assert_close(patches, expected, atol=1e-5, rtol=1e-5)
 
 
-def test_a_plain_vits_patches_take_its_last_block_and_its_pooler(folders: dict[str, Path]) -> None:
+def test_a_plain_vits_patches_take_the_value_path_and_its_pooler(folders: dict[str, Path]) -> None:
     model = loaded(folders["dual-encoder"])
     w, eps = straight.part(model.state_dict(), "vision_model."), 1e-12
     embedded = patch_rows() @ w["embeddings.patch_embeddings.projection.weight"].flatten(1).T
@@ -111,7 +111,7 @@ def test_a_plain_vits_patches_take_its_last_block_and_its_pooler(folders: dict[s
     x = torch.cat([w["embeddings.cls_token"].expand(3, 1, -1), embedded], 1)
     x = x + w["embeddings.position_embeddings"]
     before, _, last = through_blocks(x, w, "layers", VIT_NAMES, straight.gelu, eps)
-    tokens = straight.value_path(before, last, straight.gelu, eps)[:, 1:]
+    tokens = straight.value_path(before, last, eps)[:, 1:]
     pooled = straight.linear(straight.norm(tokens, w, "layernorm", eps), w, "pooler.dense").tanh()
     check(model, pooled @ model.visual_projection.weight.T)
 
