@@ -63,8 +63,8 @@ def explain_flowers(count: int, faithful: int) -> None:
         phrases = list(photo.boxes)
         texts = normalize(encoder.encode_texts(phrases), dim=1)
         name_regions(encoder, photo, texts, naming, number)
-        for method in METHODS:
-            maps = METHODS.get(method)(encoder, photo.pixels[None], texts)[0]
+        found = {name: METHODS.get(name)(encoder, photo.pixels[None], texts)[0] for name in METHODS}
+        for method, maps in found.items():
             for (phrase, boxes), map_ in zip(photo.boxes.items(), maps, strict=True):
                 area = inside(boxes, (map_.shape[0], map_.shape[1]))
                 if not area.any():  # smaller than a cell and between the centres
@@ -75,9 +75,12 @@ def explain_flowers(count: int, faithful: int) -> None:
                 mass = (map_ - map_.min()).flatten()
                 share = float(mass[area].sum() / mass.sum().clamp_min(1e-12))
                 scores["mass", method, part].add(number, share, chance)
-            if number < faithful:
-                for verdict in verdicts_of(encoder, photo.pixels, maps, texts):
-                    verdicts[method].add(number, float(verdict == "faithful"), 0.025)
+        if number < faithful:
+            all_maps = torch.cat(list(found.values()))
+            each = iter(verdicts_of(encoder, photo.pixels, all_maps, texts))
+            for method in found:
+                for _ in texts:
+                    verdicts[method].add(number, float(next(each) == "faithful"), 0.025)
     print(f"synthflora, {count} free combinations, builtin:florette; in %, 95% intervals")
     print("\na part's region feature is most like its own of its flower's phrases")
     for part, score in naming.items():
@@ -102,10 +105,12 @@ def name_regions(
 
 
 def verdicts_of(encoder: Encoder, pixels: Tensor, maps: Tensor, texts: Tensor) -> list[str]:
+    """Of maps of all texts, method by method."""
+
     def score(batch: Tensor) -> Tensor:
         return normalize(encoder.encode_images(batch).pooled, dim=1) @ texts.T
 
-    weights = torch.eye(len(texts))
+    weights = torch.eye(len(texts)).repeat(len(maps) // len(texts), 1)
     found = measure_faithfulness(pixels, maps, score, weights, batch_size=256)
     return [one.verdict for one in found]
 

@@ -20,6 +20,7 @@ def dense(
     patches = encoder.encode_images(pixels, patches=True).patches
     if patches is None:
         raise no_patches(encoder.name, "its image tower gives none")
-    grid = patch_grid(patches.shape[1], *pixels.shape[-2:])
-    cosines = normalize(patches.cpu(), dim=-1) @ texts.T
+    each = torch.stack(list(patches))
+    grid = patch_grid(each.shape[1], *pixels.shape[-2:])
+    cosines = normalize(each.cpu(), dim=-1) @ texts.T
     return torch.unflatten(cosines.transpose(1, 2), 2, grid)

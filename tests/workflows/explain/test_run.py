@@ -205,6 +205,18 @@ def test_zeroshot_explains_its_surest_mistakes(tmp_path) -> None:
     assert (run.folder / "explain.html").is_file()
 
 
+def test_without_mistakes_there_is_nothing_to_explain(photos, tmp_path) -> None:
+    for photo in photos.glob("*.png"):
+        folder = tmp_path / "labelled" / photo.stem.replace("_", " ")
+        folder.mkdir(parents=True)
+        (folder / photo.name).write_bytes(photo.read_bytes())
+    run = clipfg.zeroshot(
+        tmp_path / "labelled", explain=3, model="builtin:florette", prompts="name"
+    )
+    assert run.report.metrics["top1"].value == 1
+    assert json.loads((run.folder / "explanations.json").read_text()) == []
+
+
 def test_predict_explains_what_is_least_sure(photos, names, tmp_path) -> None:
     asked = {"classes": names, "model": "builtin:florette", "output": tmp_path / "run"}
     run = clipfg.predict(photos, explain=1, **asked)
