@@ -13,6 +13,9 @@ import clipfg
 from clipfg.cli import main
 from clipfg.data import synthflora
 from clipfg.errors import UsageError
+from clipfg.heads.class_mean import ClassMean
+from clipfg.heads.zero_shot import ZeroShot
+from clipfg.workflows.explain.added import check_head
 
 FLORETTE = ["--model", "builtin:florette", "--precision", "fp32"]
 
@@ -226,14 +229,11 @@ def test_predict_explains_what_is_least_sure(photos, names, tmp_path) -> None:
     assert [one["for"], one["vs"]] == least["names"][:2]
 
 
-def test_heads_that_use_no_texts_are_not_explained(photos, tmp_path) -> None:
-    head = tmp_path / "head.safetensors"
-    clipfg.fewshot(
-        "synthflora", shots=1, seeds=1, heads="class-mean", limit=40, save=head,
-        output=tmp_path / "few",
-    )  # fmt: skip
-    with pytest.raises(UsageError, match="class-mean"):
-        clipfg.predict(photos, head=head, explain=1)
+def test_heads_that_use_no_texts_are_not_explained() -> None:
+    check_head(None)
+    check_head(ZeroShot())
+    with pytest.raises(UsageError, match=r"the head class-mean.*--classes"):
+        check_head(ClassMean())
 
 
 def test_features_show_no_picture(tmp_path) -> None:
