@@ -139,6 +139,7 @@ def explain_birds(root: Path, model: str, faithful: int) -> None:
     classes = cub200.read(root).classes
     items = [item for item in cub200.read_items(root) if (root / item.path).is_file()]
     assert classes is not None
+    said = encoder.encode_texts([f"the {part} of a bird" for part in parts])
     print(f"\nCUB-200-2011, {len(items)} pictures, {model}; in %, 95% intervals")
     for method in METHODS:
         scores: dict[str, Score] = defaultdict(Score)
@@ -146,9 +147,8 @@ def explain_birds(root: Path, model: str, faithful: int) -> None:
             for number, item in enumerate(items):
                 image = decode(read(str(root / item.path)), encoder.preprocessing.target)
                 pixels = encoder.preprocessing(image)
-                said = [f"a photo of a {classes.names[item.label - 1]}."]
-                said += [f"the {part} of a bird" for part in parts]
-                texts = normalize(encoder.encode_texts(said), dim=1)
+                name = [f"a photo of a {classes.names[item.label - 1]}."]
+                texts = normalize(torch.cat([encoder.encode_texts(name), said]), dim=1)
                 maps = METHODS.get(method)(encoder, pixels[None], texts)[0]
                 grid = (maps.shape[1], maps.shape[2])
                 x0, y0, x1, y1 = Placement.of(encoder.preprocessing, full_size(image), grid).window

@@ -51,7 +51,7 @@ class Score:
         weights = np.concatenate(list(draw_weights(len(counts), 1000, 0)))
         low, high = percentile_interval((weights @ sums) / (weights @ counts), mean)
         return (
-            f"{100 * mean:5.1f} ({100 * low:4.1f} to {100 * high:5.1f},"
+            f"{100 * mean:5.1f} ({100 * max(low, 0):4.1f} to {100 * high:5.1f},"
             f" chance {100 * np.mean(self.chance):4.1f})"
         )
 

@@ -34,6 +34,7 @@ from clipfg.workflows.retrieve.run import RetrieveRun, run_retrieve
 from clipfg.workflows.session import Session
 from clipfg.workflows.suggest.run import SuggestRun, run_suggest
 from clipfg.workflows.suggest.simulate import SimulationRun, run_simulation
+from clipfg.workflows.zeroshot.choices import ChoiceRun
 from clipfg.workflows.zeroshot.run import ZeroshotRun, run_zeroshot
 
 Data = str | Path | None
@@ -42,8 +43,11 @@ Job = TypeVar("Job", bound=JobOptions)
 Done = TypeVar("Done")
 
 
-def zeroshot(data: Data = None, **options: Any) -> ZeroshotRun:
-    """Measure zero-shot accuracy on labelled images: `run.report`, or `run.comparison`."""
+def zeroshot(data: Data = None, **options: Any) -> ZeroshotRun | ChoiceRun:
+    """Measure zero-shot accuracy on labelled images: `run.report`, or `run.comparison`.
+
+    Data of choices, such as "sugarcrepe", give a `ChoiceRun`: `run.report`, a `ChoiceReport`.
+    """
     return _perform(run_zeroshot, kinds.ZeroshotOptions, data, options)
 
 

@@ -36,9 +36,11 @@ def retrieve(
             rows = [
                 {"rank": row["rank"], "score": f"{row['score']:.3f}", "label": row["label"]}
                 | {"split": row["split"], "path": _shorter(row["path"])}
+                | {"box": _corners(row.get("box"))}
                 for row in found.rows
             ]
-            empty = {key for key in ("label", "split") if all(row[key] is None for row in rows)}
+            optional = ("label", "split", "box")
+            empty = {key for key in optional if all(row[key] is None for row in rows)}
             rows = [{key: row[key] for key in row if key not in empty} for row in rows]
             print_rows(rows, form, title=found.query.name)
     else:
@@ -51,3 +53,7 @@ def retrieve(
 def _shorter(uri: str) -> str:
     """A path as seen from the working folder, where that is shorter."""
     return min(uri, os.path.relpath(uri), key=len) if Path(uri).is_absolute() else uri
+
+
+def _corners(box: list[float] | None) -> str | None:
+    return None if box is None else " ".join(f"{value:.0f}" for value in box)

@@ -9,7 +9,7 @@ from clipfg.data.sets.catalogue import DATA_ROOT, DATASETS, DatasetCard, recogni
 from clipfg.data.sources import misspelt
 from clipfg.errors import DataError, MissingError, UsageError
 from clipfg.registry import closest
-from clipfg.types import ClassList, Manifest, Progress
+from clipfg.types import ChoiceSet, ClassList, Manifest, Progress
 
 MANIFESTS = tuple(
     f"{stem}{suffix}"
@@ -72,6 +72,22 @@ def load_dataset(
     if not path.exists():
         raise UsageError(_unknown(name, path))
     return _read_folder(path, classes) if path.is_dir() else _read_file(path, classes)
+
+
+def load_choices(name: str, *, data_root: Path | None = None) -> ChoiceSet | None:
+    """The choices of the data called `name`, a name of the catalogue or a folder in its layout.
+
+    None for data whose items do not bring texts of their own. Raises as `load_dataset` does.
+    """
+    path = Path(name).expanduser()
+    if name in DATASETS:
+        card: DatasetCard | None = DATASETS.get(name)
+    else:
+        card = recognise(path) if path.is_dir() else None
+    if card is None or card.choices is None:
+        return None
+    root = path.absolute() if name not in DATASETS else None
+    return card.choices(root or _locate(card, data_root, None, download=False))
 
 
 def _locate(

@@ -1,13 +1,14 @@
 """The inner loop of the pipeline: which items are loaded, encoded and handed on, and when."""
 
 from collections import deque
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 
 from clipfg.embedding.batch_encoder import BatchEncoder, batch_shape
 from clipfg.embedding.cache import EmbeddingCache, FileHash
-from clipfg.embedding.cached_features import CachedFeatures, Dense, ImageKey, content_of
+from clipfg.embedding.cached_features import CachedFeatures, Dense, ImageKey
 from clipfg.embedding.encode_locks import EncodeLocks
+from clipfg.embedding.framing import Framing
 from clipfg.embedding.image_loader import ImageLoader, ImageRow, LoadedImage
 from clipfg.embedding.scanning import scan
 from clipfg.encoders.base import Encoder
@@ -33,6 +34,7 @@ class EmbeddingRun:
         encoder: Encoder,
         cache: EmbeddingCache | None,
         dense: Collection[Dense],
+        framing: Framing | None,
         batch_size: int,
         workers: int,
     ) -> None:
@@ -40,7 +42,7 @@ class EmbeddingRun:
         self._chunk = self._shape if dense else CHUNK
         self._most_rows = MOST_CHUNKS * self._chunk
         self._cached = CachedFeatures(cache, encoder, dense)
-        self._source = scan(manifest, self._cached, self._chunk)
+        self._source = _images(scan(manifest, self._cached, self._chunk, framing), self._shape)
         self._loader = ImageLoader(encoder.preprocessing, self._cached.one)
         lock_file = cache.path.with_name("locks") if cache and cache.writable else None
         self._locks = EncodeLocks(lock_file, encoder.fingerprint)
@@ -73,24 +75,24 @@ class EmbeddingRun:
 
     def _loaded_rows(self) -> Iterator[tuple[ImageRow, LoadedImage | None]]:
         """All rows in order, with the image of those that are to be encoded."""
-        queue: deque[tuple[ImageRow, Future[LoadedImage | None] | None]] = deque()
+        queue: deque[tuple[ImageRow, Future[dict[int, LoadedImage]] | None]] = deque()
         loading = 0
         while True:
             while loading < self._ahead and len(queue) < self._most_rows:
-                new = next(self._source, None)
-                if new is None:
+                rows = next(self._source, None)
+                if rows is None:
                     break
                 future = None
-                if new.outcome is None:
-                    future = self._pool.submit(self._loader.fetch, new)
-                    loading += 1
-                queue.append((new, future))
+                if rows[0].outcome is None:
+                    future = self._pool.submit(self._loader.fetch, rows)
+                    loading += len(rows)
+                queue.extend((row, future) for row in rows)
             if not queue:
                 return
             row, future = queue.popleft()
             image = None
             if future is not None:
-                image = future.result()
+                image = future.result().pop(row.position, None)
                 loading -= 1
                 self._note_file(row)
             yield row, image
@@ -107,8 +109,8 @@ class EmbeddingRun:
         return True
 
     def _note_file(self, row: ImageRow) -> None:
-        if row.key is not None and row.signature is not None and row.settled:
-            self._files.append((row.uri, row.signature, content_of(row.key)))
+        if row.content is not None and row.signature is not None and row.settled:
+            self._files.append((row.uri, row.signature, row.content))
         if len(self._files) >= CHUNK:
             self._keep_files()
 
@@ -121,3 +123,19 @@ class EmbeddingRun:
         self._pool.shutdown(wait=True, cancel_futures=True)
         self._keep_files()
         self._locks.close()
+
+
+def _images(rows: Iterable[ImageRow], most: int) -> Iterator[list[ImageRow]]:
+    """Consecutive rows of one image that are to be loaded, at most `most`; each other row alone."""
+    together: list[ImageRow] = []
+    for row in rows:
+        follows = together and row.uri == together[0].uri and row.outcome is None
+        if together and (not follows or len(together) == most):
+            yield together
+            together = []
+        if row.outcome is None:
+            together.append(row)
+        else:
+            yield [row]
+    if together:
+        yield together

@@ -1,20 +1,24 @@
-"""What one thread does beside the encoder: read an image, hash it, decode and resize it."""
+"""What one thread does beside the encoder: read an image, hash it, decode it, cut and resize it."""
 
 import threading
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
 
 import numpy as np
 import torch
 from jaxtyping import Float, UInt8
 from numpy.typing import NDArray
+from PIL import Image
 from torch import Tensor
 
 from clipfg.data.images.decoding import decode, full_size
 from clipfg.data.sources import Signature, read
 from clipfg.embedding.cached_features import ImageKey, ItemFeatures
+from clipfg.embedding.framing import Frame, boxes_inside
 from clipfg.encoders.preprocessing import Preprocessing
 from clipfg.errors import ItemError
+from clipfg.functional.windows import window_size
 from clipfg.types import Failure, content_hash
 
 
@@ -26,12 +30,16 @@ class ImageRow:
     id: str
     uri: str
     label: int
+    frame: Frame | None = None
+    """The part of the image that the item is; None for all of it."""
     boxes: NDArray[np.float32] | None = None
     """Of its regions `[r, 4]`, in pixels of the upright image; None where none are asked for."""
     phrases: tuple[str | None, ...] = ()
     signature: Signature | None = None
     settled: bool = False
     """Whether the signature will change with the bytes (`cache.is_settled`)."""
+    content: bytes | None = None
+    """The hash of the image's bytes."""
     key: ImageKey | None = None
     outcome: ItemFeatures | Failure | None = None
     reused: bool = False
@@ -42,7 +50,8 @@ class ImageRow:
 
     def key_for(self, content: bytes) -> ImageKey:
         """What its features are known by once its content is known."""
-        return content if self.boxes is None else content + self.boxes.tobytes()
+        shown = content if self.frame is None else content_hash(content + self.frame.tag)
+        return shown if self.boxes is None else shown + self.boxes.tobytes()
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,18 +72,34 @@ class ImageLoader:
     _waiting: dict[ImageKey, list[ImageRow]] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def fetch(self, row: ImageRow) -> LoadedImage | None:
-        """The image of a row, or None when there is nothing to encode for it.
+    def fetch(self, rows: Sequence[ImageRow]) -> dict[int, LoadedImage]:
+        """What to encode for the rows of one image, by position; it is read and decoded once.
 
-        That is when it failed, when its features turn out to be kept, or when another row of the
-        same image is in flight and will settle this one too.
+        There is nothing for a row that failed, whose features turn out to be kept, or that waits
+        for another row with the same key.
         """
         try:
-            data = read(row.uri)
+            data = read(rows[0].uri)
         except ItemError as error:
-            row.fail("read", str(error))
-            return None
-        key = row.key = row.key_for(content_hash(data))
+            for row in rows:
+                row.fail("read", str(error))
+            return {}
+        content = content_hash(data)
+        wanted = {key: row for row in rows if (key := self._claim(row, content))}
+        if not wanted:
+            return {}
+        try:
+            return self._load(data, wanted)
+        except Exception as error:  # a decoder's own mistake costs one image, not the run
+            kind = "" if isinstance(error, ItemError) else f"{type(error).__name__}: "
+            for key in wanted:
+                self.settle(key, ("decode", f"{kind}{error}"))
+        return {}
+
+    def _claim(self, row: ImageRow, content: bytes) -> ImageKey | None:
+        """The key of a row that is to be encoded, or None where its outcome is known or awaited."""
+        row.content = content
+        key = row.key = row.key_for(content)
         with self._lock:
             if key in self._waiting:
                 self._waiting[key].append(row)
@@ -83,19 +108,47 @@ class ImageLoader:
         if (kept := self.kept(key)) is not None:
             self.settle(key, kept, reused=True)
             return None
-        try:
-            return self._load(data, row.boxes)
-        except Exception as error:  # a decoder's own mistake costs one image, not the run
-            kind = "" if isinstance(error, ItemError) else f"{type(error).__name__}: "
-            self.settle(key, ("decode", f"{kind}{error}"))
-        return None
+        return key
 
-    def _load(self, data: bytes, boxes: NDArray[np.float32] | None) -> LoadedImage:
-        image = decode(data, self.preprocessing.target)
-        mapped = torch.empty(0, 4)
-        if boxes is not None:
-            mapped = self.preprocessing.map_boxes(torch.from_numpy(boxes), *full_size(image))
-        return LoadedImage(self.preprocessing(image), mapped)
+    def _load(self, data: bytes, rows: Mapping[ImageKey, ImageRow]) -> dict[int, LoadedImage]:
+        frames = [row.frame for row in rows.values()]
+        whole = not any(frames)
+        image = decode(data, partial(self._target, frames), cut=whole)
+        loaded = {}
+        for key, row in rows.items():
+            try:
+                loaded[row.position] = self._framed(image, row)
+            except ItemError as error:
+                self.settle(key, ("crop", str(error)))
+        return loaded
+
+    def _framed(self, image: Image.Image, row: ImageRow) -> LoadedImage:
+        """The pixels of a row. Raises `ItemError` where its frame is no part of the image."""
+        frame, resizing = row.frame, self.preprocessing
+        size, window, boxes = full_size(image), None, torch.empty(0, 4)
+        if row.boxes is not None:
+            boxes = boxes_inside(torch.from_numpy(row.boxes), *size)
+        if frame is not None:
+            window = frame.window(*size)
+            size = window_size(window)
+            resizing = replace(resizing, resize=frame.resize or resizing.resize)
+            boxes = boxes - boxes.new_tensor([*window[:2]] * 2)
+        return LoadedImage(resizing(image, window), resizing.map_boxes(boxes, *size))
+
+    def _target(self, frames: Sequence[Frame | None], width: int, height: int) -> tuple[int, int]:
+        """The size of a whole image at which each of its frames has the size that is used."""
+        wide = high = 1
+        for frame in frames:
+            part = (width, height)
+            if frame is not None:
+                try:
+                    part = window_size(frame.window(width, height))
+                except ItemError:
+                    continue  # told when the image is there
+            used = self.preprocessing.target(*part)
+            wide = max(wide, round(width * used[0] / part[0]))
+            high = max(high, round(height * used[1] / part[1]))
+        return wide, high
 
     def settle(
         self, key: ImageKey, outcome: ItemFeatures | tuple[str, str], reused: bool = False

@@ -13,19 +13,24 @@ from typing import TypedDict, Unpack
 import numpy as np
 
 from clipfg.embedding.batches import FeatureBatch
+from clipfg.embedding.box_regions import BoxRegions
 from clipfg.embedding.cache import EmbeddingCache
 from clipfg.embedding.cached_features import Dense
 from clipfg.embedding.embedding_run import EmbeddingRun
+from clipfg.embedding.framing import Framing
 from clipfg.encoders.base import Encoder
 from clipfg.errors import ItemError
 from clipfg.types import Failure, Features, Manifest, Patches, Progress, Regions
 from clipfg.types.dense import bag_offsets
+
+REGIONS: tuple[Dense, ...] = ("regions",)
 
 
 class EmbeddingOptions(TypedDict, total=False):
     """The options of `embed`, which describes them."""
 
     dense: Collection[Dense]
+    framing: Framing | None
     batch_size: int
     workers: int | None
     progress: Progress | None
@@ -39,6 +44,7 @@ def embed(
     cache: EmbeddingCache | None,
     *,
     dense: Collection[Dense] = (),
+    framing: Framing | None = None,
     batch_size: int = 32,
     workers: int | None = None,
     progress: Progress | None = None,
@@ -62,6 +68,9 @@ def embed(
     dense
         What to return (and keep) beside the pooled features: `"patches"`, and `"regions"` for the
         boxes in the manifest's `regions` column or, where it has none, its `box` column.
+    framing
+        Embed of each image the part that the item's `box` and `view` say; None embeds it whole.
+        Items of one image that follow one another share its decoding.
     batch_size
         The largest number of images encoded at once.
     workers
@@ -75,17 +84,39 @@ def embed(
 
     Raises `UsageError` for dense features of an encoder or of data that has none.
     """
+
+    def report(failure: Failure) -> None:
+        if strict:
+            raise ItemError(failure.reason)
+        if on_failure is not None:
+            on_failure(failure)
+
+    if framing is not None and framing.crop == "region":
+        assert not dense, "an item that is read from the dense map has none of its own"
+        parts = BoxRegions(manifest, report)
+        yield from parts.batches(
+            embed(
+                parts.images,
+                encoder,
+                cache,
+                dense=REGIONS,
+                batch_size=batch_size,
+                workers=workers,
+                progress=progress,
+                on_failure=parts.fail,
+            )
+        )
+        return
     bags = manifest.bags
-    run = EmbeddingRun(manifest, encoder, cache, dense, batch_size, workers or default_workers())
+    run = EmbeddingRun(
+        manifest, encoder, cache, dense, framing, batch_size, workers or default_workers()
+    )
     done = 0
     try:
         for rows in run.finished_rows():
             for row in rows:
                 if isinstance(row.outcome, Failure):
-                    if strict:
-                        raise ItemError(row.outcome.reason)
-                    if on_failure is not None:
-                        on_failure(row.outcome)
+                    report(row.outcome)
             done += len(rows)
             if progress is not None:
                 progress(done, len(manifest))

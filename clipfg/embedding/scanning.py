@@ -4,11 +4,11 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 
 from clipfg.embedding.cache import EmbeddingCache
 from clipfg.embedding.cached_features import CachedFeatures
 from clipfg.embedding.content_hash import look_at
+from clipfg.embedding.framing import Framing
 from clipfg.embedding.image_loader import ImageRow
 from clipfg.errors import ItemError, UsageError
 from clipfg.types import UNLABELLED, Manifest
@@ -17,32 +17,48 @@ REGIONS = ("regions", "box")
 """The columns that regions come from: the first that the data has."""
 
 
-def scan(manifest: Manifest, cached: CachedFeatures, chunk: int) -> Iterator[ImageRow]:
+FRAMES = ("box", "view")
+"""The columns that say which part of its image an item is."""
+
+
+def scan(
+    manifest: Manifest, cached: CachedFeatures, chunk: int, framing: Framing | None = None
+) -> Iterator[ImageRow]:
     """The manifest's items in order, with the features that are kept, looked up `chunk` at a time.
 
-    Without a cache no file is looked at: whether it exists shows when it is read. Raises
+    With `framing`, an item is the part of its image that its box or view says; else the whole
+    image. Without a cache no file is looked at: whether it exists shows when it is read. Raises
     `UsageError` when regions are asked for and the data has none.
     """
-    names = ["id", "uri", "label"]
+    names = manifest.table.column_names
+    framed = [name for name in FRAMES if framing and name in names]
+    regions: list[str] = []
     if "regions" in cached.dense:
-        names += [name for name in REGIONS if name in manifest.table.column_names][:1]
-        if len(names) == 3:
+        regions = [name for name in REGIONS if name in names and name not in framed][:1]
+        if not regions:
             raise UsageError(f"{manifest.name} has no column of regions or boxes.")
-    table = manifest.table.select(names)
+    table = manifest.table.select(["id", "uri", "label", *framed, *regions])
     for start in range(0, len(table), chunk):
-        rows = list(_rows(table.slice(start, chunk), start))
+        rows = []
+        columns = table.slice(start, chunk).to_pydict()
+        for at in range(len(columns["id"])):
+            cells = {name: values[at] for name, values in columns.items()}
+            rows.append(_row(start + at, cells, framing, regions))
         if cached.cache is not None:
             _look_up(rows, cached, cached.cache)
         yield from rows
 
 
-def _rows(table: pa.Table, start: int) -> Iterator[ImageRow]:
-    columns = table.to_pydict().values()
-    for position, (id, uri, label, *regions) in enumerate(zip(*columns, strict=True), start):
-        row = ImageRow(position, id, uri, UNLABELLED if label is None else label)
-        if regions:
-            _add_regions(row, regions[0])
-        yield row
+def _row(
+    position: int, cells: dict[str, Any], framing: Framing | None, regions: list[str]
+) -> ImageRow:
+    label = UNLABELLED if cells["label"] is None else cells["label"]
+    row = ImageRow(position, cells["id"], cells["uri"], label)
+    if framing is not None:
+        row.frame = framing.frame(cells.get("box"), cells.get("view"))
+    for name in regions:
+        _add_regions(row, cells[name])
+    return row
 
 
 def _add_regions(row: ImageRow, value: list[Any] | None) -> None:

@@ -10,6 +10,8 @@ from jaxtyping import Float, UInt8
 from PIL import Image
 from torch import Tensor
 
+from clipfg.functional.windows import Window, window_size
+
 Interpolation = Literal["nearest", "lanczos", "bilinear", "bicubic", "box", "hamming"]
 
 
@@ -64,13 +66,17 @@ class Preprocessing:
         margin = (length - wanted) / 2
         return round(margin) if self.crop_rounding == "nearest" else int(margin)
 
-    def __call__(self, image: Image.Image) -> UInt8[Tensor, "3 h w"]:
+    def __call__(self, image: Image.Image, window: Window | None = None) -> UInt8[Tensor, "3 h w"]:
         """The pixels of one RGB image, resized and cropped but not yet normalised.
 
-        For a JPEG decoded at reduced size, `info["drafted"]` has the size of the full image, which
-        decides where the crop lies.
+        `window` is the part of the image that counts, in its pixels; all of it for None. For a JPEG
+        decoded at reduced size, `info["drafted"]` has the size of the full image, in whose pixels
+        the window is, and which decides where the crop lies.
         """
         size, box = image.info.get("drafted", (image.size, None))
+        if window is not None:
+            box = _scaled(window, size, box or (0.0, 0.0, *map(float, image.size)))
+            size = window_size(window)
         resampling = Image.Resampling[self.interpolation.upper()]
         resized = image.resize(self.target(*size), resampling, box)
         rows, columns = self.size
@@ -113,3 +119,15 @@ class Preprocessing:
         shift = boxes.new_tensor([self._margin(wide, columns), self._margin(high, rows)] * 2)
         edge = boxes.new_tensor([columns, rows] * 2)
         return (boxes * scale - shift).clamp(min=0).minimum(edge)
+
+
+def _scaled(window: Window, full: tuple[int, int], shown: Window) -> Window:
+    """A window of a full image in the pixels of a reduced one, where `shown` is all of it."""
+    across, down = (shown[2] - shown[0]) / full[0], (shown[3] - shown[1]) / full[1]
+    x0, y0, x1, y1 = window
+    return (
+        shown[0] + x0 * across,
+        shown[1] + y0 * down,
+        min(shown[0] + x1 * across, shown[2]),
+        min(shown[1] + y1 * down, shown[3]),
+    )

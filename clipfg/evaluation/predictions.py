@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from clipfg.atomic import publish
 from clipfg.errors import DataError
-from clipfg.types import ClassList
+from clipfg.types import BOX, ClassList
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -46,7 +46,7 @@ class PredictionWriter:
 
     `classes` are those that the logits' columns stand for, `top_k` says how many of them to keep
     for each item, and `scoring` how logits become probabilities (`Encoder.scoring`). `more` are
-    columns beyond those of `SCHEMA`.
+    columns beyond those of `SCHEMA`. With `boxes`, by id, there is a column `box` too.
 
     Raises `DataError` when the file cannot be written.
     """
@@ -58,12 +58,15 @@ class PredictionWriter:
         top_k: int = 5,
         scoring: "Scoring" = "softmax",
         more: pa.Schema | None = None,
+        boxes: Mapping[str, Sequence[float]] | None = None,
     ) -> None:
         self.path = Path(path)
         self.classes = classes
         self.top_k = min(top_k, len(classes))
         self.scoring = scoring
-        self.schema = pa.schema([*SCHEMA, *(more or ())])
+        self.boxes = boxes
+        own = [*SCHEMA, ("box", BOX)] if boxes else SCHEMA
+        self.schema = pa.schema([*own, *(more or ())])
         self.rows = 0
         self._partial = self.path.with_name(f".{self.path.name}.{os.getpid()}.partial")
         self._waiting: list[pa.RecordBatch] = []
@@ -105,6 +108,7 @@ class PredictionWriter:
                     "probability": values[0],
                     "names": names,
                     "probabilities": values,
+                    "box": self.boxes.get(id_) if self.boxes else None,
                     **others,
                 }
             )

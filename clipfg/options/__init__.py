@@ -23,6 +23,7 @@ from clipfg.options.curating import (
 )
 from clipfg.options.declare import COMMANDS, Option, Options, declared
 from clipfg.options.groups import (
+    BoxOptions,
     ConfidenceOptions,
     DataJobOptions,
     DataOptions,
@@ -31,6 +32,7 @@ from clipfg.options.groups import (
     ModelOptions,
     OutputOptions,
     PromptOptions,
+    RegionOptions,
 )
 from clipfg.options.resolve import resolve, to_json, user_file
 from clipfg.options.searching import (

@@ -13,12 +13,13 @@ from clipfg.options.groups import (
     OutputOptions,
     PageOptions,
     PromptOptions,
+    RegionOptions,
     SeedOptions,
 )
 
 
 @options("Output", command="embed")
-class EmbedOptions(DataJobOptions):
+class EmbedOptions(DataJobOptions, RegionOptions):
     """Options of `clipfg embed`."""
 
     split: str = option("all", "Split to embed.")

@@ -62,7 +62,32 @@ class DataNameOptions(DataRootOptions):
 
 
 @options("Data", shared=True)
-class DataOptions(DataNameOptions):
+class BoxOptions(Options):
+    """What an item with a box is: a part of its image."""
+
+    boxes_as: Literal["crop", "region"] | None = option(
+        None,
+        "Cut boxes out of their image, or read them from its dense map, in one pass for all of them"
+        " (by default crops; of named data sets neither).",
+    )
+    crop: Literal["square", "tight", "whole"] | None = option(
+        None,
+        "How boxes are cut out: a square with a tenth to spare (the default), the box itself, or"
+        " the whole image instead.",
+    )
+
+
+@options("Data", shared=True)
+class RegionOptions(Options):
+    """Whether items are the parts of images."""
+
+    regions: bool = option(
+        False, "An item for each region: the data's own or, where it has none, those of a grid."
+    )
+
+
+@options("Data", shared=True)
+class DataOptions(DataNameOptions, BoxOptions):
     """Which images of the data, and what their classes are called."""
 
     split: str | None = option(None, "Split to use; by default the data set's own choice.")

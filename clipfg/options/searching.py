@@ -13,13 +13,14 @@ from clipfg.options.groups import (
     PageOptions,
     PromptOptions,
     PromptSetOptions,
+    RegionOptions,
     StoreOptions,
     TopKOptions,
 )
 
 
 @options("Store", command="index")
-class IndexDataOptions(DataJobOptions, StoreOptions):
+class IndexDataOptions(DataJobOptions, RegionOptions, StoreOptions):
     """Options of `clipfg index build` and `add`."""
 
     split: str = option("all", "Split to index.")
@@ -62,7 +63,9 @@ class IndexShowOptions(StoreOptions, FormatOptions):
 
 
 @options("Query", command="retrieve")
-class RetrieveOptions(DataJobOptions, StoreOptions, PromptSetOptions, FormatOptions, TopKOptions):
+class RetrieveOptions(
+    DataJobOptions, RegionOptions, StoreOptions, PromptSetOptions, FormatOptions, TopKOptions
+):
     """Options of `clipfg retrieve`."""
 
     alternatives: ClassVar[tuple[str, ...]] = ("store", "dataset")

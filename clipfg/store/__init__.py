@@ -2,7 +2,6 @@
 
 from clipfg.store.filtering import parse_where
 from clipfg.store.folder import has_store, read_state, writing
-from clipfg.store.items import region_items
 from clipfg.store.key_store import KeyStore
 from clipfg.store.merging import compare, merge
 from clipfg.store.searching import Hits
@@ -16,7 +15,6 @@ __all__ = [
     "merge",
     "parse_where",
     "read_state",
-    "region_items",
     "verify",
     "writing",
 ]

@@ -5,7 +5,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from clipfg.errors import DataError, StoreError
-from clipfg.types import COLUMNS, REQUIRED, ClassList, Regions
+from clipfg.types import COLUMNS, REQUIRED, ClassList
 from clipfg.types.manifest import check_items
 
 
@@ -74,30 +74,3 @@ def known_labels(
     places = pa.array([merged.index(name) for name in theirs.names], type=pa.int32())
     column = items.column_names.index("label")
     return items.set_column(column, "label", places.take(items["label"].combine_chunks())), merged
-
-
-def region_items(items: pa.Table, regions: Regions) -> tuple[pa.Table, NDArray[np.float32]]:
-    """An item for each region of some items, and their keys `[r, d]`, for `KeyStore.of` or `add`.
-
-    It has the columns of its item, which `parent` names; `#` and a number from 0 follow in its id,
-    `box` is the region's and `caption` its phrase. Regions of which the encoder sees nothing are
-    left out, since they have no key.
-    """
-    lengths = np.diff(regions.offsets)
-    owners = np.repeat(np.arange(len(regions)), lengths)
-    numbers = np.arange(len(owners)) - np.repeat(regions.offsets[:-1], lengths)
-    seen = np.flatnonzero(regions.values.any(axis=1))
-    parents = items["id"].take(pa.array(owners[seen]))
-    names = zip(parents.to_pylist(), numbers[seen].tolist(), strict=True)
-    phrases = [regions.phrases[row] if regions.phrases else None for row in seen]
-    own = {
-        "id": pa.array([f"{parent}#{number}" for parent, number in names], pa.string()),
-        "box": pa.array(list(regions.boxes[seen]), COLUMNS["box"]),
-        "caption": pa.array(phrases, COLUMNS["caption"]),
-        "parent": parents,
-    }
-    kept = [name for name in items.column_names if name not in (*own, "regions")]
-    table = items.select(kept).take(pa.array(owners[seen]))
-    for name, column in own.items():
-        table = table.append_column(name, column)
-    return table, regions.values[seen]

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from clipfg.types.choices import Choice, ChoiceSet
 from clipfg.types.class_list import UNLABELLED, ClassList
 from clipfg.types.dense import Patches, Regions
 from clipfg.types.estimate import Estimate
@@ -19,6 +20,8 @@ __all__ = [
     "REGION",
     "REQUIRED",
     "UNLABELLED",
+    "Choice",
+    "ChoiceSet",
     "ClassList",
     "Estimate",
     "Failure",

@@ -49,7 +49,8 @@ def classify(
     reused = 0
     more = answers.columns if answers else None
     path = folder.part(PREDICTIONS)
-    with PredictionWriter(path, classes, top_k, scoring, more) as writer:
+    boxes = session.boxes(data.manifest)
+    with PredictionWriter(path, classes, top_k, scoring, more, boxes) as writer:
         for batch in session.batches(data):
             features = torch.from_numpy(batch.vectors)
             logits, rows = head.logits(features), None

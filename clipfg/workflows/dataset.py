@@ -135,13 +135,18 @@ def open_dataset(
         download=options.download,
         progress=progress,
     )
+    warn_if_incomplete(manifest)
+    return Dataset(manifest)
+
+
+def warn_if_incomplete(manifest: Manifest) -> None:
+    """Say how much of the data is on disk, where that is not all of it."""
     if manifest.expected is not None and len(manifest) < manifest.expected:
         logger.warning(
             f"{manifest.name} is incomplete: {len(manifest):,} of {manifest.expected:,} images"
             f" ({len(manifest) / manifest.expected:.0%}) are on disk; all results cover"
             " those only."
         )
-    return Dataset(manifest)
 
 
 def default_split(name: str | None, manifest: Manifest) -> str | None:

@@ -20,12 +20,11 @@ def surest_mistakes(predictions: Path, most: int = SHOWN) -> list[Tile]:
     """
     if not predictions.is_file():
         return []
-    columns = ["uri", "label", "prediction", "probability"]
-    rows = pq.read_table(predictions, columns=columns, filters=[("correct", "==", False)])
+    rows = pq.read_table(predictions, filters=[("correct", "==", False)])
     images = []
     for row in rows.sort_by([("probability", "descending")]).slice(0, most).to_pylist():
         try:
-            image = thumbnail(row["uri"])
+            image = thumbnail(row["uri"], box=row.get("box"))
         except ItemError:
             continue
         lines = (percent(row["probability"], 0), f"label: {row['label']}")

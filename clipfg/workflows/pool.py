@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from clipfg.confidence import AnswerColumns
+from clipfg.data.images.thumbnails import thumbnail
 from clipfg.embedding.batches import FeatureBatch
 from clipfg.evaluation.evaluator import Evaluator
 from clipfg.evaluation.predictions import PredictionWriter
@@ -37,10 +38,16 @@ class FeaturePool:
     domains: list[str | None] | None
     reused: int
     seconds: float
+    boxes: dict[str, list[float]] | None = None
+    """The parts of images that items are, by id."""
 
     @classmethod
     def of(
-        cls, manifest: Manifest, batches: Sequence[FeatureBatch], seconds: float
+        cls,
+        manifest: Manifest,
+        batches: Sequence[FeatureBatch],
+        seconds: float,
+        boxes: dict[str, list[float]] | None = None,
     ) -> "FeaturePool":
         """The rows of all batches of a manifest; there must be one."""
         positions = np.concatenate([batch.positions for batch in batches])
@@ -53,10 +60,15 @@ class FeaturePool:
             domains=[domains[i] for i in positions] if domains else None,
             reused=sum(batch.reused for batch in batches),
             seconds=seconds,
+            boxes=boxes,
         )
 
     def __len__(self) -> int:
         return len(self.ids)
+
+    def thumbnail(self, row: int) -> bytes:
+        """A small picture of an item. Raises `ItemError` when its image cannot be read."""
+        return thumbnail(self.uris[row], box=(self.boxes or {}).get(self.ids[row]))
 
     def rows(self, which: NDArray[np.intp]) -> "FeaturePool":
         """The images at some positions."""
@@ -87,7 +99,7 @@ def score(
     """
     start = 0
     more = answers.columns if answers else None
-    with PredictionWriter(path, classes, top_k, scoring, more) as writer:
+    with PredictionWriter(path, classes, top_k, scoring, more, pool.boxes) as writer:
         for block in blocks:
             part = slice(start, start + len(block))
             logits, rows = block, None

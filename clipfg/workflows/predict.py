@@ -20,6 +20,7 @@ from clipfg.heads.zero_shot import ZeroShot
 from clipfg.options import PredictOptions
 from clipfg.types import ClassList, Manifest
 from clipfg.workflows.answers import answer_columns, confidence_of, log_guarantees
+from clipfg.workflows.boxes import boxes_said
 from clipfg.workflows.classify import PREDICTIONS, classify
 from clipfg.workflows.dataset import Dataset
 from clipfg.workflows.explain.added import add_explanations, check_head, least_sure
@@ -134,5 +135,9 @@ def _images(session: Session[PredictOptions], photos: Sequence[Path]) -> Dataset
         found = load_dataset(str(photos[0]))
     else:
         return Dataset(read_images(photos)).select(limit=options.limit)
-    columns = {"id": found.table["id"], "uri": found.table["uri"]}
-    return Dataset(Manifest.build(found.name, columns)).select(limit=options.limit)
+    kept = [name for name in ("id", "uri", "box") if name in found.table.column_names]
+    columns = {name: found.table[name] for name in kept}
+    data = Dataset(Manifest.build(found.name, columns)).select(limit=options.limit)
+    if said := boxes_said(options, data.manifest):
+        logger.info(said)
+    return data

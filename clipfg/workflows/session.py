@@ -11,6 +11,7 @@ of its own. Jobs may run in several threads.
 import logging
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any, Generic, Self, TypeVar
 
 from jaxtyping import Float
@@ -24,10 +25,17 @@ from clipfg.encoders import Encoder
 from clipfg.encoders.catalogue import DEFAULT_MODEL
 from clipfg.errors import DataError, UsageError
 from clipfg.heads.zero_shot import ZeroShot
-from clipfg.options import DataJobOptions, JobOptions, PromptOptions, to_json
+from clipfg.options import (
+    DataJobOptions,
+    JobOptions,
+    PromptOptions,
+    RegionOptions,
+    to_json,
+)
 from clipfg.prompting import PromptSet, load_prompts
 from clipfg.prompting.ensembling import Ensemble, make_ensemble
 from clipfg.types import ClassList, Features, Manifest, Progress
+from clipfg.workflows.boxes import boxes_said, framing_of, region_items
 from clipfg.workflows.dataset import Dataset, default_split, open_dataset
 from clipfg.workflows.pool import FeaturePool
 from clipfg.workflows.provenance import MadeBy, Provenance, check_one_encoder, check_same_encoder
@@ -106,12 +114,22 @@ class Session(Generic[Given]):
         assert isinstance(options, DataJobOptions)
         data = self.whole().within(getattr(options, "within", None))
         split = split or options.split or default_split(options.dataset, data.manifest)
-        data = data.select(split, options.limit)
+        data = self._in_regions(data.select(split, options.limit))
         classes = data.manifest.classes
         count = f", {len(classes):,} classes" if classes else ""
         part = f" ({split})" if split else ""
         logger.info(f"Data: {data.name}{part}, {len(data):,} images{count}")
+        if said := boxes_said(options, data.manifest):
+            logger.info(said)
         return data
+
+    def _in_regions(self, data: Dataset) -> Dataset:
+        """The regions of the images, where `--regions` asks for them."""
+        if not (isinstance(self.options, RegionOptions) and self.options.regions):
+            return data
+        if data.features is not None:
+            raise UsageError("--regions needs images; features of whole images have none.")
+        return replace(data, manifest=region_items(data.manifest))
 
     # Encoder
 
@@ -183,6 +201,7 @@ class Session(Generic[Given]):
             manifest,
             self.encoder,
             self.kept,
+            framing=framing_of(self.options, manifest),
             batch_size=self.options.batch_size,
             workers=self.options.workers,
             progress=self.progress("Embedding"),
@@ -190,13 +209,20 @@ class Session(Generic[Given]):
             strict=self.options.strict,
         )
 
+    def boxes(self, manifest: Manifest) -> dict[str, list[float]] | None:
+        """The boxes that items stand for, by id; None where they stand for whole images."""
+        if framing_of(self.options, manifest) is None:
+            return None
+        return dict(zip(manifest.ids, manifest.column("box") or (), strict=True))
+
     def pool(self, data: Dataset) -> FeaturePool:
         """All features in memory. Raises `DataError` when no image could be used."""
         started = time.monotonic()
         batches = list(self.batches(data))
         if not batches:
             raise DataError(f"Expected images that can be used, {data.name} has none.")
-        return FeaturePool.of(data.manifest, batches, time.monotonic() - started)
+        seconds = time.monotonic() - started
+        return FeaturePool.of(data.manifest, batches, seconds, self.boxes(data.manifest))
 
     # Texts
 

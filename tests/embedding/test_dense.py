@@ -24,7 +24,7 @@ from tests.embedding.counting_encoder import CountingEncoder
 from tests.embedding.drawn_images import refuse
 
 BOTH = ("patches", "regions")
-BOXES = [[0.0, 0, 40, 40], [3, 5, 21, 33], [39, 39, 60, 60], [10, 10, 10, 30]]
+BOXES = [[0.0, 0, 40, 40], [3, 5, 21, 33], [38, 37.5, 40, 40], [10, 10, 10, 30]]
 """In images of 40 x 40: the whole, a part, a corner, and an empty one."""
 
 

@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from clipfg.errors import DataError, StoreError
-from clipfg.store import KeyStore, region_items
-from clipfg.types import COLUMNS, ClassList, Regions
+from clipfg.store import KeyStore
+from clipfg.types import ClassList
 from tests.store.stores import CLASSES, clustered, make, same, store_of, table
 
 DIM = 8
@@ -136,39 +136,6 @@ def test_changes_that_do_not_fit_change_nothing() -> None:
 def test_labels_need_names() -> None:
     with pytest.raises(StoreError, match="class names for the labels"):
         KeyStore.of(bad(label=[0, 1]), clustered(2, 4, 0))
-
-
-def test_regions_become_items_of_their_own(tmp_path) -> None:
-    keys = clustered(5, 16, 0)
-    keys[3] = 0  # of which the encoder saw nothing
-    regions = Regions(
-        keys,
-        np.arange(20, dtype=np.float32).reshape(5, 4),
-        np.array([0, 2, 2, 5]),
-        ("a beak", None, "a wing", "nothing", "a claw"),
-    )
-    whole = make(3)
-    column = pa.array([[], None, []], COLUMNS["regions"])
-    items = whole.items.append_column("regions", column).append_column("bag", pa.array(list("xxy")))
-    names = items["id"].to_pylist()
-    table_, found = region_items(items, regions)
-    store = store_of(table_, found)
-    assert store.ids == [f"{names[0]}#0", f"{names[0]}#1", f"{names[2]}#0", f"{names[2]}#2"]
-    np.testing.assert_array_equal(store.keys, keys[[0, 1, 2, 4]])
-    rows = [0, 0, 2, 2]
-    assert store.labels.tolist() == whole.labels[rows].tolist()
-    assert store.uris == [whole.uris[row] for row in rows]
-    columns = store.items.to_pydict()
-    assert columns["caption"] == ["a beak", None, "a wing", "a claw"]
-    assert columns["box"][3] == [16, 17, 18, 19]
-    assert columns["parent"] == [names[row] for row in rows]
-    assert columns["bag"] == ["x", "x", "y", "y"]
-    store.save(tmp_path)
-    loaded = KeyStore.load(tmp_path)
-    assert same(loaded, store)
-    assert loaded.items.schema.field("box").type == COLUMNS["box"]
-    whole.add(table_, found)
-    assert len(whole) == 7
 
 
 def test_a_taxonomys_levels_come_back(tmp_path) -> None:

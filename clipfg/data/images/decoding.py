@@ -8,6 +8,7 @@ import threading
 import warnings
 from collections.abc import Callable
 from io import BytesIO
+from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageChops, JpegImagePlugin, UnidentifiedImageError
@@ -53,7 +54,7 @@ UPRIGHT = {
 """EXIF orientation to the transpose that sets the image upright (EXIF 2.32, tag 274)."""
 
 
-def decode(data: bytes, target: Target | None = None) -> Image.Image:
+def decode(data: bytes, target: Target | None = None, *, cut: bool = True) -> Image.Image:
     """The image in `data`: 8-bit RGB, upright, the first frame of an animation.
 
     Transparency is composited on white, as on a web page: the values under transparent pixels are
@@ -64,7 +65,7 @@ def decode(data: bytes, target: Target | None = None) -> Image.Image:
     `data` is a whole file of any of `FORMATS`, `target` the size that the image will be resized to
     next. With it, a JPEG is decoded at a reduced size of at least `GAP` times the target on both
     sides, and a strip that would be enlarged to hundreds of megabytes loses its far ends, which a
-    centre crop drops anyway.
+    centre crop drops anyway, unless `cut` is false.
 
     A reduced image has in `info["drafted"]` the size of the full image, and the box of its own
     pixels that the full image covers (a side of 999 pixels covers 124.875 of 125). A cut strip has
@@ -78,7 +79,7 @@ def decode(data: bytes, target: Target | None = None) -> Image.Image:
     _hush()
     try:
         image = _decode_jpeg(data, target) if data[:3] == b"\xff\xd8\xff" else _decode_other(data)
-        return _cut_strip(image, target) if target else image
+        return _cut_strip(image, target) if target and cut else image
     except ItemError:
         raise
     except UnidentifiedImageError:
@@ -88,6 +89,20 @@ def decode(data: bytes, target: Target | None = None) -> Image.Image:
     except Exception as error:  # Pillow's parsers raise a dozen kinds on hostile bytes
         why = str(error).strip().rstrip(".") or type(error).__name__
         raise ItemError(f"Image is truncated or corrupt ({why}).") from None
+
+
+def upright_size(file: Path | BytesIO) -> tuple[int, int]:
+    """Width and height of the image in a file, read from its header and set upright.
+
+    Raises `ItemError` as `decode` does.
+    """
+    _hush()
+    try:
+        with Image.open(file, formats=FORMATS) as image:
+            width, height = image.size
+            return (height, width) if _orientation(image) >= 5 else (width, height)
+    except Exception as error:  # as in `decode`
+        raise ItemError(f"Expected an image, got another file ({error}).") from None
 
 
 def full_size(image: Image.Image) -> tuple[int, int]:

@@ -81,9 +81,9 @@ class TokenTower(VisionTower):
     def gather(self, tokens: Float[Tensor, "m 1 w"]) -> Float[Tensor, "m 1 w"]:
         """What the last block's attention adds to sequences of one patch: the patch's own value.
 
-        The patch itself, which the block adds it to, and the MLP after it are left out: they are
-        made for what stays a patch, and no class token sees them (MaskCLIP, arXiv 2112.01071;
-        ClearCLIP, arXiv 2407.12442). Needed of towers whose class token gathers.
+        The patch itself, which the block adds it to, and the MLP after it are left out (MaskCLIP,
+        arXiv 2112.01071; ClearCLIP, arXiv 2407.12442; docs/dense.md compares). Needed of towers
+        whose class token gathers.
         """
         raise NotImplementedError
 

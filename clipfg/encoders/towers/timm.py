@@ -6,6 +6,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from clipfg.encoders.towers.base import Run, TokenTower, VisionTower
+from clipfg.errors import UsageError
 
 
 def timm_tower(visual: Any, run: Run) -> VisionTower:
@@ -94,6 +95,9 @@ class TimmMap(VisionTower):
         """Every cell as a map of one cell."""
         trunk, head = self.visual.trunk, self.visual.head
         cells = trunk.forward_features(inputs)
+        if cells.ndim != 4:
+            kind = type(trunk).__name__
+            raise UsageError(f"Expected an image tower that ends in a map, got {kind}.")
         if getattr(trunk, "output_fmt", "NCHW") == "NHWC":
             alone = cells.flatten(0, 2)[:, None, None]
         else:

@@ -27,8 +27,8 @@ def dataset_rows(data_root: Path | None) -> list[dict[str, Any]]:
         {
             "name": card.name,
             "what": card.domain,
-            "classes": card.classes,
-            "images": card.images,
+            "classes": card.classes or None,
+            "images": card.images or None,
             "on_disk": _on_disk(card, data_root),
             "licence": card.licence,
         }
@@ -123,7 +123,8 @@ def dataset_table() -> str:
         splits = ", ".join(f"{split} {size:,}" for split, size in card.splits.items())
         name = f"`{card.name}`" + (", `@coop`" if card.coop else "")
         get = f"`clipfg datasets pull {card.name}`" if card.downloads else card.how_to_get
-        cells = [name, title, f"{card.classes:,}", f"{card.images:,}", splits]
+        counts = [f"{number:,}" if number else "–" for number in (card.classes, card.images)]
+        cells = [name, title, *counts, splits or "–"]
         cells += [card.taxonomy or "–", f"`{card.prompts}`", get]
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines) + "\n"

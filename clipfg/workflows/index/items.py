@@ -62,6 +62,7 @@ def embed_items(
         if encoder is None and "" != made_by.fingerprint == store.fingerprint:
             made_by = Provenance(store.fingerprint, store.model, store.precision)
         _check_store(store, made_by, dim)
+        _check_regions(store, data.manifest)
     kept, keys = _keys(session, data, dim)
     origin = _origin(session.options.dataset, data.manifest)
     return EmbeddedItems(
@@ -86,6 +87,18 @@ def _check_store(store: KeyStore, made_by: Provenance, dim: int) -> None:
         logger.warning(
             "Either the store or the data set does not say which encoder made its features; if they"
             " differ, their similarities are meaningless."
+        )
+
+
+def _check_regions(store: KeyStore, manifest: Manifest) -> None:
+    """Raises `StoreError` where one holds regions of images and the other does not."""
+    here, there = ("parent" in t.column_names for t in (manifest.table, store.items))
+    if here != there and len(store):
+        raise StoreError(
+            "Expected regions of images, which the store holds, got whole images; add --regions."
+            if there
+            else "Expected whole images, as the store holds, got regions; leave out --regions, or"
+            " build another store."
         )
 
 

@@ -4,7 +4,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from typing import Literal
 
-from clipfg.data.images.thumbnails import thumbnail
 from clipfg.errors import ItemError
 from clipfg.pages.gallery import Tile, TileGroup, render_gallery
 from clipfg.types import Manifest
@@ -54,7 +53,7 @@ class _Tiles:
         row = self._rows.get(key)
         if row is not None and self._data is not None:
             with suppress(ItemError):  # features from a file, or an image that has gone
-                image = thumbnail(self._data.pool.uris[row])
+                image = self._data.pool.thumbnail(row)
             facts = " · ".join(x for x in (self._data.label(row), self._data.splits[row]) if x)
         tone: Literal["bad", "plain"] = "bad" if bad else "plain"
         return Tile(image, title, tuple(line for line in (*lines, facts) if line), tone)

@@ -21,6 +21,9 @@ MOST_TILES = 1000
 """Images on a page, at most: some 8 KB each."""
 AUTO = "auto"
 
+Part = tuple[str, tuple[float, ...] | None]
+"""The URI of an image, and the box of the part that is shown, or None for all of it."""
+
 
 def page_path(wanted: str, found: Sequence[QueryHits]) -> Path:
     """Where the page goes: the file of `--html`, or for `auto` a new one under `runs/`."""
@@ -40,11 +43,12 @@ def write_page(
     """Write the page; images on it that cannot be read are counted in a warning."""
     each = max(1, MOST_TILES // len(found))
     shown = [QueryHits(one.query, one.rows[:each]) for one in found[:MOST_TILES]]
-    uris = dict.fromkeys(
-        uri for one in shown for uri in (*one.query.photos, *(row["path"] for row in one.rows))
-    )
+    parts: dict[Part, None] = {}
+    for one in shown:
+        parts |= dict.fromkeys((uri, None) for uri in one.query.photos)
+        parts |= dict.fromkeys(map(_part, one.rows))
     with ThreadPoolExecutor() as pool:
-        images = dict(zip(uris, pool.map(_thumbnail, uris), strict=True))
+        images = dict(zip(parts, pool.map(_thumbnail, parts), strict=True))
     names = {loose(name): name for name in (store.classes.names if store.classes else ())}
     groups = [_group(one, images, names) for one in shown]
     notes = [
@@ -62,19 +66,25 @@ def write_page(
     path.write_text(page, encoding="utf-8")
 
 
-def _thumbnail(uri: str) -> bytes | None:
+def _part(row: dict[str, Any]) -> Part:
+    """What a hit shows: its image, and the box of it that the item is."""
+    box = row.get("box")
+    return row["path"], None if box is None else tuple(box)
+
+
+def _thumbnail(part: Part) -> bytes | None:
     try:
-        return thumbnail(uri)
+        return thumbnail(part[0], box=part[1])
     except ItemError:
         return None
 
 
-def _group(found: QueryHits, images: dict[str, bytes | None], names: dict[str, str]) -> TileGroup:
+def _group(found: QueryHits, images: dict[Part, bytes | None], names: dict[str, str]) -> TileGroup:
     """Hits of one query; where that is a class's name, right and wrong ones are marked."""
     texts, photos = found.query.texts, found.query.photos
     wanted = names.get(loose(texts[0])) if len(texts) == 1 and not photos else None
-    tiles = [Tile(images[uri], "the query's photo", (Path(uri).name,)) for uri in photos]
-    tiles += [_tile(row, images[row["path"]], wanted) for row in found.rows]
+    tiles = [Tile(images[uri, None], "the query's photo", (Path(uri).name,)) for uri in photos]
+    tiles += [_tile(row, images[_part(row)], wanted) for row in found.rows]
     return TileGroup(found.query.title, tuple(tiles), "" if found.rows else "Nothing was found.")
 
 

@@ -31,8 +31,8 @@ DEEPER = 4
 class QueryHits:
     """The hits of one query, best first.
 
-    `rows` have `query, rank, score, label, split, id, path`; the score is the cosine with the
-    query, or with what it was composed to.
+    `rows` have `query, rank, score, label, split, id, path`, and `box` where items are parts of
+    images; the score is the cosine with the query, or with what it was composed to.
     """
 
     query: Query
@@ -43,7 +43,8 @@ class QueryHits:
         """The hits with what the store knows of them."""
         positions, scores = ranked
         names = dict(enumerate(store.classes.names if store.classes else ()))
-        items = store.items.select(["id", "uri", "split", "label"]).take(positions).to_pylist()
+        boxed = ["box"] if "box" in store.items.column_names else []
+        items = store.items.select(["id", "uri", "split", "label", *boxed]).take(positions)
         rows = tuple(
             {
                 "query": query.name,
@@ -53,8 +54,11 @@ class QueryHits:
                 "split": item["split"],
                 "id": item["id"],
                 "path": item["uri"],
+                **{name: item[name] for name in boxed},
             }
-            for rank, (item, score) in enumerate(zip(items, scores.tolist(), strict=True), start=1)
+            for rank, (item, score) in enumerate(
+                zip(items.to_pylist(), scores.tolist(), strict=True), start=1
+            )
         )
         return cls(query, rows)
 
@@ -72,9 +76,11 @@ def search(
     """The `k` best hits of each query `[q, d]` among the items of `where` `[n]`, or all.
 
     At most `per_class` hits have the same label. Hits whose cosine with a better one, or with one
-    of the query's `photos`, is at least `duplicate` are left out.
+    of the query's `photos`, is at least `duplicate` are left out. Of the regions of one image only
+    the best is a hit.
     """
-    if duplicate is None and per_class is None:
+    parents = _parents(store)
+    if duplicate is None and per_class is None and parents is None:
         return _filled(store.search(vectors, k, where))
     most = int(where.sum()) if where is not None else len(store)
     found: dict[int, Ranked] = {}
@@ -82,6 +88,9 @@ def search(
     while pending:
         hits = _filled(store.search(vectors[pending], min(depth, max(most, 1)), where))
         for query, (positions, scores) in zip(pending, hits, strict=True):
+            if parents is not None:
+                first = np.sort(np.unique(parents[positions], return_index=True)[1])
+                positions, scores = positions[first], scores[first]
             kept = pick(
                 torch.from_numpy(store.keys[positions]),
                 torch.from_numpy(store.labels[positions]),
@@ -94,6 +103,16 @@ def search(
         pending = [q for q in pending if len(found[q][0]) < k] if depth < most else []
         depth *= DEEPER
     return [found[query] for query in range(len(vectors))]
+
+
+def _parents(store: KeyStore) -> NDArray[np.int64] | None:
+    """A number for the image that each item is a region of; None for a store of whole images."""
+    if "parent" not in store.items.column_names:
+        return None
+    column = store.items["parent"].combine_chunks()
+    if column.null_count:
+        return None
+    return column.dictionary_encode().indices.to_numpy().astype(np.int64)
 
 
 def _filled(hits: Hits) -> list[Ranked]:

@@ -23,7 +23,7 @@ def render(suggestions: Sequence[Suggestion], name: str, strategy: str) -> str:
     tiles = []
     for each in suggestions:
         try:
-            image = thumbnail(each.path)
+            image = thumbnail(each.path, box=each.box)
         except ItemError:  # features from a file, or an image that has gone
             image = None
         lines = [each.why]

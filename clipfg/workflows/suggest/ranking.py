@@ -26,6 +26,8 @@ class Suggestion:
     probability: float | None
     uncertainty: float | None
     why: str
+    box: list[float] | None = None
+    """The part of the image that is to be labelled; None for all of it."""
 
 
 def rank(
@@ -48,9 +50,8 @@ def rank(
             uncertainty = float(margin_uncertainty(probabilities[row : row + 1])[0])
             if len(names) > 1 and uncertainty > 0.5:
                 why += f"; {likely} or {names[int(best.indices[1])]}"
-        found.append(
-            Suggestion(place, pool.ids[row], pool.uris[row], likely, probability, uncertainty, why)
-        )
+        id, uri, box = pool.ids[row], pool.uris[row], (pool.boxes or {}).get(pool.ids[row])
+        found.append(Suggestion(place, id, uri, likely, probability, uncertainty, why, box))
     return found
 
 

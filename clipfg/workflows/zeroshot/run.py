@@ -28,6 +28,7 @@ from clipfg.workflows.mistakes import surest_mistakes
 from clipfg.workflows.pool import FeaturePool, in_blocks, score
 from clipfg.workflows.run_folder import Run, RunFolder, file_name
 from clipfg.workflows.session import Session
+from clipfg.workflows.zeroshot.choices import ChoiceRun, open_choices, run_choices
 from clipfg.workflows.zeroshot.prompts import PromptChoice, choose_by_images, listed, prompt_choice
 
 logger = logging.getLogger("clipfg")
@@ -42,16 +43,24 @@ class ZeroshotRun(Run):
 
     def rows(self) -> list[dict[str, Any]]:
         """A row per metric, or per prompt set where several were compared."""
-        return (self.comparison or self.report).rows()
+        return self.result.rows()
+
+    @property
+    def result(self) -> Report | SideBySide:
+        """What is shown of it."""
+        return self.comparison or self.report
 
 
-def run_zeroshot(session: Session[ZeroshotOptions]) -> ZeroshotRun:
+def run_zeroshot(session: Session[ZeroshotOptions]) -> ZeroshotRun | ChoiceRun:
     """Classify the labelled images of `--dataset` by their class names alone.
 
-    Several prompt sets are compared on one embedding of the images. Raises `ClipfgError`s: data
+    Data whose items bring texts of their own are evaluated on those. Several prompt sets are
+    compared on one embedding of the images. Raises `ClipfgError`s: data
     that cannot be read or has no labels, a missing encoder.
     """
     options = session.options
+    if (choices := open_choices(options)) is not None:
+        return run_choices(session, choices)
     ensemble = make_ensemble(options.ensemble)
     if options.transductive is not None:
         TRANSDUCTIONS.get(options.transductive)  # a misspelt name costs no embedding

@@ -1,0 +1,113 @@
+"""Items that are parts of images: what their boxes are taken for, and regions as items."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from io import BytesIO
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from clipfg.data.images.decoding import upright_size
+from clipfg.data.sets.catalogue import DATASETS
+from clipfg.data.sources import read, scheme_of
+from clipfg.embedding.framing import Crop, Framing
+from clipfg.errors import ItemError, UsageError
+from clipfg.options import BoxOptions, Options
+from clipfg.types import COLUMNS, Manifest
+
+Region = dict[str, Any]
+"""A cell of the `regions` column: a box and a phrase or None."""
+
+GRID = ((1 / 2, 3), (1 / 3, 5))
+"""The sides of a grid's windows, as a share of the image's, and how many there are each way: each
+overlaps the next by half, so that no part is cut by all of them."""
+
+
+def framing_of(options: Options, manifest: Manifest) -> Framing | None:
+    """How the boxes of items are embedded; None where they have none, or are embedded whole.
+
+    Data sets with a published protocol are embedded whole unless boxes are asked for. Raises
+    `UsageError` for `--crop` beside `--boxes-as region`.
+    """
+    if not isinstance(options, BoxOptions) or not _has_boxes(manifest):
+        return None
+    if options.boxes_as == "region" and options.crop is not None:
+        raise UsageError("--crop and --boxes-as region cannot be combined.")
+    wanted = options.boxes_as or ("region" if getattr(options, "regions", False) else None)
+    published = wanted is None and manifest.name.partition("@")[0] in DATASETS
+    default: Crop = "region" if wanted == "region" else "whole" if published else "square"
+    crop = options.crop or default
+    return None if crop == "whole" else Framing(crop)
+
+
+def boxes_said(options: Options, manifest: Manifest) -> str:
+    """A sentence on what the boxes of items are taken for; empty where there are none."""
+    if not _has_boxes(manifest):
+        return ""
+    framing = framing_of(options, manifest)
+    boxes = len(manifest) - manifest.table["box"].null_count
+    if framing is None:
+        return f"Boxes: {boxes:,}, not used (--boxes-as crop or --boxes-as region uses them)"
+    images = pc.count_distinct(manifest.table["uri"]).as_py()
+    how = "read from its dense map" if framing.crop == "region" else f"cut out ({framing.crop})"
+    return f"Boxes: {boxes:,} in {images:,} images, each {how}"
+
+
+def _has_boxes(manifest: Manifest) -> bool:
+    table = manifest.table
+    return "box" in table.column_names and table["box"].null_count < len(table)
+
+
+def region_items(manifest: Manifest) -> Manifest:
+    """An item for each region of each image, beside its label and split.
+
+    Regions are those of the column `regions`, else `box`, else a grid over the image. `box` is the
+    region's, `caption` its phrase, `parent` the image's id; the item's id is that with the box. An
+    image whose size cannot be read stays one item without a box, to fail by name.
+    """
+    columns: dict[str, list[Any]] = {"id": [], "box": [], "caption": [], "parent": []}
+    rows: list[int] = []
+    for row, (id, regions) in enumerate(zip(manifest.ids, _regions(manifest), strict=True)):
+        for region in regions or [{"box": None, "phrase": None}]:
+            box = region["box"]
+            rows.append(row)
+            columns["id"].append(id if box is None else f"{id}#{box_name(box)}")
+            columns["box"].append(box)
+            columns["caption"].append(region["phrase"])
+            columns["parent"].append(id)
+    kept = [n for n in manifest.table.column_names if n not in (*columns, "regions")]
+    table = manifest.table.select(kept).take(pa.array(rows, pa.int64()))
+    for name, values in columns.items():
+        table = table.append_column(name, pa.array(values, COLUMNS[name]))
+    return replace(manifest, table=table.select([n for n in COLUMNS if n in table.column_names]))
+
+
+def box_name(box: list[float]) -> str:
+    """A box in an id: `x0,y0,x1,y1` to a tenth of a pixel."""
+    return ",".join(f"{round(value, 1):g}" for value in box)
+
+
+def _regions(manifest: Manifest) -> Iterator[list[Region] | None]:
+    if (own := manifest.column("regions")) is not None:
+        yield from own
+        return
+    boxes = manifest.column("box") or [None] * len(manifest)
+    for uri, box in zip(manifest.uris, boxes, strict=True):
+        yield [{"box": box, "phrase": None}] if box else _grid(uri)
+
+
+def _grid(uri: str) -> list[Region] | None:
+    try:
+        width, height = upright_size(BytesIO(read(uri)) if scheme_of(uri) else Path(uri))
+    except ItemError:
+        return None
+    found = []
+    for side, count in GRID:
+        for down, across in product(range(count), repeat=2):
+            x, y = across * (1 - side) / (count - 1), down * (1 - side) / (count - 1)
+            box = [x * width, y * height, (x + side) * width, (y + side) * height]
+            found.append({"box": box, "phrase": None})
+    return found
