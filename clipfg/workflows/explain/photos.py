@@ -28,10 +28,15 @@ def check_explainable(
 ) -> None:
     """Raise `UsageError` for what cannot be explained, before any image is embedded.
 
-    That is features alone, a single class, and a tower that the method cannot look into.
+    That is features alone, boxes, a single class, and a tower that the method cannot look into.
     """
     if data.features is not None:
         raise UsageError(f"Expected images to explain, {data.name} holds features alone.")
+    if session.boxes(data.manifest) is not None:
+        raise UsageError(
+            f"Expected whole images to explain, the items of {data.name} are boxes in them; try"
+            " --crop whole."
+        )
     if len(classes) < 2:
         raise UsageError(
             f"Expected at least two classes to compare, got {classes.names[0]!r} alone; add one"

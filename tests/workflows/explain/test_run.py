@@ -241,3 +241,14 @@ def test_features_show_no_picture(tmp_path) -> None:
     clipfg.embed("synthflora", split="test", limit=8, output=file)
     with pytest.raises(UsageError, match="features alone"):
         clipfg.zeroshot(f"features:{file}", model="builtin:florette", explain=1)
+
+
+def test_boxes_are_not_explained(photos, names, tmp_path) -> None:
+    photo = next(photos.glob("*.png"))
+    table = tmp_path / "boxes.csv"
+    table.write_text(f"path,x0,y0,x1,y1\n{photo},10,10,200,200\n")
+    asked = {"dataset": table, "classes": names, "model": "builtin:florette"}
+    with pytest.raises(UsageError, match=r"boxes in them; try --crop whole"):
+        clipfg.explain(**asked)
+    run = clipfg.explain(**asked, crop="whole", output=tmp_path / "run")
+    assert len(run.explanations) == 1
