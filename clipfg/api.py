@@ -22,6 +22,7 @@ from clipfg.types import Progress
 from clipfg.workflows.coreset.compare import ComparisonRun, run_comparison
 from clipfg.workflows.coreset.run import CoresetRun, compares, run_coreset
 from clipfg.workflows.embed import EmbedRun, run_embed
+from clipfg.workflows.explain.run import ExplainRun, run_explain
 from clipfg.workflows.fewshot.run import FewshotRun, run_fewshot
 from clipfg.workflows.icl.demos import DemosRun, run_demos
 from clipfg.workflows.icl.run import IclRun, run_icl
@@ -54,6 +55,15 @@ def predict(*photos: OneOrMore, **options: Any) -> PredictRun:
     """Classify unlabelled images, by `classes=` or by a saved `head=`: a row for each."""
     paths = [Path(photo) for photo in _each(photos)]
     return _perform(lambda job: run_predict(job, paths), kinds.PredictOptions, None, options)
+
+
+def explain(*photos: OneOrMore, **options: Any) -> ExplainRun:
+    """Show where two classes are seen in photos, and by which phrases: `run.explanations`.
+
+    `for_class=` and `vs_class=` name the two.
+    """
+    paths = [Path(photo) for photo in _each(photos)]
+    return _perform(lambda job: run_explain(job, paths), kinds.ExplainOptions, None, options)
 
 
 def fewshot(data: Data = None, **options: Any) -> FewshotRun:

@@ -111,6 +111,16 @@ class Preprocessing:
         mean, std = given.view(2, 1, 3, 1, 1) * 255
         return (pixels.float() - mean) / std
 
+    def window(self, width: int, height: int) -> tuple[float, float, float, float]:
+        """What the tower sees of an upright image of `width x height`: `x0, y0, x1, y1` in its
+        pixels, beyond its edges where the input is padded.
+        """
+        rows, columns = self.size
+        wide, high = self.target(width, height)
+        left, top = self._margin(wide, columns), self._margin(high, rows)
+        across, down = width / wide, height / high
+        return left * across, top * down, (left + columns) * across, (top + rows) * down
+
     def map_boxes(
         self, boxes: Float[Tensor, "r 4"], width: int, height: int
     ) -> Float[Tensor, "r 4"]:

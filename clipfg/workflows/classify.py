@@ -15,6 +15,8 @@ from clipfg.workflows.dataset import Dataset
 from clipfg.workflows.run_folder import RunFolder
 from clipfg.workflows.session import Session
 
+PREDICTIONS = "predictions.parquet"
+
 
 @dataclass(frozen=True)
 class ClassifyCounts:
@@ -46,7 +48,7 @@ def classify(
     uris, domains = data.manifest.uris, data.manifest.column("domain")
     reused = 0
     more = answers.columns if answers else None
-    path = folder.part("predictions.parquet")
+    path = folder.part(PREDICTIONS)
     boxes = session.boxes(data.manifest)
     with PredictionWriter(path, classes, top_k, scoring, more, boxes) as writer:
         for batch in session.batches(data):

@@ -25,8 +25,10 @@ from clipfg.workflows.answer_files.answers import Answers, answer_formats
 from clipfg.workflows.answer_files.export import write_answers
 from clipfg.workflows.answers import answer_columns, confidence_of, log_guarantees
 from clipfg.workflows.boxes import boxes_said
-from clipfg.workflows.classify import classify
+from clipfg.workflows.classify import PREDICTIONS, classify
 from clipfg.workflows.dataset import Dataset, choices
+from clipfg.workflows.explain.added import add_explanations, check_head, least_sure
+from clipfg.workflows.explain.photos import check_explainable
 from clipfg.workflows.run_folder import Run
 from clipfg.workflows.session import Session
 
@@ -69,9 +71,13 @@ def run_predict(session: Session[PredictOptions], photos: Sequence[Path] = ()) -
     if options.within is not None:
         head, classes, answers = _within(options.within, head, classes, answers)
     log_guarantees(answers)
+    if options.explain:
+        check_head(head)
     encoder = session.open_encoder(data, like=saved)
     if saved:
         saved.check_fingerprint(encoder.fingerprint)
+    if options.explain:
+        check_explainable(session, data, classes)
     with session.run_folder(data.name, photos=[str(photo) for photo in photos]) as folder:
         head = head or session.zero_shot(
             session.class_weights(data.manifest, classes),
@@ -87,18 +93,19 @@ def run_predict(session: Session[PredictOptions], photos: Sequence[Path] = ()) -
             scoring=encoder.scoring if zero_shot else "softmax",
             answers=answers,
         )
+        if options.explain:
+            assert isinstance(head, ZeroShot)
+            chosen = least_sure(folder.part(PREDICTIONS), options.explain)
+            prompts = session.prompts(data.manifest)
+            add_explanations(session, data, classes, head, prompts, folder, chosen)
         folder.results = {"images": counts.done, "skipped": len(session.failures)}
         if answers is not None and answers.options:
             folder.results["guarantees"] = list(answers.notes)
         if formats:
-            given = Answers(
-                folder.part("predictions.parquet"),
-                classes,
-                encoder.name,
-                _confidence(data.manifest),
-            )
+            predicted = folder.part(PREDICTIONS)
+            given = Answers(predicted, classes, encoder.name, _confidence(data.manifest))
             folder.results["answers"] = write_answers(formats, given, folder)
-    predictions = folder.path / "predictions.parquet"
+    predictions = folder.path / PREDICTIONS
     return PredictRun(folder.path, counts.done, len(session.failures), predictions)
 
 
