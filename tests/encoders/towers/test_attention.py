@@ -14,7 +14,10 @@ from tests import checkpoints
 EAGER = ["clip", "metaclip-2", "chinese-clip", "altclip", "siglip", "dual-encoder"]
 
 
-@pytest.fixture(params=checkpoints.EVERY)
+NAFLEX = "siglip2-naflex"
+
+
+@pytest.fixture(params=[kind for kind in checkpoints.EVERY if kind != NAFLEX])
 def encoder(request: pytest.FixtureRequest, folders: dict[str, Path]) -> Encoder:
     return load_encoder(str(folders[request.param]), precision="fp32", device="cpu")
 
@@ -109,6 +112,12 @@ def test_threads_see_their_own_tokens(folders: dict[str, Path]) -> None:
     assert wrong == []
     blocks = encoder.tower.blocks
     assert not any(block._forward_hooks or block._forward_pre_hooks for block in blocks)
+
+
+def test_images_of_any_shape_cannot_be_traced(folders: dict[str, Path]) -> None:
+    encoder = load_encoder(str(folders[NAFLEX]), precision="fp32", device="cpu")
+    with pytest.raises(UsageError, match="cannot be looked at"):
+        encoder.trace(torch.zeros(1, 3, 32, 32, dtype=torch.uint8))
 
 
 def test_a_tower_without_attention_says_so(folders: dict[str, Path]) -> None:
