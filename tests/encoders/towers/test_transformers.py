@@ -1,6 +1,5 @@
 """Patches of transformers' towers against a straight-line computation on their weights."""
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -89,21 +88,25 @@ def pooled_alone(x: Tensor, w: straight.Weights, eps: float) -> Tensor:
 def test_siglip_2s_patches_take_the_attention_pool_alone(folders: dict[str, Path]) -> None:
     from torch.nn.functional import interpolate
 
-    from clipfg.encoders import load_encoder
+    model = loaded(folders["siglip2-naflex"])
+    w = straight.part(model.state_dict(), "vision_model.")
+    rows = PIXELS.unfold(2, PATCH, PATCH).unfold(3, PATCH, PATCH).permute(0, 2, 3, 4, 5, 1)
+    rows = rows.flatten(3).flatten(1, 2)
+    shape = {
+        "pixel_attention_mask": torch.ones(3, 16, dtype=torch.long),
+        "spatial_shapes": torch.tensor([[4, 4]] * 3),
+    }
 
-    encoder = load_encoder(str(folders["siglip2-naflex"]), precision="fp32", device="cpu")
-    pixels = torch.randint(0, 256, (2, 3, 32, 32), dtype=torch.uint8)
-    w = straight.part(encoder.model.double().state_dict(), "vision_model.")
-    inputs = encoder.preprocessing.normalise(pixels).double()
-    rows = inputs.unfold(2, PATCH, PATCH).unfold(3, PATCH, PATCH).permute(0, 2, 3, 4, 5, 1)
-    embedded = straight.linear(rows.flatten(3).flatten(1, 2), w, "embeddings.patch_embedding")
+    def run(patches: Tensor) -> Tensor:
+        return model.get_image_features(pixel_values=patches, **shape).pooler_output
+
+    embedded = straight.linear(rows, w, "embeddings.patch_embedding")
     table = w["embeddings.position_embedding.weight"].T.reshape(1, -1, 3, 3)
     table = interpolate(table, size=(4, 4), mode="bilinear", antialias=True)
     expected = pooled_alone(embedded + table.flatten(2).transpose(1, 2), w, 1e-6)
-    [(_, batch)] = encoder.preprocessing.passes(list(pixels), encoder.device)
-    values = replace(batch, patches=batch.patches.double())
-    _, tokens = encoder._patched_features(values, patches=True)
-    torch.testing.assert_close(tokens[batch.mask], expected.flatten(0, 1), atol=1e-5, rtol=1e-5)
+    pooled, patches = transformers_tower(model, run).dense(rows)
+    torch.testing.assert_close(patches, expected, atol=1e-5, rtol=1e-5)
+    assert torch.equal(pooled, run(rows))
 
 
 def test_a_plain_vits_patches_take_the_value_path_and_its_pooler(folders: dict[str, Path]) -> None:
