@@ -9,6 +9,7 @@ those cases are also read from there. Exits with 1 where a form is misread.
 
 import argparse
 import os
+import re
 import sys
 from collections import Counter
 from importlib import import_module
@@ -44,6 +45,12 @@ def judged(form: Form, path: Path, *, ids: bool = True) -> tuple[str, str]:
     return above if above[0] == inside[0] else ("misread", f"from inside: {inside[1] or inside[0]}")
 
 
+def real(form: Form, layouts: Path) -> Path | None:
+    """Where the case of the layouts lies that a form such as `a07` or `a07-whole` is called by."""
+    case = re.match(r"[ab]\d\d(?![^-])", form.name)
+    return layouts / case[0] / form.at if case and (layouts / case[0]).is_dir() else None
+
+
 def drawn(part: str, form: Form) -> Row:
     """A form with drawn pictures."""
     with TemporaryDirectory() as folder:
@@ -61,8 +68,7 @@ def main() -> int:
     if layouts is not None:
         for forms in parts().values():
             for form in forms:
-                if (layouts / form.name.partition("-")[0]).is_dir():
-                    place = layouts / form.name.partition("-")[0] / form.at
+                if place := real(form, layouts):
                     rows.append(("layouts", form.name, *judged(form, place, ids=False)))
     what = {form.name: form.what for forms in parts().values() for form in forms}
     print("| part | form | what | verdict |\n|---|---|---|---|")

@@ -167,16 +167,18 @@ def _unknown(name: str, path: Path) -> str:
 def _read_folder(path: Path, classes: ClassList | None, choices: Choices) -> Manifest:
     if hub.is_saved(path):
         return hub.read(str(path.absolute()), classes=classes)
-    found = walk(path.absolute())
-    folders = any(len(parts) > 1 for parts in found.pictures)
+    of_something_else: NoPathsError | None = None
     for file in MANIFESTS if choices.label_level is None else ():
         if (path / file).is_file():
             try:
                 here = path.absolute().name
                 return table.read(path / file, name=here, classes=classes, choices=choices)
-            except NoPathsError:
-                if not folders:  # a table of something else, beside folders of classes
-                    raise
+            except NoPathsError as error:
+                of_something_else = error
+    found = walk(path.absolute())
+    folders = any(len(parts) > 1 for parts in found.pictures)
+    if of_something_else and not folders:
+        raise of_something_else
     sharded = any(parts[-1].lower().endswith(webdataset.SUFFIXES) for parts in found.archives)
     if sharded and not folders and len(found.pictures) <= STRAYS:
         shards = webdataset.read(path, classes=classes)

@@ -171,18 +171,20 @@ def choices(options: ReadingOptions) -> Choices:
 
 
 def default_split(name: str | None, manifest: Manifest) -> str | None:
-    """What is evaluated unless a split is named: the data set's own choice, else its test split.
-
-    A test split without a label, beside others with labels, is not chosen.
-    """
+    """What is evaluated unless a split is named: the data set's own choice, else its test split."""
     if name is not None and name in DATASETS:
-        return DATASETS.get(name).default_split
-    if "test" not in manifest.splits:
-        return None
-    # A test set that nobody has labelled, as competitions have, evaluates nothing.
+        own, card = manifest.splits, DATASETS.get(name)
+        if manifest.expected is not None or not card.layout or card.default_split in own:
+            return card.default_split  # else it is a folder that has the name of a data set
+    return "test" if "test" in manifest.splits else None
+
+
+def labelled_split(name: str | None, manifest: Manifest) -> str | None:
+    """The default split; None where it has no label and others do, as in competitions."""
+    split = default_split(name, manifest)
     labelled = manifest.labels != UNLABELLED
-    test = np.asarray(pc.fill_null(pc.equal(manifest.table["split"], "test"), False))
-    return "test" if labelled[test].any() or not labelled.any() else None
+    chosen = np.asarray(pc.fill_null(pc.equal(manifest.table["split"], split or ""), False))
+    return None if labelled.any() and not labelled[chosen].any() else split
 
 
 def _manifest_of(features: Features, name: str) -> Manifest:

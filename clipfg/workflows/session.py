@@ -30,7 +30,7 @@ from clipfg.prompting.ensembling import Ensemble, make_ensemble
 from clipfg.prompting.rendering import names_used
 from clipfg.types import ClassList, Features, Manifest, Progress
 from clipfg.workflows import understood
-from clipfg.workflows.dataset import Dataset, default_split, open_dataset
+from clipfg.workflows.dataset import Dataset, labelled_split, open_dataset
 from clipfg.workflows.pool import FeaturePool
 from clipfg.workflows.provenance import MadeBy, Provenance, check_one_encoder, check_same_encoder
 from clipfg.workflows.resources import Resources
@@ -118,7 +118,7 @@ class Session(Generic[Given]):
         options = self.options
         assert isinstance(options, DataJobOptions)
         data = self.whole().within(getattr(options, "within", None))
-        split = split or options.split or default_split(options.dataset, data.manifest)
+        split = split or options.split or labelled_split(options.dataset, data.manifest)
         chosen = data.select(split, options.limit)
         if len(chosen) < len(data):
             part = f" of the split {split}" if split and split != "all" else ""

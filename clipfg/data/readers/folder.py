@@ -50,9 +50,9 @@ def read(
     them, or are matched with `classes` where given. `found` is what a walk found there.
 
     Raises `DataError` for a folder without images, one that holds the same images in several forms,
-    and a class outside `classes`.
+    and a class outside `classes`; `UsageError` for a level deeper than the folders.
     """
-    path = path.absolute()
+    path = _absolute(path)
     if not path.is_dir():
         root, found = path.parent, Walk(path.parent, _find(path)[1])
     else:
@@ -62,13 +62,21 @@ def read(
     if choices.label_level is None:
         levels = Levels(FolderTree(pictures), _finder(classes))
     else:
+        deepest = max(map(len, pictures))
+        if choices.label_level > deepest:
+            raise UsageError(
+                f"Expected --label-level from 0 to {deepest}, as deep as the images in"
+                f" {shown(str(path))} lie, got {choices.label_level}."
+            )
         levels = Levels(FolderTree({}))
         levels.places = at_level(pictures, choices.label_level)
     beside = _Named(root)
     understood = read_classes(levels.places, beside)
     used = [parts for parts in found.pictures if parts[:-1] in understood.places]
     if not used:
-        raise DataError(f"Expected images to use in {shown(str(path))}, got none; --label-level 0.")
+        raise DataError(
+            f"Expected images to use in {shown(str(path))}, got none; try --label-level 0."
+        )
     columns: dict[str, Any] = {
         "id": [shown("/".join(parts)) for parts in used],
         "uri": [file_uri(os.path.join(root, *parts)) for parts in used],  # noqa: PTH118
@@ -109,8 +117,13 @@ def read_images(paths: Sequence[Path | str]) -> Manifest:
             below = given if given.is_file() else Path(*parts)
             columns["uri"].append(uri)
             columns["id"].append(shown((below if alone else given / below).as_posix()))
-    name = Path(paths[0]).absolute().name if len(paths) == 1 else "images"
+    name = _absolute(Path(paths[0])).name if len(paths) == 1 else "images"
     return Manifest.build(name, columns, reading=Reading("pictures", left_out=tuple(left_out)))
+
+
+def _absolute(path: Path) -> Path:
+    """An absolute path without `..`, so that its last part is a name."""
+    return Path(os.path.normpath(path.absolute()))
 
 
 def _find(path: Path) -> tuple[Path, list[Parts], list[LeftOut]]:

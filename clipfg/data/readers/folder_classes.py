@@ -43,7 +43,7 @@ class Classes:
     """The class of each folder; others have none."""
     classes: ClassList | None = None
     left_out: dict[Parts, str] = field(default_factory=dict)
-    folded: list[str] = field(default_factory=list)
+    folded: dict[str, None] = field(default_factory=dict)
     """Folders below the classes that make none of their own."""
     doubts: list[str] = field(default_factory=list)
 
@@ -66,7 +66,7 @@ def read_classes(places: Mapping[Parts, Place], named: Named = lambda _: {}) -> 
             continue
         if split and place.split is None:
             found.places[folder] = replace(place, split=split)
-        found.folded += [n for n in place.levels[1:] if n not in kept and n not in found.folded]
+        found.folded |= dict.fromkeys(name for name in place.levels[1:] if name not in kept)
         paths[folder] = kept
     paths = _folded(_in_one_spelling(_without_copies(paths)), found)
     distinct = in_order(set(paths.values()))
@@ -86,20 +86,21 @@ def _below_the_class(levels: Parts) -> tuple[Parts, str | None, bool]:
         inside = split_of(name)
         if inside and not inside[1]:
             split = split or inside[0]
-        elif not (
-            is_holder(name) or is_group(name) or words(name) in TRAITS or _same(name, kept[-1])
-        ):
+        elif not _says_nothing(name, kept[-1]):
             kept.append(name)
     return tuple(kept), split, False
 
 
+def _says_nothing(name: str, above: str) -> bool:
+    """Whether a folder below a class is none of its own by its name alone."""
+    trait = words(name) in TRAITS
+    return trait or is_holder(name) or is_group(name) or _same(name, above)
+
+
 def _same(name: str, above: str) -> bool:
-    """Whether a folder is called as the one above, or is a numbered piece of it."""
-    own, theirs = words(name), words(above)
-    if own == theirs:
-        return True
-    plain = theirs.replace(" ", "")
-    return bool(re.search(r"\d", name)) and plain in own.replace(" ", "") and len(plain) > 2
+    """Whether a folder is called as the one above, or as a numbered piece: `v_Archery_g01_c03`."""
+    own, theirs = words(name).replace(" ", ""), words(above).replace(" ", "")
+    return own == theirs or re.fullmatch(rf"v?{re.escape(theirs)}([a-z]?0\d+)+", own) is not None
 
 
 def _without_copies(paths: Mapping[Parts, Parts]) -> dict[Parts, Parts]:
@@ -152,9 +153,7 @@ def _folded(paths: dict[Parts, Parts], found: Classes) -> dict[Parts, Parts]:
             f"The same names ({', '.join(shared[:3])}) are below several folders, so that classes"
             " are called by both; --label-level takes one of the levels."
         )
-    folds = {path: kept for path, kept in cut.items() if kept != path}
-    found.folded += [n for path, kept in folds.items() for n in path[len(kept) :]]
-    found.folded = list(dict.fromkeys(found.folded))
+    found.folded |= dict.fromkeys(n for path, kept in cut.items() for n in path[len(kept) :])
     return {folder: cut[path] for folder, path in paths.items()}
 
 

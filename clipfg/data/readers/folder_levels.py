@@ -229,9 +229,10 @@ class Levels:
     def _leave_out_again(self, level: Level) -> None:
         """Leave out a folder with all the classes that stand beside it: `data/` and its copy."""
         for name in [*level.deep]:
-            beside = {words(other) for other in level.children if other != name}
-            below = level.names_below(name)
-            if len(beside) > 1 and beside <= below and len(below) <= len(beside) + 1:
+            below, others = level.names_below(name), len(level.children) - 1
+            if not 1 < others <= len(below) <= others + 1:
+                continue
+            if {words(other) for other in level.children if other != name} <= below:
                 level.leave_out([name], "the same folders again")
                 return
 

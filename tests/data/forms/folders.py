@@ -516,6 +516,13 @@ DEEPER = [
         "level-1", "--label-level", tree(suffix="backyard/"), options={"label_level": 1}, items=3
     ),
     birds("level-3", "--label-level below", tree("a/b/"), options={"label_level": 3}),
+    birds(
+        "level-9",
+        "--label-level too deep",
+        tree("a/"),
+        options={"label_level": 9},
+        refused="from 0 to 2",
+    ),
     birds("level-0", "--label-level 0", tree(), options={"label_level": 0}, classes=(), items=3),
 ]
 
@@ -782,6 +789,13 @@ NAMES_LIKE_WORDS = [
         "A310, A320",
         pictures("Airbus/A310/1.jpg", "Airbus/A320/1.jpg", "Boeing/B737/1.jpg"),
         classes=("A310", "A320", "B737"),
+    ),
+    birds(
+        "marks-again",
+        "the maker's name before the model's",
+        pictures("Boeing/Boeing_737-200/1.jpg", "Boeing/Boeing_747-100/1.jpg", "Airbus/A310/1.jpg"),
+        classes=("A310", "Boeing 737-200", "Boeing 747-100"),
+        doubt="",
     ),
     birds("day-night", "day and night", tree(names=("day", "night")), classes=("day", "night")),
     birds("colours", "gray, red", tree(names=("gray", "red")), classes=("gray", "red")),

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.layouts import judged, parts
+from benchmarks.layouts import judged, parts, real
 from tests.data.forms.form import Form
 
 FORMS = [form for forms in parts().values() for form in forms]
@@ -34,7 +34,6 @@ def test_layouts_with_real_pictures(shared: Path, tmp_path: Path) -> None:
     env = {**os.environ, "PATH": path}
     subprocess.run(["bash", script, tmp_path], check=True, capture_output=True, env=env)
     for form in FORMS:
-        if (tmp_path / form.name.partition("-")[0]).is_dir():
-            place = tmp_path / form.name.partition("-")[0] / form.at
+        if place := real(form, tmp_path):
             verdict, why = judged(form, place, ids=False)
             assert verdict == ("refused" if form.refused else "read"), (form.name, why)

@@ -152,6 +152,10 @@ def test_images_named_one_by_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert mixed.uris == [str(tmp_path / name) for name in mixed.ids]
     assert mixed.classes is None
     assert read(tmp_path / "a/1.jpg").ids == ["1.jpg"]
+    monkeypatch.chdir(tmp_path / "a")
+    above = read(Path(".."))
+    assert (above.name, above.uris[0]) == (tmp_path.name, str(tmp_path / "a/1.jpg"))
+    assert read_images([".."]).name == tmp_path.name
 
 
 @pytest.mark.shared
