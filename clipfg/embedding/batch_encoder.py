@@ -100,7 +100,7 @@ class BatchEncoder:
         with torch.inference_mode():
             features = encoder.encode_images(batch, patches=bool(dense))
             if dense and features.patches is None:
-                raise no_patches(encoder.name)
+                raise no_patches(encoder.name, "its image tower gives none")
             if "regions" in dense:
                 filled = boxes + [torch.empty(0, 4)] * (len(batch) - count)
                 found = encoder.encode_regions(batch, filled, features=features)

@@ -153,7 +153,10 @@ class EmbeddingCache(SqliteFile):
         return sum(part.stat().st_size for part in _parts(self.path))
 
     def info(self) -> list[dict[str, Any]]:
-        """What is kept, a row per encoder, the largest first; `bytes` are those of the vectors."""
+        """What is kept, a row per encoder, the largest first.
+
+        Each kind has how many are kept and what their vectors take; `bytes` is the sum.
+        """
         kinds = self._kinds()
         rows: dict[str, dict[str, Any]] = {}
         for kind in kinds:
@@ -162,9 +165,9 @@ class EmbeddingCache(SqliteFile):
                 " JOIN encoders ON encoder = id GROUP BY id"
             ):
                 about = {"encoder": name, "fingerprint": fingerprint, "dim": dim}
-                row = rows.setdefault(fingerprint, about | dict.fromkeys([*kinds, "bytes"], 0))
-                row[kind] = count
-                row["bytes"] += size
+                columns = [*kinds, *(f"{kind}_bytes" for kind in kinds), "bytes"]
+                row = rows.setdefault(fingerprint, about | dict.fromkeys(columns, 0))
+                row |= {kind: count, f"{kind}_bytes": size, "bytes": row["bytes"] + size}
         return sorted(rows.values(), key=lambda row: -row["bytes"])
 
     def clear(self, fingerprint: str | None = None) -> int:

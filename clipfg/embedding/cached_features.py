@@ -69,14 +69,15 @@ class CachedFeatures:
         pooled = cache.get("images", by, list(contents.values()))
         found = {k: ItemFeatures(pooled[c]) for k, c in contents.items() if c in pooled}
         if "patches" in self.dense:
-            maps = cache.get("patches", by, list(contents.values()))
+            hashes = {key: self._dense_hash(contents[key]) for key in found}
+            maps = cache.get("patches", by, list(hashes.values()))
             found = {
-                key: replace(features, patches=maps[contents[key]])
+                key: replace(features, patches=maps[hashes[key]])
                 for key, features in found.items()
-                if contents[key] in maps
+                if hashes[key] in maps
             }
         if "regions" in self.dense:
-            hashes = {key: content_hash(key) for key in found if len(key) > CONTENT}
+            hashes = {key: self._dense_hash(key) for key in found if len(key) > CONTENT}
             rows = cache.get("regions", by, list(hashes.values()))
             none = np.empty((0, self._encoder.dim), dtype=np.float32)
             found = {
@@ -98,9 +99,13 @@ class CachedFeatures:
             self.remember(files)
             return dict(features)
         pooled = {content_of(key): own.pooled for key, own in features.items()}
-        patches = {content_of(k): f.patches for k, f in features.items() if f.patches is not None}
+        patches = {
+            self._dense_hash(content_of(key)): own.patches
+            for key, own in features.items()
+            if own.patches is not None
+        }
         regions = {
-            content_hash(key): own.regions
+            self._dense_hash(key): own.regions
             for key, own in features.items()
             if own.regions is not None and len(own.regions)
         }
@@ -111,6 +116,10 @@ class CachedFeatures:
             return dict(features)
         pooled |= cache.get("images", by, list(pooled))
         return {k: replace(own, pooled=pooled[content_of(k)]) for k, own in features.items()}
+
+    def _dense_hash(self, key: ImageKey) -> bytes:
+        """What patches (by content) and regions (by boxes too) are kept under."""
+        return content_hash(self._encoder.dense_version.encode() + key)
 
     def remember(self, files: Sequence[FileHash]) -> None:
         """Keep the content hashes of files."""

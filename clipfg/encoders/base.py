@@ -11,6 +11,7 @@ from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 
 from clipfg.encoders.preprocessing import Preprocessing
+from clipfg.encoders.towers import Trace, VisionTower
 from clipfg.errors import UsageError
 from clipfg.functional.regions import patch_grid, region_means
 from clipfg.functional.similarity import Scoring
@@ -24,9 +25,8 @@ DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 class ImageFeatures:
     """The output of an image tower: float32, not normalised.
 
-    `patches` are the last layer's tokens, row by row from the top left, projected into the space of
-    `pooled` where the architecture allows it linearly; None unless asked for, and for towers
-    without tokens.
+    `patches` are in the space of `pooled`, row by row from the top left, each of them pooled alone
+    (`towers.VisionTower.dense`); None unless asked for.
     """
 
     pooled: Float[Tensor, "b d"]
@@ -52,6 +52,9 @@ class Encoder(ABC):
     """The longest text in tokens."""
     scoring: Scoring = "softmax"
     """`"softmax"` over classes (CLIP) or `"sigmoid"` for each class independently (SigLIP)."""
+    dense_version: str = "each patch pooled alone"
+    """How patches and regions are made from the tower. Caches know these, though not the pooled
+    features, by this name too: change it whenever they change."""
 
     @property
     @abstractmethod
@@ -76,11 +79,26 @@ class Encoder(ABC):
         """The offset added to scaled similarities; 0 except for sigmoid models. Loads no tower."""
         return 0.0
 
+    @property
+    def tower(self) -> VisionTower:
+        """The inside of the image tower; loaded on first use. Raises `UsageError` without one."""
+        raise UsageError(f"{self.name} does not show what is inside its image tower.")
+
+    def trace(self, pixels: UInt8[Tensor, "b 3 h w"]) -> Trace:
+        """Attention and tokens of every block, with gradients. Raises `UsageError` without them."""
+        return self.tower.trace(self._inputs(pixels))
+
+    def _inputs(self, pixels: UInt8[Tensor, "b 3 h w"]) -> Float[Tensor, "b 3 h w"]:
+        return self.preprocessing.normalise(pixels.to(self.device)).to(DTYPES[self.precision])
+
     @abstractmethod
     def encode_images(
         self, pixels: UInt8[Tensor, "b 3 h w"], *, patches: bool = False
     ) -> ImageFeatures:
-        """Features of images that `preprocessing` has resized, with patch tokens on request."""
+        """Features of images that `preprocessing` has resized, with those of patches on request.
+
+        Raises `UsageError`, which says why, for a tower whose patches have none.
+        """
 
     @abstractmethod
     def encode_texts(self, texts: Sequence[str]) -> Float[Tensor, "t d"]:
@@ -96,7 +114,7 @@ class Encoder(ABC):
             return self
         twin = copy.copy(self)
         twin.precision = precision
-        for computed in ("model", "fingerprint"):
+        for computed in ("model", "fingerprint", "tower"):
             twin.__dict__.pop(computed, None)
         return twin
 
@@ -118,7 +136,7 @@ class Encoder(ABC):
         """
         patches = (features or self.encode_images(pixels, patches=True)).patches
         if patches is None:
-            raise no_patches(self.name)
+            raise no_patches(self.name, "its image tower gives none")
         height, width = pixels.shape[-2:]
         grid = patch_grid(patches.shape[1], height, width)
         sides = patches.new_tensor([width, height] * 2)
@@ -128,6 +146,8 @@ class Encoder(ABC):
         ]
 
 
-def no_patches(name: str) -> UsageError:
+def no_patches(name: str, reason: str) -> UsageError:
     """The error for an encoder whose image tower gives no patch features."""
-    return UsageError(f"{name} has no patch features; choose a vision transformer (ViT).")
+    return UsageError(
+        f"{name} has no patch features: {reason}; choose a CLIP or SigLIP vision transformer (ViT)."
+    )

@@ -10,7 +10,7 @@ from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 
 from clipfg.encoders import weights
-from clipfg.encoders.base import DTYPES, Encoder, ImageFeatures, Precision
+from clipfg.encoders.base import DTYPES, Encoder, ImageFeatures, Precision, no_patches
 from clipfg.encoders.model_files import CheckpointFiles
 from clipfg.encoders.weights import Digest
 
@@ -57,7 +57,7 @@ class CheckpointEncoder(Encoder, Generic[F]):
 
     @abstractmethod
     def _image_features(self, inputs: Tensor, *, patches: bool) -> tuple[Tensor, Tensor | None]:
-        """Pooled features, and patch tokens if asked for, of normalised pixels."""
+        """Pooled features, and those of patches if asked for, of normalised pixels."""
 
     @abstractmethod
     def _text_features(self, texts: Sequence[str]) -> Tensor:
@@ -74,26 +74,34 @@ class CheckpointEncoder(Encoder, Generic[F]):
         """The towers as their own library built them, in evaluation mode, without gradients."""
         for path in self.files.weights:
             weights.check_readable(path)
-        try:
-            model = self._build()
-        except LOADING_ERRORS as error:
-            raise weights.damaged(self.files.weights[0], error) from None
-        # Channels-last weights are not worth it: 2 to 10 % of the CPU time of a MobileNetV2, which
-        # is within the noise, and nothing on a ViT.
-        return model.to(self.device, DTYPES[self.precision]).eval().requires_grad_(False)
+        # Outside of inference mode, or no gradient could go through the weights to the tokens.
+        with torch.inference_mode(False):
+            try:
+                model = self._build()
+            except LOADING_ERRORS as error:
+                raise weights.damaged(self.files.weights[0], error) from None
+            # Channels-last weights are not worth it: 2 to 10 % of the CPU time of a MobileNetV2,
+            # which is within the noise, and nothing on a ViT.
+            return model.to(self.device, DTYPES[self.precision]).eval().requires_grad_(False)
 
     # Features are cloned outside of inference mode, so that heads can be trained on them.
 
     def encode_images(
         self, pixels: UInt8[Tensor, "b 3 h w"], *, patches: bool = False
     ) -> ImageFeatures:
-        """Features of resized images; patch tokens for vision transformers."""
-        inputs = self.preprocessing.normalise(pixels.to(self.device)).to(DTYPES[self.precision])
+        """Features of resized images, and of their patches where the tower has any."""
+        inputs = self._inputs(pixels)
         with torch.inference_mode():
             pooled, tokens = self._image_features(inputs, patches=patches)
         return ImageFeatures(
             pooled.float().clone(), None if tokens is None else tokens.float().clone()
         )
+
+    def _with_patches(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
+        """Pooled features and those of patches. Raises `UsageError` where patches say nothing."""
+        if self.tower.silent:
+            raise no_patches(self.name, self.tower.silent)
+        return self.tower.dense(inputs)
 
     def encode_texts(self, texts: Sequence[str]) -> Float[Tensor, "t d"]:
         """Features of texts, cleaned, padded and truncated as the model was trained."""

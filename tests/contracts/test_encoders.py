@@ -146,6 +146,16 @@ def test_the_fingerprint_moves_with_the_preprocessing(folder, tmp_path) -> None:
     assert load(copy).fingerprint != load(folder).fingerprint
 
 
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_pooled_features_have_the_same_bits_with_patches(folder, precision) -> None:
+    encoder = load(folder).at(precision)
+    pixels = pixels_for(encoder)
+    dense = encoder.encode_images(pixels, patches=True)
+    assert torch.equal(encoder.encode_images(pixels).pooled, dense.pooled)
+    assert dense.patches.shape[::2] == (len(pixels), encoder.dim)
+    assert dense.patches.std(dim=1).max() > 0
+
+
 def test_bf16_agrees_with_fp32(folder) -> None:
     encoder = load(folder)
     low = encoder.at("bf16")

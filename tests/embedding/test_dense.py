@@ -134,7 +134,34 @@ def test_by_default_pooled_features_alone_are_kept(
 ) -> None:
     collect(manifest, CountingEncoder(), cache)
     assert tables(cache) == {"images": 23, "texts": 0}
-    assert list(cache.info()[0]) == ["encoder", "fingerprint", "dim", "images", "texts", "bytes"]
+    (row,) = cache.info()
+    names = ["images", "texts", "images_bytes", "texts_bytes", "bytes"]
+    assert list(row) == ["encoder", "fingerprint", "dim", *names]
+    assert row["images_bytes"] == row["bytes"] == 23 * 64 * 4
+
+
+def test_the_cache_says_what_patches_take(manifest: Manifest, cache: EmbeddingCache) -> None:
+    collect(manifest, CountingEncoder(), cache, dense=BOTH)
+    (row,) = cache.info()
+    assert (row["images"], row["patches"]) == (23, 23)
+    assert 23 * 16 * 64 * 2 < row["patches_bytes"] < 23 * (16 * 64 * 2 + 200)
+    assert row["bytes"] == sum(row[f"{kind}_bytes"] for kind in ("images", *BOTH))
+
+
+def test_features_made_another_way_are_not_mixed(manifest: Manifest, cache: EmbeddingCache) -> None:
+    first = collect(manifest, CountingEncoder(), cache, dense=BOTH)
+
+    class Other(CountingEncoder):
+        dense_version = "another way"
+
+        def encode_images(self, pixels: torch.Tensor, *, patches: bool = False) -> object:
+            features = super().encode_images(pixels, patches=patches)
+            return replace(features, patches=features.patches * 2 if patches else None)
+
+    second = collect(manifest, Other(), cache, dense=BOTH)
+    np.testing.assert_array_equal(second.pooled, first.pooled)
+    np.testing.assert_array_equal(second.patches.values, first.patches.values * 2)
+    same(collect(manifest, CountingEncoder(), cache, dense=BOTH), first)
 
 
 def test_a_cache_of_pooled_features_is_added_to_and_keeps_its_bits(
@@ -258,7 +285,7 @@ def test_an_empty_phrase_is_none(images: list[str], tmp_path: Path) -> None:
 
 
 def test_missing_dense_features_are_reported(manifest: Manifest) -> None:
-    with pytest.raises(UsageError, match="has no patch features; choose a vision transformer"):
+    with pytest.raises(UsageError, match="has no patch features"):
         collect(manifest, CountingEncoder(tokens=False), None, dense=["patches"])
     plain = replace(manifest, table=manifest.table.drop_columns(["regions"]))
     with pytest.raises(UsageError, match="no column of regions or boxes"):

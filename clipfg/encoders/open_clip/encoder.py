@@ -18,6 +18,8 @@ from clipfg.encoders.checkpoint import CheckpointEncoder, EncoderOptions
 from clipfg.encoders.open_clip.files import OpenClipFiles, files_in_folder, files_of_tag
 from clipfg.encoders.open_clip.texts import encode_tokens
 from clipfg.encoders.preprocessing import Interpolation, Preprocessing, channels
+from clipfg.encoders.towers import VisionTower
+from clipfg.encoders.towers.open_clip import open_clip_tower
 from clipfg.errors import DataError, MissingError, UsageError
 
 RESIZING = {"shortest": "crop", "longest": "pad", "squash": "squash"}
@@ -101,10 +103,19 @@ class OpenClipEncoder(CheckpointEncoder[OpenClipFiles]):
             return library.SimpleTokenizer(context_length=self.context_length, **settings)
 
     def _image_features(self, inputs: Tensor, *, patches: bool) -> tuple[Tensor, Tensor | None]:
-        towers: Any = self.model
         if patches:
-            return _with_patches(towers.visual, inputs)
-        return towers.encode_image(inputs), None
+            return self._with_patches(inputs)
+        return self._pooled(inputs), None
+
+    def _pooled(self, inputs: Tensor) -> Tensor:
+        towers: Any = self.model
+        features: Tensor = towers.encode_image(inputs)
+        return features
+
+    @cached_property
+    def tower(self) -> VisionTower:
+        """The inside of `model.visual`."""
+        return open_clip_tower(self.model.visual, self._pooled)
 
     def _text_features(self, texts: Sequence[str]) -> Tensor:
         return encode_tokens(self.model, self.tokenizer(list(texts)).to(self.device))
@@ -147,18 +158,3 @@ def import_open_clip() -> ModuleType:
         import open_clip
 
         return open_clip
-
-
-def _with_patches(visual: Any, inputs: Tensor) -> tuple[Tensor, Tensor | None]:
-    """Pooled features, and patch tokens after the last norm where the tower is a ViT."""
-    trunk = getattr(visual, "trunk", visual)
-    is_vit = hasattr(trunk, "patch_embed") if trunk is not visual else hasattr(visual, "ln_post")
-    if not is_vit or getattr(visual, "attn_pool", None) is not None:
-        return visual(inputs), None
-    layers = visual.forward_intermediates(
-        inputs, indices=1, normalize_intermediates=True, output_fmt="NLC"
-    )
-    tokens = layers["image_intermediates"][-1]
-    if trunk is visual:
-        return layers["image_features"], tokens if visual.proj is None else tokens @ visual.proj
-    return layers["image_features"], visual.head(tokens)

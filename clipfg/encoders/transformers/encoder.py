@@ -14,6 +14,8 @@ from clipfg.encoders.base import Encoder, Scoring
 from clipfg.encoders.checkpoint import CheckpointEncoder, EncoderOptions
 from clipfg.encoders.hub import locate
 from clipfg.encoders.preprocessing import Preprocessing
+from clipfg.encoders.towers import VisionTower
+from clipfg.encoders.towers.transformers import transformers_tower
 from clipfg.encoders.transformers.files import TransformersFiles, files_from
 from clipfg.encoders.transformers.image_processors import preprocessing_of
 from clipfg.encoders.weights import damaged, read_config
@@ -155,9 +157,19 @@ class TransformersEncoder(CheckpointEncoder[TransformersFiles]):
             raise damaged(self.files.tokenizer[0], error) from None
 
     def _image_features(self, inputs: Tensor, *, patches: bool) -> tuple[Tensor, Tensor | None]:
+        if patches:
+            return self._with_patches(inputs)
+        return self._pooled(inputs), None
+
+    def _pooled(self, inputs: Tensor) -> Tensor:
         towers: Any = self.model
-        output = towers.get_image_features(**self._vision_inputs(inputs))
-        return output.pooler_output, _patches(towers, output.last_hidden_state) if patches else None
+        features: Tensor = towers.get_image_features(**self._vision_inputs(inputs)).pooler_output
+        return features
+
+    @cached_property
+    def tower(self) -> VisionTower:
+        """The inside of `model.vision_model`."""
+        return transformers_tower(self.model, self._pooled)
 
     def _vision_inputs(self, pixels: Tensor) -> dict[str, Tensor]:
         if not self.architecture.naflex:
@@ -216,16 +228,3 @@ def _canonical(text: str) -> str:
     """SigLIP 1's training texts: lower case, no punctuation, single spaces."""
     bare = text.lower().translate(str.maketrans("", "", string.punctuation))
     return " ".join(bare.split())
-
-
-def _patches(model: Any, last: Tensor) -> Tensor | None:
-    """Patch tokens after the last norm, projected where the architecture projects its pool."""
-    if last.ndim != 3:  # a map of a convolutional tower
-        return None
-    projection = getattr(model, "visual_projection", None)
-    if projection is None:
-        return last  # SigLIP: every token is a patch, and normed
-    tower = model.vision_model
-    norm = getattr(tower, "post_layernorm", None)
-    tokens = last[:, 1:]
-    return projection(norm(tokens) if norm is not None else tokens)

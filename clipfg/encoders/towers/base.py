@@ -1,0 +1,139 @@
+"""Image towers as the parts that patch features and explanations need."""
+
+import threading
+from abc import abstractmethod
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from clipfg.encoders.towers.attention import Attention, AttentionRecorder
+from clipfg.errors import UsageError
+
+Run = Callable[[Tensor], Tensor]
+"""Normalised pixels to pooled features `[b, d]`, as the tower's own library computes them."""
+
+
+@dataclass(frozen=True)
+class Trace:
+    """What happened in a tower, with gradients from `pooled` back to every part.
+
+    There are l blocks and n tokens: those before the patches, and the patches row by row.
+    """
+
+    pooled: Float[Tensor, "b d"]
+    """In the joint space, not normalised."""
+    tokens: tuple[Float[Tensor, "b n w"], ...]
+    """Before each block, and after the last: l + 1 of them."""
+    attentions: tuple[Attention, ...]
+    """Of each block."""
+    pooling: Attention | None
+    """Of the head that pools by attention (SigLIP), with one query; None for other towers."""
+
+
+class VisionTower:
+    """An image tower. By itself it is one of which no more is known than how to run it."""
+
+    silent: str = ""
+    """Why its patches say nothing in the joint space; empty where they do."""
+
+    def __init__(self, run: Run, silent: str = "") -> None:
+        self.run = run
+        self.silent = silent
+
+    def dense(
+        self,
+        inputs: Float[Tensor, "b 3 h w"],  # noqa: ARG002
+    ) -> tuple[Float[Tensor, "b d"], Float[Tensor, "b p d"]]:
+        """Pooled features, the same bits as `run` gives, and those of patches from the same pass.
+
+        Each patch is pooled alone: it takes the tower's last stage by itself, as the only token
+        that is there to be attended to or averaged. Raises `UsageError` for a silent tower.
+        """
+        raise UsageError(f"This tower has no patch features: {self.silent}.")
+
+    def trace(self, inputs: Float[Tensor, "b 3 h w"]) -> Trace:  # noqa: ARG002
+        """Run the tower with its attention written out. Raises `UsageError` for one without it."""
+        raise UsageError("Expected a vision transformer (ViT), got a tower without attention.")
+
+
+class TokenTower(VisionTower):
+    """A vision transformer: blocks from tokens to tokens, and a way to pool them."""
+
+    blocks: tuple[nn.Module, ...]
+    prefix: int
+    """How many tokens come before the patches: the class token, registers."""
+    gathers: bool
+    """Whether the pooled feature is a class token's, which gathers the patches within the blocks,
+    so that a patch takes the last block alone too; else they are pooled after all blocks."""
+
+    @abstractmethod
+    def pool(self, tokens: Float[Tensor, "b n w"]) -> Float[Tensor, "b d"]:
+        """Pooled features of tokens, given as they come out of a block."""
+
+    @abstractmethod
+    def pool_each(self, tokens: Float[Tensor, "b p w"]) -> Float[Tensor, "b p d"]:
+        """Each patch pooled as if it were the only token."""
+
+    def block_alone(self, tokens: Float[Tensor, "m 1 w"]) -> Float[Tensor, "m 1 w"]:
+        """The last block on sequences of one patch: attention passes on the patch's own value."""
+        output: Tensor = self.blocks[-1](tokens)
+        return output
+
+    def dense(
+        self, inputs: Float[Tensor, "b 3 h w"]
+    ) -> tuple[Float[Tensor, "b d"], Float[Tensor, "b p d"]]:
+        """Pooled features, and those of patches from the tokens around the last block."""
+        with _watched(self.blocks[-1:]) as seen:
+            pooled = self.run(inputs)
+        before, after = seen
+        if not self.gathers:
+            return pooled, self.pool_each(after[:, self.prefix :])
+        tokens = before[:, self.prefix :]
+        alone = self.block_alone(tokens.flatten(0, 1)[:, None])
+        return pooled, self.pool_each(alone.view_as(tokens))
+
+    def trace(self, inputs: Float[Tensor, "b 3 h w"]) -> Trace:
+        """Run the tower with its attention written out."""
+        with (
+            torch.inference_mode(False),
+            torch.enable_grad(),
+            _watched(self.blocks) as tokens,
+            AttentionRecorder() as recorder,
+        ):
+            pooled = self.run(inputs.clone().requires_grad_())
+        count = len(self.blocks)
+        attentions = tuple(recorder.attentions[:count])
+        if len(attentions) < count:
+            raise UsageError("Expected attention in every block of the tower, got a block without.")
+        pooling = recorder.attentions[count] if len(recorder.attentions) > count else None
+        return Trace(pooled, tuple(tokens), attentions, pooling)
+
+
+@contextmanager
+def _watched(blocks: Sequence[nn.Module]) -> Iterator[list[Tensor]]:
+    """The tokens before each of some consecutive blocks, and after the last, as they are run.
+
+    Other threads may run the same tower at the same time; theirs are not seen.
+    """
+    seen: list[Tensor] = []
+    thread = threading.get_ident()
+
+    def before(_: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+        if threading.get_ident() == thread:
+            seen.append(inputs[0])
+
+    def after(_: nn.Module, __: tuple[Tensor, ...], output: Tensor) -> None:
+        if threading.get_ident() == thread:
+            seen.append(output)
+
+    hooks = [block.register_forward_pre_hook(before) for block in blocks]
+    hooks.append(blocks[-1].register_forward_hook(after))
+    try:
+        yield seen
+    finally:
+        for hook in hooks:
+            hook.remove()
