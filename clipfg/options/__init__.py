@@ -28,6 +28,8 @@ from clipfg.options.groups import (
     OutputOptions,
     PromptOptions,
     RegionOptions,
+    ViewOptions,
+    ViewPoolingOptions,
 )
 from clipfg.options.resolve import resolve, to_json, user_file
 from clipfg.options.searching import (

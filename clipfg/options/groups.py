@@ -78,6 +78,18 @@ class BoxOptions(Options):
 
 
 @options("Data", shared=True)
+class ViewOptions(Options):
+    """What the encoder is shown of each image."""
+
+    views: str | None = option(
+        None,
+        "Views of each image whose mean counts: center (the default), pad, squash, tiles, ten-crop,"
+        " attention-crop, or several joined by +; each is a forward pass, or several.",
+        metavar="NAMES",
+    )
+
+
+@options("Data", shared=True)
 class RegionOptions(Options):
     """Whether items are the parts of images."""
 
@@ -87,7 +99,7 @@ class RegionOptions(Options):
 
 
 @options("Data", shared=True)
-class DataOptions(DataNameOptions, BoxOptions):
+class DataOptions(DataNameOptions, BoxOptions, ViewOptions):
     """Which images of the data, and what their classes are called."""
 
     split: str | None = option(None, "Split to use; by default the data set's own choice.")
@@ -229,6 +241,15 @@ class OutputOptions(FormatOptions):
     """Where results go."""
 
     output: Path | None = option(None, "Run folder.", "-o", metavar="PATH")
+
+
+@options("Data", shared=True)
+class ViewPoolingOptions(Options):
+    """What several views say together."""
+
+    view_pooling: Literal["mean", "surest"] = option(
+        "mean", "Pool views by their mean, or go by the surest one that holds the object."
+    )
 
 
 @options("Output", shared=True)
