@@ -8,7 +8,7 @@ yielded has been cached, so a run that is killed loses only the images in flight
 
 import os
 from collections.abc import Callable, Collection, Iterator
-from typing import TypedDict, Unpack
+from typing import Any, TypedDict, Unpack
 
 import numpy as np
 
@@ -99,16 +99,17 @@ def embed(
             on_failure(failure)
 
     if views is not None:
-        assert not dense and (framing is None or framing.crop != "region"), "views have no map"
+        assert not dense, "several views have no map of their own"
+        assert framing is None or framing.crop != "region", "a region of a map has no views"
         yield from _embed_views(
             ViewItems(manifest, views, report),
             views,
             encoder,
             cache,
+            progress,
             framing=framing or Framing("whole"),
             batch_size=batch_size,
             workers=workers,
-            progress=progress,
         )
         return
     if framing is not None and framing.crop == "region":
@@ -151,9 +152,8 @@ def _embed_views(
     views: Views,
     encoder: Encoder,
     cache: EmbeddingCache | None,
-    *,
     progress: Progress | None,
-    **options: Unpack[EmbeddingOptions],
+    **options: Any,
 ) -> Iterator[FeatureBatch]:
     """The dense maps, where they say what to look at; then all views. Progress counts passes."""
     total = len(items) * (len(views) + views.needs_map)

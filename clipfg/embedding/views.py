@@ -1,7 +1,8 @@
 """Several views of each item, embedded as items of their own and pooled into one feature."""
 
 import logging
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 from typing import Any
@@ -33,7 +34,9 @@ VIEWS: dict[str, tuple[str, ...]] = {
     "center": ("",),
     "pad": ("pad",),
     "squash": ("squash",),
-    "tiles": tuple(f"tile:{row}:{column}:{TILES}" for row, column in product(range(TILES), repeat=2)),
+    "tiles": tuple(
+        f"tile:{row}:{column}:{TILES}" for row, column in product(range(TILES), repeat=2)
+    ),
     "ten-crop": (*FIVE, *(MIRRORED + view for view in FIVE)),
     "attention-crop": (AROUND,),
 }
@@ -133,8 +136,7 @@ class ViewItems:
         for batch in batches:
             assert batch.patches is not None
             for row, position in enumerate(batch.positions):
-                patches = torch.from_numpy(batch.patches[row])
-                box = object_box(object_map(patches, torch.from_numpy(batch.vectors[row])))
+                box = object_box(object_map(torch.from_numpy(batch.patches[row])))
                 # Rounded, so that the last bits of a map do not make another view of it.
                 place = ":".join(f"{value:.3f}" for value in box.tolist())
                 self._around[position] = f"{AROUND}:{place}"
@@ -167,7 +169,7 @@ class ViewItems:
 
     def batches(self, found: Iterator[FeatureBatch]) -> Iterator[FeatureBatch]:
         """The items with the mean of their views, and all of these; without those that failed."""
-        manifest, each = self._manifest, len(self._views)
+        manifest, views, each = self._manifest, self._views, len(self._views)
         ids, labels, bags = manifest.ids, manifest.labels, manifest.bags
         left_items = np.empty(0, dtype=np.int64)
         left: NDArray[np.float32] | None = None
@@ -185,7 +187,7 @@ class ViewItems:
                 yield FeatureBatch(
                     positions=complete,
                     ids=tuple(ids[at] for at in complete),
-                    vectors=pooled_views(kept),
+                    vectors=mean_of_kinds(kept, views.kinds),
                     labels=labels[complete],
                     reused=reused // each - told,
                     bags=None if bags is None else bags[complete],
@@ -194,6 +196,14 @@ class ViewItems:
                 told = reused // each
 
 
-def pooled_views(views: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The unit-norm mean `[n, d]` of the unit-norm features of views `[n, v, d]`."""
-    return views[:, 0] if views.shape[1] == 1 else unit_norm(views.mean(axis=1))
+def mean_of_kinds(views: NDArray[np.float32], kinds: Sequence[str]) -> NDArray[np.float32]:
+    """The unit-norm sum `[n, d]` of the mean feature of each kind of view, of views `[n, v, d]`.
+
+    Each kind counts alike, however many views it has; one whose views differ counts less, as its
+    mean is shorter.
+    """
+    if len(kinds) == 1:
+        return views[:, 0]
+    sizes = Counter(kinds)
+    weights = np.array([1 / sizes[kind] for kind in kinds], dtype=np.float32)
+    return unit_norm(np.einsum("nvd,v->nd", views, weights))

@@ -63,6 +63,11 @@ def run_zeroshot(session: Session[ZeroshotOptions]) -> ZeroshotRun:
         evaluation = _Evaluation(session, data, ensemble, answers, folder)
         several = len(choice.sets) > 1
         if several or choice.auto or ensemble.needs_images or options.transductive:
+            if options.view_pooling == "surest":
+                raise UsageError(
+                    "--view-pooling surest goes with one prompt set and each image by itself; name"
+                    " one --prompts, and neither --transductive nor --ensemble weighted."
+                )
             return evaluation.pooled(choice)
         return evaluation.streamed(choice.sets[0])
 
@@ -96,6 +101,8 @@ class _Evaluation:
         )
         self._log_done(counts.done, counts.reused, counts.seconds)
         report = self._report(evaluator, prompts, "predictions.parquet")
+        if counts.remark:
+            report = replace(report, remarks=(*report.remarks, counts.remark))
         return self._finish(counts.done, {prompts.name: (report, evaluator)})
 
     def pooled(self, choice: PromptChoice) -> ZeroshotRun:
