@@ -83,8 +83,8 @@ class ViewOptions(Options):
 
     views: str | None = option(
         None,
-        "Views of each image whose mean counts: center (the default), pad, squash, tiles, ten-crop,"
-        " attention-crop, or several joined by +; each is a forward pass, or several.",
+        "What of each image is embedded and averaged: center (the default), pad, squash, tiles,"
+        " ten-crop, attention-crop, or several joined by +.",
         metavar="NAMES",
     )
 

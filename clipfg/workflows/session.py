@@ -167,7 +167,7 @@ class Session(Generic[Given]):
             f" {encoder.precision} on {encoder.device}"
         )
         self.encoder = encoder
-        self.views = views_of(options, encoder)
+        self.views = views_of(options, encoder, like)
         if self.views is not None:
             logger.info(views_said(self.views))
         return encoder

@@ -17,11 +17,14 @@ from clipfg.encoders import Encoder
 from clipfg.errors import UsageError
 from clipfg.evaluation.statistics.paired import PairedComparison, compare
 from clipfg.functional.surest_view import holds_object, kind_factors, surest_view
+from clipfg.heads.saving import SavedHead
 from clipfg.options import Options, ViewOptions
 from clipfg.types import UNLABELLED
 
 logger = logging.getLogger("clipfg")
 
+EXTRA = "views"
+"""Under what name a saved head carries the views that it has learnt from."""
 LEAST = 20
 """Images that the kinds of views can be calibrated on."""
 SAMPLE = 2048
@@ -30,13 +33,15 @@ SAMPLE = 2048
 Logits = Callable[[Tensor], Tensor]
 
 
-def views_of(options: Options, encoder: Encoder) -> Views | None:
-    """The views of `--views`, None for the center alone.
+def views_of(options: Options, encoder: Encoder, like: object = None) -> Views | None:
+    """The views of `--views`, else those that the head `like` has learnt from; None for the center.
 
     Raises `UsageError` as `Views.of` does, and for `--view-pooling surest` without a view of the
     whole image, or without another.
     """
     names = options.views if isinstance(options, ViewOptions) else None
+    if names is None and isinstance(like, SavedHead):
+        names = like.extras.get(EXTRA, {}).get("names")
     views = None if names is None else Views.of(names, encoder.preprocessing)
     if goes_by_surest(options) and (views is None or len(views) < 2 or not _has_whole(views)):
         raise UsageError(
