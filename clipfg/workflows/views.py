@@ -120,6 +120,8 @@ class CenterHits:
         if batch.views is None or "" not in self._views.shown:
             return
         known = torch.from_numpy(batch.labels != UNLABELLED)
+        if not known.any():
+            return
         labels = torch.from_numpy(batch.labels)[known]
         center = torch.from_numpy(batch.views[:, self._views.shown.index("")])[known]
         self._hits.append(logits.argmax(dim=1)[known] == labels)

@@ -52,11 +52,11 @@ def test_the_report_says_what_views_cost_and_gain(tmp_path: Path, pooling: str) 
 def test_a_head_remembers_its_views(tmp_path: Path) -> None:
     head = tmp_path / "head.safetensors"
     clipfg.fewshot(
-        "synthflora", **MODEL, within="windmill", limit=40, shots="2", seeds=1, heads="class-mean",
-        views="center+squash+tiles", save=head, output=tmp_path / "learnt",
+        "synthflora", **MODEL, within="windmill", shots="2", seeds=1, heads="class-mean",
+        views="center+tiles", save=head, output=tmp_path / "learnt",
     )  # fmt: skip
     probabilities = {}
-    for name, given in {"own": {}, "same": {"views": "center+squash+tiles"}}.items():
+    for name, given in {"own": {}, "same": {"views": "center+tiles"}}.items():
         rows = clipfg.predict(
             dataset="synthflora", limit=20, **MODEL, head=head, output=tmp_path / name, **given
         ).rows()
@@ -107,11 +107,11 @@ def test_planted_background_does_not_win_and_a_clear_crop_does() -> None:
     labels = torch.arange(60) % 5
     ground = classes[5] + 0.05 * torch.randn(60, 16, generator=noise)
     clear = classes[labels] + 0.2 * torch.randn(60, 16, generator=noise)
-    blurred = 0.5 * clear + 0.5 * torch.randn(60, 16, generator=noise)
+    blurred = clear + 0.5 * torch.randn(60, 16, generator=noise)
     features = torch.stack([blurred, clear, clear], dim=1)
     features[::3, 1:] = ground[::3, None]  # crops of the ground alone, which has a name too
     features = torch.nn.functional.normalize(features, dim=-1)
-    logits = lambda given: 30 * given @ classes.T  # noqa: E731
+    logits = lambda given: 10 * given @ classes.T  # noqa: E731
     hits = CenterHits(views, logits)
     answers, won = [], []
     for batch, factors in surest(iter(batches_of(features, labels)), views, logits):
@@ -120,7 +120,7 @@ def test_planted_background_does_not_win_and_a_clear_crop_does() -> None:
         answers.append(scores.argmax(dim=1))
         won.append((batch.vectors == batch.views[:, 0]).all(axis=1))
     assert np.concatenate(won)[::3].all()
-    assert not np.concatenate(won)[1::3].all()
+    assert not np.concatenate(won).all()
     centers = logits(features[:, 0]).argmax(dim=1)
     gain = (torch.cat(answers) == labels).float().mean() - (centers == labels).float().mean()
     assert gain > 0
