@@ -22,6 +22,7 @@ _JOBS = (
     "coreset",
     "demos",
     "embed",
+    "explain",
     "fewshot",
     "icl",
     "index_info",

@@ -22,6 +22,7 @@ from clipfg.types import Progress
 from clipfg.workflows.coreset.compare import ComparisonRun, run_comparison
 from clipfg.workflows.coreset.run import CoresetRun, compares, run_coreset
 from clipfg.workflows.embed import EmbedRun, run_embed
+from clipfg.workflows.explain.run import ExplainRun, run_explain
 from clipfg.workflows.fewshot.run import FewshotRun, run_fewshot
 from clipfg.workflows.icl.demos import DemosRun, run_demos
 from clipfg.workflows.icl.run import IclRun, run_icl
@@ -33,6 +34,7 @@ from clipfg.workflows.retrieve.run import RetrieveRun, run_retrieve
 from clipfg.workflows.session import Session
 from clipfg.workflows.suggest.run import SuggestRun, run_suggest
 from clipfg.workflows.suggest.simulate import SimulationRun, run_simulation
+from clipfg.workflows.zeroshot.choices import ChoiceRun
 from clipfg.workflows.zeroshot.run import ZeroshotRun, run_zeroshot
 
 Data = str | Path | None
@@ -41,8 +43,11 @@ Job = TypeVar("Job", bound=JobOptions)
 Done = TypeVar("Done")
 
 
-def zeroshot(data: Data = None, **options: Any) -> ZeroshotRun:
-    """Measure zero-shot accuracy on labelled images: `run.report`, or `run.comparison`."""
+def zeroshot(data: Data = None, **options: Any) -> ZeroshotRun | ChoiceRun:
+    """Measure zero-shot accuracy on labelled images: `run.report`, or `run.comparison`.
+
+    Data of choices, such as "sugarcrepe", give a `ChoiceRun`: `run.report`, a `ChoiceReport`.
+    """
     return _perform(run_zeroshot, kinds.ZeroshotOptions, data, options)
 
 
@@ -50,6 +55,15 @@ def predict(*photos: OneOrMore, **options: Any) -> PredictRun:
     """Classify unlabelled images, by `classes=` or by a saved `head=`: a row for each."""
     paths = [Path(photo) for photo in _each(photos)]
     return _perform(lambda job: run_predict(job, paths), kinds.PredictOptions, None, options)
+
+
+def explain(*photos: OneOrMore, **options: Any) -> ExplainRun:
+    """Show where two classes are seen in photos, and by which phrases: `run.explanations`.
+
+    `for_class=` and `vs_class=` name the two.
+    """
+    paths = [Path(photo) for photo in _each(photos)]
+    return _perform(lambda job: run_explain(job, paths), kinds.ExplainOptions, None, options)
 
 
 def fewshot(data: Data = None, **options: Any) -> FewshotRun:

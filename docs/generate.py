@@ -153,12 +153,16 @@ def encoder_list() -> str:
     accuracy = [
         (e.name, *e.accuracy, None if None in e.accuracy else fmean(filter(None, e.accuracy)))
         for e in CATALOGUE
+        if any(e.accuracy) or not any(e.fgovd)
     ]
+    regions = [(e.name, *e.fgovd) for e in CATALOGUE if None not in e.fgovd]
     notes = [f"- `{e.name.removeprefix('open_clip:')}`: {e.note}" for e in CATALOGUE]
     return "\n\n".join(
         [
             _table(("parameters, M", "input", "width", "download, MB", "licence"), cost),
             _table(("Flowers", "Pets", "Cars", "Aircraft", "Food", "mean"), accuracy),
+            "FG-OVD, by difficulty, as the FG-CLIP authors give it (regions against phrases):",
+            _table(("hard", "medium", "easy", "trivial"), regions),
             "\n".join(notes) + "\n",
         ]
     )

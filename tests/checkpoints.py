@@ -132,15 +132,21 @@ def open_clip_text_tower(folder: Path) -> Path:
 
 
 def word_tokenizer(
-    *, bos: bool = True, names: list[str] | None = None, pad_id: int = 1, length: int = 16
+    *,
+    bos: bool = True,
+    names: list[str] | None = None,
+    pad_id: int = 1,
+    length: int = 16,
+    end: int | None = None,
 ) -> Any:
-    """A tokenizer of whole words, case kept, with `</s>` at the end."""
+    """A tokenizer of whole words, case kept, with `</s>` at the end, whose number may be given."""
     from tokenizers import Tokenizer, models, pre_tokenizers, processors
     from transformers import PreTrainedTokenizerFast
 
     specials = ["<pad>", "<s>"] if pad_id == 0 else ["<s>", "<pad>"]
     vocabulary = [*specials, "<unk>", *WORDS, "</s>"]
     numbers = {word: number for number, word in enumerate(vocabulary)}
+    numbers["</s>"] = numbers["</s>"] if end is None else end
     inner = Tokenizer(models.WordLevel(numbers, unk_token="<unk>"))
     inner.pre_tokenizer = pre_tokenizers.Whitespace()
     inner.post_processor = processors.TemplateProcessing(
@@ -281,6 +287,71 @@ def altclip(folder: Path) -> Path:
     return _save(folder, AltCLIPModel(config), word_tokenizer(), processor)
 
 
+FGCLIP_TEXT = {"hidden_size": 24, "intermediate_size": 40, "num_hidden_layers": 3}
+FGCLIP_TEXT |= {"num_attention_heads": 2}
+
+
+def save_fgclip(folder: Path, version: int, seed: int, config: dict[str, Any]) -> Path:
+    """Random weights under the published names: every table and head differs, odd widths."""
+    from clipfg.encoders.fgclip.encoder import MODELS
+    from clipfg.encoders.fgclip.loading import empty_model
+
+    kind = MODELS[version]  # type: ignore[index]
+    generator = torch.Generator().manual_seed(seed)
+    state = {}
+    for name, parameter in empty_model(kind, config, kind.LENGTHS).named_parameters():
+        spread = 1.0 if "embedding" in name else max(1, parameter.shape[-1:].numel()) ** -0.5
+        values = torch.randn(parameter.shape, generator=generator) * spread
+        state[name] = 1 + 0.3 * values if "norm" in name and "weight" in name else values
+    for name, value in (("logit_scale", 3.7), ("logit_bias", -7.5)):
+        if name in state:
+            state[name].fill_(value)
+    folder.mkdir(parents=True, exist_ok=True)
+    save_file(state, folder / "model.safetensors", metadata={"format": "pt"})
+    (folder / "config.json").write_text(json.dumps(config))
+    return folder
+
+
+def fgclip1(folder: Path) -> Path:
+    """FG-CLIP 1 as it is published: its configuration names code, its end token is CLIP's."""
+    vision = VISION | {"hidden_size": 36, "num_attention_heads": 3, "num_hidden_layers": 3}
+    config = {
+        "architectures": ["FGCLIPModel"],
+        "auto_map": {"AutoModelForCausalLM": "modeling_fgclip.FGCLIPModel"},
+        "model_type": "clip",
+        "projection_dim": 20,
+        "text_config": FGCLIP_TEXT | {"vocab_size": 49408, "eos_token_id": 2},
+        "vision_config": vision | {"image_size": 40},
+    }
+    save_fgclip(folder, 1, 11, config)
+    processor = {"image_processor_type": "CLIPImageProcessor", "crop_size": 40, "resample": 3}
+    processor |= {"do_center_crop": True, "size": {"shortest_edge": 40}}
+    (folder / "preprocessor_config.json").write_text(json.dumps(processor))
+    word_tokenizer(end=49407, length=77).save_pretrained(folder)
+    return folder
+
+
+def fgclip2(folder: Path) -> Path:
+    """FG-CLIP 2 as it is published."""
+    vision = {"hidden_size": 24, "intermediate_size": 40, "num_hidden_layers": 3}
+    vision |= {"num_attention_heads": 2, "num_patches": 25, "patch_size": 16}
+    config = {
+        "architectures": ["Fgclip2Model"],
+        "auto_map": {"AutoModelForCausalLM": "modeling_fgclip2.Fgclip2Model"},
+        "model_type": "fgclip2",
+        "text_config": FGCLIP_TEXT | {"vocab_size": 64, "keep_len": 20, "longtext_len": 196},
+        "vision_config": vision,
+    }
+    save_fgclip(folder, 2, 12, config)
+    processor = {"image_processor_type": "Siglip2ImageProcessor", "max_num_patches": 256}
+    processor |= {"image_mean": [0.5] * 3, "image_std": [0.5] * 3, "resample": 2, "patch_size": 16}
+    (folder / "preprocessor_config.json").write_text(json.dumps(processor))
+    letter_tokenizer().save_pretrained(folder)
+    path = folder / "tokenizer_config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"padding_side": "right"}))
+    return folder
+
+
 OPEN_CLIP: dict[str, Callable[[Path], Path]] = {
     "open-clip-vit": open_clip_vit,
     "open-clip-siglip": open_clip_siglip,
@@ -295,4 +366,5 @@ TRANSFORMERS: dict[str, Callable[[Path], Path]] = {
     "chinese-clip": chinese_clip,
     "altclip": altclip,
 }
-EVERY = OPEN_CLIP | TRANSFORMERS
+FGCLIP: dict[str, Callable[[Path], Path]] = {"fgclip-1": fgclip1, "fgclip-2": fgclip2}
+EVERY = OPEN_CLIP | TRANSFORMERS | FGCLIP

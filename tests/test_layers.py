@@ -14,7 +14,7 @@ LAYERS: list[set[str]] = [  # top to bottom; siblings on one line never import e
     {"cli", "api"},
     {"workflows"},
     {"training"},
-    {"embedding", "evaluation", "confidence"},
+    {"embedding", "evaluation", "confidence", "explaining"},
     {"data", "encoders", "prompting", "heads", "coresets", "store", "icl"}
     | {"acquisition", "quality", "pages"},
     {"functional"},

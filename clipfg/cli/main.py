@@ -26,6 +26,7 @@ from clipfg.cli import (
     demos,
     doctor,
     embed,
+    explain,
     fewshot,
     heads,
     icl,
@@ -75,7 +76,15 @@ def root(
 
 for each in (zeroshot.zeroshot, predict.predict, fewshot.fewshot, embed.embed, retrieve.retrieve):
     app.command()(each)
-for each in (demos.demos, icl.icl, lint.lint, suggest.suggest, report.report, coreset.coreset):
+for each in (
+    explain.explain,
+    demos.demos,
+    icl.icl,
+    lint.lint,
+    suggest.suggest,
+    report.report,
+    coreset.coreset,
+):
     app.command()(each)
 for group in (index, models, datasets, prompts, heads, coresets, cache):
     app.add_typer(group.app, name=group.__name__.rpartition(".")[2])

@@ -11,11 +11,14 @@ def zeroshot(options: ZeroshotOptions) -> int:
     Images are embedded once and cached; a second run takes seconds. The run folder gets a row per
     image (predictions.parquet) and the figures (results.json). Several prompt sets are compared on
     the same features, each with the first, image by image.
+
+    fgovd, sugarcrepe, winoground and aro bring their own texts: accuracy is how often the true one
+    scores highest.
     """
     from clipfg.cli.output import finish, print_result
     from clipfg.workflows.zeroshot.run import run_zeroshot
 
     run = perform(run_zeroshot, options)
-    result, whole = run.comparison or run.report, run.comparison is None
-    print_result(result, run.rows(), options.format, whole=whole)
+    whole = run.result is run.report
+    print_result(run.result, run.rows(), options.format, whole=whole)
     return finish(run)

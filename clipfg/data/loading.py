@@ -1,15 +1,36 @@
 """From what a person calls their data, a name or a path, to a manifest."""
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
-from clipfg.data.readers import folder, hub, table, table_files, webdataset
+from clipfg.data.doubts import with_doubts
+from clipfg.data.readers import (
+    folder,
+    hub,
+    parquet_shards,
+    table,
+    table_files,
+    table_folder,
+    webdataset,
+)
+from clipfg.data.readers.class_files import read_class_list
+from clipfg.data.readers.file_name_labels import labelled_by_name
+from clipfg.data.readers.formats import reading as annotations
+from clipfg.data.readers.formats.form import Sample
+from clipfg.data.readers.formats.form import recognise as annotation_form
+from clipfg.data.readers.formats.joining import join_boxes
+from clipfg.data.readers.label_names import rename
 from clipfg.data.readers.labels import relabel
+from clipfg.data.readers.table_columns import NoPathsError
+from clipfg.data.readers.walk import Walk, is_image, walk
 from clipfg.data.sets import coop
 from clipfg.data.sets.catalogue import DATA_ROOT, DATASETS, DatasetCard, recognise
+from clipfg.data.sets.layouts import subfolders
 from clipfg.data.sources import misspelt
 from clipfg.errors import DataError, MissingError, UsageError
 from clipfg.registry import closest
-from clipfg.types import ClassList, Manifest, Progress
+from clipfg.types import Choices, ChoiceSet, ClassList, LeftOut, Manifest, Progress, Reading
 
 MANIFESTS = tuple(
     f"{stem}{suffix}"
@@ -18,7 +39,14 @@ MANIFESTS = tuple(
 )
 """Tables that describe the folder that they are in."""
 
+FOLDERS = 20
+"""In a folder with more, a data set in its official layout is not looked for."""
+
+STRAYS = 3
+"""Pictures that may lie beside shards without being the data."""
+
 COOP = "coop"
+UNSETTLED = Choices()
 
 
 def load_dataset(
@@ -26,6 +54,7 @@ def load_dataset(
     *,
     data_root: Path | None = None,
     classes: ClassList | None = None,
+    choices: Choices = UNSETTLED,
     offline: bool = False,
     download: bool = False,
     progress: Progress | None = None,
@@ -44,6 +73,8 @@ def load_dataset(
         The folder that holds the catalogue's data sets; `data/` and the working folder where None.
     classes
         A class list to label by. Every item's class must be in it; it may hold more.
+    choices
+        What is known of the data: where the class is named, and so on.
     offline, download
         Never use the network; or fetch a data set of the catalogue that is not on disk, where its
         publisher serves it, into `data_root` (`data/` where None). An interrupted one is resumed.
@@ -54,8 +85,26 @@ def load_dataset(
     be downloaded, `UsageError` for an unknown name, and `DataError` for data that are not what
     they claim to be.
     """
+    if choices.label_names is not None or choices.label_from_name is not None:
+        unnamed = replace(choices, label_names=None, label_from_name=None)
+        options: dict[str, Any] = {"data_root": data_root, "offline": offline, "download": download}
+        manifest = load_dataset(name, choices=unnamed, progress=progress, **options)
+        return relabel(_as_said(manifest, choices), classes)
+    manifest = _load(name, data_root, classes, choices, offline, download, progress)
+    return join_boxes(manifest, choices.boxes, choices) if choices.boxes else manifest
+
+
+def _load(
+    name: str,
+    data_root: Path | None,
+    classes: ClassList | None,
+    choices: Choices,
+    offline: bool,
+    download: bool,
+    progress: Progress | None,
+) -> Manifest:
     base, at, split_file = name.partition("@")
-    if base in DATASETS:
+    if base in DATASETS and (at or not _is_own(name, data_root)):
         card = DATASETS.get(base)
         root = _locate(card, data_root, progress, download=download and not offline)
         if at:
@@ -65,13 +114,43 @@ def load_dataset(
             manifest = card.read(root)
         return relabel(manifest, classes)
     if name.startswith(hub.PREFIX):
-        return hub.read(name, classes=classes, offline=offline)
+        return with_doubts(hub.read(name, classes=classes, offline=offline))
     if webdataset.is_pattern(name):
-        return webdataset.read(name, classes=classes)
+        return with_doubts(webdataset.read(name, classes=classes))
     path = Path(name).expanduser()
     if not path.exists():
         raise UsageError(_unknown(name, path))
-    return _read_folder(path, classes) if path.is_dir() else _read_file(path, classes)
+    if not path.is_dir():
+        return with_doubts(_read_file(path, classes, choices))
+    if choices.label_level is None and (official := _official(path)):
+        card, root = official
+        return relabel(card.read(root.absolute()), classes)
+    return with_doubts(_read_folder(path, classes, choices))
+
+
+def _as_said(manifest: Manifest, choices: Choices) -> Manifest:
+    """Labels from the names of pictures, and names for labels, as `choices` say."""
+    if choices.label_from_name is not None:
+        manifest = labelled_by_name(manifest, choices.label_from_name)
+    if choices.label_names is None:
+        return manifest
+    return rename(manifest, read_class_list(choices.label_names, ids=True))
+
+
+def load_choices(name: str, *, data_root: Path | None = None) -> ChoiceSet | None:
+    """The choices of the data called `name`, a name of the catalogue or a folder in its layout.
+
+    None for data whose items do not bring texts of their own. Raises as `load_dataset` does.
+    """
+    path = Path(name).expanduser()
+    if name in DATASETS:
+        card: DatasetCard | None = DATASETS.get(name)
+    else:
+        card = recognise(path) if path.is_dir() else None
+    if card is None or card.choices is None:
+        return None
+    root = path.absolute() if name not in DATASETS else None
+    return card.choices(root or _locate(card, data_root, None, download=False))
 
 
 def _locate(
@@ -92,6 +171,29 @@ def _locate(
     return root
 
 
+def _is_own(name: str, data_root: Path | None) -> bool:
+    """Whether a folder that has the name of a data set is a person's own: a path is a path."""
+    own = data_root is None and Path(name).is_dir()
+    return own and DATASETS.get(name).locate() is None
+
+
+def _official(path: Path) -> tuple[DatasetCard, Path] | None:
+    """The data set whose official layout a folder has, or the one folder in it; and that folder.
+
+    Raises `UsageError` where several folders in it are data sets.
+    """
+    if card := recognise(path):
+        return card, path
+    inside = subfolders(path)
+    if len(inside) > FOLDERS:
+        return None
+    found = [(card, path / name) for name in inside if (card := recognise(path / name))]
+    if len(found) > 1:
+        names = ", ".join(folder.name for _, folder in found)
+        raise UsageError(f"Expected one data set in {path}, got {names}; name one of them.")
+    return found[0] if found else None
+
+
 def _unknown(name: str, path: Path) -> str:
     scheme = name.partition(":")[0]
     if scheme in {"http", "https", "s3", "gs"} and ":" in name:
@@ -103,27 +205,54 @@ def _unknown(name: str, path: Path) -> str:
     )
 
 
-def _read_folder(path: Path, classes: ClassList | None) -> Manifest:
-    if card := recognise(path):
-        return relabel(card.read(path.absolute()), classes)
+def _read_folder(path: Path, classes: ClassList | None, choices: Choices) -> Manifest:
     if hub.is_saved(path):
         return hub.read(str(path.absolute()), classes=classes)
-    for file in MANIFESTS:
+    of_something_else: NoPathsError | None = None
+    for file in MANIFESTS if choices.label_level is None else ():
         if (path / file).is_file():
-            return table.read(path / file, name=path.absolute().name, classes=classes)
-    places = (path, *(p for p in path.iterdir() if p.is_dir()))
-    names = (p.name.lower() for place in places for p in place.iterdir())
-    sharded = any(name.endswith(webdataset.SUFFIXES) for name in names)
-    return (webdataset if sharded else folder).read(path, classes=classes)
+            try:
+                here = path.absolute().name
+                return table.read(path / file, name=here, classes=classes, choices=choices)
+            except NoPathsError as error:
+                of_something_else = error
+    found = walk(path.absolute())
+    if of_something_else and not any(len(parts) > 1 for parts in found.pictures):
+        raise of_something_else
+    return annotations.read_folder(
+        path,
+        found,
+        lambda: _read_unmarked(path, found, classes, choices),
+        classes=classes,
+        choices=choices,
+    )
 
 
-def _read_file(path: Path, classes: ClassList | None) -> Manifest:
+def _read_unmarked(
+    path: Path, found: Walk, classes: ClassList | None, choices: Choices
+) -> Manifest:
+    """A folder that no annotation file describes."""
+    folders = any(len(parts) > 1 for parts in found.pictures)
+    if not found.pictures and (tables := parquet_shards.find(path)):
+        return parquet_shards.read(tables, path, classes=classes)
+    sharded = any(parts[-1].lower().endswith(webdataset.SUFFIXES) for parts in found.archives)
+    if sharded and not folders and len(found.pictures) <= STRAYS:
+        shards = webdataset.read(path, classes=classes)
+        strays = tuple(LeftOut(parts[-1], 1, "beside shards") for parts in found.pictures)
+        return replace(shards, reading=Reading("WebDataset shards", left_out=strays))
+    by_tables = table_folder.read(path.absolute(), found, choices, classes)
+    return by_tables or folder.read(path, classes=classes, choices=choices, found=found)
+
+
+def _read_file(path: Path, classes: ClassList | None, choices: Choices) -> Manifest:
+    if form := annotation_form(Sample(path)):
+        return annotations.read_file(path, form, classes=classes, choices=choices)
     suffix = path.suffix.lower()
     if suffix in table_files.SUFFIXES:
-        return table.read(path, classes=classes)
+        return table.read(path, classes=classes, choices=choices)
     if path.name.lower().endswith(webdataset.SUFFIXES):
         return webdataset.read(path, classes=classes)
-    if suffix in folder.SUFFIXES:
+    if is_image(path.name):
         return folder.read(path, classes=classes)
     if suffix == ".zip":
         raise UsageError(f"Expected a folder, a table or a tar, got {path}; unzip it first.")

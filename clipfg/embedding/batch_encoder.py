@@ -14,7 +14,7 @@ from clipfg.embedding.cached_features import CachedFeatures, ImageKey, ItemFeatu
 from clipfg.embedding.encode_locks import EncodeLocks
 from clipfg.embedding.image_loader import LoadedImage
 from clipfg.embedding.malloc import keep_freed_blocks
-from clipfg.encoders.base import Encoder, no_patches
+from clipfg.encoders.base import Encoder, Pixels, no_patches
 from clipfg.errors import ClipfgError
 from clipfg.functional.regions import patch_grid
 from clipfg.types import unit_norm
@@ -80,9 +80,8 @@ class BatchEncoder:
         if not images:
             return {}
         loaded = list(images.values())
-        batch = loaded[0].pixels.new_zeros((self._shape, *loaded[0].pixels.shape))
-        for place, image in enumerate(loaded):
-            batch[place] = image.pixels
+        pixels = [image.pixels for image in loaded]
+        batch = self._encoder.preprocessing.stack(pixels, self._shape)
         try:
             rows = self._run_tower(batch, [image.boxes for image in loaded])
         except torch.OutOfMemoryError:
@@ -92,7 +91,7 @@ class BatchEncoder:
             ) from None
         return {key: row for key, row in zip(images, rows, strict=True) if row is not None}
 
-    def _run_tower(self, batch: Tensor, boxes: list[Tensor]) -> list[ItemFeatures | None]:
+    def _run_tower(self, batch: Pixels, boxes: list[Tensor]) -> list[ItemFeatures | None]:
         """The features of the images of a batch that `boxes` are given for, the first ones."""
         encoder, dense, count = self._encoder, self._cached.dense, len(boxes)
         patches: list[Any] = [None] * count
@@ -106,9 +105,11 @@ class BatchEncoder:
                 found = encoder.encode_regions(batch, filled, features=features)
                 regions = [_unit_norm(rows) for rows in found[:count]]
         if "patches" in dense and features.patches is not None:
-            grid = patch_grid(features.patches.shape[1], *batch.shape[-2:])
-            half = features.patches[:count].half().cpu().numpy()
-            patches = list(half.reshape(count, *grid, -1))
+            for place, (map_, image) in enumerate(
+                zip(features.patches[:count], batch, strict=False)
+            ):
+                grid = patch_grid(len(map_), *image.shape[-2:])
+                patches[place] = map_.half().cpu().numpy().reshape(*grid, -1)
         rows = zip(_unit_norm(features.pooled[:count]), patches, regions, strict=True)
         return [ItemFeatures(*row) if row[0].any() and _is_finite(row) else None for row in rows]
 

@@ -1,6 +1,7 @@
 """Embeddings of texts: each distinct text once, in batches of similar length, all cached."""
 
 from collections.abc import Sequence
+from itertools import groupby
 
 import numpy as np
 import torch
@@ -9,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from clipfg.embedding.cache import EmbeddingCache
-from clipfg.encoders.base import Encoder
+from clipfg.encoders.base import Encoder, TextPath
 from clipfg.errors import DataError
 from clipfg.types import Progress, content_hash, unit_norm
 
@@ -19,38 +20,53 @@ def embed_texts(
     encoder: Encoder,
     cache: EmbeddingCache | None,
     *,
+    path: TextPath | Sequence[TextPath] = "short",
     batch_size: int = 64,
     progress: Progress | None = None,
 ) -> Float[Tensor, "t d"]:
     """Unit-norm float32 features of texts, in their order.
 
-    Where all are cached, neither weights nor tokenizer are loaded. `progress` is called with the
-    number of distinct texts done and their total. Raises `DataError` for a text whose features are
-    zero or not finite.
+    `path` is the way through the text tower, for all of them or for each. Where all are cached,
+    neither weights nor tokenizer are loaded. `progress` is called with the number of distinct texts
+    done and their total. Raises `DataError` for a text whose features are zero or not finite.
     """
-    keys = [content_hash(text.encode(errors="surrogatepass")) for text in texts]
+    paths = [path] * len(texts) if isinstance(path, str) else path
+    keys = [_key(text, own) for text, own in zip(texts, paths, strict=True)]
     vectors = cache.get("texts", encoder.fingerprint, list(dict.fromkeys(keys))) if cache else {}
+    paths_of: dict[bytes, TextPath] = dict(zip(keys, paths, strict=True))
     new = {key: text for key, text in zip(keys, texts, strict=True) if key not in vectors}
     total = len(new) + len(vectors)
     # Towers pad a batch to its longest text; sorted by length, little time is lost on padding.
     lengths = dict(zip(new, encoder.count_tokens(list(new.values())), strict=True)) if new else {}
-    order = sorted(new, key=lambda key: (lengths[key], key))
-    for start in range(0, len(order), batch_size):
-        batch = order[start : start + batch_size]
-        made = _encode({key: new[key] for key in batch}, encoder)
-        if cache is not None:
-            cache.put("texts", encoder.fingerprint, encoder.name, made)
-        vectors |= made
-        if progress is not None:
-            progress(len(vectors), total)
+    order = sorted(new, key=lambda key: (paths_of[key], lengths[key], key))
+    for own, group in groupby(order, key=lambda key: paths_of[key]):
+        alike = list(group)
+        for start in range(0, len(alike), batch_size):
+            batch = alike[start : start + batch_size]
+            made = _encode({key: new[key] for key in batch}, encoder, own)
+            if cache is not None:
+                cache.put("texts", encoder.fingerprint, encoder.name, made)
+            vectors |= made
+            if progress is not None:
+                progress(len(vectors), total)
     if not keys:
         return torch.empty((0, encoder.dim))
     return torch.from_numpy(np.stack([vectors[key] for key in keys]))
 
 
-def _encode(texts: dict[bytes, str], encoder: Encoder) -> dict[bytes, NDArray[np.float32]]:
+def _key(text: str, path: TextPath) -> bytes:
+    """What the features of a text are kept under; those of the short path by the text alone."""
+    kept_as = text if path == "short" else f"\0{path}\0{text}"
+    return content_hash(kept_as.encode(errors="surrogatepass"))
+
+
+def _encode(
+    texts: dict[bytes, str], encoder: Encoder, path: TextPath
+) -> dict[bytes, NDArray[np.float32]]:
+    # Encoders with one text tower, such as those of plug-ins, need not know of paths.
+    more = {} if path == "short" else {"path": path}
     with torch.inference_mode():
-        rows = encoder.encode_texts(list(texts.values())).float().cpu().numpy()
+        rows = encoder.encode_texts(list(texts.values()), **more).float().cpu().numpy()
     norms = np.linalg.norm(rows.astype(np.float64), axis=1)
     for text, norm in zip(texts.values(), norms, strict=True):
         if not np.isfinite(norm) or norm == 0:

@@ -2,7 +2,7 @@
 
 import copy
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, Self
 
@@ -10,6 +10,7 @@ import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 
+from clipfg.encoders.naflex import NaFlexPreprocessing
 from clipfg.encoders.preprocessing import Preprocessing
 from clipfg.encoders.towers import Trace, VisionTower
 from clipfg.errors import UsageError
@@ -17,6 +18,12 @@ from clipfg.functional.regions import patch_grid, region_means
 from clipfg.functional.similarity import Scoring
 
 Precision = Literal["fp32", "bf16", "fp16"]
+
+TextPath = Literal["short", "long", "box"]
+"""A way through the text tower: for names and sentences, for descriptions, for what a box shows."""
+
+Pixels = UInt8[Tensor, "b 3 h w"] | Sequence[UInt8[Tensor, "3 _h _w"]]
+"""Images of one shape, or of any shapes for a NaFlex encoder."""
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
@@ -26,11 +33,12 @@ class ImageFeatures:
     """The output of an image tower: float32, not normalised.
 
     `patches` are in the space of `pooled`, row by row from the top left, each of them pooled alone
-    (`towers.VisionTower.dense`); None unless asked for.
+    (`towers.VisionTower.dense`); None unless asked for. For images of different shapes they are a
+    list.
     """
 
     pooled: Float[Tensor, "b d"]
-    patches: Float[Tensor, "b p d"] | None = None
+    patches: Float[Tensor, "b p d"] | list[Float[Tensor, "_p d"]] | None = None
 
 
 class Encoder(ABC):
@@ -49,7 +57,7 @@ class Encoder(ABC):
     dim: int
     """The dimension of the embedding space."""
     context_length: int
-    """The longest text in tokens."""
+    """The longest text in tokens, of the short path."""
     scoring: Scoring = "softmax"
     """`"softmax"` over classes (CLIP) or `"sigmoid"` for each class independently (SigLIP)."""
     dense_version: str = "each patch pooled alone"
@@ -86,23 +94,38 @@ class Encoder(ABC):
 
     def trace(self, pixels: UInt8[Tensor, "b 3 h w"]) -> Trace:
         """Attention and tokens of every block, with gradients. Raises `UsageError` without them."""
+        if isinstance(self.preprocessing, NaFlexPreprocessing):
+            raise UsageError(
+                f"{self.name} takes images of any shape, and its attention cannot be looked at."
+            )
         return self.tower.trace(self._inputs(pixels))
 
     def _inputs(self, pixels: UInt8[Tensor, "b 3 h w"]) -> Float[Tensor, "b 3 h w"]:
         return self.preprocessing.normalise(pixels.to(self.device)).to(DTYPES[self.precision])
 
+    @property
+    def context_lengths(self) -> Mapping[TextPath, int]:
+        """The text paths that the encoder has, each with its longest text in tokens."""
+        return {"short": self.context_length}
+
+    @property
+    def text_paths(self) -> tuple[TextPath, ...]:
+        """The text paths that the encoder has; `"short"` is one of them."""
+        return tuple(self.context_lengths)
+
     @abstractmethod
-    def encode_images(
-        self, pixels: UInt8[Tensor, "b 3 h w"], *, patches: bool = False
-    ) -> ImageFeatures:
+    def encode_images(self, pixels: Pixels, *, patches: bool = False) -> ImageFeatures:
         """Features of images that `preprocessing` has resized, with those of patches on request.
 
         Raises `UsageError`, which says why, for a tower whose patches have none.
         """
 
     @abstractmethod
-    def encode_texts(self, texts: Sequence[str]) -> Float[Tensor, "t d"]:
-        """Features of texts in one batch, float32, not normalised; long texts are truncated."""
+    def encode_texts(self, texts: Sequence[str], path: TextPath = "short") -> Float[Tensor, "t d"]:
+        """Features of texts in one batch, float32, not normalised; long texts are truncated.
+
+        Raises `UsageError` for a path that the encoder lacks.
+        """
 
     @abstractmethod
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
@@ -120,7 +143,7 @@ class Encoder(ABC):
 
     def encode_regions(
         self,
-        pixels: UInt8[Tensor, "b 3 h w"],
+        pixels: Pixels,
         boxes: Sequence[Float[Tensor, "r 4"]],
         *,
         features: ImageFeatures | None = None,
@@ -137,13 +160,20 @@ class Encoder(ABC):
         patches = (features or self.encode_images(pixels, patches=True)).patches
         if patches is None:
             raise no_patches(self.name, "its image tower gives none")
-        height, width = pixels.shape[-2:]
-        grid = patch_grid(patches.shape[1], height, width)
-        sides = patches.new_tensor([width, height] * 2)
-        return [
-            region_means(map_, grid, part.to(patches) / sides)
-            for map_, part in zip(patches, boxes, strict=True)
-        ]
+        found = []
+        for map_, image, part in zip(patches, pixels, boxes, strict=True):
+            height, width = image.shape[-2:]
+            sides = map_.new_tensor([width, height] * 2)
+            found.append(
+                self._regions(map_, patch_grid(len(map_), height, width), part.to(map_) / sides)
+            )
+        return found
+
+    def _regions(
+        self, patches: Float[Tensor, "p d"], grid: tuple[int, int], boxes: Float[Tensor, "r 4"]
+    ) -> Float[Tensor, "r d"]:
+        """Features of boxes, in fractions of the sides, on a map; 0 for an empty one."""
+        return region_means(patches, grid, boxes)
 
 
 def no_patches(name: str, reason: str) -> UsageError:

@@ -2,17 +2,28 @@
 
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from typing import Any, Generic, TypedDict, TypeVar, Unpack
 
 import torch
-from jaxtyping import Float, UInt8
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from clipfg.encoders import weights
-from clipfg.encoders.base import DTYPES, Encoder, ImageFeatures, Precision, no_patches
+from clipfg.encoders.base import (
+    DTYPES,
+    Encoder,
+    ImageFeatures,
+    Pixels,
+    Precision,
+    TextPath,
+    no_patches,
+)
 from clipfg.encoders.model_files import CheckpointFiles
+from clipfg.encoders.naflex import NaFlexPreprocessing, PatchBatch
 from clipfg.encoders.weights import Digest
+from clipfg.errors import UsageError
 
 F = TypeVar("F", bound=CheckpointFiles)
 
@@ -59,9 +70,19 @@ class CheckpointEncoder(Encoder, Generic[F]):
     def _image_features(self, inputs: Tensor, *, patches: bool) -> tuple[Tensor, Tensor | None]:
         """Pooled features, and those of patches if asked for, of normalised pixels."""
 
+    def _patched_features(
+        self, batch: PatchBatch, *, patches: bool
+    ) -> tuple[Tensor, Tensor | None]:
+        """As `_image_features`, of images in patches: for encoders with NaFlex preprocessing."""
+        raise NotImplementedError
+
     @abstractmethod
     def _text_features(self, texts: Sequence[str]) -> Tensor:
         """Features of texts."""
+
+    def _path_features(self, texts: Sequence[str], path: TextPath) -> Tensor:
+        """Features of texts by another path: for encoders that have several."""
+        raise NotImplementedError
 
     @cached_property
     def fingerprint(self) -> str:
@@ -86,10 +107,12 @@ class CheckpointEncoder(Encoder, Generic[F]):
 
     # Features are cloned outside of inference mode, so that heads can be trained on them.
 
-    def encode_images(
-        self, pixels: UInt8[Tensor, "b 3 h w"], *, patches: bool = False
-    ) -> ImageFeatures:
+    def encode_images(self, pixels: Pixels, *, patches: bool = False) -> ImageFeatures:
         """Features of resized images, and of their patches where the tower has any."""
+        if isinstance(self.preprocessing, NaFlexPreprocessing):
+            return self._encode_shapes(pixels, self.preprocessing, patches=patches)
+        if not isinstance(pixels, Tensor):
+            pixels = torch.stack(list(pixels))
         inputs = self._inputs(pixels)
         with torch.inference_mode():
             pooled, tokens = self._image_features(inputs, patches=patches)
@@ -103,10 +126,35 @@ class CheckpointEncoder(Encoder, Generic[F]):
             raise no_patches(self.name, self.tower.silent)
         return self.tower.dense(inputs)
 
-    def encode_texts(self, texts: Sequence[str]) -> Float[Tensor, "t d"]:
+    def _encode_shapes(
+        self, pixels: Pixels, preprocessing: NaFlexPreprocessing, *, patches: bool
+    ) -> ImageFeatures:
+        """Features of images of any shapes, which go through the tower by their budgets."""
+        pooled = torch.empty((len(pixels), self.dim), device=self.device)
+        maps: dict[int, Tensor] = {}
+        for places, batch in preprocessing.passes(list(pixels), self.device):
+            values = batch.patches.to(DTYPES[self.precision])
+            with torch.inference_mode():
+                own, tokens = self._patched_features(
+                    replace(batch, patches=values), patches=patches
+                )
+            pooled[places] = own[: len(places)].float()
+            if tokens is not None:
+                own_maps = (tokens[row, batch.mask[row]] for row in range(len(places)))
+                maps |= {p: map_.float().clone() for p, map_ in zip(places, own_maps, strict=True)}
+        in_order = [maps[place] for place in range(len(pixels))] if patches else None
+        return ImageFeatures(pooled, in_order)
+
+    def encode_texts(self, texts: Sequence[str], path: TextPath = "short") -> Float[Tensor, "t d"]:
         """Features of texts, cleaned, padded and truncated as the model was trained."""
+        if path not in self.text_paths:
+            raise UsageError(
+                f"{self.name} has no {path} text path, only {', '.join(self.text_paths)}."
+            )
         with torch.inference_mode():
-            features = self._text_features(texts)
+            features = (
+                self._text_features(texts) if path == "short" else self._path_features(texts, path)
+            )
         return features.float().clone()
 
     @cached_property

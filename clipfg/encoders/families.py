@@ -22,4 +22,5 @@ FAMILIES.register(
 FAMILIES.register(
     "hf", "clipfg.encoders.transformers.encoder:load", "Models in transformers' layout"
 )
+FAMILIES.register("fgclip", "clipfg.encoders.fgclip.encoder:load", "FG-CLIP 1 and 2")
 FAMILIES.register("builtin", "clipfg.encoders.builtin:load", "Models that ship with clipfg")

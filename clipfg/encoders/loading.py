@@ -7,6 +7,7 @@ import torch
 
 from clipfg.encoders.base import DTYPES, Encoder, Precision
 from clipfg.encoders.families import FAMILIES
+from clipfg.encoders.fgclip.files import holds_fgclip
 from clipfg.encoders.precision import fastest_precision
 from clipfg.encoders.weights import Digest, file_digest
 from clipfg.errors import MissingError, UsageError
@@ -25,9 +26,9 @@ def load_encoder(
     Parameters
     ----------
     name
-        `open_clip:ARCH/TAG`, `open_clip:local-dir:PATH`, `hf:REPO-or-PATH`, `builtin:NAME`, a
-        plug-in's `PREFIX:...`; a bare `ARCH/TAG` is open_clip's, and the content of a folder given
-        by its bare path says which family it is of.
+        `open_clip:ARCH/TAG`, `open_clip:local-dir:PATH`, `hf:REPO-or-PATH`,
+        `fgclip:REPO-or-PATH`, `builtin:NAME`, a plug-in's `PREFIX:...`; a bare `ARCH/TAG` is
+        open_clip's, and the content of a folder given by its bare path says which family it is of.
     precision
         The towers' number format; `"auto"` is the fastest that the device supports in hardware.
     device
@@ -91,7 +92,7 @@ def _split(name: str) -> tuple[str, str]:
         if (folder / "open_clip_config.json").is_file():
             return "open_clip", f"local-dir:{folder}"
         if (folder / "config.json").is_file():
-            return "hf", str(folder)
+            return "fgclip" if holds_fgclip(folder) else "hf", str(folder)
         raise MissingError(
             f"Expected open_clip_config.json or config.json in the folder {name}, got neither."
         )

@@ -1,6 +1,6 @@
 """From a decoded image to the input of a tower: resize, crop, normalise."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -59,6 +59,22 @@ class Preprocessing:
         ratio = fit(height / rows, width / columns)
         return max(1, round(width / ratio)), max(1, round(height / ratio))
 
+    def frame(self, width: int, height: int) -> tuple[int, int]:  # noqa: ARG002
+        """The height and width of the input that an image of `width` x `height` becomes."""
+        return self.size
+
+    @property
+    def shape(self) -> str:
+        """What the tower takes, in words."""
+        return f"{self.size[0]} x {self.size[1]} pixels"
+
+    def stack(self, pixels: Sequence[Tensor], count: int) -> Tensor | list[Tensor]:
+        """Images as one input of the tower, filled up with black to `count`."""
+        batch = pixels[0].new_zeros((count, *pixels[0].shape))
+        for place, image in enumerate(pixels):
+            batch[place] = image
+        return batch
+
     def _margin(self, length: int, wanted: int) -> int:
         """Where a crop of `wanted` pixels begins; negative where the image has fewer."""
         if length < wanted:
@@ -79,7 +95,7 @@ class Preprocessing:
             size = window_size(window)
         resampling = Image.Resampling[self.interpolation.upper()]
         resized = image.resize(self.target(*size), resampling, box)
-        rows, columns = self.size
+        rows, columns = self.frame(*size)
         if resized.size != (columns, rows):
             left, top = self._margin(resized.width, columns), self._margin(resized.height, rows)
             # Outside the image a crop is black, as in torchvision; padding has its own grey.
@@ -95,6 +111,16 @@ class Preprocessing:
         mean, std = given.view(2, 1, 3, 1, 1) * 255
         return (pixels.float() - mean) / std
 
+    def window(self, width: int, height: int) -> tuple[float, float, float, float]:
+        """What the tower sees of an upright image of `width x height`: `x0, y0, x1, y1` in its
+        pixels, beyond its edges where the input is padded.
+        """
+        rows, columns = self.size
+        wide, high = self.target(width, height)
+        left, top = self._margin(wide, columns), self._margin(high, rows)
+        across, down = width / wide, height / high
+        return left * across, top * down, (left + columns) * across, (top + rows) * down
+
     def map_boxes(
         self, boxes: Float[Tensor, "r 4"], width: int, height: int
     ) -> Float[Tensor, "r 4"]:
@@ -103,7 +129,7 @@ class Preprocessing:
         Boxes are `x0, y0, x1, y1` in pixels. What the crop leaves out is cut off: a box that lies
         outside it altogether comes out empty.
         """
-        rows, columns = self.size
+        rows, columns = self.frame(width, height)
         wide, high = self.target(width, height)
         scale = boxes.new_tensor([wide / width, high / height] * 2)
         shift = boxes.new_tensor([self._margin(wide, columns), self._margin(high, rows)] * 2)

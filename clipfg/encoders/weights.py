@@ -80,6 +80,20 @@ def read_scalars(path: Path, names: Iterable[str]) -> dict[str, float]:
         raise damaged(path, error) from None
 
 
+def read_shapes(path: Path) -> dict[str, tuple[int, ...]]:
+    """The shape of every tensor in a safetensors file, from its header alone.
+
+    Raises `DataError` for a damaged file.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="pt") as file:
+            return {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
+    except (SafetensorError, OSError, RuntimeError) as error:
+        raise damaged(path, error) from None
+
+
 def check_readable(path: Path) -> None:
     """Raise `DataError` for a weights file that is damaged or would run code when read.
 

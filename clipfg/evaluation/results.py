@@ -2,17 +2,22 @@
 
 from typing import Any
 
+from clipfg.evaluation.choices.report import ChoiceReport
 from clipfg.evaluation.curves.budget_curve import BudgetCurve
 from clipfg.evaluation.curves.learning_curve import LearningCurve
 from clipfg.evaluation.report.report import Report
 from clipfg.evaluation.report.side_by_side import SideBySide
 from clipfg.evaluation.serialization import from_json
 
+AnyResult = Report | ChoiceReport | SideBySide | LearningCurve | BudgetCurve
 
-def read_result(content: Any) -> Report | SideBySide | LearningCurve | BudgetCurve:
+
+def read_result(content: Any) -> AnyResult:
     """The result that `serialization.to_json` wrote. Raises `DataError` for anything else."""
     fields = content if isinstance(content, dict) else {}
     kind = fields.get("kind")
+    if kind == ChoiceReport.KIND:
+        return from_json(ChoiceReport, fields)
     if kind == LearningCurve.KIND:
         return from_json(LearningCurve, fields)
     if kind == BudgetCurve.KIND:

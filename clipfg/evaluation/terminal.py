@@ -6,6 +6,8 @@ from typing import Any
 from rich.console import Group, RenderableType
 from rich.padding import Padding
 
+from clipfg.evaluation.choices.report import ChoiceReport
+from clipfg.evaluation.choices.terminal import render_choices
 from clipfg.evaluation.curves.budget_curve import BudgetCurve
 from clipfg.evaluation.curves.grid import Grid
 from clipfg.evaluation.curves.learning_curve import LearningCurve
@@ -16,10 +18,11 @@ from clipfg.evaluation.report.report import Report
 from clipfg.evaluation.report.side_by_side import SideBySide
 from clipfg.evaluation.report.terminal import render_report, render_side_by_side
 
-Result = Report | SideBySide | LearningCurve | BudgetCurve | Grid | Reliability
+Result = Report | ChoiceReport | SideBySide | LearningCurve | BudgetCurve | Grid | Reliability
 
 _RENDER: Mapping[type, Callable[[Any, int], Iterator[RenderableType]]] = {
     Report: render_report,
+    ChoiceReport: render_choices,
     SideBySide: render_side_by_side,
     LearningCurve: render_curve,
     BudgetCurve: render_curve,

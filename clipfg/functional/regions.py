@@ -48,3 +48,32 @@ def region_means(
 ) -> Float[Tensor, "r d"]:
     """The mean of the patch features under each box, weighted by `coverage`; 0 for an empty box."""
     return coverage(boxes, grid).to(patches.dtype) @ patches
+
+
+def check_areas(boxes: Float[Tensor, "r 4"]) -> None:
+    """Raise `DataError` for a box that is not finite or has no area."""
+    wrong = ~(boxes.isfinite().all(1) & (boxes[:, 0] < boxes[:, 2]) & (boxes[:, 1] < boxes[:, 3]))
+    if wrong.any():
+        first = [round(value, 2) for value in boxes[wrong][0].tolist()]
+        raise DataError(
+            f"Expected boxes x0, y0, x1, y1 with x0 < x1 and y0 < y1, got {first}; convert boxes"
+            " that are x, y, width, height."
+        )
+
+
+def align_regions(
+    patches: Float[Tensor, "p d"], grid: tuple[int, int], boxes: Float[Tensor, "r 4"]
+) -> Float[Tensor, "r d"]:
+    """One feature for each box: RoIAlign to 1 x 1 (Mask R-CNN, arXiv:1703.06870, section 3).
+
+    Boxes are `x0, y0, x1, y1` in cells of a grid of rows and columns, from the outer edges of the
+    first cell. The map is sampled bilinearly once for each cell's breadth of the box
+    (`sampling_ratio=-1`, `aligned=True`), and the samples are averaged. Raises `DataError` for a
+    box without an area, for which RoIAlign would give 0.
+    """
+    from torchvision.ops import roi_align
+
+    check_areas(boxes)
+    rows, columns = grid
+    map_ = patches.float().T.reshape(1, -1, rows, columns)
+    return roi_align(map_, [boxes.to(map_)], 1, sampling_ratio=-1, aligned=True).flatten(1)

@@ -1,7 +1,12 @@
 """Options: declared once for each command, shared by groups, resolved from every source."""
 # ruff: noqa: F401
 
-from clipfg.options.classifying import FewshotOptions, PredictOptions, ZeroshotOptions
+from clipfg.options.classifying import (
+    ExplainOptions,
+    FewshotOptions,
+    PredictOptions,
+    ZeroshotOptions,
+)
 from clipfg.options.curating import (
     CacheClearOptions,
     CacheInfoOptions,
@@ -27,6 +32,7 @@ from clipfg.options.groups import (
     ModelOptions,
     OutputOptions,
     PromptOptions,
+    ReadingOptions,
     RegionOptions,
     ViewOptions,
     ViewPoolingOptions,

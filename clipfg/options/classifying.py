@@ -44,6 +44,9 @@ class ZeroshotOptions(
         metavar="SHARE",
         shared=True,
     )
+    explain: int | None = option(
+        None, "Also show why, for the N surest mistakes (explain.html).", metavar="N", least=1
+    )
 
 
 @options("Data", command="predict")
@@ -59,6 +62,42 @@ class PredictOptions(
     """Options of `clipfg predict`."""
 
     head: Path | None = option(None, "Head saved by `clipfg fewshot --save`.", metavar="FILE")
+    to: str | None = option(
+        None,
+        "Also write the answers as megadetector, coco, label-studio, camtrap-dp, xmp or links, or"
+        " several (a,b).",
+        metavar="FORMATS",
+    )
+    explain: int | None = option(
+        None, "Also show why, for the N least sure answers (explain.html).", metavar="N", least=1
+    )
+
+
+@options("Query", command="explain")
+class ExplainOptions(DataJobOptions, PromptOptions, OutputOptions):
+    """Options of `clipfg explain`."""
+
+    for_class: str | None = option(
+        None,
+        "The class to find evidence for; by default the likeliest.",
+        flag="--for",
+        metavar="CLASS",
+    )
+    vs_class: str | None = option(
+        None,
+        "The class to compare it with; by default the second likeliest.",
+        flag="--vs",
+        metavar="CLASS",
+    )
+    method: str = option(
+        "dense", "How evidence is found: dense, legrad, grad-eclip or rollout.", metavar="NAME"
+    )
+    phrases: str | None = option(
+        None,
+        "Descriptions of the classes, a prompt set or a file; by default those of --prompts and"
+        " --classes.",
+        metavar="NAME|FILE",
+    )
 
 
 @options("Learning", command="fewshot")

@@ -13,6 +13,7 @@ from clipfg.options.groups import (
     OutputOptions,
     PageOptions,
     PromptOptions,
+    ReadingOptions,
     RegionOptions,
     SeedOptions,
 )
@@ -69,7 +70,7 @@ class DatasetListOptions(DataRootOptions, FormatOptions):
 
 
 @options("Data", command="datasets")
-class DatasetShowOptions(DataNameOptions, NetworkOptions, FormatOptions):
+class DatasetShowOptions(DataNameOptions, ReadingOptions, NetworkOptions, FormatOptions):
     """Options of `clipfg datasets show`."""
 
 

@@ -62,6 +62,51 @@ class DataNameOptions(DataRootOptions):
 
 
 @options("Data", shared=True)
+class ReadingOptions(Options):
+    """What a person says of their data where a reader would have to guess."""
+
+    label_level: int | None = option(
+        None, "Which folder below the data names the class: 1, 2, ...; 0 for none.", least=0
+    )
+    label_column: str | None = option(
+        None, "Column of a table that names the class.", metavar="COLUMN"
+    )
+    path_column: str | None = option(
+        None, "Column of a table that names the image.", metavar="COLUMN"
+    )
+    split_column: str | None = option(
+        None, "Column of a table that names the split.", metavar="COLUMN"
+    )
+    name_column: str | None = option(
+        None,
+        "Column of class names to answer with; texts are made of it and of any that follow (a,b).",
+        metavar="COLUMN",
+    )
+    label_names: Path | None = option(
+        None, "Names of labels that are numbers or codes: JSON, CSV or text.", metavar="FILE"
+    )
+    label_from_name: str | None = option(
+        None, "Regular expression whose group is the class in a file's name.", metavar="REGEX"
+    )
+    several_labels: Literal["first", "skip"] | None = option(
+        None, "Of images with several labels, take the first label or skip the image."
+    )
+    boxes: Path | None = option(
+        None,
+        "Boxes of the images: MegaDetector, COCO and other files, or a CSV (path, x0, y0, x1, y1).",
+        metavar="FILE",
+    )
+    min_confidence: float | None = option(
+        None, "Leave out boxes that are less sure (MegaDetector: 0.2).", least=0.0, most=1.0
+    )
+    box_format: str | None = option(
+        None,
+        "What a box's four numbers are: xyxy, xywh or cxcywh; in pixels, relative or percent.",
+        metavar="FORMAT",
+    )
+
+
+@options("Data", shared=True)
 class BoxOptions(Options):
     """What an item with a box is: a part of its image."""
 
@@ -99,14 +144,14 @@ class RegionOptions(Options):
 
 
 @options("Data", shared=True)
-class DataOptions(DataNameOptions, BoxOptions, ViewOptions):
+class DataOptions(DataNameOptions, ReadingOptions, BoxOptions, ViewOptions):
     """Which images of the data, and what their classes are called."""
 
     split: str | None = option(None, "Split to use; by default the data set's own choice.")
     classes: Path | None = option(
         None,
-        "Class names: a text file (one per line) or CSV (name,parent,text...).",
-        metavar="FILE",
+        "Class names: a file (one per line, CSV, JSON, ...), or typed with commas.",
+        metavar="FILE|NAMES",
     )
     limit: int | None = option(None, "Use at most N images.", metavar="N", least=1)
     download: bool = option(True, "Download a named data set that is not on disk.")
@@ -150,6 +195,10 @@ class PromptSetOptions(Options):
 
     prompts: str | None = option(
         None, "Prompt set (`clipfg prompts list`); `a+b` joins two.", metavar="NAME|FILE"
+    )
+    text_path: Literal["auto", "short", "long", "box"] = option(
+        "auto",
+        "Text path, for encoders that have several (FG-CLIP); auto takes long for descriptions.",
     )
 
 

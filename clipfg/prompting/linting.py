@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Literal, TypeAlias
 
 from clipfg.prompting.articles import with_article
@@ -44,14 +45,19 @@ def lint(
     classes: Sequence[str] = (),
     count: TokenCounter | None = None,
     context: int = CONTEXT,
+    texts: Mapping[str, Sequence[str]] = MappingProxyType({}),
 ) -> list[PromptIssue]:
     """All problems of a prompt set, and of its structured descriptions where it has them.
 
-    `classes` are names that it should serve. `count` counts tokens as an encoder does and
-    `context` is that encoder's limit; without it tokens are estimated.
+    `classes` are names that it should serve, `texts` those that some of them bring. `count` counts
+    tokens as an encoder does and `context` is that encoder's limit; without it they are estimated.
     """
     names = list(classes) or list(prompts.descriptions) or [EXAMPLE]
-    sentences = {text: text for name in names for _, text in prompts.numbered(readable(name))}
+    sentences = {
+        text: text
+        for name in names
+        for _, text in prompts.numbered(readable(name), texts.get(name, ()))
+    }
     return [
         *_templates(prompts),
         *_names(prompts, classes),
@@ -74,6 +80,8 @@ def truncated(
     texts: Mapping[str, str], count: TokenCounter | None, context: int
 ) -> Iterator[PromptIssue]:
     """A warning for each text that is longer than `context` tokens; keys say where it is."""
+    if not texts:
+        return
     read = list(texts.values())
     lengths = count(read) if count is not None else [estimate_tokens(text) for text in read]
     about = "" if count is not None else "about "

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clipfg.errors import DataError
-from clipfg.prompting.prompt_set import PromptSet
+from clipfg.prompting.prompt_set import PromptSet, asks_for_text
 from clipfg.types import ClassList
 
 
@@ -47,14 +47,40 @@ class Sentences:
 
 
 def sentences_for(prompts: PromptSet, classes: ClassList) -> Sentences:
-    """Every sentence for every class. Raises `DataError` as `PromptSet.render` does."""
+    """Every sentence for every class, by all of its names.
+
+    A template with another kind of name (`ClassList.synonyms`) is a template of its own, so that
+    names can be weighed too; `{text}` is filled once.
+
+    Raises `DataError` as `PromptSet.render` does.
+    """
+    templates = prompts.numbered_templates
     rows: list[tuple[int, int, str]] = []
     for owner, name in enumerate(classes.names):
         made = prompts.numbered(name, classes.texts.get(name, ()))
         if not made:
             prompts.render(name, classes.texts.get(name, ()))  # raises
         rows += ((owner, position, text) for position, text in made)
+        for kind, (called, others) in enumerate(classes.synonyms.items(), 1):
+            if (other := others.get(name)) is None or called in classes.silent:
+                continue
+            rows += (
+                (owner, kind * len(templates) + position, text)
+                for position, text in prompts.numbered(other)
+                if not asks_for_text(templates[position])
+            )
     return Sentences.of(rows)
+
+
+def names_used(classes: ClassList) -> str:
+    """A remark on the names that texts are made of, where classes have several; else nothing."""
+    kinds = ", ".join(kind for kind in classes.synonyms if kind not in classes.silent)
+    if not kinds:
+        return ""
+    return (
+        f"Texts are made of several names of each class, averaged: the one that answers use, and"
+        f" {kinds}; --name-column chooses."
+    )
 
 
 def texts_for(prompts: PromptSet, classes: ClassList) -> tuple[list[str], NDArray[np.int64]]:

@@ -2,13 +2,14 @@
 
 from collections.abc import Callable
 
+from clipfg.types.choices import Choice, ChoiceSet
 from clipfg.types.class_list import UNLABELLED, ClassList
 from clipfg.types.dense import Patches, Regions
 from clipfg.types.estimate import Estimate
 from clipfg.types.features import Features, unit_norm
 from clipfg.types.identity import content_hash, equal_rows
 from clipfg.types.manifest import BOX, COLUMNS, REGION, REQUIRED, Failure, Manifest
-from clipfg.types.reading import LeftOut, Reading, Role
+from clipfg.types.reading import Choices, LeftOut, Reading, Role
 
 Progress = Callable[[int, int], None]
 """Called with the number of items done and the total."""
@@ -19,6 +20,9 @@ __all__ = [
     "REGION",
     "REQUIRED",
     "UNLABELLED",
+    "Choice",
+    "ChoiceSet",
+    "Choices",
     "ClassList",
     "Estimate",
     "Failure",

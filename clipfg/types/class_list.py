@@ -16,8 +16,9 @@ UNLABELLED = -1
 class ClassList:
     """Class names in order, with an optional taxonomy and optional descriptions.
 
-    Raises `DataError` when the list is empty, a name is blank or a duplicate, `texts` names an
-    unknown class, or `parents` form a cycle.
+    Raises `DataError` when the list is empty, a name is blank or a duplicate, there are not as many
+    `ids` as names or one occurs twice, `texts` or `synonyms` name an unknown class, or `parents`
+    form a cycle.
     """
 
     names: tuple[str, ...]
@@ -28,6 +29,13 @@ class ClassList:
     """From class name to sentences that describe the class; templates with `{text}` use these."""
     levels: tuple[str, ...] = ()
     """Names of the levels of the taxonomy, nearest first ("genus", "family"), where known."""
+    ids: tuple[str, ...] = ()
+    """What the source calls each class beside its name: a number, a code, a synset; or empty.
+    Identities, never an order: classes 1, 2 and 4 are no classes 0, 1 and 2."""
+    synonyms: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """From a kind of name ("scientific_name", "de") to the class names and what each is called."""
+    silent: tuple[str, ...] = ()
+    """Kinds of `synonyms` by which labels are matched, and of which no texts are made."""
 
     def __post_init__(self) -> None:
         if not self.names:
@@ -38,13 +46,19 @@ class ClassList:
                 raise DataError(f"Expected a name for class {position}, got a blank one.")
             if name in seen:
                 raise DataError(
-                    f"Expected unique class names, got {name!r} twice; remove one of them."
+                    f"Expected unique class names, got {name!r:.80} twice; remove one of them."
                 )
             seen.add(name)
-        for name in self.texts:
+        if self.ids and not len(self.names) == len(self.ids) == len(set(self.ids)):
+            raise DataError(
+                f"Expected an id of its own for each of {len(self)} classes, got"
+                f" {len(set(self.ids))} different ones."
+            )
+        for name in [*self.texts, *(name for names in self.synonyms.values() for name in names)]:
             if name not in seen:
                 raise DataError(
-                    f"Texts are given for {name!r}, which is not a class.{closest(name, seen)}"
+                    f"Texts or other names are given for {name!r:.80}, which is not a class."
+                    f"{closest(name, seen)}"
                 )
         for name in self.names:
             self.lineage(name)
@@ -73,9 +87,15 @@ class ClassList:
         return tuple(above)
 
     def only(self, names: Sequence[str]) -> Self:
-        """The list of these classes, with their parents and texts."""
+        """The list of these classes, with all that is known of them."""
         texts = {name: self.texts[name] for name in names if name in self.texts}
-        return type(self)(tuple(names), self.parents, texts, self.levels)
+        ids = tuple(self.ids[self.index(name)] for name in names) if self.ids else ()
+        synonyms = {
+            kind: {name: others[name] for name in names if name in others}
+            for kind, others in self.synonyms.items()
+        }
+        known = (self.levels, ids, synonyms, self.silent)
+        return type(self)(tuple(names), self.parents, texts, *known)
 
     def below(self, wanted: str) -> tuple[str, ...]:
         """The classes at or below any of the nodes of the taxonomy in `wanted`, a comma-separated
@@ -108,13 +128,19 @@ class ClassList:
         return f" The broadest groups are {listed}."
 
     def to_dict(self) -> dict[str, Any]:
-        """As plain values that JSON holds; `levels` only where they are known."""
+        """As plain values that JSON holds; levels, ids and synonyms only where they are known."""
         fields = {
             "names": list(self.names),
             "parents": dict(self.parents),
             "texts": {name: list(texts) for name, texts in self.texts.items()},
         }
-        return fields | ({"levels": list(self.levels)} if self.levels else {})
+        known: dict[str, Any] = {
+            "levels": list(self.levels),
+            "ids": list(self.ids),
+            "synonyms": {kind: dict(names) for kind, names in self.synonyms.items()},
+            "silent": list(self.silent),
+        }
+        return fields | {key: value for key, value in known.items() if value}
 
     @classmethod
     def from_dict(cls, fields: Mapping[str, Any]) -> Self:
@@ -123,8 +149,10 @@ class ClassList:
         Raises `KeyError`, `TypeError`, `AttributeError` or `DataError` for anything else.
         """
         texts = {name: tuple(texts) for name, texts in fields["texts"].items()}
-        levels = tuple(fields.get("levels", ()))
-        return cls(tuple(fields["names"]), fields["parents"], texts, levels)
+        levels, ids = tuple(fields.get("levels", ())), tuple(fields.get("ids", ()))
+        synonyms = {kind: dict(names) for kind, names in fields.get("synonyms", {}).items()}
+        silent = tuple(fields.get("silent", ()))
+        return cls(tuple(fields["names"]), fields["parents"], texts, levels, ids, synonyms, silent)
 
     def __len__(self) -> int:
         return len(self.names)

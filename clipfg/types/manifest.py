@@ -1,6 +1,7 @@
 """Items as an Arrow table, so that a million rows take little memory and time."""
 
 import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -26,6 +27,7 @@ COLUMNS: dict[str, pa.DataType] = {
     "split": pa.string(),
     "label": pa.int32(),
     "box": BOX,
+    "confidence": pa.float32(),
     "caption": pa.string(),
     "regions": pa.list_(REGION),
     "bag": pa.string(),
@@ -33,8 +35,8 @@ COLUMNS: dict[str, pa.DataType] = {
     "domain": pa.string(),
     "parent": pa.string(),
 }
-"""Every column a manifest may have. Boxes are `[x0, y0, x1, y1]` in pixels of the upright image;
-the items of a bag stand together."""
+"""Every column a manifest may have. Boxes are `[x0, y0, x1, y1]` in pixels of the upright image,
+`confidence` is how sure their source is of them. The items of a bag stand together."""
 
 REQUIRED = ("id", "uri", "split", "label")
 
@@ -179,6 +181,9 @@ class Manifest:
         hasher = hashlib.blake2b(digest_size=16)
         if self.classes:
             hasher.update(repr((self.classes.names, sorted(self.classes.parents.items()))).encode())
+            if self.classes.synonyms:
+                others = [self.classes.synonyms, self.classes.silent]
+                hasher.update(json.dumps(others, sort_keys=True).encode())
         sink = pa.BufferOutputStream()
         with pa.ipc.new_stream(sink, self.table.schema) as writer:
             writer.write_table(self.table.combine_chunks())

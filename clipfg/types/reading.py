@@ -1,6 +1,7 @@
 """What a source of data was taken for: said before it is used, and kept with the results."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 
 @dataclass(frozen=True)
@@ -34,3 +35,31 @@ class Reading:
     left_out: tuple[LeftOut, ...] = ()
     doubts: tuple[str, ...] = ()
     """Sentences on what looks wrong, each with the option that settles it."""
+    missing: int = 0
+    """How many pictures that a table names are not there."""
+
+
+@dataclass(frozen=True)
+class Choices:
+    """What a person says of their data where a reader would have to guess; None is a guess."""
+
+    label_level: int | None = None
+    """Which folder below the data names the class, counted from 1; 0 for no labels."""
+    path_column: str | None = None
+    label_column: str | None = None
+    split_column: str | None = None
+    """What the columns of a table are called."""
+    name_column: str | None = None
+    """Which names of a class count, separated by commas: answers are given in the first."""
+    label_names: Path | None = None
+    """A file that says what labels that are numbers or codes stand for."""
+    label_from_name: str | None = None
+    """A regular expression whose group is the class in a picture's name."""
+    several_labels: str | None = None
+    """`"first"` label of a picture that has several, or `"skip"` it."""
+    boxes: Path | None = None
+    """A file of boxes for the pictures."""
+    min_confidence: float | None = None
+    """Boxes that are less sure are left out."""
+    box_format: str | None = None
+    """What four numbers of a box mean: `"xywh relative"`."""

@@ -15,7 +15,7 @@ from clipfg.data.sets.catalogue import DATASETS
 from clipfg.data.sources import read, scheme_of
 from clipfg.embedding.framing import Crop, Framing
 from clipfg.errors import ItemError, UsageError
-from clipfg.options import BoxOptions, Options
+from clipfg.options import BoxOptions, Options, RegionOptions
 from clipfg.types import COLUMNS, Manifest
 
 Region = dict[str, Any]
@@ -36,11 +36,23 @@ def framing_of(options: Options, manifest: Manifest) -> Framing | None:
         return None
     if options.boxes_as == "region" and options.crop is not None:
         raise UsageError("--crop and --boxes-as region cannot be combined.")
-    wanted = options.boxes_as or ("region" if getattr(options, "regions", False) else None)
-    published = wanted is None and manifest.name.partition("@")[0] in DATASETS
-    default: Crop = "region" if wanted == "region" else "whole" if published else "square"
-    crop = options.crop or default
+    asked = options.boxes_as or options.crop
+    published = asked is None and manifest.name.partition("@")[0] in DATASETS
+    default: Crop = "whole" if published else "square"
+    crop = "region" if reads_regions(options) else options.crop or default
     return None if crop == "whole" else Framing(crop)
+
+
+def reads_regions(options: Options) -> bool:
+    """Whether boxes are to be read from dense maps: by choice, and those of `--regions` anyway."""
+    if (
+        not isinstance(options, BoxOptions)
+        or options.boxes_as == "crop"
+        or options.crop is not None
+    ):
+        return False
+    regions = isinstance(options, RegionOptions) and options.regions
+    return options.boxes_as == "region" or regions
 
 
 def boxes_said(options: Options, manifest: Manifest) -> str:

@@ -20,6 +20,8 @@ from clipfg.workflows.run_folder import RunFolder
 from clipfg.workflows.session import Session
 from clipfg.workflows.views import CenterHits, goes_by_surest, surest
 
+PREDICTIONS = "predictions.parquet"
+
 
 @dataclass(frozen=True)
 class ClassifyCounts:
@@ -55,7 +57,7 @@ def classify(
     uris, domains = data.manifest.uris, data.manifest.column("domain")
     reused = 0
     more = answers.columns if answers else None
-    path = folder.part("predictions.parquet")
+    path = folder.part(PREDICTIONS)
     boxes = session.boxes(data.manifest)
     center = CenterHits(session.views, head.logits) if session.views else None
     with PredictionWriter(path, classes, top_k, scoring, more, boxes) as writer:

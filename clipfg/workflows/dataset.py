@@ -2,21 +2,25 @@
 
 import logging
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 import numpy as np
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from clipfg.data.loading import load_dataset
 from clipfg.data.readers.class_files import read_class_list
+from clipfg.data.readers.codes import are_nameless
+from clipfg.data.readers.file_name_labels import offer
+from clipfg.data.readers.label_names import rename
 from clipfg.data.readers.labels import relabel
 from clipfg.data.sets.catalogue import DATASETS
 from clipfg.embedding.batches import FeatureBatch
 from clipfg.embedding.feature_files import read_features
 from clipfg.errors import DataError, UsageError
-from clipfg.options import DataOptions
-from clipfg.types import UNLABELLED, ClassList, Features, Manifest, Progress
+from clipfg.options import DataOptions, ReadingOptions
+from clipfg.types import UNLABELLED, Choices, ClassList, Features, Manifest, Progress
 
 logger = logging.getLogger("clipfg")
 
@@ -93,7 +97,7 @@ class Dataset:
         if not known.size:
             raise DataError(
                 f"Expected labelled images, {self.name} has none; use a folder per class or a"
-                " manifest with a column `label`."
+                f" manifest with a column `label`.{offer(self.manifest.ids)}"
             )
         return self if known.size == len(self) else self.rows(known)
 
@@ -102,7 +106,18 @@ class Dataset:
         if not (self.manifest.labels != UNLABELLED).any():
             raise DataError(
                 f"Expected labelled images to measure accuracy on, {self.name} has none; try"
-                f" `{instead}`, which needs no labels."
+                f" `{instead}`, which needs no labels.{offer(self.manifest.ids)}"
+            )
+
+    def check_named(self) -> None:
+        """Raises `UsageError` where classes are called by numbers or synset ids alone."""
+        names = self.classes.names
+        if are_nameless(names) and not self.classes.texts:
+            raise UsageError(
+                f"Expected names of the classes of {self.name}, got {', '.join(names[:4])}"
+                f"{', ...' if len(names) > 4 else ''}, of which a text encoder knows nothing; say"
+                " what they stand for by --label-names FILE (a line '0 Blue Jay' for each, a CSV"
+                " with id,name or JSON), or use `clipfg fewshot`, which learns from images."
             )
 
 
@@ -123,39 +138,65 @@ def open_dataset(
             "No data is given; name it by --dataset NAME or PATH, such as --dataset synthflora"
             " (built in)."
         )
-    classes = read_class_list(options.classes) if options.classes and use_classes else None
+    classes = None
+    if options.classes and use_classes:
+        classes = read_class_list(options.classes, name_column=options.name_column)
     if name.startswith(FEATURES):
         features = read_features(Path(name.removeprefix(FEATURES)))
-        return Dataset(_manifest_of(features, name, classes), features)
+        manifest = _manifest_of(features, name)
+        if options.label_names is not None:
+            manifest = rename(manifest, read_class_list(options.label_names, ids=True))
+        return Dataset(relabel(manifest, classes), features)
     manifest = load_dataset(
         name,
         data_root=options.data_root,
         classes=classes,
+        choices=choices(options),
         offline=offline,
         download=options.download,
         progress=progress,
     )
+    warn_if_incomplete(manifest)
+    return Dataset(manifest)
+
+
+def warn_if_incomplete(manifest: Manifest) -> None:
+    """Say how much of the data is on disk, where that is not all of it."""
     if manifest.expected is not None and len(manifest) < manifest.expected:
         logger.warning(
             f"{manifest.name} is incomplete: {len(manifest):,} of {manifest.expected:,} images"
             f" ({len(manifest) / manifest.expected:.0%}) are on disk; all results cover"
             " those only."
         )
-    return Dataset(manifest)
+
+
+def choices(options: ReadingOptions) -> Choices:
+    """What the options say of how data are to be read."""
+    return Choices(**{field.name: getattr(options, field.name) for field in fields(Choices)})
 
 
 def default_split(name: str | None, manifest: Manifest) -> str | None:
     """What is evaluated unless a split is named: the data set's own choice, else its test split."""
     if name is not None and name in DATASETS:
-        return DATASETS.get(name).default_split
+        own, card = manifest.splits, DATASETS.get(name)
+        if manifest.expected is not None or not card.layout or card.default_split in own:
+            return card.default_split  # else it is a folder that has the name of a data set
     return "test" if "test" in manifest.splits else None
 
 
-def _manifest_of(features: Features, name: str, classes: ClassList | None) -> Manifest:
+def labelled_split(name: str | None, manifest: Manifest) -> str | None:
+    """The default split; None where it has no label and others do, as in competitions."""
+    split = default_split(name, manifest)
+    labelled = manifest.labels != UNLABELLED
+    chosen = np.asarray(pc.fill_null(pc.equal(manifest.table["split"], split or ""), False))
+    return None if labelled.any() and not labelled[chosen].any() else split
+
+
+def _manifest_of(features: Features, name: str) -> Manifest:
     labels = [int(label) if label >= 0 else None for label in features.labels]
     columns = {"id": features.ids, "uri": features.ids, "label": labels}
     if features.splits:
         columns["split"] = list(features.splits)
     if (bags := features.bag_offsets) is not None:
         columns["bag"] = np.repeat(np.arange(len(bags) - 1), np.diff(bags)).astype(str).tolist()
-    return relabel(Manifest.build(name, columns, features.classes), classes)
+    return Manifest.build(name, columns, features.classes)

@@ -11,7 +11,9 @@ import pyarrow.parquet as pq
 from clipfg.confidence import AnswerColumns
 from clipfg.data.loading import load_dataset
 from clipfg.data.readers.class_files import read_class_list
-from clipfg.data.readers.folder import SUFFIXES, read_images
+from clipfg.data.readers.folder import read_images
+from clipfg.data.readers.formats.joining import join_boxes
+from clipfg.data.readers.walk import SUFFIXES
 from clipfg.errors import DataError, UsageError
 from clipfg.heads import Head
 from clipfg.heads.class_subset import ClassSubset
@@ -19,10 +21,14 @@ from clipfg.heads.saving import load_head
 from clipfg.heads.zero_shot import ZeroShot
 from clipfg.options import PredictOptions
 from clipfg.types import ClassList, Manifest
+from clipfg.workflows.answer_files.answers import Answers, answer_formats
+from clipfg.workflows.answer_files.export import write_answers
 from clipfg.workflows.answers import answer_columns, confidence_of, log_guarantees
 from clipfg.workflows.boxes import boxes_said
-from clipfg.workflows.classify import classify
-from clipfg.workflows.dataset import Dataset
+from clipfg.workflows.classify import PREDICTIONS, classify
+from clipfg.workflows.dataset import Dataset, choices
+from clipfg.workflows.explain.added import add_explanations, check_head, least_sure
+from clipfg.workflows.explain.photos import check_explainable
 from clipfg.workflows.run_folder import Run
 from clipfg.workflows.session import Session
 
@@ -50,12 +56,12 @@ def run_predict(session: Session[PredictOptions], photos: Sequence[Path] = ()) -
             if options.head
             else "Give --classes FILE (class names, one per line) or --head FILE (a saved head)."
         )
+    formats = answer_formats(options.to)
     data = _images(session, photos)
-    logger.info(f"Images: {len(data):,}")
     saved = load_head(options.head) if options.head else None
     classes = saved.classes if saved else None
     if options.classes is not None:
-        classes = read_class_list(options.classes)
+        classes = read_class_list(options.classes, name_column=options.name_column)
     if classes is None:
         raise DataError(f"Expected a head with class names, {options.head} has none.")
     answers = answer_columns(options, classes, confidence_of(saved) if saved else None)
@@ -65,9 +71,13 @@ def run_predict(session: Session[PredictOptions], photos: Sequence[Path] = ()) -
     if options.within is not None:
         head, classes, answers = _within(options.within, head, classes, answers)
     log_guarantees(answers)
+    if options.explain:
+        check_head(head)
     encoder = session.open_encoder(data, like=saved)
     if saved:
         saved.check_fingerprint(encoder.fingerprint)
+    if options.explain:
+        check_explainable(session, data, classes)
     with session.run_folder(data.name, photos=[str(photo) for photo in photos]) as folder:
         head = head or session.zero_shot(
             session.class_weights(data.manifest, classes),
@@ -83,10 +93,19 @@ def run_predict(session: Session[PredictOptions], photos: Sequence[Path] = ()) -
             scoring=encoder.scoring if zero_shot else "softmax",
             answers=answers,
         )
+        if options.explain:
+            assert isinstance(head, ZeroShot)
+            chosen = least_sure(folder.part(PREDICTIONS), options.explain)
+            prompts = session.prompts(data.manifest)
+            add_explanations(session, data, classes, head, prompts, folder, chosen)
         folder.results = {"images": counts.done, "skipped": len(session.failures)}
         if answers is not None and answers.options:
             folder.results["guarantees"] = list(answers.notes)
-    predictions = folder.path / "predictions.parquet"
+        if formats:
+            predicted = folder.part(PREDICTIONS)
+            given = Answers(predicted, classes, encoder.name, _confidence(data.manifest))
+            folder.results["answers"] = write_answers(formats, given, folder)
+    predictions = folder.path / PREDICTIONS
     return PredictRun(folder.path, counts.done, len(session.failures), predictions)
 
 
@@ -109,6 +128,15 @@ def _within(
     return head, narrowed, replace(answers, classes=narrowed)
 
 
+def _confidence(manifest: Manifest) -> dict[str, float]:
+    """How sure the boxes are, by id, where their source says."""
+    values = manifest.column("confidence")
+    if values is None:
+        return {}
+    pairs = zip(manifest.ids, values, strict=True)
+    return {identity: value for identity, value in pairs if value is not None}
+
+
 def _images(session: Session[PredictOptions], photos: Sequence[Path]) -> Dataset:
     """The images without their labels; one path may also be a table or a tar."""
     options = session.options
@@ -121,10 +149,14 @@ def _images(session: Session[PredictOptions], photos: Sequence[Path]) -> Dataset
         if options.split is not None:
             found = found.select(None if options.split == "all" else options.split)
     elif len(photos) == 1 and photos[0].is_file() and photos[0].suffix.lower() not in SUFFIXES:
-        found = load_dataset(str(photos[0]))
+        found = load_dataset(str(photos[0]), choices=choices(options))
+        session.say(Dataset(found))
     else:
-        return Dataset(read_images(photos)).select(limit=options.limit)
-    kept = [name for name in ("id", "uri", "box") if name in found.table.column_names]
+        found = read_images(photos)
+        if options.boxes is not None:
+            found = join_boxes(found, options.boxes, choices(options))
+        session.say(Dataset(found))
+    kept = [name for name in ("id", "uri", "box", "confidence") if name in found.table.column_names]
     columns = {name: found.table[name] for name in kept}
     data = Dataset(Manifest.build(found.name, columns)).select(limit=options.limit)
     if said := boxes_said(options, data.manifest):

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from clipfg.errors import DataError
+from clipfg.evaluation.choices.report import ChoiceReport
 from clipfg.evaluation.curves.budget_curve import BudgetCurve
 from clipfg.evaluation.curves.learning_curve import LearningCurve
 from clipfg.evaluation.page import render_page
@@ -18,7 +19,10 @@ from clipfg.workflows.run_folder import file_name
 COMPARED = ("top1", "top5", "mean_per_class", "macro_f1", "nll", "ece")
 
 
-def read_reports(run: Path) -> list[tuple[str, Report | LearningCurve | BudgetCurve]]:
+Finished = Report | ChoiceReport | LearningCurve | BudgetCurve
+
+
+def read_reports(run: Path) -> list[tuple[str, Finished]]:
     """The report of a run folder under its name, or one for each prompt set that was compared.
 
     A few-shot run has a learning curve in its place, compared coresets a curve by budget. Raises
@@ -56,10 +60,10 @@ def write_html(run: Path) -> list[Path]:
     return pages
 
 
-def compare(
-    reports: Sequence[tuple[str, Report | LearningCurve | BudgetCurve]],
-) -> list[dict[str, Any]]:
-    """A row per report: what it was, and its figures; of a curve, a row per cell."""
+def compare(reports: Sequence[tuple[str, Finished]]) -> list[dict[str, Any]]:
+    """A row per report: what it was, and its figures; of a curve, a row per cell, and of choices
+    one per subset.
+    """
     rows = []
     for name, report in reports:
         own: dict[str, Any] = {"run": name, "n": report.n, **report.context}

@@ -11,10 +11,13 @@ import itertools
 import json
 import logging
 import re
+import shutil
+from collections.abc import Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Self
 
 from filelock import FileLock, Timeout
@@ -99,6 +102,13 @@ def _made(path: Path) -> bool:
     return True
 
 
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink()
+
+
 def file_name(name: str) -> str:
     """A prompt set's name as a part of file names: letters, digits, `+`, `.`, `_` and hyphens."""
     return re.sub(r"[^\w+.]+", "-", name).strip("-.") or "prompts"
@@ -107,12 +117,20 @@ def file_name(name: str) -> str:
 class RunFolder:
     """An open run folder; use it as a context manager.
 
-    `config` goes into `config.json`, `failures` at the end into `failures.jsonl`. Raises
-    `UsageError` when `path` is a file, or a folder that holds other things than a run or that
-    another run is writing to.
+    `config` goes into `config.json`, `failures` at the end into `failures.jsonl`, and into
+    `results.json` the values of `remarks` and, under `reading`, how the data were understood
+    (`data`). Raises `UsageError` when `path` is a file, or a folder that holds other things than a
+    run or that another run is writing to.
     """
 
-    def __init__(self, path: Path, config: dict[str, Any], failures: Failures) -> None:
+    def __init__(
+        self,
+        path: Path,
+        config: dict[str, Any],
+        failures: Failures,
+        remarks: Mapping[str, str] = MappingProxyType({}),
+        data: Mapping[str, Any] = MappingProxyType({}),
+    ) -> None:
         if path.is_file():
             raise UsageError(f"--output {path} is a file; name a folder for the results.")
         if path.is_dir() and any(path.iterdir()) and not list(path.glob("config.json*")):
@@ -122,7 +140,9 @@ class RunFolder:
         self.path = path
         self.config = {"clipfg": __version__, **config}
         self.failures = failures
+        self.remarks = remarks
         self.results: dict[str, Any] = {}
+        self._data = data
         self._names: set[str] = set()
         self._lock = FileLock(path / LOCK, timeout=0)
 
@@ -138,7 +158,7 @@ class RunFolder:
             if error.errno not in (errno.ENOLCK, errno.EOPNOTSUPP):  # a file system without locks
                 raise
         for left in (*self.path.glob("*.part"), *self.path.glob(".*.partial")):
-            left.unlink()  # by a run that was killed
+            _remove(left)  # by a run that was killed
         self._write("config.json", self.config)
         self._before = _OPEN.set(self)
         self._log = logging.FileHandler(self.path / "log.txt", encoding="utf-8")
@@ -149,7 +169,7 @@ class RunFolder:
         return self
 
     def part(self, name: str) -> Path:
-        """Where the file `name` is written until the run has come to its end."""
+        """Where the file or folder `name` is written until the run has come to its end."""
         self._names.add(name)
         return self.path / f"{name}.part"
 
@@ -160,12 +180,22 @@ class RunFolder:
     def _write(self, name: str, content: dict[str, Any]) -> None:
         self.write_text(name, json.dumps(content, indent=2, ensure_ascii=False, default=str) + "\n")
 
+    def _told(self) -> dict[str, Any]:
+        """The results, with remarks and how the data were understood."""
+        said = dict.fromkeys([*self.results.get("remarks", ()), *self.remarks.values()])
+        more: dict[str, Any] = {"remarks": list(said)} if said else {}
+        if self._data:
+            more["reading"] = dict(self._data)
+        return self.results | more
+
     def __exit__(self, kind: type[BaseException] | None, error: object, trace: object) -> None:
         try:
             if kind is None:
                 self.failures.write(self.part("failures.jsonl"))
-                self._write("results.json", self.results)
+                self._write("results.json", self._told())
                 for name in sorted(self._names, key=lambda name: (name == "results.json", name)):
+                    if self.part(name).is_dir() and (self.path / name).exists():
+                        _remove(self.path / name)
                     self.part(name).replace(self.path / name)
             else:
                 said = {"file_only": True}  # the terminal gets the error itself

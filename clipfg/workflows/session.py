@@ -10,9 +10,9 @@ of its own. Jobs may run in several threads.
 
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from typing import Any, Generic, Self, TypeVar
+from typing import Any, Generic, Literal, Self, TypeVar
 
 from jaxtyping import Float
 from torch import Tensor
@@ -20,9 +20,11 @@ from torch import Tensor
 from clipfg.embedding.batches import FeatureBatch
 from clipfg.embedding.cache import EmbeddingCache
 from clipfg.embedding.pipeline import collect, embed
+from clipfg.embedding.text_paths import Use, check_path, choose_paths
 from clipfg.embedding.texts import embed_texts
 from clipfg.embedding.views import Views
 from clipfg.encoders import Encoder
+from clipfg.encoders.base import TextPath
 from clipfg.encoders.catalogue import DEFAULT_MODEL
 from clipfg.errors import DataError, UsageError
 from clipfg.heads.zero_shot import ZeroShot
@@ -35,9 +37,11 @@ from clipfg.options import (
 )
 from clipfg.prompting import PromptSet, load_prompts
 from clipfg.prompting.ensembling import Ensemble, make_ensemble
+from clipfg.prompting.rendering import names_used
 from clipfg.types import ClassList, Features, Manifest, Progress
-from clipfg.workflows.boxes import boxes_said, framing_of, region_items
-from clipfg.workflows.dataset import Dataset, default_split, open_dataset
+from clipfg.workflows import understood
+from clipfg.workflows.boxes import boxes_said, framing_of, reads_regions, region_items
+from clipfg.workflows.dataset import Dataset, labelled_split, open_dataset
 from clipfg.workflows.pool import FeaturePool
 from clipfg.workflows.provenance import MadeBy, Provenance, check_one_encoder, check_same_encoder
 from clipfg.workflows.resources import Resources
@@ -59,7 +63,8 @@ class Session(Generic[Given]):
     `progress` makes a callback `(done, total)` for a stage with a label; None shows nothing.
     `encoder` is the one that was opened last: None before, and for features that need none.
     `views` are those of each image, None for the center alone.
-    `failures` are the images that could not be used.
+    `failures` are the images that could not be used, `cut_texts` a remark for each prompt set some
+    of whose texts were too long for the encoder.
     """
 
     def __init__(self, options: Given, progress: Stages | None = None) -> None:
@@ -67,6 +72,8 @@ class Session(Generic[Given]):
         self.failures = Failures()
         self.encoder: Encoder | None = None
         self.views: Views | None = None
+        self.cut_texts: dict[str, str] = {}
+        self._understood: dict[str, dict[str, Any]] = {}
         self._progress = progress
         self._shared = Resources(options)
         self._owner = True
@@ -115,22 +122,31 @@ class Session(Generic[Given]):
             raise UsageError(
                 "--views needs images; features are of the views that they were made of."
             )
+        self.say(data)
         return data
+
+    def say(self, data: Dataset) -> None:
+        """Say how data were understood, and what looks wrong, before they are used."""
+        logger.info(f"Data: {data.name}, {understood.sentence(data.manifest)}")
+        self._understood[data.name] = understood.plain(data.manifest)
+        if data.manifest.reading:
+            for doubt in data.manifest.reading.doubts:
+                logger.warning(doubt)
 
     def dataset(self, split: str | None = None) -> Dataset:
         """The items of `--dataset` by its split (or `split`), limit and node of the taxonomy."""
         options = self.options
         assert isinstance(options, DataJobOptions)
         data = self.whole().within(getattr(options, "within", None))
-        split = split or options.split or default_split(options.dataset, data.manifest)
-        data = self._in_regions(data.select(split, options.limit))
-        classes = data.manifest.classes
-        count = f", {len(classes):,} classes" if classes else ""
-        part = f" ({split})" if split else ""
-        logger.info(f"Data: {data.name}{part}, {len(data):,} images{count}")
-        if said := boxes_said(options, data.manifest):
+        split = split or options.split or labelled_split(options.dataset, data.manifest)
+        chosen = data.select(split, options.limit)
+        if len(chosen) < len(data):
+            part = f" of the split {split}" if split and split != "all" else ""
+            logger.info(f"Used: {len(chosen):,} pictures{part}")
+        chosen = self._in_regions(chosen)
+        if said := boxes_said(options, chosen.manifest):
             logger.info(said)
-        return data
+        return chosen
 
     def _in_regions(self, data: Dataset) -> Dataset:
         """The regions of the images, where `--regions` asks for them."""
@@ -161,9 +177,9 @@ class Session(Generic[Given]):
         for part in parts:
             if part.features is not None:
                 check_same_encoder(part.features, encoder)
-        height, width = encoder.preprocessing.size
+        check_path(encoder, self._text_path)
         logger.info(
-            f"Model: {encoder.name}, {height} x {width} pixels, {encoder.dim} wide,"
+            f"Model: {encoder.name}, {encoder.preprocessing.shape}, {encoder.dim} wide,"
             f" {encoder.precision} on {encoder.device}"
         )
         self.encoder = encoder
@@ -245,6 +261,35 @@ class Session(Generic[Given]):
 
     # Texts
 
+    @property
+    def _text_path(self) -> TextPath | Literal["auto"]:
+        return getattr(self.options, "text_path", "auto")
+
+    def embed_texts(
+        self,
+        texts: Sequence[str],
+        prompts: str,
+        use: Use | None = None,
+        progress: Progress | None = None,
+    ) -> Float[Tensor, "t d"]:
+        """Unit-norm features of texts made with a prompt set, each by the path that suits it.
+
+        `use` is what they are compared with: by default regions where the options read those from
+        dense maps. Texts that are cut become a remark. Raises `UsageError` for a path that the
+        encoder lacks.
+        """
+        assert self.encoder is not None
+        use = use or ("regions" if reads_regions(self.options) else "images")
+        chosen = choose_paths(texts, self.encoder, self.kept, self._text_path, use)
+        logger.debug(f"Text paths: {chosen}")
+        if chosen.cut:
+            self.cut_texts[prompts] = (
+                f"{chosen.cut:,} of {len(texts):,} texts (prompts {prompts}) were cut at the"
+                f" {chosen.longest} tokens that {self.encoder.name} reads."
+            )
+            logger.warning(self.cut_texts[prompts])
+        return embed_texts(texts, self.encoder, self.kept, path=chosen.paths, progress=progress)
+
     def text_weights(
         self,
         prompts: PromptSet,
@@ -261,7 +306,9 @@ class Session(Generic[Given]):
         )
         for note in prompts.notes:
             logger.warning(f"Note on prompts: {note}")
-        features = embed_texts(sentences.texts, self.encoder, self.kept)
+        if remark := names_used(classes):
+            logger.info(remark)
+        features = self.embed_texts(sentences.texts, prompts.name)
         return ensemble.weights(features, sentences, images, self.encoder.logit_scale)
 
     def class_weights(self, manifest: Manifest, classes: ClassList) -> Float[Tensor, "c d"]:
@@ -320,4 +367,4 @@ class Session(Generic[Given]):
         config |= facts
         model = encoder.name if encoder else ""
         path = getattr(options, "output", None) or default_folder(config["command"], data, model)
-        return RunFolder(path, config, self.failures)
+        return RunFolder(path, config, self.failures, self.cut_texts, self._understood)

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from clipfg.data.loading import load_dataset
-from clipfg.data.readers.folder import is_image
+from clipfg.data.loading import load_choices, load_dataset
+from clipfg.data.readers.walk import is_image
 from clipfg.data.sets.catalogue import DATASETS, DatasetCard, Download, recognise
 from clipfg.errors import MissingError
 from clipfg.prompting import load_prompts
@@ -26,7 +26,11 @@ KNOWN = [name for name in NAMES if DATASETS.get(name).class_list]
 def test_the_card_is_filled_in(name: str) -> None:
     card: DatasetCard = DATASETS.get(name)
     assert card.name == name
-    assert card.default_split in card.splits
+    if card.choices is None:
+        assert card.default_split in card.splits
+        assert card.classes > 0
+    else:
+        assert card.default_split == "all"
     assert all(size > 0 for size in card.splits.values())
     assert card.title
     assert card.domain
@@ -89,10 +93,11 @@ def test_a_miniature_in_the_official_layout(name: str, tmp_path: Path) -> None:
     assert manifest.prompts == card.prompts
     assert all(Path(uri).is_file() for uri in manifest.uris)
     assert manifest.uris == [str(root / id_) for id_ in manifest.ids]
-    assert manifest.classes is not None
-    assert len(manifest.classes) <= card.classes
-    assert all("_" not in class_name for class_name in manifest.classes.names)
-    assert bool(card.taxonomy) == bool(manifest.classes.parents)
+    if card.choices is None:
+        assert manifest.classes is not None
+        assert len(manifest.classes) <= card.classes
+        assert all("_" not in class_name for class_name in manifest.classes.names)
+        assert bool(card.taxonomy) == bool(manifest.classes.parents)
     # Known by its look wherever it lies, and never taken for another.
     assert recognise(root) is card
     assert load_dataset(str(root)).digest == manifest.digest
@@ -136,3 +141,23 @@ def test_lists_without_images(name: str, tmp_path: Path) -> None:
     with pytest.raises(MissingError, match=r"Expected (the )?images") as caught:
         load_dataset(name, data_root=tmp_path)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", [n for n in ON_DISK if DATASETS.get(n).choices])
+def test_choices_in_the_official_layout(name: str, tmp_path: Path) -> None:
+    card: DatasetCard = DATASETS.get(name)
+    root = lay_out(name, tmp_path / card.folders[0])
+    choices = load_choices(name, data_root=tmp_path)
+    assert choices is not None
+    assert choices.name == name
+    assert choices.images().digest == load_dataset(name, data_root=tmp_path).digest
+    assert choices.expected > len(choices.images())  # each miniature lacks an image
+    assert not card.splits or set(choices.subsets) <= set(card.splits)
+    assert all(len(set(choice.texts)) == len(choice.texts) > 1 for choice in choices.choices)
+    assert len({choice.id for choice in choices.choices}) == len(choices)
+    assert load_choices(str(root)) == choices
+
+
+def test_data_without_choices(tmp_path: Path) -> None:
+    assert load_choices("synthflora") is None
+    assert load_choices(str(tmp_path)) is None

@@ -6,6 +6,7 @@ from clipfg.acquisition.base import STRATEGIES
 from clipfg.coresets import CORESETS
 from clipfg.data.sources import SOURCES
 from clipfg.encoders.loading import FAMILIES
+from clipfg.explaining import METHODS
 from clipfg.heads import HEADS
 from clipfg.heads.transduction import TRANSDUCTIONS
 from clipfg.icl.selection import DEMONSTRATIONS
@@ -18,6 +19,7 @@ REGISTRIES = [
     ENSEMBLES,
     FAMILIES,
     HEADS,
+    METHODS,
     SOURCES,
     STRATEGIES,
     TRANSDUCTIONS,

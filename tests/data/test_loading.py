@@ -10,6 +10,7 @@ from clipfg.data.loading import load_dataset
 from clipfg.data.sets.catalogue import DATASETS, DatasetCard
 from clipfg.errors import ClipfgError, DataError, MissingError, UsageError
 from clipfg.types import ClassList
+from tests.data.layouts import touch
 from tests.data.sets.test_cub200 import lay_out as lay_out_cub
 from tests.data.sets.test_flowers102 import lay_out as lay_out_flowers
 from tests.hostile import encode, scene
@@ -75,6 +76,42 @@ def test_paths_by_what_they_are(tmp_path: Path) -> None:
         archive.add(tree / "a/1.jpg", "1.jpg")
     for name in (shards / "0.tar", shards, shards.parent, f"{shards}/{{0..0}}.tar"):
         assert len(load_dataset(str(name))) == 1
+
+
+def test_a_path_that_exists_is_a_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    touch(tmp_path, "grocery/apple/1.jpg", "grocery/pear/1.jpg")
+    own = load_dataset("grocery")
+    assert own.classes == ClassList(("apple", "pear"))
+    official = lay_out_flowers(tmp_path / "data/flowers-102", [1])
+    touch(tmp_path, "flowers102/rose/1.jpg", "flowers102/tulip/1.jpg")
+    assert load_dataset("flowers102").uris == [str(official / "jpg/image_00001.jpg")]
+    assert load_dataset("./flowers102").classes == ClassList(("rose", "tulip"))
+
+
+def test_an_official_layout_one_level_down(tmp_path: Path) -> None:
+    lay_out_flowers(tmp_path / "clone/flowers", [1, 2])
+    touch(tmp_path, "clone/sample_images/1.jpg")
+    assert load_dataset(str(tmp_path / "clone")).name == "flowers102"
+    lay_out_cub(tmp_path / "clone/birds")
+    with pytest.raises(UsageError, match="got birds, flowers; name one of them"):
+        load_dataset(str(tmp_path / "clone"))
+
+
+def test_archives_beside_pictures(tmp_path: Path) -> None:
+    with tarfile.open(tmp_path / "x.tar", "w") as archive:
+        archive.add(Path(__file__), "readme.txt")
+        (tmp_path / "1.jpg").write_bytes(encode(scene(), "JPEG"))
+        archive.add(tmp_path / "1.jpg", "a/1.jpg")
+    shard = load_dataset(str(tmp_path))  # with a cover beside it
+    assert shard.ids == ["x.tar/a/1.jpg"]
+    assert shard.reading is not None
+    assert [one.what for one in shard.reading.left_out] == ["1.jpg"]
+    touch(tmp_path, "b/1.jpg", "c/1.jpg", "more.tar.gz")
+    manifest = load_dataset(str(tmp_path))
+    assert manifest.ids == ["b/1.jpg", "c/1.jpg"]
+    assert manifest.reading is not None
+    assert {one.what for one in manifest.reading.left_out} == {"1.jpg", "x.tar", "more.tar.gz"}
 
 
 def test_what_cannot_be_read(tmp_path: Path) -> None:

@@ -12,9 +12,9 @@ from clipfg.errors import MissingError, UsageError
 
 def test_invalid_names(tmp_path) -> None:
     with pytest.raises(
-        UsageError, match=r"encoder family, got 'fgclip'.*Known: builtin, hf, open_c"
+        UsageError, match=r"encoder family, got 'flip'.*Known: builtin, fgclip, hf, open_c"
     ):
-        load_encoder("fgclip:some/model")
+        load_encoder("flip:some/model")
     with pytest.raises(UsageError, match="after the colon"):
         load_encoder("hf:")
     with pytest.raises(UsageError, match="local-dir:PATH"):

@@ -76,7 +76,7 @@ def decode(data: bytes, target: Target | None = None, *, cut: bool = True) -> Im
     """
     if not data:
         raise ItemError("Expected an image, got an empty file.")
-    _hush()
+    hush()
     try:
         image = _decode_jpeg(data, target) if data[:3] == b"\xff\xd8\xff" else _decode_other(data)
         return _cut_strip(image, target) if target and cut else image
@@ -96,11 +96,11 @@ def upright_size(file: Path | BytesIO) -> tuple[int, int]:
 
     Raises `ItemError` as `decode` does.
     """
-    _hush()
+    hush()
     try:
         with Image.open(file, formats=FORMATS) as image:
             width, height = image.size
-            return (height, width) if _orientation(image) >= 5 else (width, height)
+            return (height, width) if orientation(image) >= 5 else (width, height)
     except Exception as error:  # as in `decode`
         raise ItemError(f"Expected an image, got another file ({error}).") from None
 
@@ -115,7 +115,7 @@ def _decode_jpeg(data: bytes, target: Target | None) -> Image.Image:
     # The plug-in is called directly: `Image.open` would refuse a size that `draft` brings down,
     # and only the first image of a multi-image file is wanted.
     image: Image.Image = JpegImagePlugin.JpegImageFile(BytesIO(data))
-    turn = _orientation(image)
+    turn = orientation(image)
     full, fills = image.size, None
     if target is not None:
         swap = turn >= 5
@@ -151,7 +151,7 @@ def _decode_other(data: bytes) -> Image.Image:
         _check_size(image.size)
         image.load()
         # Read after loading: TIFF and AVIF rotate themselves and then drop the tag.
-        return _upright(_to_rgb(image), _orientation(image))
+        return _upright(_to_rgb(image), orientation(image))
 
 
 def _check_size(size: tuple[int, int], most: int = LARGEST) -> None:
@@ -163,7 +163,8 @@ def _check_size(size: tuple[int, int], most: int = LARGEST) -> None:
         )
 
 
-def _orientation(image: Image.Image) -> int:
+def orientation(image: Image.Image) -> int:
+    """The EXIF orientation of an image that is not loaded yet, 1 where it has none."""
     if not image.info.keys() & {"exif", "Raw profile type exif", "xmp", "XML:com.adobe.xmp"}:
         return 1
     try:
@@ -229,7 +230,8 @@ def _not_an_image(data: bytes) -> str:
 _FILTER_LOCK = threading.Lock()
 
 
-def _hush() -> None:
+def hush() -> None:
+    """Silence Pillow's warnings on odd files, once, for all threads."""
     first = warnings.filters[0] if warnings.filters else None
     if first is not None and first[0] == "ignore" and getattr(first[3], "pattern", "") == r"PIL\.":
         return

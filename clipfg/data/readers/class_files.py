@@ -1,243 +1,136 @@
-"""Lists of class names as people keep them: text, CSV, JSON, YAML.
+"""Lists of class names as people keep them: text, CSV, JSON, YAML, label maps, or typed.
 
 In a text file every line is a whole name: commas, quotes and `#` belong to it. A file whose first
-line is a CSV header with a column `name` is a CSV, whatever its suffix.
+line is a CSV header with a column `name` is a CSV, whatever its suffix. The other forms are those
+of `class_forms`.
 """
 
-import csv
-import io
-import json
-import logging
 import re
-import unicodedata
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
-from clipfg.data.readers.class_tables import with_lineages
-from clipfg.data.sources import misspelt, reason
-from clipfg.errors import DataError, UsageError
+from clipfg.data.readers.class_forms import classes_of_lines, classes_of_tree
+from clipfg.data.readers.class_records import classes_of, is_name_column
+from clipfg.data.readers.codes import is_nameless
+from clipfg.data.readers.column_names import key_of
+from clipfg.data.readers.delimited import dialect_of, rows_of
+from clipfg.data.readers.text import lines_of, read_text
+from clipfg.data.readers.trees import parse_json, parse_yaml
+from clipfg.errors import DataError
 from clipfg.types import ClassList
 
-NAME_COLUMNS = ("name", "class", "class_name", "classname", "label", "species", "category")
-PARENT_COLUMNS = ("parent", "grandparent")
-RANK_COLUMNS = ("genus", "family", "order")
-"""Parents whose level is known; used where there is no column `parent`."""
-_TEXT_COLUMN = re.compile(r"(texts?|descriptions?|captions?)[ _-]?\d*$")
-_DELIMITERS = ",;\t"
-
-_log = logging.getLogger(__name__)
+WHAT = "class names"
+SUFFIXES = frozenset(
+    {".txt", ".csv", ".tsv", ".json", ".yaml", ".yml", ".md", ".pbtxt", ".names", ".lst"}
+)
 
 
-def read_class_list(path: Path | str) -> ClassList:
-    """The classes in a file, in its order.
+def read_class_list(
+    path: Path | str, *, name_column: str | None = None, ids: bool = False
+) -> ClassList:
+    """The classes in a file, in its order, or names typed with commas where there is no such file.
 
-    - text: one name per line;
-    - CSV (comma, semicolon or tab): a header with `name` and, optionally, `parent`, `grandparent`
-      (or `genus`, `family`, `order`) and any number of `text...` columns; other columns are
-      ignored;
+    - text: one name per line, or numbers or synset ids and names;
+    - CSV (comma, semicolon or tab): a header with `name` or another usual one and, optionally, ids,
+      other names, `parent`, `grandparent` (or ranks: `genus`, `family`, ...) and any number of
+      `text...` columns; other columns are ignored;
     - JSON or YAML: a list of names or of `{name, parent, text}`; a mapping from numbers to names
-      or names to numbers; from names to sentences; or `{classes, parents, texts}`.
+      or names to numbers; from names to sentences; `{classes, parents, texts}`; and the files of
+      other tools that hold such a list (`class_forms`).
+
+    `name_column` is as for `classes_of`. With `ids`, a mapping from texts to texts goes from ids to
+    names, where otherwise it goes from names to sentences.
 
     UTF-8 and UTF-16 are detected; anything else is read as Windows Latin, with a warning in the
     log. Raises `UsageError` when there is no such file, `DataError` when it holds no class list or
     a name is blank or occurs twice.
     """
     path = Path(path)
-    text = _read_text(path)
+    if (typed := _typed(path)) is not None:
+        return ClassList(typed)
+    text = read_text(path, WHAT)
     suffix = path.suffix.lower()
     try:
-        if suffix in {".json", ".yaml", ".yml"}:
-            return _from_tree(_parse_tree(text, suffix))
-        if delimiter := _csv_delimiter(text, suffix):
-            return _from_csv(text, delimiter)
-        return ClassList(tuple(name for line in _lines(text) if (name := line.strip())))
+        if suffix in {".json", ".yaml", ".yml", ".md"}:
+            tree = parse_json(text) if suffix == ".json" else parse_yaml(_front(text, suffix))
+            return classes_of_tree(tree, ids=ids, name_column=name_column)
+        if (table := _table(text, suffix, name_column)) is not None:
+            return table
+        return classes_of_lines(lines_of(text))
     except DataError as error:
         raise DataError(f"{path}: {error}") from None
 
 
-def _read_text(path: Path) -> str:
-    if path.is_dir():
-        raise DataError(
-            f"Expected a file with a class name per line, got the folder {path};"
-            " pass a folder of images as the data instead."
-        )
+def _typed(path: Path) -> tuple[str, ...] | None:
+    """Names typed with commas between them; None for what is, or looks like, a path."""
+    text = str(path)
     try:
-        data = path.read_bytes()
-    except FileNotFoundError:
-        raise UsageError(
-            f"Expected a file of class names, but there is none at {path}.{misspelt(path)}"
-        ) from None
-    except (OSError, ValueError) as error:
-        raise DataError(
-            f"Expected a readable file of class names at {path}, got {reason(error)}."
-        ) from None
-    return unicodedata.normalize("NFC", _decode(data, path))
+        if "," not in text or path.exists() or path.suffix.lower() in SUFFIXES:
+            return None
+    except (OSError, ValueError):  # too long for a path, so no path
+        pass
+    return tuple(name for part in text.split(",") if (name := part.strip()))
 
 
-def _decode(data: bytes, path: Path) -> str:
-    if data[:2] in {b"\xff\xfe", b"\xfe\xff"}:
-        try:
-            return data.decode("utf-16")
-        except UnicodeDecodeError:
-            pass
-    elif b"\0" not in data:
-        try:
-            return data.decode("utf-8-sig")
-        except UnicodeDecodeError:
-            _log.warning("%s is not UTF-8; it was read as Windows Latin (cp1252)", path)
-            return data.decode("cp1252", errors="replace")
-    raise DataError(
-        f"Expected a text file with a class name per line, got a binary file: {path}."
-        " Images are passed as the data, class names as --classes."
-    )
+def _front(text: str, suffix: str) -> str:
+    """A YAML file, or the YAML between two lines of dashes at the start of a data card."""
+    if suffix != ".md":
+        return text
+    match = re.match(r"\s*---\s*\n(.*?)\n---\s*(\n|$)", text, re.DOTALL)
+    if match is None:
+        raise DataError("Expected a data card that begins with YAML between two lines of ---.")
+    return match[1]
 
 
-def _lines(text: str) -> list[str]:
-    # Not `splitlines`, which also cuts at form feeds and other marks that a name may contain.
-    return re.split(r"\r\n|\n|\r", text)
-
-
-def _csv_delimiter(text: str, suffix: str) -> str | None:
-    """The delimiter when `text` is a CSV with a known header, else None."""
-    header = next((line for line in _lines(text) if line.strip()), "")
+def _table(text: str, suffix: str, name_column: str | None) -> ClassList | None:
+    """The classes of a CSV with a known header, else None. Raises `DataError`s."""
     is_csv = suffix in {".csv", ".tsv"}
-    for delimiter in _DELIMITERS:
-        row = next(csv.reader([header], delimiter=delimiter), [])
-        cells = [cell.strip().lower() for cell in row] or [""]
-        known = {*cells} & {*NAME_COLUMNS} if is_csv else cells[0] == "name" and cells[1:]
-        if known:
-            return delimiter
-    if is_csv and any(d in line for line in _lines(text) for d in _DELIMITERS):
-        raise DataError(
-            f"Expected a header with a column 'name' (name,parent,text), got {header.strip()!r};"
-            " add one, or name the file .txt if every line is one name."
-        )
-    return None
+    try:
+        dialect = dialect_of(text, "\t" if suffix == ".tsv" else None)
+    except DataError:
+        return None
+    header = [cell.lower() for cell in dialect.first]
+    keys = [key_of(cell) for cell in header]
+    wanted = [key_of(part) for part in name_column.split(",")] if name_column else []
+    named = any(is_name_column(key) or key in wanted for key in keys)
+    if not is_csv and not ("name" in keys and len(keys) > 1 and header[0] in {"name", "id"}):
+        return None
+    if not named:
+        if len(header) == 1:
+            return None
+        return _without_header(text, dialect.first)
+    columns = _numbered(header)
+    records, wheres = [], []
+    rows = rows_of(text, dialect)
+    next(rows)  # the header
+    for line, row in rows:
+        cells = [cell.strip() for cell in row]
+        if len(header) == 1:
+            cells = [dialect.delimiter.join(row).strip()]  # the comma can only belong to the name
+        if len(cells) > len(header):
+            raise DataError(
+                f"Expected {len(header)} cells in line {line}, got {len(cells)};"
+                f" put quotes around a name or text with {dialect.delimiter!r} in it."
+            )
+        records.append(dict(zip(columns, cells, strict=False)))
+        wheres.append(f"line {line}")
+    return classes_of(records, wheres, name_column)
+
+
+def _without_header(text: str, first: tuple[str, ...]) -> ClassList:
+    """A CSV of ids and names, in either order. Raises `DataError` for another."""
+    rows = [[cell.strip() for cell in row] for _, row in rows_of(text, dialect_of(text))]
+    if len(first) == 2 and all(len(row) == 2 for row in rows):
+        for place in (0, 1):
+            codes = [row[place] for row in rows]
+            if all(map(is_nameless, codes)) and len(set(codes)) == len(codes):
+                records = [{"id": row[place], "name": row[1 - place]} for row in rows]
+                return classes_of(records, [f"line {n}" for n in range(1, len(rows) + 1)])
+    raise DataError(
+        f"Expected a header with a column 'name' (name,parent,text), got {','.join(first)!r:.80};"
+        " add one, or name the file .txt if every line is one name."
+    )
 
 
 def _numbered(header: list[str]) -> list[str]:
     """The cells of a header, with repeated names made distinct: `text,text` -> `text,text2`."""
     return [f"{c}{n}" if (n := header[: i + 1].count(c)) > 1 else c for i, c in enumerate(header)]
-
-
-def _from_csv(text: str, delimiter: str) -> ClassList:
-    reader = csv.reader(io.StringIO(text), delimiter=delimiter)
-    header: list[str] = []
-    gathered = _Gathered()
-    try:
-        for row in reader:
-            cells = [cell.strip() for cell in row]
-            if not any(cells):
-                continue
-            if not header:
-                header = _numbered([cell.lower() for cell in cells])
-                continue
-            if len(header) == 1:
-                cells = [delimiter.join(row).strip()]  # the comma can only belong to the name
-            if len(cells) > len(header):
-                raise DataError(
-                    f"Expected {len(header)} cells in line {reader.line_num}, got {len(cells)};"
-                    f" put quotes around a name or text with {delimiter!r} in it."
-                )
-            gathered.add(dict(zip(header, cells, strict=False)), f"line {reader.line_num}")
-    except csv.Error as error:
-        raise DataError(f"Expected a CSV, got {error} in line {reader.line_num}.") from None
-    return gathered.classes()
-
-
-@dataclass
-class _Gathered:
-    """Names, parents and texts while they are being collected."""
-
-    names: list[str] = field(default_factory=list)
-    parents: dict[str, str] = field(default_factory=dict)
-    texts: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    ranks: list[list[str]] = field(default_factory=list)
-
-    def add(self, fields: Mapping[str, Any], where: str) -> None:
-        """One class, from the cells of a row or the fields of an entry."""
-        name = next((_name(fields[c]) for c in NAME_COLUMNS if c in fields), "")
-        if not name:
-            raise DataError(f"Expected a 'name' for each class, got none in {where}.")
-        self.names.append(name)
-        for child, parent in pairwise(
-            [name, *(_name(fields[c]) for c in PARENT_COLUMNS if fields.get(c))]
-        ):
-            if self.parents.setdefault(child, parent) != parent:
-                raise DataError(
-                    f"Expected one parent of {child!r}, got {self.parents[child]!r} and {parent!r}."
-                )
-        self.ranks.append([_name(fields.get(column) or "") for column in RANK_COLUMNS])
-        texts = [s for key, v in fields.items() if _TEXT_COLUMN.match(key) for s in _sentences(v)]
-        if kept := tuple(text.strip() for text in texts if text.strip()):
-            self.texts[name] = kept
-
-    def classes(self) -> ClassList:
-        used = [i for i in range(len(RANK_COLUMNS)) if any(ranks[i] for ranks in self.ranks)]
-        if self.parents or not used:
-            return ClassList(tuple(self.names), self.parents, self.texts)
-        lineages = [[ranks[i] for i in used] for ranks in self.ranks]
-        return with_lineages(self.names, lineages, [RANK_COLUMNS[i] for i in used], self.texts)
-
-
-def _parse_tree(text: str, suffix: str) -> Any:
-    import yaml
-
-    kind = "JSON" if suffix == ".json" else "YAML"
-    try:
-        return json.loads(text) if kind == "JSON" else yaml.safe_load(text)
-    except (json.JSONDecodeError, yaml.YAMLError) as error:
-        raise DataError(f"Expected {kind}, got {reason(error)}.") from None
-    except RecursionError:
-        raise DataError("Expected a list of class names, got too deeply nested data.") from None
-
-
-def _from_tree(tree: Any) -> ClassList:
-    gathered = _Gathered()
-    if isinstance(tree, Mapping) and isinstance(tree.get("classes"), list):
-        parents, texts = tree.get("parents") or {}, tree.get("texts") or {}
-        if not isinstance(parents, Mapping):
-            raise DataError("Expected 'parents' to map each name to its parent.")
-        if not isinstance(texts, Mapping):
-            raise DataError("Expected 'texts' to map names to sentences.")
-        gathered.parents = {_name(child): _name(parent) for child, parent in parents.items()}
-        gathered.texts = {_name(name): tuple(_sentences(value)) for name, value in texts.items()}
-        tree = tree["classes"]
-    entries = _entries(tree) if isinstance(tree, Mapping) else tree
-    if not isinstance(entries, list):
-        raise DataError(f"Expected a list of class names, got {type(tree).__name__}.")
-    for number, entry in enumerate(entries, 1):
-        fields = entry if isinstance(entry, Mapping) else {"name": entry}
-        gathered.add({str(key).lower(): v for key, v in fields.items()}, f"entry {number}")
-    return gathered.classes()
-
-
-def _entries(tree: Mapping[Any, Any]) -> list[Any]:
-    """The classes of a mapping: from numbers to names, names to numbers or names to sentences."""
-    numbered = all(re.fullmatch("[0-9]+", str(key)) for key in tree)
-    if numbered and all(isinstance(name, str) for name in tree.values()):
-        return [tree[key] for key in sorted(tree, key=int)]
-    if all(type(value) is int for value in tree.values()):
-        return sorted(tree, key=lambda key: int(tree[key]))
-    return [{"name": key, "text": value} for key, value in tree.items()]
-
-
-def _name(value: Any) -> str:
-    if isinstance(value, str):
-        return unicodedata.normalize("NFC", value).strip()  # JSON may spell letters in escapes
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return str(value)
-    raise DataError(f"Expected a class name, got {value!r}; put quotes around it if it is one.")
-
-
-def _sentences(value: Any) -> list[str]:
-    if value is None:
-        return []
-    if isinstance(value, str):
-        return [value]
-    if isinstance(value, list) and all(isinstance(text, str) for text in value):
-        return value
-    raise DataError(f"Expected a sentence or a list of them, got {value!r}.")

@@ -1,62 +1,97 @@
-"""Folders of images: a folder per class, splits above that or not, or images alone.
+"""Folders of images: a folder per class, splits above or below that, or images alone.
 
 - `photos/*.jpg`: no labels;
 - `photos/sea holly/*.jpg`: the folder is the class;
 - `photos/train/sea holly/*.jpg`: the same in a split;
 - `photos/Apiaceae/sea holly/*.jpg`: folders above the class are its parents.
+
+What levels mean is decided in `folder_levels`, what the classes are in `folder_classes`.
 """
 
-import logging
 import os
-import unicodedata
-from collections.abc import Iterator, Sequence
-from itertools import pairwise
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from clipfg.data.readers.labels import natural, readable_names, relabel, split_name
+from clipfg.data.readers.code_names import names_of_codes
+from clipfg.data.readers.folder_classes import Classes, read_classes
+from clipfg.data.readers.folder_levels import Levels, at_level
+from clipfg.data.readers.folder_tree import FolderTree
+from clipfg.data.readers.labels import LabelIndex, readable_names, relabel
+from clipfg.data.readers.walk import SUFFIXES, Parts, Walk, walk
 from clipfg.data.sources import file_uri, misspelt, shown
 from clipfg.errors import DataError, UsageError
-from clipfg.types import ClassList, Manifest
+from clipfg.types import Choices, ClassList, LeftOut, Manifest, Reading, Role
 
-SUFFIXES = {
-    *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".gif", ".bmp", ".dib", ".tif", ".tiff"),
-    *(".ppm", ".pgm", ".pbm", ".pnm", ".avif", ".mpo", ".jp2", ".qoi", ".heic", ".heif"),
+UNSETTLED = Choices()
+
+MEANINGS = {
+    "wrapper": "holds the data",
+    "split": "split",
+    "group": "group of pictures",
+    "domain": "domain",
+    "unlabelled": "pictures without a label",
 }
-"""What counts as an image, in lower case. HEIC is listed so that it is refused, not overlooked."""
-
-IGNORED = frozenset({"__macosx", "@eadir", "$recycle.bin", "lost+found"})
-
-RUN_FILES = frozenset({"config.json", "results.json"})
-"""What tells a folder of results from data."""
-
-Parts = tuple[str, ...]
-"""The path of an image below the root, folder by folder."""
-
-_log = logging.getLogger(__name__)
 
 
-def read(path: Path, *, classes: ClassList | None = None) -> Manifest:
+def read(
+    path: Path,
+    *,
+    classes: ClassList | None = None,
+    choices: Choices = UNSETTLED,
+    found: Walk | None = None,
+) -> Manifest:
     """The images below a folder, or one image, in natural order.
 
-    Hidden files, run folders and files without an image's suffix are skipped; an image that turns
-    out to be broken is listed nevertheless, so that the run can name it. A link to a folder is
-    followed once, never in a circle. Class names come from the folders (`003.Sea_holly` is read as
-    "Sea holly"), or are matched with `classes` where given.
+    Hidden files, folders that clipfg wrote and files without an image's suffix are left out; an
+    image that turns out to be broken is listed nevertheless, so that the run can name it. Class
+    names come from the folders (`003.Sea_holly` is read as "Sea holly"), from a map of ids beside
+    them, or are matched with `classes` where given. `found` is what a walk found there.
 
-    Raises `DataError` for a folder without images and a class outside `classes`.
+    Raises `DataError` for a folder without images, one that holds the same images in several forms,
+    and a class outside `classes`; `UsageError` for a level deeper than the folders.
     """
-    path = path.absolute()
-    root, found = _find(path)
-    splits, folders = _take_splits([parts[:-1] for parts in found])
-    labels, own = _take_classes(folders, classes)
+    path = _absolute(path)
+    if not path.is_dir():
+        root, found = path.parent, Walk(path.parent, _find(path)[1])
+    else:
+        root, found = path, found or walk(path)
+        _check_some(found)
+    pictures = Counter(parts[:-1] for parts in found.pictures)
+    if choices.label_level is None:
+        levels = Levels(FolderTree(pictures), _finder(classes))
+    else:
+        deepest = max(map(len, pictures))
+        if choices.label_level > deepest:
+            raise UsageError(
+                f"Expected --label-level from 0 to {deepest}, as deep as the images in"
+                f" {shown(str(path))} lie, got {choices.label_level}."
+            )
+        levels = Levels(FolderTree({}))
+        levels.places = at_level(pictures, choices.label_level)
+    beside = _Named(root)
+    understood = read_classes(levels.places, beside)
+    used = [parts for parts in found.pictures if parts[:-1] in understood.places]
+    if not used:
+        raise DataError(
+            f"Expected images to use in {shown(str(path))}, got none; try --label-level 0."
+        )
     columns: dict[str, Any] = {
-        "id": [shown("/".join(parts)) for parts in found],
-        "uri": [file_uri(os.path.join(root, *parts)) for parts in found],  # noqa: PTH118
-        "split": splits,
-        "label": labels,
+        "id": [shown("/".join(parts)) for parts in used],
+        "uri": [file_uri(os.path.join(root, *parts)) for parts in used],  # noqa: PTH118
+        "split": [understood.places[parts[:-1]].split for parts in used],
+        "label": [understood.labels.get(parts[:-1]) for parts in used],
     }
-    return relabel(Manifest.build(path.name, columns, own), classes)
+    if any(place.domain for place in understood.places.values()):
+        columns["domain"] = [understood.places[parts[:-1]].domain for parts in used]
+    manifest = Manifest.build(
+        path.name,
+        columns,
+        understood.classes,
+        reading=_reading(found, levels, understood, beside.file),
+    )
+    return relabel(manifest, classes)
 
 
 def read_images(paths: Sequence[Path | str]) -> Manifest:
@@ -69,8 +104,10 @@ def read_images(paths: Sequence[Path | str]) -> Manifest:
     """
     columns: dict[str, list[str]] = {"id": [], "uri": []}
     known: set[str] = set()
+    left_out: list[LeftOut] = []
     for given in map(Path, paths):
-        root, found = _find(given.expanduser().absolute())
+        root, found, others = _find(given.expanduser().absolute())
+        left_out += others
         alone = len(paths) == 1 or given.is_file()
         for parts in found:
             uri = file_uri(os.path.normpath(os.path.join(root, *parts)))  # noqa: PTH118
@@ -80,113 +117,123 @@ def read_images(paths: Sequence[Path | str]) -> Manifest:
             below = given if given.is_file() else Path(*parts)
             columns["uri"].append(uri)
             columns["id"].append(shown((below if alone else given / below).as_posix()))
-    name = Path(paths[0]).absolute().name if len(paths) == 1 else "images"
-    return Manifest.build(name, columns)
+    name = _absolute(Path(paths[0])).name if len(paths) == 1 else "images"
+    return Manifest.build(name, columns, reading=Reading("pictures", left_out=tuple(left_out)))
 
 
-def is_image(name: str) -> bool:
-    """Whether a file counts as an image by its suffix."""
-    return os.path.splitext(name)[1].lower() in SUFFIXES  # noqa: PTH122
+def _absolute(path: Path) -> Path:
+    """An absolute path without `..`, so that its last part is a name."""
+    return Path(os.path.normpath(path.absolute()))
 
 
-def _find(path: Path) -> tuple[Path, list[Parts]]:
-    """The root that ids are relative to, and the images below it: those of a folder, or one."""
+def _find(path: Path) -> tuple[Path, list[Parts], list[LeftOut]]:
+    """The root that ids are relative to, the images below it, or the one, and what is left out."""
     if not path.exists() and not path.is_symlink():
         raise UsageError(
             f"Expected an image or a folder of them, but there is nothing at"
             f" {shown(str(path))}.{misspelt(path)}"
         )
     if not path.is_dir():
-        return path.parent, [(path.name,)]
-    found, others = _walk(path)
-    if not found:
+        return path.parent, [(path.name,)], []
+    found = walk(path)
+    _check_some(found)
+    return path, found.pictures, found.left_out()
+
+
+def _check_some(found: Walk) -> None:
+    if not found.pictures:
+        if found.skipped and found.skipped[0].what == "./":
+            where = shown(str(found.root))
+            raise DataError(
+                f"Expected images in {where}, but it is left out: {found.skipped[0].why}."
+            )
+        others = sum(map(len, found.others.values()))
+        if found.archives:
+            archive = shown("/".join(found.archives[0]))
+            raise UsageError(
+                f"Expected images in {shown(str(found.root))}, found none but archives such as"
+                f" {archive}; unpack it first."
+            )
         raise DataError(
-            f"Expected images in {shown(str(path))}, found none"
+            f"Expected images in {shown(str(found.root))}, found none"
             f" ({others} other files; suffixes that count: {' '.join(sorted(SUFFIXES))})."
         )
-    if others:
-        what = "file that is not an image" if others == 1 else "files that are not images"
-        _log.info("%s: skipped %d %s", path, others, what)
-    return path, found
 
 
-def _walk(root: Path) -> tuple[list[Parts], int]:
-    """Every image below `root` but outside run folders, sorted, and how many other files."""
-    found: list[Parts] = []
-    others = 0
-    visited: set[tuple[int, int]] = set()
-    pending: list[Parts] = [()]
-    while pending:
-        parts = pending.pop()
-        here = os.path.join(root, *parts)  # noqa: PTH118 - a Path per file costs seconds
-        mark = os.stat(here)  # noqa: PTH116
-        if (mark.st_dev, mark.st_ino) in visited:
-            continue
-        visited.add((mark.st_dev, mark.st_ino))
-        before = len(found), len(pending)
-        entries = list(_entries(here))
-        if RUN_FILES.issubset(entry.name for entry in entries):
-            continue  # its charts are no data
-        for entry in entries:
-            if entry.is_dir():
-                pending.append((*parts, entry.name))
-            elif is_image(entry.name):
-                found.append((*parts, entry.name))
-            else:
-                others += 1
-        if parts and is_image(parts[-1]) and before == (len(found), len(pending)):
-            found.append(parts)  # an empty folder named x.jpg: listed, to be reported
-    return sorted(found, key=_natural), others
+def _finder(classes: ClassList | None) -> Callable[[Sequence[str]], bool]:
+    """Whether half of some folders or more are called as given classes."""
+    lookup = LabelIndex(classes) if classes else None
+
+    def is_class(names: Sequence[str]) -> bool:
+        if lookup is None or not names:
+            return False
+        known = sum(lookup.find(name) is not None for name in readable_names(names))
+        return 2 * known >= len(names)
+
+    return is_class
 
 
-def _natural(parts: Parts) -> list[Any]:
-    return [natural(part) for part in parts]
+class _Named:
+    """Names for folders that are called by ids, from a map beside them; `file` is that map."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.file = ""
+
+    def __call__(self, codes: Sequence[str]) -> Mapping[str, str]:
+        """The names, where a file has all of them."""
+        near = [self.root, *_wrappers(self.root), self.root.parent]
+        names, self.file = names_of_codes(codes, near)
+        return names
 
 
-def _entries(folder: str) -> Iterator[os.DirEntry[str]]:
+def _wrappers(root: Path) -> list[Path]:
+    """The folders in a folder, for maps that lie inside a wrapper."""
     try:
-        with os.scandir(folder) as entries:
-            for entry in entries:
-                if not entry.name.startswith(".") and entry.name.casefold() not in IGNORED:
-                    yield entry
-    except PermissionError:
-        _log.warning("%s cannot be read: permission denied", shown(folder))
+        return sorted(path for path in root.iterdir() if path.is_dir())[:10]
+    except OSError:
+        return []
 
 
-def _take_splits(folders: list[Parts]) -> tuple[list[str | None], list[Parts]]:
-    """Splits where every first folder is named after one, and the folders below it."""
-    if all(parts and split_name(parts[0]) for parts in folders):
-        return [split_name(parts[0]) for parts in folders], [parts[1:] for parts in folders]
-    return [None] * len(folders), folders
+def _reading(found: Walk, levels: Levels, below: Classes, names: str) -> Reading:
+    """How the folder was understood."""
+    known = levels.roles
+    roles = [Role(_listed(known[key]), text) for key, text in MEANINGS.items() if key in known]
+    if below.classes:
+        labelled = [below.places[folder].levels for folder in below.labels]
+        roles.append(Role(_listed(dict.fromkeys(path[0] for path in labelled)), "class"))
+    if below.folded:
+        roles.append(Role(_listed(below.folded), "below the class, no class of its own"))
+    if names:
+        roles.append(Role(names, "class names"))
+    return Reading(
+        form="a folder per class" if below.classes else "pictures without labels",
+        roles=tuple(roles),
+        left_out=(*_left_out(found, levels, below), *found.left_out(names)),
+        doubts=(*levels.doubts, *below.doubts),
+    )
 
 
-def _take_classes(
-    folders: list[Parts], given: ClassList | None
-) -> tuple[list[int | None], ClassList | None]:
-    """A label per item and the classes, or nothing where the folders are not classes."""
-    distinct = sorted(set(folders), key=_natural)
-    # Images beside folders are unlabelled; so is a single folder, which only wraps them.
-    if () in distinct or (len(distinct) == 1 and given is None):
-        return [None] * len(folders), None
-    names = _class_names(distinct)
-    labels = {parts: label for label, parts in enumerate(distinct)}
-    return [labels[parts] for parts in folders], ClassList(tuple(names), _taxonomy(distinct, names))
+def _listed(folders: Sequence[str] | Mapping[str, None]) -> str:
+    names = [f"{shown(name)}/" for name in folders]
+    return ", ".join(names[:5]) + (f" and {len(names) - 5:,} more" if len(names) > 5 else "")
 
 
-def _class_names(distinct: list[Parts]) -> list[str]:
-    """Readable, unique names: of the last folder, or of the whole path where two end alike."""
-    last = [parts[-1] for parts in distinct]
-    unique = len(set(last)) == len(last)
-    names = last if unique else ["/".join(parts) for parts in distinct]
-    return [shown(unicodedata.normalize("NFC", name)) for name in readable_names(names)]
-
-
-def _taxonomy(distinct: list[Parts], names: list[str]) -> dict[str, str]:
-    """Folders above a class as its ancestors, where their names are unambiguous."""
-    parents: dict[str, str] = {}
-    for parts, name in zip(distinct, names, strict=True):
-        chain = [name, *(shown(part.replace("_", " ")) for part in reversed(parts[:-1]))]
-        for child, parent in pairwise(chain):
-            if child == parent or parents.setdefault(child, parent) != parent:
-                return {}
-    return parents if not set(parents.values()) & set(names) else {}
+def _left_out(found: Walk, levels: Levels, below: Classes) -> list[LeftOut]:
+    """Pictures beside what is used, folders of them, and archives, each kind once."""
+    first: dict[tuple[str, str], str] = {}
+    counts: Counter[tuple[str, str]] = Counter()
+    whole = {**levels.tree.left_out, **below.left_out}
+    for parts in found.pictures:
+        folder = parts[:-1]
+        if folder in below.places:
+            continue
+        out = next((folder[:n] for n in range(len(folder) + 1) if folder[:n] in whole), None)
+        what = f"{'/'.join(out)}/" if out else "/".join(parts)
+        why = whole[out] if out else levels.strays.get(folder, "beside the rest")
+        key = (why, out[-1] if out else "")
+        first.setdefault(key, shown(what))
+        counts[key] += 1
+    pictures = [LeftOut(first[key], counts[key], key[0]) for key in first]
+    archives = [LeftOut(shown("/".join(parts)), 1, "an archive") for parts in found.archives]
+    return pictures + archives[:10]

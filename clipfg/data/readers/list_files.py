@@ -46,6 +46,8 @@ def read_json(path: Path) -> Any:
         raise DataError(f"Expected a readable file at {path}, got {reason(error)}.") from None
     except ValueError as error:
         raise DataError(f"Expected JSON in {path}, got {error}.") from None
+    except RecursionError:
+        raise DataError(f"Expected annotations in {path}, got too deeply nested JSON.") from None
 
 
 def read_mat(path: Path, key: str) -> Any:

@@ -1,80 +1,230 @@
-"""Tables of images: CSV, TSV, JSON lines and Parquet, a row per image.
+"""Tables of images: CSV, TSV, JSON lines, Parquet and spreadsheets, a row per image.
 
 A column for the path is required; label, split and the rest are read where present, under any of
-their usual names (`table_files.ALIASES`). Paths are relative to the table's folder.
+their usual names (`column_names`). Paths are relative to the table's folder; pictures that are not
+there are looked for below it by name (`table_pictures`).
 """
 
-import json
-import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from clipfg.data.readers.labels import index_labels, named_splits, readable_names, relabel
-from clipfg.data.readers.table_files import CLASSES, read_columns
-from clipfg.data.sources import file_uri, scheme_of
-from clipfg.errors import DataError
-from clipfg.types import ClassList, Manifest
+from clipfg.data.readers.codes import are_nameless
+from clipfg.data.readers.column_names import key_of
+from clipfg.data.readers.label_names import named_beside, rename
+from clipfg.data.readers.labels import named_splits, readable_names, relabel
+from clipfg.data.readers.table_columns import TableColumns, by_content, understand
+from clipfg.data.readers.table_files import TableFile, guarded, join_corners, open_table
+from clipfg.data.readers.table_labels import Labelled, label_rows
+from clipfg.data.readers.table_pictures import LISTED, Pictures, find_pictures
+from clipfg.data.sources import shown
+from clipfg.errors import DataError, UsageError
+from clipfg.registry import closest
+from clipfg.types import UNLABELLED, Choices, ClassList, Manifest, Reading, Role
+
+UNSETTLED = Choices()
+_TRAINING = {"1": "train", "1.0": "train", "true": "train", "0": "test", "0.0": "test"}
+_TRAINING |= {"false": "test"}
 
 
-def read(path: Path, *, name: str | None = None, classes: ClassList | None = None) -> Manifest:
+def read(
+    path: Path,
+    *,
+    name: str | None = None,
+    classes: ClassList | None = None,
+    choices: Choices = UNSETTLED,
+) -> Manifest:
     """The rows of a table as a manifest.
 
-    Labels are names, or indices into `classes` where that is given. The id is the column `id`,
+    Labels are names, or ids or indices of `classes` where that is given. The id is the column `id`,
     else the path as the table has it (with `#2`, `#3` where an image has several rows). Other
-    columns are ignored.
+    columns are ignored. What each column was taken for is in the manifest's reading.
 
     Raises `DataError` for a file that is not what its suffix says, has no column for the path, a
-    row without one, or a label outside `classes`; rows are counted from 1 below the header.
+    row without one, several labels of a picture, or a label outside `classes`; rows are counted
+    from 1 below the header. Raises `UsageError` for a column that `choices` names and it lacks.
     """
     path = path.absolute()
-    table = read_columns(path)
-    if table.num_rows == 0:
+    table = open_table(path)
+    columns = guarded(path, lambda _: columns_of(table, choices))
+    first = (choices.name_column or "").partition(",")[0]
+    if first and classes is None and key_of(first) not in map(key_of, table.columns):
+        raise UsageError(
+            f"Expected a column of {path} for --name-column, got {first!r}."
+            f"{closest(first, table.columns)} It has {', '.join(table.columns):.200}."
+        )
+    taken = {column: column for column in columns.all()} | dict(columns.carried)
+    cells: pa.Table = guarded(path, lambda _: join_corners(table.read(taken)))
+    cells = _without_blank_rows(cells)
+    if cells.num_rows == 0:
         raise DataError(f"Expected rows in {path}, got none.")
-    given = table["uri"].cast(pa.string()).combine_chunks()
-    missing = pc.index(pc.equal(pc.fill_null(given, ""), ""), pa.scalar(True)).as_py()
+    splits = _splits(cells, columns)
+    labelled, cells, splits = _one_label(
+        label_rows(cells, columns, choices), cells, splits, columns, path, choices
+    )
+    pictures, given = _pictures(table, cells, columns, path, splits)
+    manifest = _manifest(name or path.stem, cells, columns, pictures, given, splits, labelled)
+    return _named(manifest, table, columns, path, classes)
+
+
+def columns_of(table: TableFile, choices: Choices) -> TableColumns:
+    """What the columns of an open table are for. Raises as `understand` does."""
+    if table.headless:
+        return by_content(table.columns, table.sample, choices)
+    columns = understand(table.columns, table.sample, choices, needs_path=table.image is None)
+    if table.image is not None:
+        columns = replace(columns, paths=())
+    if table.label is not None and choices.label_column is None:
+        columns = replace(columns, labels=(table.label,), one_hot=(), ranks={})
+    return columns
+
+
+def _without_blank_rows(cells: pa.Table) -> pa.Table:
+    """The rows that hold anything: spreadsheets leave blank ones behind."""
+    blank = np.ones(cells.num_rows, bool)
+    for column in cells.columns:
+        empty = pc.is_null(column)
+        if pa.types.is_string(column.type):
+            empty = pc.equal(pc.fill_null(column, ""), "")
+        blank &= empty.to_numpy()
+        if not blank.any():
+            return cells
+    return cells.filter(pa.array(~blank))
+
+
+def _splits(cells: pa.Table, columns: TableColumns) -> pa.Array | None:
+    if columns.split is None:
+        return None
+    coded = cells[columns.split].combine_chunks().cast(pa.string()).dictionary_encode()
+    values = coded.dictionary.to_pylist()
+    flags = {value.lower() for value in values}
+    if flags and flags <= set(_TRAINING):
+        names: list[str | None] = [_TRAINING[value.lower()] for value in values]
+    else:
+        names = named_splits(v if v.lower() != "unassigned" else "" for v in values)
+    return pa.array(names, pa.string()).take(coded.indices)
+
+
+def _one_label(
+    labelled: Labelled,
+    cells: pa.Table,
+    splits: pa.Array | None,
+    columns: TableColumns,
+    path: Path,
+    choices: Choices,
+) -> tuple[Labelled, pa.Table, pa.Array | None]:
+    """One label for each picture: a picture with several is refused, or as `choices` say.
+
+    A picture with boxes, regions, bags or views may have a row for each.
+    """
+    several = labelled.several
+    dropped = np.zeros(len(labelled.labels), bool)
+    example = labelled.example
+    parts = {"box", "regions", "bag", "view"} & set(cells.column_names)
+    if labelled.classes is not None and columns.paths and not parts:
+        pictures = cells[columns.paths[0]].combine_chunks().dictionary_encode().indices
+        rows = pc.fill_null(pictures, -1).to_numpy().astype(np.int64)
+        order = np.argsort(rows, kind="stable")
+        same = rows[order][1:] == rows[order][:-1]
+        other = labelled.labels[order][1:] != labelled.labels[order][:-1]
+        clashing = np.unique(rows[order][1:][same & other])
+        if len(clashing):
+            several = np.isin(rows, clashing) | (False if several is None else several)
+            first = np.zeros(len(rows), bool)
+            first[np.unique(rows, return_index=True)[1]] = True
+            dropped = several & ~first
+            one = labelled.labels[rows == clashing[0]]
+            example = example or tuple(labelled.classes.names[label] for label in one if label >= 0)
+    if several is None or not several.any():
+        return labelled, cells, splits
+    count = int((several & ~dropped).sum())
+    which = f"{count:,} of {int((~dropped).sum()):,} pictures of {path} have several labels"
+    if choices.several_labels is None:
+        shown_labels = ", ".join(repr(label)[:40] for label in example[:4])
+        raise DataError(
+            f"Expected one label for each picture, got several for {count:,} of"
+            f" {int((~dropped).sum()):,} in {path}, such as {shown_labels}; take the first of each"
+            " by --several-labels first, or leave these pictures out by --several-labels skip."
+        )
+    skipped = choices.several_labels == "skip"
+    kept = ~(several if skipped else dropped)
+    if not kept.any():
+        raise DataError(f"Expected pictures with one label in {path}, but all have several.")
+    doubt = f"{which}: " + ("they are left out." if skipped else "the first label is taken.")
+    labelled = replace(labelled, labels=labelled.labels[kept], several=None)
+    labelled.doubts.append(doubt)
+    mask = pa.array(kept)
+    return labelled, cells.filter(mask), None if splits is None else splits.filter(mask)
+
+
+def _pictures(
+    table: TableFile,
+    cells: pa.Table,
+    columns: TableColumns,
+    path: Path,
+    splits: pa.Array | None,
+) -> tuple[Pictures, pa.Array]:
+    """Where the pictures are, and what the table calls them."""
+    if table.image is not None:
+        uris = cells["uri"].combine_chunks()
+        return Pictures(uris, table.image), cells["id"].combine_chunks()
+    given = {column: _path_texts(cells, column, columns.folder) for column in columns.paths}
+    first = next(iter(given.values()))
+    missing = pc.index(pc.equal(pc.fill_null(first, ""), ""), pa.scalar(True)).as_py()
     if missing >= 0:
         raise DataError(f"Expected a path in row {missing + 1} of {path}, got a blank one.")
-    columns: dict[str, Any] = {
-        column: table[column].combine_chunks()
-        for column in table.column_names
-        if column not in {"uri", "label", "split"}
-    }
-    columns["uri"] = _resolve(given, path.parent)
-    columns.setdefault("id", _ids(given))
-    if "split" in table.column_names:
-        columns["split"] = _splits(table["split"])
-    own = classes
-    carried = (table.schema.metadata or {}).get(CLASSES)
-    inside = ClassList(tuple(readable_names(json.loads(carried)))) if carried else classes
-    if "label" in table.column_names:
-        columns["label"], own = index_labels(
-            table["label"], inside, lambda row: f"row {row + 1} of {path}"
-        )
-        if classes is None and own is not None and "parent" in columns:
-            own = _with_parents(own, columns["label"], columns["parent"])
-    manifest = Manifest.build(name or path.stem, columns, own)
-    return manifest if inside is classes else relabel(manifest, classes)
+    broken = pc.index(pc.match_substring(first, "\n"), pa.scalar(True)).as_py()
+    if broken >= 0:
+        raise _open_quote(broken, first[broken].as_py(), path)
+    return find_pictures(given, path, splits), first
 
 
-def _resolve(given: pa.Array, folder: Path) -> pa.Array:
-    """Absolute paths; URIs with a scheme stay as they are."""
-    # For speed, only unusual paths (absolute, dotted, with a scheme) go through Python.
-    odd = pc.match_substring_regex(given, r"^/|(^|/)\.{0,2}/|/\.\.$|^[A-Za-z][A-Za-z0-9+.-]*:|^~")
-    joined = pc.binary_join_element_wise(str(folder).rstrip("/"), given, "/")
-    if not pc.any(odd).as_py():
-        return joined
-    straight = [_absolute(value, folder) for value in given.filter(odd).to_pylist()]
-    return pc.replace_with_mask(joined, odd, pa.array(straight, pa.string()))
+def _path_texts(cells: pa.Table, column: str, folder: str | None) -> pa.Array:
+    """What a column says of its pictures, below the folders that another column names."""
+    texts = pc.utf8_trim_whitespace(cells[column].combine_chunks())
+    if folder is None or folder not in cells.column_names:
+        return texts
+    above = pc.utf8_trim_whitespace(cells[folder].combine_chunks().fill_null(""))
+    above = pc.replace_substring(above, "\\", "/")
+    joined = pc.binary_join_element_wise(pc.utf8_rtrim(above, "/"), texts, "/")
+    return pc.if_else(pc.equal(above, ""), texts, joined)
 
 
-def _absolute(value: str, folder: Path) -> str:
-    if scheme_of(value) is not None:
-        return value
-    path = os.path.expanduser(value)  # noqa: PTH111 - text to text, for a million rows
-    return file_uri(os.path.normpath(os.path.join(folder, path)))  # noqa: PTH118
+def _open_quote(row: int, value: str, path: Path) -> DataError:
+    return DataError(
+        f"Expected a value on one line in row {row + 1} of {path}, got {value!r:.60}; is a quote"
+        " not closed?"
+    )
+
+
+def _manifest(
+    name: str,
+    cells: pa.Table,
+    columns: TableColumns,
+    pictures: Pictures,
+    given: pa.Array,
+    splits: pa.Array | None,
+    labelled: Labelled,
+) -> Manifest:
+    carried = [c for c in cells.column_names if c in columns.carried or c == "box"]
+    found: dict[str, Any] = {column: cells[column].combine_chunks() for column in carried}
+    found["uri"] = pictures.uris
+    found.setdefault("id", _ids(given))
+    if found["id"].null_count:
+        found["id"] = pc.coalesce(found["id"], _ids(given))
+    if splits is not None:
+        found["split"] = splits
+    labels = labelled.labels
+    found["label"] = pa.array(labels, pa.int32(), mask=labels == UNLABELLED)
+    classes = labelled.classes
+    if classes is not None and "parent" in found and not classes.parents:
+        classes = _with_parents(classes, found["label"], found["parent"])
+    reading = _reading(columns, pictures, given, labelled, splits is not None)
+    return Manifest.build(name, found, classes, reading=reading)
 
 
 def _ids(given: pa.Array) -> pa.Array:
@@ -89,12 +239,6 @@ def _ids(given: pa.Array) -> pa.Array:
     return pa.array(ids, pa.string())
 
 
-def _splits(values: pa.ChunkedArray) -> pa.Array:
-    coded = values.combine_chunks().cast(pa.string()).dictionary_encode()
-    names = pa.array(named_splits(coded.dictionary.to_pylist()), pa.string())
-    return names.take(coded.indices)
-
-
 def _with_parents(classes: ClassList, labels: pa.Array, parents: pa.Array) -> ClassList:
     """The taxonomy of a column `parent`, where each class has the same parent in all its rows."""
     pairs = pa.table({"label": labels, "parent": parents})
@@ -105,4 +249,79 @@ def _with_parents(classes: ClassList, labels: pa.Array, parents: pa.Array) -> Cl
         name = classes.names[row["label"]]
         if row["parent"] == name or found.setdefault(name, row["parent"]) != row["parent"]:
             return classes
-    return ClassList(classes.names, found)
+    return replace(classes, parents=found)
+
+
+def _reading(
+    columns: TableColumns,
+    pictures: Pictures,
+    given: pa.Array,
+    labelled: Labelled,
+    has_splits: bool,
+) -> Reading:
+    roles = [Role(f"column {pictures.column}", "path"), *labelled.roles]
+    if pictures.found:
+        roles.append(Role(f"{pictures.found:,} of {len(given):,} pictures", "found by their names"))
+    if has_splits:
+        roles.append(Role(f"column {columns.split}", "split"))
+    doubts = list(labelled.doubts)
+    if len(pictures.missing):
+        rows = pictures.missing[:LISTED].tolist()
+        listed = ", ".join(shown(given[row].as_py())[:120] for row in rows)
+        beside = f"; the folder has such as {pictures.example}" if pictures.example else ""
+        doubts.append(
+            f"{len(pictures.missing):,} of {len(given):,} pictures are not there: {listed}"
+            + (", ..." if len(pictures.missing) > LISTED else "")
+            + f"{beside}."
+        )
+    missing = len(pictures.missing)
+    return Reading("a table", tuple(roles), doubts=tuple(doubts), missing=missing)
+
+
+def _named(
+    manifest: Manifest,
+    table: TableFile,
+    columns: TableColumns,
+    path: Path,
+    classes: ClassList | None,
+) -> Manifest:
+    """The manifest with names for labels that are numbers, matched with `classes` where given."""
+    own, reading = manifest.classes, manifest.reading
+    assert reading is not None
+    if own is None:
+        others = [c for c in table.columns if c not in {*columns.paths[:1], columns.split}]
+        doubt = (
+            "No column is known to name the classes"
+            f" ({', '.join(others)[:200] or 'there is no other'}); name it by --label-column."
+        )
+        if not columns.labels and not columns.one_hot and classes is None:
+            reading = replace(reading, doubts=(*reading.doubts, doubt))
+        return replace(manifest, classes=classes, reading=reading)
+    for position, name in enumerate(own.names):
+        if "\n" in name:
+            row = pc.index(manifest.table["label"], pa.scalar(position, pa.int32())).as_py()
+            raise _open_quote(row, name, path)
+    if table.class_names and columns.labels == (table.label,):
+        listed = ClassList(tuple(readable_names(table.class_names)))
+        return relabel(_indexed(manifest, listed), classes)
+    if are_nameless(own.names) and not (classes is not None and classes.ids):
+        found = named_beside(path.parent, own, path)
+        if found is not None:
+            file, names = found
+            roles = (*reading.roles, Role(file.name, "names of the labels"))
+            manifest = replace(rename(manifest, names), reading=replace(reading, roles=roles))
+    return relabel(manifest, classes, f"row {{}} of {path}")
+
+
+def _indexed(manifest: Manifest, classes: ClassList) -> Manifest:
+    """A manifest whose labels are the numbers of `classes`, from 0."""
+    assert manifest.classes is not None
+    numbers = [int(name) for name in manifest.classes.names]
+    if not all(0 <= number < len(classes) for number in numbers):
+        raise DataError(
+            f"Expected labels from 0 to {len(classes) - 1}, got {min(numbers)} to {max(numbers)}."
+        )
+    labels = np.array([*numbers, UNLABELLED])[manifest.labels]
+    column = pa.array(labels, pa.int32(), mask=labels == UNLABELLED)
+    at = manifest.table.column_names.index("label")
+    return replace(manifest, table=manifest.table.set_column(at, "label", column), classes=classes)

@@ -1,119 +1,167 @@
-"""The formats of tables of images: CSV, TSV, JSON lines and Parquet, read in columns."""
+"""The formats of tables of images: CSV, TSV, JSON lines, Parquet and Excel, read in columns."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
+from clipfg.data.readers.column_names import PATHS, key_of
+from clipfg.data.readers.delimited import SAMPLE, dialect_of
 from clipfg.data.readers.embedded_images import parquet_uri
-from clipfg.data.readers.hub_features import LABELS, image_column, label_column
+from clipfg.data.readers.hub_features import image_column, label_column
+from clipfg.data.readers.table_columns import CORNERS, NoPathsError, is_headless
+from clipfg.data.readers.text import encoding_of
 from clipfg.data.sources import reason
-from clipfg.errors import DataError
-from clipfg.registry import closest
+from clipfg.errors import DataError, MissingError
 from clipfg.types import BOX, REGION
 
-SUFFIXES = frozenset({".csv", ".tsv", ".jsonl", ".ndjson", ".parquet", ".pq"})
-
-ALIASES: dict[str, tuple[str, ...]] = {
-    "uri": (
-        *("path", "uri", "image", "file", "filename", "filepath", "file_name", "file_path"),
-        *("image_path", "img_path", "image_file"),
-    ),
-    "label": LABELS,
-    "split": ("split", "set", "subset"),
-    "caption": ("caption", "text"),
-    **{column: (column,) for column in ("id", "box", "regions", "bag", "view", "domain", "parent")},
-}
-"""A manifest's columns and their names in tables; the first that occurs is taken."""
-
-CORNERS = ("x0", "y0", "x1", "y1")
-"""Columns that together make a box, in pixels of the full image."""
-
-CLASSES = b"clipfg.classes"
-"""Metadata of a table: the class names that its integer labels index, as JSON."""
+SHEETS = frozenset({".xlsx", ".xls", ".xlsb", ".ods"})
+SUFFIXES = frozenset({".csv", ".tsv", ".jsonl", ".ndjson", ".parquet", ".pq"}) | SHEETS
 
 STRUCTURED = {"box": BOX, "regions": pa.list_(REGION)}
+"""Columns that hold more than text."""
+
+_HEAD = 1 << 16
+MOST_SAMPLED = 10_000
+"""Rows of JSON lines by which their columns are known: not every row has all of them."""
 
 
-def read_columns(path: Path) -> pa.Table:
-    """The known columns under a manifest's names; labels as text or integers.
+@dataclass(frozen=True)
+class TableFile:
+    """An open table: its columns, some values of each, and how to read them."""
 
-    Raises `DataError` for a file that is not what its suffix says, or has no column for the path.
+    kind: str
+    """`"CSV"`, ..."""
+    columns: tuple[str, ...]
+    """Unique names, stripped; `#0` for the first where it has none."""
+    sample: Mapping[str, Sequence[str]]
+    read: Callable[[Mapping[str, str]], pa.Table]
+    """The columns of a mapping from ours to the table's: text, but for boxes and regions."""
+    headless: bool = False
+    image: str | None = None
+    """The column that holds the images themselves, where there is one."""
+    label: str | None = None
+    """The column whose numbers index `class_names`."""
+    class_names: tuple[str, ...] = ()
+
+
+def open_table(path: Path) -> TableFile:
+    """The table at `path`.
+
+    Raises `DataError` for a file that is not what its suffix says, `MissingError` for a spreadsheet
+    without the extra `tables`.
     """
     suffix = path.suffix.lower()
+    readers = {".jsonl": _open_lines, ".ndjson": _open_lines}
+    readers |= {".parquet": _open_parquet, ".pq": _open_parquet}
+    readers |= dict.fromkeys(SHEETS, _open_sheet)
+    return guarded(path, readers.get(suffix, _open_csv))
+
+
+def guarded(path: Path, read: Callable[[Path], Any]) -> Any:
+    """What `read` makes of a table, with what goes wrong as one sentence."""
     try:
-        if suffix in {".parquet", ".pq"}:
-            return _join_corners(_read_parquet(path))
-        if suffix in {".jsonl", ".ndjson"}:
-            return _join_corners(_read_json_lines(path))
-        return _join_corners(_read_csv(path))
+        return read(path)
+    except DataError as error:
+        known = str(path) in str(error)
+        raise type(error)(str(error) if known else f"{error} ({path})") from None
     except OSError as error:
         raise DataError(f"Expected a readable table at {path}, got {reason(error)}.") from None
-    except pa.ArrowException as error:
-        kind = suffix.lstrip(".").upper()
-        raise DataError(f"Expected {kind} in {path}, got: {reason(error)}.") from None
+    except (pa.ArrowException, ValueError, OverflowError, RecursionError) as error:
+        kind = path.suffix.lstrip(".").upper()
+        raise DataError(f"Expected {kind} in {path}, got: {reason(error):.300}.") from None
 
 
-def _choose(header: list[str], path: Path, needed: bool = True) -> dict[str, str]:
-    """The table's column for each of ours. Raises `DataError` when a required path has none."""
-    at = {column.strip().lower(): column for column in reversed(header)}
-    named = {column: [at[a] for a in aliases if a in at] for column, aliases in ALIASES.items()}
-    chosen = {column: found[0] for column, found in named.items() if found}
-    if "uri" not in chosen and needed:
-        shown = ", ".join(repr(column) for column in header[:12])
-        near = next((hint for c in at if (hint := closest(c, ALIASES["uri"]))), "")
-        raise DataError(
-            f"Expected a column named {', '.join(ALIASES['uri'][:6])} in {path},"
-            f" got {shown or 'none'}.{near}"
+def _unique(columns: Sequence[str]) -> tuple[str, ...]:
+    """Names with repetitions and blanks made distinct: `#0` for a first column without one."""
+    first = {name: i for i, name in reversed([*enumerate(columns)])}
+    return tuple(n if n and first[n] == i else f"{n}#{i}" for i, n in enumerate(columns))
+
+
+def _sampled(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> dict[str, list[str]]:
+    wide = [row for row in rows if len(row) >= len(columns)]
+    return {column: [row[i] for row in wide] for i, column in enumerate(columns)}
+
+
+def _open_csv(path: Path) -> TableFile:
+    with path.open("rb") as file:
+        head = file.read(_HEAD)
+    encoding = encoding_of(head)
+    if encoding is None:
+        raise DataError(f"Expected a CSV at {path}, got a binary file.")
+    text = head.decode(encoding, errors="replace").lstrip("\ufeff")
+    if len(head) == _HEAD:
+        text = text[: text.rfind("\n") + 1] or text  # whole rows alone
+    dialect = dialect_of(text, "\t" if path.suffix.lower() == ".tsv" else None)
+    headless = is_headless(dialect.first)
+    columns = _unique([""] * len(dialect.first) if headless else dialect.first)
+    rows = [dialect.first, *dialect.sample] if headless else dialect.sample
+    # A single column divides nothing: its commas belong to it.
+    delimiter = dialect.delimiter if len(columns) > 1 else "\x1f"
+
+    def read(chosen: Mapping[str, str]) -> pa.Table:
+        table = _csv_columns(
+            path,
+            columns,
+            [*dict.fromkeys(chosen.values())],
+            delimiter=delimiter,
+            skipped=dialect.skipped,
+            header=not headless,
+            encoding="utf-8" if encoding == "utf-8-sig" else encoding,
         )
-    if "box" not in chosen and all(corner in at for corner in CORNERS):
-        chosen.update({corner: at[corner] for corner in CORNERS})
-    return chosen
+        found = {ours: table[theirs] for ours, theirs in chosen.items()}
+        for column in STRUCTURED.keys() & found:
+            cells = enumerate(found[column].to_pylist(), 1)
+            values = [_parse_cell(value, column, row, path) for row, value in cells]
+            found[column] = _typed(values, column, path)
+        for column in set(CORNERS) & found.keys():
+            found[column] = found[column].cast(pa.float32())
+        return pa.table(found)
+
+    return TableFile("CSV", columns, _sampled(columns, rows), read, headless)
 
 
-def _read_csv(path: Path) -> pa.Table:
+def _csv_columns(
+    path: Path,
+    columns: Sequence[str],
+    wanted: list[str],
+    *,
+    delimiter: str,
+    skipped: int,
+    header: bool,
+    encoding: str,
+) -> pa.Table:
     from pyarrow import csv
 
-    with path.open("rb") as file:
-        head = file.read(1 << 16)
-    wide = head[:2] in {b"\xff\xfe", b"\xfe\xff"}
-    if b"\0" in head and not wide:
-        raise DataError(f"Expected a CSV at {path}, got a binary file.")
-    encoding = "utf-16" if wide else "utf-8"
-    text = head.decode(encoding, errors="replace").lstrip("\ufeff").lstrip("\r\n")
-    header = text.partition("\n")[0].partition("\r")[0]
-    delimiter = "\t" if path.suffix.lower() == ".tsv" else max(",;\t", key=header.count)
-    names = [cell.strip().strip('"').strip() for cell in header.split(delimiter)]
-    chosen = _choose(names, path)
-    options = csv.ConvertOptions(
-        include_columns=list(dict.fromkeys(chosen.values())),
-        column_types=dict.fromkeys(chosen.values(), pa.string()),
+    convert = csv.ConvertOptions(
+        include_columns=wanted,
+        column_types=dict.fromkeys(wanted, pa.string()),
         null_values=[""],
         strings_can_be_null=True,
     )
     parse = csv.ParseOptions(delimiter=delimiter, newlines_in_values=True)
-    rows = csv.ReadOptions(encoding=encoding, column_names=_unique(names), skip_rows_after_names=1)
-    try:
-        table = csv.read_csv(path, rows, parse, options)
-    except pa.ArrowInvalid as error:
-        if "UTF8" not in str(error):
-            raise
-        rows.encoding = "cp1252"
-        table = csv.read_csv(path, rows, parse, options)
-    found = {ours: table[theirs] for ours, theirs in chosen.items()}
-    for column in STRUCTURED.keys() & found:
-        cells = enumerate(found[column].to_pylist(), 1)
-        values = [_parse_cell(value, column, row, path) for row, value in cells]
-        found[column] = _typed(values, column, path)
-    return pa.table(found)
-
-
-def _unique(names: list[str]) -> list[str]:
-    """Column names with repetitions and blanks made distinct, so that Arrow accepts them."""
-    first = {name: i for i, name in reversed([*enumerate(names)])}
-    return [n if n and first[n] == i else f"{n}#{i}" for i, n in enumerate(names)]
+    for tried in (encoding, "cp1252", "latin-1"):
+        rows = csv.ReadOptions(
+            encoding=tried,
+            column_names=columns,
+            skip_rows=skipped,
+            skip_rows_after_names=int(header),
+        )
+        try:
+            return csv.read_csv(path, rows, parse, convert)
+        except UnicodeDecodeError:
+            pass
+        except pa.ArrowInvalid as error:
+            if "UTF8" not in str(error) and "decode" not in str(error):
+                raise
+        if encoding != "utf-8":
+            break
+    raise DataError(f"Expected a CSV in UTF-8, UTF-16 or Windows Latin at {path}.")
 
 
 def _parse_cell(value: str | None, column: str, row: int, path: Path) -> Any:
@@ -124,7 +172,7 @@ def _parse_cell(value: str | None, column: str, row: int, path: Path) -> Any:
         if column == "box" and not value.lstrip().startswith("["):
             return [float(part) for part in value.replace(",", " ").split()]
         return json.loads(value)
-    except ValueError:
+    except (ValueError, RecursionError):
         place = f"row {row} of {path}"
         raise DataError(f"Expected JSON as {column} in {place}, got {value!r:.80}.") from None
 
@@ -134,10 +182,12 @@ def _typed(values: list[Any], column: str, path: Path) -> pa.Array:
         return pa.array(values, STRUCTURED[column])
     except (pa.ArrowException, TypeError, ValueError) as error:
         what = "[x0, y0, x1, y1]" if column == "box" else "[{box, phrase}, ...]"
-        raise DataError(f"Expected {column} as {what} in {path}, got: {error}.") from None
+        raise DataError(
+            f"Expected {column} as {what} in {path}, got: {reason(error):.200}."
+        ) from None
 
 
-def _join_corners(table: pa.Table) -> pa.Table:
+def join_corners(table: pa.Table) -> pa.Table:
     """Four columns of numbers as one of boxes; a row that lacks a number has no box."""
     if not set(CORNERS) <= set(table.column_names):
         return table
@@ -146,42 +196,59 @@ def _join_corners(table: pa.Table) -> pa.Table:
     return table.drop_columns(list(CORNERS)).append_column("box", pa.array(boxes, BOX))
 
 
-def _read_parquet(path: Path) -> pa.Table:
+def _open_parquet(path: Path) -> TableFile:
     from pyarrow import parquet
 
     with parquet.ParquetFile(path) as file:
         schema = file.schema_arrow
+        groups = [file.metadata.row_group(k).num_rows for k in range(file.metadata.num_row_groups)]
         image = image_column(schema, typed=True)
-        chosen = {} if image else _choose(schema.names, path, needed=False)
-        kind = schema.field(chosen["uri"]).type if "uri" in chosen else "no such column"
-        if str(kind) not in {"string", "large_string"}:
-            if image := image or image_column(schema):
-                return _read_images(file, path, image)
-            raise DataError(f"Expected paths or images in a column of {path}, got {kind}.")
-        table = file.read(columns=list(dict.fromkeys(chosen.values())))
-    return pa.table({ours: table[theirs] for ours, theirs in chosen.items()})
+        strings = {f.name for f in schema if str(f.type) in {"string", "large_string"}}
+        if image is None and not {key_of(name) for name in strings}.intersection(PATHS):
+            image = image_column(schema)
+        if image is None and not strings:
+            raise NoPathsError(f"Expected paths or images in a column of {path}, got neither.")
+        flat = [f.name for f in schema if f.name != image and not pa.types.is_struct(f.type)]
+        head = next(file.iter_batches(SAMPLE, columns=flat), None) if sum(groups) else None
+    label, names = label_column(schema)
+    sample = {
+        name: [] if head is None else [value or "" for value in _texts(head[name]).to_pylist()]
+        for name in flat
+    }
+
+    def read(chosen: Mapping[str, str]) -> pa.Table:
+        with parquet.ParquetFile(path) as opened:
+            table = opened.read(columns=list(dict.fromkeys(chosen.values())))
+            found = {
+                ours: table[theirs] if ours in {*STRUCTURED, *CORNERS} else _texts(table[theirs])
+                for ours, theirs in chosen.items()
+            }
+            if image is not None:
+                where = enumerate(groups)
+                uris = [parquet_uri(path, k, r, image) for k, rows in where for r in range(rows)]
+                found["uri"] = pa.array(uris, pa.string())
+                found.setdefault("id", _ids_inside(opened, image, len(uris)))
+        return pa.table(found)
+
+    return TableFile(
+        *("Parquet", tuple(flat), sample, read),
+        image=image,
+        label=label if names else None,
+        class_names=tuple(names or ()),
+    )
 
 
-def _read_images(file: Any, path: Path, image: str) -> pa.Table:
-    """The columns of a table that holds the images themselves, as the hub writes them.
-
-    Class names in the file go into the result's metadata, under `CLASSES`.
-    """
-    others = [name for name in file.schema_arrow.names if name != image]
-    chosen = _choose(others, path, needed=False)
-    chosen.pop("uri", None)
-    label, names = label_column(file.schema_arrow)
-    if label:
-        chosen["label"] = label
-    groups = [file.metadata.row_group(k).num_rows for k in range(file.metadata.num_row_groups)]
-    uris = [parquet_uri(path, k, r, image) for k, rows in enumerate(groups) for r in range(rows)]
-    columns: dict[str, Any] = {"uri": pa.array(uris, pa.string())}
-    if chosen:
-        table = file.read(columns=list(dict.fromkeys(chosen.values())))
-        columns |= {ours: table[theirs] for ours, theirs in chosen.items()}
-    columns.setdefault("id", _ids_inside(file, image, len(uris)))
-    metadata = {CLASSES: json.dumps(names)} if names else None
-    return pa.table(columns).replace_schema_metadata(metadata)
+def _texts(values: Any) -> Any:
+    """Any column as text: lists and other structures as JSON."""
+    kind = values.type
+    if pa.types.is_dictionary(kind):
+        return _texts(values.cast(kind.value_type))
+    if pa.types.is_nested(kind) or pa.types.is_binary(kind):
+        rows = [None if v is None else json.dumps(v, default=str) for v in values.to_pylist()]
+        return pa.array(rows, pa.string())
+    if pa.types.is_floating(kind):  # numbers with gaps, as pandas has them
+        values = pc.if_else(pc.is_nan(values), pa.scalar(None, kind), values)
+    return values.cast(pa.string())
 
 
 def _ids_inside(file: Any, image: str, rows: int) -> pa.Array:
@@ -194,28 +261,34 @@ def _ids_inside(file: Any, image: str, rows: int) -> pa.Array:
     return pa.array([str(row) for row in range(rows)], pa.string())
 
 
-def _read_json_lines(path: Path) -> pa.Table:
-    header: dict[str, None] = {}
-    wanted = {*CORNERS, *(alias for aliases in ALIASES.values() for alias in aliases)}
-    rows = []
-    for row in _json_rows(path):
-        header |= dict.fromkeys(row)
-        rows.append({k: value for k, value in row.items() if k.strip().lower() in wanted})
-    chosen = _choose(list(header), path)
-    return pa.table(
-        {ours: _from_json([r.get(k) for r in rows], ours, path) for ours, k in chosen.items()}
-    )
+def _open_lines(path: Path) -> TableFile:
+    columns: dict[str, None] = {}
+    rows: list[Mapping[str, Any]] = []
+    for row in islice(_json_rows(path), MOST_SAMPLED):
+        columns |= dict.fromkeys(row)
+        if len(rows) < SAMPLE:
+            rows.append(row)
+
+    def read(chosen: Mapping[str, str]) -> pa.Table:
+        values: dict[str, list[Any]] = {ours: [] for ours in chosen}
+        for row in _json_rows(path):
+            for ours, theirs in chosen.items():
+                cell = row.get(theirs)
+                values[ours].append(cell if ours in {*STRUCTURED, *CORNERS} else _text(cell))
+        return pa.table({ours: _from_json(cells, ours, path) for ours, cells in values.items()})
+
+    sample = {column: [_text(row.get(column)) or "" for row in rows] for column in columns}
+    return TableFile("JSON lines", tuple(columns), sample, read)
 
 
 def _from_json(values: list[Any], column: str, path: Path) -> pa.Array:
     if column in STRUCTURED:
         return _typed(values, column, path)
-    if column in CORNERS:
-        return pa.array(values, pa.float32())
-    if column == "label" and all(value is None or type(value) is int for value in values):
-        return pa.array(values, pa.int64())
-    texts = [v if v is None or isinstance(v, str) else json.dumps(v) for v in values]
-    return pa.array(texts, pa.string())
+    return pa.array(values, pa.float32() if column in CORNERS else pa.string())
+
+
+def _text(cell: Any) -> str | None:
+    return cell if cell is None or isinstance(cell, str) else json.dumps(cell, ensure_ascii=False)
 
 
 def _json_rows(path: Path) -> Iterator[Mapping[str, Any]]:
@@ -227,10 +300,55 @@ def _json_rows(path: Path) -> Iterator[Mapping[str, Any]]:
                 place = f"line {number} of {path}"
                 try:
                     row = json.loads(line)
-                except ValueError as error:
-                    raise DataError(f"Expected JSON in {place}, got {error}.") from None
+                except (ValueError, RecursionError) as error:
+                    raise DataError(
+                        f"Expected JSON in {place}, got {reason(error):.200}."
+                    ) from None
                 if not isinstance(row, Mapping):
                     raise DataError(f"Expected an object in {place}, got {row!r:.60}.")
                 yield row
     except UnicodeDecodeError:
         raise DataError(f"Expected JSON lines in UTF-8 at {path}, got another encoding.") from None
+
+
+def _open_sheet(path: Path) -> TableFile:
+    try:
+        import python_calamine
+    except ImportError:
+        raise MissingError(
+            f"Expected the extra 'tables' to read {path}; pip install 'clipfg[tables]', or save the"
+            " sheet as CSV."
+        ) from None
+    try:
+        with python_calamine.load_workbook(str(path)) as book:
+            sheets = (book.get_sheet_by_name(name).to_python() for name in book.sheet_names)
+            rows: list[list[Any]] = next((rows for rows in sheets if rows), [])
+    except (python_calamine.CalamineError, python_calamine.WorksheetNotFound) as error:
+        raise DataError(f"Expected a spreadsheet at {path}, got {reason(error):.200}.") from None
+    cells = [[_cell_text(cell) for cell in row] for row in rows]
+    cells = [row for row in cells if any(row)]
+    if not cells:
+        raise DataError(f"Expected rows in {path}, got none.")
+    headless = is_headless(cells[0])
+    columns = _unique([""] * len(cells[0]) if headless else cells[0])
+    body = cells if headless else cells[1:]
+    places = {column: place for place, column in enumerate(columns)}
+
+    def read(chosen: Mapping[str, str]) -> pa.Table:
+        found = {}
+        for ours, theirs in chosen.items():
+            values = [row[places[theirs]] or None for row in body]
+            if ours in STRUCTURED:
+                parsed = [_parse_cell(v, ours, row, path) for row, v in enumerate(values, 1)]
+                found[ours] = _typed(parsed, ours, path)
+            else:
+                texts = pa.array(values, pa.string())
+                found[ours] = texts.cast(pa.float32()) if ours in CORNERS else texts
+        return pa.table(found)
+
+    return TableFile("spreadsheet", columns, _sampled(columns, body[:SAMPLE]), read, headless)
+
+
+def _cell_text(cell: Any) -> str:
+    whole = isinstance(cell, float) and cell.is_integer()
+    return str(int(cell) if whole else cell).strip()

@@ -20,9 +20,10 @@ from typing import Any
 import pyarrow as pa
 
 from clipfg.data.readers.class_files import read_class_list
-from clipfg.data.readers.folder import SUFFIXES as IMAGES
-from clipfg.data.readers.labels import index_labels, natural, split_name
+from clipfg.data.readers.labels import index_labels, split_name
 from clipfg.data.readers.tar_members import member_uri
+from clipfg.data.readers.walk import SUFFIXES as IMAGES
+from clipfg.data.readers.walk import walk
 from clipfg.errors import DataError, UsageError
 from clipfg.types import ClassList, Manifest
 
@@ -103,9 +104,8 @@ def _find_shards(path: Path | str) -> tuple[list[Path], Path]:
         shards = [Path(p).absolute() for p in expand(str(path))]
     elif Path(path).is_dir():
         root = Path(path).absolute()
-        shards = [p for p in root.rglob("*") if p.name.lower().endswith(SUFFIXES) and p.is_file()]
-        shards.sort(key=lambda p: natural(p.relative_to(root).as_posix()))
-        return shards, root
+        archives = [parts for parts in walk(root).archives if parts[-1].lower().endswith(SUFFIXES)]
+        return [root.joinpath(*parts) for parts in archives], root
     else:
         shards = [Path(path).absolute()]
     if missing := [shard for shard in shards if not shard.is_file()]:

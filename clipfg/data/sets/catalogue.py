@@ -5,11 +5,11 @@ A new one is a file with a `CARD` and its name here; see docs/architecture.md.
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from clipfg.registry import Registry
-from clipfg.types import ClassList, Manifest
+from clipfg.types import ChoiceSet, ClassList, Manifest
 
 DATA_ROOT = Path("data")
 """Where downloads go, and where data sets are looked for first, unless a folder is named."""
@@ -44,11 +44,14 @@ class DatasetCard:
     name, title, domain
         Its name on the command line and in full, and what its images show.
     classes, splits, default_split
-        Class count, sizes of the official splits, and the one evaluated unless another is named.
+        Class count, sizes of the official splits, and the one evaluated unless another is named;
+        for data of choices 0, their sizes by subset where published, and "all".
     url, licence, prompts
         The publisher's page, the terms, and the prompt set that suits it.
     read
         Root folder of the official layout to manifest; data without a layout ignore the folder.
+    choices
+        The same to the choices of data whose items bring their own texts; None for any other.
     layout
         Paths below the root, all of which an official layout has (`a|b`: either); none for data
         that need no files.
@@ -71,13 +74,14 @@ class DatasetCard:
     name: str
     title: str
     domain: str
-    classes: int
-    splits: Mapping[str, int]
+    classes: int = 0
+    splits: Mapping[str, int] = field(default_factory=dict)
     default_split: str = "test"
     url: str
     licence: str
-    prompts: str
+    prompts: str = "general"
     read: Callable[[Path], Manifest]
+    choices: Callable[[Path], ChoiceSet] | None = None
     layout: tuple[str, ...] = ()
     folders: tuple[str, ...] = ()
     class_list: Callable[[], ClassList] | None = None
@@ -142,7 +146,7 @@ for _name in (
     *("synthflora", "flowers102", "cub200", "oxford-pets", "stanford-cars", "fgvc-aircraft"),
     *("food101", "stanford-dogs", "dtd", "eurosat", "caltech101", "sun397", "ucf101", "nabirds"),
     *("inaturalist", "imagenet", "imagenet-v2", "grocery", "plantnet300k", "resisc45"),
-    "country211",
+    *("country211", "fgovd", "sugarcrepe", "winoground", "aro"),
 ):
     DATASETS.register(_name, f"clipfg.data.sets.{_name.replace('-', '_')}:CARD")
 

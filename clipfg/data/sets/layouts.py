@@ -8,8 +8,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from clipfg.data.readers.folder import is_image
 from clipfg.data.readers.list_files import read_lines
+from clipfg.data.readers.walk import is_image
 from clipfg.data.sets.catalogue import DatasetCard
 from clipfg.errors import DataError, MissingError
 from clipfg.types import ClassList, Manifest
@@ -40,7 +40,7 @@ def build(
     """
     # One listing per folder, not a question to the disk per file.
     folders = {posixpath.dirname(item.path) for item in items}
-    there = {posixpath.join(f, name) for f in folders for name in _names(root / f)}
+    there = {posixpath.join(f, name) for f in folders for name in names_in(root / f)}
     found = [item for item in items if item.path in there]
     if not found:
         raise MissingError(
@@ -68,7 +68,8 @@ def build_unlisted(
     return build(card, root, items, classes, expected=sum(card.splits.get(s, 0) for s in splits))
 
 
-def _names(folder: Path) -> list[str]:
+def names_in(folder: Path) -> list[str]:
+    """What is in a folder; nothing where it does not exist."""
     try:
         return os.listdir(folder)  # noqa: PTH208 - a Path for each of a million files costs seconds
     except (FileNotFoundError, NotADirectoryError):
@@ -77,13 +78,13 @@ def _names(folder: Path) -> list[str]:
 
 def subfolders(folder: Path) -> list[str]:
     """The names of the folders in `folder`, sorted by code point; none where it does not exist."""
-    names = [name for name in _names(folder) if not name.startswith(".")]
+    names = [name for name in names_in(folder) if not name.startswith(".")]
     return sorted(name for name in names if (folder / name).is_dir())
 
 
 def images(root: Path, folder: str) -> list[str]:
     """The images in a folder below the root, as paths below the root, sorted."""
-    names = sorted(name for name in _names(root / folder) if is_image(name))
+    names = sorted(name for name in names_in(root / folder) if is_image(name))
     return [posixpath.join(folder, name) for name in names]
 
 

@@ -125,6 +125,8 @@ class OpenClipEncoder(CheckpointEncoder[OpenClipFiles]):
         tokenizer = self.tokenizer
         if hasattr(tokenizer, "encode"):
             return [len(tokenizer.encode(text)) + 2 for text in texts]
+        if not texts:
+            return []
         cleaned = [tokenizer.clean_fn(text) for text in texts]
         return [len(ids) for ids in tokenizer.tokenizer(cleaned, verbose=False)["input_ids"]]
 

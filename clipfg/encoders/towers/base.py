@@ -14,7 +14,8 @@ from clipfg.encoders.towers.attention import Attention, AttentionRecorder
 from clipfg.errors import UsageError
 
 Run = Callable[[Tensor], Tensor]
-"""Normalised pixels to pooled features `[b, d]`, as the tower's own library computes them."""
+"""Normalised pixels, or patches of them, to pooled features `[b, d]`, as the tower's own library
+computes them."""
 
 
 @dataclass(frozen=True)
@@ -46,16 +47,16 @@ class VisionTower:
 
     def dense(
         self,
-        inputs: Float[Tensor, "b 3 h w"],  # noqa: ARG002
+        inputs: Float[Tensor, "b ..."],  # noqa: ARG002
     ) -> tuple[Float[Tensor, "b d"], Float[Tensor, "b p d"]]:
         """Pooled features, the same bits as `run` gives, and those of patches from the same pass.
 
-        Each patch is pooled alone: it takes the tower's last stage by itself, as the only token
-        that is there to be attended to or averaged. Raises `UsageError` for a silent tower.
+        Each patch is pooled alone, as if it were all that there is to attend to or to average.
+        Raises `UsageError` for a silent tower.
         """
         raise UsageError(f"This tower has no patch features: {self.silent}.")
 
-    def trace(self, inputs: Float[Tensor, "b 3 h w"]) -> Trace:  # noqa: ARG002
+    def trace(self, inputs: Float[Tensor, "b ..."]) -> Trace:  # noqa: ARG002
         """Run the tower with its attention written out. Raises `UsageError` for one without it."""
         raise UsageError("Expected a vision transformer (ViT), got a tower without attention.")
 
@@ -67,8 +68,8 @@ class TokenTower(VisionTower):
     prefix: int
     """How many tokens come before the patches: the class token, registers."""
     gathers: bool
-    """Whether the pooled feature is a class token's, which gathers the patches within the blocks,
-    so that a patch takes the last block alone too; else they are pooled after all blocks."""
+    """Whether the pooled feature is a class token's, which gathers the patches within the blocks;
+    else they are pooled after all blocks."""
 
     @abstractmethod
     def pool(self, tokens: Float[Tensor, "b n w"]) -> Float[Tensor, "b d"]:
@@ -78,13 +79,17 @@ class TokenTower(VisionTower):
     def pool_each(self, tokens: Float[Tensor, "b p w"]) -> Float[Tensor, "b p d"]:
         """Each patch pooled as if it were the only token."""
 
-    def block_alone(self, tokens: Float[Tensor, "m 1 w"]) -> Float[Tensor, "m 1 w"]:
-        """The last block on sequences of one patch: attention passes on the patch's own value."""
-        output: Tensor = self.blocks[-1](tokens)
-        return output
+    def gather(self, tokens: Float[Tensor, "m 1 w"]) -> Float[Tensor, "m 1 w"]:
+        """What the last block's attention adds to sequences of one patch: the patch's own value.
+
+        The patch itself, which the block adds it to, and the MLP after it are left out (MaskCLIP,
+        arXiv 2112.01071; ClearCLIP, arXiv 2407.12442; docs/dense.md compares). Needed of towers
+        whose class token gathers.
+        """
+        raise NotImplementedError
 
     def dense(
-        self, inputs: Float[Tensor, "b 3 h w"]
+        self, inputs: Float[Tensor, "b ..."]
     ) -> tuple[Float[Tensor, "b d"], Float[Tensor, "b p d"]]:
         """Pooled features, and those of patches from the tokens around the last block."""
         with _watched(self.blocks[-1:]) as seen:
@@ -93,10 +98,10 @@ class TokenTower(VisionTower):
         if not self.gathers:
             return pooled, self.pool_each(after[:, self.prefix :])
         tokens = before[:, self.prefix :]
-        alone = self.block_alone(tokens.flatten(0, 1)[:, None])
+        alone = self.gather(tokens.flatten(0, 1)[:, None])
         return pooled, self.pool_each(alone.view_as(tokens))
 
-    def trace(self, inputs: Float[Tensor, "b 3 h w"]) -> Trace:
+    def trace(self, inputs: Float[Tensor, "b ..."]) -> Trace:
         """Run the tower with its attention written out."""
         with (
             torch.inference_mode(False),

@@ -28,6 +28,8 @@ def open_clip_tower(visual: Any, run: Run) -> VisionTower:
 class OpenClipViT(TokenTower):
     """CLIP's ViT; also with an average pool (CLIPA, florette) or attention pooling (CoCa)."""
 
+    blocks: tuple[Any, ...]
+
     def __init__(self, visual: Any, run: Run) -> None:
         super().__init__(run)
         self.visual = visual
@@ -36,6 +38,8 @@ class OpenClipViT(TokenTower):
         self.gathers = visual.attn_pool is None and visual.pool_type == "tok"
         if getattr(visual, "attn_pool_contrastive", None) is not None:
             self.silent = "its image tower pools twice by attention"
+        elif self.gathers and not hasattr(self.blocks[-1], "attention"):
+            self.silent = f"its blocks are of an unknown kind ({type(self.blocks[-1]).__name__})"
 
     def _project(self, pooled: Tensor) -> Tensor:
         return pooled if self.visual.proj is None else pooled @ self.visual.proj
@@ -43,6 +47,12 @@ class OpenClipViT(TokenTower):
     def pool(self, tokens: Float[Tensor, "b n w"]) -> Float[Tensor, "b d"]:
         """Norm, pool and projection."""
         return self._project(self.visual._pool(tokens)[0])
+
+    def gather(self, tokens: Float[Tensor, "m 1 w"]) -> Float[Tensor, "m 1 w"]:
+        """The value path of the last block."""
+        block = self.blocks[-1]
+        value: Tensor = block.ls_1(block.attention(block.ln_1(tokens)))
+        return value
 
     def pool_each(self, tokens: Float[Tensor, "b p w"]) -> Float[Tensor, "b p d"]:
         """Norm and projection; in CoCa the attention pool before them."""

@@ -6,6 +6,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from clipfg.encoders.towers.base import Run, TokenTower, VisionTower
+from clipfg.errors import UsageError
 
 
 def timm_tower(visual: Any, run: Run) -> VisionTower:
@@ -21,6 +22,30 @@ def timm_tower(visual: Any, run: Run) -> VisionTower:
     return TimmMap(visual, run)
 
 
+def _gather(block: Any, tokens: Tensor) -> Tensor:
+    value: Tensor = block.ls1(block.attn(block.norm1(tokens)))
+    return value
+
+
+def _gather_in_eva(block: Any, tokens: Tensor) -> Tensor:
+    value: Tensor = block.attn(block.norm1(tokens))
+    return value if block.gamma_1 is None else block.gamma_1 * value
+
+
+def _gather_before_norm(block: Any, tokens: Tensor) -> Tensor:
+    value: Tensor = block.norm1(block.attn(tokens))
+    return value
+
+
+GATHER = {
+    "Block": _gather,
+    "EvaBlock": _gather_in_eva,
+    "EvaBlockPostNorm": _gather_before_norm,
+    "ResPostBlock": _gather_before_norm,
+}
+"""What attention adds to tokens, by the class of the block."""
+
+
 class TimmViT(TokenTower):
     """timm's ViT (SigLIP, MobileCLIP-B, ViTamin) or EVA, with any of its pools."""
 
@@ -31,6 +56,9 @@ class TimmViT(TokenTower):
         self.blocks = tuple(trunk.blocks)
         self.prefix = trunk.num_prefix_tokens
         self.gathers = trunk.global_pool == "token"
+        kind = type(self.blocks[-1]).__name__
+        if self.gathers and kind not in GATHER:
+            self.silent = f"its blocks are of an unknown kind ({kind})"
         if type(trunk).__name__ == "Eva" and trunk.attn_pool is not None:
             # Bolya et al. 2025 (arXiv 2504.13181): its last layers hold global features alone.
             self.silent = "the Perception Encoder's last layer holds nothing local"
@@ -39,6 +67,11 @@ class TimmViT(TokenTower):
         """Norm, pool and projection."""
         pooled: Tensor = self.head(self.trunk.forward_head(self.trunk.norm(tokens)))
         return pooled
+
+    def gather(self, tokens: Float[Tensor, "m 1 w"]) -> Float[Tensor, "m 1 w"]:
+        """The value path of the last block."""
+        block = self.blocks[-1]
+        return GATHER[type(block).__name__](block, tokens)
 
     def pool_each(self, tokens: Float[Tensor, "b p w"]) -> Float[Tensor, "b p d"]:
         """Norm, attention pool where there is one, and projection."""
@@ -62,6 +95,9 @@ class TimmMap(VisionTower):
         """Every cell as a map of one cell."""
         trunk, head = self.visual.trunk, self.visual.head
         cells = trunk.forward_features(inputs)
+        if cells.ndim != 4:
+            kind = type(trunk).__name__
+            raise UsageError(f"Expected an image tower that ends in a map, got {kind}.")
         if getattr(trunk, "output_fmt", "NCHW") == "NHWC":
             alone = cells.flatten(0, 2)[:, None, None]
         else:

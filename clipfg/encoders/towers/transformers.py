@@ -38,6 +38,7 @@ class _ClassTokenViT(TokenTower):
 
     prefix = 1
     gathers = True
+    blocks: tuple[Any, ...]
 
     def __init__(self, vision: Any, projection: nn.Module, run: Run) -> None:
         super().__init__(run)
@@ -48,11 +49,6 @@ class _ClassTokenViT(TokenTower):
         """The class token after norm and projection."""
         return self.pool_each(tokens[:, :1])[:, 0]
 
-    def block_alone(self, tokens: Float[Tensor, "m 1 w"]) -> Float[Tensor, "m 1 w"]:
-        """The last block, which wants to be told that there is no mask."""
-        output: Tensor = self.blocks[-1](tokens, None)
-        return output
-
 
 class ClipViT(_ClassTokenViT):
     """CLIP and its kin."""
@@ -60,6 +56,12 @@ class ClipViT(_ClassTokenViT):
     def __init__(self, vision: Any, projection: nn.Module, run: Run) -> None:
         super().__init__(vision, projection, run)
         self.blocks = tuple(vision.encoder.layers)
+
+    def gather(self, tokens: Float[Tensor, "m 1 w"]) -> Float[Tensor, "m 1 w"]:
+        """The value path of the last block."""
+        block = self.blocks[-1]
+        value: Tensor = block.self_attn(block.layer_norm1(tokens))[0]
+        return value
 
     def pool_each(self, tokens: Float[Tensor, "b p w"]) -> Float[Tensor, "b p d"]:
         """Norm and projection."""
@@ -73,6 +75,12 @@ class PlainViT(_ClassTokenViT):
     def __init__(self, vision: Any, projection: nn.Module, run: Run) -> None:
         super().__init__(vision, projection, run)
         self.blocks = tuple(vision.layers)
+
+    def gather(self, tokens: Float[Tensor, "m 1 w"]) -> Float[Tensor, "m 1 w"]:
+        """The value path of the last block."""
+        block = self.blocks[-1]
+        value: Tensor = block.attention(block.layernorm_before(tokens))[0]
+        return value
 
     def pool_each(self, tokens: Float[Tensor, "b p w"]) -> Float[Tensor, "b p d"]:
         """Norm, the further layer and projection."""

@@ -12,13 +12,16 @@ from torch import Tensor, nn
 
 from clipfg.encoders.base import Encoder, Scoring
 from clipfg.encoders.checkpoint import CheckpointEncoder, EncoderOptions
+from clipfg.encoders.fgclip.files import is_fgclip
 from clipfg.encoders.hub import locate
+from clipfg.encoders.naflex import NaFlexPreprocessing, PatchBatch
 from clipfg.encoders.preprocessing import Preprocessing
+from clipfg.encoders.tokenizers import load_tokenizer, tokenizer_settings
 from clipfg.encoders.towers import VisionTower
 from clipfg.encoders.towers.transformers import transformers_tower
 from clipfg.encoders.transformers.files import TransformersFiles, files_from
 from clipfg.encoders.transformers.image_processors import preprocessing_of
-from clipfg.encoders.weights import damaged, read_config
+from clipfg.encoders.weights import read_config
 from clipfg.errors import DataError, MissingError, UsageError
 from clipfg.registry import closest
 
@@ -55,7 +58,13 @@ def load(rest: str, *, offline: bool, **options: Unpack[EncoderOptions]) -> Enco
     source = locate(rest, model=name, offline=offline)
     if source is None:
         raise MissingError(f"Expected a folder with a model, got {rest!r}, which is not there.")
+    if is_fgclip(read_config(source.require("a model configuration", "config.json"))):
+        raise _is_fgclip(rest)
     return TransformersEncoder(name, files_from(source), **options)
+
+
+def _is_fgclip(rest: str) -> UsageError:
+    return UsageError(f"hf:{rest} is an FG-CLIP; name it fgclip:{rest}.")
 
 
 @final
@@ -101,17 +110,18 @@ class TransformersEncoder(CheckpointEncoder[TransformersFiles]):
         settings = self.files.processor
         if not self.architecture.naflex:
             return preprocessing_of(settings)
-        # A square grid with the processor's number of patches: all images of a batch have one
-        # shape, at the cost of the aspect ratio.
-        patch = int(settings.get("patch_size", 16))
-        side = int(int(settings.get("max_num_patches", 256)) ** 0.5) * patch
+        patch, budget = (
+            int(settings.get("patch_size", 16)),
+            int(settings.get("max_num_patches", 256)),
+        )
+        side = int(budget**0.5) * patch
         fixed = {"size": {"height": side, "width": side}, "image_processor_type": "Siglip"}
-        return preprocessing_of({"resample": 2, **settings, **fixed})
+        flat = preprocessing_of({"resample": 2, **settings, **fixed})
+        return NaFlexPreprocessing(**vars(flat), budgets=(budget,), patch=patch)
 
     @cached_property
     def _tokenizer_settings(self) -> dict[str, Any]:
-        path = self.files.folder / "tokenizer_config.json"
-        return read_config(path) if path.is_file() else {}
+        return tokenizer_settings(self.files.folder)
 
     def _facts(self) -> Mapping[str, Any]:
         config, length = self.files.config, self.context_length
@@ -128,6 +138,8 @@ class TransformersEncoder(CheckpointEncoder[TransformersFiles]):
                 dtype=torch.float32,
                 output_loading_info=True,
             )
+        if is_fgclip({}, report["unexpected_keys"]):
+            raise _is_fgclip(self.name.removeprefix("hf:"))
         if missing := sorted(report["missing_keys"]):
             raise DataError(
                 f"{self.files.weights[0]} lacks {len(missing)} of the model's weights (first:"
@@ -138,23 +150,7 @@ class TransformersEncoder(CheckpointEncoder[TransformersFiles]):
     @cached_property
     def tokenizer(self) -> Any:
         """The checkpoint's own tokenizer."""
-        from transformers import AutoTokenizer
-
-        if self._tokenizer_settings.get("auto_map"):
-            raise DataError(
-                f"The tokenizer of {self.name} refers to custom code, which is never executed."
-            )
-        try:
-            return AutoTokenizer.from_pretrained(
-                self.files.folder, local_files_only=True, trust_remote_code=False
-            )
-        except ImportError:
-            raise MissingError(
-                f"The tokenizer of {self.name} comes in SentencePiece's format only; run"
-                " `pip install sentencepiece protobuf`."
-            ) from None
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise damaged(self.files.tokenizer[0], error) from None
+        return load_tokenizer(self.name, self.files.folder, self.files.tokenizer)
 
     def _image_features(self, inputs: Tensor, *, patches: bool) -> tuple[Tensor, Tensor | None]:
         if patches:
@@ -163,7 +159,7 @@ class TransformersEncoder(CheckpointEncoder[TransformersFiles]):
 
     def _pooled(self, inputs: Tensor) -> Tensor:
         towers: Any = self.model
-        features: Tensor = towers.get_image_features(**self._vision_inputs(inputs)).pooler_output
+        features: Tensor = towers.get_image_features(pixel_values=inputs).pooler_output
         return features
 
     @cached_property
@@ -171,17 +167,21 @@ class TransformersEncoder(CheckpointEncoder[TransformersFiles]):
         """The inside of `model.vision_model`."""
         return transformers_tower(self.model, self._pooled)
 
-    def _vision_inputs(self, pixels: Tensor) -> dict[str, Tensor]:
-        if not self.architecture.naflex:
-            return {"pixel_values": pixels}
-        size = int(self.files.processor.get("patch_size", 16))
-        batch, channels, height, width = pixels.shape
-        rows, columns = height // size, width // size
-        grid = pixels.reshape(batch, channels, rows, size, columns, size)
-        flat = grid.permute(0, 2, 4, 3, 5, 1).reshape(batch, rows * columns, -1)
-        mask = torch.ones(flat.shape[:2], device=flat.device, dtype=torch.long)
-        shapes = torch.tensor([[rows, columns]] * batch, device=flat.device)
-        return {"pixel_values": flat, "pixel_attention_mask": mask, "spatial_shapes": shapes}
+    def _patched_features(
+        self, batch: PatchBatch, *, patches: bool
+    ) -> tuple[Tensor, Tensor | None]:
+        def run(values: Tensor) -> Tensor:
+            towers: Any = self.model
+            features: Tensor = towers.get_image_features(
+                pixel_values=values,
+                pixel_attention_mask=batch.mask.long(),
+                spatial_shapes=batch.shapes,
+            ).pooler_output
+            return features
+
+        if patches:
+            return transformers_tower(self.model, run).dense(batch.patches)
+        return run(batch.patches), None
 
     def _clean(self, texts: Sequence[str]) -> list[str]:
         if not self.architecture.lower:
@@ -205,6 +205,8 @@ class TransformersEncoder(CheckpointEncoder[TransformersFiles]):
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         """Tokens of each cleaned text, special ones included, before any truncation."""
+        if not texts:
+            return []
         return [len(ids) for ids in self.tokenizer(self._clean(texts), verbose=False)["input_ids"]]
 
 

@@ -13,6 +13,9 @@ from clipfg.data.sets.catalogue import DATASETS, DatasetCard
 from clipfg.errors import MissingError, UsageError
 from clipfg.options import DatasetPullOptions, DatasetShowOptions
 from clipfg.types import Progress
+from clipfg.workflows.dataset import choices
+from clipfg.workflows.understood import facts as read_facts
+from clipfg.workflows.understood import sentence
 
 CLASS_FILE = "classes.csv"
 DATA_ROOT = Path("data")
@@ -27,8 +30,8 @@ def dataset_rows(data_root: Path | None) -> list[dict[str, Any]]:
         {
             "name": card.name,
             "what": card.domain,
-            "classes": card.classes,
-            "images": card.images,
+            "classes": card.classes or None,
+            "images": card.images or None,
             "on_disk": _on_disk(card, data_root),
             "licence": card.licence,
         }
@@ -73,9 +76,16 @@ def dataset_facts(options: DatasetShowOptions) -> list[dict[str, Any]]:
         facts.append(("how to get it", card.how_to_get))
         classes = card.class_list() if card.class_list else None
     else:
-        here = load_dataset(options.dataset, data_root=options.data_root, offline=options.offline)
+        here = load_dataset(
+            options.dataset,
+            data_root=options.data_root,
+            choices=choices(options),
+            offline=options.offline,
+        )
         facts.append(("images here", f"{len(here):,} of {here.expected or len(here):,}"))
+        facts.append(("understood as", sentence(here)))
         facts += [(f"split {name}", f"{count:,}") for name, count in here.splits.items()]
+        facts += read_facts(here)
         classes = here.classes
     if classes is not None:
         facts += [("classes", f"{len(classes):,}"), ("names", ", ".join(classes.names))]
@@ -123,7 +133,8 @@ def dataset_table() -> str:
         splits = ", ".join(f"{split} {size:,}" for split, size in card.splits.items())
         name = f"`{card.name}`" + (", `@coop`" if card.coop else "")
         get = f"`clipfg datasets pull {card.name}`" if card.downloads else card.how_to_get
-        cells = [name, title, f"{card.classes:,}", f"{card.images:,}", splits]
+        counts = [f"{number:,}" if number else "–" for number in (card.classes, card.images)]
+        cells = [name, title, *counts, splits or "–"]
         cells += [card.taxonomy or "–", f"`{card.prompts}`", get]
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines) + "\n"

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from clipfg.encoders.catalogue import CATALOGUE, DEFAULT_MODEL
+from clipfg.encoders.catalogue import CATALOGUE, DEFAULT_MODEL, FGOVD
 from clipfg.encoders.loading import is_on_disk
 
 ACCURACIES = ("flowers", "pets", "cars", "aircraft", "food")
@@ -19,6 +19,7 @@ def model_rows() -> list[dict[str, Any]]:
             "px": entry.image_size,
             "licence": entry.licence,
             **dict(zip(ACCURACIES, entry.accuracy, strict=True)),
+            **{f"fgovd_{part}": v for part, v in zip(FGOVD, entry.fgovd, strict=True)},
             "on_disk": is_on_disk(entry.name),
             "note": entry.note,
         }

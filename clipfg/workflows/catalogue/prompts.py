@@ -4,7 +4,7 @@ from pathlib import Path
 
 from clipfg.data.readers.class_files import read_class_list
 from clipfg.errors import ClipfgError
-from clipfg.prompting.linting import CONTEXT, PromptIssue, lint
+from clipfg.prompting.linting import PromptIssue, lint
 from clipfg.prompting.loading import load_descriptions, load_prompts
 
 
@@ -20,11 +20,12 @@ def lint_prompts(
         descriptions = load_descriptions(name)
     except ClipfgError:
         descriptions = None  # templates, or sentences without parts
-    names = read_class_list(classes).names if classes else ()
+    known = read_class_list(classes) if classes else None
+    names, texts = (known.names, known.texts) if known else ((), {})
     if model is None:
-        return lint(prompts, descriptions, names)
+        return lint(prompts, descriptions, names, texts=texts)
     from clipfg.encoders import load_encoder
 
     encoder = load_encoder(model, precision="fp32", device="cpu")
-    context = getattr(encoder, "context_length", CONTEXT)
-    return lint(prompts, descriptions, names, encoder.count_tokens, context)
+    context = max(encoder.context_lengths.values())
+    return lint(prompts, descriptions, names, encoder.count_tokens, context, texts)

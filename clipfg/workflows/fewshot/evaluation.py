@@ -118,4 +118,5 @@ class Evaluation:
             "precision": encoder.precision if encoder else "",
         }
         curve = judge(self.heads, trials, labels, len(self.images.classes))
-        return replace(curve, context=context, remarks=self.images.remarks, estimated=estimated)
+        remarks = (*self.images.remarks, *self.session.cut_texts.values())
+        return replace(curve, context=context, remarks=remarks, estimated=estimated)

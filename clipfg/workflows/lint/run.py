@@ -100,7 +100,7 @@ def _check_classes(session: Session[LintOptions], data: Dataset) -> Iterator[Lin
     context = {}
     if encoder is not None:
         features = embed_texts([readable(name) for name in classes.names], encoder, session.kept)
-        count, context = encoder.count_tokens, {"context": encoder.context_length}
+        count, context = encoder.count_tokens, {"context": max(encoder.context_lengths.values())}
     for issue in lint_class_names(classes.names, features, count, **context):
         yield LintFinding("class-name", issue.level, issue.where, issue.what)
     yield from class_sizes(data.manifest.labels, classes)

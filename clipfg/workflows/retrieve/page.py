@@ -1,7 +1,7 @@
 """What a search found, as a page of thumbnails."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -39,6 +39,7 @@ def write_page(
     store: KeyStore,
     options: RetrieveOptions,
     duplicate: float | None,
+    remarks: Iterable[str] = (),
 ) -> None:
     """Write the page; images on it that cannot be read are counted in a warning."""
     each = max(1, MOST_TILES // len(found))
@@ -53,7 +54,8 @@ def write_page(
     groups = [_group(one, images, names) for one in shown]
     notes = [
         "Scores are cosines with the query, or with the vector that texts, photos and negated"
-        " phrases were composed to."
+        " phrases were composed to.",
+        *remarks,
     ]
     if missing := sum(image is None for image in images.values()):
         notes.append(f"{missing:,} images could not be read: they were moved or deleted.")

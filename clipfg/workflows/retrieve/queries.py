@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from clipfg.data.readers.folder import SUFFIXES
+from clipfg.data.readers.walk import SUFFIXES
 from clipfg.data.sources import SOURCES, file_uri, scheme_of
 from clipfg.errors import UsageError
 
@@ -43,12 +43,17 @@ def photo_uri(part: str) -> str | None:
     """The URI of a part of a query that is a photo; None for a text.
 
     A photo ends as images do ("x.jpg"), names a file in some folder, or is a URI of a scheme
-    that clipfg reads.
+    that clipfg reads. Raises `UsageError` for a folder.
     """
     scheme = scheme_of(part)
     if scheme is not None and scheme in SOURCES:
         return part
     path = Path(part).expanduser()
+    if os.sep in part and path.is_dir():
+        raise UsageError(
+            f"Expected a text or a photo to search for, got the folder {part}; search in it by"
+            f" --dataset {part}."
+        )
     in_folder = os.sep in part and path.is_file()
     return file_uri(str(path.absolute())) if path.suffix.lower() in SUFFIXES or in_folder else None
 

@@ -72,7 +72,7 @@ def run_retrieve(session: Session[RetrieveOptions], query: Sequence[str] = ()) -
     page = None
     if options.html is not None:
         page = page_path(options.html, found)
-        write_page(page, found, store, options, duplicate)
+        write_page(page, found, store, options, duplicate, session.cut_texts.values())
     return RetrieveRun(None, len(found), len(session.failures), found, store, page)
 
 

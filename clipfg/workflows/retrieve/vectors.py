@@ -9,7 +9,7 @@ from jaxtyping import Float
 from numpy.typing import NDArray
 from torch import Tensor
 
-from clipfg.embedding.texts import embed_texts
+from clipfg.embedding.text_paths import Use
 from clipfg.errors import DataError
 from clipfg.functional.composing import compose
 from clipfg.options import RetrieveOptions
@@ -75,12 +75,14 @@ def _embed_phrases(
     if not phrases:
         return {}
     rendered = [[phrase] for phrase in phrases]
+    named = session.options.prompts or store.prompts or GENERAL
     if not session.options.raw:
-        prompts = load_prompts(session.options.prompts or store.prompts or GENERAL)
+        prompts = load_prompts(named)
         rendered = [query_texts(phrase, prompts, store.classes) for phrase in phrases]
     owners = torch.tensor([owner for owner, texts in enumerate(rendered) for _ in texts])
     sentences = [text for texts in rendered for text in texts]
-    features = embed_texts(sentences, session.encoder, session.kept)
+    use: Use = "regions" if "parent" in store.items.column_names else "images"
+    features = session.embed_texts(sentences, "(none)" if session.options.raw else named, use)
     return dict(zip(phrases, ensemble_mean(features, owners), strict=True))
 
 

@@ -14,17 +14,22 @@ from clipfg.evaluation.report.rolled_up import rolled_up
 from clipfg.evaluation.report.side_by_side import SideBySide, side_by_side
 from clipfg.evaluation.serialization import to_json
 from clipfg.heads.transduction import TRANSDUCTIONS
+from clipfg.heads.zero_shot import ZeroShot
 from clipfg.options import ZeroshotOptions
 from clipfg.prompting import PromptSet
 from clipfg.prompting.criteria import CHOSEN
 from clipfg.prompting.ensembling import Ensemble, make_ensemble
+from clipfg.prompting.rendering import names_used
 from clipfg.workflows.answers import answer_columns, log_guarantees
-from clipfg.workflows.classify import classify
+from clipfg.workflows.classify import PREDICTIONS, classify
 from clipfg.workflows.dataset import Dataset
+from clipfg.workflows.explain.added import add_explanations, mistaken_pairs
+from clipfg.workflows.explain.photos import check_explainable
 from clipfg.workflows.mistakes import surest_mistakes
 from clipfg.workflows.pool import FeaturePool, in_blocks, score
 from clipfg.workflows.run_folder import Run, RunFolder, file_name
 from clipfg.workflows.session import Session
+from clipfg.workflows.zeroshot.choices import ChoiceRun, open_choices, run_choices
 from clipfg.workflows.zeroshot.prompts import PromptChoice, choose_by_images, listed, prompt_choice
 
 logger = logging.getLogger("clipfg")
@@ -39,25 +44,37 @@ class ZeroshotRun(Run):
 
     def rows(self) -> list[dict[str, Any]]:
         """A row per metric, or per prompt set where several were compared."""
-        return (self.comparison or self.report).rows()
+        return self.result.rows()
+
+    @property
+    def result(self) -> Report | SideBySide:
+        """What is shown of it."""
+        return self.comparison or self.report
 
 
-def run_zeroshot(session: Session[ZeroshotOptions]) -> ZeroshotRun:
+def run_zeroshot(session: Session[ZeroshotOptions]) -> ZeroshotRun | ChoiceRun:
     """Classify the labelled images of `--dataset` by their class names alone.
 
-    Several prompt sets are compared on one embedding of the images. Raises `ClipfgError`s: data
+    Data whose items bring texts of their own are evaluated on those. Several prompt sets are
+    compared on one embedding of the images. Raises `ClipfgError`s: data
     that cannot be read or has no labels, a missing encoder.
     """
     options = session.options
+    if (choices := open_choices(options)) is not None:
+        return run_choices(session, choices)
     ensemble = make_ensemble(options.ensemble)
     if options.transductive is not None:
         TRANSDUCTIONS.get(options.transductive)  # a misspelt name costs no embedding
     data = session.dataset()
     data.check_labelled("clipfg predict")
+    if options.classes is None:
+        data.check_named()
     answers = answer_columns(options, data.classes, None)
     log_guarantees(answers)
     choice = prompt_choice(options, data.manifest, data.classes)
     session.open_encoder(data)
+    if options.explain:
+        check_explainable(session, data, data.classes)
     facts = {"prompts": options.prompts or choice.name, "manifest": data.manifest.digest}
     with session.run_folder(data.name, **facts) as folder:
         evaluation = _Evaluation(session, data, ensemble, answers, folder)
@@ -87,11 +104,12 @@ class _Evaluation:
         session, classes = self.session, self.data.classes
         assert session.encoder is not None
         weights = session.text_weights(prompts, classes, self.ensemble)
+        head = session.zero_shot(weights, renormalise=self.ensemble.renormalise)
         evaluator = Evaluator(classes, seed=session.options.seed)
         counts = classify(
             session,
             self.data,
-            session.zero_shot(weights, renormalise=self.ensemble.renormalise),
+            head,
             classes,
             self.folder,
             top_k=session.options.top_k,
@@ -100,7 +118,8 @@ class _Evaluation:
             answers=self.answers,
         )
         self._log_done(counts.done, counts.reused, counts.seconds)
-        report = self._report(evaluator, prompts, "predictions.parquet")
+        self._explain(head, prompts, PREDICTIONS)
+        report = self._report(evaluator, prompts, PREDICTIONS)
         if counts.remark:
             report = replace(report, remarks=(*report.remarks, counts.remark))
         return self._finish(counts.done, {prompts.name: (report, evaluator)})
@@ -117,13 +136,21 @@ class _Evaluation:
             sets = (best,)
         names = _file_names([prompts.name for prompts in sets])
         evaluated = {
-            prompts.name: self._evaluate(pool, prompts, values, f"predictions{name}.parquet")
+            prompts.name: self._evaluate(
+                pool, prompts, values, f"predictions{name}.parquet", explain=prompts is sets[0]
+            )
             for prompts, name in zip(sets, names, strict=True)
         }
         return self._finish(len(pool), evaluated)
 
     def _evaluate(
-        self, pool: FeaturePool, prompts: PromptSet, values: dict[str, float], file: str
+        self,
+        pool: FeaturePool,
+        prompts: PromptSet,
+        values: dict[str, float],
+        file: str,
+        *,
+        explain: bool,
     ) -> tuple[Report, Evaluator]:
         session, options, classes = self.session, self.session.options, self.data.classes
         assert session.encoder is not None
@@ -144,6 +171,8 @@ class _Evaluation:
             evaluator=evaluator,
             answers=self.answers,
         )
+        if explain:
+            self._explain(head, prompts, file)
         report = self._report(evaluator, prompts, file)
         used = [f"prompts chosen by {CHOSEN}"] if values else []
         used += [f"ensemble {self.ensemble.name}"] if self.ensemble.needs_images else []
@@ -168,7 +197,17 @@ class _Evaluation:
         if options.roll_up is not None:
             path = self.folder.part(file)
             rolled = rolled_up(path, self.data.classes, options.roll_up, options.seed)
-        return replace(evaluator.report(context), remarks=prompts.notes, rolled_up=rolled)
+        cut = self.session.cut_texts.get(prompts.name)
+        remarks = tuple(filter(None, (*prompts.notes, names_used(self.data.classes), cut)))
+        return replace(evaluator.report(context), remarks=remarks, rolled_up=rolled)
+
+    def _explain(self, head: ZeroShot, prompts: PromptSet, file: str) -> None:
+        """Add why the surest mistakes were made, where that is asked for."""
+        if (most := self.session.options.explain) is not None:
+            chosen = mistaken_pairs(self.folder.part(file), self.data.classes, most)
+            add_explanations(
+                self.session, self.data, self.data.classes, head, prompts, self.folder, chosen
+            )
 
     def _log_done(self, done: int, reused: int, seconds: float) -> None:
         logger.info(

@@ -86,6 +86,15 @@ def test_given_classes_are_matched(tmp_path: Path) -> None:
     assert read(single, classes=birds).labels.tolist() == [1]
 
 
+def test_given_classes_may_be_called_like_folders(tmp_path: Path) -> None:
+    root = plant(tmp_path, "crops/1.jpg", "forest/1.jpg", "unlabeled/1.jpg")
+    found = read(root)
+    assert found.classes == ClassList(("forest",))
+    assert [one.what for one in found.reading.left_out] == ["crops/"]  # type: ignore[union-attr]
+    land = ClassList(("forest", "crops", "unlabeled"))
+    assert read(root, classes=land).labels.tolist() == [1, 0, 2]
+
+
 def test_what_lies_about_is_left_out(tmp_path: Path) -> None:
     root = plant(
         tmp_path,
@@ -143,6 +152,10 @@ def test_images_named_one_by_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert mixed.uris == [str(tmp_path / name) for name in mixed.ids]
     assert mixed.classes is None
     assert read(tmp_path / "a/1.jpg").ids == ["1.jpg"]
+    monkeypatch.chdir(tmp_path / "a")
+    above = read(Path(".."))
+    assert (above.name, above.uris[0]) == (tmp_path.name, str(tmp_path / "a/1.jpg"))
+    assert read_images([".."]).name == tmp_path.name
 
 
 @pytest.mark.shared

@@ -41,3 +41,30 @@ def test_what_is_wrong_is_a_sentence(tmp_path, name, text, message) -> None:
         read_support_file(path)
     with pytest.raises(UsageError, match="Expected a file of ids"):
         read_support_file(tmp_path / "missing.txt")
+
+
+ROWS = [("ID", "Label"), ("ä.jpg", "Mäusebussard"), ("b.jpg", "")]
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp1252"])
+def test_what_a_spreadsheet_makes_of_a_suggestions_file(tmp_path, delimiter, encoding) -> None:
+    path = tmp_path / "ids.csv"
+    path.write_bytes("\r\n".join(delimiter.join(row) for row in ROWS).encode(encoding))
+    assert read_support_file(path) == (["ä.jpg", "b.jpg"], ["Mäusebussard", None])
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("x.csv", 'id,label\na.jpg,"x\nb.jpg,y\n', "quote"),
+        ("x.jsonl", '{"id": "a", "label": ["x", "y"]}\n', "one label"),
+        ("x.jsonl", "[" * 100_000, "nested"),
+        ("x.csv", "id,label\na,b,c,d\n", "2 cells in line 2"),
+    ],
+)
+def test_hostile_files(tmp_path, name, text, message) -> None:
+    path = tmp_path / name
+    path.write_text(text)
+    with pytest.raises(DataError, match=message):
+        read_support_file(path)

@@ -1,6 +1,7 @@
 """Tables against what was written into them."""
 
 import json
+import sys
 from pathlib import Path
 
 import pyarrow as pa
@@ -9,8 +10,8 @@ from pyarrow import parquet
 
 from clipfg.data.readers.table import read
 from clipfg.data.sources import signature
-from clipfg.errors import DataError
-from clipfg.types import ClassList, Manifest
+from clipfg.errors import DataError, MissingError
+from clipfg.types import Choices, ClassList, Manifest
 
 BIRDS = ClassList(("jay", "gull, herring", "owl"))
 
@@ -149,9 +150,9 @@ def test_csv_with_structures(tmp_path: Path) -> None:
 
 
 def test_integer_labels_stay_integers(tmp_path: Path) -> None:
-    text = '{"image": "a.jpg", "label": 1}\n{"image": "b.jpg"}\n'
+    text = '{"image": "a.jpg", "label": 1}\n{"image": "b.jpg"}\n{"image": "c.jpg", "label": 0}\n'
     manifest = read(write(tmp_path, text, "t.jsonl"), classes=BIRDS)
-    assert manifest.labels.tolist() == [1, -1]
+    assert manifest.labels.tolist() == [1, -1, 0]
 
 
 @pytest.mark.parametrize(
@@ -188,7 +189,7 @@ def test_a_column_twice_and_one_without_a_name(tmp_path: Path) -> None:
 def test_many_rows_are_read_in_columns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Python sees no row by itself, so that a million rows take seconds."""
     for function in ("_absolute", "file_uri", "scheme_of"):
-        monkeypatch.delattr(f"clipfg.data.readers.table.{function}")
+        monkeypatch.delattr(f"clipfg.data.readers.table_pictures.{function}")
     rows = 100_000
     lines = (f"images/{i // 1000:03d}/{i:07d}.jpg,class {i % 500},train\n" for i in range(rows))
     file = tmp_path / "big.csv"
@@ -200,6 +201,72 @@ def test_many_rows_are_read_in_columns(tmp_path: Path, monkeypatch: pytest.Monke
     assert manifest.classes is not None
     assert manifest.classes.names[:3] == ("class 0", "class 1", "class 2")
     assert manifest.table["label"][12_345].as_py() == 12_345 % 500
+
+
+ROLES = {
+    "column filename": "path",
+    "column species": "class",
+    "column common_name": "name that answers use",
+    "columns genus and species": "scientific name",
+    "column genus": "parent",
+}
+
+
+def test_what_each_column_was_taken_for(tmp_path: Path) -> None:
+    text = "filename,genus,species,common_name\na.jpg,Cyanocitta,cristata,Blue Jay\n"
+    manifest = read(write(tmp_path, text))
+    assert manifest.reading is not None
+    assert {r.part: r.meaning for r in manifest.reading.roles}.items() >= ROLES.items()
+    assert manifest.classes is not None
+    assert manifest.classes.synonyms == {"species": {"Blue Jay": "Cyanocitta cristata"}}
+
+
+def test_numbers_are_identities(tmp_path: Path) -> None:
+    file = write(tmp_path, "path,label\na.jpg,1\nb.jpg,2\n")
+    listed = ClassList(("jay", "gull", "owl", "duck"), ids=("1", "3", "2", "0"))
+    assert read(file, classes=listed).labels.tolist() == [0, 2]
+    with pytest.raises(DataError, match=r"'2' in row 2 of .*The list has 1, 3"):
+        read(file, classes=ClassList(("jay", "gull"), ids=("1", "3")))
+    with pytest.raises(DataError, match=r"1 may be 'gull, herring' or 'jay'"):
+        read(file, classes=BIRDS)  # from 0, or from 1 and the last one is absent?
+    assert read(file, classes=ClassList(("jay", "owl"))).labels.tolist() == [0, 1]  # from 1
+
+
+def test_names_are_matched_by_name_in_any_order(tmp_path: Path) -> None:
+    file = write(tmp_path, "path,label,label_name\na.jpg,0,jay\nb.jpg,1,owl\n")
+    assert read(file, classes=ClassList(("owl", "x", "jay"))).labels.tolist() == [2, 0]
+    write(tmp_path, '{"0": "jay", "1": "owl"}', "names.json")
+    file = write(tmp_path, "path,label\na.jpg,0\nb.jpg,1\n")
+    assert read(file, classes=ClassList(("owl", "x", "jay"))).labels.tolist() == [2, 0]
+
+
+def test_spreadsheets(tmp_path: Path) -> None:
+    openpyxl = pytest.importorskip("openpyxl", reason="openpyxl is not installed")
+    pytest.importorskip("python_calamine", reason="the extra `tables` is not installed")
+    book = openpyxl.Workbook()
+    for row in [["File", "Art", "split", None], ["a.jpg", 7, "train", None], ["b.jpg", 8.5, None]]:
+        book.active.append(row)
+    book.save(tmp_path / "t.xlsx")
+    manifest = read(tmp_path / "t.xlsx")
+    assert manifest.ids == ["a.jpg", "b.jpg"]
+    assert manifest.classes == ClassList(("7", "8.5"))
+    assert manifest.splits == {"train": 1}
+
+
+def test_a_spreadsheet_without_the_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "python_calamine", None)
+    with pytest.raises(MissingError, match=r"clipfg\[tables\].* save the sheet as CSV"):
+        read(write(tmp_path, "x", "t.xlsx"))
+
+
+def test_parquet_with_lists_of_labels(tmp_path: Path) -> None:
+    rows = [{"path": "a.jpg", "label": ["jay"]}, {"path": "b.jpg", "label": ["owl", "jay"]}]
+    parquet.write_table(pa.Table.from_pylist(rows), tmp_path / "t.parquet")
+    with pytest.raises(DataError, match="several for 1 of 2"):
+        read(tmp_path / "t.parquet")
+    first = read(tmp_path / "t.parquet", choices=Choices(several_labels="first"))
+    assert first.classes is not None
+    assert [first.classes.names[label] for label in first.labels] == ["jay", "owl"]
 
 
 @pytest.mark.shared

@@ -66,10 +66,9 @@ def block(x: Tensor, w: Weights, heads: int, act: object, eps: float = 1e-5) -> 
     return feed_forward(x + _scaled(linear(mixed, w, "out"), w, "ls1"), w, act, eps)
 
 
-def value_path(x: Tensor, w: Weights, act: object, eps: float = 1e-5) -> Tensor:
-    """y = x + out_proj(v_proj(LN1 x)); y + MLP(LN2 y): no queries, no keys."""
-    value = linear(linear(norm(x, w, "ln1", eps), w, "v"), w, "out")
-    return feed_forward(x + _scaled(value, w, "ls1"), w, act, eps)
+def value_path(x: Tensor, w: Weights, eps: float = 1e-5) -> Tensor:
+    """out_proj(v_proj(LN1 x)): no queries, no keys."""
+    return _scaled(linear(linear(norm(x, w, "ln1", eps), w, "v"), w, "out"), w, "ls1")
 
 
 def quick_gelu(x: Tensor) -> Tensor:

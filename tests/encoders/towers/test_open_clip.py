@@ -62,7 +62,7 @@ def test_patches_equal_a_straight_line_computation(kind: str, quick: bool) -> No
     pixels = torch.randn(3, 3, *VIT["image_size"])
     before, after = before_last_block(pixels, w, act)
     if kind.startswith("clip") and kind != "clipa":
-        tokens = straight.value_path(before, weights_of_block(w, VIT["layers"] - 1), act)
+        tokens = straight.value_path(before, weights_of_block(w, VIT["layers"] - 1))
     elif kind == "coca":
         pool = straight.part(w, "attn_pool.")
         value = pool.get("attn.v_proj_weight")  # there where the widths differ

@@ -54,7 +54,7 @@ def test_clips_patches_take_the_value_path(folders: dict[str, Path], kind: str) 
     x = torch.cat([first, embedded], 1) + w["embeddings.position_embedding.weight"]
     x = straight.norm(x, w, "pre_layrnorm", eps)
     before, _, last = through_blocks(x, w, "encoder.layers", NAMES, straight.quick_gelu, eps)
-    tokens = straight.value_path(before, last, straight.quick_gelu, eps)
+    tokens = straight.value_path(before, last, eps)
     normed = straight.norm(tokens[:, 1:], w, "post_layernorm", eps)
     expected = normed @ model.visual_projection.weight.T
     check(model, expected)
@@ -88,22 +88,28 @@ def pooled_alone(x: Tensor, w: straight.Weights, eps: float) -> Tensor:
 def test_siglip_2s_patches_take_the_attention_pool_alone(folders: dict[str, Path]) -> None:
     from torch.nn.functional import interpolate
 
-    from clipfg.encoders import load_encoder
+    model = loaded(folders["siglip2-naflex"])
+    w = straight.part(model.state_dict(), "vision_model.")
+    rows = PIXELS.unfold(2, PATCH, PATCH).unfold(3, PATCH, PATCH).permute(0, 2, 3, 4, 5, 1)
+    rows = rows.flatten(3).flatten(1, 2)
+    shape = {
+        "pixel_attention_mask": torch.ones(3, 16, dtype=torch.long),
+        "spatial_shapes": torch.tensor([[4, 4]] * 3),
+    }
 
-    encoder = load_encoder(str(folders["siglip2-naflex"]), precision="fp32", device="cpu")
-    pixels = torch.randint(0, 256, (2, 3, 32, 32), dtype=torch.uint8)
-    w = straight.part(encoder.model.double().state_dict(), "vision_model.")
-    inputs = encoder.preprocessing.normalise(pixels).double()
-    rows = inputs.unfold(2, PATCH, PATCH).unfold(3, PATCH, PATCH).permute(0, 2, 3, 4, 5, 1)
-    embedded = straight.linear(rows.flatten(3).flatten(1, 2), w, "embeddings.patch_embedding")
+    def run(patches: Tensor) -> Tensor:
+        return model.get_image_features(pixel_values=patches, **shape).pooler_output
+
+    embedded = straight.linear(rows, w, "embeddings.patch_embedding")
     table = w["embeddings.position_embedding.weight"].T.reshape(1, -1, 3, 3)
     table = interpolate(table, size=(4, 4), mode="bilinear", antialias=True)
     expected = pooled_alone(embedded + table.flatten(2).transpose(1, 2), w, 1e-6)
-    _, patches = encoder.tower.dense(inputs)
+    pooled, patches = transformers_tower(model, run).dense(rows)
     torch.testing.assert_close(patches, expected, atol=1e-5, rtol=1e-5)
+    assert torch.equal(pooled, run(rows))
 
 
-def test_a_plain_vits_patches_take_its_last_block_and_its_pooler(folders: dict[str, Path]) -> None:
+def test_a_plain_vits_patches_take_the_value_path_and_its_pooler(folders: dict[str, Path]) -> None:
     model = loaded(folders["dual-encoder"])
     w, eps = straight.part(model.state_dict(), "vision_model."), 1e-12
     embedded = patch_rows() @ w["embeddings.patch_embeddings.projection.weight"].flatten(1).T
@@ -111,7 +117,7 @@ def test_a_plain_vits_patches_take_its_last_block_and_its_pooler(folders: dict[s
     x = torch.cat([w["embeddings.cls_token"].expand(3, 1, -1), embedded], 1)
     x = x + w["embeddings.position_embeddings"]
     before, _, last = through_blocks(x, w, "layers", VIT_NAMES, straight.gelu, eps)
-    tokens = straight.value_path(before, last, straight.gelu, eps)[:, 1:]
+    tokens = straight.value_path(before, last, eps)[:, 1:]
     pooled = straight.linear(straight.norm(tokens, w, "layernorm", eps), w, "pooler.dense").tanh()
     check(model, pooled @ model.visual_projection.weight.T)
 

@@ -63,6 +63,16 @@ def test_features_equal_those_of_the_librarys_own_loop(folders, images, kind) ->
         assert (encoder.scoring, encoder.logit_bias) == ("softmax", 0.0)
 
 
+def test_naflex_keeps_the_shape_of_an_image(folders, odd_images) -> None:
+    """Of a size that the library's own processor leaves as it is: at most 17 patches."""
+    images = [odd_images[0].resize(size) for size in [(64, 16), (24, 40), (32, 32), (8, 136)]]
+    _, pooled, _ = library_loop(folders["siglip2-naflex"], images, TEXTS)
+    encoder = load_encoder(str(folders["siglip2-naflex"]), precision="fp32", device="cpu")
+    pixels = [encoder.preprocessing(image) for image in images]
+    assert [own.shape[1:] for own in pixels] == [(16, 64), (40, 24), (32, 32), (136, 8)]
+    close(encoder.encode_images(pixels).pooled, pooled)
+
+
 @pytest.mark.parametrize("kind", ["siglip", "siglip2-naflex"])
 def test_siglip_texts_are_lower_cased_even_if_the_tokenizer_does_not(folders, kind) -> None:
     encoder = load_encoder(str(folders[kind]), precision="fp32", device="cpu")

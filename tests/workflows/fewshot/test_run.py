@@ -60,6 +60,7 @@ def test_a_curve_a_chart_a_page_and_a_head(data, tmp_path, capsys) -> None:
     assert main.run([*command, *more, "--save", str(head), "--format", "json"]) == 0
     curve = json.loads(capsys.readouterr().out)
     stored = json.loads((tmp_path / "run" / "results.json").read_text())
+    assert stored.pop("reading")
     assert stored == curve
     assert [(c["head"], c["shots"], len(c["by_seed"])) for c in curve["cells"]][:3] == [
         ("class-mean", "1", 2), ("class-mean", "4", 2), ("class-mean", "all", 1),

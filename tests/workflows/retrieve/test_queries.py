@@ -18,6 +18,8 @@ def test_texts_and_photos_are_told_apart(tmp_path: Path) -> None:
     assert photo_uri("heron") is None  # a folder of that name makes it no photo
     assert photo_uri("a male/female pair") is None
     assert photo_uri("species: heron") is None
+    with pytest.raises(UsageError, match=r"got the folder \./heron; search in it by --dataset"):
+        photo_uri("./heron")
     assert photo_uri("gone.JPG") == str(tmp_path / "gone.JPG")
     assert photo_uri("heron/one") == str(tmp_path / "heron" / "one")
     assert photo_uri("synthflora:0/val/1") == "synthflora:0/val/1"

@@ -1,0 +1,136 @@
+"""What patch and region features cost, and whether they know where things are.
+
+    python -m benchmarks.dense --speed       pictures a processor second with and without, in turns
+    python -m benchmarks.dense --pointing    builtin:florette on synthflora
+    python -m benchmarks.dense --birds       a convolutional encoder on CUB's part points
+    python -m benchmarks.dense --kinds       small towers trained here by captions alone: minutes
+
+Speed does not depend on weights, so these are random. Pictures and the bird encoder are those of
+`../shared` beside the checkout.
+"""
+
+import argparse
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from benchmarks import pointing
+from clipfg.encoders.towers import VisionTower
+from clipfg.encoders.towers.open_clip import open_clip_tower
+from clipfg.encoders.towers.transformers import transformers_tower
+from clipfg.functional.regions import patch_grid, region_means
+
+SHARED = Path(__file__).resolve().parents[2] / "shared"
+REGIONS = 8
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    for what in ("speed", "pointing", "birds", "kinds"):
+        parser.add_argument(f"--{what}", action="store_true")
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--batch", type=int, default=16)
+    parser.add_argument("--precision", choices=["bf16", "fp32"], default="bf16")
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--images", type=int, default=1000, help="of synthflora")
+    parser.add_argument("--samples", type=int, default=50_000, help="that --kinds trains on")
+    parser.add_argument("--pool", type=Path, help="a file to keep its drawn pictures in")
+    chosen = parser.parse_args()
+    torch.set_num_threads(chosen.threads)
+    if chosen.speed:
+        speed(chosen)
+    if chosen.pointing:
+        pointing.flowers(chosen.images)
+    if chosen.birds:
+        pointing.birds(SHARED)
+    if chosen.kinds:
+        from benchmarks import dense_kinds
+
+        dense_kinds.compare(chosen.images, chosen.samples, chosen.pool)
+
+
+def open_clip_b16() -> VisionTower:
+    import open_clip
+
+    model = open_clip.create_model("ViT-B-16", pretrained=None).visual.eval()
+    return open_clip_tower(model, model)
+
+
+def siglip_b16() -> VisionTower:
+    from transformers import SiglipVisionConfig, SiglipVisionModel
+
+    model = SiglipVisionModel(SiglipVisionConfig(image_size=224, patch_size=16)).eval()
+    whole = torch.nn.ModuleDict({"vision_model": model})
+    return transformers_tower(whole, lambda pixels: model(pixel_values=pixels).pooler_output)
+
+
+TOWERS: dict[str, Callable[[], VisionTower]] = {
+    "open_clip ViT-B/16": open_clip_b16,
+    "transformers SigLIP B/16": siglip_b16,
+}
+
+
+def dense_and_regions(tower: VisionTower, inputs: Tensor, boxes: Tensor) -> None:
+    _, patches = tower.dense(inputs)
+    grid = patch_grid(patches.shape[1], *inputs.shape[-2:])
+    for map_ in patches.float():
+        region_means(map_, grid, boxes)
+
+
+def speed(chosen: argparse.Namespace) -> None:
+    """Pooled features alone and with patches and regions: a batch of each in turns."""
+    dtype = {"bf16": torch.bfloat16, "fp32": torch.float32}[chosen.precision]
+    torch.manual_seed(0)
+    inputs = torch.randn(chosen.batch, 3, 224, 224, dtype=dtype)
+    low = torch.rand(REGIONS, 2) * 0.6
+    boxes = torch.cat([low, low + 0.1 + torch.rand(REGIONS, 2) * 0.3], dim=1)
+    print(
+        f"{chosen.precision}, batches of {chosen.batch}, {chosen.threads} thread(s),"
+        f" median of {chosen.rounds} rounds, {REGIONS} regions a picture"
+    )
+    print(f"{'':26} pooled/s  with patches and regions/s  cost (range over rounds)")
+    for name, make in TOWERS.items():
+        tower = make()
+        _module(tower).to(dtype)
+        ways = (
+            lambda tower=tower: tower.run(inputs),
+            lambda tower=tower: dense_and_regions(tower, inputs, boxes),
+        )
+        with torch.inference_mode():
+            times = in_turns(ways, chosen.rounds)
+        pooled, dense = map(statistics.median, times)
+        ratios = [b / a for a, b in zip(*times, strict=True)]
+        print(
+            f"{name:26} {chosen.batch / pooled:8.1f}  {chosen.batch / dense:26.1f}"
+            f"  {dense / pooled:.3f} ({min(ratios):.3f} to {max(ratios):.3f})"
+        )
+
+
+def _module(tower: VisionTower) -> torch.nn.Module:
+    return getattr(tower, "visual", None) or tower.vision  # type: ignore[attr-defined]
+
+
+def in_turns(ways: tuple[Callable[[], object], ...], rounds: int) -> list[list[float]]:
+    """Processor seconds of each round of each way; one round before them is not counted.
+
+    The processor's time, not the clock's: others may be using the machine.
+    """
+    times: list[list[float]] = [[] for _ in ways]
+    for number in range(rounds + 1):
+        for way, own in zip(ways, times, strict=True):
+            start = time.process_time()
+            way()
+            if number:
+                own.append(time.process_time() - start)
+        print(".", end="", file=sys.stderr, flush=True)
+    print(file=sys.stderr)
+    return times
+
+
+if __name__ == "__main__":
+    main()

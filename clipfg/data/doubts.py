@@ -1,0 +1,93 @@
+"""What looks wrong in data of any form, each with the option that settles it."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import pyarrow.compute as pc
+
+from clipfg.data.readers.folder_words import UNSORTED, is_beside, is_group, is_holder, words
+from clipfg.types import UNLABELLED, ClassList, Manifest, Reading
+
+NUMBER = re.compile(r"(?:(?:c|cls|class|label|category|id) ?)?\d[\d ]*")
+"""A class's name that says nothing of it: `17`, `class_3`."""
+
+MANY = 10
+"""Classes, most of them with one picture, from which the level of the classes is doubted."""
+
+
+def with_doubts(manifest: Manifest) -> Manifest:
+    """The manifest with what looks wrong in it among the doubts of its reading."""
+    found = doubts(manifest)
+    if not found:
+        return manifest
+    reading = manifest.reading or Reading("data")
+    return replace(manifest, reading=replace(reading, doubts=(*reading.doubts, *found)))
+
+
+def doubts(manifest: Manifest) -> list[str]:
+    """Sentences on what looks wrong; none for most data."""
+    found = []
+    if (classes := manifest.classes) is not None:
+        found += [*_doubts_on_names(classes), *_doubts_on_counts(manifest, classes)]
+    pictures = pc.count_distinct(manifest.table["uri"]).as_py()
+    if pictures < len(manifest) and not {"box", "bag"} & {*manifest.table.column_names}:
+        found.append(
+            f"{len(manifest):,} rows name {pictures:,} pictures, so that some count more than"
+            " once; keep a row for each."
+        )
+    return found
+
+
+def _doubts_on_names(classes: ClassList) -> list[str]:
+    found = []
+    names = [name for name in classes.names if not classes.texts.get(name)]
+    for what, strange in (
+        ("numbers", [name for name in names if NUMBER.fullmatch(words(name))]),
+        ("synset ids", [name for name in names if re.fullmatch(r"n\d{8}", name)]),
+    ):
+        if 2 * len(strange) > len(names) and not all(map(is_group, strange)):
+            found.append(
+                f"Classes are called by {what} ({_some(strange)}), of which a text encoder knows"
+                " nothing; give their names by --classes FILE."
+            )
+    dates = [name for name in names if is_group(name)]
+    if 2 * len(dates) > len(names):
+        found.append(
+            f"Classes are called like years, places or parts ({_some(dates)});"
+            " --label-level chooses another folder."
+        )
+    if unsorted := [name for name in names if words(name) in UNSORTED]:
+        found.append(
+            f"A class is called {unsorted[0]!r}: pictures without a label have a blank one."
+        )
+    if folders := [name for name in names if is_holder(name) or is_beside(name)]:
+        found.append(
+            f"Classes are called like folders ({_some(folders)}); --label-level chooses another"
+            " folder."
+        )
+    return found
+
+
+def _doubts_on_counts(manifest: Manifest, classes: ClassList) -> list[str]:
+    labels = manifest.labels
+    counts = np.bincount(labels[labels != UNLABELLED], minlength=len(classes))
+    used = int((counts > 0).sum())
+    if len(classes) == 1:
+        return [
+            f"There is one class ({classes.names[0]!r}), so that every answer is that one and"
+            " chance is 100 %; --classes names more, --label-level chooses another folder."
+        ]
+    if used == 1:
+        name = classes.names[int(counts.argmax())]
+        return [f"All labelled pictures are of one class ({name!r})."]
+    if used >= MANY and 2 * int((counts == 1).sum()) > used:
+        return [
+            f"Most of the {used:,} classes have one picture; --label-level chooses another folder."
+        ]
+    return []
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")

@@ -1,0 +1,96 @@
+"""Delimited text as spreadsheets and programs write it: CSV, TSV and their like.
+
+Every table goes through here, of pictures, of classes and of ids: what stands before the header
+(blank lines, Excel's `sep=;`), the delimiter, a column of row numbers without a name, as R and
+pandas write it, and rows that end in a delimiter.
+"""
+
+import csv
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from clipfg.data.readers.text import lines_of
+from clipfg.errors import DataError
+
+DELIMITERS = ",;\t"
+SAMPLE = 200
+"""Rows by which a table is understood before it is read."""
+
+csv.field_size_limit(1 << 24)
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """How a delimited text is laid out."""
+
+    delimiter: str
+    skipped: int
+    """Lines before the first row, which is the header if there is one."""
+    first: tuple[str, ...]
+    """The cells of the first row, with a blank one for each that it lacks."""
+    sample: tuple[tuple[str, ...], ...]
+    """The cells of some rows below it."""
+
+
+def dialect_of(text: str, delimiter: str | None = None) -> Dialect:
+    """The layout of a text, or of its beginning. Raises `DataError` where there is no row."""
+    lines = lines_of(text)
+    start = 0
+    for start, line in enumerate(lines):  # noqa: B007 - where the first row is
+        if line[:4].lower() == "sep=" and len(line) == 5:
+            delimiter = line[4]
+        elif line.strip(' \t;,"'):
+            break
+    else:
+        raise DataError("Expected a header, with a column named path or name, got no rows.")
+    header = lines[start]
+    delimiter = delimiter or max(DELIMITERS + "|", key=header.count)  # the first of equals
+    rows: list[tuple[str, ...]] = []
+    reader = csv.reader(io.StringIO("\n".join(lines[start:]), newline=""), delimiter=delimiter)
+    try:
+        for row in reader:
+            if any(cell.strip() for cell in row):
+                rows.append(tuple(cell.strip() for cell in row))
+            if len(rows) > SAMPLE:
+                break
+    except csv.Error:
+        pass  # the sample ends here; whoever reads all of the table says what is wrong
+    first, sample = rows[0] if rows else (header.strip(),), rows[1:]
+    if sample and {len(row) for row in sample} == {len(first) + 1}:
+        if not any(row[-1] for row in sample):
+            first = (*first, "")
+        elif all(row[0].isdecimal() for row in sample):
+            first = ("", *first)
+    return Dialect(delimiter, start, first, tuple(sample))
+
+
+def rows_of(text: str, dialect: Dialect) -> Iterator[tuple[int, list[str]]]:
+    """Every row that is not blank, the first too: the line where it begins, and its cells.
+
+    Raises `DataError` for a text that is no CSV.
+    """
+    body = "\n".join(lines_of(text)[dialect.skipped :])
+    reader = csv.reader(io.StringIO(body, newline=""), delimiter=dialect.delimiter)
+    begun = 0
+    try:
+        for row in reader:
+            line, begun = dialect.skipped + begun + 1, reader.line_num
+            if any(cell.strip() for cell in row):
+                yield line, row
+    except csv.Error as error:
+        line = dialect.skipped + reader.line_num
+        raise DataError(f"Expected a CSV, got {error} in line {line}.") from None
+
+
+def check_closed(cell: str, line: int) -> str:
+    """A cell that holds a name, a path or a label. Raises `DataError` for one of several lines.
+
+    A quote that is not closed swallows the lines after it.
+    """
+    if "\n" in cell.strip():
+        raise DataError(
+            f"Expected a value on one line, got {cell.strip()!r:.60} in line {line}; is a quote not"
+            " closed?"
+        )
+    return cell.strip()

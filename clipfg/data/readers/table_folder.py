@@ -1,0 +1,237 @@
+"""Folders whose pictures are named and labelled by tables in them.
+
+- `labels.csv` beside `images/`: one table for all pictures;
+- `train.csv`, `val.csv`, `test.csv`: one for each split;
+- `train/metadata.csv`, `test/_classes.csv`: one in each split.
+
+Folders that are classes count for more than a table, unless a table names nearly every picture and
+puts those of one folder into several classes, as where pictures come in numbered parts.
+"""
+
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from clipfg.data.readers import folder as folders
+from clipfg.data.readers import table
+from clipfg.data.readers.codes import are_nameless
+from clipfg.data.readers.labels import natural, relabel, split_name
+from clipfg.data.readers.table_files import SUFFIXES, guarded, open_table
+from clipfg.data.readers.walk import Walk
+from clipfg.errors import ClipfgError, DataError
+from clipfg.types import UNLABELLED, Choices, ClassList, LeftOut, Manifest, Reading, Role
+
+COVERED = 0.9
+"""The least share of a folder's pictures that a table names where it counts for more than the
+folders that they lie in."""
+
+_ANSWERS = re.compile(r"submission|submit|prediction|result|report|inventory", re.IGNORECASE)
+"""Tables of answers and of other things."""
+_TELLING = re.compile(r"label|meta|train|annot|class|truth|list|split|info|data", re.IGNORECASE)
+
+Table = tuple[str | None, Path]
+"""A table and the split that its place or name says it is of."""
+
+
+def read(path: Path, found: Walk, choices: Choices, classes: ClassList | None) -> Manifest | None:
+    """The pictures of a folder as its tables have them; None where folders say more, or all.
+
+    `found` is what a walk found there. Raises what `table.read` does where a single table names the
+    pictures and cannot be used.
+    """
+    if choices.label_level is not None:
+        return None
+    tables = _tables(path, choices)
+    if not tables:
+        return None
+    problem: ClipfgError | None = None
+    read_ones: list[tuple[Table, Manifest]] = []
+    for split, file in tables:
+        try:
+            manifest = table.read(file, choices=choices)
+        except ClipfgError as error:
+            problem = problem or error
+            continue
+        if _share_there(manifest) >= 0.5 and manifest.classes is not None:
+            read_ones.append(((split, file), manifest))
+    by_folders = _by_folders(path, found)
+    if not read_ones:
+        if by_folders is None and problem is not None and len(tables) == 1:
+            raise problem
+        return None
+    chosen = _chosen(read_ones)
+    whole = _joined(path, chosen)
+    if by_folders is not None and not _says_more(whole, by_folders, chosen):
+        return None
+    whole = _with_answers(whole, found)
+    whole = replace(whole, reading=_reading(whole, chosen, found, path, by_folders))
+    return relabel(whole, classes)
+
+
+def _tables(path: Path, choices: Choices) -> list[Table]:
+    """The tables that name pictures and their classes: in the folders of splits, else beside."""
+    below: list[Table] = [
+        (split, file)
+        for place in sorted(path.iterdir(), key=lambda p: natural(p.name))
+        if place.is_dir() and (split := _split_of(place.name)) is not None
+        for file in _files(place)
+        if _is_labelled(file, choices)
+    ]
+    if below:
+        return below
+    return [(_split_of(f.stem), f) for f in _files(path) if _is_labelled(f, choices)]
+
+
+def _split_of(name: str) -> str | None:
+    """The split in a name: `train`, `train_labels`, `birds-val`."""
+    return next(filter(None, map(split_name, [name, *re.split(r"[\W_]+", name)])), None)
+
+
+def _files(path: Path) -> list[Path]:
+    try:
+        files = sorted(path.iterdir(), key=lambda p: natural(p.name))
+    except OSError:
+        return []
+    return [
+        file
+        for file in files
+        if file.suffix.lower() in SUFFIXES
+        and not file.name.startswith(".")
+        and not _ANSWERS.search(file.stem)
+        and file.is_file()
+    ]
+
+
+def _is_labelled(file: Path, choices: Choices) -> bool:
+    """Whether a table names pictures and their classes."""
+    try:
+        opened = open_table(file)
+        columns = guarded(file, lambda _: table.columns_of(opened, choices))
+    except ClipfgError:
+        return False
+    return bool(columns.labels or columns.one_hot or columns.ranks) and opened.image is None
+
+
+def _share_there(manifest: Manifest) -> float:
+    """The share of a table's pictures that are there."""
+    missing = manifest.reading.missing if manifest.reading else 0
+    return 1 - missing / len(manifest)
+
+
+def _by_folders(path: Path, found: Walk) -> Manifest | None:
+    """What the folders alone say, where they say classes."""
+    try:
+        manifest = folders.read(path, found=found)
+    except DataError:
+        return None
+    return manifest if manifest.classes is not None else None
+
+
+def _chosen(ones: list[tuple[Table, Manifest]]) -> list[tuple[Table, Manifest]]:
+    """One table for each split; else the one whose name tells most, and names most pictures."""
+    splits = [split for (split, _), _ in ones]
+    if len(ones) > 1 and None not in splits and len(set(splits)) == len(splits):
+        return ones
+    return [max(ones, key=lambda one: (bool(_TELLING.search(one[0][1].stem)), len(one[1])))]
+
+
+def _joined(path: Path, ones: list[tuple[Table, Manifest]]) -> Manifest:
+    """The rows of all tables; ids are unique by the folder or the split of their table."""
+    if len(ones) == 1:
+        (split, file), manifest = ones[0]
+        if split is not None and file.parent != path and not manifest.splits:
+            column = pa.array([split] * len(manifest), pa.string())
+            manifest = replace(manifest, table=_with(manifest.table, "split", column))
+        return replace(manifest, name=path.name)
+    names = sorted({n for _, m in ones if m.classes for n in m.classes.names}, key=natural)
+    places = {name: place for place, name in enumerate(names)}
+    parents: dict[str, str] = {}
+    synonyms: dict[str, dict[str, str]] = {}
+    parts = []
+    for (split, file), manifest in ones:
+        own = manifest.classes
+        assert own is not None
+        parents |= own.parents
+        for kind, others in own.synonyms.items():
+            synonyms.setdefault(kind, {}).update(others)
+        labels = np.array([*(places[name] for name in own.names), UNLABELLED])[manifest.labels]
+        above = file.parent.name if file.parent != path else split
+        rows = manifest.table.select(["id", "uri", "split", "label"])
+        rows = _with(rows, "label", pa.array(labels, pa.int32(), mask=labels == UNLABELLED))
+        rows = _with(rows, "id", pa.array([f"{above}/{i}" for i in manifest.ids], pa.string()))
+        if not manifest.splits:
+            rows = _with(rows, "split", pa.array([split] * len(rows), pa.string()))
+        parts.append(rows)
+    table_ = pa.concat_tables(parts)
+    columns = {name: table_[name] for name in table_.column_names}
+    classes = ClassList(tuple(names), parents, synonyms=synonyms)
+    return Manifest.build(path.name, columns, classes, reading=ones[0][1].reading)
+
+
+def _with_answers(whole: Manifest, found: Walk) -> Manifest:
+    """With the pictures of a split's folder that no table names: they are to be classified.
+
+    The rows of tables are then of the split that their own folders are called after.
+    """
+    splits = {str(found.root.joinpath(*parts)): _split_of(parts[0]) for parts in found.pictures}
+    named = {splits.get(uri) for uri in whole.uris}
+    others = {uri: split for uri, split in splits.items() if split and split not in named}
+    if whole.splits or None in named or not others:
+        return whole
+    rows = whole.table
+    column = pa.array([splits[uri] for uri in whole.uris], pa.string())
+    rows = _with(rows, "split", column)
+    ids = [Path(uri).relative_to(found.root).as_posix() for uri in others]
+    added = Manifest.build(
+        "", {"id": ids, "uri": [*others], "split": [*others.values()], "label": [None] * len(ids)}
+    )
+    return replace(whole, table=pa.concat_tables([rows, added.table], promote_options="default"))
+
+
+def _with(rows: pa.Table, name: str, column: pa.Array) -> pa.Table:
+    return rows.set_column(rows.column_names.index(name), name, column)
+
+
+def _says_more(whole: Manifest, by_folders: Manifest, ones: list[tuple[Table, Manifest]]) -> bool:
+    """Whether tables count for more than folders: they name nearly all, and mix their classes."""
+    telling = all(_TELLING.search(file.stem) for (_, file), _ in ones)
+    if not telling or whole.classes is None or are_nameless(whole.classes.names):
+        return False
+    given = dict(zip(by_folders.uris, by_folders.labels.tolist(), strict=True))
+    pairs = {
+        (given[uri], label)
+        for uri, label in zip(whole.uris, whole.labels.tolist(), strict=True)
+        if uri in given and label != UNLABELLED
+    }
+    covered = len(given.keys() & set(whole.uris)) / max(1, len(given))
+    mixed = [sum(one == folder for one, _ in pairs) for folder in {one for one, _ in pairs}]
+    return covered >= COVERED and bool(mixed) and min(mixed) > 1
+
+
+def _reading(
+    whole: Manifest,
+    ones: list[tuple[Table, Manifest]],
+    found: Walk,
+    path: Path,
+    by_folders: Manifest | None,
+) -> Reading:
+    first = whole.reading or Reading("a table")
+    files = [file.relative_to(path).as_posix() for (_, file), _ in ones]
+    roles = (*(Role(file, "table of pictures and classes") for file in files), *first.roles)
+    doubts = [d for _, m in ones for d in (m.reading.doubts if m.reading else ())]
+    if by_folders is not None:
+        doubts.append(
+            f"Folders could be classes too, but {files[0]} puts the pictures of each into several;"
+            " --label-level 1 takes the folders."
+        )
+    named = set(whole.uris)
+    others = [p for p in found.pictures if str(found.root.joinpath(*p)) not in named]
+    maps = [role.part for role in first.roles if role.meaning == "names of the labels"]
+    left_out = found.left_out(*(Path(file).name for file in files), *maps)
+    if others:
+        left_out.append(LeftOut("/".join(others[0]), len(others), f"not in {files[0]}"))
+    form = "a table" if len(files) == 1 else "a table for each split"
+    return replace(first, form=form, roles=roles, left_out=tuple(left_out), doubts=tuple(doubts))

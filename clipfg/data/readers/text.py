@@ -1,0 +1,68 @@
+"""Text files in whatever encoding people's programs have left them."""
+
+import logging
+import re
+import unicodedata
+from pathlib import Path
+
+from clipfg.data.sources import misspelt, reason
+from clipfg.errors import DataError, UsageError
+
+LARGEST = 1 << 29
+"""Most bytes of a file that is read at once."""
+
+_log = logging.getLogger(__name__)
+
+
+def read_text(path: Path, what: str) -> str:
+    """The text of a file, in composed Unicode (NFC). `what` says what it should hold.
+
+    Raises `UsageError` when there is no such file, `DataError` for a folder, a file that cannot be
+    read, one that is too large, and one that is not text.
+    """
+    if path.is_dir():
+        raise DataError(f"Expected a file of {what}, got the folder {path}.")
+    try:
+        if path.stat().st_size > LARGEST:
+            raise DataError(f"Expected at most {LARGEST >> 20} MiB of {what}, got more in {path}.")
+        data = path.read_bytes()
+    except FileNotFoundError:
+        raise UsageError(
+            f"Expected a file of {what}, but there is none at {path}.{misspelt(path)}"
+        ) from None
+    except (OSError, ValueError) as error:
+        raise DataError(
+            f"Expected a readable file of {what} at {path}, got {reason(error)}."
+        ) from None
+    encoding = encoding_of(data)
+    if encoding is None:
+        raise DataError(f"Expected a text file of {what}, got a binary file: {path}.")
+    try:
+        text = data.decode(encoding)
+    except UnicodeDecodeError:
+        if encoding != "utf-8-sig":
+            raise DataError(f"Expected a text file of {what}, got a binary file: {path}.") from None
+        _log.warning("%s is not UTF-8; it was read as Windows Latin (cp1252)", path)
+        text = data.decode("cp1252", errors="replace")
+    return unicodedata.normalize("NFC", text)
+
+
+def encoding_of(head: bytes) -> str | None:
+    """The encoding of a text that begins like this; None for bytes that are no text.
+
+    Without a byte-order mark, UTF-16 is known by the zero bytes of its Latin letters. What else is
+    no UTF-8 is left to the caller.
+    """
+    if head[:2] in {b"\xff\xfe", b"\xfe\xff"}:
+        return "utf-16"
+    if b"\0" not in head:
+        return "utf-8-sig"
+    for encoding, zeros in (("utf-16-le", head[1::2]), ("utf-16-be", head[::2])):
+        if zeros.count(0) > 0.6 * len(zeros) and zeros.count(0) == head.count(0):
+            return encoding
+    return None
+
+
+def lines_of(text: str) -> list[str]:
+    """The lines of a text. Not `splitlines`, which also cuts at marks that a name may contain."""
+    return re.split(r"\r\n|\n|\r", text)

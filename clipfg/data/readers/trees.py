@@ -1,0 +1,53 @@
+"""JSON and YAML from strangers, within limits."""
+
+import json
+from typing import Any
+
+from clipfg.data.sources import reason
+from clipfg.errors import DataError
+
+LONGEST_YAML = 1 << 24
+"""Characters of a YAML file; its parser needs some hundred times their memory."""
+
+DEEPEST = 64
+"""Levels of a YAML file."""
+
+
+def parse_json(text: str) -> Any:
+    """The value of a JSON text. Raises `DataError` for anything that cannot be parsed."""
+    try:
+        return json.loads(text)
+    except RecursionError:
+        raise DataError("Expected a list of names, got too deeply nested data.") from None
+    except ValueError as error:  # also of numbers that are too long
+        raise DataError(f"Expected JSON, got {reason(error):.200}.") from None
+
+
+def parse_yaml(text: str) -> Any:
+    """The value of a YAML text: plain values alone, and no aliases of lists or mappings.
+
+    Aliases of aliases unfold to any size. Raises `DataError` for these, for a text that is too long
+    or nested too deeply, and for anything that cannot be parsed.
+    """
+    import yaml
+
+    if len(text) > LONGEST_YAML:
+        raise DataError(f"Expected at most {LONGEST_YAML >> 20} MiB of YAML, got more; try JSON.")
+    try:
+        depth = aliased = 0
+        anchors: set[str] = set()
+        for event in yaml.parse(text, Loader=yaml.SafeLoader):
+            if isinstance(event, yaml.CollectionStartEvent):
+                depth += 1
+                anchors |= {event.anchor} if event.anchor else set()
+            elif isinstance(event, yaml.CollectionEndEvent):
+                depth -= 1
+            elif isinstance(event, yaml.AliasEvent):
+                aliased += event.anchor in anchors
+            if depth > DEEPEST or aliased:
+                raise DataError("Expected a list of names, got too deeply nested or aliased YAML.")
+        return yaml.safe_load(text)
+    except (yaml.YAMLError, ValueError, OverflowError) as error:
+        raise DataError(f"Expected YAML, got {reason(error):.200}.") from None
+    except RecursionError:
+        raise DataError("Expected a list of names, got too deeply nested data.") from None

@@ -1,0 +1,131 @@
+"""The pictures below a folder, and what else lies there; a walk never raises."""
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from clipfg.data.readers.labels import Natural, natural
+from clipfg.data.sources import shown
+from clipfg.types import LeftOut
+
+SUFFIXES = {
+    *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".gif", ".bmp", ".dib", ".tif", ".tiff"),
+    *(".ppm", ".pgm", ".pbm", ".pnm", ".avif", ".mpo", ".jp2", ".qoi", ".heic", ".heif"),
+}
+"""What counts as an image, in lower case. HEIC is listed so that it is refused, not overlooked."""
+
+ARCHIVES = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".tar.zst", ".zip", ".7z", ".rar")
+
+IGNORED = frozenset({"__macosx", "@eadir", "$recycle.bin", "lost+found"})
+
+OWN = {"a run of clipfg": {"config.json", "results.json"}, "a store of clipfg": {"store.json"}}
+"""What tells the folders that clipfg writes from data: their charts are no pictures."""
+
+Parts = tuple[str, ...]
+"""A path below the root, name by name."""
+
+
+@dataclass
+class Walk:
+    """What was found below a folder."""
+
+    root: Path
+    pictures: list[Parts] = field(default_factory=list)
+    """In natural order."""
+    archives: list[Parts] = field(default_factory=list)
+    skipped: list[LeftOut] = field(default_factory=list)
+    """Folders that were not entered."""
+    others: dict[str, list[Parts]] = field(default_factory=dict)
+    """Files of other kinds, by suffix."""
+
+    def left_out(self, *used: str) -> list[LeftOut]:
+        """All that is not used: folders, and an entry for all files of a kind.
+
+        `used` are names of files that are.
+        """
+        found = list(self.skipped)
+        for _, paths in sorted(self.others.items()):
+            rest = [path for path in paths if path[-1] not in used]
+            if rest:
+                first = min(rest, key=lambda path: (len(path), path))
+                found.append(LeftOut(shown("/".join(first)), len(rest), "no picture"))
+        return found
+
+
+def is_image(name: str) -> bool:
+    """Whether a file counts as an image by its suffix."""
+    return os.path.splitext(name)[1].lower() in SUFFIXES  # noqa: PTH122
+
+
+def walk(root: Path) -> Walk:
+    """Every picture below `root`, outside hidden folders and those that clipfg wrote.
+
+    A link to a folder is followed once, never in a circle. What cannot be entered is left out.
+    """
+    found = Walk(root)
+    visited: set[tuple[int, int]] = set()
+    pending: list[Parts] = [()]
+    links: list[Parts] = []  # after all folders, so that a picture is known by its own path
+    while pending or links:
+        parts = (pending or links).pop()
+        here = os.path.join(root, *parts)  # noqa: PTH118 - a Path per file costs seconds
+        try:
+            mark = os.stat(here)  # noqa: PTH116
+            with os.scandir(here) as listing:
+                entries = [entry for entry in listing if not entry.name.startswith(".")]
+        except OSError as error:
+            found.skipped.append(_folder(parts, error.strerror or "cannot be read"))
+            continue
+        if (mark.st_dev, mark.st_ino) in visited:
+            found.skipped.append(_folder(parts, "a link to a folder that is read already"))
+            continue
+        visited.add((mark.st_dev, mark.st_ino))
+        names = {entry.name for entry in entries}
+        if own := next((what for what, marks in OWN.items() if marks <= names), None):
+            found.skipped.append(_folder(parts, own))
+            continue
+        for entry in entries:
+            path = (*parts, entry.name)
+            if _is_folder(entry):
+                if entry.name.casefold() in IGNORED:
+                    found.skipped.append(_folder(path, "the system's own"))
+                else:
+                    (links if entry.is_symlink() else pending).append(path)
+            elif is_image(entry.name):
+                found.pictures.append(path)
+            elif entry.name.lower().endswith(ARCHIVES):
+                found.archives.append(path)
+            else:
+                kind = os.path.splitext(entry.name)[1].lower()  # noqa: PTH122
+                found.others.setdefault(kind, []).append(path)
+        if parts and not entries and is_image(parts[-1]):
+            found.pictures.append(parts)  # an empty folder named x.jpg: listed, to be reported
+    found.pictures = in_order(found.pictures)
+    found.archives = in_order(found.archives)
+    found.skipped.sort(key=lambda one: natural(one.what))
+    return found
+
+
+def in_order(paths: Iterable[Parts]) -> list[Parts]:
+    """Paths in natural order, name by name."""
+    known: dict[Parts, tuple[Natural, ...]] = {(): ()}  # most paths share their folder
+
+    def key(parts: Parts) -> tuple[Natural, ...]:
+        above = parts[:-1]
+        if above not in known:
+            known[above] = tuple(map(natural, above))
+        return (*known[above], natural(parts[-1])) if parts else ()
+
+    return sorted(paths, key=key)
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link in a circle, or into a locked folder
+        return False
+
+
+def _folder(parts: Parts, why: str) -> LeftOut:
+    return LeftOut(shown("/".join(parts) or ".") + "/", 1, why)

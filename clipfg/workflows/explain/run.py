@@ -1,0 +1,101 @@
+"""Explain photos: where the likeliest classes are seen, and by which phrases."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from clipfg.data.readers.class_files import read_class_list
+from clipfg.data.readers.folder import read_images
+from clipfg.errors import UsageError
+from clipfg.options import ExplainOptions
+from clipfg.prompting.prompt_set import loose
+from clipfg.registry import closest
+from clipfg.types import ClassList
+from clipfg.workflows.dataset import Dataset
+from clipfg.workflows.explain.explainer import Pair
+from clipfg.workflows.explain.explanation import Explanation
+from clipfg.workflows.explain.page import PAGE, write_explanations
+from clipfg.workflows.explain.photos import check_explainable, explain_photos, make_explainer
+from clipfg.workflows.run_folder import Run
+from clipfg.workflows.session import Session
+
+
+@dataclass(frozen=True)
+class ExplainRun(Run):
+    """Finished explanations, and the page that shows them."""
+
+    explanations: tuple[Explanation, ...]
+    page: Path
+    table: list[dict[str, Any]]
+
+    def rows(self) -> list[dict[str, Any]]:
+        """A row per map, as `Explanation.row` has it."""
+        return self.table
+
+
+def run_explain(session: Session[ExplainOptions], photos: Sequence[Path] = ()) -> ExplainRun:
+    """Compare two classes on each photo: `--for` and `--vs`, or the two likeliest.
+
+    Photos that cannot be read go to the session's failures. Raises `ClipfgError`s.
+    """
+    options = session.options
+    data, classes = _photos(session, photos)
+    pair = _pair(options, classes)
+    prompts, ensemble = session.prompts(data.manifest), session.ensemble()
+    session.open_encoder(data)
+    check_explainable(session, data, classes, options.method)
+    facts = {"photos": [str(photo) for photo in photos], "prompts": prompts.name}
+    with session.run_folder(data.name, **facts) as folder:
+        weights = session.text_weights(prompts, classes, ensemble)
+        head = session.zero_shot(weights, renormalise=ensemble.renormalise)
+        explainer = make_explainer(session, classes, head, prompts, options.method, options.phrases)
+        explained = explain_photos(session, explainer, data, [pair] * len(data))
+        table, details = write_explanations(folder, explained, explainer, options.method)
+        folder.results = {"method": options.method, "photos": details}
+    skipped = len(session.failures)
+    page = folder.path / PAGE
+    return ExplainRun(folder.path, len(explained), skipped, tuple(explained), page, table)
+
+
+def _photos(session: Session[ExplainOptions], photos: Sequence[Path]) -> tuple[Dataset, ClassList]:
+    """What to explain, and among which classes. Raises `UsageError` for neither or both."""
+    options = session.options
+    if not photos:
+        if options.dataset is None:
+            raise UsageError("Name photos or folders of them, or --dataset NAME|PATH.")
+        data = session.dataset()
+        return data, data.classes
+    if options.dataset is not None:
+        raise UsageError(f"--dataset {options.dataset} and photos cannot be combined.")
+    if options.classes is None:
+        raise UsageError("Give --classes FILE (class names, one per line).")
+    return Dataset(read_images(photos)).select(limit=options.limit), read_class_list(
+        options.classes
+    )
+
+
+def _pair(options: ExplainOptions, classes: ClassList) -> Pair | None:
+    """The classes of `--for` and `--vs`; None where neither is given. Raises `UsageError`s."""
+    if options.for_class is None and options.vs_class is None:
+        return None
+    if options.for_class is None or options.vs_class is None:
+        raise UsageError("--for and --vs go together: name the two classes to compare, or neither.")
+    first, second = _index(options.for_class, classes), _index(options.vs_class, classes)
+    if first == second:
+        raise UsageError(
+            f"--for and --vs name the same class, {classes.names[first]!r}; name two classes."
+        )
+    return first, second
+
+
+def _index(name: str, classes: ClassList) -> int:
+    """A class by its name, in any case and punctuation."""
+    if name in classes:
+        return classes.index(name)
+    alike = [at for at, other in enumerate(classes.names) if loose(other) == loose(name)]
+    if len(alike) == 1:
+        return alike[0]
+    raise UsageError(
+        f"Expected one of {len(classes):,} classes, got {name!r}.{closest(name, classes.names)}"
+    )
