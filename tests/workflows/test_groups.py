@@ -32,7 +32,8 @@ def scenes(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for number, label in enumerate(labels):
         noise = Image.fromarray(rng.integers(0, 256, (4, 4, 3), dtype=np.uint8))
         noise.resize((160, 160), Image.Resampling.NEAREST).save(folder / f"{number}.png")
-        lines += [f"{number}.png,{'ab'[label]},{x},0,{x + 120},120" for x in range(4, 4 + BOXES)]
+        for box in ("20,20,130,130", "26,22,134,128", "24,28,128,136", "30,24,138,130"):
+            lines.append(f"{number}.png,{'ab'[label]},{box}")
     (folder / "boxes.csv").write_text("\n".join(lines))
     return folder
 
