@@ -71,10 +71,10 @@ def decode(data: bytes, target: Target | None = None, *, cut: bool = True) -> Im
     clipped; floats by 1 or 255 if they stay within those, else by their own range. CMYK becomes
     RGB by the plain formula; colour profiles are not applied.
 
-    `data` is a whole file of any of `FORMATS`, HEIC or RAW (see `photos`), `target` the size that the image will be resized to
-    next. With it, a JPEG is decoded at a reduced size of at least `GAP` times the target on both
-    sides, and a strip that would be enlarged to hundreds of megabytes loses its far ends, which a
-    centre crop drops anyway, unless `cut` is false.
+    `data` is a whole file of any of `FORMATS`, HEIC or RAW (see `photos`), `target` the size that
+    the image will be resized to next. With it, a JPEG is decoded at a reduced size of at least
+    `GAP` times the target on both sides, and a strip that would be enlarged to hundreds of
+    megabytes loses its far ends, which a centre crop drops anyway, unless `cut` is false.
 
     A reduced image has in `info["drafted"]` the size of the full image, and the box of its own
     pixels that the full image covers (a side of 999 pixels covers 124.875 of 125). A cut strip has

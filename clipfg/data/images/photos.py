@@ -115,8 +115,8 @@ def _opened(preview: Any, turn: int) -> tuple[bytes | Image.Image, tuple[int, in
     if isinstance(preview.data, bytes):
         with Image.open(BytesIO(preview.data), formats=("JPEG",)) as image:
             return preview.data, image.size, int(image.getexif().get(ORIENTATION, turn))
-    image = Image.fromarray(preview.data)
-    return image, image.size, turn
+    pixels = Image.fromarray(preview.data)
+    return pixels, pixels.size, turn
 
 
 def photo_size(data: bytes, largest: int) -> tuple[int, int, int] | None:

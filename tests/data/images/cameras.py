@@ -16,14 +16,18 @@ def heic(image: Image.Image, orientation: int = 1) -> bytes:
     return out.getvalue()
 
 
-def dng(preview: Image.Image | bytes, orientation: int, sensor: tuple[int, int] = (96, 64)) -> bytes:
-    """A DNG whose preview is JPEG (`bytes`) or plain pixels, before grey noise on the sensor."""
+Size = tuple[int, int]
+
+
+def dng(preview: Image.Image | bytes | None, orientation: int, sensor: Size = (96, 64)) -> bytes:
+    """A DNG with grey noise on the sensor; its preview is JPEG (`bytes`), plain pixels or none."""
     width, height = sensor
     raw = np.random.default_rng(0).integers(1000, 3000, height * width, dtype="<u2").tobytes()
+    shown, size, coded = b"", (0, 0), 1
     if isinstance(preview, bytes):
         shown, size, coded = preview, Image.open(BytesIO(preview)).size, 7
-    else:
-        shown, size, coded = preview.tobytes(), preview.size, 1
+    elif preview is not None:
+        shown, size = preview.tobytes(), preview.size
     first = {
         254: (4, [1]),
         256: (4, [size[0]]),
@@ -60,6 +64,11 @@ def dng(preview: Image.Image | bytes, orientation: int, sensor: tuple[int, int] 
         50714: (3, [0]),
         50717: (3, [4095]),
     }
+    if preview is None:
+        first, second = {**second, **{tag: first[tag] for tag in first if tag > 50_000}}, {}
+        first |= {271: (2, list(b"Maker\0")), 272: (2, list(b"Model\0")), 274: (3, [orientation])}
+        first[273] = (4, [8 + len(_directory(first, 8))])
+        return b"II*\0" + struct.pack("<I", 8) + _directory(first, 8) + raw
     sizes = [len(_directory(tags, 0)) for tags in (first, second)]
     pixels = 8 + sum(sizes)
     first[330] = (4, [8 + sizes[0]])
