@@ -18,6 +18,8 @@ SUFFIXES = {
 }
 """What counts as an image, in lower case."""
 
+DEVELOPED = SUFFIXES - RAW
+
 ARCHIVES = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".tar.zst", ".zip", ".7z", ".rar")
 
 BESIDE = frozenset({".aae", ".mov", ".mp4"})
@@ -76,7 +78,7 @@ def _stem(name: str) -> str:
 
 def _stems(names: Iterable[str]) -> set[str]:
     """Of the pictures that are no RAW."""
-    return {_stem(name) for name in names if _suffix(name) in SUFFIXES - RAW}
+    return {_stem(name) for name in names if _suffix(name) in DEVELOPED}
 
 
 def walk(root: Path) -> Walk:
