@@ -34,6 +34,18 @@ def read(root: Path) -> Manifest:
     return read_choices(root).images()
 
 
+def is_own(root: Path) -> bool:
+    """Whether the list or the table, whose names are common on the hub, has captions in pairs."""
+    try:
+        if (root / TABLE).is_file():
+            return "caption_0" in pq.read_schema(root / TABLE).names
+        lists = [root / file for file in LISTS if (root / file).is_file()]
+        with lists[0].open("rb") as lines:
+            return b'"caption_0"' in lines.readline(1 << 16)
+    except (pa.ArrowException, OSError):
+        return False
+
+
 def _listed(file: Path) -> Iterator[Row | Failure]:
     for found in objects(file, "example"):
         if isinstance(found, Failure):
@@ -84,6 +96,7 @@ CARD = DatasetCard(
     choices=read_choices,
     default_split="all",
     layout=("|".join((*LISTS, TABLE)), f"images|data/images|{TABLE}"),
+    is_own=is_own,
     folders=("winoground",),
     notes=(
         "Examples of two images and two captions. Text score: both images prefer their caption;"
