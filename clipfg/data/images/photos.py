@@ -86,13 +86,21 @@ def open_heif(data: bytes) -> Image.Image:
 def develop(data: bytes, largest: int) -> tuple[bytes | Image.Image, int]:
     """The picture in a RAW file, as JPEG or as pixels, and the EXIF orientation that it has.
 
-    Raises `ItemError` without the library, and for a sensor of more than `largest` pixels where
-    there is no preview.
+    Raises `ItemError` without the library, for a damaged file, and for a sensor of more than
+    `largest` pixels where there is no preview.
     """
     try:
         import rawpy
     except ImportError:
         raise ItemError(f"Expected the library for RAW pictures; {INSTALL}.") from None
+    try:
+        return _developed(rawpy, data, largest)
+    except rawpy.LibRawError as error:
+        why = error.args[0].decode(errors="replace")  # in bytes
+        raise ItemError(f"RAW picture is truncated or corrupt ({why}).") from None
+
+
+def _developed(rawpy: Any, data: bytes, largest: int) -> tuple[bytes | Image.Image, int]:
     with rawpy.imread(BytesIO(data)) as raw:
         sensor = raw.sizes.raw_width, raw.sizes.raw_height
         try:
