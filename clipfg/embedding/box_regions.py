@@ -14,8 +14,8 @@ from clipfg.types import COLUMNS, Failure, Manifest
 EMPTY = [0.0, 0.0, 0.0, 0.0]
 
 UNSEEN = (
-    "Expected a box x0, y0, x1, y1 with an area in the part of the image that the encoder sees, got"
-    " {}; is it x, y, width, height, or of another size of the image? If not, try --boxes-as crop."
+    "Expected a box x0, y0, x1, y1 with an area in its image, got {}; is it x, y, width, height, or"
+    " of another size of the image?"
 )
 
 
@@ -35,7 +35,10 @@ class BoxRegions:
 
     @property
     def images(self) -> Manifest:
-        """An item for each image, with its boxes as regions; its id is its number."""
+        """An item for each image, with its boxes as regions; its id is its number.
+
+        They are squashed, not cropped, so that every box is seen.
+        """
         uris = self._manifest.uris
         regions = [
             [{"box": self._boxes[at], "phrase": None} for at in items if self._boxes[at]]
@@ -45,6 +48,7 @@ class BoxRegions:
             "id": [str(number) for number in range(len(self._items))],
             "uri": [uris[items[0]] for items in self._items],
             "regions": pa.array(regions, COLUMNS["regions"]),
+            "view": ["squash"] * len(regions),
         }
         return Manifest.build(self._manifest.name, columns)
 

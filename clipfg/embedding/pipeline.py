@@ -25,6 +25,7 @@ from clipfg.types import Failure, Features, Manifest, Patches, Progress, Regions
 from clipfg.types.dense import bag_offsets
 
 REGIONS: tuple[Dense, ...] = ("regions",)
+WHOLE = Framing("whole")
 PATCHES: tuple[Dense, ...] = ("patches",)
 
 
@@ -121,6 +122,7 @@ def embed(
                 encoder,
                 cache,
                 dense=REGIONS,
+                framing=WHOLE,
                 batch_size=batch_size,
                 workers=workers,
                 progress=progress,
