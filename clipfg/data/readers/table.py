@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from clipfg.data.readers.codes import are_nameless
-from clipfg.data.readers.column_names import key_of
+from clipfg.data.readers.column_names import HELD_OUT, key_of
 from clipfg.data.readers.label_names import named_beside, rename
 from clipfg.data.readers.labels import named_splits, readable_names, relabel
 from clipfg.data.readers.table_columns import TableColumns, by_content, understand
@@ -103,7 +103,9 @@ def _splits(cells: pa.Table, columns: TableColumns) -> pa.Array | None:
     values = coded.dictionary.to_pylist()
     flags = {value.lower() for value in values}
     if flags and flags <= set(_TRAINING):
-        names: list[str | None] = [_TRAINING[value.lower()] for value in values]
+        marked = HELD_OUT.get(key_of(columns.split))
+        other = {"train": marked, "test": "train"} if marked else {"train": "train", "test": "test"}
+        names: list[str | None] = [other[_TRAINING[value.lower()]] for value in values]
     else:
         names = named_splits(v if v.lower() != "unassigned" else "" for v in values)
     return pa.array(names, pa.string()).take(coded.indices)

@@ -17,6 +17,9 @@ from clipfg.types import Choices
 CORNERS = ("x0", "y0", "x1", "y1")
 """Columns that together make a box, in pixels of the full image."""
 
+_ID = re.compile(r"[\w.-]{2,}")
+_MEDIA = {"stillimage", "image", "photo", "photograph", "image/jpeg", "image/png"}
+"""What a column `type` says of pictures as such."""
 _BINARY = {"0", "1", "0.0", "1.0", "true", "false", ""}
 
 
@@ -145,9 +148,10 @@ def _paths(
         if c not in {*named, *ids, *addresses} and any(map(_is_picture, sample[c]))
     ]
     found = [*named, *ids, *unknown, *addresses]
+    others = [c for c in columns if found and c not in found and _are_ids(sample[c])]
     if not named and not unknown and ids and not addresses and len(at) < 2:
         return ()  # an id alone
-    return tuple(sorted(dict.fromkeys(found), key=likely))
+    return (*sorted(dict.fromkeys(found), key=likely), *others)
 
 
 def _labels(
@@ -162,7 +166,8 @@ def _labels(
     keys += [key for key in at if names.SYNONYM.fullmatch(key)]
     if "path" not in taken and not any(key in at for key in keys):
         keys += ["name", "text"]
-    free = {c for c in columns if c not in taken or key_of(c) in wanted}
+    media = {c for c in columns if {v.lower() for v in sample[c] if v} <= _MEDIA and any(sample[c])}
+    free = {c for c in columns if c not in {*taken, *media} or key_of(c) in wanted}
     found = [at[key] for key in dict.fromkeys(keys) if key in at and at[key] in free]
     if found and are_codes(sample[found[0]]):
         # What numbers and codes stand for is often in the next column, or the one before.
@@ -182,7 +187,7 @@ def _one_hot(columns: Sequence[str], sample: Sample, taken: set[str | None]) -> 
         for c in columns
         if c not in taken
         and not c.startswith("#")
-        and key_of(c) not in names.TRAINING
+        and key_of(c) not in {*names.TRAINING, *names.HELD_OUT}
         and any(sample[c])
         and all(value.lower() in _BINARY for value in sample[c])
     ]
@@ -192,7 +197,7 @@ def _one_hot(columns: Sequence[str], sample: Sample, taken: set[str | None]) -> 
 def _split(at: Mapping[str, str], sample: Sample, choices: Choices) -> str | None:
     if choices.split_column is not None:
         return at[key_of(choices.split_column)]
-    for key in (*names.SPLITS, *names.TRAINING):
+    for key in (*names.SPLITS, *names.TRAINING, *names.HELD_OUT):
         if (column := at.get(key)) is None:
             continue
         values = {value.lower() for value in sample[column] if value}
@@ -200,12 +205,19 @@ def _split(at: Mapping[str, str], sample: Sample, choices: Choices) -> str | Non
             return column
         if key in names.TRAINING and values and values <= _BINARY:
             return column
+        if key in names.HELD_OUT and len(values) == 2 and values <= _BINARY:
+            return column
     return None
 
 
 def _are_splits(values: Sequence[str]) -> bool:
     given = [value for value in values if value and value.lower() != "unassigned"]
     return bool(given) and all(split_name(value) for value in given)
+
+
+def _are_ids(values: Sequence[str]) -> bool:
+    """Whether each row has a word of its own, which may be a picture's name without suffix."""
+    return bool(values) and len({*values}) == len(values) and all(map(_ID.fullmatch, values))
 
 
 def _are_words(values: Sequence[str]) -> bool:
