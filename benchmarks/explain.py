@@ -87,7 +87,7 @@ def explain_flowers(count: int, faithful: int) -> None:
         print(f"  {part:8} {score}")
     for (what, method, part), score in sorted(scores.items(), reverse=True):
         print(f"{what:9} {method:11} {part:8} {score}")
-    print(f"\nmaps of phrases that are faithful to their cosine, {faithful} flowers")
+    print(f"\nmaps of phrases that are faithful to their cosine, {min(count, faithful)} flowers")
     for method, score in verdicts.items():
         print(f"  {method:11} {score}")
 

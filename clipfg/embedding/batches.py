@@ -30,6 +30,8 @@ class FeatureBatch:
     regions: Regions | None = None
     bags: NDArray[np.int64] | None = None
     """The bag that each item is in `[b]`, by `Manifest.bags`; it may go on in the next batch."""
+    views: NDArray[np.float32] | None = None
+    """The features of the views that `vectors` are means of: unit norm `[b, v, d]`."""
 
     def __len__(self) -> int:
         return len(self.ids)

@@ -30,6 +30,9 @@ MOST_OUTSIDE = 0.05
 """A box of which more than this share lies outside the image is taken for a mistake, such as width
 and height read as a corner; less is what drawn and detected boxes have."""
 
+MIRRORED = "mirrored "
+"""What the name of a view begins with that is shown mirrored, left to right."""
+
 MARGIN = 0.1
 """The default of `Framing.margin`: see `python -m benchmarks.boxes`."""
 
@@ -61,7 +64,7 @@ class Frame:
     box: tuple[float, ...] | None
     """Corners in pixels of the upright image."""
     view: str
-    """A name of `VIEWS`, with its numbers after a colon, or empty for none."""
+    """A kind of view with its numbers after colons (`view_window`), or empty for none."""
     framing: Framing
 
     @property
@@ -94,6 +97,11 @@ class Frame:
         """How the window becomes the tower's input, where not in the encoder's own way."""
         return self.view if self.view in ("pad", "squash") else None  # type: ignore[return-value]
 
+    @property
+    def mirrored(self) -> bool:
+        """Whether the tower is shown its mirror image, left to right."""
+        return self.view.startswith(MIRRORED)
+
 
 def checked(box: tuple[float, ...], width: int, height: int) -> Window:
     """The part of a box that lies in the image. Raises `ItemError` as `Frame.window` does."""
@@ -123,13 +131,18 @@ def boxes_inside(boxes: Float[Tensor, "r 4"], width: int, height: int) -> Float[
 def view_window(view: str, width: int, height: int) -> Window | None:
     """The part of an image that a view shows; None for all of it.
 
-    Views are "tile:ROW:COLUMN:TILES" and "corner:ACROSS:DOWN:SHARE"; others show all.
+    Views are "tile:ROW:COLUMN:TILES", "corner:ACROSS:DOWN:SHARE" and "around:X0:Y0:X1:Y1", a square
+    around a box in shares of the sides; others show all. Any of them may be `MIRRORED`.
     """
-    kind, *numbers = view.split(":")
+    kind, *numbers = view.removeprefix(MIRRORED).split(":")
     if kind == "tile":
         row, column, tiles = map(int, numbers)
         return tile(row, column, tiles, width, height)
     if kind == "corner":
         across, down, share = map(float, numbers)
         return corner_window(across, down, share, width, height)
+    if kind == "around":
+        x0, y0, x1, y1 = map(float, numbers)
+        box = (x0 * width, y0 * height, x1 * width, y1 * height)
+        return square_window(box, width, height, margin=0.0)
     return None

@@ -61,6 +61,13 @@ class LoadedImage:
     pixels: UInt8[Tensor, "3 h w"]
     boxes: Float[Tensor, "r 4"]
 
+    def mirrored(self) -> "LoadedImage":
+        """Left and right exchanged."""
+        x0, y0, x1, y1 = self.boxes.T
+        width = self.pixels.shape[-1]
+        boxes = torch.stack([width - x1, y0, width - x0, y1], dim=1)
+        return LoadedImage(self.pixels.flip(-1), boxes)
+
 
 @dataclass(slots=True)
 class ImageLoader:
@@ -133,7 +140,8 @@ class ImageLoader:
             size = window_size(window)
             resizing = replace(resizing, resize=frame.resize or resizing.resize)
             boxes = boxes - boxes.new_tensor([*window[:2]] * 2)
-        return LoadedImage(resizing(image, window), resizing.map_boxes(boxes, *size))
+        loaded = LoadedImage(resizing(image, window), resizing.map_boxes(boxes, *size))
+        return loaded.mirrored() if frame is not None and frame.mirrored else loaded
 
     def _target(self, frames: Sequence[Frame | None], width: int, height: int) -> tuple[int, int]:
         """The size of a whole image at which each of its frames has the size that is used."""

@@ -8,7 +8,7 @@ yielded has been cached, so a run that is killed loses only the images in flight
 
 import os
 from collections.abc import Callable, Collection, Iterator
-from typing import TypedDict, Unpack
+from typing import Any, TypedDict, Unpack
 
 import numpy as np
 
@@ -18,12 +18,14 @@ from clipfg.embedding.cache import EmbeddingCache
 from clipfg.embedding.cached_features import Dense
 from clipfg.embedding.embedding_run import EmbeddingRun
 from clipfg.embedding.framing import Framing
+from clipfg.embedding.views import ViewItems, Views
 from clipfg.encoders.base import Encoder
 from clipfg.errors import ItemError
 from clipfg.types import Failure, Features, Manifest, Patches, Progress, Regions
 from clipfg.types.dense import bag_offsets
 
 REGIONS: tuple[Dense, ...] = ("regions",)
+PATCHES: tuple[Dense, ...] = ("patches",)
 
 
 class EmbeddingOptions(TypedDict, total=False):
@@ -31,6 +33,7 @@ class EmbeddingOptions(TypedDict, total=False):
 
     dense: Collection[Dense]
     framing: Framing | None
+    views: Views | None
     batch_size: int
     workers: int | None
     progress: Progress | None
@@ -45,6 +48,7 @@ def embed(
     *,
     dense: Collection[Dense] = (),
     framing: Framing | None = None,
+    views: Views | None = None,
     batch_size: int = 32,
     workers: int | None = None,
     progress: Progress | None = None,
@@ -71,6 +75,9 @@ def embed(
     framing
         Embed of each image the part that the item's `box` and `view` say; None embeds it whole.
         Items of one image that follow one another share its decoding.
+    views
+        Embed several views of each item and return their mean; an item fails where one view does.
+        Not together with `dense` and regions.
     batch_size
         The largest number of images encoded at once.
     workers
@@ -91,6 +98,20 @@ def embed(
         if on_failure is not None:
             on_failure(failure)
 
+    if views is not None:
+        assert not dense, "several views have no map of their own"
+        assert framing is None or framing.crop != "region", "a region of a map has no views"
+        yield from _embed_views(
+            ViewItems(manifest, views, report),
+            views,
+            encoder,
+            cache,
+            progress,
+            framing=framing or Framing("whole"),
+            batch_size=batch_size,
+            workers=workers,
+        )
+        return
     if framing is not None and framing.crop == "region":
         assert not dense, "an item that is read from the dense map has none of its own"
         parts = BoxRegions(manifest, report)
@@ -124,6 +145,29 @@ def embed(
                 yield batch
     finally:
         run.close()
+
+
+def _embed_views(
+    items: ViewItems,
+    views: Views,
+    encoder: Encoder,
+    cache: EmbeddingCache | None,
+    progress: Progress | None,
+    **options: Any,
+) -> Iterator[FeatureBatch]:
+    """The dense maps, where they say what to look at; then all views. Progress counts passes."""
+    total = len(items) * (len(views) + views.needs_map)
+    done = 0
+
+    def count(now: int, _: int) -> None:
+        if progress is not None:
+            progress(done + now, total)
+
+    if views.needs_map:
+        items.look(embed(items.whole(), encoder, cache, dense=PATCHES, progress=count, **options))
+        done = len(items)
+    found = embed(items.items(), encoder, cache, progress=count, on_failure=items.fail, **options)
+    yield from items.batches(found)
 
 
 def collect(

@@ -115,7 +115,7 @@ class Preprocessing:
         """What the tower sees of an upright image of `width x height`: `x0, y0, x1, y1` in its
         pixels, beyond its edges where the input is padded.
         """
-        rows, columns = self.size
+        rows, columns = self.frame(width, height)
         wide, high = self.target(width, height)
         left, top = self._margin(wide, columns), self._margin(high, rows)
         across, down = width / wide, height / high

@@ -30,7 +30,7 @@ class Placement:
         # Square patches leave a margin at the right and at the bottom where they do not fill up.
         down, across = (
             cells * (side // cells) / side
-            for cells, side in zip(grid, preprocessing.size, strict=True)
+            for cells, side in zip(grid, preprocessing.frame(*size), strict=True)
         )
         return cls(*size, (x0, y0, x0 + across * (x1 - x0), y0 + down * (y1 - y0)))
 

@@ -34,6 +34,8 @@ from clipfg.options.groups import (
     PromptOptions,
     ReadingOptions,
     RegionOptions,
+    ViewOptions,
+    ViewPoolingOptions,
 )
 from clipfg.options.resolve import resolve, to_json, user_file
 from clipfg.options.searching import (

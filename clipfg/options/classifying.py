@@ -11,12 +11,19 @@ from clipfg.options.groups import (
     PromptOptions,
     TaxonomyOptions,
     TopKOptions,
+    ViewPoolingOptions,
 )
 
 
 @options("Model", command="zeroshot")
 class ZeroshotOptions(
-    DataJobOptions, TaxonomyOptions, PromptOptions, OutputOptions, TopKOptions, PageOptions
+    DataJobOptions,
+    TaxonomyOptions,
+    ViewPoolingOptions,
+    PromptOptions,
+    OutputOptions,
+    TopKOptions,
+    PageOptions,
 ):
     """Options of `clipfg zeroshot`."""
 
@@ -44,7 +51,13 @@ class ZeroshotOptions(
 
 @options("Data", command="predict")
 class PredictOptions(
-    DataJobOptions, TaxonomyOptions, PromptOptions, ConfidenceOptions, OutputOptions, TopKOptions
+    DataJobOptions,
+    TaxonomyOptions,
+    ViewPoolingOptions,
+    PromptOptions,
+    ConfidenceOptions,
+    OutputOptions,
+    TopKOptions,
 ):
     """Options of `clipfg predict`."""
 

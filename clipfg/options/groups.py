@@ -123,6 +123,18 @@ class BoxOptions(Options):
 
 
 @options("Data", shared=True)
+class ViewOptions(Options):
+    """What the encoder is shown of each image."""
+
+    views: str | None = option(
+        None,
+        "What of each image is embedded and averaged: center (the default), pad, squash, tiles,"
+        " ten-crop, attention-crop, or several joined by +.",
+        metavar="NAMES",
+    )
+
+
+@options("Data", shared=True)
 class RegionOptions(Options):
     """Whether items are the parts of images."""
 
@@ -132,7 +144,7 @@ class RegionOptions(Options):
 
 
 @options("Data", shared=True)
-class DataOptions(DataNameOptions, ReadingOptions, BoxOptions):
+class DataOptions(DataNameOptions, ReadingOptions, BoxOptions, ViewOptions):
     """Which images of the data, and what their classes are called."""
 
     split: str | None = option(None, "Split to use; by default the data set's own choice.")
@@ -278,6 +290,15 @@ class OutputOptions(FormatOptions):
     """Where results go."""
 
     output: Path | None = option(None, "Run folder.", "-o", metavar="PATH")
+
+
+@options("Data", shared=True)
+class ViewPoolingOptions(Options):
+    """What several views say together."""
+
+    view_pooling: Literal["mean", "surest"] = option(
+        "mean", "Pool views by their mean, or go by the surest one that holds the object."
+    )
 
 
 @options("Output", shared=True)

@@ -1,11 +1,15 @@
 """The loop that classifies a stream of images: features in, a row per image out."""
 
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
+from jaxtyping import Float
+from torch import Tensor
 
 from clipfg.confidence import AnswerColumns
+from clipfg.embedding.batches import FeatureBatch
 from clipfg.evaluation.evaluator import Evaluator
 from clipfg.evaluation.predictions import PredictionWriter
 from clipfg.functional.similarity import Scoring
@@ -14,17 +18,22 @@ from clipfg.types import ClassList
 from clipfg.workflows.dataset import Dataset
 from clipfg.workflows.run_folder import RunFolder
 from clipfg.workflows.session import Session
+from clipfg.workflows.views import CenterHits, goes_by_surest, surest
 
 PREDICTIONS = "predictions.parquet"
 
 
 @dataclass(frozen=True)
 class ClassifyCounts:
-    """How many images were classified, how many of them came from the cache, and in what time."""
+    """How many images were classified, how many of them came from the cache, and in what time.
+
+    `remark` says what several views of each image cost and gain.
+    """
 
     done: int
     reused: int
     seconds: float
+    remark: str = ""
 
 
 def classify(
@@ -42,7 +51,7 @@ def classify(
     """Score every image, write `predictions.parquet`, and feed the evaluator where there is one.
 
     `answers` calibrate the logits and add columns of their own. Memory is bounded by the batch: no
-    matrix of all features or logits is ever held.
+    matrix of all features or logits is ever held, unless the surest view of each image counts.
     """
     started = time.monotonic()
     uris, domains = data.manifest.uris, data.manifest.column("domain")
@@ -50,10 +59,15 @@ def classify(
     more = answers.columns if answers else None
     path = folder.part(PREDICTIONS)
     boxes = session.boxes(data.manifest)
+    center = CenterHits(session.views, head.logits) if session.views else None
     with PredictionWriter(path, classes, top_k, scoring, more, boxes) as writer:
-        for batch in session.batches(data):
+        for batch, factors in _decided(session, data, head):
             features = torch.from_numpy(batch.vectors)
             logits, rows = head.logits(features), None
+            if factors is not None:
+                logits = logits * factors[:, None]
+            if center is not None:
+                center.update(batch, logits)
             if answers is not None:
                 logits, rows = answers.calibrated(logits), answers.rows(features, logits)
             places = [uris[i] for i in batch.positions]
@@ -62,4 +76,15 @@ def classify(
                 kinds = [domains[i] for i in batch.positions] if domains else None
                 evaluator.update(logits, batch.labels, kinds)
             reused += batch.reused
-    return ClassifyCounts(writer.rows, reused, time.monotonic() - started)
+    remark = center.remark(session.options.seed) if center is not None else ""
+    return ClassifyCounts(writer.rows, reused, time.monotonic() - started, remark)
+
+
+def _decided(
+    session: Session, data: Dataset, head: Head
+) -> Iterator[tuple[FeatureBatch, Float[Tensor, " b"] | None]]:
+    """Batches with the features that count, and factors on their logits where views differ."""
+    batches = session.batches(data)
+    if session.views is not None and goes_by_surest(session.options):
+        return surest(batches, session.views, head.logits)
+    return ((batch, None) for batch in batches)

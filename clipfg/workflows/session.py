@@ -22,6 +22,7 @@ from clipfg.embedding.cache import EmbeddingCache
 from clipfg.embedding.pipeline import collect, embed
 from clipfg.embedding.text_paths import Use, check_path, choose_paths
 from clipfg.embedding.texts import embed_texts
+from clipfg.embedding.views import Views
 from clipfg.encoders import Encoder
 from clipfg.encoders.base import TextPath
 from clipfg.encoders.catalogue import DEFAULT_MODEL
@@ -45,6 +46,7 @@ from clipfg.workflows.pool import FeaturePool
 from clipfg.workflows.provenance import MadeBy, Provenance, check_one_encoder, check_same_encoder
 from clipfg.workflows.resources import Resources
 from clipfg.workflows.run_folder import Failures, RunFolder, default_folder
+from clipfg.workflows.views import views_of, views_said
 
 logger = logging.getLogger("clipfg")
 
@@ -60,6 +62,7 @@ class Session(Generic[Given]):
 
     `progress` makes a callback `(done, total)` for a stage with a label; None shows nothing.
     `encoder` is the one that was opened last: None before, and for features that need none.
+    `views` are those of each image, None for the center alone.
     `failures` are the images that could not be used, `cut_texts` a remark for each prompt set some
     of whose texts were too long for the encoder.
     """
@@ -68,6 +71,7 @@ class Session(Generic[Given]):
         self.options = options
         self.failures = Failures()
         self.encoder: Encoder | None = None
+        self.views: Views | None = None
         self.cut_texts: dict[str, str] = {}
         self._understood: dict[str, dict[str, Any]] = {}
         self._progress = progress
@@ -114,6 +118,10 @@ class Session(Generic[Given]):
             use_classes=use_classes,
             progress=self.progress("Downloading"),
         )
+        if data.features is not None and options.views is not None:
+            raise UsageError(
+                "--views needs images; features are of the views that they were made of."
+            )
         self.say(data)
         return data
 
@@ -175,6 +183,9 @@ class Session(Generic[Given]):
             f" {encoder.precision} on {encoder.device}"
         )
         self.encoder = encoder
+        self.views = views_of(options, encoder, like)
+        if self.views is not None:
+            logger.info(views_said(self.views))
         return encoder
 
     def open_encoder_if_needed(
@@ -214,11 +225,18 @@ class Session(Generic[Given]):
 
     def _embed(self, how: Callable[..., Made], manifest: Manifest) -> Made:
         assert self.encoder is not None
+        framing = framing_of(self.options, manifest)
+        if self.views is not None and framing is not None and framing.crop == "region":
+            raise UsageError(
+                "--views is for images and crops; a box that is read from the dense map of its"
+                " image has no views of its own. Try --boxes-as crop."
+            )
         return how(
             manifest,
             self.encoder,
             self.kept,
-            framing=framing_of(self.options, manifest),
+            framing=framing,
+            views=self.views,
             batch_size=self.options.batch_size,
             workers=self.options.workers,
             progress=self.progress("Embedding"),

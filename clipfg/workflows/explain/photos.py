@@ -4,8 +4,8 @@ import logging
 from collections.abc import Sequence
 
 import torch
+from PIL import Image
 
-from clipfg.embedding.texts import embed_texts
 from clipfg.errors import ItemError, UsageError
 from clipfg.explaining import METHODS
 from clipfg.heads.zero_shot import ZeroShot
@@ -44,8 +44,8 @@ def check_explainable(
         )
     encoder = session.encoder
     assert encoder is not None
-    blank = torch.full((1, 3, *encoder.preprocessing.size), 127, dtype=torch.uint8)
-    METHODS.get(method)(encoder, blank, torch.eye(1, encoder.dim))
+    blank = encoder.preprocessing(Image.new("RGB", (256, 256), "grey"))
+    METHODS.get(method)(encoder, blank[None], torch.eye(1, encoder.dim))
 
 
 def make_explainer(
@@ -63,7 +63,9 @@ def make_explainer(
     encoder = session.encoder
     assert encoder is not None
     described = load_prompts(phrases) if phrases else prompts
-    found = Phrases(described, classes, lambda texts: embed_texts(texts, encoder, session.kept))
+    found = Phrases(
+        described, classes, lambda texts: session.embed_texts(texts, described.name, "regions")
+    )
     if not any(map(found.of, classes.names)):
         if phrases:
             raise UsageError(f"--phrases {phrases} describes none of these classes. {HOW}")

@@ -23,6 +23,7 @@ from clipfg.workflows.protocol.splits import open_support_and_test
 from clipfg.workflows.protocol.support_sets import ALL, parse_shots
 from clipfg.workflows.run_folder import Run
 from clipfg.workflows.session import Session
+from clipfg.workflows.views import EXTRA as VIEWS
 
 logger = logging.getLogger("clipfg")
 
@@ -89,7 +90,9 @@ def run_fewshot(session: Session[FewshotOptions]) -> FewshotRun:
         if options.html:
             folder.write_text("report.html", render_page(curve))
     if options.save is not None:  # a full disk here costs no result
-        extras = {EXTRA: known.confidence.to_fields()} if known.confidence else None
+        extras = {EXTRA: known.confidence.to_fields()} if known.confidence else {}
+        if session.views is not None:
+            extras[VIEWS] = {"names": "+".join(session.views.names)}
         save_head(options.save, known.head, images.classes, extras=extras, **vars(made_by))
         logger.info(f"Saved {heads.first.name} ({known.learnt_from}): {options.save}")
     done = len(images.support) + (len(images.test) if images.test else 0)

@@ -80,6 +80,11 @@ def run_zeroshot(session: Session[ZeroshotOptions]) -> ZeroshotRun | ChoiceRun:
         evaluation = _Evaluation(session, data, ensemble, answers, folder)
         several = len(choice.sets) > 1
         if several or choice.auto or ensemble.needs_images or options.transductive:
+            if options.view_pooling == "surest":
+                raise UsageError(
+                    "--view-pooling surest goes with one prompt set and each image by itself; name"
+                    " one --prompts, and neither --transductive nor --ensemble weighted."
+                )
             return evaluation.pooled(choice)
         return evaluation.streamed(choice.sets[0])
 
@@ -115,6 +120,8 @@ class _Evaluation:
         self._log_done(counts.done, counts.reused, counts.seconds)
         self._explain(head, prompts, PREDICTIONS)
         report = self._report(evaluator, prompts, PREDICTIONS)
+        if counts.remark:
+            report = replace(report, remarks=(*report.remarks, counts.remark))
         return self._finish(counts.done, {prompts.name: (report, evaluator)})
 
     def pooled(self, choice: PromptChoice) -> ZeroshotRun:

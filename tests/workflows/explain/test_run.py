@@ -16,6 +16,7 @@ from clipfg.errors import UsageError
 from clipfg.heads.class_mean import ClassMean
 from clipfg.heads.zero_shot import ZeroShot
 from clipfg.workflows.explain.added import check_head
+from tests import checkpoints
 
 FLORETTE = ["--model", "builtin:florette", "--precision", "fp32"]
 
@@ -252,3 +253,15 @@ def test_boxes_are_not_explained(photos, names, tmp_path) -> None:
         clipfg.explain(**asked)
     run = clipfg.explain(**asked, crop="whole", output=tmp_path / "run")
     assert len(run.explanations) == 1
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_fg_clip_is_explained_also_for_images_of_any_shape(names, tmp_path, version) -> None:
+    make = {1: checkpoints.fgclip1, 2: checkpoints.fgclip2}[version]
+    model = make(tmp_path / "model")
+    Image.new("RGB", (90, 60), "red").save(tmp_path / "wide.png")
+    run = clipfg.explain(
+        tmp_path / "wide.png", classes=names, model=str(model), output=tmp_path / "why"
+    )
+    assert run.done == 1
+    assert {row["kind"] for row in run.rows()} == {"class", "difference"}
