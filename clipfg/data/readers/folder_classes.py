@@ -29,6 +29,10 @@ RANK = re.compile(r"\w*(?:idae|aceae|inae|ales|iformes|oidea|optera)", re.IGNORE
 LINEAGE = re.compile(r"(?:\d+_)?[A-Z][a-z]+(?:_[A-Z][a-z]+){5}_[a-z]+(?:-[a-z]+)*")
 """A folder of iNaturalist's competitions: `00000_Animalia_..._Lumbricus_terrestris`."""
 
+GENUS = re.compile(r"[A-Z][a-z]+(?:a|us|um|is|as|es|os|on|ys|x|i|e)")
+EPITHET = re.compile(r"[a-z-]+(?:a|us|um|is|i|ae|ens|ans|or|ax|ex|ix|x|on|os|es|[lrst]e|oides)")
+"""What names of genera, and of species below them, look like: `Rosa/canina`."""
+
 LEVELS = ("genus", "family", "order", "class", "phylum", "kingdom")
 _COPY = re.compile(r"(.*\S)(?: \(\d{1,3}\)| - Copy(?: \(\d+\))?)")
 
@@ -213,9 +217,19 @@ def _lineages(folders: Sequence[str]) -> ClassList:
 def _class_names(distinct: Sequence[Parts]) -> list[str]:
     """Readable, unique names: of the last folder, or of the whole path where two end alike."""
     last = [parts[-1] for parts in distinct]
+    if _are_binomials(distinct):
+        last = [f"{parts[-2]} {parts[-1]}" for parts in distinct]
     unique = len(set(last)) == len(last)
     names = last if unique else ["/".join(parts) for parts in distinct]
     return [shown(unicodedata.normalize("NFC", name)) for name in readable_names(names)]
+
+
+def _are_binomials(distinct: Sequence[Parts]) -> bool:
+    """Whether the last two folders are a genus and an epithet, which has to be told by most."""
+    if not all(len(p) > 1 and GENUS.fullmatch(p[-2]) and p[-1].islower() for p in distinct):
+        return False
+    told = sum(EPITHET.fullmatch(parts[-1]) is not None for parts in distinct)
+    return 5 * told >= 4 * len(distinct)
 
 
 def _taxonomy(distinct: Sequence[Parts], names: Sequence[str]) -> dict[str, str]:

@@ -15,11 +15,13 @@ from clipfg.data.readers.folder_words import (
     FOLD,
     UNSORTED,
     VARIANTS,
+    WELL,
     is_beside,
     is_group,
     is_holder,
     is_part,
     split_of,
+    splits_among,
     words,
 )
 from clipfg.data.readers.walk import Parts
@@ -60,7 +62,7 @@ class Levels:
         """Decide what the folders in `nodes`, which stand side by side, are."""
         for node in nodes:
             self._leave_out_beside(node)
-        level = self.tree.level([one for node in nodes for one in self._unwrapped(node)])
+        level = self._hoisted([one for node in nodes for one in self._unwrapped(node)])
         if splits := take_splits(level):
             self._note("split", splits)
             below = [(split, n) for name, split in splits.items() for n in level.children[name]]
@@ -113,6 +115,32 @@ class Levels:
             return [node]
         self._note("group", names)
         return [replace(one, group=True) for ones in level.children.values() for one in ones]
+
+    def _hoisted(self, nodes: list[Node]) -> Level:
+        """The folders in `nodes`, with splits in a wrapper as if they stood beside the others.
+
+        `birds/train/`, `birds/valid/` and `test/` are three splits.
+        """
+        level = self.tree.level(nodes)
+        splits = splits_among(level.children)
+        for name in [*level.deep - splits.keys()] if splits else []:
+            inner = [self._inner(node) for node in level.children[name]]
+            within = splits_among([n for node in inner for n in self.tree.children(node.path)])
+            if "train" in {*within.values()} - {*splits.values()}:
+                self._note("wrapper", [name])
+                level = self.tree.level([*nodes, *inner])
+                del level.children[name]
+                level.deep.discard(name)
+                break
+        return level
+
+    def _inner(self, node: Node) -> Node:
+        """What is below wrappers that hold one folder each."""
+        while len(names := self.tree.children(node.path)) == 1 and not self.tree.own(node):
+            if split_of(names[0]):
+                break
+            node = replace(node, path=(*node.path, names[0]))
+        return node
 
     def _wrappers(self, level: Level) -> list[str]:
         """The folders that only hold what counts; strangers beside them, or they, are left out."""
@@ -169,7 +197,8 @@ class Levels:
                 self._doubt_domains(level)
             return [replace(node, domain=words(name)) for name, node in below]
         again = all(node.group for node in level.nodes)
-        if not all(is_group(n) or (again and BUCKET.fullmatch(n)) for n in level.children):
+        pieces = [n for n in level.children if BUCKET.fullmatch(n) or WELL.fullmatch(n)]
+        if not all(is_group(n) or (again and n in pieces) for n in level.children):
             return self._buckets(level)
         if len(level.children) == 1 and not level.deep and not again:
             return []
@@ -215,10 +244,32 @@ class Levels:
                     self.places.setdefault(folder, node.place())
             return
         self._strays(level, "beside the folders of the classes")
-        for nodes in level.children.values():
+        unlabelled = self._placeholders(level)
+        for name, nodes in level.children.items():
             for node in nodes:
                 for folder in self.tree.folders(node.path):
-                    self.places[folder] = node.place(folder[len(node.path) - 1 :])
+                    below = folder[len(node.path) - 1 :]
+                    named = (name, node.split) not in unlabelled
+                    self.places[folder] = node.place(below) if named else node.place()
+
+    def _placeholders(self, level: Level) -> set[tuple[str, str | None]]:
+        """Folders in which a split keeps what is not labelled: `test/unknown/`, `test/0/`.
+
+        A split with a single folder, which none of the others has, where these have several.
+        """
+        splits: dict[str | None, set[str]] = {}
+        for name, nodes in level.children.items():
+            for node in nodes:
+                splits.setdefault(node.split, set()).add(name)
+        found = set()
+        for split, (first, *more) in splits.items():
+            others = [names for other, names in splits.items() if other != split]
+            if split == "train" or more or self.is_class([first]) or not others:
+                continue
+            if all(len(names) > 1 and first not in names for names in others):
+                self._note("unlabelled", [first])
+                found.add((first, split))
+        return found
 
     def _only_labelled(self, level: Level) -> bool:
         """Whether one folder is a class: it is a given one, or others are said to have none."""

@@ -73,6 +73,7 @@ _PLACES = (
     r"site|station|loc|location|cam|camera|ct|trap|deployment|plot|transect|area|region|zone|field"
     r"|farm|individual|indiv|ind|id|subject|person|animal|specimen|patient|case|plant|tree|session"
     r"|sess|seq|sequence|burst|event|visit|trip|survey|video|vid|clip|scene|shot|day|week|month"
+    r"|flight|mission|drone|dive|quadrat|plate|tray|drawer|slide|experiment|exp|replicate|rep"
     r"|batch|part|chunk|group|folder|dir|sub|subset|photographer|user|observer|roll|card|disk|set"
 )
 _MONTHS = (
@@ -88,6 +89,9 @@ GROUP = re.compile(
 """Years, dates, places, individuals, cards of cameras: groups of pictures, in `words` form."""
 
 FOLD = re.compile(r"(?:fold|cv|split|partition)[\s-]?\d+")
+WELL = re.compile(r"[A-P]\d{1,2}", re.IGNORECASE)
+"""Wells of a plate: no classes below groups."""
+
 BUCKET = re.compile(r"[0-9a-f]{1,3}", re.IGNORECASE)
 """Folders over which pictures are spread by the first letters of an id."""
 

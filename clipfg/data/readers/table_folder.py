@@ -2,7 +2,8 @@
 
 - `labels.csv` beside `images/`: one table for all pictures;
 - `train.csv`, `val.csv`, `test.csv`: one for each split;
-- `train/metadata.csv`, `test/_classes.csv`: one in each split.
+- `train/metadata.csv`, `test/_classes.csv`: one in each split;
+- `data/metadata.csv`, `annotations/labels.csv`: one in a folder that says nothing else.
 
 Folders that are classes count for more than a table, unless a table names nearly every picture and
 puts those of one folder into several classes, as where pictures come in numbered parts.
@@ -18,6 +19,7 @@ import pyarrow as pa
 from clipfg.data.readers import folder as folders
 from clipfg.data.readers import table
 from clipfg.data.readers.codes import are_nameless
+from clipfg.data.readers.folder_words import is_beside, is_holder
 from clipfg.data.readers.labels import natural, relabel, split_name
 from clipfg.data.readers.table_files import SUFFIXES, guarded, open_table
 from clipfg.data.readers.walk import Walk
@@ -73,16 +75,21 @@ def read(path: Path, found: Walk, choices: Choices, classes: ClassList | None) -
 
 def _tables(path: Path, choices: Choices) -> list[Table]:
     """The tables that name pictures and their classes: in the folders of splits, else beside."""
+    places = [p for p in sorted(path.iterdir(), key=lambda p: natural(p.name)) if p.is_dir()]
     below: list[Table] = [
         (split, file)
-        for place in sorted(path.iterdir(), key=lambda p: natural(p.name))
-        if place.is_dir() and (split := _split_of(place.name)) is not None
+        for place in places
+        if (split := _split_of(place.name)) is not None
         for file in _files(place)
         if _is_labelled(file, choices)
     ]
     if below:
         return below
-    return [(_split_of(f.stem), f) for f in _files(path) if _is_labelled(f, choices)]
+    holders = [place for place in places if is_holder(place.name) or is_beside(place.name)]
+    for place in (path, *holders):
+        if found := [(_split_of(f.stem), f) for f in _files(place) if _is_labelled(f, choices)]:
+            return found
+    return []
 
 
 def _split_of(name: str) -> str | None:
@@ -207,6 +214,8 @@ def _says_more(whole: Manifest, by_folders: Manifest, ones: list[tuple[Table, Ma
         if uri in given and label != UNLABELLED
     }
     covered = len(given.keys() & set(whole.uris)) / max(1, len(given))
+    if by_folders.classes is not None and are_nameless(by_folders.classes.names):
+        return covered >= COVERED
     mixed = [sum(one == folder for one, _ in pairs) for folder in {one for one, _ in pairs}]
     return covered >= COVERED and bool(mixed) and min(mixed) > 1
 
@@ -222,7 +231,7 @@ def _reading(
     files = [file.relative_to(path).as_posix() for (_, file), _ in ones]
     roles = (*(Role(file, "table of pictures and classes") for file in files), *first.roles)
     doubts = [d for _, m in ones for d in (m.reading.doubts if m.reading else ())]
-    if by_folders is not None:
+    if by_folders is not None and not are_nameless(by_folders.classes.names):
         doubts.append(
             f"Folders could be classes too, but {files[0]} puts the pictures of each into several;"
             " --label-level 1 takes the folders."

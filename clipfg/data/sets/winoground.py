@@ -55,6 +55,18 @@ def _embedded(file: Path) -> Iterator[Row]:
         raise DataError(f"Expected Winoground's table in {file}, got {reason(error)}.") from None
 
 
+def _tells(root: Path) -> bool:
+    """Whether the files are Winoground's: others have tables of these names too."""
+    lists = [root / file for file in LISTS if (root / file).is_file()]
+    try:
+        if lists:
+            with lists[0].open("rb") as file:
+                return b"caption_0" in file.readline(1 << 16)
+        return "caption_0" in pq.read_schema(root / TABLE).names
+    except (pa.ArrowException, OSError):
+        return False
+
+
 def _pair(id: str, file: Path, row: Mapping[str, Any], images: Sequence[Any]) -> Iterator[Row]:
     for this, other in ((0, 1), (1, 0)):
         yield Row(
@@ -84,6 +96,7 @@ CARD = DatasetCard(
     choices=read_choices,
     default_split="all",
     layout=("|".join((*LISTS, TABLE)), f"images|data/images|{TABLE}"),
+    tells=_tells,
     folders=("winoground",),
     notes=(
         "Examples of two images and two captions. Text score: both images prefer their caption;"
