@@ -17,6 +17,10 @@ MANY = 10
 """Classes, most of them with one picture, from which the level of the classes is doubted."""
 
 
+UNKNOWN = frozenset({"unknown", "unidentified", "undetermined", "indeterminate", "not identified"})
+"""What people write where they do not know."""
+
+
 def with_doubts(manifest: Manifest) -> Manifest:
     """The manifest with what looks wrong in it among the doubts of its reading."""
     found = doubts(manifest)
@@ -58,7 +62,7 @@ def _doubts_on_names(classes: ClassList) -> list[str]:
             f"Classes are called like years, places or parts ({_some(dates)});"
             " --label-level chooses another folder."
         )
-    if unsorted := [name for name in names if words(name) in UNSORTED]:
+    if unsorted := [name for name in names if words(name) in UNSORTED | UNKNOWN]:
         found.append(
             f"A class is called {unsorted[0]!r}: pictures without a label have a blank one."
         )

@@ -262,5 +262,11 @@ def _read_file(path: Path, classes: ClassList | None, choices: Choices) -> Manif
         return folder.read(path, classes=classes)
     if suffix == ".zip":
         raise UsageError(f"Expected a folder, a table or a tar, got {path}; unzip it first.")
+    if table_files.is_tabular(path):
+        return table.read(path, classes=classes, choices=choices)
     tables = ", ".join(sorted(table_files.SUFFIXES))
-    raise DataError(f"Expected a folder, a table ({tables}), a tar or an image, got {path}.")
+    raise DataError(
+        f"Expected a folder, a table ({tables}), a tar, an image or an annotation file of a known"
+        f" form, got {path}; write a table with the columns path and label, or convert it to COCO"
+        " (`pip install panlabel` converts most forms)."
+    )

@@ -10,11 +10,9 @@ from itertools import pairwise
 from clipfg.data.readers.class_tables import with_lineages
 from clipfg.data.readers.folder_tree import Place
 from clipfg.data.readers.folder_words import (
-    TRAITS,
     is_beside,
     is_code,
-    is_group,
-    is_holder,
+    says_little,
     split_of,
     words,
 )
@@ -97,8 +95,7 @@ def _below_the_class(levels: Parts) -> tuple[Parts, str | None, bool]:
 
 def _says_nothing(name: str, above: str) -> bool:
     """Whether a folder below a class is none of its own by its name alone."""
-    trait = words(name) in TRAITS
-    return trait or is_holder(name) or is_group(name) or _same(name, above)
+    return says_little(name) or _same(name, above)
 
 
 def _same(name: str, above: str) -> bool:
@@ -219,6 +216,8 @@ def _class_names(distinct: Sequence[Parts]) -> list[str]:
     last = [parts[-1] for parts in distinct]
     if _are_binomials(distinct):
         last = [f"{parts[-2]} {parts[-1]}" for parts in distinct]
+    if len({name.partition("=")[0] for name in last if "=" in name}) == 1 and all("=" in n for n in last):
+        last = [name.partition("=")[2] for name in last]  # label=jay, as Hive and Spark write
     unique = len(set(last)) == len(last)
     names = last if unique else ["/".join(parts) for parts in distinct]
     return [shown(unicodedata.normalize("NFC", name)) for name in readable_names(names)]

@@ -17,9 +17,11 @@ from clipfg.data.readers.folder_words import (
     VARIANTS,
     WELL,
     is_beside,
+    is_beside_of,
     is_group,
     is_holder,
     is_part,
+    says_little,
     split_of,
     splits_among,
     words,
@@ -62,7 +64,10 @@ class Levels:
         """Decide what the folders in `nodes`, which stand side by side, are."""
         for node in nodes:
             self._leave_out_beside(node)
-        level = self._hoisted([one for node in nodes for one in self._unwrapped(node)])
+        nodes = [one for node in nodes for one in self._unwrapped(node)]
+        for node in nodes:
+            self._leave_out_beside(node)
+        level = self._hoisted(nodes)
         if splits := take_splits(level):
             self._note("split", splits)
             below = [(split, n) for name, split in splits.items() for n in level.children[name]]
@@ -86,7 +91,9 @@ class Levels:
     def _leave_out_beside(self, node: Node) -> None:
         """Leave out masks, runs and the like, where other folders or pictures are there to read."""
         names = self.tree.children(node.path)
-        made = [name for name in names if is_beside(name) and not self.is_class([name])]
+        own = {*map(words, names)}
+        made = [n for n in names if is_beside(n) or is_beside_of(n, own)]
+        made = [name for name in made if not self.is_class([name])]
         if len(made) < len(names) or self.tree.own(node):
             self.tree.left_out |= {(*node.path, name): NO_CLASS for name in made}
 
@@ -172,7 +179,11 @@ class Levels:
         if not level.all_deep:
             return False
         known = all(words(name) in DOMAINS for name in names) and level.alike(names)
-        return known or len(level.share()) >= MANY
+        return known or len(self._shared(level)) >= MANY
+
+    def _shared(self, level: Level) -> list[str]:
+        """The names below all folders that may be classes: no splits, masks or kinds of pictures."""
+        return sorted(n for n in level.share() if not (split_of(n) or is_beside(n) or says_little(n)))
 
     def _refuse_variants(self, level: Level) -> None:
         """Raise `DataError` for folders that hold the same pictures in several forms."""
@@ -221,7 +232,7 @@ class Levels:
         first, *_ = level.children
         depth = len(level.nodes[0].path) + 1
         self.doubts.append(
-            f"The same names ({', '.join(sorted(level.share())[:3])}, ...) are in every folder such"
+            f"The same names ({', '.join(self._shared(level)[:3])}, ...) are in every folder such"
             f" as {first}/, and were taken for the classes; --label-level {depth} takes {first}."
         )
 

@@ -83,10 +83,10 @@ _MONTHS = (
 GROUP = re.compile(
     rf"(?:{_PLACES})s?\s?[a-z]?\d+[a-z]?|(?:{_PLACES}) [a-z]"
     r"|(?:19|20)\d\d|(?:19|20)\d\d \d\d?(?: \d\d?)?|\d\d? \d\d? (?:19|20)\d\d|(?:19|20)\d{6}"
-    rf"|{_MONTHS}(?: ?(?:19|20)?\d\d)?|(?:19|20)\d\d (?:\d\d )?{_MONTHS}"
+    rf"|\d+x|{_MONTHS}(?: ?(?:19|20)?\d\d)?|(?:19|20)\d\d (?:\d\d )?{_MONTHS}"
     r"|1\d\d ?(?:canon|nikon|olymp|pana|msdcf|apple|gopro|media|fuji|recnx|eos\w*)"
 )
-"""Years, dates, places, individuals, cards of cameras: groups of pictures, in `words` form."""
+"""Years, dates, places, individuals, magnifications, cards of cameras: groups of pictures, in `words` form."""
 
 FOLD = re.compile(r"(?:fold|cv|split|partition)[\s-]?\d+")
 WELL = re.compile(r"[A-P]\d{1,2}", re.IGNORECASE)
@@ -140,6 +140,11 @@ def is_group(name: str) -> bool:
     return GROUP.fullmatch(words(name)) is not None
 
 
+def says_little(name: str) -> bool:
+    """Whether a folder below a class is none of its own by its name alone."""
+    return words(name) in TRAITS or is_holder(name) or is_group(name)
+
+
 def is_code(name: str) -> bool:
     """Whether the name is a number or a synset id."""
     return CODE.fullmatch(words(name).replace(" ", "")) is not None
@@ -169,9 +174,19 @@ def is_beside(name: str) -> bool:
     return words(name) in BESIDE or rest in BESIDE or (rest == "segmented" != words(name))
 
 
+def is_beside_of(name: str, others: Iterable[str]) -> bool:
+    """Whether a folder holds what was made from those of another, in `words` form: `jay_masks`."""
+    first, _, last = words(name).rpartition(" ")
+    return last in BESIDE and first in others
+
+
 def splits_among(names: Iterable[str]) -> Mapping[str, str]:
     """Those names that are splits, and which: by their own, or as siblings that differ in it."""
     found = {name: both for name in names if (both := split_of(name))}
+    if {"val"} < {split for split, _ in found.values()}:  # training, validation and evaluation
+        last = [name for name in found if words(name).startswith("eval")]
+        if sum(split == "val" for split, _ in found.values()) > len(last) == 1:
+            found[last[0]] = ("test", found[last[0]][1])
     alike: dict[str, set[str]] = {}
     for split, rest in found.values():
         alike.setdefault(rest, set()).add(split)

@@ -21,7 +21,7 @@ from clipfg.data.readers import table
 from clipfg.data.readers.codes import are_nameless
 from clipfg.data.readers.folder_words import is_beside, is_holder
 from clipfg.data.readers.labels import natural, relabel, split_name
-from clipfg.data.readers.table_files import SUFFIXES, guarded, open_table
+from clipfg.data.readers.table_files import SUFFIXES, guarded, is_tabular, open_table
 from clipfg.data.readers.walk import Walk
 from clipfg.errors import ClipfgError, DataError
 from clipfg.types import UNLABELLED, Choices, ClassList, LeftOut, Manifest, Reading, Role
@@ -30,9 +30,12 @@ COVERED = 0.9
 """The least share of a folder's pictures that a table names where it counts for more than the
 folders that they lie in."""
 
+LOOKED_AT = 50
+"""Files of other suffixes that may be tables: there may be a million of captions."""
+
 _ANSWERS = re.compile(r"submission|submit|prediction|result|report|inventory", re.IGNORECASE)
 """Tables of answers and of other things."""
-_TELLING = re.compile(r"label|meta|train|annot|class|truth|list|split|info|data", re.IGNORECASE)
+_TELLING = re.compile(r"label|meta|train|test|val|annot|class|truth|list|split|info|data", re.IGNORECASE)
 
 Table = tuple[str | None, Path]
 """A table and the split that its place or name says it is of."""
@@ -46,6 +49,7 @@ def read(path: Path, found: Walk, choices: Choices, classes: ClassList | None) -
     """
     if choices.label_level is not None:
         return None
+    path = _unwrapped(path)
     tables = _tables(path, choices)
     if not tables:
         return None
@@ -92,6 +96,15 @@ def _tables(path: Path, choices: Choices) -> list[Table]:
     return []
 
 
+def _unwrapped(path: Path) -> Path:
+    """The folder inside folders that hold nothing else, and are called like no split."""
+    while len(inside := [p for p in path.iterdir() if p.name[:1] not in "._"]) == 1:
+        if not inside[0].is_dir() or _split_of(inside[0].name):
+            break
+        path = inside[0]
+    return path
+
+
 def _split_of(name: str) -> str | None:
     """The split in a name: `train`, `train_labels`, `birds-val`."""
     return next(filter(None, map(split_name, [name, *re.split(r"[\W_]+", name)])), None)
@@ -102,13 +115,14 @@ def _files(path: Path) -> list[Path]:
         files = sorted(path.iterdir(), key=lambda p: natural(p.name))
     except OSError:
         return []
+    others = [file for file in files if file.suffix.lower() not in SUFFIXES][:LOOKED_AT]
     return [
         file
         for file in files
-        if file.suffix.lower() in SUFFIXES
-        and not file.name.startswith(".")
+        if not file.name.startswith(".")
         and not _ANSWERS.search(file.stem)
         and file.is_file()
+        and (file.suffix.lower() in SUFFIXES or (file in others and is_tabular(file)))
     ]
 
 
@@ -214,6 +228,8 @@ def _says_more(whole: Manifest, by_folders: Manifest, ones: list[tuple[Table, Ma
         if uri in given and label != UNLABELLED
     }
     covered = len(given.keys() & set(whole.uris)) / max(1, len(given))
+    if len(pairs) == len({label for _, label in pairs}) and len(whole.splits) > 1:
+        return covered >= COVERED and not by_folders.splits
     if by_folders.classes is not None and are_nameless(by_folders.classes.names):
         return covered >= COVERED
     mixed = [sum(one == folder for one, _ in pairs) for folder in {one for one, _ in pairs}]

@@ -1,8 +1,9 @@
 """The pictures below a folder, and what else lies there; a walk never raises."""
 
 import os
+import re
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from clipfg.data.readers.labels import Natural, natural
@@ -16,6 +17,8 @@ SUFFIXES = {
 """What counts as an image, in lower case. HEIC is listed so that it is refused, not overlooked."""
 
 ARCHIVES = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".tar.zst", ".zip", ".7z", ".rar")
+
+MASK = re.compile(r"(.+?)[_-](?:masks?|segmentation|seg|trimap)(?:[_-]?\d+)?\.\w+", re.IGNORECASE)
 
 IGNORED = frozenset({"__macosx", "@eadir", "$recycle.bin", "lost+found"})
 
@@ -56,6 +59,22 @@ class Walk:
 def is_image(name: str) -> bool:
     """Whether a file counts as an image by its suffix."""
     return os.path.splitext(name)[1].lower() in SUFFIXES  # noqa: PTH122
+
+
+def without_masks(found: Walk) -> tuple[Walk, list[LeftOut]]:
+    """Without the masks of pictures that lie beside these: `1_mask.png` beside `1.png`."""
+    stems = {(*parts[:-1], os.path.splitext(parts[-1])[0]) for parts in found.pictures}  # noqa: PTH122
+    masks = {
+        parts
+        for parts in found.pictures
+        if (match := MASK.fullmatch(parts[-1])) and (*parts[:-1], match[1]) in stems
+    }
+    if not masks:
+        return found, []
+    kept = [parts for parts in found.pictures if parts not in masks]
+    first = next(parts for parts in found.pictures if parts in masks)
+    said = LeftOut(shown("/".join(first)), len(masks), "a mask of the picture beside it")
+    return replace(found, pictures=kept), [said]
 
 
 def walk(root: Path) -> Walk:

@@ -21,6 +21,9 @@ from clipfg.types import ClassList, Role
 WORDS = 6
 """Most words of a class: what has more is a caption."""
 
+MOST = 12
+"""Lists beside one that are looked at, for the numbers of all classes."""
+
 _ENDS = "|".join(suffix[1:] for suffix in sorted(SUFFIXES, reverse=True))
 _LINE = re.compile(rf"\"?(.+?\.(?:{_ENDS}))\"?(?:\s*[,;:|\t]\s*|\s+)\"?(\S.*?)\"?", re.IGNORECASE)
 
@@ -52,6 +55,9 @@ def _names(path: Path, labels: set[str]) -> tuple[dict[str, str], Path | None]:
     """The names of labels that are numbers, and the file beside the list that has them."""
     if not all(map(is_number, labels)):
         return {}, None
+    for other in sorted(path.parent.glob(f"*{path.suffix}"))[:MOST]:  # one list a split
+        matches = [_LINE.fullmatch(line.strip()) for line in lines_of(read_text(other, "a list"))]
+        labels = labels | {match[2] for match in matches if match and is_number(match[2])}
     own = ClassList(tuple(sorted(labels)))
     beside = named_beside(path.parent, own, path)
     if beside is None:
