@@ -10,6 +10,7 @@ puts those of one folder into several classes, as where pictures come in numbere
 """
 
 import re
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
@@ -63,7 +64,7 @@ def read(path: Path, found: Walk, choices: Choices, classes: ClassList | None) -
             continue
         if _share_there(manifest) >= 0.5 and manifest.classes is not None:
             read_ones.append(((split, file), manifest))
-    by_folders = _by_folders(path, found)
+    by_folders = _by_folders(found.root, found)
     if not read_ones:
         if by_folders is None and problem is not None and len(tables) == 1:
             raise problem
@@ -217,23 +218,31 @@ def _with(rows: pa.Table, name: str, column: pa.Array) -> pa.Table:
 
 
 def _says_more(whole: Manifest, by_folders: Manifest, ones: list[tuple[Table, Manifest]]) -> bool:
-    """Whether tables count for more than folders: they name nearly all, and mix their classes."""
+    """Whether tables count for more than folders: they name nearly all pictures, and say more.
+
+    That is splits, names for folders of numbers, or several classes in each folder.
+    """
     telling = all(_TELLING.search(file.stem) for (_, file), _ in ones)
     if not telling or whole.classes is None or are_nameless(whole.classes.names):
         return False
+    covered = len({*by_folders.uris} & {*whole.uris}) / max(1, len({*by_folders.uris}))
+    if covered < COVERED:
+        return False
+    assert by_folders.classes is not None
+    splits = len(whole.splits) > 1 and not by_folders.splits
+    return splits or are_nameless(by_folders.classes.names) or _mixes(whole, by_folders)
+
+
+def _mixes(whole: Manifest, by_folders: Manifest) -> bool:
+    """Whether tables put the pictures of each folder into several classes."""
     given = dict(zip(by_folders.uris, by_folders.labels.tolist(), strict=True))
     pairs = {
         (given[uri], label)
         for uri, label in zip(whole.uris, whole.labels.tolist(), strict=True)
         if uri in given and label != UNLABELLED
     }
-    covered = len(given.keys() & set(whole.uris)) / max(1, len(given))
-    if len(pairs) == len({label for _, label in pairs}) and len(whole.splits) > 1:
-        return covered >= COVERED and not by_folders.splits
-    if by_folders.classes is not None and are_nameless(by_folders.classes.names):
-        return covered >= COVERED
-    mixed = [sum(one == folder for one, _ in pairs) for folder in {one for one, _ in pairs}]
-    return covered >= COVERED and bool(mixed) and min(mixed) > 1
+    counts = Counter(folder for folder, _ in pairs)
+    return bool(counts) and min(counts.values()) > 1
 
 
 def _reading(
@@ -247,7 +256,7 @@ def _reading(
     files = [file.relative_to(path).as_posix() for (_, file), _ in ones]
     roles = (*(Role(file, "table of pictures and classes") for file in files), *first.roles)
     doubts = [d for _, m in ones for d in (m.reading.doubts if m.reading else ())]
-    if by_folders is not None and not are_nameless(by_folders.classes.names):
+    if by_folders is not None and _mixes(whole, by_folders):
         doubts.append(
             f"Folders could be classes too, but {files[0]} puts the pictures of each into several;"
             " --label-level 1 takes the folders."

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from clipfg.data.readers.formats.form import Form, Sample
+from clipfg.data.readers.formats.picture_list import is_list
 from clipfg.data.readers.walk import is_image
 from clipfg.errors import DataError
 
@@ -26,6 +27,7 @@ def _is_numbers(sample: Sample) -> bool:
         sample.suffix == ".txt"
         and bool(fits)
         and all(match is not None and is_image(match[1]) for match in fits)
+        and not is_list(sample)
     )
 
 

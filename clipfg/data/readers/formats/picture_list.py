@@ -67,7 +67,7 @@ def _names(path: Path, labels: set[str]) -> tuple[dict[str, str], Path | None]:
     return {n: names.names[p] for n, p in zip(own.names, places, strict=True)}, file
 
 
-def _is_list(sample: Sample) -> bool:
+def is_list(sample: Sample) -> bool:
     """Whether all lines are a picture and a word or two, or a number that has a name."""
     if sample.suffix not in {".txt", ".lst"}:
         return False
@@ -81,4 +81,4 @@ def _is_list(sample: Sample) -> bool:
     return True
 
 
-FORM = Form("a list of pictures and classes", _is_list, read)
+FORM = Form("a list of pictures and classes", is_list, read)
