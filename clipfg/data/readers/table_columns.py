@@ -20,6 +20,9 @@ CORNERS = ("x0", "y0", "x1", "y1")
 _ID = re.compile(r"[\w.-]{2,}")
 _MEDIA = {"stillimage", "image", "photo", "photograph", "image/jpeg", "image/png"}
 """What a column `type` says of pictures as such."""
+_ONE = {"1", "1.0", "true"}
+_COUNT = re.compile(r"count|number|verified|delete|flag|^(is|has|n|num)[_ A-Z]", re.ASCII)
+"""Columns of numbers that are no classes of their own."""
 _BINARY = {"0", "1", "0.0", "1.0", "true", "false", ""}
 
 
@@ -187,11 +190,16 @@ def _one_hot(columns: Sequence[str], sample: Sample, taken: set[str | None]) -> 
         for c in columns
         if c not in taken
         and not c.startswith("#")
+        and not _COUNT.search(c)
         and key_of(c) not in {*names.TRAINING, *names.HELD_OUT}
         and any(sample[c])
         and all(value.lower() in _BINARY for value in sample[c])
     ]
-    return tuple(binary) if len(binary) > 1 else ()
+    ones = [[value.lower() in _ONE for value in sample[c]] for c in binary]
+    marked = sum(map(any, zip(*ones, strict=True)))
+    if sum(map(any, ones)) < 2 or 2 * marked < len(ones[0]):
+        return ()  # counts and marks of other things
+    return tuple(binary)
 
 
 def _split(at: Mapping[str, str], sample: Sample, choices: Choices) -> str | None:

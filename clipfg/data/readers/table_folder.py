@@ -229,20 +229,25 @@ def _says_more(whole: Manifest, by_folders: Manifest, ones: list[tuple[Table, Ma
     if covered < COVERED:
         return False
     assert by_folders.classes is not None
-    splits = len(whole.splits) > 1 and not by_folders.splits
+    agree = len(_pairs(whole, by_folders)) == len(by_folders.classes) == len(whole.classes)
+    splits = agree and len(whole.splits) > 1 and not by_folders.splits
     return splits or are_nameless(by_folders.classes.names) or _mixes(whole, by_folders)
 
 
 def _mixes(whole: Manifest, by_folders: Manifest) -> bool:
     """Whether tables put the pictures of each folder into several classes."""
+    counts = Counter(folder for folder, _ in _pairs(whole, by_folders))
+    return bool(counts) and min(counts.values()) > 1
+
+
+def _pairs(whole: Manifest, by_folders: Manifest) -> set[tuple[int, int]]:
+    """The classes of the folders and of the tables that the same pictures have."""
     given = dict(zip(by_folders.uris, by_folders.labels.tolist(), strict=True))
-    pairs = {
+    return {
         (given[uri], label)
         for uri, label in zip(whole.uris, whole.labels.tolist(), strict=True)
         if uri in given and label != UNLABELLED
     }
-    counts = Counter(folder for folder, _ in pairs)
-    return bool(counts) and min(counts.values()) > 1
 
 
 def _reading(
