@@ -183,7 +183,9 @@ class Levels:
 
     def _shared(self, level: Level) -> list[str]:
         """The names below all folders that may be classes: no splits, masks or kinds of pictures."""
-        return sorted(n for n in level.share() if not (split_of(n) or is_beside(n) or says_little(n)))
+        return sorted(
+            n for n in level.share() if not (split_of(n) or is_beside(n) or says_little(n))
+        )
 
     def _refuse_variants(self, level: Level) -> None:
         """Raise `DataError` for folders that hold the same pictures in several forms."""

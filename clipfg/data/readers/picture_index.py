@@ -120,7 +120,6 @@ class PictureIndex:
         stems = (_stem(_key(path[-1])) for path in self.pictures)
         return _grouped(_UPLOAD.sub("", stem, count=1) for stem in stems)
 
-
     @cached_property
     def _by_number(self) -> dict[str, list[int]]:
         """Spreadsheets make 7 of `0007`, and 7.0."""

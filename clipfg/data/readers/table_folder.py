@@ -36,7 +36,9 @@ LOOKED_AT = 50
 
 _ANSWERS = re.compile(r"submission|submit|prediction|result|report|inventory", re.IGNORECASE)
 """Tables of answers and of other things."""
-_TELLING = re.compile(r"label|meta|train|test|val|annot|class|truth|list|split|info|data", re.IGNORECASE)
+_TELLING = re.compile(
+    r"label|meta|train|test|val|annot|class|truth|list|split|info|data", re.IGNORECASE
+)
 
 Table = tuple[str | None, Path]
 """A table and the split that its place or name says it is of."""

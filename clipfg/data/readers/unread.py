@@ -8,9 +8,9 @@ from clipfg.data.readers.walk import Parts, Walk
 from clipfg.data.sources import shown
 from clipfg.types import Manifest, Reading
 
-SUFFIXES = frozenset({".json", ".jsonl", ".ndjson", ".csv", ".tsv", ".txt", ".xml", ".manifest"}) | {
-    *("", ".labels", ".lst", ".dat", ".tab", ".yaml", ".yml")
-}
+SUFFIXES = frozenset(
+    {".json", ".jsonl", ".ndjson", ".csv", ".tsv", ".txt", ".xml", ".manifest"}
+) | {*("", ".labels", ".lst", ".dat", ".tab", ".yaml", ".yml")}
 BINARY = frozenset({".mat", ".npy", ".npz", ".pkl", ".pickle", ".h5", ".rds", ".rdata"})
 """Of files that hold labels where their name says so."""
 
