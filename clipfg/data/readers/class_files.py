@@ -54,7 +54,8 @@ def read_class_list(
     suffix = path.suffix.lower()
     if suffix in FOREIGN and path.is_file():
         raise DataError(
-            f"Expected class names as text, CSV, JSON or YAML, got {path}; save them as one of these."
+            f"Expected class names as text, CSV, JSON or YAML, got {path}; save them as one of"
+            " these."
         )
     text = read_text(path, WHAT)
     try:

@@ -41,7 +41,7 @@ def dialect_of(text: str, delimiter: str | None = None) -> Dialect:
     """The layout of a text, or of its beginning. Raises `DataError` where there is no row."""
     lines = lines_of(text)
     start = 0
-    for start, line in enumerate(lines):  # noqa: B007 - where the first row is
+    for start, line in enumerate(lines):
         if line[:4].lower() == "sep=" and len(line) == 5:
             delimiter = line[4]
         elif line.strip(' \t;,"') and not _is_title(line, lines[start + 1 : start + 6]):
@@ -79,7 +79,7 @@ def _is_title(line: str, below: list[str]) -> bool:
     filled = [cell for cell in cells if cell.strip(' "')]
     titled = len(filled) == 1 and cells[0] and re.search(r"\s|\d", cells[0].strip()) is not None
     parts = [cell for cell in re.split(f"[{DELIMITERS}]", following) if cell.strip(' "')]
-    return len(cells) > 1 and titled and len(parts) > 1 and not _ENDS.search(cells[0])
+    return len(cells) > 1 and bool(titled) and len(parts) > 1 and not _ENDS.search(cells[0])
 
 
 def rows_of(text: str, dialect: Dialect) -> Iterator[tuple[int, list[str]]]:

@@ -182,7 +182,7 @@ class Levels:
         return known or len(self._shared(level)) >= MANY
 
     def _shared(self, level: Level) -> list[str]:
-        """The names below all folders that may be classes: no splits, masks or kinds of pictures."""
+        """The names below all folders that may be classes: no splits, masks or traits."""
         return sorted(
             n for n in level.share() if not (split_of(n) or is_beside(n) or says_little(n))
         )

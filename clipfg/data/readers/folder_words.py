@@ -86,7 +86,8 @@ GROUP = re.compile(
     rf"|\d+x|{_MONTHS}(?: ?(?:19|20)?\d\d)?|(?:19|20)\d\d (?:\d\d )?{_MONTHS}"
     r"|1\d\d ?(?:canon|nikon|olymp|pana|msdcf|apple|gopro|media|fuji|recnx|eos\w*)"
 )
-"""Years, dates, places, individuals, magnifications, cards of cameras: groups of pictures, in `words` form."""
+"""Years, dates, places, individuals, magnifications, cards of cameras: groups of pictures, in
+`words` form."""
 
 FOLD = re.compile(r"(?:fold|cv|split|partition)[\s-]?\d+")
 WELL = re.compile(r"[A-P]\d{1,2}", re.IGNORECASE)

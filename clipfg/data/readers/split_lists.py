@@ -21,12 +21,12 @@ def with_listed_splits(manifest: Manifest, found: Walk) -> Manifest:
     """The manifest with splits where it has none, from lists that name nearly all pictures."""
     if manifest.splits or manifest.classes is None:
         return manifest
-    lists = {}
+    lists: dict[Path, str] = {}
     for parts in found.others.get(".txt", []):
-        split = split_of(parts[-1].removesuffix(".txt"))
+        told = split_of(parts[-1].removesuffix(".txt"))
         path = found.root.joinpath(*parts)
-        if split and not split[1] and path.is_file() and path.stat().st_size <= LARGEST:
-            lists[path] = split[0]
+        if told and not told[1] and path.is_file() and path.stat().st_size <= LARGEST:
+            lists[path] = told[0]
     if len({*lists.values()}) < 2 or len({*lists.values()}) < len(lists):
         return manifest
     index = PictureIndex(found.pictures)

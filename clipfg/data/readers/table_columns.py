@@ -20,6 +20,8 @@ CORNERS = ("x0", "y0", "x1", "y1")
 _ID = re.compile(r"[\w.-]{2,}")
 _MEDIA = {"stillimage", "image", "photo", "photograph", "image/jpeg", "image/png"}
 """What a column `type` says of pictures as such."""
+FEW = 20
+"""In so few rows, all may be of one class."""
 _ONE = {"1", "1.0", "true"}
 _COUNT = re.compile(r"count|number|verified|delete|flag|^(is|has|n|num)[_ A-Z]", re.ASCII)
 """Columns of numbers that are no classes of their own."""
@@ -140,7 +142,7 @@ def _paths(
     def likely(column: str) -> int:
         values = [value for value in sample[column] if value]
         if any(value.startswith(("http:", "https:")) for value in values):
-            return 3
+            return 3 if len({*values}) > 1 or len(values) < 2 else 5  # an address of all
         if any(map(_is_picture, values)):
             return 0 if column in named or column in ids else 2
         return 1 if column in named else 2
@@ -154,7 +156,9 @@ def _paths(
     others = [c for c in columns if found and c not in found and _are_ids(sample[c])]
     if not named and not unknown and ids and not addresses and len(at) < 2:
         return ()  # an id alone
-    return (*sorted(dict.fromkeys(found), key=likely), *others)
+    return tuple(
+        sorted(dict.fromkeys([*found, *others]), key=lambda c: 4 if c in others else likely(c))
+    )
 
 
 def _labels(
@@ -197,7 +201,7 @@ def _one_hot(columns: Sequence[str], sample: Sample, taken: set[str | None]) -> 
     ]
     ones = [[value.lower() in _ONE for value in sample[c]] for c in binary]
     marked = sum(map(any, zip(*ones, strict=True)))
-    if sum(map(any, ones)) < 2 or 2 * marked < len(ones[0]):
+    if (sum(map(any, ones)) < 2 and len(ones[0]) > FEW) or 2 * marked < len(ones[0]):
         return ()  # counts and marks of other things
     return tuple(binary)
 

@@ -133,6 +133,14 @@ def labels_in(cells: Sequence[str], *, plural: bool) -> list[tuple[str, ...]]:
     return [(cell,) if cell else () for cell in cells]
 
 
+def _are_tags(cells: Sequence[str]) -> bool:
+    """Whether cells are words that recur in others, with spaces between: `haze primary water`."""
+    words = Counter(word for cell in {*cells} for word in {*cell.split()})
+    return any(" " in cell for cell in cells) and 2 * sum(n > 1 for n in words.values()) > len(
+        words
+    )
+
+
 def _bracketed(cell: str) -> tuple[str, ...]:
     if not (cell.startswith("[") and cell.endswith("]")):
         return (cell,) if cell else ()
@@ -191,7 +199,12 @@ class _Naming:
         self._leave_out_blanks(names, ranks)
         self._join_epithet(names, ranks)
         plural = key_of(main).endswith(("labels", "tags", "finding", "findings"))
-        several = labels_in(self.values[main], plural=plural)
+        tagged = key_of(main) in {"tags", "keywords"} and _are_tags(self.values[main])
+        several = (
+            [tuple(dict.fromkeys(cell.split())) for cell in self.values[main]]
+            if tagged
+            else labels_in(self.values[main], plural=plural)
+        )
         if any(len(labels) > 1 for labels in several) or any(
             labels and labels[0] != cell
             for labels, cell in zip(several, self.values[main], strict=True)

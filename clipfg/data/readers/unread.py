@@ -46,9 +46,8 @@ def _telling(found: Walk) -> Iterator[Parts]:
     for suffix, files in sorted(found.others.items()):
         for parts in sorted(files)[:LOOKED_AT]:
             stem = parts[-1].rpartition(".")[0].lower() or parts[-1].lower()
-            if suffix in BINARY and _LABELS.search(stem):
-                yield parts
-            elif suffix in SUFFIXES and (stem in own or _names_one(found, parts, asked)):
+            named = suffix in BINARY and _LABELS.search(stem)
+            if named or (suffix in SUFFIXES and (stem in own or _names_one(found, parts, asked))):
                 yield parts
 
 

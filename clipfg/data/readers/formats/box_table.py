@@ -130,7 +130,7 @@ def _call_by_name(found: Annotations, path: Path) -> None:
 
 
 def _column(
-    at: Mapping[str, str], chosen: str | None, usual: Sequence[str], path: Path
+    at: Mapping[str, str], chosen: str | None, usual: tuple[str, ...], path: Path
 ) -> str | None:
     """The column that was chosen, else the first of the usual ones."""
     if chosen is None:
@@ -212,6 +212,7 @@ def _numbers(table: pa.Table, names: Sequence[str], path: Path) -> Any:
 
 
 def is_box_table(sample: Sample) -> bool:
+    """Whether a file is a table with columns of pictures and boxes."""
     if sample.suffix not in {".csv", ".tsv"}:
         return False
     names = {name.lower() for name in sample.columns}
