@@ -13,14 +13,15 @@ import argparse
 import statistics
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from benchmarks import pointing
-from clipfg.encoders.towers import VisionTower
 from clipfg.encoders.towers.open_clip import open_clip_tower
 from clipfg.encoders.towers.transformers import transformers_tower
 from clipfg.functional.regions import patch_grid, region_means
@@ -54,29 +55,55 @@ def main() -> None:
         dense_kinds.compare(chosen.images, chosen.samples, chosen.pool)
 
 
-def open_clip_b16() -> VisionTower:
+@dataclass(frozen=True)
+class Contender:
+    """A tower that gives pooled features, or these and patches in one pass."""
+
+    module: nn.Module
+    pooled: Callable[[Tensor], Tensor]
+    dense: Callable[[Tensor], tuple[Tensor, Tensor]]
+
+
+def open_clip_b16() -> Contender:
     import open_clip
 
-    model = open_clip.create_model("ViT-B-16", pretrained=None).visual.eval()
-    return open_clip_tower(model, model)
+    visual = open_clip.create_model("ViT-B-16", pretrained=None).visual
+    return Contender(visual, visual, open_clip_tower(visual, visual).dense)
 
 
-def siglip_b16() -> VisionTower:
+def siglip_b16() -> Contender:
     from transformers import SiglipVisionConfig, SiglipVisionModel
 
-    model = SiglipVisionModel(SiglipVisionConfig(image_size=224, patch_size=16)).eval()
-    whole = torch.nn.ModuleDict({"vision_model": model})
-    return transformers_tower(whole, lambda pixels: model(pixel_values=pixels).pooler_output)
+    vision = SiglipVisionModel(SiglipVisionConfig(image_size=224, patch_size=16))
+
+    def run(pixels: Tensor) -> Tensor:
+        return vision(pixel_values=pixels).pooler_output
+
+    tower = transformers_tower(nn.ModuleDict({"vision_model": vision}), run)
+    return Contender(vision, run, tower.dense)
 
 
-TOWERS: dict[str, Callable[[], VisionTower]] = {
+def fgclip_b16() -> Contender:
+    from clipfg.encoders.fgclip.fgclip1 import FgClip1
+
+    model = FgClip1({"vision_config": {"hidden_size": 768, "patch_size": 16, "image_size": 224}})
+
+    def dense(pixels: Tensor) -> tuple[Tensor, Tensor]:
+        pooled, maps = model.features(pixels, dense=True)
+        return pooled, maps.flatten(1, 2)
+
+    return Contender(model, model.image_features, dense)
+
+
+CONTENDERS: dict[str, Callable[[], Contender]] = {
     "open_clip ViT-B/16": open_clip_b16,
     "transformers SigLIP B/16": siglip_b16,
+    "FG-CLIP base": fgclip_b16,
 }
 
 
-def dense_and_regions(tower: VisionTower, inputs: Tensor, boxes: Tensor) -> None:
-    _, patches = tower.dense(inputs)
+def with_regions(contender: Contender, inputs: Tensor, boxes: Tensor) -> None:
+    _, patches = contender.dense(inputs)
     grid = patch_grid(patches.shape[1], *inputs.shape[-2:])
     for map_ in patches.float():
         region_means(map_, grid, boxes)
@@ -89,33 +116,31 @@ def speed(chosen: argparse.Namespace) -> None:
     inputs = torch.randn(chosen.batch, 3, 224, 224, dtype=dtype)
     low = torch.rand(REGIONS, 2) * 0.6
     boxes = torch.cat([low, low + 0.1 + torch.rand(REGIONS, 2) * 0.3], dim=1)
+    ways: list[Callable[[], object]] = []
+    for make in CONTENDERS.values():
+        contender = make()
+        contender.module.to(dtype).eval().requires_grad_(False)
+        ways.append(partial(contender.pooled, inputs))
+        ways.append(partial(with_regions, contender, inputs, boxes))
+    with torch.inference_mode():
+        times = in_turns(ways, chosen.rounds)
     print(
         f"{chosen.precision}, batches of {chosen.batch}, {chosen.threads} thread(s),"
-        f" median of {chosen.rounds} rounds, {REGIONS} regions a picture"
+        f" {REGIONS} regions a picture; pictures a processor second, medians of {chosen.rounds}"
+        " rounds in turns; cost against own pooled features, and against open_clip's"
     )
-    print(f"{'':26} pooled/s  with patches and regions/s  cost (range over rounds)")
-    for name, make in TOWERS.items():
-        tower = make()
-        _module(tower).to(dtype)
-        ways = (
-            lambda tower=tower: tower.run(inputs),
-            lambda tower=tower: dense_and_regions(tower, inputs, boxes),
-        )
-        with torch.inference_mode():
-            times = in_turns(ways, chosen.rounds)
-        pooled, dense = map(statistics.median, times)
-        ratios = [b / a for a, b in zip(*times, strict=True)]
+    loop = statistics.median(times[0])
+    for name, pooled, dense in zip(CONTENDERS, times[::2], times[1::2], strict=True):
+        alone, both = statistics.median(pooled), statistics.median(dense)
+        ratios = [b / a for a, b in zip(pooled, dense, strict=True)]
         print(
-            f"{name:26} {chosen.batch / pooled:8.1f}  {chosen.batch / dense:26.1f}"
-            f"  {dense / pooled:.3f} ({min(ratios):.3f} to {max(ratios):.3f})"
+            f"{name:26} pooled {chosen.batch / alone:5.1f}  dense {chosen.batch / both:5.1f}"
+            f"  cost {both / alone:.2f} ({min(ratios):.2f} to {max(ratios):.2f}),"
+            f" {both / loop:.2f} of open_clip's pooled"
         )
 
 
-def _module(tower: VisionTower) -> torch.nn.Module:
-    return getattr(tower, "visual", None) or tower.vision  # type: ignore[attr-defined]
-
-
-def in_turns(ways: tuple[Callable[[], object], ...], rounds: int) -> list[list[float]]:
+def in_turns(ways: Sequence[Callable[[], object]], rounds: int) -> list[list[float]]:
     """Processor seconds of each round of each way; one round before them is not counted.
 
     The processor's time, not the clock's: others may be using the machine.

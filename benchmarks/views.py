@@ -96,6 +96,12 @@ class Pictures:
         self.features = np.concatenate(held)
         self.labels = torch.from_numpy(np.concatenate([batch.labels for batch in batches]))
 
+    def among(self, classes: list[int]) -> None:
+        """Keep the images of some classes, numbered in their order."""
+        kept = np.isin(self.labels, classes)
+        self.features = self.features[kept]
+        self.labels = torch.from_numpy(np.searchsorted(classes, self.labels[kept]))
+
     def of(self, names: str) -> tuple[np.ndarray, list[str]]:
         """The features of some kinds of views `[n, v, d]`, and the kind of each."""
         wanted = names.split("+")
@@ -122,6 +128,10 @@ def table(case: Case, cache: EmbeddingCache) -> None:
     tested, learnt = images_of(case)
     pictures = Pictures(tested, encoder, cache)
     support = Pictures(learnt, encoder, cache) if learnt is not None else None
+    if support is not None:
+        classes = sorted(set(support.labels.tolist()))
+        pictures.among(classes)
+        support.among(classes)
     print(f"\n### {case.title}\n\n{len(pictures.labels):,} images.\n")
     print("| views | pooled by | passes | top-1 | 95 % | against center | p |")
     print("|---|---|---:|---:|---|---:|---:|")

@@ -21,9 +21,9 @@ from clipfg.types import COLUMNS, Manifest
 Region = dict[str, Any]
 """A cell of the `regions` column: a box and a phrase or None."""
 
-GRID = ((1 / 2, 3), (1 / 3, 5))
+GRID = ((1 / 2, 3), (1 / 4, 7))
 """The sides of a grid's windows, as a share of the image's, and how many there are each way: each
-overlaps the next by half, so that no part is cut by all of them."""
+overlaps the next by half, so that no part is cut by all of them (docs/benchmarks/boxes.md)."""
 
 
 def framing_of(options: Options, manifest: Manifest) -> Framing | None:

@@ -28,6 +28,7 @@ MODEL = {"model": "builtin:florette", "precision": "fp32"}
 def scenes(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two pictures of four flowers each, and a table with a box and a name a flower."""
     folder = tmp_path_factory.mktemp("scenes")
+    (folder / "pictures").mkdir()
     lines = ["path,label,x0,y0,x1,y1"]
     for number in range(2):
         scene = Image.new("RGB", (200, 200))
@@ -36,8 +37,8 @@ def scenes(tmp_path_factory: pytest.TempPathFactory) -> Path:
             x, y = 100 * (place % 2), 100 * (place // 2)
             scene.paste(synthflora.draw(flower, 100), (x, y))
             name = synthflora.species()[label].name
-            lines.append(f"{number}.png,{name},{x},{y},{x + 100},{y + 100}")
-        scene.save(folder / f"{number}.png")
+            lines.append(f"pictures/{number}.png,{name},{x},{y},{x + 100},{y + 100}")
+        scene.save(folder / "pictures" / f"{number}.png")
     (folder / "flowers.csv").write_text("\n".join(lines))
     (folder / "names.txt").write_text("\n".join(synthflora.species()[at].name for at in LABELS))
     return folder
@@ -109,18 +110,18 @@ def test_without_regions_a_grid_covers_the_upright_image(tmp_path: Path) -> None
     (tmp_path / "broken.jpg").write_bytes(b"no image")
     items = region_items(load_dataset(str(tmp_path)))
     boxes = np.array([box for box in items.column("box") if box is not None])
-    assert items.column("parent") == ["broken.jpg"] + ["turned.jpg"] * 34
+    assert items.column("parent") == ["broken.jpg"] + ["turned.jpg"] * 58
     assert items.column("box")[0] is None
     assert boxes.min() == 0
     assert boxes[:, [0, 2]].max() == 120
     assert boxes[:, [1, 3]].max() == 60
-    assert {tuple(size) for size in (boxes[:, 2:] - boxes[:, :2]).round()} == {(60, 30), (40, 20)}
+    assert {tuple(size) for size in (boxes[:, 2:] - boxes[:, :2]).round()} == {(60, 30), (30, 15)}
 
 
 def test_a_store_of_regions_finds_parts_and_says_where(scenes: Path, tmp_path: Path) -> None:
     store = tmp_path / "store"
-    built = clipfg.build_index(str(scenes), store=store, regions=True, **MODEL)
-    assert built.keys == 68
+    built = clipfg.build_index(str(scenes / "pictures"), store=store, regions=True, **MODEL)
+    assert built.keys == 116
     text = "a scarlet flower with a yellow centre"
     rows = clipfg.retrieve(text, store=store, raw=True, **MODEL).rows()
     assert len(rows) == 2  # one hit for each picture
@@ -135,4 +136,4 @@ def test_a_store_of_regions_finds_parts_and_says_where(scenes: Path, tmp_path: P
         assert row["score"] == pytest.approx(cosines[best], abs=1e-5)
         assert row["box"] == held.items["box"][best].as_py()
     with pytest.raises(StoreError, match="add --regions"):
-        clipfg.add_to_index(str(scenes), store=store, **MODEL)
+        clipfg.add_to_index(str(scenes / "pictures"), store=store, **MODEL)

@@ -55,8 +55,8 @@ class DatasetCard:
     layout
         Paths below the root, all of which an official layout has (`a|b`: either); none for data
         that need no files.
-    tells
-        Whether a folder that has them holds this data set, where other data may have them too.
+    is_own
+        Whether a folder with that layout holds this data set, where other data use the same names.
     folders
         Usual names of the root folder; downloads are put into the first.
     class_list, taxonomy
@@ -85,7 +85,7 @@ class DatasetCard:
     read: Callable[[Path], Manifest]
     choices: Callable[[Path], ChoiceSet] | None = None
     layout: tuple[str, ...] = ()
-    tells: Callable[[Path], bool] = lambda _: True
+    is_own: Callable[[Path], bool] | None = None
     folders: tuple[str, ...] = ()
     class_list: Callable[[], ClassList] | None = None
     taxonomy: str = ""
@@ -133,7 +133,7 @@ class DatasetCard:
         there = bool(self.layout) and all(
             any((folder / either).exists() for either in part.split("|")) for part in self.layout
         )
-        return there and self.tells(folder)
+        return there and (self.is_own is None or self.is_own(folder))
 
     def locate(self, data_root: Path | None = None) -> Path | None:
         """The root folder on disk, or None: one of the usual folders, then the root itself.

@@ -34,6 +34,18 @@ def read(root: Path) -> Manifest:
     return read_choices(root).images()
 
 
+def is_own(root: Path) -> bool:
+    """Whether the list or the table, whose names are common on the hub, has captions in pairs."""
+    try:
+        if (root / TABLE).is_file():
+            return "caption_0" in pq.read_schema(root / TABLE).names
+        lists = [root / file for file in LISTS if (root / file).is_file()]
+        with lists[0].open("rb") as lines:
+            return b'"caption_0"' in lines.readline(1 << 16)
+    except (pa.ArrowException, OSError):
+        return False
+
+
 def _listed(file: Path) -> Iterator[Row | Failure]:
     for found in objects(file, "example"):
         if isinstance(found, Failure):
@@ -53,18 +65,6 @@ def _embedded(file: Path) -> Iterator[Row]:
                     yield from _pair(f"example/{group}.{at}", file, row, images)
     except (pa.ArrowException, OSError) as error:
         raise DataError(f"Expected Winoground's table in {file}, got {reason(error)}.") from None
-
-
-def _tells(root: Path) -> bool:
-    """Whether the files are Winoground's: others have tables of these names too."""
-    lists = [root / file for file in LISTS if (root / file).is_file()]
-    try:
-        if lists:
-            with lists[0].open("rb") as file:
-                return b"caption_0" in file.readline(1 << 16)
-        return "caption_0" in pq.read_schema(root / TABLE).names
-    except (pa.ArrowException, OSError):
-        return False
 
 
 def _pair(id: str, file: Path, row: Mapping[str, Any], images: Sequence[Any]) -> Iterator[Row]:
@@ -96,7 +96,7 @@ CARD = DatasetCard(
     choices=read_choices,
     default_split="all",
     layout=("|".join((*LISTS, TABLE)), f"images|data/images|{TABLE}"),
-    tells=_tells,
+    is_own=is_own,
     folders=("winoground",),
     notes=(
         "Examples of two images and two captions. Text score: both images prefer their caption;"

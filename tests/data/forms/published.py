@@ -140,7 +140,8 @@ FOLDERS = [
         drawn("images/1355/a.jpg", "images/1355/b.jpg", "images/1400/c.jpg")
         | {
             "train.csv": "image_name;image_path;species_id;species\n"
-            "a.jpg;1355/a.jpg;1355;Rosa canina\nb.jpg;1355/b.jpg;1355;Rosa canina\nc.jpg;1400/c.jpg;1400;Poa annua\n"
+            "a.jpg;1355/a.jpg;1355;Rosa canina\nb.jpg;1355/b.jpg;1355;Rosa canina\n"
+            "c.jpg;1400/c.jpg;1400;Poa annua\n"
         },
         items=3,
         classes=("Poa annua", "Rosa canina"),
