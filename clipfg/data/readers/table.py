@@ -109,7 +109,7 @@ def _without_notes(cells: pa.Table, columns: TableColumns) -> tuple[pa.Table, st
         return cells, ""
     last = cells[columns.paths[0]][-NOTES - 1 :].to_pylist()
     count = next((n for n, value in enumerate(reversed(last)) if is_image(value or "")), 0)
-    if not count:
+    if not count or not all(last[-count:]):
         return cells, ""
     said = ", ".join(repr(value or "")[:60] for value in last[-count:])
     kept = cells.slice(0, cells.num_rows - count)

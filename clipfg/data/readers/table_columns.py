@@ -199,6 +199,8 @@ def _one_hot(columns: Sequence[str], sample: Sample, taken: set[str | None]) -> 
         and any(sample[c])
         and all(value.lower() in _BINARY for value in sample[c])
     ]
+    if len(binary) < 2:
+        return ()
     ones = [[value.lower() in _ONE for value in sample[c]] for c in binary]
     marked = sum(map(any, zip(*ones, strict=True)))
     if (sum(map(any, ones)) < 2 and len(ones[0]) > FEW) or 2 * marked < len(ones[0]):
