@@ -8,10 +8,12 @@ import pytest
 
 from clipfg.data import synthflora
 from clipfg.data.loading import load_dataset
-from clipfg.options import DatasetShowOptions, PredictOptions, ZeroshotOptions
+from clipfg.errors import UsageError
+from clipfg.options import DatasetShowOptions, EmbedOptions, PredictOptions, ZeroshotOptions
 from clipfg.types import ClassList, LeftOut, Manifest, Reading
 from clipfg.workflows.catalogue.datasets import dataset_facts
 from clipfg.workflows.dataset import labelled_split
+from clipfg.workflows.embed import run_embed
 from clipfg.workflows.predict import run_predict
 from clipfg.workflows.understood import sentence
 from clipfg.workflows.zeroshot.run import run_zeroshot
@@ -70,8 +72,10 @@ def test_doubts_are_warnings(
 ) -> None:
     (flowers / "set/train/tulip").rename(flowers / "set/train/2")
     (flowers / "set/train/rose").rename(flowers / "set/train/1")
-    given = {"dataset": str(flowers), "model": "builtin:florette", "output": tmp_path / "run"}
-    job(run_zeroshot, ZeroshotOptions, **given)
+    given = {"dataset": str(flowers), "model": "builtin:florette"}
+    job(run_embed, EmbedOptions, **given, output=tmp_path / "features.parquet")
+    with pytest.raises(UsageError, match="--label-names"):
+        job(run_zeroshot, ZeroshotOptions, **given, output=tmp_path / "run")
     warnings = [r.message for r in caplog.records if r.levelno == logging.WARNING]
     assert any("called by numbers (1, 2)" in text and "--classes" in text for text in warnings)
 

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -246,8 +247,9 @@ def test_features_show_no_picture(tmp_path) -> None:
 
 def test_boxes_are_not_explained(photos, names, tmp_path) -> None:
     photo = next(photos.glob("*.png"))
+    shutil.copy(photo, tmp_path / "flower.png")
     table = tmp_path / "boxes.csv"
-    table.write_text(f"path,x0,y0,x1,y1\n{photo},10,10,200,200\n")
+    table.write_text("path,x0,y0,x1,y1\nflower.png,10,10,60,60\n")
     asked = {"dataset": table, "classes": names, "model": "builtin:florette"}
     with pytest.raises(UsageError, match=r"boxes in them; try --crop whole"):
         clipfg.explain(**asked)
