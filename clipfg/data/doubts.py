@@ -13,6 +13,9 @@ from clipfg.types import UNLABELLED, ClassList, Manifest, Reading
 NUMBER = re.compile(r"(?:(?:c|cls|class|label|category|id) ?)?\d[\d ]*")
 """A class's name that says nothing of it: `17`, `class_3`."""
 
+CODE = re.compile(r"(?<![n\d])(?!(?:19|20)\d\d(?!\d))\d{4,}")
+"""What names of parts, patients and specimens hold, and no year: `SOB_M_14-10926`."""
+
 MANY = 10
 """Classes, most of them with one picture, from which the level of the classes is doubted."""
 
@@ -49,6 +52,7 @@ def _doubts_on_names(classes: ClassList) -> list[str]:
     names = [name for name in classes.names if not classes.texts.get(name)]
     for what, strange in (
         ("numbers", [name for name in names if NUMBER.fullmatch(words(name))]),
+        ("codes", [name for name in names if CODE.search(name) and not name.isdecimal()]),
         ("synset ids", [name for name in names if re.fullmatch(r"n\d{8}", name)]),
     ):
         if 2 * len(strange) > len(names) and not all(map(is_group, strange)):

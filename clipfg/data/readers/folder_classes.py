@@ -216,10 +216,9 @@ def _class_names(distinct: Sequence[Parts]) -> list[str]:
     last = [parts[-1] for parts in distinct]
     if _are_binomials(distinct):
         last = [f"{parts[-2]} {parts[-1]}" for parts in distinct]
-    if len({name.partition("=")[0] for name in last if "=" in name}) == 1 and all(
-        "=" in n for n in last
-    ):
-        last = [name.partition("=")[2] for name in last]  # label=jay, as Hive and Spark write
+    keys = {name.rpartition("=")[0] for name in last}
+    if len(keys) == 1 and "" not in keys:
+        last = [name.rpartition("=")[2] for name in last]  # label=jay, as Hive and Spark write
     unique = len(set(last)) == len(last)
     names = last if unique else ["/".join(parts) for parts in distinct]
     return [shown(unicodedata.normalize("NFC", name)) for name in readable_names(names)]

@@ -7,7 +7,7 @@ in `test/`. Every folder with pictures gets a `Place`, or is left out for a reas
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
-from clipfg.data.readers.folder_splits import take_splits
+from clipfg.data.readers.folder_splits import hoisted, placeholders, take_splits
 from clipfg.data.readers.folder_tree import FolderTree, Level, Node, Place
 from clipfg.data.readers.folder_words import (
     BUCKET,
@@ -23,7 +23,6 @@ from clipfg.data.readers.folder_words import (
     is_part,
     says_little,
     split_of,
-    splits_among,
     words,
 )
 from clipfg.data.readers.walk import Parts
@@ -67,7 +66,9 @@ class Levels:
         nodes = [one for node in nodes for one in self._unwrapped(node)]
         for node in nodes:
             self._leave_out_beside(node)
-        level = self._hoisted(nodes)
+        level, wrapper = hoisted(self.tree, nodes)
+        if wrapper:
+            self._note("wrapper", [wrapper])
         if splits := take_splits(level):
             self._note("split", splits)
             below = [(split, n) for name, split in splits.items() for n in level.children[name]]
@@ -122,32 +123,6 @@ class Levels:
             return [node]
         self._note("group", names)
         return [replace(one, group=True) for ones in level.children.values() for one in ones]
-
-    def _hoisted(self, nodes: list[Node]) -> Level:
-        """The folders in `nodes`, with splits in a wrapper as if they stood beside the others.
-
-        `birds/train/`, `birds/valid/` and `test/` are three splits.
-        """
-        level = self.tree.level(nodes)
-        splits = splits_among(level.children)
-        for name in [*level.deep - splits.keys()] if splits else []:
-            inner = [self._inner(node) for node in level.children[name]]
-            within = splits_among([n for node in inner for n in self.tree.children(node.path)])
-            if "train" in {*within.values()} - {*splits.values()}:
-                self._note("wrapper", [name])
-                level = self.tree.level([*nodes, *inner])
-                del level.children[name]
-                level.deep.discard(name)
-                break
-        return level
-
-    def _inner(self, node: Node) -> Node:
-        """What is below wrappers that hold one folder each."""
-        while len(names := self.tree.children(node.path)) == 1 and not self.tree.own(node):
-            if split_of(names[0]):
-                break
-            node = replace(node, path=(*node.path, names[0]))
-        return node
 
     def _wrappers(self, level: Level) -> list[str]:
         """The folders that only hold what counts; strangers beside them, or they, are left out."""
@@ -257,32 +232,15 @@ class Levels:
                     self.places.setdefault(folder, node.place())
             return
         self._strays(level, "beside the folders of the classes")
-        unlabelled = self._placeholders(level)
+        unlabelled = set() if self.is_class([*level.children]) else placeholders(level)
+        if unlabelled:
+            self._note("unlabelled", sorted(name for name, _ in unlabelled))
         for name, nodes in level.children.items():
             for node in nodes:
                 for folder in self.tree.folders(node.path):
                     below = folder[len(node.path) - 1 :]
                     named = (name, node.split) not in unlabelled
                     self.places[folder] = node.place(below) if named else node.place()
-
-    def _placeholders(self, level: Level) -> set[tuple[str, str | None]]:
-        """Folders in which a split keeps what is not labelled: `test/unknown/`, `test/0/`.
-
-        A split with a single folder, which none of the others has, where these have several.
-        """
-        splits: dict[str | None, set[str]] = {}
-        for name, nodes in level.children.items():
-            for node in nodes:
-                splits.setdefault(node.split, set()).add(name)
-        found = set()
-        for split, (first, *more) in splits.items():
-            others = [names for other, names in splits.items() if other != split]
-            if split == "train" or more or self.is_class([first]) or not others:
-                continue
-            if all(len(names) > 1 and first not in names for names in others):
-                self._note("unlabelled", [first])
-                found.add((first, split))
-        return found
 
     def _only_labelled(self, level: Level) -> bool:
         """Whether one folder is a class: it is a given one, or others are said to have none."""

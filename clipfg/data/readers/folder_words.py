@@ -30,6 +30,9 @@ BESIDE = _listed("""
 """)
 """Folders of what was made from pictures: never a class, and left out beside the pictures."""
 
+MASKS = _listed("mask, masks, segmentation, segmentations, trimaps, annotations, bboxes, heatmaps")
+"""Of these, what stands after a class's name for what was made from its pictures."""
+
 UNSORTED = _listed("""
     unlabeled, unlabelled, no label, nolabel, unsorted, unannotated, untagged, unclassified,
     unassigned, to label, to sort, todo, without label, not labeled, not labelled, unlabeled images,
@@ -178,7 +181,7 @@ def is_beside(name: str) -> bool:
 def is_beside_of(name: str, others: Iterable[str]) -> bool:
     """Whether a folder holds what was made from those of another, in `words` form: `jay_masks`."""
     first, _, last = words(name).rpartition(" ")
-    return last in BESIDE and first in others
+    return last in MASKS and first in others
 
 
 def splits_among(names: Iterable[str]) -> Mapping[str, str]:

@@ -5,6 +5,7 @@ their usual names (`column_names`). Paths are relative to the table's folder; pi
 there are looked for below it by name (`table_pictures`).
 """
 
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,7 @@ from clipfg.registry import closest
 from clipfg.types import UNLABELLED, Choices, ClassList, Manifest, Reading, Role
 
 UNSETTLED = Choices()
+_NOTE = re.compile(r"^(?:total|sum|summe|mean|average|note|source)|\S\s+\S|[:=]", re.IGNORECASE)
 NOTES = 3
 """So many rows below a table may be sums or remarks."""
 _TRAINING = {"1": "train", "1.0": "train", "true": "train", "0": "test", "0.0": "test"}
@@ -109,7 +111,7 @@ def _without_notes(cells: pa.Table, columns: TableColumns) -> tuple[pa.Table, st
         return cells, ""
     last = cells[columns.paths[0]][-NOTES - 1 :].to_pylist()
     count = next((n for n, value in enumerate(reversed(last)) if is_image(value or "")), 0)
-    if not count or not all(last[-count:]):
+    if not count or not all(map(_NOTE.search, map(str, last[-count:]))):
         return cells, ""
     said = ", ".join(repr(value or "")[:60] for value in last[-count:])
     kept = cells.slice(0, cells.num_rows - count)

@@ -24,18 +24,19 @@ _LABELS = re.compile(r"label|class|annot|target|truth|meta", re.IGNORECASE)
 def with_unread(manifest: Manifest, found: Walk) -> Manifest:
     """The manifest with a doubt where it has no labels and a file seems to have them."""
     reading = manifest.reading or Reading("pictures")
-    if manifest.classes is not None or reading.doubts:
+    if manifest.classes is not None:
         return manifest
-    files = list(_telling(found))
+    said = " ".join(reading.doubts)
+    files = [parts for parts in _telling(found) if parts[-1] not in said]
     if not files:
         return manifest
     more = f" (and {len(files) - 1} more)" if len(files) > 1 else ""
     doubt = (
-        f"{shown('/'.join(files[0]))}{more} seems to say something of these pictures, in a form"
-        " that is not known, so that they have no labels; write a table with the columns path and"
-        " label, or convert it to COCO (`pip install panlabel` converts most forms)."
+        f"{shown('/'.join(files[0]))}{more} is about these pictures, but in no form that is read"
+        " here, so that they have no labels; write a table with the columns path and label, or"
+        " convert it to COCO (`pip install panlabel` converts most forms)."
     )
-    return replace(manifest, reading=replace(reading, doubts=(doubt,)))
+    return replace(manifest, reading=replace(reading, doubts=(*reading.doubts, doubt)))
 
 
 def _telling(found: Walk) -> Iterator[Parts]:

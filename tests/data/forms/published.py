@@ -148,6 +148,23 @@ FOLDERS = [
         doubt="",
     ),
     Form(
+        "patients",
+        "BreaKHis: patients below the classes, whose numbers are doubted",
+        drawn(
+            *(
+                f"breast/{kind}/SOB/{name}/{who}/{zoom}/1.png"
+                for kind, name, who in (
+                    ("benign", "adenosis", "SOB_B_A_14-22549AB"),
+                    ("malignant", "papillary", "SOB_M_PC_14-15704"),
+                )
+                for zoom in ("40X", "100X")
+            )
+        ),
+        items=4,
+        classes=("SOB B A 14-22549AB", "SOB M PC 14-15704"),
+        doubt="codes",
+    ),
+    Form(
         "class-yaml",
         "class folders with a data.yaml and no boxes",
         tree(["train/", "val/"])
