@@ -1237,6 +1237,21 @@ OTHERS = [
         at="birds.tfrecord",
         refused="TFRecord",
     ),
+    boxed(
+        "hub-objects",
+        "a hub folder: metadata.jsonl with objects in a split",
+        {
+            "train/metadata.jsonl": json.dumps(
+                {
+                    "file_name": "scene1.jpg",
+                    "objects": {"bbox": [*map(xywh, CORNERS)], "categories": BIRDS},
+                }
+            )
+            + "\n"
+        },
+        "train/",
+        splits={"train": 3},
+    ),
     named(
         "picture-list",
         "a picture and its class in each line",
