@@ -22,9 +22,16 @@ from clipfg.embedding.pipeline import collect
 from clipfg.embedding.texts import embed_texts
 from clipfg.encoders import load_encoder
 from clipfg.types import Manifest
-from clipfg.workflows.boxes import region_items
+from clipfg.workflows.boxes import GRID, Grid, region_items
 
 HITS = 10
+
+GRIDS: dict[str, Grid] = {
+    "1/2": ((1 / 2, 3),),
+    "1/2 and 1/3": ((1 / 2, 3), (1 / 3, 5)),
+    "1/2 and 1/4": GRID,
+    "1/2, 1/3 and 1/5": ((1 / 2, 3), (1 / 3, 5), (1 / 5, 9)),
+}
 
 Parts = Mapping[str, list[list[float]]]
 """The boxes of a phrase's part, by the image's id."""
@@ -54,8 +61,11 @@ def main() -> None:
     texts = embed_texts(queries, encoder, None).numpy()
     contents = {
         "whole images": (whole, None),
-        "a grid of regions": (region_items(whole), Framing("region")),
-        "a grid of crops": (region_items(whole), Framing("tight")),
+        **{
+            f"a grid of {name}": (region_items(whole, grid), Framing("region"))
+            for name, grid in GRIDS.items()
+        },
+        "the default as crops": (region_items(whole), Framing("tight")),
         "the parts' own boxes": (region_items(told), Framing("region")),
     }
     print(f"{count} flowers, {len(queries)} phrases that {HITS} or more of them have")

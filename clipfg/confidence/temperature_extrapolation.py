@@ -36,7 +36,7 @@ def factor_of_all(head: Head, folds: CrossFit, seed: int) -> float:
     if int(support.counts.max()) < FEWEST or _votes(folds.logits):
         return folds.factor
     halves = CrossFit.of(head, support, seed, 2)
-    if _all_right(folds) or _all_right(halves):
+    if not halves.folds or _all_right(folds) or _all_right(halves):
         return folds.factor
     h, h_folds, h_halves = support.classes / len(support), _rarity(folds), _rarity(halves)
     return folds.factor * float(

@@ -30,8 +30,9 @@ class UnseenClassTrial:
 def without_classes(head: Head, support: Support, seed: int) -> list[UnseenClassTrial]:
     """`head` fitted again without each of five groups of classes, and without one fold.
 
-    The fold's images of the remaining classes are `familiar`, all images of the group `strange`.
-    Empty if there are not enough classes or images to leave any out.
+    The fold's images of the remaining classes are `familiar`, all images of the group `strange`:
+    those of the fold alone where the head has seen other boxes of their pictures. Empty if there
+    are not enough classes or images to leave any out.
     """
     folds = support.folds(seed)
     generator = torch.Generator().manual_seed(seed)
@@ -45,9 +46,12 @@ def without_classes(head: Head, support: Support, seed: int) -> list[UnseenClass
         known = (groups != group).nonzero().flatten()
         if out is None or len(known) < 2 or not bool((out & stays).any()):
             continue
+        unknown = ~stays if support.groups is None else ~stays & out
+        if not bool(unknown.any()):
+            continue
         train = _of_classes(support, stays & ~out, known)
         refitted = head.refit(train.features, train.labels, train.texts)
-        familiar, strange = (rows.nonzero().flatten() for rows in (out & stays, ~stays))
+        familiar, strange = (rows.nonzero().flatten() for rows in (out & stays, unknown))
         found.append(UnseenClassTrial(refitted, train, known, familiar, strange))
     return found
 

@@ -30,6 +30,7 @@ from clipfg.data.sets import coop
 from clipfg.data.sets.catalogue import DATA_ROOT, DATASETS, DatasetCard, recognise
 from clipfg.data.sets.layouts import subfolders
 from clipfg.data.sources import misspelt
+from clipfg.data.unreadable import without_unreadable
 from clipfg.errors import DataError, MissingError, UsageError
 from clipfg.registry import closest
 from clipfg.types import Choices, ChoiceSet, ClassList, LeftOut, Manifest, Progress, Reading
@@ -93,7 +94,9 @@ def load_dataset(
         manifest = load_dataset(name, choices=unnamed, progress=progress, **options)
         return relabel(_as_said(manifest, choices), classes)
     manifest = _load(name, data_root, classes, choices, offline, download, progress)
-    return join_boxes(manifest, choices.boxes, choices) if choices.boxes else manifest
+    if choices.boxes is not None:
+        manifest = join_boxes(manifest, choices.boxes, choices)
+    return without_unreadable(manifest)
 
 
 def _load(

@@ -77,10 +77,9 @@ class Auto(FewShotHead):
         few = int(support.counts.max()) < FEW
         large = len(support) * support.classes > _LARGE
         names = MEMBERS[: 1 if few else 2 if large else None]
-        heads: dict[str, Any] = {
-            name: HEADS.get(name)(**{"seed": self.seed}).fit(support.features, support.labels)
-            for name in names
-        }
+        heads: dict[str, Any] = {name: HEADS.get(name)(**{"seed": self.seed}) for name in names}
+        for head in heads.values():
+            head.fit(support.features, support.labels, groups=support.groups)
         rows = support.validation_rows(self.seed)
         held_out = {name: head.held_out(support, rows) for name, head in heads.items()}
         if len(rows):

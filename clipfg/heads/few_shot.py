@@ -24,12 +24,17 @@ class FewShotHead(Head):
         features: Float[Tensor, "n d"] | None = None,
         labels: Int[Tensor, " n"] | None = None,
         text_weights: Float[Tensor, "c d"] | None = None,
+        groups: Int[Tensor, " n"] | None = None,
     ) -> Self:
         """Learn from labelled images and, where given, class texts.
 
+        Images of one of the `groups`, such as the boxes of one picture, are held out together where
+        settings are chosen on held-out images.
+
         Raises `UsageError` and `DataError` as `Support.of` does.
         """
-        self.learn(Support.of(self.name, features, labels, text_weights, self.needs_texts))
+        needs = self.needs_texts
+        self.learn(Support.of(self.name, features, labels, text_weights, needs, groups))
         return self
 
     def logits(self, features: Float[Tensor, "n d"]) -> Float[Tensor, "n c"]:

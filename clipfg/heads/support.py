@@ -1,5 +1,6 @@
 """The labelled support set of a few-shot head, checked once, and its seeded folds."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Self
@@ -19,12 +20,17 @@ MAX_VALIDATION = 4096
 
 @dataclass(frozen=True)
 class Support:
-    """Unit-norm features `[n, d]` with labels from 0 to `classes - 1`, and class texts or None."""
+    """Unit-norm features `[n, d]` with labels from 0 to `classes - 1`, and class texts or None.
+
+    `groups` are numbers of what must stay together, such as the boxes of one picture: no fold has
+    part of a group. None where each image is its own.
+    """
 
     features: Float[Tensor, "n d"]
     labels: Int[Tensor, " n"]
     classes: int
     texts: Float[Tensor, "c d"] | None = None
+    groups: Int[Tensor, " n"] | None = None
 
     @classmethod
     def of(
@@ -34,6 +40,7 @@ class Support:
         labels: Tensor | None,
         text_weights: Tensor | None,
         needs_texts: bool = False,
+        groups: Tensor | None = None,
     ) -> Self:
         """Check the arguments of `fit`. There are as many classes as texts, or as the labels say.
 
@@ -52,6 +59,8 @@ class Support:
                 "Expected as many labels as features and at least one, got"
                 f" {len(features)} features and {len(labels)} labels."
             )
+        if groups is not None and len(groups) != len(labels):
+            raise DataError(f"Expected {len(labels)} groups, as many as labels, got {len(groups)}.")
         texts = None if text_weights is None else unit_norm(text_weights).to(features.device)
         if texts is not None and texts.shape[1] != features.shape[1]:
             raise DataError(
@@ -64,7 +73,9 @@ class Support:
             raise DataError(
                 f"Expected labels from 0 to {classes - 1}, got {int(labels.min())} to {highest}."
             )
-        support = cls(unit_norm(features), labels.long().to(features.device), classes, texts)
+        device = features.device
+        groups = None if groups is None else groups.to(device)
+        support = cls(unit_norm(features), labels.long().to(device), classes, texts, groups)
         empty = (support.counts == 0).nonzero().flatten().tolist()
         if empty:
             raise DataError(
@@ -96,15 +107,18 @@ class Support:
 
     def rows(self, which: Tensor) -> "Support":
         """The part that an index array or a mask selects, with the same classes and texts."""
-        return replace(self, features=self.features[which], labels=self.labels[which])
+        groups = None if self.groups is None else self.groups[which]
+        return replace(
+            self, features=self.features[which], labels=self.labels[which], groups=groups
+        )
 
     def folds(self, seed: int, most: int = FOLDS) -> Int[Tensor, " n"]:
         """The fold that each image is held out in; -1 where it is the only one of its class.
 
-        Stratified: each class is spread over the folds as evenly as possible. There are as many
-        folds as the largest class has images, and at most `most`.
+        Stratified: each class is spread over the folds as evenly as possible, and groups stay
+        whole. There are as many folds as the largest class has images, and at most `most`.
         """
-        return stratified_folds(self.labels, seed, most)
+        return stratified_folds(self.labels, seed, most, self.groups)
 
     def splits(self, seed: int, most: int = FOLDS) -> list[tuple["Support", Tensor]]:
         """The training part and the positions held out, for each fold; none with one shot."""
@@ -116,6 +130,13 @@ class Support:
         parts = [(folds == fold).nonzero().flatten() for fold in range(int(folds.max()) + 1)]
         return [held for held in parts if len(held)]
 
+    def held_out(self, seeds: Sequence[int]) -> Int[Tensor, " m"]:
+        """Ascending positions of the images that are held out in a fold with each of the seeds."""
+        if self.groups is None:
+            return (self.counts[self.labels] > 1).nonzero().flatten()
+        folds = torch.stack([self.folds(seed) for seed in seeds])
+        return (folds >= 0).all(dim=0).nonzero().flatten()
+
     def without(self, held: Int[Tensor, " h"]) -> "Support":
         """The support less the images at some positions, with the same classes and texts."""
         left = torch.ones(len(self), dtype=torch.bool, device=self.labels.device)
@@ -124,7 +145,7 @@ class Support:
 
     def validation_rows(self, seed: int, most: int = MAX_VALIDATION) -> Int[Tensor, " m"]:
         """Ascending positions of images held out in a fold, at most `most`: a seeded sample."""
-        held = (self.counts[self.labels] > 1).nonzero().flatten()
+        held = self.held_out([seed])
         generator = torch.Generator().manual_seed(seed)
         chosen = torch.randperm(len(held), generator=generator)[:most].sort().values
         return held[chosen.to(held.device)]

@@ -127,6 +127,17 @@ class Manifest:
         return numbers
 
     @property
+    def groups(self) -> NDArray[np.int64] | None:
+        """The picture that each item is a part of `[n]`; None where each is its own.
+
+        What is learnt from one part of a picture must not be measured on another.
+        """
+        numbers = self.table["uri"].combine_chunks().dictionary_encode()
+        if len(numbers.dictionary) == len(self):
+            return None
+        return numbers.indices.to_numpy().astype(np.int64)
+
+    @property
     def splits(self) -> dict[str, int]:
         """The splits and their sizes; items without a split are not counted."""
         counts = pc.value_counts(self.table["split"].combine_chunks())

@@ -37,6 +37,8 @@ class Reading:
     """Sentences on what looks wrong, each with the option that settles it."""
     missing: int = 0
     """How many pictures that a table names are not there."""
+    failed: tuple[str, ...] = ()
+    """Pictures, as the source names them, that a detector before clipfg could not use."""
 
 
 @dataclass(frozen=True)

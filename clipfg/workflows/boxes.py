@@ -21,7 +21,8 @@ from clipfg.types import COLUMNS, Manifest
 Region = dict[str, Any]
 """A cell of the `regions` column: a box and a phrase or None."""
 
-GRID = ((1 / 2, 3), (1 / 4, 7))
+Grid = tuple[tuple[float, int], ...]
+GRID: Grid = ((1 / 2, 3), (1 / 4, 7))
 """The sides of a grid's windows, as a share of the image's, and how many there are each way: each
 overlaps the next by half, so that no part is cut by all of them (docs/benchmarks/boxes.md)."""
 
@@ -73,7 +74,7 @@ def _has_boxes(manifest: Manifest) -> bool:
     return "box" in table.column_names and table["box"].null_count < len(table)
 
 
-def region_items(manifest: Manifest) -> Manifest:
+def region_items(manifest: Manifest, grid: Grid = GRID) -> Manifest:
     """An item for each region of each image, beside its label and split.
 
     Regions are those of the column `regions`, else `box`, else a grid over the image. `box` is the
@@ -82,7 +83,7 @@ def region_items(manifest: Manifest) -> Manifest:
     """
     columns: dict[str, list[Any]] = {"id": [], "box": [], "caption": [], "parent": []}
     rows: list[int] = []
-    for row, (id, regions) in enumerate(zip(manifest.ids, _regions(manifest), strict=True)):
+    for row, (id, regions) in enumerate(zip(manifest.ids, _regions(manifest, grid), strict=True)):
         for region in regions or [{"box": None, "phrase": None}]:
             box = region["box"]
             rows.append(row)
@@ -102,22 +103,22 @@ def box_name(box: list[float]) -> str:
     return ",".join(f"{round(value, 1):g}" for value in box)
 
 
-def _regions(manifest: Manifest) -> Iterator[list[Region] | None]:
+def _regions(manifest: Manifest, grid: Grid) -> Iterator[list[Region] | None]:
     if (own := manifest.column("regions")) is not None:
         yield from own
         return
     boxes = manifest.column("box") or [None] * len(manifest)
     for uri, box in zip(manifest.uris, boxes, strict=True):
-        yield [{"box": box, "phrase": None}] if box else _grid(uri)
+        yield [{"box": box, "phrase": None}] if box else _grid(uri, grid)
 
 
-def _grid(uri: str) -> list[Region] | None:
+def _grid(uri: str, grid: Grid) -> list[Region] | None:
     try:
         width, height = upright_size(BytesIO(read(uri)) if scheme_of(uri) else Path(uri))
     except ItemError:
         return None
     found = []
-    for side, count in GRID:
+    for side, count in grid:
         for down, across in product(range(count), repeat=2):
             x, y = across * (1 - side) / (count - 1), down * (1 - side) / (count - 1)
             box = [x * width, y * height, (x + side) * width, (y + side) * height]

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Literal
 
 from clipfg import __version__
+from clipfg.data.images.photos import INSTALL, LIBRARIES
 from clipfg.options import DoctorOptions
 
 State = Literal["ok", "note", "missing"]
@@ -37,7 +38,7 @@ Finding = tuple[State, str] | tuple[State, str, str]
 def examine(options: DoctorOptions) -> list[HealthCheck]:
     """Every check, in the order in which a person would fix things. None of them raises."""
     checks: tuple[Callable[[DoctorOptions], Finding], ...] = (_python, _packages, _torchvision)
-    checks += (_processor, _gpu, _faiss, _cache, _hub, _builtin)
+    checks += (_photos, _processor, _gpu, _faiss, _cache, _hub, _builtin)
     findings = []
     for check in checks:
         name = check.__name__.strip("_")
@@ -74,6 +75,15 @@ def _torchvision(_: DoctorOptions) -> Finding:
         fix = "pip install --force-reinstall torch torchvision (both from one index)"
         return "missing", f"does not fit torch {torch.__version__}: {error}", fix
     return "ok", f"{torchvision.__version__} fits torch {torch.__version__}"
+
+
+def _photos(_: DoctorOptions) -> Finding:
+    absent = [library for library in LIBRARIES if importlib.util.find_spec(library) is None]
+    if absent:
+        kinds = " and ".join("HEIC" if name == "pillow_heif" else "RAW" for name in absent)
+        return "note", f"{kinds} pictures are left out", INSTALL
+    found = ", ".join(f"{name} {version(name)}" for name in ("pillow-heif", "rawpy"))
+    return "ok", f"HEIC and RAW pictures are read ({found})"
 
 
 def _processor(_: DoctorOptions) -> Finding:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -40,6 +40,8 @@ class FeaturePool:
     seconds: float
     boxes: dict[str, list[float]] | None = None
     """The parts of images that items are, by id."""
+    groups: Int[Tensor, " n"] | None = None
+    """The picture that each item is a part of; None where each is its own (`Manifest.groups`)."""
 
     @classmethod
     def of(
@@ -52,6 +54,7 @@ class FeaturePool:
         """The rows of all batches of a manifest; there must be one."""
         positions = np.concatenate([batch.positions for batch in batches])
         uris, domains = manifest.uris, manifest.column("domain")
+        groups = manifest.groups
         return cls(
             features=torch.cat([torch.from_numpy(batch.vectors) for batch in batches]).float(),
             ids=[identity for batch in batches for identity in batch.ids],
@@ -61,6 +64,7 @@ class FeaturePool:
             reused=sum(batch.reused for batch in batches),
             seconds=seconds,
             boxes=boxes,
+            groups=None if groups is None else torch.from_numpy(groups[positions]),
         )
 
     def __len__(self) -> int:
@@ -72,13 +76,15 @@ class FeaturePool:
 
     def rows(self, which: NDArray[np.intp]) -> "FeaturePool":
         """The images at some positions."""
+        places = torch.from_numpy(which)
         return replace(
             self,
-            features=self.features[torch.from_numpy(which)],
+            features=self.features[places],
             ids=[self.ids[i] for i in which],
             uris=[self.uris[i] for i in which],
             labels=self.labels[which],
             domains=[self.domains[i] for i in which] if self.domains else None,
+            groups=None if self.groups is None else self.groups[places],
         )
 
 

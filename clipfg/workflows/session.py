@@ -38,7 +38,7 @@ from clipfg.options import (
 from clipfg.prompting import PromptSet, load_prompts
 from clipfg.prompting.ensembling import Ensemble, make_ensemble
 from clipfg.prompting.rendering import names_used
-from clipfg.types import ClassList, Features, Manifest, Progress
+from clipfg.types import ClassList, Failure, Features, Manifest, Progress
 from clipfg.workflows import understood
 from clipfg.workflows.boxes import boxes_said, framing_of, reads_regions, region_items
 from clipfg.workflows.dataset import Dataset, labelled_split, open_dataset
@@ -132,6 +132,8 @@ class Session(Generic[Given]):
         if data.manifest.reading:
             for doubt in data.manifest.reading.doubts:
                 logger.warning(doubt)
+            for name in data.manifest.reading.failed:
+                self.failures.add(Failure(name, name, "detect", "The detector failed on it."))
 
     def dataset(self, split: str | None = None) -> Dataset:
         """The items of `--dataset` by its split (or `split`), limit and node of the taxonomy."""

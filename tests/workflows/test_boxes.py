@@ -1,5 +1,6 @@
 """Items that are parts of images, through the jobs: own tables with boxes, regions, the grid."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -137,3 +138,21 @@ def test_a_store_of_regions_finds_parts_and_says_where(scenes: Path, tmp_path: P
         assert row["box"] == held.items["box"][best].as_py()
     with pytest.raises(StoreError, match="add --regions"):
         clipfg.add_to_index(str(scenes / "pictures"), store=store, **MODEL)
+
+
+def test_where_the_detector_failed_is_a_failure_of_the_run(scenes: Path, tmp_path: Path) -> None:
+    box = {"category": "1", "conf": 0.9, "bbox": [0, 0, 0.5, 0.5]}
+    images = [{"file": "0.png", "detections": [box]}, {"file": "1.png", "detections": None}]
+    found = tmp_path / "md.json"
+    found.write_text(json.dumps({"images": images, "detection_categories": {"1": "animal"}}))
+    run = clipfg.predict(
+        [scenes / "pictures" / "0.png", scenes / "pictures" / "1.png"],
+        boxes=found,
+        classes=scenes / "names.txt",
+        output=tmp_path / "run",
+        **MODEL,
+    )
+    assert (run.done, run.skipped) == (1, 1)
+    (line,) = (tmp_path / "run" / "failures.jsonl").read_text().splitlines()
+    assert json.loads(line)["stage"] == "detect"
+    assert json.loads(line)["id"] == "1.png"

@@ -13,6 +13,16 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageChops, JpegImagePlugin, UnidentifiedImageError
 
+from clipfg.data.images.photos import (
+    HEIF,
+    ORIENTATION,
+    RAW,
+    develop,
+    is_heif,
+    is_raw,
+    open_heif,
+    photo_size,
+)
 from clipfg.errors import ItemError
 
 Target = Callable[[int, int], tuple[int, int]]
@@ -41,7 +51,6 @@ FORMATS = (
 )
 """Formats that are opened: raster only. PostScript and the like would start programs."""
 
-ORIENTATION = 0x0112
 UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -62,10 +71,10 @@ def decode(data: bytes, target: Target | None = None, *, cut: bool = True) -> Im
     clipped; floats by 1 or 255 if they stay within those, else by their own range. CMYK becomes
     RGB by the plain formula; colour profiles are not applied.
 
-    `data` is a whole file of any of `FORMATS`, `target` the size that the image will be resized to
-    next. With it, a JPEG is decoded at a reduced size of at least `GAP` times the target on both
-    sides, and a strip that would be enlarged to hundreds of megabytes loses its far ends, which a
-    centre crop drops anyway, unless `cut` is false.
+    `data` is a whole file of any of `FORMATS`, HEIC or RAW (see `photos`), `target` the size that
+    the image will be resized to next. With it, a JPEG is decoded at a reduced size of at least
+    `GAP` times the target on both sides, and a strip that would be enlarged to hundreds of
+    megabytes loses its far ends, which a centre crop drops anyway, unless `cut` is false.
 
     A reduced image has in `info["drafted"]` the size of the full image, and the box of its own
     pixels that the full image covers (a side of 999 pixels covers 124.875 of 125). A cut strip has
@@ -78,7 +87,7 @@ def decode(data: bytes, target: Target | None = None, *, cut: bool = True) -> Im
         raise ItemError("Expected an image, got an empty file.")
     hush()
     try:
-        image = _decode_jpeg(data, target) if data[:3] == b"\xff\xd8\xff" else _decode_other(data)
+        image = _decode(data, target)
         return _cut_strip(image, target) if target and cut else image
     except ItemError:
         raise
@@ -98,6 +107,10 @@ def upright_size(file: Path | BytesIO) -> tuple[int, int]:
     """
     hush()
     try:
+        if isinstance(file, BytesIO) or file.suffix.lower() in HEIF | RAW:
+            data = file.getvalue() if isinstance(file, BytesIO) else file.read_bytes()
+            if found := photo_size(data, LARGEST):
+                return found[:2] if found[2] < 5 else (found[1], found[0])
         with Image.open(file, formats=FORMATS) as image:
             width, height = image.size
             return (height, width) if orientation(image) >= 5 else (width, height)
@@ -111,11 +124,26 @@ def full_size(image: Image.Image) -> tuple[int, int]:
     return width, height
 
 
-def _decode_jpeg(data: bytes, target: Target | None) -> Image.Image:
+def _decode(data: bytes, target: Target | None) -> Image.Image:
+    if data[:3] == b"\xff\xd8\xff":
+        return _decode_jpeg(data, target)
+    if is_heif(data):
+        with open_heif(data) as image:
+            _check_size(image.size)
+            return _to_rgb(image)
+    if is_raw(data):
+        shown, turn = develop(data, LARGEST)
+        if isinstance(shown, bytes):
+            return _decode_jpeg(shown, target, turn)
+        return _upright(shown, turn)
+    return _decode_other(data)
+
+
+def _decode_jpeg(data: bytes, target: Target | None, turn: int | None = None) -> Image.Image:
     # The plug-in is called directly: `Image.open` would refuse a size that `draft` brings down,
     # and only the first image of a multi-image file is wanted.
     image: Image.Image = JpegImagePlugin.JpegImageFile(BytesIO(data))
-    turn = orientation(image)
+    turn = orientation(image) if turn is None else turn
     full, fills = image.size, None
     if target is not None:
         swap = turn >= 5
@@ -216,8 +244,6 @@ def _cut_strip(image: Image.Image, target: Target) -> Image.Image:
 
 def _not_an_image(data: bytes) -> str:
     head = data[:64]
-    if head[4:12] in {b"ftypheic", b"ftypheix", b"ftypmif1", b"ftypheif"}:
-        return "Expected an image in a format that Pillow reads, got HEIC; convert it to JPEG."
     if head.lstrip()[:1] == b"<":
         return "Expected an image, got markup (HTML or SVG)."
     if head.isascii() and b"\0" not in head:

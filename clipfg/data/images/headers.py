@@ -1,5 +1,6 @@
 """Sizes and orientations of pictures from their headers, without decoding them."""
 
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from io import BytesIO
@@ -9,7 +10,8 @@ import numpy as np
 from jaxtyping import Int
 from PIL import Image
 
-from clipfg.data.images.decoding import FORMATS, ORIENTATION, UPRIGHT, hush, orientation
+from clipfg.data.images.decoding import FORMATS, LARGEST, UPRIGHT, hush, orientation
+from clipfg.data.images.photos import HEIF, ORIENTATION, RAW, photo_size
 from clipfg.data.sources import read, scheme_of
 
 
@@ -38,7 +40,11 @@ def picture_sizes(uris: Iterable[str]) -> PictureSizes:
 
 def _header(uri: str) -> tuple[int, int, int]:
     try:
-        source: Any = BytesIO(read(uri)) if scheme_of(uri) else uri
+        source: Any = uri
+        if scheme_of(uri) or os.path.splitext(uri)[1].lower() in HEIF | RAW:  # noqa: PTH122
+            source = BytesIO(data := read(uri))
+            if found := photo_size(data, LARGEST):
+                return found
         with Image.open(source, formats=FORMATS) as image:
             (width, height), turn = image.size, orientation(image)
             if image.format == "TIFF":  # Pillow gives the size of the upright picture

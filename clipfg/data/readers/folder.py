@@ -21,6 +21,7 @@ from clipfg.data.readers.folder_tree import FolderTree
 from clipfg.data.readers.labels import LabelIndex, readable_names, relabel
 from clipfg.data.readers.walk import SUFFIXES, Parts, Walk, walk, without_masks
 from clipfg.data.sources import file_uri, misspelt, shown
+from clipfg.data.unreadable import without_unreadable
 from clipfg.errors import DataError, UsageError
 from clipfg.types import Choices, ClassList, LeftOut, Manifest, Reading, Role
 
@@ -101,7 +102,8 @@ def read_images(paths: Sequence[Path | str]) -> Manifest:
     Ids are paths below the folder where one folder is given, else the paths as they were written
     with what is below them. A file that is named outright is taken whatever its suffix.
 
-    Raises `UsageError` for a path that does not exist, `DataError` for a folder without images.
+    Raises `UsageError` for a path that does not exist, `DataError` for a folder without images,
+    `MissingError` where all of them need a library that is not installed.
     """
     columns: dict[str, list[str]] = {"id": [], "uri": []}
     known: set[str] = set()
@@ -119,7 +121,8 @@ def read_images(paths: Sequence[Path | str]) -> Manifest:
             columns["uri"].append(uri)
             columns["id"].append(shown((below if alone else given / below).as_posix()))
     name = _absolute(Path(paths[0])).name if len(paths) == 1 else "images"
-    return Manifest.build(name, columns, reading=Reading("pictures", left_out=tuple(left_out)))
+    reading = Reading("pictures", left_out=tuple(left_out))
+    return without_unreadable(Manifest.build(name, columns, reading=reading))
 
 
 def _absolute(path: Path) -> Path:

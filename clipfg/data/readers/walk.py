@@ -6,19 +6,29 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from clipfg.data.images.photos import HEIF, RAW
 from clipfg.data.readers.labels import Natural, natural
 from clipfg.data.sources import shown
 from clipfg.types import LeftOut
 
 SUFFIXES = {
     *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".gif", ".bmp", ".dib", ".tif", ".tiff"),
-    *(".ppm", ".pgm", ".pbm", ".pnm", ".avif", ".mpo", ".jp2", ".qoi", ".heic", ".heif"),
+    *(".ppm", ".pgm", ".pbm", ".pnm", ".avif", ".mpo", ".jp2", ".qoi"),
+    *HEIF,
+    *RAW,
 }
-"""What counts as an image, in lower case. HEIC is listed so that it is refused, not overlooked."""
+"""What counts as an image, in lower case."""
+
+DEVELOPED = SUFFIXES - RAW
 
 ARCHIVES = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".tar.zst", ".zip", ".7z", ".rar")
 
 MASK = re.compile(r"(.+?)[_-](?:masks?|segmentation|seg|trimap)(?:[_-]?\d+)?\.\w+", re.IGNORECASE)
+
+BESIDE = frozenset({".aae", ".mov", ".mp4"})
+"""What phones put beside a picture of the same name: edits, and the film of a live photo."""
+
+SYSTEM = frozenset({"thumbs.db", "desktop.ini"})
 
 IGNORED = frozenset({"__macosx", "@eadir", "$recycle.bin", "lost+found"})
 
@@ -38,7 +48,7 @@ class Walk:
     """In natural order."""
     archives: list[Parts] = field(default_factory=list)
     skipped: list[LeftOut] = field(default_factory=list)
-    """Folders that were not entered."""
+    """Folders that were not entered, and RAW pictures beside the same as JPEG."""
     others: dict[str, list[Parts]] = field(default_factory=dict)
     """Files of other kinds, by suffix."""
 
@@ -58,7 +68,20 @@ class Walk:
 
 def is_image(name: str) -> bool:
     """Whether a file counts as an image by its suffix."""
-    return os.path.splitext(name)[1].lower() in SUFFIXES  # noqa: PTH122
+    return _suffix(name) in SUFFIXES
+
+
+def _suffix(name: str) -> str:
+    return os.path.splitext(name)[1].lower()  # noqa: PTH122
+
+
+def _stem(name: str) -> str:
+    return os.path.splitext(name)[0].casefold()  # noqa: PTH122
+
+
+def _stems(names: Iterable[str]) -> set[str]:
+    """Of the pictures that are no RAW."""
+    return {_stem(name) for name in names if _suffix(name) in DEVELOPED}
 
 
 def without_masks(found: Walk) -> tuple[Walk, list[LeftOut]]:
@@ -85,6 +108,7 @@ def walk(root: Path) -> Walk:
     found = Walk(root)
     visited: set[tuple[int, int]] = set()
     pending: list[Parts] = [()]
+    raws: list[Parts] = []
     links: list[Parts] = []  # after all folders, so that a picture is known by its own path
     while pending or links:
         parts = (pending or links).pop()
@@ -101,6 +125,7 @@ def walk(root: Path) -> Walk:
             continue
         visited.add((mark.st_dev, mark.st_ino))
         names = {entry.name for entry in entries}
+        twins = _stems(names)
         if own := next((what for what, marks in OWN.items() if marks <= names), None):
             found.skipped.append(_folder(parts, own))
             continue
@@ -112,17 +137,23 @@ def walk(root: Path) -> Walk:
                 else:
                     (links if entry.is_symlink() else pending).append(path)
             elif is_image(entry.name):
-                found.pictures.append(path)
+                raw = _suffix(entry.name) in RAW and _stem(entry.name) in twins
+                (raws if raw else found.pictures).append(path)
             elif entry.name.lower().endswith(ARCHIVES):
                 found.archives.append(path)
             else:
-                kind = os.path.splitext(entry.name)[1].lower()  # noqa: PTH122
+                kind = _suffix(entry.name)
+                if entry.name.lower() in SYSTEM or (kind in BESIDE and _stem(entry.name) in twins):
+                    continue
                 found.others.setdefault(kind, []).append(path)
         if parts and not entries and is_image(parts[-1]):
             found.pictures.append(parts)  # an empty folder named x.jpg: listed, to be reported
     found.pictures = in_order(found.pictures)
     found.archives = in_order(found.archives)
     found.skipped.sort(key=lambda one: natural(one.what))
+    if raws:
+        first = shown("/".join(in_order(raws)[0]))
+        found.skipped.append(LeftOut(first, len(raws), "RAW beside the same as JPEG"))
     return found
 
 

@@ -70,9 +70,9 @@ def _photos(session: Session[ExplainOptions], photos: Sequence[Path]) -> tuple[D
         raise UsageError(f"--dataset {options.dataset} and photos cannot be combined.")
     if options.classes is None:
         raise UsageError("Give --classes FILE (class names, one per line).")
-    return Dataset(read_images(photos)).select(limit=options.limit), read_class_list(
-        options.classes
-    )
+    found = Dataset(read_images(photos))
+    session.say(found)
+    return found.select(limit=options.limit), read_class_list(options.classes)
 
 
 def _pair(options: ExplainOptions, classes: ClassList) -> Pair | None:

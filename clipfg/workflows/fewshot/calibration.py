@@ -101,7 +101,7 @@ class Calibrator:
             source = "a quarter of the support, held out"
         elif self.split is not None:
             held, source = self._of_split(self.split), f"split {options.calibration}"
-        if (held is None and int(support.counts.max()) < 2) or (held is not None and not len(held)):
+        if not len(support.held_out([options.seed]) if held is None else held):
             logger.warning("The head is not calibrated: that takes two images of a class.")
             answers = None if asked.guarantees else answer_columns(options, classes, None)
             return replace(known, answers=answers)

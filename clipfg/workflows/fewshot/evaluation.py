@@ -79,10 +79,10 @@ class Evaluation:
     def _on_folds(self) -> tuple[LearningCurve, CalibratedHead]:
         """An estimate from the support alone; the head is then trained on all of it."""
         support, seeds = self.support, self.seeds
-        if int(support.counts.max()) < 2:
+        if not len(support.held_out(seeds)):
             raise DataError(
-                "Expected two images of a class to estimate accuracy from, got one of each; add"
-                " images, or name a labelled --dataset to test on."
+                "Expected two images of a class to estimate accuracy from, got one of each, or"
+                " boxes of one picture; add images, or name a labelled --dataset to test on."
             )
         held = by_folds(self.heads, support, seeds, self.session.progress("Training"))
         test = self.images.support.rows(held.rows)

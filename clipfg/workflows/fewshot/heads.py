@@ -10,6 +10,7 @@ from torch import Tensor
 
 from clipfg.errors import UsageError
 from clipfg.heads import HEADS, Head
+from clipfg.heads.few_shot import FewShotHead
 from clipfg.heads.support import Support
 from clipfg.heads.transduction import TRANSDUCTIONS
 from clipfg.workflows.pool import in_blocks
@@ -68,7 +69,8 @@ class HeadSet:
             options["seed"] = seed
         head = kind(**options)
         started = perf_counter()
-        head.fit(support.features, support.labels, support.texts)
+        more = {"groups": support.groups} if isinstance(head, FewShotHead) else {}
+        head.fit(support.features, support.labels, support.texts, **more)
         return head, perf_counter() - started
 
     def fit_first(self, support: Support, seed: int) -> Head:

@@ -80,7 +80,9 @@ def run_fewshot(session: Session[FewshotOptions]) -> FewshotRun:
         if session.encoder is not None:
             texts = session.class_weights(manifest, images.classes)
         labels = torch.from_numpy(images.support.labels)
-        support = Support.of("few-shot", images.support.features, labels, texts)
+        support = Support.of(
+            "few-shot", images.support.features, labels, texts, groups=images.support.groups
+        )
         calibrator = Calibrator(session, heads, images, split)
         curve, known = Evaluation(
             session, roles, shots, seeds, heads, images, support, calibrator, folder

@@ -74,7 +74,8 @@ class FoldTrials:
     """Trials on held-out folds: which images they predict, and the first head's logits.
 
     `rows` are positions `[m]` in the support, in order; `logits` `[m, c]` are of the first
-    partition into folds. An image that is alone in its class is never held out.
+    partition into folds. An image that is alone in its class is never held out, nor are parts of a
+    picture without which some class would have none.
     """
 
     trials: list[Trial]
@@ -87,9 +88,9 @@ def by_folds(
 ) -> FoldTrials:
     """Predict every image by heads that were trained on the other folds alone.
 
-    Each seed is another partition into folds. There must be a class of two images.
+    Each seed is another partition into folds. There must be images that are held out in all.
     """
-    rows = (support.counts[support.labels] > 1).nonzero().flatten()
+    rows = support.held_out(seeds)
     place = torch.full_like(support.labels, -1)
     place[rows] = torch.arange(len(rows), device=place.device)
     runs: dict[tuple[HeadSpec, str], list[_Run]] = {}
@@ -98,15 +99,16 @@ def by_folds(
         parts: dict[HeadSpec, list[_Run]] = {}
         splits = support.splits(seed)
         for train, held in splits:
-            x = support.features[held]
+            x, judged = support.features[held], place[held] >= 0
             for name, own in heads.by_head.items():
                 head, seconds = heads.fit(name, train, seed)
                 for spec in own:
-                    row = spec.predict(head, x).cpu().numpy()
+                    row = spec.predict(head, x)[judged].cpu().numpy()
                     parts.setdefault(spec, []).append((row, seconds, len(train)))
                 if name == heads.first.head and draw == 0:
-                    logits[place[held]] = head.logits(x)
-        order = place[torch.cat([held for _, held in splits])].cpu().numpy()
+                    logits[place[held[judged]]] = head.logits(x)[judged]
+        places = place[torch.cat([held for _, held in splits])]
+        order = places[places >= 0].cpu().numpy()
         for spec, own_parts in parts.items():
             label = "" if spec.head == ZERO_SHOT else ALL
             if label or draw == 0:

@@ -67,7 +67,7 @@ def copies(data: LintData, groups: list[list[int]]) -> Iterator[LintFinding]:
     that copy's, or with the first label there is where it has none. Where the bytes can be read and
     differ, the images look the same to the encoder and no more is claimed.
     """
-    for rows in groups:
+    for rows in map(data.once_a_picture, groups):
         if len(rows) < 2:
             continue
         content = {row: _content(data.pool.uris[row]) for row in rows}

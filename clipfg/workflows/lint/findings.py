@@ -48,6 +48,14 @@ class LintData:
     pool: FeaturePool
     splits: list[str | None]
     classes: ClassList | None
+    parts: bool = False
+    """Whether items are boxes: those of one picture are no copies of one another."""
+
+    def once_a_picture(self, rows: list[int]) -> list[int]:
+        """Rows without further boxes of a picture that is among them."""
+        if not self.parts:
+            return rows
+        return list({self.pool.uris[row]: row for row in reversed(rows)}.values())[::-1]
 
     def label(self, row: int) -> str:
         """The name of a row's class; nothing where it has none."""

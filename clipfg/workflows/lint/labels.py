@@ -7,16 +7,15 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from clipfg.heads import HEADS
 from clipfg.heads.held_out import CrossFit
 from clipfg.heads.support import Support
+from clipfg.heads.whitened_mean import WhitenedMean
 from clipfg.quality.confident_learning import confident_learning
 from clipfg.types import UNLABELLED
 from clipfg.workflows.lint.findings import LintData, LintFinding
 
 logger = logging.getLogger("clipfg")
 
-HEAD = "whitened-mean"
 LIKELY = 0.5
 
 
@@ -30,7 +29,7 @@ class HeldOutProbabilities:
     @classmethod
     def of(cls, support: Support, seed: int) -> "HeldOutProbabilities":
         """By a head that has not seen them; its temperature is told from some thousands of them."""
-        head = HEADS.get(HEAD)(**{"seed": seed}).fit(support.features, support.labels)
+        head = WhitenedMean(seed=seed).fit(support.features, support.labels, groups=support.groups)
         fitted = CrossFit.of(head, support, seed)
         return cls(fitted, fitted.among(support.validation_rows(seed)).factor)
 
@@ -56,7 +55,11 @@ def label_issues(data: LintData, rows: Tensor, seed: int) -> Iterator[LintFindin
     present, labels = torch.unique(labels, return_inverse=True)
     if data.classes is None or (torch.bincount(labels) > 1).sum() < 2:
         return
-    odds = HeldOutProbabilities.of(Support.of("lint", data.pool.features[rows], labels, None), seed)
+    groups = None if data.pool.groups is None else data.pool.groups[rows]
+    support = Support.of("lint", data.pool.features[rows], labels, None, groups=groups)
+    if not len(support.held_out([seed])):
+        return
+    odds = HeldOutProbabilities.of(support, seed)
     rows, labels = rows[odds.rows], labels[odds.rows]
     doubts = confident_learning(odds, labels, len(present))
     agreed = float((doubts.suggested == labels).double().mean())

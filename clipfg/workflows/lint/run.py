@@ -88,7 +88,8 @@ def _gather(session: Session[LintOptions], data: Dataset) -> LintData | None:
     logger.info(
         f"Checked {len(pool):,} images in {pool.seconds:.1f} s ({pool.reused:,} from the cache)"
     )
-    return LintData(pool, [splits[identity] for identity in pool.ids], manifest.classes)
+    parts = "box" in manifest.table.column_names
+    return LintData(pool, [splits[one] for one in pool.ids], manifest.classes, parts)
 
 
 def _check_classes(session: Session[LintOptions], data: Dataset) -> Iterator[LintFinding]:

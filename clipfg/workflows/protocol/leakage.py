@@ -34,8 +34,15 @@ def without_leaks(
 
 
 def without_copies(pool: FeaturePool) -> tuple[NDArray[np.intp], list[str]]:
-    """Positions of the first image of each content; a copy in another fold gives it away."""
-    copies = equal_rows(pool.features.numpy()) < np.arange(len(pool))
+    """Positions of the first image of each content; a copy in another fold gives it away.
+
+    Parts of one picture are in one fold and no copies of one another.
+    """
+    first = equal_rows(pool.features.numpy())
+    copies = first < np.arange(len(pool))
+    if pool.groups is not None:
+        groups = pool.groups.numpy()
+        copies &= groups[first] != groups
     return _without(pool, copies, "images are copies of others and")
 
 

@@ -116,7 +116,7 @@ def by_split(session: Session, whole: Dataset, split: str | None) -> SupportAndT
 
 def _halved(session: Session, whole: Dataset) -> SupportAndTest:
     seed, labelled = session.options.seed, whole.labelled()
-    held = hold_out(labelled.manifest.labels, seed)
+    held = hold_out(labelled.manifest.labels, seed, labelled.manifest.groups)
     if not held.any():
         raise DataError(
             f"Expected a class with two images, {whole.name} has none; `clipfg fewshot"

@@ -5,9 +5,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from clipfg.errors import UsageError
+from clipfg.functional.folds import stratified_folds
 
 ALL = "all"
 
@@ -83,7 +85,15 @@ def _places(ranks: NDArray[np.int64], labels: NDArray[np.int64]) -> NDArray[np.i
     return places
 
 
-def hold_out(labels: NDArray[np.int64], seed: int) -> NDArray[np.bool_]:
-    """A mask of half of each class, rounded down, to test on where data has no splits."""
+def hold_out(
+    labels: NDArray[np.int64], seed: int, groups: NDArray[np.int64] | None = None
+) -> NDArray[np.bool_]:
+    """A mask of half of each class, rounded down, to test on where data has no splits.
+
+    All items of one of the `groups` are on one side; then it is about half.
+    """
+    if groups is not None:
+        halves = stratified_folds(torch.from_numpy(labels), seed, 2, torch.from_numpy(groups))
+        return ((halves == halves.max()) & (halves >= 0)).numpy()
     places = draw_supports(labels, [seed]).places[0]
     return places < np.bincount(labels)[labels] // 2

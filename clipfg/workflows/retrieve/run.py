@@ -108,7 +108,7 @@ def open_searched(session: Session[RetrieveOptions]) -> KeyStore:
         store = KeyStore.load(path)
         logger.info(f"Searching {len(store):,} images in {path}")
     else:
-        data = session.dataset() if options.dataset else images_here(options)
+        data = session.dataset() if options.dataset else images_here(session)
         where = data.name if options.dataset else Path.cwd()
         logger.info(f"Searching {len(data):,} images in {where}")
         store = embed_items(session, data).store()
@@ -116,7 +116,7 @@ def open_searched(session: Session[RetrieveOptions]) -> KeyStore:
     return store
 
 
-def images_here(options: RetrieveOptions) -> Dataset:
+def images_here(session: Session[RetrieveOptions]) -> Dataset:
     """Images below the working folder, without labels. Raises `UsageError` for none."""
     here = Path.cwd()
     try:
@@ -126,4 +126,5 @@ def images_here(options: RetrieveOptions) -> Dataset:
             f"There are no images to search in {here}; name others by --dataset PATH, or a key"
             " store by --store DIR."
         ) from None
-    return found.select(options.split, options.limit)
+    session.say(found)
+    return found.select(session.options.split, session.options.limit)

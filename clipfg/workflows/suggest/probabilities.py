@@ -6,11 +6,10 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from clipfg.heads import HEADS, Head
+from clipfg.heads import Head
 from clipfg.heads.held_out import CrossFit
 from clipfg.heads.support import Support
-
-HEAD = "whitened-mean"
+from clipfg.heads.whitened_mean import WhitenedMean
 
 
 @dataclass(frozen=True)
@@ -28,14 +27,17 @@ class CalibratedClassifier:
         labels: Int[Tensor, " m"],
         texts: Float[Tensor, "c d"] | None = None,
         seed: int = 0,
+        groups: Int[Tensor, " m"] | None = None,
     ) -> "CalibratedClassifier":
         """Fit the head on the classes that have a label, and its temperature on held-out folds.
 
-        With one label a class nothing can be held out: the head's logits stay as they are.
+        With one label a class nothing can be held out: the head's logits stay as they are. Images
+        of one of the `groups` are held out together.
         """
         present, own = torch.unique(labels, return_inverse=True)
-        support = Support.of(HEAD, features, own, None if texts is None else texts[present])
-        head = HEADS.get(HEAD)(**{"seed": seed}).fit(support.features, own, support.texts)
+        weights = None if texts is None else texts[present]
+        support = Support.of("suggest", features, own, weights, groups=groups)
+        head = WhitenedMean(seed=seed).fit(support.features, own, support.texts, groups)
         return cls(head, CrossFit.of(head, support, seed).factor, present)
 
     def predict(self, features: Float[Tensor, "n d"]) -> Int[Tensor, " n"]:

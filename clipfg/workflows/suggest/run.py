@@ -160,5 +160,6 @@ def _probabilities(
             return logits.softmax(dim=1), list(classes.names)
     if labelled is None or len(present) < 2:
         return None, []
-    head = CalibratedClassifier.of(labelled.features, labels, texts, session.options.seed)
+    seed, groups = session.options.seed, labelled.groups
+    head = CalibratedClassifier.of(labelled.features, labels, texts, seed, groups)
     return head.probabilities(pool.features), [classes.names[i] for i in head.classes.tolist()]

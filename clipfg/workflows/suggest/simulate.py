@@ -66,6 +66,7 @@ def run_simulation(session: Session[SuggestOptions]) -> SimulationRun:
             budgets_from(options.budget, len(support)),
             range(options.seed, options.seed + options.seeds),
             session.progress("Simulating"),
+            support.groups,
         )
         folder.results = {"rows": result.rows(), "remarks": remarks}
         title = f"{roles.name}: {len(test):,} test images, {options.seeds} seeds"

@@ -98,11 +98,13 @@ def replay(
     budgets: Sequence[int],
     seeds: Sequence[int],
     progress: Callable[[int, int], None] | None = None,
+    groups: Int[Tensor, " n"] | None = None,
 ) -> SimulationResult:
     """Ask for labels in rounds, fit a head on those so far, and judge it on the test images.
 
     Every strategy begins with nothing labelled and no texts, and gets the same part of the images
-    at the same seed. A test image of a class that has no label yet counts as wrong.
+    at the same seed. A test image of a class that has no label yet counts as wrong. Images of one
+    of the `groups` are held out together.
     """
     names = list(dict.fromkeys((BASELINE, *strategies)))
     hits: dict[str, list[Hits]] = {}
@@ -111,7 +113,7 @@ def replay(
     for name in names:
         runs = []
         for seed in seeds:
-            runs.append(_one(name, features, labels, test, budgets, seed))
+            runs.append(_one(name, features, labels, test, budgets, seed, groups))
             done += 1
             if progress is not None:
                 progress(done, total)
@@ -128,6 +130,7 @@ def _one(
     test: tuple[Tensor, Tensor],
     budgets: Sequence[int],
     seed: int,
+    groups: Tensor | None,
 ) -> list[tuple[NDArray[np.bool_], float]]:
     """Hits after each round, and the share of test images whose class has a label."""
     ask = STRATEGIES.get(name)
@@ -145,7 +148,10 @@ def _one(
         kept = torch.ones(len(left), dtype=torch.bool)
         kept[chosen] = False
         left = left[kept]
-        classifier = CalibratedClassifier.of(features[known], labels[known], seed=seed)
+        together = None if groups is None else groups[known]
+        classifier = CalibratedClassifier.of(
+            features[known], labels[known], seed=seed, groups=together
+        )
         hits = (classifier.predict(test[0]) == test[1]).numpy()
         found.append((hits, float(torch.isin(test[1], classifier.classes).double().mean())))
     return found

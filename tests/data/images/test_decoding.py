@@ -240,7 +240,7 @@ def test_long_images_that_fit_are_left_whole(size: tuple[int, int]) -> None:
         (b"hello", "got text"),
         (b"<svg xmlns='x'>", "markup"),
         (b"\x00" * 100, "no known image format"),
-        (b"\0\0\0\x18ftypheic" + bytes(20), "HEIC"),
+        (b"\0\0\0\x18ftypheic" + bytes(20), "corrupt"),
         (b"%!PS-Adobe-3.0 EPSF-3.0\n", "got text"),  # never handed to Ghostscript
         (b"\xff\xd8\xff", "corrupt"),
         (bomb(50_000), "178,956,970 pixels"),

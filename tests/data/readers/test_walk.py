@@ -92,3 +92,25 @@ def test_nothing_but_an_archive(tmp_path: Path) -> None:
     plant(tmp_path, "birds.zip")
     with pytest.raises(UsageError, match=r"archives such as birds\.zip; unpack it first"):
         read(tmp_path)
+
+
+def test_a_phone_and_a_camera(tmp_path: Path) -> None:
+    """A RAW beside its JPEG is one photo; edits, films of live photos and systems' files none."""
+    plant(tmp_path, "IMG_1.HEIC", "IMG_1.MOV", "IMG_1.AAE", "IMG_2.MOV", "Thumbs.db", ".DS_Store")
+    plant(
+        tmp_path,
+        "card/DSC1.JPG",
+        "card/DSC1.NEF",
+        "card/DSC2.nef",
+        "card/dsc3.jpg",
+        "card/DSC3.CR3",
+    )
+    plant(tmp_path, "other/DSC2.JPG")
+    found = walk(tmp_path)
+    assert ["/".join(parts) for parts in found.pictures] == [
+        *("card/DSC1.JPG", "card/DSC2.nef", "card/dsc3.jpg", "IMG_1.HEIC", "other/DSC2.JPG")
+    ]
+    assert [(one.what, one.count, one.why) for one in found.left_out()] == [
+        ("card/DSC1.NEF", 2, "RAW beside the same as JPEG"),
+        ("IMG_2.MOV", 1, "no picture"),
+    ]

@@ -2,10 +2,11 @@ import pytest
 import torch
 
 from clipfg.functional.similarity import unit_norm
-from clipfg.heads import HEADS, held_out
+from clipfg.heads import held_out
 from clipfg.heads.held_out import CrossFit
 from clipfg.heads.support import Support
-from clipfg.workflows.lint.labels import HEAD, HeldOutProbabilities
+from clipfg.heads.whitened_mean import WhitenedMean
+from clipfg.workflows.lint.labels import HeldOutProbabilities
 
 
 @pytest.fixture
@@ -19,7 +20,7 @@ def support() -> Support:
 def test_blocks_are_the_whole_matrix_and_come_twice(support, monkeypatch) -> None:
     monkeypatch.setattr(held_out, "_CELLS", 5 * support.classes)
     odds = HeldOutProbabilities.of(support, seed=0)
-    head = HEADS.get(HEAD)(**{"seed": 0}).fit(support.features, support.labels)
+    head = WhitenedMean(seed=0).fit(support.features, support.labels)
     fitted = CrossFit.of(head, support, 0)
     assert sorted(odds.rows.tolist()) == list(range(60))
     expected = (odds.factor * fitted.logits).softmax(dim=1)[odds.rows]

@@ -57,7 +57,10 @@ def assemble(annotations: Annotations, found: Found, name: str, choices: Choices
         "label": pa.array(labels, pa.int32(), mask=labels == UNLABELLED),
         **_box_columns(boxes, annotations.confidence[order]),
     }
-    reading = Reading(annotations.form, tuple(annotations.roles), tuple(left), tuple(doubts))
+    failed = tuple(annotations.names[number] for number in sorted(annotations.failed))
+    reading = Reading(
+        annotations.form, tuple(annotations.roles), tuple(left), tuple(doubts), failed=failed
+    )
     return Manifest.build(name, columns, classes, reading=reading)
 
 

@@ -116,4 +116,5 @@ def _reading(base: Manifest, boxed: Manifest, source: str, whole: list[str]) -> 
         (*own.roles, *theirs.roles),
         (*own.left_out, *theirs.left_out),
         doubts,
+        failed=theirs.failed,
     )
