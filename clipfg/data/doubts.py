@@ -13,8 +13,15 @@ from clipfg.types import UNLABELLED, ClassList, Manifest, Reading
 NUMBER = re.compile(r"(?:(?:c|cls|class|label|category|id) ?)?\d[\d ]*")
 """A class's name that says nothing of it: `17`, `class_3`."""
 
+CODE = re.compile(r"(?<![n\d])(?!(?:19|20)\d\d(?!\d))\d{4,}")
+"""What names of parts, patients and specimens hold, and no year: `SOB_M_14-10926`."""
+
 MANY = 10
 """Classes, most of them with one picture, from which the level of the classes is doubted."""
+
+
+UNKNOWN = frozenset({"unknown", "unidentified", "undetermined", "indeterminate", "not identified"})
+"""What people write where they do not know."""
 
 
 def with_doubts(manifest: Manifest) -> Manifest:
@@ -45,6 +52,7 @@ def _doubts_on_names(classes: ClassList) -> list[str]:
     names = [name for name in classes.names if not classes.texts.get(name)]
     for what, strange in (
         ("numbers", [name for name in names if NUMBER.fullmatch(words(name))]),
+        ("codes", [name for name in names if CODE.search(name) and not name.isdecimal()]),
         ("synset ids", [name for name in names if re.fullmatch(r"n\d{8}", name)]),
     ):
         if 2 * len(strange) > len(names) and not all(map(is_group, strange)):
@@ -58,7 +66,7 @@ def _doubts_on_names(classes: ClassList) -> list[str]:
             f"Classes are called like years, places or parts ({_some(dates)});"
             " --label-level chooses another folder."
         )
-    if unsorted := [name for name in names if words(name) in UNSORTED]:
+    if unsorted := [name for name in names if words(name) in UNSORTED | UNKNOWN]:
         found.append(
             f"A class is called {unsorted[0]!r}: pictures without a label have a blank one."
         )

@@ -22,7 +22,9 @@ from clipfg.data.readers.formats.form import recognise as annotation_form
 from clipfg.data.readers.formats.joining import join_boxes
 from clipfg.data.readers.label_names import rename
 from clipfg.data.readers.labels import relabel
+from clipfg.data.readers.split_lists import with_listed_splits
 from clipfg.data.readers.table_columns import NoPathsError
+from clipfg.data.readers.unread import with_unread
 from clipfg.data.readers.walk import Walk, is_image, walk
 from clipfg.data.sets import coop
 from clipfg.data.sets.catalogue import DATA_ROOT, DATASETS, DatasetCard, recognise
@@ -222,13 +224,14 @@ def _read_folder(path: Path, classes: ClassList | None, choices: Choices) -> Man
     found = walk(path.absolute())
     if of_something_else and not any(len(parts) > 1 for parts in found.pictures):
         raise of_something_else
-    return annotations.read_folder(
+    manifest = annotations.read_folder(
         path,
         found,
         lambda: _read_unmarked(path, found, classes, choices),
         classes=classes,
         choices=choices,
     )
+    return manifest if choices.label_level is not None else with_unread(manifest, found)
 
 
 def _read_unmarked(
@@ -244,7 +247,10 @@ def _read_unmarked(
         strays = tuple(LeftOut(parts[-1], 1, "beside shards") for parts in found.pictures)
         return replace(shards, reading=Reading("WebDataset shards", left_out=strays))
     by_tables = table_folder.read(path.absolute(), found, choices, classes)
-    return by_tables or folder.read(path, classes=classes, choices=choices, found=found)
+    if by_tables is not None:
+        return by_tables
+    by_folders = folder.read(path, classes=classes, choices=choices, found=found)
+    return with_listed_splits(by_folders, found)
 
 
 def _read_file(path: Path, classes: ClassList | None, choices: Choices) -> Manifest:
@@ -259,5 +265,11 @@ def _read_file(path: Path, classes: ClassList | None, choices: Choices) -> Manif
         return folder.read(path, classes=classes)
     if suffix == ".zip":
         raise UsageError(f"Expected a folder, a table or a tar, got {path}; unzip it first.")
+    if table_files.is_tabular(path):
+        return table.read(path, classes=classes, choices=choices)
     tables = ", ".join(sorted(table_files.SUFFIXES))
-    raise DataError(f"Expected a folder, a table ({tables}), a tar or an image, got {path}.")
+    raise DataError(
+        f"Expected a folder, a table ({tables}), a tar, an image or an annotation file of a known"
+        f" form, got {path}; write a table with the columns path and label, or convert it to COCO"
+        " (`pip install panlabel` converts most forms)."
+    )

@@ -14,8 +14,8 @@ from clipfg.types import COLUMNS, Failure, Manifest
 EMPTY = [0.0, 0.0, 0.0, 0.0]
 
 UNSEEN = (
-    "Expected a box x0, y0, x1, y1 with an area in its image, got {}; is it x, y, width, height, or"
-    " of another size of the image?"
+    "Expected a box x0, y0, x1, y1 with an area in its image, where the encoder sees something, got"
+    " {}; is it x, y, width, height, or of another size of the image?"
 )
 
 

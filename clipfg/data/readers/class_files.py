@@ -24,6 +24,10 @@ SUFFIXES = frozenset(
 )
 
 
+FOREIGN = frozenset({".xlsx", ".xls", ".ods", ".pkl", ".pickle", ".npy", ".mat", ".py", ".pdf"})
+"""Of files that hold more than a list of names."""
+
+
 def read_class_list(
     path: Path | str, *, name_column: str | None = None, ids: bool = False
 ) -> ClassList:
@@ -47,8 +51,13 @@ def read_class_list(
     path = Path(path)
     if (typed := _typed(path)) is not None:
         return ClassList(typed)
-    text = read_text(path, WHAT)
     suffix = path.suffix.lower()
+    if suffix in FOREIGN and path.is_file():
+        raise DataError(
+            f"Expected class names as text, CSV, JSON or YAML, got {path}; save them as one of"
+            " these."
+        )
+    text = read_text(path, WHAT)
     try:
         if suffix in {".json", ".yaml", ".yml", ".md"}:
             tree = parse_json(text) if suffix == ".json" else parse_yaml(_front(text, suffix))

@@ -11,7 +11,16 @@ from clipfg.data.readers.labels import numbered, readable_names
 from clipfg.errors import DataError
 from clipfg.types import ClassList
 
-LISTS = ("classes", "names", "class_names", "classnames", "label_names", "labels", "categories")
+LISTS = (
+    "classes",
+    "names",
+    "class_names",
+    "classnames",
+    "label_names",
+    "labels",
+    "categories",
+    "tools",
+)
 """Where a list or a mapping of names stands, within a larger tree."""
 _SYNSET_LINE = re.compile(r"(n\d{8})\s+(?:\d+\s+)?(\S.*)")
 _LABEL_MAP_LINE = re.compile(r"([^:]+):(\d+,\s*\d+,\s*\d+)?:[^:]*:[^:]*")
@@ -63,6 +72,8 @@ def _inside(tree: Any) -> Any:
             return tree[key]
     for key in LISTS:
         value = tree.get(key)
+        if isinstance(value, Mapping) and [*map(type, value.values())] == [list]:
+            value = next(iter(value.values()))  # {"classes": {"Label": [...]}}: Lobe
         if isinstance(value, list) or (isinstance(value, Mapping) and value):
             return value
         if key == "names" and isinstance(value, str):
@@ -129,6 +140,10 @@ def classes_of_lines(lines: list[str]) -> ClassList:
     """
     lines = [line.strip() for line in lines]
     body = [line for line in lines if line]
+    if len(body) == 1 and "," in body[0]:  # one class is no list
+        body = [part.strip(" '\"") for part in body[0].strip("[]()").split(",") if part.strip()]
+    if body and body[0].startswith("# ") and not body[-1].startswith("#"):
+        body = [line for line in body if not line.startswith("# ")]
     if "\n".join(body).startswith("item") and (items := _PBTXT_ITEM.findall("\n".join(body))):
         return _of_pbtxt(items)
     uncommented = [line for line in body if not line.startswith("#")]
@@ -137,7 +152,8 @@ def classes_of_lines(lines: list[str]) -> ClassList:
         return ClassList(tuple(name for name in names if name.lower() not in EMPTY))
     if body and all(synsets := [_SYNSET_LINE.fullmatch(line) for line in body]):
         return _of_synsets([(match[1], match[2]) for match in synsets if match is not None])
-    for mark in (r"[-*•]\s+(.+)", r"\"([^\"]+)\",?", r"'([^']+)',?"):
+    counts, letters = r"(.*\S)\t+\d+", r"/\w/(\S+(?: \d+)?)"  # how many there are; Places
+    for mark in (r"[-*•]\s+(.+)", r"\"([^\"]+)\",?", r"'([^']+)',?", counts, letters):
         marked = [re.fullmatch(mark, line) for line in body]
         if len(body) > 1 and all(marked):
             body = [match[1].strip() for match in marked if match is not None]
@@ -169,7 +185,8 @@ def _counted_after(lines: list[str]) -> list[tuple[str, str]] | None:
     numbers = sorted(int(number) for number, _ in found)
     first = numbers[0] if numbers else 0
     counts = numbers == [*range(first, first + len(lines))] and first in {0, 1}
-    return found if len(lines) > 1 and len(found) == len(lines) and counts else None
+    alone = len({name for _, name in found}) == len(lines)  # "Class 1" is a name
+    return found if len(lines) > 1 and alone and counts else None
 
 
 def _of_synsets(pairs: list[tuple[str, str]]) -> ClassList:

@@ -19,7 +19,7 @@ from clipfg.types import ClassList
 NAMES = (
     *("name", "classname", "labelname", "displayname", "class", "label", "categoryname"),
     *("category", *known.COMMON, "speciesname", "breed", "variety", "cultivar", "title", "target"),
-    *("disease", "diseasename", "species", *known.SCIENTIFIC),
+    *("disease", "diseasename", "productname", "itemname", "species", *known.SCIENTIFIC),
 )
 """What the column of names is called; the first whose values are no codes is taken."""
 IDS = (
@@ -133,6 +133,9 @@ def _name_columns(
         words = [key for key in found if not are_codes(cells[key])]
         if words and len(set(cells[words[0]])) == len(records):
             found = words
+    if not any(key in keys for key in known.PATHS):  # one row a class
+        again = [key for key in found if len({*cells[key]}) < len(records)]
+        found = [key for key in found if key not in again] or found
     if name_column is not None:
         asked = [key_of(column) for column in name_column.split(",")]
         if asked[0] not in keys:

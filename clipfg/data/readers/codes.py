@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable
 
 _NUMBER = re.compile(r"[+-]?\d+(\.0+)?")
-_SYNSET = re.compile(r"n\d{8}")
+_SYNSET = re.compile(r"n\d{8}|/m/0\w+")
 _SHORT = re.compile(r"[a-z0-9]{2,8}|[A-Z0-9]{2,8}")
 _CODE = re.compile(r"[A-Za-z]{0,8}[ _-]?\d+")
 
@@ -15,7 +15,7 @@ def is_number(text: str) -> bool:
 
 
 def is_nameless(text: str) -> bool:
-    """Whether a label says nothing to a text encoder: a number, or a synset id of WordNet."""
+    """Whether a label says nothing to a text encoder: a number, or an id of WordNet or Freebase."""
     return is_number(text) or _SYNSET.fullmatch(text) is not None
 
 

@@ -1,12 +1,14 @@
 """What the columns of a table are called, by convention, and what they then hold.
 
-Names are compared without case, spaces, underscores, hyphens and dots: `File_Name` is `filename`.
+Names are compared without case, accents, spaces, underscores, hyphens and dots: `File_Name` is
+`filename`.
 Where several columns of a kind occur, the first of the list is taken, and the reading says so. The
 names are those of Hugging Face, Kaggle, TensorFlow, Roboflow, Wildlife Insights, Timelapse,
 Camtrap DP, Darwin Core (GBIF), iNaturalist, eBird, ISIC and CUB.
 """
 
 import re
+import unicodedata
 from collections.abc import Sequence
 
 PATHS = (
@@ -31,7 +33,8 @@ FOLDERS = ("relativepath", "folder", "directory", "dir", "subfolder", "imagefold
 """Folders of the files that another column names."""
 
 LABELS = (
-    *("label", "labelname", "class", "classname", "species", "category", "categoryname"),
+    *("label", "labelname", "truelabel", "class", "classname", "trueclass", "species"),
+    *("subcategory", "subcategoryname", "category", "categoryname"),
     *(
         "labels",
         "classes",
@@ -57,6 +60,17 @@ LABELS = (
         "flowername",
     ),
     *("dogbreed", "catbreed", "individual", "y", "klasse", "art", "classe", "espece", "especie"),
+    *(
+        "clase",
+        "etiqueta",
+        "etiquette",
+        "rotulo",
+        "categorie",
+        "categoria",
+        "kategorie",
+        "diagnostic",
+    ),
+    *("类别", "标签", "物种", "分类", "種", "ラベル"),
     *("classid", "labelid", "categoryid", "speciesid", "targetid", "classidx", "labelidx"),
     *("classindex", "labelindex", "breedid", "varietyid", "taxonid", "labelnum", "labelcode"),
 )
@@ -102,6 +116,13 @@ CLASSES_OF_LIFE = frozenset(
 SPLITS = ("split", "set", "subset", "partition", "datasplit", "dataset", "phase", "usage", "fold")
 TRAINING = ("istrain", "istraining", "istrainingimg", "istrainingimage", "train")
 """Columns that are 1 for the training split."""
+HELD_OUT = {"isvalid": "val", "isval": "val", "isvalidation": "val", "istest": "test"}
+"""Columns that are 1 for another split."""
+
+NO_SPECIES = frozenset(
+    {"blank", "empty", "nothing", "nothing here", "no animal", "no cv result", "none", "no species"}
+)
+"""What tables of animals and plants have for a species where a picture shows none."""
 
 CARRIED: dict[str, tuple[str, ...]] = {
     "caption": ("caption", "text"),
@@ -112,7 +133,8 @@ CARRIED: dict[str, tuple[str, ...]] = {
 
 def key_of(column: str) -> str:
     """A column's name for comparison."""
-    return re.sub(r"[\W_]+", "", column.casefold())
+    apart = unicodedata.normalize("NFKD", column.casefold())
+    return re.sub(r"[\W_]+", "", "".join(c for c in apart if not unicodedata.combining(c)))
 
 
 def first_of(names: Sequence[str], columns: dict[str, str]) -> str | None:

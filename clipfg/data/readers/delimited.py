@@ -7,6 +7,7 @@ pandas write it, and rows that end in a delimiter.
 
 import csv
 import io
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -16,6 +17,9 @@ from clipfg.errors import DataError
 DELIMITERS = ",;\t"
 SAMPLE = 200
 """Rows by which a table is understood before it is read."""
+
+_ENDS = re.compile(r"\.[A-Za-z]{3,4}\W*$")
+"""What a picture's name ends in."""
 
 csv.field_size_limit(1 << 24)
 
@@ -37,10 +41,10 @@ def dialect_of(text: str, delimiter: str | None = None) -> Dialect:
     """The layout of a text, or of its beginning. Raises `DataError` where there is no row."""
     lines = lines_of(text)
     start = 0
-    for start, line in enumerate(lines):  # noqa: B007 - where the first row is
+    for start, line in enumerate(lines):
         if line[:4].lower() == "sep=" and len(line) == 5:
             delimiter = line[4]
-        elif line.strip(' \t;,"'):
+        elif line.strip(' \t;,"') and not _is_title(line, lines[start + 1 : start + 6]):
             break
     else:
         raise DataError("Expected a header, with a column named path or name, got no rows.")
@@ -63,6 +67,19 @@ def dialect_of(text: str, delimiter: str | None = None) -> Dialect:
         elif all(row[0].isdecimal() for row in sample):
             first = ("", *first)
     return Dialect(delimiter, start, first, tuple(sample))
+
+
+def _is_title(line: str, below: list[str]) -> bool:
+    """Whether a line stands above the header: a remark, or one cell of a row of several."""
+    following = next((one for one in below if one.strip(' \t;,"')), "")
+    fewer = all(line.count(mark) <= following.count(mark) for mark in DELIMITERS)
+    if line.startswith("#"):
+        return fewer and any(line.count(m) < following.count(m) for m in DELIMITERS)
+    cells = re.split(f"[{DELIMITERS}]", line)
+    filled = [cell for cell in cells if cell.strip(' "')]
+    titled = len(filled) == 1 and cells[0] and re.search(r"\s|\d", cells[0].strip()) is not None
+    parts = [cell for cell in re.split(f"[{DELIMITERS}]", following) if cell.strip(' "')]
+    return len(cells) > 1 and bool(titled) and len(parts) > 1 and not _ENDS.search(cells[0])
 
 
 def rows_of(text: str, dialect: Dialect) -> Iterator[tuple[int, list[str]]]:

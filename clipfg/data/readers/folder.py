@@ -19,7 +19,7 @@ from clipfg.data.readers.folder_classes import Classes, read_classes
 from clipfg.data.readers.folder_levels import Levels, at_level
 from clipfg.data.readers.folder_tree import FolderTree
 from clipfg.data.readers.labels import LabelIndex, readable_names, relabel
-from clipfg.data.readers.walk import SUFFIXES, Parts, Walk, walk
+from clipfg.data.readers.walk import SUFFIXES, Parts, Walk, walk, without_masks
 from clipfg.data.sources import file_uri, misspelt, shown
 from clipfg.data.unreadable import without_unreadable
 from clipfg.errors import DataError, UsageError
@@ -59,6 +59,7 @@ def read(
     else:
         root, found = path, found or walk(path)
         _check_some(found)
+    found, masks = without_masks(found)
     pictures = Counter(parts[:-1] for parts in found.pictures)
     if choices.label_level is None:
         levels = Levels(FolderTree(pictures), _finder(classes))
@@ -90,7 +91,7 @@ def read(
         path.name,
         columns,
         understood.classes,
-        reading=_reading(found, levels, understood, beside.file),
+        reading=_reading(found, levels, understood, beside.file, masks),
     )
     return relabel(manifest, classes)
 
@@ -198,7 +199,9 @@ def _wrappers(root: Path) -> list[Path]:
         return []
 
 
-def _reading(found: Walk, levels: Levels, below: Classes, names: str) -> Reading:
+def _reading(
+    found: Walk, levels: Levels, below: Classes, names: str, masks: Sequence[LeftOut]
+) -> Reading:
     """How the folder was understood."""
     known = levels.roles
     roles = [Role(_listed(known[key]), text) for key, text in MEANINGS.items() if key in known]
@@ -212,7 +215,7 @@ def _reading(found: Walk, levels: Levels, below: Classes, names: str) -> Reading
     return Reading(
         form="a folder per class" if below.classes else "pictures without labels",
         roles=tuple(roles),
-        left_out=(*_left_out(found, levels, below), *found.left_out(names)),
+        left_out=(*masks, *_left_out(found, levels, below), *found.left_out(names)),
         doubts=(*levels.doubts, *below.doubts),
     )
 

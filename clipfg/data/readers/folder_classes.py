@@ -10,11 +10,9 @@ from itertools import pairwise
 from clipfg.data.readers.class_tables import with_lineages
 from clipfg.data.readers.folder_tree import Place
 from clipfg.data.readers.folder_words import (
-    TRAITS,
     is_beside,
     is_code,
-    is_group,
-    is_holder,
+    says_little,
     split_of,
     words,
 )
@@ -28,6 +26,10 @@ RANK = re.compile(r"\w*(?:idae|aceae|inae|ales|iformes|oidea|optera)", re.IGNORE
 
 LINEAGE = re.compile(r"(?:\d+_)?[A-Z][a-z]+(?:_[A-Z][a-z]+){5}_[a-z]+(?:-[a-z]+)*")
 """A folder of iNaturalist's competitions: `00000_Animalia_..._Lumbricus_terrestris`."""
+
+GENUS = re.compile(r"[A-Z][a-z]+(?:a|us|um|is|as|es|os|on|ys|x|i|e)")
+EPITHET = re.compile(r"[a-z-]+(?:a|us|um|is|i|ae|ens|ans|or|ax|ex|ix|x|on|os|es|[lrst]e|oides)")
+"""What names of genera, and of species below them, look like: `Rosa/canina`."""
 
 LEVELS = ("genus", "family", "order", "class", "phylum", "kingdom")
 _COPY = re.compile(r"(.*\S)(?: \(\d{1,3}\)| - Copy(?: \(\d+\))?)")
@@ -93,8 +95,7 @@ def _below_the_class(levels: Parts) -> tuple[Parts, str | None, bool]:
 
 def _says_nothing(name: str, above: str) -> bool:
     """Whether a folder below a class is none of its own by its name alone."""
-    trait = words(name) in TRAITS
-    return trait or is_holder(name) or is_group(name) or _same(name, above)
+    return says_little(name) or _same(name, above)
 
 
 def _same(name: str, above: str) -> bool:
@@ -213,9 +214,22 @@ def _lineages(folders: Sequence[str]) -> ClassList:
 def _class_names(distinct: Sequence[Parts]) -> list[str]:
     """Readable, unique names: of the last folder, or of the whole path where two end alike."""
     last = [parts[-1] for parts in distinct]
+    if _are_binomials(distinct):
+        last = [f"{parts[-2]} {parts[-1]}" for parts in distinct]
+    keys = {name.rpartition("=")[0] for name in last}
+    if len(keys) == 1 and "" not in keys:
+        last = [name.rpartition("=")[2] for name in last]  # label=jay, as Hive and Spark write
     unique = len(set(last)) == len(last)
     names = last if unique else ["/".join(parts) for parts in distinct]
     return [shown(unicodedata.normalize("NFC", name)) for name in readable_names(names)]
+
+
+def _are_binomials(distinct: Sequence[Parts]) -> bool:
+    """Whether the last two folders are a genus and an epithet, which has to be told by most."""
+    if not all(len(p) > 1 and GENUS.fullmatch(p[-2]) and p[-1].islower() for p in distinct):
+        return False
+    told = sum(EPITHET.fullmatch(parts[-1]) is not None for parts in distinct)
+    return 5 * told >= 4 * len(distinct)
 
 
 def _taxonomy(distinct: Sequence[Parts], names: Sequence[str]) -> dict[str, str]:

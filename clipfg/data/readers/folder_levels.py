@@ -7,7 +7,7 @@ in `test/`. Every folder with pictures gets a `Place`, or is left out for a reas
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
-from clipfg.data.readers.folder_splits import take_splits
+from clipfg.data.readers.folder_splits import hoisted, placeholders, take_splits
 from clipfg.data.readers.folder_tree import FolderTree, Level, Node, Place
 from clipfg.data.readers.folder_words import (
     BUCKET,
@@ -15,10 +15,13 @@ from clipfg.data.readers.folder_words import (
     FOLD,
     UNSORTED,
     VARIANTS,
+    WELL,
     is_beside,
+    is_beside_of,
     is_group,
     is_holder,
     is_part,
+    says_little,
     split_of,
     words,
 )
@@ -60,7 +63,12 @@ class Levels:
         """Decide what the folders in `nodes`, which stand side by side, are."""
         for node in nodes:
             self._leave_out_beside(node)
-        level = self.tree.level([one for node in nodes for one in self._unwrapped(node)])
+        nodes = [one for node in nodes for one in self._unwrapped(node)]
+        for node in nodes:
+            self._leave_out_beside(node)
+        level, wrapper = hoisted(self.tree, nodes)
+        if wrapper:
+            self._note("wrapper", [wrapper])
         if splits := take_splits(level):
             self._note("split", splits)
             below = [(split, n) for name, split in splits.items() for n in level.children[name]]
@@ -84,7 +92,9 @@ class Levels:
     def _leave_out_beside(self, node: Node) -> None:
         """Leave out masks, runs and the like, where other folders or pictures are there to read."""
         names = self.tree.children(node.path)
-        made = [name for name in names if is_beside(name) and not self.is_class([name])]
+        own = {*map(words, names)}
+        made = [n for n in names if is_beside(n) or is_beside_of(n, own)]
+        made = [name for name in made if not self.is_class([name])]
         if len(made) < len(names) or self.tree.own(node):
             self.tree.left_out |= {(*node.path, name): NO_CLASS for name in made}
 
@@ -144,7 +154,13 @@ class Levels:
         if not level.all_deep:
             return False
         known = all(words(name) in DOMAINS for name in names) and level.alike(names)
-        return known or len(level.share()) >= MANY
+        return known or len(self._shared(level)) >= MANY
+
+    def _shared(self, level: Level) -> list[str]:
+        """The names below all folders that may be classes: no splits, masks or traits."""
+        return sorted(
+            n for n in level.share() if not (split_of(n) or is_beside(n) or says_little(n))
+        )
 
     def _refuse_variants(self, level: Level) -> None:
         """Raise `DataError` for folders that hold the same pictures in several forms."""
@@ -169,7 +185,8 @@ class Levels:
                 self._doubt_domains(level)
             return [replace(node, domain=words(name)) for name, node in below]
         again = all(node.group for node in level.nodes)
-        if not all(is_group(n) or (again and BUCKET.fullmatch(n)) for n in level.children):
+        pieces = [n for n in level.children if BUCKET.fullmatch(n) or WELL.fullmatch(n)]
+        if not all(is_group(n) or (again and n in pieces) for n in level.children):
             return self._buckets(level)
         if len(level.children) == 1 and not level.deep and not again:
             return []
@@ -192,7 +209,7 @@ class Levels:
         first, *_ = level.children
         depth = len(level.nodes[0].path) + 1
         self.doubts.append(
-            f"The same names ({', '.join(sorted(level.share())[:3])}, ...) are in every folder such"
+            f"The same names ({', '.join(self._shared(level)[:3])}, ...) are in every folder such"
             f" as {first}/, and were taken for the classes; --label-level {depth} takes {first}."
         )
 
@@ -215,10 +232,15 @@ class Levels:
                     self.places.setdefault(folder, node.place())
             return
         self._strays(level, "beside the folders of the classes")
-        for nodes in level.children.values():
+        unlabelled = set() if self.is_class([*level.children]) else placeholders(level)
+        if unlabelled:
+            self._note("unlabelled", sorted(name for name, _ in unlabelled))
+        for name, nodes in level.children.items():
             for node in nodes:
                 for folder in self.tree.folders(node.path):
-                    self.places[folder] = node.place(folder[len(node.path) - 1 :])
+                    below = folder[len(node.path) - 1 :]
+                    named = (name, node.split) not in unlabelled
+                    self.places[folder] = node.place(below) if named else node.place()
 
     def _only_labelled(self, level: Level) -> bool:
         """Whether one folder is a class: it is a given one, or others are said to have none."""

@@ -1,7 +1,18 @@
 """Which folders of a level are splits, whatever stands beside them."""
 
-from clipfg.data.readers.folder_tree import Level
-from clipfg.data.readers.folder_words import ANSWERS, FOLD, SETS, is_holder, splits_among, words
+from collections import defaultdict
+from dataclasses import replace
+
+from clipfg.data.readers.folder_tree import FolderTree, Level, Node
+from clipfg.data.readers.folder_words import (
+    ANSWERS,
+    FOLD,
+    SETS,
+    is_holder,
+    split_of,
+    splits_among,
+    words,
+)
 
 
 def take_splits(level: Level) -> dict[str, str]:
@@ -32,6 +43,51 @@ def take_splits(level: Level) -> dict[str, str]:
     level.leave_out(strangers, "beside " + ", ".join(f"{name}/" for name in found))
     named = {name: _own(name) for name in same} | {name: _answer(name) for name in answers}
     return found | named
+
+
+def hoisted(tree: FolderTree, nodes: list[Node]) -> tuple[Level, str]:
+    """The folders in `nodes`, with splits in a wrapper as if they stood beside the others.
+
+    `birds/train/`, `birds/valid/` and `test/` are three splits. Also the wrapper, if there is one.
+    """
+    level = tree.level(nodes)
+    splits = splits_among(level.children)
+    for name in sorted(level.deep - splits.keys()) if splits else []:
+        inner = [_innermost(tree, node) for node in level.children[name]]
+        within = splits_among([n for node in inner for n in tree.children(node.path)])
+        if "train" in {*within.values()} - {*splits.values()}:
+            level = tree.level([*nodes, *inner])
+            del level.children[name]
+            level.deep.discard(name)
+            return level, name
+    return level, ""
+
+
+def _innermost(tree: FolderTree, node: Node) -> Node:
+    """What is below wrappers that hold one folder each, and no split."""
+    while len(names := tree.children(node.path)) == 1 and not tree.own(node):
+        if split_of(names[0]):
+            break
+        node = replace(node, path=(*node.path, names[0]))
+    return node
+
+
+def placeholders(level: Level) -> set[tuple[str, str | None]]:
+    """Folders, with their split, in which it keeps what has no label: `test/unknown/`, `test/0/`.
+
+    A split with a single folder, which none of the others has, where these have several.
+    """
+    splits: dict[str | None, set[str]] = defaultdict(set)
+    for name, nodes in level.children.items():
+        for node in nodes:
+            splits[node.split].add(name)
+    found: set[tuple[str, str | None]] = set()
+    for split, (first, *more) in splits.items():
+        others = [names for other, names in splits.items() if other != split]
+        alone = all(len(names) > 1 and first not in names for names in others)
+        if split != "train" and others and alone and not more:
+            found.add((first, split))
+    return found
 
 
 def _fits(level: Level, found: dict[str, str], strangers: list[str], *, alike: bool) -> bool:

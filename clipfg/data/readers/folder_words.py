@@ -30,6 +30,9 @@ BESIDE = _listed("""
 """)
 """Folders of what was made from pictures: never a class, and left out beside the pictures."""
 
+MASKS = _listed("mask, masks, segmentation, segmentations, trimaps, annotations, bboxes, heatmaps")
+"""Of these, what stands after a class's name for what was made from its pictures."""
+
 UNSORTED = _listed("""
     unlabeled, unlabelled, no label, nolabel, unsorted, unannotated, untagged, unclassified,
     unassigned, to label, to sort, todo, without label, not labeled, not labelled, unlabeled images,
@@ -73,6 +76,7 @@ _PLACES = (
     r"site|station|loc|location|cam|camera|ct|trap|deployment|plot|transect|area|region|zone|field"
     r"|farm|individual|indiv|ind|id|subject|person|animal|specimen|patient|case|plant|tree|session"
     r"|sess|seq|sequence|burst|event|visit|trip|survey|video|vid|clip|scene|shot|day|week|month"
+    r"|flight|mission|drone|dive|quadrat|plate|tray|drawer|slide|experiment|exp|replicate|rep"
     r"|batch|part|chunk|group|folder|dir|sub|subset|photographer|user|observer|roll|card|disk|set"
 )
 _MONTHS = (
@@ -82,12 +86,16 @@ _MONTHS = (
 GROUP = re.compile(
     rf"(?:{_PLACES})s?\s?[a-z]?\d+[a-z]?|(?:{_PLACES}) [a-z]"
     r"|(?:19|20)\d\d|(?:19|20)\d\d \d\d?(?: \d\d?)?|\d\d? \d\d? (?:19|20)\d\d|(?:19|20)\d{6}"
-    rf"|{_MONTHS}(?: ?(?:19|20)?\d\d)?|(?:19|20)\d\d (?:\d\d )?{_MONTHS}"
+    rf"|\d+x|{_MONTHS}(?: ?(?:19|20)?\d\d)?|(?:19|20)\d\d (?:\d\d )?{_MONTHS}"
     r"|1\d\d ?(?:canon|nikon|olymp|pana|msdcf|apple|gopro|media|fuji|recnx|eos\w*)"
 )
-"""Years, dates, places, individuals, cards of cameras: groups of pictures, in `words` form."""
+"""Years, dates, places, individuals, magnifications, cards of cameras: groups of pictures, in
+`words` form."""
 
 FOLD = re.compile(r"(?:fold|cv|split|partition)[\s-]?\d+")
+WELL = re.compile(r"[A-P]\d{1,2}", re.IGNORECASE)
+"""Wells of a plate: no classes below groups."""
+
 BUCKET = re.compile(r"[0-9a-f]{1,3}", re.IGNORECASE)
 """Folders over which pictures are spread by the first letters of an id."""
 
@@ -136,6 +144,11 @@ def is_group(name: str) -> bool:
     return GROUP.fullmatch(words(name)) is not None
 
 
+def says_little(name: str) -> bool:
+    """Whether a folder below a class is none of its own by its name alone."""
+    return words(name) in TRAITS or is_holder(name) or is_group(name)
+
+
 def is_code(name: str) -> bool:
     """Whether the name is a number or a synset id."""
     return CODE.fullmatch(words(name).replace(" ", "")) is not None
@@ -165,9 +178,19 @@ def is_beside(name: str) -> bool:
     return words(name) in BESIDE or rest in BESIDE or (rest == "segmented" != words(name))
 
 
+def is_beside_of(name: str, others: Iterable[str]) -> bool:
+    """Whether a folder holds what was made from those of another, in `words` form: `jay_masks`."""
+    first, _, last = words(name).rpartition(" ")
+    return last in MASKS and first in others
+
+
 def splits_among(names: Iterable[str]) -> Mapping[str, str]:
     """Those names that are splits, and which: by their own, or as siblings that differ in it."""
     found = {name: both for name in names if (both := split_of(name))}
+    if {"val"} < {split for split, _ in found.values()}:  # training, validation and evaluation
+        last = [name for name in found if words(name).startswith("eval")]
+        if sum(split == "val" for split, _ in found.values()) > len(last) == 1:
+            found[last[0]] = ("test", found[last[0]][1])
     alike: dict[str, set[str]] = {}
     for split, rest in found.values():
         alike.setdefault(rest, set()).add(split)

@@ -14,7 +14,7 @@ from clipfg.errors import ClipfgError
 from clipfg.types import UNLABELLED, ClassList, Manifest
 
 _TELLING = re.compile(
-    r"map|name|class|label|categor|words|synset|species|id2|2id|taxon|data\.ya?ml|legend|dict|keys?\b",
+    r"map|name|class|label|categor|words|synset|species|id2|2id|taxon|data\.ya?ml|legend|dict|keys?\b|readme",
     re.IGNORECASE,
 )
 """What such a file's name says."""

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Self
 from urllib.parse import unquote
 
+from clipfg.data.readers.codes import identity, is_number
 from clipfg.data.readers.folder_words import is_holder, split_of
 from clipfg.data.readers.walk import Parts, is_image, walk
 from clipfg.data.sources import scheme_of, shown
@@ -89,12 +90,14 @@ class PictureIndex:
         """Pictures of a name; else of the stem; else without what a server puts before it."""
         key = _key(base)
         stem = _stem(key)
+        number = identity(key) if is_number(key) else ""
         for table, wanted in (
             (self._by_name, key),
             (self._by_stem, key),
             (self._by_stem, stem),
             (self._by_stem, _UPLOAD.sub("", stem, count=1)),
             (self._by_upload, stem),
+            (self._by_number, number),
         ):
             if found := table.get(wanted):
                 return [self.pictures[place] for place in found]
@@ -116,6 +119,14 @@ class PictureIndex:
     def _by_upload(self) -> dict[str, list[int]]:
         stems = (_stem(_key(path[-1])) for path in self.pictures)
         return _grouped(_UPLOAD.sub("", stem, count=1) for stem in stems)
+
+    @cached_property
+    def _by_number(self) -> dict[str, list[int]]:
+        """Spreadsheets make 7 of `0007`, and 7.0."""
+        stems = (_stem(_key(path[-1])) for path in self.pictures)
+        found = _grouped(identity(stem) if is_number(stem) else "" for stem in stems)
+        found.pop("", None)
+        return found
 
 
 def _grouped(keys: Iterable[str]) -> dict[str, list[int]]:

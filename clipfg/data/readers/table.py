@@ -5,6 +5,7 @@ their usual names (`column_names`). Paths are relative to the table's folder; pi
 there are looked for below it by name (`table_pictures`).
 """
 
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,19 +15,24 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from clipfg.data.readers.codes import are_nameless
-from clipfg.data.readers.column_names import key_of
+from clipfg.data.readers.column_names import HELD_OUT, key_of
+from clipfg.data.readers.folder_words import is_beside, is_holder
 from clipfg.data.readers.label_names import named_beside, rename
 from clipfg.data.readers.labels import named_splits, readable_names, relabel
 from clipfg.data.readers.table_columns import TableColumns, by_content, understand
 from clipfg.data.readers.table_files import TableFile, guarded, join_corners, open_table
 from clipfg.data.readers.table_labels import Labelled, label_rows
 from clipfg.data.readers.table_pictures import LISTED, Pictures, find_pictures
+from clipfg.data.readers.walk import is_image
 from clipfg.data.sources import shown
 from clipfg.errors import DataError, UsageError
 from clipfg.registry import closest
 from clipfg.types import UNLABELLED, Choices, ClassList, Manifest, Reading, Role
 
 UNSETTLED = Choices()
+_NOTE = re.compile(r"^(?:total|sum|summe|mean|average|note|source)|\S\s+\S|[:=]", re.IGNORECASE)
+NOTES = 3
+"""So many rows below a table may be sums or remarks."""
 _TRAINING = {"1": "train", "1.0": "train", "true": "train", "0": "test", "0.0": "test"}
 _TRAINING |= {"false": "test"}
 
@@ -59,7 +65,7 @@ def read(
         )
     taken = {column: column for column in columns.all()} | dict(columns.carried)
     cells: pa.Table = guarded(path, lambda _: join_corners(table.read(taken)))
-    cells = _without_blank_rows(cells)
+    cells, notes = _without_notes(_without_blank_rows(cells), columns)
     if cells.num_rows == 0:
         raise DataError(f"Expected rows in {path}, got none.")
     splits = _splits(cells, columns)
@@ -68,6 +74,9 @@ def read(
     )
     pictures, given = _pictures(table, cells, columns, path, splits)
     manifest = _manifest(name or path.stem, cells, columns, pictures, given, splits, labelled)
+    if notes and manifest.reading:
+        doubts = (*manifest.reading.doubts, notes)
+        manifest = replace(manifest, reading=replace(manifest.reading, doubts=doubts))
     return _named(manifest, table, columns, path, classes)
 
 
@@ -96,6 +105,19 @@ def _without_blank_rows(cells: pa.Table) -> pa.Table:
     return cells.filter(pa.array(~blank))
 
 
+def _without_notes(cells: pa.Table, columns: TableColumns) -> tuple[pa.Table, str]:
+    """The rows without the last ones where these name no picture, as sums and remarks; a doubt."""
+    if not columns.paths or cells.num_rows < 2:
+        return cells, ""
+    last = cells[columns.paths[0]][-NOTES - 1 :].to_pylist()
+    count = next((n for n, value in enumerate(reversed(last)) if is_image(value or "")), 0)
+    if not count or not all(map(_NOTE.search, map(str, last[-count:]))):
+        return cells, ""
+    said = ", ".join(repr(value or "")[:60] for value in last[-count:])
+    kept = cells.slice(0, cells.num_rows - count)
+    return kept, f"The last rows name no picture ({said}) and are left out."
+
+
 def _splits(cells: pa.Table, columns: TableColumns) -> pa.Array | None:
     if columns.split is None:
         return None
@@ -103,7 +125,9 @@ def _splits(cells: pa.Table, columns: TableColumns) -> pa.Array | None:
     values = coded.dictionary.to_pylist()
     flags = {value.lower() for value in values}
     if flags and flags <= set(_TRAINING):
-        names: list[str | None] = [_TRAINING[value.lower()] for value in values]
+        marked = HELD_OUT.get(key_of(columns.split))
+        other = {"train": marked, "test": "train"} if marked else {"train": "train", "test": "test"}
+        names: list[str | None] = [other[_TRAINING[value.lower()]] for value in values]
     else:
         names = named_splits(v if v.lower() != "unassigned" else "" for v in values)
     return pa.array(names, pa.string()).take(coded.indices)
@@ -306,6 +330,8 @@ def _named(
         return relabel(_indexed(manifest, listed), classes)
     if are_nameless(own.names) and not (classes is not None and classes.ids):
         found = named_beside(path.parent, own, path)
+        if found is None and (is_holder(path.parent.name) or is_beside(path.parent.name)):
+            found = named_beside(path.parent.parent, own, path)
         if found is not None:
             file, names = found
             roles = (*reading.roles, Role(file.name, "names of the labels"))

@@ -17,6 +17,14 @@ from clipfg.types import Choices
 CORNERS = ("x0", "y0", "x1", "y1")
 """Columns that together make a box, in pixels of the full image."""
 
+_ID = re.compile(r"[\w.-]{2,}")
+_MEDIA = {"stillimage", "image", "photo", "photograph", "image/jpeg", "image/png"}
+"""What a column `type` says of pictures as such."""
+FEW = 20
+"""In so few rows, all may be of one class."""
+_ONE = {"1", "1.0", "true"}
+_COUNT = re.compile(r"count|number|verified|delete|flag|^(is|has|n|num)[_ A-Z]", re.ASCII)
+"""Columns of numbers that are no classes of their own."""
 _BINARY = {"0", "1", "0.0", "1.0", "true", "false", ""}
 
 
@@ -134,7 +142,7 @@ def _paths(
     def likely(column: str) -> int:
         values = [value for value in sample[column] if value]
         if any(value.startswith(("http:", "https:")) for value in values):
-            return 3
+            return 3 if len({*values}) > 1 or len(values) < 2 else 5  # an address of all
         if any(map(_is_picture, values)):
             return 0 if column in named or column in ids else 2
         return 1 if column in named else 2
@@ -145,9 +153,12 @@ def _paths(
         if c not in {*named, *ids, *addresses} and any(map(_is_picture, sample[c]))
     ]
     found = [*named, *ids, *unknown, *addresses]
+    others = [c for c in columns if found and c not in found and _are_ids(sample[c])]
     if not named and not unknown and ids and not addresses and len(at) < 2:
         return ()  # an id alone
-    return tuple(sorted(dict.fromkeys(found), key=likely))
+    return tuple(
+        sorted(dict.fromkeys([*found, *others]), key=lambda c: 4 if c in others else likely(c))
+    )
 
 
 def _labels(
@@ -162,7 +173,8 @@ def _labels(
     keys += [key for key in at if names.SYNONYM.fullmatch(key)]
     if "path" not in taken and not any(key in at for key in keys):
         keys += ["name", "text"]
-    free = {c for c in columns if c not in taken or key_of(c) in wanted}
+    media = {c for c in columns if {v.lower() for v in sample[c] if v} <= _MEDIA and any(sample[c])}
+    free = {c for c in columns if c not in {*taken, *media} or key_of(c) in wanted}
     found = [at[key] for key in dict.fromkeys(keys) if key in at and at[key] in free]
     if found and are_codes(sample[found[0]]):
         # What numbers and codes stand for is often in the next column, or the one before.
@@ -182,17 +194,24 @@ def _one_hot(columns: Sequence[str], sample: Sample, taken: set[str | None]) -> 
         for c in columns
         if c not in taken
         and not c.startswith("#")
-        and key_of(c) not in names.TRAINING
+        and not _COUNT.search(c)
+        and key_of(c) not in {*names.TRAINING, *names.HELD_OUT}
         and any(sample[c])
         and all(value.lower() in _BINARY for value in sample[c])
     ]
-    return tuple(binary) if len(binary) > 1 else ()
+    if len(binary) < 2:
+        return ()
+    ones = [[value.lower() in _ONE for value in sample[c]] for c in binary]
+    marked = sum(map(any, zip(*ones, strict=True)))
+    if (sum(map(any, ones)) < 2 and len(ones[0]) > FEW) or 2 * marked < len(ones[0]):
+        return ()  # counts and marks of other things
+    return tuple(binary)
 
 
 def _split(at: Mapping[str, str], sample: Sample, choices: Choices) -> str | None:
     if choices.split_column is not None:
         return at[key_of(choices.split_column)]
-    for key in (*names.SPLITS, *names.TRAINING):
+    for key in (*names.SPLITS, *names.TRAINING, *names.HELD_OUT):
         if (column := at.get(key)) is None:
             continue
         values = {value.lower() for value in sample[column] if value}
@@ -200,12 +219,19 @@ def _split(at: Mapping[str, str], sample: Sample, choices: Choices) -> str | Non
             return column
         if key in names.TRAINING and values and values <= _BINARY:
             return column
+        if key in names.HELD_OUT and len(values) == 2 and values <= _BINARY:
+            return column
     return None
 
 
 def _are_splits(values: Sequence[str]) -> bool:
     given = [value for value in values if value and value.lower() != "unassigned"]
     return bool(given) and all(split_name(value) for value in given)
+
+
+def _are_ids(values: Sequence[str]) -> bool:
+    """Whether each row has a word of its own, which may be a picture's name without suffix."""
+    return bool(values) and len({*values}) == len(values) and all(map(_ID.fullmatch, values))
 
 
 def _are_words(values: Sequence[str]) -> bool:

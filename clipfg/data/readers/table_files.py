@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from clipfg.data.readers.column_names import PATHS, key_of
+from clipfg.data.readers.column_names import COMMON, IDS, LABELS, PATHS, SCIENTIFIC, key_of
 from clipfg.data.readers.delimited import SAMPLE, dialect_of
 from clipfg.data.readers.embedded_images import parquet_uri
 from clipfg.data.readers.hub_features import image_column, label_column
@@ -48,6 +48,20 @@ class TableFile:
     label: str | None = None
     """The column whose numbers index `class_names`."""
     class_names: tuple[str, ...] = ()
+
+
+def is_tabular(path: Path) -> bool:
+    """Whether a file of another suffix is a table of pictures by its header: `occurrence.txt`."""
+    if path.suffix.lower() not in {"", ".txt", ".tab", ".dat"}:
+        return False
+    try:
+        with path.open("rb") as file:
+            head = file.read(_HEAD)
+        text = head.decode(encoding_of(head) or "utf-8", errors="replace").lstrip("\ufeff")
+        first = {key_of(cell) for cell in dialect_of(text).first}
+    except (OSError, DataError, LookupError):
+        return False
+    return bool(first & {*PATHS, *IDS}) and bool(first & {*LABELS, *COMMON, *SCIENTIFIC})
 
 
 def open_table(path: Path) -> TableFile:

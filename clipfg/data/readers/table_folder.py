@@ -2,13 +2,15 @@
 
 - `labels.csv` beside `images/`: one table for all pictures;
 - `train.csv`, `val.csv`, `test.csv`: one for each split;
-- `train/metadata.csv`, `test/_classes.csv`: one in each split.
+- `train/metadata.csv`, `test/_classes.csv`: one in each split;
+- `data/metadata.csv`, `annotations/labels.csv`: one in a folder that says nothing else.
 
 Folders that are classes count for more than a table, unless a table names nearly every picture and
 puts those of one folder into several classes, as where pictures come in numbered parts.
 """
 
 import re
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,8 +20,9 @@ import pyarrow as pa
 from clipfg.data.readers import folder as folders
 from clipfg.data.readers import table
 from clipfg.data.readers.codes import are_nameless
+from clipfg.data.readers.folder_words import is_beside, is_holder
 from clipfg.data.readers.labels import natural, relabel, split_name
-from clipfg.data.readers.table_files import SUFFIXES, guarded, open_table
+from clipfg.data.readers.table_files import SUFFIXES, guarded, is_tabular, open_table
 from clipfg.data.readers.walk import Walk
 from clipfg.errors import ClipfgError, DataError
 from clipfg.types import UNLABELLED, Choices, ClassList, LeftOut, Manifest, Reading, Role
@@ -28,9 +31,14 @@ COVERED = 0.9
 """The least share of a folder's pictures that a table names where it counts for more than the
 folders that they lie in."""
 
+LOOKED_AT = 50
+"""Files of other suffixes that may be tables: there may be a million of captions."""
+
 _ANSWERS = re.compile(r"submission|submit|prediction|result|report|inventory", re.IGNORECASE)
 """Tables of answers and of other things."""
-_TELLING = re.compile(r"label|meta|train|annot|class|truth|list|split|info|data", re.IGNORECASE)
+_TELLING = re.compile(
+    r"label|meta|train|test|val|annot|class|truth|list|split|info|data", re.IGNORECASE
+)
 
 Table = tuple[str | None, Path]
 """A table and the split that its place or name says it is of."""
@@ -44,6 +52,7 @@ def read(path: Path, found: Walk, choices: Choices, classes: ClassList | None) -
     """
     if choices.label_level is not None:
         return None
+    path = _unwrapped(path)
     tables = _tables(path, choices)
     if not tables:
         return None
@@ -57,7 +66,7 @@ def read(path: Path, found: Walk, choices: Choices, classes: ClassList | None) -
             continue
         if _share_there(manifest) >= 0.5 and manifest.classes is not None:
             read_ones.append(((split, file), manifest))
-    by_folders = _by_folders(path, found)
+    by_folders = _by_folders(found.root, found)
     if not read_ones:
         if by_folders is None and problem is not None and len(tables) == 1:
             raise problem
@@ -73,16 +82,30 @@ def read(path: Path, found: Walk, choices: Choices, classes: ClassList | None) -
 
 def _tables(path: Path, choices: Choices) -> list[Table]:
     """The tables that name pictures and their classes: in the folders of splits, else beside."""
+    places = [p for p in sorted(path.iterdir(), key=lambda p: natural(p.name)) if p.is_dir()]
     below: list[Table] = [
         (split, file)
-        for place in sorted(path.iterdir(), key=lambda p: natural(p.name))
-        if place.is_dir() and (split := _split_of(place.name)) is not None
+        for place in places
+        if (split := _split_of(place.name)) is not None
         for file in _files(place)
         if _is_labelled(file, choices)
     ]
     if below:
         return below
-    return [(_split_of(f.stem), f) for f in _files(path) if _is_labelled(f, choices)]
+    holders = [place for place in places if is_holder(place.name) or is_beside(place.name)]
+    for place in (path, *holders):
+        if found := [(_split_of(f.stem), f) for f in _files(place) if _is_labelled(f, choices)]:
+            return found
+    return []
+
+
+def _unwrapped(path: Path) -> Path:
+    """The folder inside folders that hold nothing else, and are called like no split."""
+    while len(inside := [p for p in path.iterdir() if p.name[:1] not in "._"]) == 1:
+        if not inside[0].is_dir() or _split_of(inside[0].name):
+            break
+        path = inside[0]
+    return path
 
 
 def _split_of(name: str) -> str | None:
@@ -95,13 +118,14 @@ def _files(path: Path) -> list[Path]:
         files = sorted(path.iterdir(), key=lambda p: natural(p.name))
     except OSError:
         return []
+    others = [file for file in files if file.suffix.lower() not in SUFFIXES][:LOOKED_AT]
     return [
         file
         for file in files
-        if file.suffix.lower() in SUFFIXES
-        and not file.name.startswith(".")
+        if not file.name.startswith(".")
         and not _ANSWERS.search(file.stem)
         and file.is_file()
+        and (file.suffix.lower() in SUFFIXES or (file in others and is_tabular(file)))
     ]
 
 
@@ -196,19 +220,36 @@ def _with(rows: pa.Table, name: str, column: pa.Array) -> pa.Table:
 
 
 def _says_more(whole: Manifest, by_folders: Manifest, ones: list[tuple[Table, Manifest]]) -> bool:
-    """Whether tables count for more than folders: they name nearly all, and mix their classes."""
+    """Whether tables count for more than folders: they name nearly all pictures, and say more.
+
+    That is splits, names for folders of numbers, or several classes in each folder.
+    """
     telling = all(_TELLING.search(file.stem) for (_, file), _ in ones)
     if not telling or whole.classes is None or are_nameless(whole.classes.names):
         return False
+    covered = len({*by_folders.uris} & {*whole.uris}) / max(1, len({*by_folders.uris}))
+    if covered < COVERED:
+        return False
+    assert by_folders.classes is not None
+    agree = len(_pairs(whole, by_folders)) == len(by_folders.classes) == len(whole.classes)
+    splits = agree and len(whole.splits) > 1 and not by_folders.splits
+    return splits or are_nameless(by_folders.classes.names) or _mixes(whole, by_folders)
+
+
+def _mixes(whole: Manifest, by_folders: Manifest) -> bool:
+    """Whether tables put the pictures of each folder into several classes."""
+    counts = Counter(folder for folder, _ in _pairs(whole, by_folders))
+    return bool(counts) and min(counts.values()) > 1
+
+
+def _pairs(whole: Manifest, by_folders: Manifest) -> set[tuple[int, int]]:
+    """The classes of the folders and of the tables that the same pictures have."""
     given = dict(zip(by_folders.uris, by_folders.labels.tolist(), strict=True))
-    pairs = {
+    return {
         (given[uri], label)
         for uri, label in zip(whole.uris, whole.labels.tolist(), strict=True)
         if uri in given and label != UNLABELLED
     }
-    covered = len(given.keys() & set(whole.uris)) / max(1, len(given))
-    mixed = [sum(one == folder for one, _ in pairs) for folder in {one for one, _ in pairs}]
-    return covered >= COVERED and bool(mixed) and min(mixed) > 1
 
 
 def _reading(
@@ -222,7 +263,7 @@ def _reading(
     files = [file.relative_to(path).as_posix() for (_, file), _ in ones]
     roles = (*(Role(file, "table of pictures and classes") for file in files), *first.roles)
     doubts = [d for _, m in ones for d in (m.reading.doubts if m.reading else ())]
-    if by_folders is not None:
+    if by_folders is not None and _mixes(whole, by_folders):
         doubts.append(
             f"Folders could be classes too, but {files[0]} puts the pictures of each into several;"
             " --label-level 1 takes the folders."

@@ -37,7 +37,9 @@ from clipfg.types import UNLABELLED, Choices, ClassList, Role
 Values = dict[str, list[str]]
 """The values of each column, for each distinct row."""
 
-MISSING = frozenset({"nan", "NaN", "NULL", "null", "N/A"})
+MISSING = frozenset({"nan", "NaN", "NULL", "null", "N/A", "n/a", "NA", "#N/A", "<NA>", "None"})
+_MARKS = frozenset({"?", "-", "--", "\u2013", "\u2014"})
+"""What stands for nothing where others are words: they may be signs to be told apart."""
 _BINOMIAL = re.compile(r"[A-Z][a-zë-]+ [a-zë-]{3,}( .*)?")
 
 
@@ -81,8 +83,14 @@ def distinct_rows(table: pa.Table, columns: Sequence[str]) -> tuple[Values, NDAr
     place = np.empty_like(order)
     place[order] = np.arange(len(order))
     taken = table.select(list(columns)).take(pa.array(first[order]))
-    values = {c: [clean(v) for v in taken[c].to_pylist()] for c in columns}
+    values = {c: _without_marks([clean(v) for v in taken[c].to_pylist()]) for c in columns}
     return values, place[rows]
+
+
+def _without_marks(values: list[str]) -> list[str]:
+    if all(len(value) < 3 for value in values):
+        return values
+    return ["" if value in _MARKS else value for value in values]
 
 
 def clean(value: str | None) -> str:
@@ -123,6 +131,14 @@ def labels_in(cells: Sequence[str], *, plural: bool) -> list[tuple[str, ...]]:
                 for cell in cells
             ]
     return [(cell,) if cell else () for cell in cells]
+
+
+def _are_tags(cells: Sequence[str]) -> bool:
+    """Whether cells are words that recur in others, with spaces between: `haze primary water`."""
+    words = Counter(word for cell in {*cells} for word in {*cell.split()})
+    return any(" " in cell for cell in cells) and 2 * sum(n > 1 for n in words.values()) > len(
+        words
+    )
 
 
 def _bracketed(cell: str) -> tuple[str, ...]:
@@ -180,9 +196,15 @@ class _Naming:
         if not names:
             return Labelled(np.full(len(rows), UNLABELLED))
         main = names[0]
+        self._leave_out_blanks(names, ranks)
         self._join_epithet(names, ranks)
         plural = key_of(main).endswith(("labels", "tags", "finding", "findings"))
-        several = labels_in(self.values[main], plural=plural)
+        tagged = key_of(main) in {"tags", "keywords"} and _are_tags(self.values[main])
+        several = (
+            [tuple(dict.fromkeys(cell.split())) for cell in self.values[main]]
+            if tagged
+            else labels_in(self.values[main], plural=plural)
+        )
         if any(len(labels) > 1 for labels in several) or any(
             labels and labels[0] != cell
             for labels, cell in zip(several, self.values[main], strict=True)
@@ -206,6 +228,20 @@ class _Naming:
         if not is_rank or (wanted is not None and key_of(wanted) == key_of(own)):
             del ranks["class"]
         return ranks
+
+    def _leave_out_blanks(self, names: Sequence[str], ranks: Mapping[str, str]) -> None:
+        """No label where the name of a taxon says that a picture shows none: `Blank`."""
+        taxa = {*known.COMMON, *known.SCIENTIFIC} | ({*map(key_of, names)} if ranks else set())
+        found: dict[str, None] = {}
+        for column in (column for column in names if key_of(column) in taxa):
+            cells = self.values[column]
+            found |= dict.fromkeys(c for c in cells if plain(c) in known.NO_SPECIES)
+            self.values[column] = ["" if cell in found else cell for cell in cells]
+        if found:
+            self.doubts.append(
+                f"{', '.join(map(repr, found))} was taken for pictures without a label, not for a"
+                " class."
+            )
 
     def _join_epithet(self, names: list[str], ranks: Mapping[str, str]) -> None:
         """A genus and an epithet, as two columns have them, as one scientific name."""

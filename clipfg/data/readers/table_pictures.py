@@ -72,7 +72,7 @@ def find_pictures(
             continue
         if sum(map(bool, found)) > sum(map(bool, places)):
             places, best = found, tried
-        if None not in places:
+        if places and None not in places:
             break
     if not any(places):
         if problem is not None:

@@ -1,8 +1,9 @@
 """The pictures below a folder, and what else lies there; a walk never raises."""
 
 import os
+import re
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from clipfg.data.images.photos import HEIF, RAW
@@ -21,6 +22,8 @@ SUFFIXES = {
 DEVELOPED = SUFFIXES - RAW
 
 ARCHIVES = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".tar.zst", ".zip", ".7z", ".rar")
+
+MASK = re.compile(r"(.+?)[_-](?:masks?|segmentation|seg|trimap)(?:[_-]?\d+)?\.\w+", re.IGNORECASE)
 
 BESIDE = frozenset({".aae", ".mov", ".mp4"})
 """What phones put beside a picture of the same name: edits, and the film of a live photo."""
@@ -79,6 +82,22 @@ def _stem(name: str) -> str:
 def _stems(names: Iterable[str]) -> set[str]:
     """Of the pictures that are no RAW."""
     return {_stem(name) for name in names if _suffix(name) in DEVELOPED}
+
+
+def without_masks(found: Walk) -> tuple[Walk, list[LeftOut]]:
+    """Without the masks of pictures that lie beside these: `1_mask.png` beside `1.png`."""
+    stems = {(*parts[:-1], os.path.splitext(parts[-1])[0]) for parts in found.pictures}  # noqa: PTH122
+    masks = {
+        parts
+        for parts in found.pictures
+        if (match := MASK.fullmatch(parts[-1])) and (*parts[:-1], match[1]) in stems
+    }
+    if not masks:
+        return found, []
+    kept = [parts for parts in found.pictures if parts not in masks]
+    first = next(parts for parts in found.pictures if parts in masks)
+    said = LeftOut(shown("/".join(first)), len(masks), "a mask of the picture beside it")
+    return replace(found, pictures=kept), [said]
 
 
 def walk(root: Path) -> Walk:

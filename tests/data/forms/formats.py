@@ -1237,6 +1237,60 @@ OTHERS = [
         at="birds.tfrecord",
         refused="TFRecord",
     ),
+    boxed(
+        "hub-objects",
+        "a hub folder: metadata.jsonl with objects in a split",
+        {
+            "train/metadata.jsonl": json.dumps(
+                {
+                    "file_name": "scene1.jpg",
+                    "objects": {"bbox": [*map(xywh, CORNERS)], "categories": BIRDS},
+                }
+            )
+            + "\n"
+        },
+        "train/",
+        splits={"train": 3},
+    ),
+    named(
+        "picture-list",
+        "a picture and its class in each line",
+        {"labels.txt": "".join(f"{n}.jpg {bird}\n" for n, bird in enumerate(BIRDS))},
+        *("0.jpg", "1.jpg", "2.jpg"),
+    ),
+    named(
+        "picture-list-numbers",
+        "lists of splits with numbers, and their names beside",
+        {
+            "train.txt": "i/0.jpg 0\ni/2.jpg 2\n",
+            "val.txt": "i/1.jpg 1\n",
+            "classes.txt": "\n".join(BIRDS) + "\n",
+        },
+        *("i/0.jpg", "i/1.jpg", "i/2.jpg"),
+        splits={"train": 2, "val": 1},
+    ),
+    boxed(
+        "openimages-boxes",
+        "Open Images: shares, codes, and their names beside",
+        {
+            "boxes.csv": "ImageID,Source,LabelName,Confidence,XMin,XMax,YMin,YMax\n"
+            + "".join(
+                f"scene1,x,/m/0{n},1,{x0 / WIDE},{x1 / WIDE},{y0 / HIGH},{y1 / HIGH}\n"
+                for n, (x0, y0, x1, y1) in enumerate(CORNERS, 1)
+            ),
+            "class-descriptions.csv": "".join(f"/m/0{n},{b}\n" for n, b in enumerate(BIRDS, 1)),
+        },
+    ),
+    boxed(
+        "yolo-darknet",
+        "Darknet: obj.names, and labels beside the pictures",
+        {
+            "obj.names": "\n".join(BIRDS) + "\n",
+            "scene1.txt": "".join(
+                f"{n} {' '.join(map(str, centre(box)))}\n" for n, box in enumerate(CORNERS)
+            ),
+        },
+    ),
     Form(
         "openimages",
         "Open Images",

@@ -163,7 +163,10 @@ def test_any_names_round_trip(tmp_path_factory: pytest.TempPathFactory, names: l
         assert list(table.names) == wanted
     tree = read_class_list(write(folder, json.dumps(names), "n.json"))
     assert list(tree.names) == wanted
-    plain = not any(re.match(r"[\ufeff\d\W]|name|item|n\d", name.lower()) for name in names)
+    one_line = len(names) == 1 and "," in names[0]
+    plain = not one_line and not any(
+        re.match(r"[\ufeff\d\W]|name|item|n\d", name.lower()) for name in names
+    )
     if plain and not all(re.search(r"\d$|:", name) for name in names):  # nothing but names
         assert list(read_class_list(write(folder, "\n".join(names))).names) == wanted
 
@@ -196,3 +199,22 @@ def test_ranks_with_gaps_have_no_names_for_levels(tmp_path) -> None:
     classes = read_class_list(path)
     assert classes.lineage("fern") == ("Polypodiaceae",)
     assert classes.levels == ()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Blue Jay, Bobolink\n",
+        "['Blue Jay', 'Bobolink']\n",
+        "# birds\nBlue Jay\nBobolink\n",
+        "Blue Jay\t12\nBobolink\t9\n",
+        "/b/Blue_Jay 0\n/b/Bobolink 1\n",
+    ],
+)
+def test_lists_that_say_more_than_names(text: str, tmp_path: Path) -> None:
+    assert read_class_list(write(tmp_path, text, "n.txt")).names == ("Blue Jay", "Bobolink")
+
+
+def test_class_is_a_name_with_a_number(tmp_path: Path) -> None:
+    listed = read_class_list(write(tmp_path, "Class 1\nClass 2\n", "n.txt"))
+    assert listed.names == ("Class 1", "Class 2")

@@ -9,13 +9,17 @@ from typing import Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 
+from clipfg.data.readers import column_names
 from clipfg.data.readers.boxes import BoxFormat, Layout
-from clipfg.data.readers.formats.annotations import Annotations
+from clipfg.data.readers.codes import are_nameless
+from clipfg.data.readers.column_names import first_of, key_of
+from clipfg.data.readers.formats.annotations import Annotations, Meaning
 from clipfg.data.readers.formats.form import Form, Sample
-from clipfg.data.readers.labels import split_name
+from clipfg.data.readers.label_names import named_beside
+from clipfg.data.readers.labels import match_classes, split_name
 from clipfg.data.sources import reason
 from clipfg.errors import DataError, UsageError
-from clipfg.types import Choices, Role
+from clipfg.types import Choices, ClassList, Role
 
 COLUMNS: tuple[tuple[Layout, tuple[str, str, str, str]], ...] = (
     ("xyxy", ("x0", "y0", "x1", "y1")),
@@ -49,6 +53,8 @@ LABELS = (
 )
 SPLITS = ("split", "set", "subset", "fold")
 SURE = ("confidence", "conf", "score", "probability")
+_MORE = {PATHS: (*column_names.PATHS, *column_names.IDS), LABELS: column_names.LABELS}
+"""What tables of pictures have beside these, for comparison by `key_of`."""
 UNSETTLED = Choices()
 MORE = frozenset({"id", "caption", "text", "regions", "bag", "view", "domain", "parent"})
 """Columns of clipfg's own tables, which the table reader keeps."""
@@ -64,8 +70,9 @@ class Columns(NamedTuple):
 def find_columns(header: Sequence[str]) -> Columns | None:
     """The columns of boxes in a header, or None."""
     at = {re.sub(r"^b?box[_ ]", "", name.lower()): name for name in reversed(header)}
+    at |= {key_of(name): name for name in reversed(header)}
     at |= {name.lower(): name for name in reversed(header)}
-    for layout, names in COLUMNS:
+    for layout, names in (*COLUMNS, *((how, tuple(map(key_of, n))) for how, n in COLUMNS)):
         if set(names) <= at.keys():
             return Columns(tuple(at[name] for name in names), layout)
     one = next((name for name in ONE_COLUMN if name in at), None)
@@ -78,7 +85,7 @@ def read(path: Path, choices: Choices = UNSETTLED) -> Annotations:
     header = table.column_names
     columns = find_columns(header)
     assert columns is not None
-    at = {name.lower(): name for name in reversed(header)}
+    at = {key_of(name): name for name in reversed(header) if name not in columns.names}
     name = _column(at, choices.path_column, PATHS, path)
     label = _column(at, choices.label_column, LABELS, path)
     split = _column(at, choices.split_column, SPLITS, path)
@@ -105,18 +112,32 @@ def read(path: Path, choices: Choices = UNSETTLED) -> Annotations:
         box = boxes[row]
         missing = bool(np.isnan(box).any())
         found.add(number, what, None if missing else box.tolist(), _sure(confidence, row, path))
+    _call_by_name(found, path)
     return found
 
 
+def _call_by_name(found: Annotations, path: Path) -> None:
+    """Classes that are numbers or codes by the names that a file beside the table has for them."""
+    if not found.classes or not are_nameless(found.classes):
+        return
+    own = ClassList(tuple(found.classes))
+    if (beside := named_beside(path.parent, own, path)) is not None:
+        file, names = beside
+        places = match_classes(own, names, lambda _: str(path))
+        called = {code: names.names[place] for code, place in zip(own.names, places, strict=True)}
+        found.translate(lambda code: Meaning(called[code]))
+        found.roles.append(Role(file.name, "names of the labels"))
+
+
 def _column(
-    at: Mapping[str, str], chosen: str | None, usual: Sequence[str], path: Path
+    at: Mapping[str, str], chosen: str | None, usual: tuple[str, ...], path: Path
 ) -> str | None:
     """The column that was chosen, else the first of the usual ones."""
     if chosen is None:
-        return next((at[one] for one in usual if one in at), None)
-    if chosen.lower() not in at:
+        return first_of([*map(key_of, usual), *_MORE.get(usual, ())], dict(at))
+    if key_of(chosen) not in at:
         raise UsageError(f"Expected a column {chosen!r} in {path}, got {', '.join(at.values())}.")
-    return at[chosen.lower()]
+    return at[key_of(chosen)]
 
 
 def _sure(text: str | None, row: int, path: Path) -> float:
@@ -190,15 +211,17 @@ def _numbers(table: pa.Table, names: Sequence[str], path: Path) -> Any:
     return np.stack(parts, axis=1)
 
 
-def _is_box_table(sample: Sample) -> bool:
+def is_box_table(sample: Sample) -> bool:
+    """Whether a file is a table with columns of pictures and boxes."""
     if sample.suffix not in {".csv", ".tsv"}:
         return False
     names = {name.lower() for name in sample.columns}
     columns = find_columns(sample.columns)
-    if columns is None or not names & set(PATHS):
+    paths = {*map(key_of, PATHS), *_MORE[PATHS]}
+    if columns is None or not {*map(key_of, names)} & paths:
         return False
     own = {name.lower() for name in columns.names} in ({"x0", "y0", "x1", "y1"}, {"box"})
     return not (own and names & MORE)
 
 
-FORM = Form("a table of boxes", _is_box_table, read, columns=True)
+FORM = Form("a table of boxes", is_box_table, read, columns=True)

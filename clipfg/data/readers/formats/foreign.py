@@ -5,7 +5,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
 
+from clipfg.data.readers.formats.box_table import is_box_table
 from clipfg.data.readers.formats.form import Form, Sample
+from clipfg.data.readers.formats.picture_list import is_list
 from clipfg.data.readers.walk import is_image
 from clipfg.errors import DataError
 
@@ -26,12 +28,15 @@ def _is_numbers(sample: Sample) -> bool:
         sample.suffix == ".txt"
         and bool(fits)
         and all(match is not None and is_image(match[1]) for match in fits)
+        and not is_list(sample)
     )
 
 
 def _is_tfrecord(sample: Sample) -> bool:
     return bool(re.search(r"\.tfrecords?(-\d+-of-\d+)?$", sample.path.name.lower()))
 
+
+_has_labels_of_open_images = _in_columns("imageid", "labelname", "confidence")
 
 KNOWN: tuple[tuple[str, Test, str], ...] = (
     ("a TFRecord", _is_tfrecord, f"clipfg does not read TensorFlow's records. {CONVERT}"),
@@ -42,7 +47,7 @@ KNOWN: tuple[tuple[str, Test, str], ...] = (
     ),
     (
         "Open Images CSV",
-        _in_columns("imageid", "labelname", "confidence"),
+        lambda sample: _has_labels_of_open_images(sample) and not is_box_table(sample),
         "Its classes are codes (/m/01g317). " + CONVERT,
     ),
     (

@@ -138,6 +138,8 @@ FORMS.register("azure", f"{_HERE}.cloud:AZURE", "Azure ML, JSON lines")
 FORMS.register("box-table", f"{_HERE}.box_table:FORM", "CSV with columns of boxes")
 FORMS.register("xmp", f"{_HERE}.xmp:FORM", "XMP sidecars written by clipfg")
 FORMS.register("picture-labels", f"{_HERE}.picture_labels:FORM", "A JSON map or list of labels")
+FORMS.register("picture-list", f"{_HERE}.picture_list:FORM", "Lines of a picture and its class")
+FORMS.register("hub-objects", f"{_HERE}.hub_objects:FORM", "metadata.jsonl with objects")
 FORMS.register("foreign", f"{_HERE}.foreign:FORM", "Formats that are known and not read")
 
 

@@ -19,6 +19,7 @@ from clipfg.data.readers.formats.searching import (
 )
 from clipfg.data.readers.labels import relabel
 from clipfg.data.readers.walk import Walk
+from clipfg.errors import ClipfgError
 from clipfg.types import Choices, ClassList, Manifest, Reading
 
 UNSETTLED = Choices()
@@ -58,6 +59,8 @@ def read_folder(
     if labelled and choices.label_level is None:
         check_one_set(labelled, root)
         annotations = _annotations(labelled, choices)
+        if not len(annotations) and (base := _by_folders(otherwise)) is not None:
+            return base  # a data.yaml of class folders
         if annotations.classes:
             pictures = found if found.pictures else picture_walk(path)
             return _assembled(annotations, pictures, path.name, classes, choices)
@@ -72,6 +75,15 @@ def read_folder(
         reading = base.reading or Reading("images")
         return replace(base, reading=replace(reading, doubts=(*reading.doubts, said)))
     return base
+
+
+def _by_folders(otherwise: Callable[[], Manifest]) -> Manifest | None:
+    """What there is without annotations, where that has classes."""
+    try:
+        base = otherwise()
+    except ClipfgError:
+        return None
+    return base if base.classes is not None else None
 
 
 def _annotations(sources: list[Source], choices: Choices) -> Annotations:

@@ -10,7 +10,17 @@ from clipfg.data.readers.walk import Walk, walk
 from clipfg.errors import DataError
 
 SUFFIXES = frozenset({".json", ".xml", ".yaml", ".yml", ".csv", ".tsv", ".jsonl"}) | {
-    *(".ndjson", ".manifest", ".txt", ".names", ".xmp", ".tfrecord", ".tfrecords")
+    *(
+        ".ndjson",
+        ".manifest",
+        ".txt",
+        ".lst",
+        ".names",
+        ".labels",
+        ".xmp",
+        ".tfrecord",
+        ".tfrecords",
+    )
 }
 """Of files that may hold annotations."""
 

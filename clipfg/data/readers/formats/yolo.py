@@ -6,14 +6,16 @@ https://docs.ultralytics.com/datasets/detect
 """
 
 from collections.abc import Iterator, Mapping
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from clipfg.data.readers.boxes import BoxFormat
 from clipfg.data.readers.formats.annotations import Annotations
+from clipfg.data.readers.formats.coco import told_split
 from clipfg.data.readers.formats.form import Form, Sample
 from clipfg.data.readers.list_files import read_lines
-from clipfg.data.readers.walk import walk
+from clipfg.data.readers.walk import is_image, walk
 from clipfg.data.sources import reason
 from clipfg.errors import DataError
 from clipfg.types import Role
@@ -21,15 +23,18 @@ from clipfg.types import Role
 LARGEST = 1 << 24
 """Bytes of a data.yaml: ten thousand classes have a quarter of a million."""
 
+SAMPLE = 20
+"""Pictures of a folder that are asked for a file of labels."""
+
 SPLITS = {"train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
-LISTED = frozenset({"classes.txt", "obj.names"})
-"""Files of class names, one a line, where there is no data.yaml."""
+LISTED = frozenset({"classes.txt", "_darknet.labels"})
+"""Files of class names, one a line, where there is no data.yaml; so is Darknet's `obj.names`."""
 
 
 def read(path: Path) -> Annotations:
     """The boxes of the splits that a data.yaml, or a list of class names, stands for."""
     root = path.parent
-    given = {} if path.name.lower() in LISTED else _parse(path)
+    given = {} if _is_listed(path) else _parse(path)
     names = _names(given["names"], path) if given else dict(enumerate(read_lines(path)))
     found = Annotations("YOLO labels", path, BoxFormat("cxcywh", "relative"))
     found.declare(list(names.values()))
@@ -38,7 +43,7 @@ def read(path: Path) -> Annotations:
     splits: list[tuple[str | None, Any]] = [
         (split, given[key]) for key, split in SPLITS.items() if given.get(key)
     ]
-    for split, places in splits or [(None, ".")]:
+    for split, places in splits or [(told_split(path), ".")]:
         for place in places if isinstance(places, list) else [places]:
             base = _locate(root, str(given.get("path") or "."), str(place))
             if base is None:
@@ -150,9 +155,25 @@ def is_data_yaml(sample: Sample) -> bool:
     return "names" in keys and bool(keys & SPLITS.keys())
 
 
+def _is_listed(path: Path) -> bool:
+    return path.name.lower() in LISTED or path.suffix.lower() == ".names"
+
+
 def _is_yolo(sample: Sample) -> bool:
-    listed = sample.path.name.lower() in LISTED
-    return is_data_yaml(sample) or (listed and (sample.path.parent / "labels").is_dir())
+    return is_data_yaml(sample) or (_is_listed(sample.path) and _has_labels(sample.path.parent))
+
+
+def _has_labels(folder: Path) -> bool:
+    """Whether files of labels lie in `labels/`, beside the pictures, or below (Darknet's)."""
+    if (folder / "labels").is_dir():
+        return True
+    places = (folder, folder / "obj_train_data")
+    return any(picture.with_suffix(".txt").is_file() for at in places for picture in _some(at))
+
+
+def _some(folder: Path) -> Iterator[Path]:
+    if folder.is_dir():
+        yield from islice((one for one in folder.iterdir() if is_image(one.name)), SAMPLE)
 
 
 FORM = Form("YOLO", _is_yolo, read, one_a_folder=True)
