@@ -90,7 +90,7 @@ def run_add(session: Session[IndexAddOptions]) -> IndexRun:
     held = KeyStore.load(path)
     new = embed_items(session, session.dataset(), held, options.prefix)
     with writing(path) as writer:
-        store = KeyStore.load(path)
+        store = KeyStore.load(path, afresh=True)  # a changed byte must not get a new checksum
         store.check_encoder(**vars(new.made_by))
         store.index.device = options.device
         _check_origin(store, new)
@@ -125,7 +125,7 @@ def run_remove(options: IndexRemoveOptions, ids: Sequence[str]) -> IndexRun:
         )
     read_state(path)  # where there is no store, no folder is made
     with writing(path) as writer:
-        store = KeyStore.load(path)
+        store = KeyStore.load(path, afresh=True)  # a changed byte must not get a new checksum
         store.index.device = options.device
         chosen = list(dict.fromkeys(ids))
         if options.where:
