@@ -212,3 +212,17 @@ def test_product_quantisers_skip_polysemous_training(factory) -> None:
     inner = faiss.downcast_index(ours.base_index if "RFlat" in factory else ours)
     inner = faiss.downcast_index(inner.index) if "OPQ" in factory else inner
     assert not inner.do_polysemous_training
+
+
+@pytest.mark.parametrize(
+    "factory",
+    [
+        *("IVF99999999,Flat", "IVF4097,Flat", "IVF" + "9" * 5000, "IMI2x12,Flat", "PQ8x24"),
+        "Pad99999999,Flat",
+    ],
+)
+def test_an_index_of_a_size_that_keys_cannot_fill_is_refused(factory: str, monkeypatch) -> None:
+    monkeypatch.setattr(indexes, "_make", lambda *_: pytest.fail("FAISS was asked to allocate it"))
+    store = make(300, 16, factory=factory)
+    with pytest.raises(UsageError, match=r"300 keys can fill, got .*; try Flat"):
+        store.search(store.keys[:1], 1)
