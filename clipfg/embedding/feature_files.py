@@ -24,7 +24,7 @@ from clipfg.types.dense import offsets_of
 
 SUFFIXES = (".parquet", ".npz", ".safetensors")
 MOST_FOLDED = 100
-"""Times that the arrays of an npz file may be larger than it; deflate packs zeros a thousandfold."""
+"""Times that the arrays of an npz file may be larger; deflate packs zeros a thousandfold."""
 
 
 def check_path(path: Path | str) -> Path:

@@ -7,8 +7,8 @@ from typing import Any
 from clipfg.data.readers.column_names import IDS, LABELS, PATHS, first_of, key_of
 from clipfg.data.readers.delimited import check_closed, dialect_of, rows_of
 from clipfg.data.readers.text import lines_of, read_text
-from clipfg.data.readers.trees import parse_json
 from clipfg.errors import DataError, UsageError
+from clipfg.trees import parse_json
 
 WHAT = "ids"
 _IDS = tuple(key for key in ("id", *PATHS, *IDS) if key != "name")
