@@ -11,6 +11,7 @@ import sqlite3
 import time
 import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from copy import copy
 from pathlib import Path
 from typing import Any, Literal, Self, get_args
 
@@ -52,9 +53,22 @@ class EmbeddingCache(SqliteFile):
         self._encoders: dict[str, tuple[int, int]] = {}
         self._checked: set[Kind] = set()
         self._warned_of_damage = False
+        self._written: set[tuple[Kind, str, bytes]] | None = None
+
+    def afresh(self) -> Self:
+        """The cache for a job that embeds everything again.
+
+        It keeps embeddings in place of earlier ones, and finds those alone that it has kept. It
+        shares the file of the original, and is closed with it.
+        """
+        again = copy(self)
+        again._written = set()
+        return again
 
     def contents(self, signatures: Mapping[str, Signature]) -> dict[str, bytes]:
         """Content hashes of the files seen before with the same size and time of change."""
+        if self._written is not None:
+            return {}
         uris = {_absolute(uri): uri for uri in signatures}
         query = "SELECT uri, size, mtime_ns, content FROM memo WHERE uri IN ({})"
         return {
@@ -91,6 +105,8 @@ class EmbeddingCache(SqliteFile):
         Patches and regions come as they were put, as arrays of any shape. Each has a checksum: one
         that changed on disk is deleted, with a warning, and is not there.
         """
+        if (written := self._written) is not None:
+            contents = [key for key in contents if (kind, fingerprint, key) in written]
         encoder, dim = self._encoder(fingerprint)
         if encoder is None or (kind in DENSE and kind not in self._kinds()):
             return {}
@@ -129,12 +145,16 @@ class EmbeddingCache(SqliteFile):
         vectors: Mapping[bytes, NDArray[Any]],
         files: Iterable[FileHash] = (),
     ) -> None:
-        """Keep embeddings and content hashes in one transaction; what is there already stays."""
+        """Keep embeddings and content hashes in one transaction; what is there already stays.
+
+        In a cache `afresh` it is replaced.
+        """
         if not vectors:
             if files:
                 self.remember(files)
             return
         dim = next(iter(vectors.values())).shape[-1]
+        clash = "IGNORE" if self._written is None else "REPLACE"
 
         def insert(connection: sqlite3.Connection) -> None:
             connection.execute(
@@ -149,7 +169,7 @@ class EmbeddingCache(SqliteFile):
                 connection.execute(CHECKSUM.format(kind))
             blobs = ((content, _to_blob(kind, row)) for content, row in vectors.items())
             connection.executemany(
-                f"INSERT OR IGNORE INTO {kind} (encoder, content, vector, checksum)"
+                f"INSERT OR {clash} INTO {kind} (encoder, content, vector, checksum)"
                 " VALUES (?, ?, ?, ?)",
                 ((encoder, key, blob, _checksum(key, blob)) for key, blob in blobs),
             )
@@ -157,6 +177,8 @@ class EmbeddingCache(SqliteFile):
 
         if self.write(insert):
             self._checked.add(kind)
+            if self._written is not None:
+                self._written |= {(kind, fingerprint, content) for content in vectors}
 
     def _encoder(self, fingerprint: str) -> tuple[int | None, int]:
         """The number of an encoder here, None where it has none yet, and its width."""

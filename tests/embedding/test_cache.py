@@ -426,3 +426,16 @@ def test_a_cache_of_before_checksums_goes_on(tmp_path: Path) -> None:
         alter(cache, "images", "CAST(x'7f' || substr(vector, 2) AS BLOB)", 5)
         assert set(cache.get("images", "one", keys(6))) == set(keys(3, start=1))
     assert len(said) == 1
+
+
+def test_a_cache_read_afresh_keeps_in_place_and_finds_its_own(cache: EmbeddingCache) -> None:
+    first, second = vectors(3), {key: row + 1 for key, row in vectors(3).items()}
+    cache.put("images", "one", "model", first, [("/a.jpg", (1, 1), keys(1)[0])])
+    fresh = cache.afresh()
+    assert fresh.get("images", "one", keys(3)) == {}
+    assert fresh.contents({"/a.jpg": (1, 1)}) == {}
+    fresh.put("images", "one", "model", dict(list(second.items())[:2]))
+    assert set(fresh.get("images", "one", keys(3))) == set(keys(2))
+    found = cache.get("images", "one", keys(3))
+    assert all(np.array_equal(found[key], second[key]) for key in keys(2))
+    assert np.array_equal(found[keys(3)[2]], first[keys(3)[2]])
