@@ -45,6 +45,13 @@ def has_store(path: Path) -> bool:
     return (path / STATE).is_file()
 
 
+def may_hold_store(path: Path) -> bool:
+    """Whether a folder is a store, or holds nothing but what killed runs may have left."""
+    if has_store(path) or not path.is_dir():
+        return True
+    return all(_is_ours(file.name) for file in path.iterdir())
+
+
 def read_state(path: Path) -> StoreState:
     """The current state of a store. Raises `StoreError` when it is damaged or there is none."""
     try:
@@ -105,11 +112,7 @@ def writing(path: Path) -> Iterator["StoreWriter"]:
     """
     with ExitStack() as stack:
         try:
-            if (
-                path.is_dir()
-                and not has_store(path)
-                and not all(_is_ours(file.name) for file in path.iterdir())
-            ):
+            if not may_hold_store(path):
                 raise StoreError(
                     f"Expected a new folder, an empty one or a key store, got {path}, which has"
                     " other content; try another --store."
