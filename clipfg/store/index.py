@@ -81,7 +81,12 @@ class Index:
         index = (self._on_gpu(keys) if width <= MOST_WIDTH else None) or self._filled(keys)
         _, found = index.search(queries, width)
         found[found >= len(keys)] = NOTHING  # a damaged file might say so
-        return settle(queries, keys, found, k, names)
+        hits = settle(queries, keys, found, k, names)
+        few = np.flatnonzero(hits.positions[:, min(k, len(keys)) - 1] == NOTHING)
+        if few.size:  # fewer keys than wanted in the lists that were looked into
+            whole = search_all(queries[few], keys, k, names)
+            hits.positions[few], hits.scores[few] = whole.positions, whole.scores
+        return hits
 
     def extended(self) -> None:
         """Note that keys were appended; they are added at the next search or save."""

@@ -226,3 +226,14 @@ def test_an_index_of_a_size_that_keys_cannot_fill_is_refused(factory: str, monke
     store = make(300, 16, factory=factory)
     with pytest.raises(UsageError, match=r"300 keys can fill, got .*; try Flat"):
         store.search(store.keys[:1], 1)
+
+
+@pytest.mark.parametrize("factory", ["IVF16,Flat", "HNSW8"])
+@pytest.mark.parametrize("k", [1, 300, 320, 400])
+def test_as_many_hits_as_are_wanted_are_found(factory: str, k: int) -> None:
+    store = make(320, 16, factory=factory)
+    hits = store.search(store.keys[:7], k)
+    assert ((hits.positions >= 0).sum(axis=1) == min(k, 320)).all()
+    if k >= 300:
+        exact = make(320, 16).search(store.keys[:7], k)
+        np.testing.assert_array_equal(hits.scores, exact.scores)
