@@ -68,6 +68,18 @@ def test_only_the_first_failures_are_shouted(caplog: pytest.LogCaptureFixture) -
     assert "failures.jsonl names them all" in caplog.messages[10]
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+def test_a_log_on_a_full_disk_says_nothing(tmp_path: Path, capfd: pytest.CaptureFixture) -> None:
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "config.json").write_text("{}")
+    (tmp_path / "run" / "log.txt").symlink_to("/dev/full")
+    failures = Failures()
+    with RunFolder(tmp_path / "run", {}, failures):
+        failures.add(FAILURE)
+    assert capfd.readouterr().err == ""
+    assert (tmp_path / "run" / "results.json").exists()
+
+
 def test_names_forge_no_line_of_the_log(tmp_path: Path) -> None:
     failures = Failures()
     with RunFolder(tmp_path / "run", {}, failures):
