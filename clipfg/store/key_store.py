@@ -242,11 +242,11 @@ class KeyStore:
         """
         place, verified = Path(path), verifying.check if afresh else verifying.verify_once
 
-        def of_state(state: StoreState) -> Self:
+        def checked_state(state: StoreState) -> StoreState:
             verified(place, state)
-            return cls._of_state(place, state)
+            return state
 
-        return folder.opened(place, of_state)
+        return folder.opened(place, lambda state: cls._of_state(place, checked_state(state)))
 
     @classmethod
     def _of_state(cls, path: Path, state: StoreState) -> Self:
