@@ -19,7 +19,7 @@ LAYERS: list[set[str]] = [  # top to bottom; siblings on one line never import e
     | {"acquisition", "quality", "pages"},
     {"functional"},
     {"types", "options"},
-    {"registry", "atomic"},
+    {"registry", "atomic", "memory", "trees", "printable"},
     {"errors"},
     {"__init__"},
 ]

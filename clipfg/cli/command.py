@@ -92,12 +92,15 @@ def _parameter(name: str, annotation: Any, default: Any = None) -> inspect.Param
 
 def _annotation(option: Option) -> Any:
     """The option for typer; its default is None, which tells an omission from a value."""
-    kind: Any = str if option.choices else option.kind
+    # An empty text is no path, but `Path("")` is the working folder.
+    kind: Any = str if option.choices or option.kind is Path else option.kind
     if get_origin(kind) is tuple:
         kind = list[str]
     how = typer.Option(
         *option.flags,
-        metavar=option.metavar or "|".join(option.choices) or None,
+        metavar=option.metavar
+        or "|".join(option.choices)
+        or ("PATH" if option.kind is Path else None),
         help=_help(option),
         rich_help_panel=option.panel,
         show_default=False,

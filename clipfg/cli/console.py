@@ -12,6 +12,8 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
+from clipfg.printable import printable_lines
+
 DOWNLOAD = "Downloading"
 """What labels of stages begin with whose progress is in bytes."""
 
@@ -33,7 +35,7 @@ class _Handler(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         style = "yellow" if record.levelno >= logging.WARNING else "dim"
-        stderr().print(Text(self.format(record), style=style), soft_wrap=True)
+        stderr().print(Text(printable_lines(self.format(record)), style=style), soft_wrap=True)
 
 
 def set_up_logging(*, quiet: bool, verbose: bool) -> None:

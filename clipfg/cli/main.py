@@ -40,7 +40,9 @@ from clipfg.cli import (
     suggest,
     zeroshot,
 )
+from clipfg.cli.streams import open_streams
 from clipfg.errors import ClipfgError
+from clipfg.printable import printable_lines
 
 app = typer.Typer(
     name="clipfg",
@@ -98,6 +100,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 def run(arguments: list[str] | None = None) -> int:
     """Run a command line and return its exit code; no exception comes out."""
+    open_streams()
     command = typer.main.get_command(app)
     try:
         # Entered by hand: `app()` would turn interrupts and broken pipes into exits of its own.
@@ -138,7 +141,8 @@ def run(arguments: list[str] | None = None) -> int:
 
 
 def _say(message: str) -> None:
-    print(message, file=sys.stderr)
+    with contextlib.suppress(OSError):
+        print(printable_lines(message), file=sys.stderr)
 
 
 def _keep_trace() -> str:

@@ -11,6 +11,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from clipfg.printable import printable, printable_lines
+
 if TYPE_CHECKING:
     from clipfg.evaluation.terminal import Result
     from clipfg.workflows.run_folder import Run
@@ -111,7 +113,7 @@ def _text(value: Any) -> str:
         return f"{value:.4g}" if value < 1000 else f"{value:,.0f}"
     if isinstance(value, list | tuple):
         return ", ".join(map(_text, value))
-    return str(value)
+    return printable(str(value))
 
 
 def _print_parquet(rows: Sequence[Row]) -> None:
@@ -145,7 +147,7 @@ def say(text: str) -> None:
     """A line on stderr, whole however long."""
     from clipfg.cli.console import stderr
 
-    stderr().print(text, markup=False, soft_wrap=True)
+    stderr().print(printable_lines(text), markup=False, soft_wrap=True)
 
 
 def finish(run: Run) -> int:

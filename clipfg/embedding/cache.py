@@ -9,7 +9,9 @@ import io
 import os
 import sqlite3
 import time
+import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from copy import copy
 from pathlib import Path
 from typing import Any, Literal, Self, get_args
 
@@ -17,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clipfg.data.sources import Signature, scheme_of
-from clipfg.embedding.database import VECTORS
+from clipfg.embedding.database import CHECKSUM, VECTORS
 from clipfg.embedding.sqlite_file import SqliteFile
 from clipfg.encoders.weights import file_digest
 
@@ -29,6 +31,7 @@ Vectors = dict[bytes, NDArray[Any]]
 FileHash = tuple[str, Signature, bytes]
 """The URI of a file, its size and time of change, and the hash of its bytes."""
 
+COLUMN = "SELECT 1 FROM pragma_table_info(?) WHERE name = 'checksum'"
 FILE = "embeddings.sqlite"
 SETTLED_NS = 2_000_000_000
 """A file changed less than this before it was looked at may change again within one tick of the
@@ -47,10 +50,25 @@ class EmbeddingCache(SqliteFile):
 
     def __init__(self, folder: Path | str, warn: Callable[[str], None] | None = None) -> None:
         super().__init__(Path(folder) / FILE, warn)
-        self._encoders: dict[str, int] = {}
+        self._encoders: dict[str, tuple[int, int]] = {}
+        self._checked: set[Kind] = set()
+        self._warned_of_damage = False
+        self._written: set[tuple[Kind, str, bytes]] | None = None
+
+    def afresh(self) -> Self:
+        """The cache for a job that embeds everything again.
+
+        It keeps embeddings in place of earlier ones, and finds those alone that it has kept. It
+        shares the file of the original, and is closed with it.
+        """
+        again = copy(self)
+        again._written = set()
+        return again
 
     def contents(self, signatures: Mapping[str, Signature]) -> dict[str, bytes]:
         """Content hashes of the files seen before with the same size and time of change."""
+        if self._written is not None:
+            return {}
         uris = {_absolute(uri): uri for uri in signatures}
         query = "SELECT uri, size, mtime_ns, content FROM memo WHERE uri IN ({})"
         return {
@@ -84,16 +102,40 @@ class EmbeddingCache(SqliteFile):
     def get(self, kind: Kind, fingerprint: str, contents: Sequence[bytes]) -> Vectors:
         """The embeddings that are kept, by content: read-only float32 `[d]`.
 
-        Patches and regions come as they were put, as arrays of any shape.
+        Patches and regions come as they were put, as arrays of any shape. Each has a checksum: one
+        that changed on disk is deleted, with a warning, and is not there.
         """
-        encoder = self._encoder(fingerprint)
+        if (written := self._written) is not None:
+            contents = [key for key in contents if (kind, fingerprint, key) in written]
+        encoder, dim = self._encoder(fingerprint)
         if encoder is None or (kind in DENSE and kind not in self._kinds()):
             return {}
+        checksum = "checksum" if self._has_checksums(kind) else "NULL"
         rows = self.select(
-            f"SELECT content, vector FROM {kind} WHERE encoder = {encoder} AND content IN ({{}})",
+            f"SELECT content, vector, {checksum} FROM {kind}"
+            f" WHERE encoder = {encoder} AND content IN ({{}})",
             contents,
         )
-        return {content: _from_blob(kind, blob) for content, blob in rows}
+        found, damaged = {}, []
+        for content, blob, known in rows:
+            if (vector := _from_row(kind, content, blob, known, dim)) is None:
+                damaged.append(content)
+            else:
+                found[content] = vector
+        if damaged:
+            self._forget(kind, encoder, damaged)
+        return found
+
+    def _forget(self, kind: Kind, encoder: int, contents: list[bytes]) -> None:
+        """Delete damaged embeddings, so that new ones can take their place."""
+        if not self._warned_of_damage:
+            self._warned_of_damage = True
+            self._warn(
+                f"Expected the embeddings in {self.path} as they were written, got"
+                f" {len(contents):,} that changed since; what is damaged is embedded again."
+            )
+        statement = f"DELETE FROM {kind} WHERE encoder = ? AND content = ?"
+        self.write(lambda c: c.executemany(statement, ((encoder, key) for key in contents)))
 
     def put(
         self,
@@ -103,12 +145,16 @@ class EmbeddingCache(SqliteFile):
         vectors: Mapping[bytes, NDArray[Any]],
         files: Iterable[FileHash] = (),
     ) -> None:
-        """Keep embeddings and content hashes in one transaction; what is there already stays."""
+        """Keep embeddings and content hashes in one transaction; what is there already stays.
+
+        In a cache `afresh` it is replaced.
+        """
         if not vectors:
             if files:
                 self.remember(files)
             return
         dim = next(iter(vectors.values())).shape[-1]
+        clash = "IGNORE" if self._written is None else "REPLACE"
 
         def insert(connection: sqlite3.Connection) -> None:
             connection.execute(
@@ -119,19 +165,33 @@ class EmbeddingCache(SqliteFile):
                 "SELECT id FROM encoders WHERE fingerprint = ?", (fingerprint,)
             ).fetchone()[0]
             connection.execute(VECTORS.format(kind))
+            if not connection.execute(COLUMN, (kind,)).fetchone():
+                connection.execute(CHECKSUM.format(kind))
+            blobs = ((content, _to_blob(kind, row)) for content, row in vectors.items())
             connection.executemany(
-                f"INSERT OR IGNORE INTO {kind} (encoder, content, vector) VALUES (?, ?, ?)",
-                ((encoder, content, _to_blob(kind, row)) for content, row in vectors.items()),
+                f"INSERT OR {clash} INTO {kind} (encoder, content, vector, checksum)"
+                " VALUES (?, ?, ?, ?)",
+                ((encoder, key, blob, _checksum(key, blob)) for key, blob in blobs),
             )
             _insert_files(connection, files)
 
-        self.write(insert)
+        if self.write(insert):
+            self._checked.add(kind)
+            if self._written is not None:
+                self._written |= {(kind, fingerprint, content) for content in vectors}
 
-    def _encoder(self, fingerprint: str) -> int | None:
+    def _encoder(self, fingerprint: str) -> tuple[int | None, int]:
+        """The number of an encoder here, None where it has none yet, and its width."""
         if fingerprint not in self._encoders:
-            query = "SELECT fingerprint, id FROM encoders WHERE fingerprint IN ({})"
-            self._encoders |= dict(self.select(query, [fingerprint]))
-        return self._encoders.get(fingerprint)
+            query = "SELECT fingerprint, id, dim FROM encoders WHERE fingerprint IN ({})"
+            self._encoders |= {key: (at, dim) for key, at, dim in self.select(query, [fingerprint])}
+        return self._encoders.get(fingerprint, (None, 0))
+
+    def _has_checksums(self, kind: Kind) -> bool:
+        """Whether the table has the column, which caches of before get at the first `put`."""
+        if kind not in self._checked and any(self.select(COLUMN.replace("?", f"'{kind}'"))):
+            self._checked.add(kind)
+        return kind in self._checked
 
     def _kinds(self) -> list[Kind]:
         """The kinds that have a table here."""
@@ -229,10 +289,25 @@ def _to_blob(kind: Kind, array: NDArray[Any]) -> bytes:
     return sink.getvalue()
 
 
-def _from_blob(kind: Kind, blob: bytes) -> NDArray[Any]:
-    if kind not in DENSE:
-        return np.frombuffer(blob, dtype="<f4")
-    return np.lib.format.read_array(io.BytesIO(blob), allow_pickle=False)
+def _checksum(content: bytes, blob: bytes) -> int:
+    return zlib.crc32(blob, zlib.crc32(content))
+
+
+def _from_row(
+    kind: Kind, content: bytes, blob: bytes, known: int | None, dim: int
+) -> NDArray[Any] | None:
+    """An embedding, or None for a damaged one; without a checksum, for one that cannot be right."""
+    try:
+        if known is not None and known != _checksum(content, blob):
+            return None
+        if kind in DENSE:
+            return np.lib.format.read_array(io.BytesIO(blob), allow_pickle=False)
+        vector = np.frombuffer(blob, dtype="<f4")
+    except (ValueError, EOFError, TypeError):
+        return None
+    if known is None and not (vector.size == dim and np.isfinite(vector).all() and vector.any()):
+        return None
+    return vector
 
 
 def _insert_files(connection: sqlite3.Connection, files: Iterable[FileHash]) -> None:

@@ -15,9 +15,12 @@ PATIENCE = 30.0
 # row ids appends them while only its small index is kept in the order of the hashes.
 VECTORS = """
 CREATE TABLE IF NOT EXISTS {} (
-    encoder INTEGER NOT NULL, content BLOB NOT NULL, vector BLOB NOT NULL, UNIQUE (encoder, content)
+    encoder INTEGER NOT NULL, content BLOB NOT NULL, vector BLOB NOT NULL, checksum INTEGER,
+    UNIQUE (encoder, content)
 )
 """
+CHECKSUM = "ALTER TABLE {} ADD COLUMN checksum INTEGER"
+"""For tables of before: rows without a checksum keep NULL there."""
 SCHEMA = f"""
 CREATE TABLE memo (
     uri TEXT PRIMARY KEY, size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, content BLOB NOT NULL

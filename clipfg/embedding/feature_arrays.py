@@ -15,10 +15,16 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from clipfg.errors import DataError
 from clipfg.types import ClassList, Features, Patches, Regions
 
 Arrays = dict[str, NDArray[Any]]
 
+KINDS = {
+    **dict.fromkeys(("features", "patches", "regions", "region_boxes"), "f"),
+    **dict.fromkeys(("labels", "patch_grids", "region_offsets", "bag_offsets"), "iu"),
+}
+"""What numbers each array holds, as NumPy's `dtype.kind`."""
 KEY = "clipfg"
 """Under which a file of clipfg's says, in JSON, what the arrays do not."""
 
@@ -72,6 +78,7 @@ def to_arrays(features: Features) -> Arrays:
 
 def from_arrays(arrays: Arrays, info: FeatureFileInfo) -> Features:
     """The inverse. Raises `KeyError` for a missing array, `DataError` for one that does not fit."""
+    _check(arrays, info.classes)
     patches = regions = None
     if "patches" in arrays:
         patches = Patches(arrays["patches"], arrays["patch_grids"])
@@ -94,6 +101,23 @@ def from_arrays(arrays: Arrays, info: FeatureFileInfo) -> Features:
         regions=regions,
         bag_offsets=arrays.get("bag_offsets"),
     )
+
+
+def _check(arrays: Arrays, classes: ClassList | None) -> None:
+    for name, kinds in KINDS.items():
+        if (array := arrays.get(name)) is None:
+            continue
+        if array.dtype.kind not in kinds:
+            raise DataError(f"Expected numbers of kind {kinds} as {name}, got {array.dtype}.")
+        if kinds == "f" and not np.isfinite(array).all():
+            raise DataError(f"Expected finite {name}, got NaN or infinity.")
+        if kinds == "iu" and array.size and array.min() < (-1 if name == "labels" else 0):
+            raise DataError(f"Expected {name} from 0, got {array.min()}.")
+        if name.endswith("offsets") and not (array.ndim == 1 and (np.diff(array) >= 0).all()):
+            raise DataError(f"Expected {name} that rise, got others.")
+    top = int(arrays["labels"].max(initial=-1))
+    if classes is not None and top >= len(classes):
+        raise DataError(f"Expected labels below {len(classes)}, the number of classes, got {top}.")
 
 
 def _words(words: tuple[str | None, ...]) -> NDArray[Any]:

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 
 from clipfg.atomic import finished
@@ -19,10 +18,13 @@ from clipfg.embedding.feature_arrays import KEY, Arrays, FeatureFileInfo, from_a
 from clipfg.embedding.foreign_features import assemble
 from clipfg.embedding.parquet_features import parquet_arrays, write_parquet
 from clipfg.errors import ClipfgError, DataError, UsageError
+from clipfg.memory import in_words, machine_memory
 from clipfg.types import Features
 from clipfg.types.dense import offsets_of
 
 SUFFIXES = (".parquet", ".npz", ".safetensors")
+MOST_FOLDED = 100
+"""Times that the arrays of an npz file may be larger; deflate packs zeros a thousandfold."""
 
 
 def check_path(path: Path | str) -> Path:
@@ -64,17 +66,26 @@ def read_features(path: Path | str) -> Features:
         arrays, info = readers[path.suffix.lower()](path)
     except ClipfgError:
         raise
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, pa.ArrowException) as error:
-        reason = (str(error).strip() or "it is damaged").splitlines()[0].rstrip(".")
-        raise DataError(f"Expected {path.suffix[1:]} features in {path}, got: {reason}.") from None
+    except Exception as error:  # zip, NumPy, Arrow and Rust raise a dozen kinds on hostile bytes
+        raise DataError(
+            f"Expected {path.suffix[1:]} features in {path}, got: {_reason(error)}."
+        ) from None
     try:
         if info is None:
             return assemble(arrays)
         return from_arrays(arrays, FeatureFileInfo.from_json(info))
-    except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
-        raise DataError(f"Expected clipfg's own layout in {path}, got: {error!r}.") from None
     except DataError as error:
         raise DataError(f"{error} ({path})") from None
+    except Exception as error:
+        name = type(error).__name__
+        raise DataError(
+            f"Expected clipfg's own layout in {path}, got {name}: {_reason(error)}."
+        ) from None
+
+
+def _reason(error: Exception) -> str:
+    words = str(error).strip() or "it is damaged"
+    return words.splitlines()[0][:200].rstrip(".")
 
 
 def _write_npz(features: Features, info: str, path: Path) -> None:
@@ -89,6 +100,7 @@ def _npz_arrays(path: Path) -> tuple[Arrays, str | None]:
         loaded = np.load(file, allow_pickle=False)
         if isinstance(loaded, np.ndarray):
             return {"features": loaded}, None
+        _check_unfolded(loaded.zip, path.stat().st_size)
         for name in loaded.files:
             try:
                 arrays[name] = loaded[name]
@@ -105,7 +117,18 @@ def _npz_arrays(path: Path) -> tuple[Arrays, str | None]:
     return arrays, None if info is None else str(info)
 
 
+def _check_unfolded(archive: zipfile.ZipFile, packed: int) -> None:
+    """Raises `DataError` for a few bytes that unfold to what no features pack into."""
+    size = sum(entry.file_size for entry in archive.infolist())
+    if size > min(max(MOST_FOLDED * packed, 1 << 28), machine_memory() // 2):
+        raise DataError(
+            f"Expected features of at most {MOST_FOLDED} times their size in the file, or half of"
+            f" this machine's memory, got {in_words(packed)} that unfold to {in_words(size)}."
+        )
+
+
 def _write_safetensors(features: Features, info: str, path: Path) -> None:
+    from safetensors import SafetensorError
     from safetensors.numpy import save_file
 
     tensors: dict[str, NDArray[Any]] = {}
@@ -117,7 +140,10 @@ def _write_safetensors(features: Features, info: str, path: Path) -> None:
             encoded = [word.encode() for word in array.tolist()]
             tensors[f"{name}.bytes"] = np.frombuffer(b"".join(encoded), dtype=np.uint8)
             tensors[f"{name}.offsets"] = offsets_of([len(word) for word in encoded])
-    save_file(tensors, path, {KEY: info})
+    try:
+        save_file(tensors, path, {KEY: info})
+    except SafetensorError as error:  # a full disk
+        raise OSError(str(error)) from None
 
 
 def _tensors(path: Path) -> tuple[Arrays, str | None]:

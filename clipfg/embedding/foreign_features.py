@@ -138,7 +138,9 @@ def _classes(
             indices.append(np.full(count, UNLABELLED))
         elif labels.dtype.kind in "UO":
             indices.append(_places([str(word) for word in labels], places))
-        elif labels.dtype.kind in "iub" or np.array_equal(labels, np.floor(labels)):
+        elif labels.dtype.kind in "iub" or (
+            np.isfinite(labels).all() and np.array_equal(labels, np.floor(labels))
+        ):
             indices.append(np.maximum(labels.astype(np.int64), UNLABELLED))
         else:
             raise DataError("Expected integer or string labels, got fractions.")

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from clipfg.data.images.decoding import decode, full_size
+from clipfg.data.images.decoding import decoded, full_size
 from clipfg.data.sources import Signature, read
 from clipfg.embedding.cached_features import ImageKey, ItemFeatures
 from clipfg.embedding.framing import Frame, boxes_inside
@@ -120,13 +120,13 @@ class ImageLoader:
     def _load(self, data: bytes, rows: Mapping[ImageKey, ImageRow]) -> dict[int, LoadedImage]:
         frames = [row.frame for row in rows.values()]
         whole = not any(frames)
-        image = decode(data, partial(self._target, frames), cut=whole)
         loaded = {}
-        for key, row in rows.items():
-            try:
-                loaded[row.position] = self._framed(image, row)
-            except ItemError as error:
-                self.settle(key, ("crop", str(error)))
+        with decoded(data, partial(self._target, frames), cut=whole) as image:
+            for key, row in rows.items():
+                try:
+                    loaded[row.position] = self._framed(image, row)
+                except ItemError as error:
+                    self.settle(key, ("crop", str(error)))
         return loaded
 
     def _framed(self, image: Image.Image, row: ImageRow) -> LoadedImage:

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from clipfg.embedding.feature_arrays import KEY, Arrays
 from clipfg.embedding.foreign_features import IDS, LABELS
 from clipfg.errors import DataError
+from clipfg.memory import in_words, machine_memory
 from clipfg.types import UNLABELLED, Features
 from clipfg.types.dense import bag_offsets, offsets_of
 
@@ -96,7 +97,14 @@ def parquet_arrays(path: Path) -> tuple[Arrays, str | None]:
     """
     import pyarrow.parquet as pq
 
-    table = pq.ParquetFile(path).read()
+    file = pq.ParquetFile(path)
+    least = 4 * file.metadata.num_rows * file.metadata.num_columns
+    if least > machine_memory() // 2:  # runs of one value take no space in the file
+        raise DataError(
+            f"Expected features that fit into half of this machine's memory, got"
+            f" {file.metadata.num_rows:,} rows, which take {in_words(least)}."
+        )
+    table = file.read()
     info = (table.schema.metadata or {}).get(KEY.encode())
     if info is not None:
         plain = table.select([name for name in OWN if name in table.column_names])
@@ -142,7 +150,7 @@ def _matrix(column: pa.ChunkedArray, name: str) -> NDArray[Any]:
         raise DataError(
             f"Expected vectors of one length in {name!r}, got {min(widths)} to {max(widths)}."
         )
-    flat = np.concatenate(parts) if parts else np.empty(0, dtype=np.float32)
+    flat = np.concatenate(parts) if parts else np.empty(0, column.type.value_type.to_pandas_dtype())
     return flat.reshape(-1, widths.pop() if widths else 1)
 
 

@@ -3,18 +3,26 @@
 import hashlib
 import json
 import pickle
+import re
 import warnings
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from clipfg.errors import DataError
+from clipfg.trees import parse_json
 
 Digest = Callable[[Path], str]
 """Hashes one file. Callers pass a memoised one, so that gigabytes are read once, not every run."""
 
 VOLATILE = frozenset({"_name_or_path", "transformers_version", "dtype", "torch_dtype"})
 """Entries of a configuration that do not affect what the weights compute."""
+
+NAMES_CODE = {
+    "attn_implementation": {"eager", "sdpa", "flex_attention"},
+    "experts_implementation": {"eager", "grouped_mm", "batched_mm"},
+}
+"""Entries of a configuration that name code, by what their names contain, and what they may say."""
 
 
 def file_digest(path: Path) -> str:
@@ -46,8 +54,8 @@ def _steady(value: Any) -> Any:
 def read_config(path: Path) -> dict[str, Any]:
     """A JSON object from disk. Raises `DataError` for anything else."""
     try:
-        config = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        config = parse_json(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, DataError) as error:
         raise DataError(f"Expected a model configuration in JSON, got {path}: {error}.") from None
     if not isinstance(config, dict):
         raise DataError(f"Expected a JSON object in {path}, got a {type(config).__name__}.")
@@ -62,7 +70,36 @@ def read_model_config(path: Path) -> dict[str, Any]:
             f"{path} refers to custom code, which clipfg never executes; use a checkpoint of a"
             " model that transformers knows."
         )
+    check_no_code(config, path)
     return config
+
+
+def check_no_code(config: Any, path: Path) -> None:
+    """Raises `DataError` for a configuration that has code fetched by a name, at any depth.
+
+    An attention or experts implementation such as `owner/kernel` is downloaded from a hub and run,
+    as is `flash_attention_2` where its package is missing; timm fetches `hf-hub:...`.
+    """
+    if isinstance(config, list):
+        for item in config:
+            check_no_code(item, path)
+    if not isinstance(config, dict):
+        return
+    for key, value in config.items():
+        known = next((names for part, names in NAMES_CODE.items() if part in key), None)
+        if known is not None:
+            for name in value.values() if isinstance(value, dict) else [value]:
+                if name is not None and str(name) not in known:
+                    raise DataError(
+                        f"{path} asks for the code {str(name)[:60]!r} as {key}, which clipfg never"
+                        f" fetches; use one of {', '.join(sorted(known))}."
+                    )
+        if key == "timm_model_name" and re.search(r"[:/]", str(value)):
+            raise DataError(
+                f"{path} has {str(value)[:60]!r} as {key}, which is fetched from elsewhere; give"
+                " the name of a model that timm has."
+            )
+        check_no_code(value, path)
 
 
 def read_scalars(path: Path, names: Iterable[str]) -> dict[str, float]:

@@ -6,14 +6,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from clipfg.atomic import finished
-from clipfg.errors import DataError
-from clipfg.heads.base import HEADS, Head
+from clipfg.errors import ClipfgError, DataError
+from clipfg.functional.similarity import unit_norm
+from clipfg.heads.base import HEADS, FeatureSets, Head
 from clipfg.types import ClassList
 
 FORMAT = 1
+TRIED = 256
+"""Rows of a head's own tensors that it is tried on when it is loaded."""
 _KEY = "clipfg"  # safetensors' metadata holds strings only: all of ours is one JSON string
 _MARK = "/"  # between the name of an extra and of its tensor; no fitted attribute has it
 
@@ -34,13 +38,20 @@ class SavedHead:
     precision: str = ""
     extras: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
-    def check_fingerprint(self, fingerprint: str) -> None:
-        """Raises `DataError` when features of another encoder are about to be scored."""
+    def check_encoder(self, fingerprint: str, width: int | None = None) -> None:
+        """Raises `DataError` when features of another encoder are about to be scored, or features
+        of a `width` that the head does not take.
+        """
         if self.fingerprint and fingerprint != self.fingerprint:
             name = f" ({self.model})" if self.model else ""
             raise DataError(
                 f"Expected features of the encoder that the head was made with{name}, fingerprint"
                 f" {self.fingerprint[:12]}, got {fingerprint[:12]}; use that model and precision."
+            )
+        if width is not None and not _answers(self.head, width, None):
+            raise DataError(
+                f"Expected a head for features {width} wide, got one for others; use the encoder"
+                " that it was made with, or fit it again."
             )
 
 
@@ -91,6 +102,9 @@ def _split(fields: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Tensor]
 def load_head(path: Path | str) -> SavedHead:
     """Read what `save_head` wrote.
 
+    The head is tried on one feature, so that values that are not finite, and shapes that fit
+    neither one another nor the classes, show here and not when it is used.
+
     Raises `DataError` for any other file, `UsageError` for a head that is not registered here.
     """
     from safetensors import SafetensorError, safe_open
@@ -110,9 +124,55 @@ def load_head(path: Path | str) -> SavedHead:
             " it was written by another version of clipfg."
         )
     try:
-        return _rebuild(header, tensors)
-    except (KeyError, TypeError, AttributeError):
+        saved = _rebuild(header, tensors)
+    except (KeyError, TypeError, AttributeError, ValueError):
         raise _not_a_head(path) from None
+    except DataError as error:
+        raise DataError(f"{error} ({path})") from None
+    _check(saved, path)
+    return saved
+
+
+def _check(saved: SavedHead, path: Path | str) -> None:
+    tensors = {name: x for name, x in saved.head.fitted.items() if isinstance(x, Tensor)}
+    for name, tensor in tensors.items():
+        if tensor.is_floating_point() and not tensor.isfinite().all():
+            raise DataError(
+                f"Expected finite values in the head {str(path)!r}, got NaN or infinity in {name};"
+                " fit it again."
+            )
+    # The width of features is that of some tensor: which one is the head's own business.
+    widths = {side for tensor in tensors.values() for side in tensor.shape}
+    count = len(saved.classes) if saved.classes else None
+    if widths and not any(_answers(saved.head, width, count) for width in widths):
+        raise DataError(
+            f"Expected a head whose tensors fit one another and its {count or ''} classes, got"
+            f" {str(path)!r}, which gives no logits; fit it again."
+        )
+
+
+def _answers(head: Head[Any], width: int, classes: int | None) -> bool:
+    """Whether a head gives finite logits of unit-norm features that are so wide."""
+    rows = _tried(head, width)
+    ends = torch.arange(len(rows) + 1)
+    sets = FeatureSets(rows, ends, torch.ones(len(rows), 2, dtype=torch.int64))
+    try:
+        with torch.inference_mode():
+            logits = head.logits(rows if head.consumes == "pooled" else sets)
+    except (RuntimeError, ValueError, IndexError, TypeError, AttributeError, ClipfgError):
+        return False
+    fits = logits.ndim == 2 and len(logits) == len(rows) and classes in (None, logits.shape[1])
+    return fits and bool(logits.isfinite().all())
+
+
+def _tried(head: Head[Any], width: int) -> Tensor:
+    """Features that meet much of a head: the last rows of its own tensors, such as keys."""
+    own = [torch.ones(1, width)]
+    for tensor in head.fitted.values():
+        if isinstance(tensor, Tensor) and tensor.ndim == 2 and tensor.shape[1] == width:
+            own.append(tensor[-TRIED:].float().cpu())
+    rows = torch.cat(own)
+    return unit_norm(rows[rows.any(dim=1)])
 
 
 def _rebuild(header: dict[str, Any], tensors: dict[str, Tensor]) -> SavedHead:

@@ -53,7 +53,7 @@ def resolve(
         _environment(kind.command, known),
     ]
     named = config or os.environ.get("CLIPFG_CONFIG")
-    files = [Path(named)] if named else []
+    files = [_expanded(Path(named))] if named else []
     files += [path for path in (PROJECT_FILE, user_file()) if path.is_file()]
     layers += [_read_file(path, kind.command, known) for path in files]
     merged: dict[str, _Value] = {}
@@ -62,6 +62,13 @@ def resolve(
             merged = {k: v for k, v in merged.items() if k not in kind.alternatives}
         merged |= layer
     return kind(**{key: check(known[key], *value) for key, value in merged.items()})
+
+
+def _expanded(path: Path) -> Path:
+    try:
+        return path.expanduser()
+    except RuntimeError:  # nobody has that name, or this person no home
+        return path
 
 
 def to_json(options: Options) -> dict[str, Any]:
@@ -85,6 +92,8 @@ def check(option: Option, value: Any, called: str) -> Any:
 
     try:
         found = TypeAdapter(option.kind).validate_python(_plain(option, value))
+        if option.kind is Path and value == "":
+            raise TypeError("An empty path would be the working folder.")
         if isinstance(found, Path):
             found = found.expanduser()  # a RuntimeError where nobody has that name
     except (ValidationError, TypeError, RuntimeError):

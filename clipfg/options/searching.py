@@ -36,6 +36,7 @@ class IndexBuildOptions(IndexDataOptions):
         "How keys are searched: Flat (exact, the default), IVF1024,Flat, HNSW32, ...",
         metavar="FAISS",
     )
+    replace: bool = option(False, "Replace a store that holds other data.")
 
 
 @options("Store", command="index")

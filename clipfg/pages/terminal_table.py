@@ -10,6 +10,8 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from clipfg.printable import printable
+
 GAP = 2
 """Spaces between two columns."""
 NARROWEST = 24
@@ -56,5 +58,5 @@ def _block(names: Sequence[str], numbers: Sequence[str], rows: Sequence[Row]) ->
     for number in numbers:
         block.add_column(number, justify="right", no_wrap=True)
     for row in rows:
-        block.add_row(*(Text(cell) if isinstance(cell, str) else cell for cell in row))
+        block.add_row(*(Text(printable(cell)) if isinstance(cell, str) else cell for cell in row))
     return block

@@ -9,6 +9,7 @@ from clipfg.errors import DataError, UsageError
 from clipfg.prompting.descriptions import Descriptions, read_descriptions
 from clipfg.prompting.prompt_set import PromptSet
 from clipfg.registry import closest
+from clipfg.trees import parse_json, parse_yaml
 
 OPENAI = "openai"
 _OPENAI_ABOUT = "The 80 ImageNet templates published with CLIP, as open_clip has them."
@@ -131,26 +132,13 @@ def _content(path: Path) -> Any:
 
 
 def _parse(text: str, path: Path) -> Any:
-    if path.suffix.lower() == ".json":
-        import json
-
-        try:
-            return json.loads(text)
-        except json.JSONDecodeError as error:
-            where = f"line {error.lineno}: {error.msg}"
-    else:
-        import yaml
-
-        # libyaml, if available: ten times as fast and as safe
-        loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-        try:
-            return yaml.load(text, Loader=loader)
-        except yaml.YAMLError as error:
-            mark = getattr(error, "problem_mark", None)
-            problem = getattr(error, "problem", None) or "not YAML"
-            # The most common mistake: to YAML, a template that begins with a brace is a mapping.
-            where = f"line {mark.line + 1}: {problem}; put templates in quotes" if mark else problem
-    raise DataError(f"Could not read prompts from {str(path)!r}: {where}.")
+    is_json = path.suffix.lower() == ".json"
+    try:
+        return parse_json(text) if is_json else parse_yaml(text)
+    except DataError as error:
+        # The most common mistake: to YAML, a template that begins with a brace is a mapping.
+        why = str(error) if is_json else f"{str(error).rstrip('.')}; put templates in quotes."
+        raise DataError(f"Could not read prompts from {str(path)!r}: {why}") from None
 
 
 def _build(content: Any, path: Path) -> PromptSet:

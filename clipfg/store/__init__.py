@@ -1,7 +1,7 @@
 """The key store: embedded items in a folder, searched by cosine."""
 
 from clipfg.store.filtering import parse_where
-from clipfg.store.folder import has_store, read_state, writing
+from clipfg.store.folder import has_store, may_hold_store, read_state, writing
 from clipfg.store.key_store import KeyStore
 from clipfg.store.merging import compare, merge
 from clipfg.store.searching import Hits
@@ -12,6 +12,7 @@ __all__ = [
     "KeyStore",
     "compare",
     "has_store",
+    "may_hold_store",
     "merge",
     "parse_where",
     "read_state",

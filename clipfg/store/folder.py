@@ -3,6 +3,7 @@
     store.json               the state: files with their sizes and checksums, encoder, classes
     keys-0123456789abcdef.npy, items-....arrow, index-....faiss
     lock                     held by the writer
+    verified.json            the files that were found whole, and when they last changed
 
 A commit writes files under new names, syncs them, renames a new JSON file over the old one, and
 only then deletes the files that the old one named: even after `kill -9` and on a full disk, the
@@ -30,8 +31,9 @@ T = TypeVar("T")
 
 STATE = "store.json"
 LOCK = "lock"
-PARTIAL = re.compile(rf"\.?{re.escape(STATE)}(\.[0-9a-f]+)?\.part")
-"""What a commit that was killed may leave of the JSON file."""
+VERIFIED = "verified.json"
+PARTIAL = re.compile(r"\.?(store|verified)\.json(\.[0-9a-f]+)?\.part")
+"""What a run that was killed may leave of the JSON files."""
 WAIT = 10.0
 """Seconds that a writer waits for another."""
 TRIES = 100
@@ -41,6 +43,13 @@ TRIES = 100
 def has_store(path: Path) -> bool:
     """Whether a store has been committed there."""
     return (path / STATE).is_file()
+
+
+def may_hold_store(path: Path) -> bool:
+    """Whether a folder is a store, or holds nothing but what killed runs may have left."""
+    if has_store(path) or not path.is_dir():
+        return True
+    return all(_is_ours(file.name) for file in path.iterdir())
 
 
 def read_state(path: Path) -> StoreState:
@@ -103,11 +112,7 @@ def writing(path: Path) -> Iterator["StoreWriter"]:
     """
     with ExitStack() as stack:
         try:
-            if (
-                path.is_dir()
-                and not has_store(path)
-                and any(file.name != LOCK and not _is_ours(file.name) for file in path.iterdir())
-            ):
+            if not may_hold_store(path):
                 raise StoreError(
                     f"Expected a new folder, an empty one or a key store, got {path}, which has"
                     " other content; try another --store."
@@ -167,14 +172,14 @@ class StoreWriter:
                 return  # a state that cannot be read may be repaired by hand
             named = set()
         for place in self.path.iterdir():
-            if place.name not in named and _is_ours(place.name):
+            if place.name not in {*named, LOCK, VERIFIED} and _is_ours(place.name):
                 with suppress(OSError):  # Windows: a reader has it open
                     place.unlink()
 
 
 def _is_ours(name: str) -> bool:
-    """Whether a commit, even one that was killed, writes files of this name beside the state."""
-    return bool(FILE.fullmatch(name) or PARTIAL.fullmatch(name))
+    """Whether runs, even those that were killed, write files of this name beside the state."""
+    return bool(name in (LOCK, VERIFIED) or FILE.fullmatch(name) or PARTIAL.fullmatch(name))
 
 
 def _sync(path: Path) -> None:

@@ -5,6 +5,8 @@ keys as queries that it was not trained on and does not contain yet.
 """
 
 import logging
+import math
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -40,6 +42,12 @@ ENOUGH = 0.95
 """Search effort (nprobe, efSearch) is doubled until recall reaches this or stops rising."""
 EFFORTS = {"IVF": ("nprobe", 1), "HNSW": ("efSearch", 16)}
 MOST_EFFORT = 1024
+FEW = 4096
+"""Lists that are allowed for any number of keys, and widths of transforms."""
+MOST_BITS = 16
+"""Bits of a code: 2 to their power centroids are trained."""
+LONGEST = 100
+"""Characters of a description."""
 MOST_TRAINING = 262_144
 """The most keys that an index is trained on."""
 
@@ -73,7 +81,12 @@ class Index:
         index = (self._on_gpu(keys) if width <= MOST_WIDTH else None) or self._filled(keys)
         _, found = index.search(queries, width)
         found[found >= len(keys)] = NOTHING  # a damaged file might say so
-        return settle(queries, keys, found, k, names)
+        hits = settle(queries, keys, found, k, names)
+        few = np.flatnonzero(hits.positions[:, min(k, len(keys)) - 1] == NOTHING)
+        if few.size:  # fewer keys than wanted in the lists that were looked into
+            whole = search_all(queries[few], keys, k, names)
+            hits.positions[few], hits.scores[few] = whole.positions, whole.scores
+        return hits
 
     def extended(self) -> None:
         """Note that keys were appended; they are added at the next search or save."""
@@ -126,6 +139,7 @@ class Index:
             self._index = faiss.read_index(str(place)) if place.exists() else None
 
     def _build(self, keys: Matrix) -> None:
+        _check_sizes(self.factory, len(keys))
         index = faiss.IndexIDMap2(_make(self.factory, keys.shape[1]))
         order = np.random.default_rng(self.seed).permutation(len(keys))
         held, rest = np.split(order, [min(HELD_OUT, len(keys) // 10)])
@@ -158,6 +172,24 @@ class Index:
         if self.factory == FLAT:
             return faiss.IndexFlatIP(keys.shape[1])
         return self._filled(keys).index
+
+
+def _check_sizes(factory: str, rows: int) -> None:
+    """Raise `UsageError` for more lists than keys, or huge codes: FAISS allocates them at once."""
+    most = max(rows, FEW)
+    sizes = [int(word) for word in re.findall(r"\d+", factory[:LONGEST])]
+    pairs = [(int(a), int(b)) for a, b in re.findall(r"(\d+)x(\d+)", factory[:LONGEST])]
+    lists = [a * b for a, b in pairs if "IMI" in factory]  # bits of their number
+    if (
+        len(factory) > LONGEST
+        or max(sizes, default=0) > most
+        or max((bits for _, bits in pairs), default=0) > MOST_BITS
+        or max(lists, default=0) > math.log2(most)
+    ):
+        raise UsageError(
+            f"Expected an index of a size that {rows:,} keys can fill, got {factory[:LONGEST]!r};"
+            " try Flat or fewer lists."
+        )
 
 
 def _make(factory: str, dim: int) -> Any:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from clipfg import __version__
 from clipfg.errors import StoreError
 from clipfg.registry import closest
-from clipfg.store import files, folder
+from clipfg.store import files, folder, verifying
 from clipfg.store.index import FLAT, Index
 from clipfg.store.items import as_items, combined
 from clipfg.store.searching import Hits, search_all
@@ -230,15 +230,23 @@ class KeyStore:
             classes=None if self.classes is None else self.classes.to_dict(),
         )
         writer.commit(state)
+        verifying.remember(writer.path, state)
         return state
 
     @classmethod
-    def load(cls, path: Path | str) -> Self:
-        """Open a store without reading its keys; file sizes and headers are checked.
+    def load(cls, path: Path | str, *, afresh: bool = False) -> Self:
+        """Open a store, whose keys are mapped. Its files are read once after each change, to verify
+        them (`verify_once`); `afresh` reads them in any case, for what is to be rewritten.
 
         Raises `StoreError` when there is no store, or a file of it is missing or damaged.
         """
-        return folder.opened(Path(path), lambda state: cls._of_state(Path(path), state))
+        place, verified = Path(path), verifying.check if afresh else verifying.verify_once
+
+        def checked_state(state: StoreState) -> StoreState:
+            verified(place, state)
+            return state
+
+        return folder.opened(place, lambda state: cls._of_state(place, checked_state(state)))
 
     @classmethod
     def _of_state(cls, path: Path, state: StoreState) -> Self:

@@ -1,14 +1,18 @@
 """Verification: whether a store's files are what its JSON says, byte by byte."""
 
+import json
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
+from clipfg.atomic import finished
 from clipfg.errors import ClipfgError, StoreError
 from clipfg.store import files
-from clipfg.store.folder import checked, digest, opened
+from clipfg.store.folder import VERIFIED, checked, digest, opened
 from clipfg.store.items import as_items
 from clipfg.store.searching import BLOCK
 from clipfg.store.state import StoreState
@@ -29,9 +33,46 @@ def verify(path: Path) -> list[str]:
         return [str(error)]
 
 
+def verify_once(path: Path, state: StoreState) -> None:
+    """Raise `StoreError` for the first fault of a store that is not known to be whole.
+
+    A damaged file that is mapped gives wrong answers or ends the process, so all are read once.
+    What was found is kept in the folder, where it can be written, until one of them changes.
+    """
+    try:
+        known = json.loads((path / VERIFIED).read_bytes())
+    except (OSError, ValueError, RecursionError):
+        known = None
+    if known == _signatures(path, state):
+        return
+    check(path, state)
+    remember(path, state)
+
+
+def check(path: Path, state: StoreState) -> None:
+    """Raise `StoreError` for the first fault of a store, all of which is read."""
+    if faults := _faults(path, state):
+        raise StoreError(faults[0])
+
+
+def remember(path: Path, state: StoreState) -> None:
+    """Keep that the files of a state are whole, if the folder can be written."""
+    with suppress(OSError, StoreError), finished(path / VERIFIED, StoreError) as partial:
+        partial.write_text(json.dumps(_signatures(path, state)))
+
+
+def _signatures(path: Path, state: StoreState) -> dict[str, list[Any]]:
+    """What changes whenever a file is written or replaced; a copy has others."""
+    found = {}
+    for file in state.files():
+        now = checked(path, file).stat()
+        found[file.name] = [file.digest, now.st_ino, now.st_size, now.st_mtime_ns, now.st_ctime_ns]
+    return found
+
+
 def _faults(path: Path, state: StoreState) -> list[str]:
     faults = []
-    check: Callable[[Path, StoreState], object]
+    part: Callable[[Path, StoreState], object]
     for file in state.files():
         try:
             found = digest(checked(path, file))
@@ -45,9 +86,9 @@ def _faults(path: Path, state: StoreState) -> list[str]:
             )
     if faults:
         return faults  # the content of damaged files is not checked
-    for check in (_items, _keys, files.open_index):
+    for part in (_items, _keys, files.open_index):
         try:
-            check(path, state)
+            part(path, state)
         except ClipfgError as error:
             faults.append(str(error))
     return faults

@@ -75,7 +75,7 @@ def run_predict(session: Session[PredictOptions], photos: Sequence[Path] = ()) -
         check_head(head)
     encoder = session.open_encoder(data, like=saved)
     if saved:
-        saved.check_fingerprint(encoder.fingerprint)
+        saved.check_encoder(encoder.fingerprint, encoder.dim)
     if options.explain:
         check_explainable(session, data, classes)
     with session.run_folder(data.name, photos=[str(photo) for photo in photos]) as folder:

@@ -13,6 +13,7 @@ import logging
 import re
 import shutil
 from collections.abc import Mapping
+from contextlib import suppress
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import datetime
@@ -25,6 +26,7 @@ from filelock import FileLock, Timeout
 from clipfg import __version__
 from clipfg.atomic import finished
 from clipfg.errors import UsageError
+from clipfg.printable import printable_lines
 from clipfg.types import Failure
 
 logger = logging.getLogger("clipfg")
@@ -65,8 +67,13 @@ class Failures(list[Failure]):
     def add(self, failure: Failure) -> None:
         """Record one and log it."""
         self.append(failure)
-        level = logging.WARNING if len(self) <= SHOWN_FAILURES else logging.INFO
-        logger.log(level, "Skipped %s: %s", failure.id, failure.reason)
+        more = len(self) > SHOWN_FAILURES
+        if len(self) == SHOWN_FAILURES + 1:
+            said = "More images are skipped; failures.jsonl names them all."
+            logger.warning(said, extra={"file_only": False})
+        level = logging.INFO if more else logging.WARNING
+        extra = {"file_only": more}
+        logger.log(level, "Skipped %s: %s", failure.id, failure.reason, extra=extra)
 
     def write(self, path: Path) -> None:
         """List them in a file, one JSON object per line."""
@@ -161,10 +168,10 @@ class RunFolder:
             _remove(left)  # by a run that was killed
         self._write("config.json", self.config)
         self._before = _OPEN.set(self)
-        self._log = logging.FileHandler(self.path / "log.txt", encoding="utf-8")
+        self._log = _LogFile(self.path / "log.txt", encoding="utf-8", errors="backslashreplace")
         # Jobs in other threads have a log of their own; the job's own workers have no context.
         self._log.addFilter(lambda _: _OPEN.get() in (self, None))
-        self._log.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+        self._log.setFormatter(_Formatter("%(asctime)s %(levelname)s %(message)s"))
         logger.addHandler(self._log)
         return self
 
@@ -205,6 +212,20 @@ class RunFolder:
             self._log.close()
             _OPEN.reset(self._before)
             self._lock.release()
+
+
+class _Formatter(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        return printable_lines(super().format(record))
+
+
+class _LogFile(logging.FileHandler):
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802
+        """Go on without a log where the disk is full; only results have to be written."""
+
+    def close(self) -> None:
+        with suppress(OSError):
+            super().close()
 
 
 _OPEN: ContextVar[RunFolder | None] = ContextVar("open run folder", default=None)

@@ -77,6 +77,7 @@ class Session(Generic[Given]):
         self._progress = progress
         self._shared = Resources(options)
         self._owner = True
+        self._fresh: EmbeddingCache | None = None
 
     def another(self, options: Given, progress: Stages | None = None) -> "Session[Given]":
         """The session of a further job, with this one's cache and encoders."""
@@ -97,9 +98,11 @@ class Session(Generic[Given]):
         return self._shared.cache
 
     @property
-    def kept(self) -> EmbeddingCache | None:
-        """The cache, or None where `--no-resume` embeds everything again."""
-        return self.cache if self.options.resume else None
+    def kept(self) -> EmbeddingCache:
+        """The cache; where `--no-resume` embeds everything again, one that is read afresh."""
+        if not self.options.resume and self._fresh is None:
+            self._fresh = self.cache.afresh()
+        return self._fresh or self.cache
 
     def progress(self, label: str) -> Progress | None:
         """A callback for one stage of the job."""

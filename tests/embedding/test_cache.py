@@ -359,3 +359,83 @@ def test_a_copy_of_the_file_is_a_cache(cache: EmbeddingCache, tmp_path: Path) ->
     with EmbeddingCache(tmp_path / "copy", warn=refuse) as copy:
         assert len(copy.get("images", "one", keys(3))) == 3
     assert "CREATE TABLE" in SCHEMA
+
+
+def alter(cache: EmbeddingCache, kind: str, change: str, count: int) -> None:
+    """Change the bytes of the first rows behind the cache's back."""
+    with sqlite3.connect(cache.path) as connection:
+        connection.execute(
+            f"UPDATE {kind} SET vector = {change} WHERE rowid IN"
+            f" (SELECT rowid FROM {kind} ORDER BY rowid LIMIT {count})"
+        )
+    connection.close()
+
+
+@pytest.mark.parametrize("kind", ["images", "texts", "patches", "regions"])
+@pytest.mark.parametrize(
+    "change",
+    [
+        "zeroblob(length(vector))",
+        "substr(vector, 1, 20)",
+        "CAST(x'7f' || substr(vector, 2) AS BLOB)",
+    ],
+)
+def test_what_changed_on_disk_is_forgotten_and_kept_anew(
+    tmp_path: Path, kind: str, change: str
+) -> None:
+    kept = vectors(8)
+    said: list[str] = []
+    with EmbeddingCache(tmp_path, warn=said.append) as cache:
+        cache.put(kind, "one", "model", kept)
+        alter(cache, kind, change, 3)
+        assert set(cache.get(kind, "one", list(kept))) == set(keys(5, start=3))
+        assert len(said) == 1
+        assert "got 3 that changed since; what is damaged is embedded again" in said[0]
+        cache.put(kind, "one", "model", kept)
+        found = cache.get(kind, "one", list(kept))
+        assert all(np.array_equal(found[key], kept[key]) for key in kept)
+        assert len(said) == 1
+
+
+def test_vectors_that_changed_places_are_forgotten(tmp_path: Path) -> None:
+    with EmbeddingCache(tmp_path, warn=lambda _: None) as cache:
+        cache.put("images", "one", "model", vectors(3))
+        with sqlite3.connect(cache.path) as connection:
+            first, second = connection.execute("SELECT vector FROM images LIMIT 2").fetchall()
+            for blob, key in ((first[0], keys(3)[1]), (second[0], keys(3)[0])):
+                connection.execute("UPDATE images SET vector = ? WHERE content = ?", (blob, key))
+        connection.close()
+        assert set(cache.get("images", "one", keys(3))) == set(keys(1, start=2))
+
+
+def test_a_cache_of_before_checksums_goes_on(tmp_path: Path) -> None:
+    with EmbeddingCache(tmp_path, warn=refuse) as cache:
+        cache.put("images", "one", "model", vectors(4))
+    with sqlite3.connect(tmp_path / FILE) as connection:
+        connection.execute("ALTER TABLE images DROP COLUMN checksum")
+    connection.close()
+    said: list[str] = []
+    with EmbeddingCache(tmp_path, warn=said.append) as cache:
+        assert len(cache.get("images", "one", keys(4))) == 4
+        more = dict(zip(keys(2, start=4), np.ones((2, 8), np.float32), strict=True))
+        cache.put("images", "one", "model", more)
+        assert len(cache.get("images", "one", keys(6))) == 6
+        assert not said
+        alter(cache, "images", "zeroblob(32)", 1)  # no checksum, but no embedding either
+        assert set(cache.get("images", "one", keys(6))) == set(keys(5, start=1))
+        alter(cache, "images", "CAST(x'7f' || substr(vector, 2) AS BLOB)", 5)
+        assert set(cache.get("images", "one", keys(6))) == set(keys(3, start=1))
+    assert len(said) == 1
+
+
+def test_a_cache_read_afresh_keeps_in_place_and_finds_its_own(cache: EmbeddingCache) -> None:
+    first, second = vectors(3), {key: row + 1 for key, row in vectors(3).items()}
+    cache.put("images", "one", "model", first, [("/a.jpg", (1, 1), keys(1)[0])])
+    fresh = cache.afresh()
+    assert fresh.get("images", "one", keys(3)) == {}
+    assert fresh.contents({"/a.jpg": (1, 1)}) == {}
+    fresh.put("images", "one", "model", dict(list(second.items())[:2]))
+    assert set(fresh.get("images", "one", keys(3))) == set(keys(2))
+    found = cache.get("images", "one", keys(3))
+    assert all(np.array_equal(found[key], second[key]) for key in keys(2))
+    assert np.array_equal(found[keys(3)[2]], first[keys(3)[2]])

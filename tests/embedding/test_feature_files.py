@@ -1,12 +1,20 @@
 import logging
+import subprocess
+import sys
+import tracemalloc
+import zipfile
 from collections import Counter
 from dataclasses import replace
+from io import BytesIO
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from clipfg.embedding.feature_files import read_features, write_features
 from clipfg.errors import DataError, UsageError
@@ -320,3 +328,102 @@ def test_a_writer_that_fails_leaves_the_old_file(
         write_features(some(4), path)
     assert path.read_bytes() == before
     assert [p.name for p in tmp_path.iterdir()] == [path.name]
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+@pytest.mark.parametrize("suffix", SUFFIXES)
+@pytest.mark.parametrize("part", ["patches", "regions"])
+def test_values_that_are_not_finite_are_refused(
+    tmp_path: Path, suffix: str, part: str, value: float
+) -> None:
+    features = dense()
+    getattr(features, part).values[3, 1] = value
+    write_features(features, tmp_path / f"f{suffix}")
+    with pytest.raises(DataError, match=f"Expected finite {part}, got NaN or infinity"):
+        read_features(tmp_path / f"f{suffix}")
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"labels": np.array([0, 1, 2, 0, 1, 0, 5])}, "labels below 2"),
+        ({"labels": np.array([0, 1, -2, 0, 1, 0, 1])}, "labels from 0, got -2"),
+        ({"labels": np.ones(7)}, "kind iu as labels, got float64"),
+        ({"features": np.full((7, 5), "1.5")}, "kind f as features"),
+        ({"features": np.ones((7, 5), np.complex64)}, "kind f as features"),
+        ({"patch_grids": -np.ones((7, 2), np.int64)}, "patch_grids from 0"),
+        ({"region_offsets": np.array([0, 9, 1, 2, 3, 4, 5, 9])}, "region_offsets that rise"),
+        ({"region_boxes": np.full((9, 4), np.nan)}, "finite region_boxes"),
+        ({"bag_offsets": np.array([0, 1, 20])}, "bag offsets that rise from 0 to 7"),
+        ({"bag_offsets": np.empty(0, np.int64)}, "IndexError"),
+    ],
+)
+def test_arrays_that_lie_are_refused(tmp_path: Path, change: dict, words: str) -> None:
+    write_features(dense(), tmp_path / "f.npz")
+    with np.load(tmp_path / "f.npz") as whole:
+        np.savez(tmp_path / "g.npz", **{**whole, **change})
+    with pytest.raises(DataError, match=words):
+        read_features(tmp_path / "g.npz")
+
+
+def test_a_few_bytes_that_unfold_to_gigabytes_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "f.npz"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
+        header = BytesIO()
+        shape = {"descr": "<f4", "fortran_order": False, "shape": (75_000, 1000)}
+        np.lib.format.write_array_header_1_0(header, shape)
+        archive.writestr("features.npy", header.getvalue() + bytes(300_000_000))
+    assert path.stat().st_size < 1 << 20
+    tracemalloc.start()
+    with pytest.raises(DataError, match="unfold to 286 MiB"):
+        read_features(path)
+    assert tracemalloc.get_traced_memory()[1] < 1 << 22
+    tracemalloc.stop()
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_a_full_disk_is_a_sentence(tmp_path: Path, suffix: str) -> None:
+    code = (
+        "import resource; from pathlib import Path\n"
+        "from clipfg.embedding.feature_files import write_features\n"
+        "from tests.embedding.test_feature_files import some\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (9000, 9000))\n"
+        f"write_features(some(2000), Path({str(tmp_path / ('f' + suffix))!r}))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert "DataError: Could not write" in done.stderr.splitlines()[-1]
+    assert not list(tmp_path.iterdir())
+
+
+@settings(max_examples=120, deadline=None)
+@given(
+    suffix=st.sampled_from(SUFFIXES),
+    damage=st.lists(st.tuples(st.floats(0, 0.999), st.integers(0, 255)), min_size=1, max_size=6),
+    cut=st.floats(0.3, 3.0),
+)
+def test_damage_ends_in_features_or_in_a_sentence(
+    suffix: str, damage: list[tuple[float, int]], cut: float
+) -> None:
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / f"f{suffix}"
+        write_features(dense(), path)
+        data = bytearray(path.read_bytes())
+        for place, value in damage:
+            data[int(place * len(data))] = value
+        path.write_bytes(data[: int(cut * len(data))])
+        said = ""
+        try:
+            read_features(path)
+        except DataError as error:
+            said = str(error)
+        assert "\n" not in said
+        assert len(said) < 700
+
+
+def test_rows_that_take_no_space_in_the_file_do_in_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_features(some(500), tmp_path / "f.parquet")
+    monkeypatch.setattr("clipfg.embedding.parquet_features.machine_memory", lambda: 10_000)
+    with pytest.raises(DataError, match="500 rows, which take"):
+        read_features(tmp_path / "f.parquet")

@@ -73,9 +73,9 @@ def test_an_image_is_read_and_decoded_once_for_all_its_items(
     scenes: Manifest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     decoded = []
-    real = image_loader.decode
+    real = image_loader.decoded
     monkeypatch.setattr(
-        image_loader, "decode", lambda *args, **more: decoded.append(1) or real(*args, **more)
+        image_loader, "decoded", lambda *args, **more: decoded.append(1) or real(*args, **more)
     )
     collect(scenes, CountingEncoder(), None, framing=SQUARE)
     assert len(decoded) == 3

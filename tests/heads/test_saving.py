@@ -5,7 +5,7 @@ import torch
 from safetensors.torch import save_file
 
 from clipfg.errors import DataError, UsageError
-from clipfg.heads import load_head, save_head
+from clipfg.heads import HEADS, load_head, save_head
 from clipfg.heads.zero_shot import ZeroShot
 from clipfg.types import ClassList
 
@@ -45,9 +45,9 @@ def test_files_without_extras_are_read(tmp_path) -> None:
 def test_another_encoders_features_are_refused(tmp_path, head) -> None:
     save_head(tmp_path / "head", head, fingerprint="abc", model="m")
     saved = load_head(tmp_path / "head")
-    saved.check_fingerprint("abc")
+    saved.check_encoder("abc")
     with pytest.raises(DataError, match=r"made with \(m\).*abc, got xyz"):
-        saved.check_fingerprint("xyz")
+        saved.check_encoder("xyz")
 
 
 def test_an_unfitted_head_is_not_saved(tmp_path) -> None:
@@ -99,4 +99,40 @@ def test_an_unregistered_head_is_refused(tmp_path) -> None:
 def test_bytes_that_are_not_safetensors(tmp_path, content) -> None:
     (tmp_path / "head").write_bytes(content)
     with pytest.raises(DataError, match="not one or is damaged"):
+        load_head(tmp_path / "head")
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
+def test_values_that_are_not_finite_are_refused(tmp_path, head, value) -> None:
+    head.weights_[1, 2] = value
+    save_head(tmp_path / "head", head)
+    with pytest.raises(DataError, match="got NaN or infinity in weights_; fit it again"):
+        load_head(tmp_path / "head")
+
+
+@pytest.mark.parametrize("name", ["gda", "knn", "tip-adapter", "linear-probe", "auto", "lp++"])
+def test_shapes_that_do_not_fit_are_refused(tmp_path, name) -> None:
+    generator = torch.Generator().manual_seed(0)
+    x = torch.nn.functional.normalize(torch.randn(12, 8, generator=generator), dim=1)
+    head = HEADS.get(name)().fit(x, torch.arange(12) % 3, x[:3])
+    classes = ClassList(tuple("abc"))
+    save_head(tmp_path / "head", head, classes)
+    assert load_head(tmp_path / "head").classes == classes
+    for own in [key for key, value in head.fitted.items() if isinstance(value, torch.Tensor)]:
+        whole = getattr(head, own)
+        if whole.ndim == 0:
+            continue
+        for side in range(whole.ndim):
+            cut = whole.narrow(side, 0, whole.shape[side] - 1)
+            setattr(head, own, cut.contiguous())
+            save_head(tmp_path / "head", head, classes)
+            try:
+                saved = load_head(tmp_path / "head")
+                saved.check_encoder("", 8)
+            except DataError:
+                continue
+            saved.head.logits(x)
+        setattr(head, own, whole)
+    save_head(tmp_path / "head", head, ClassList(tuple("abcd")))
+    with pytest.raises(DataError, match="fit one another and its 4 classes"):
         load_head(tmp_path / "head")

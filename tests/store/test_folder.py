@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from clipfg.errors import StoreError
-from clipfg.store import KeyStore, folder, verify, writing
+from clipfg.store import KeyStore, folder, verify, verifying, writing
 from tests.store.stores import clustered, make, same, table
 
 
@@ -28,7 +28,7 @@ def test_a_commit_leaves_what_it_names_and_nothing_else(path) -> None:
     (path / "notes.txt").write_text("not clipfg's")
     make(20).save(path)
     state = json.loads((path / "store.json").read_text())
-    own = {"store.json", "lock", "notes.txt"}
+    own = {"store.json", "lock", "verified.json", "notes.txt"}
     assert {x.name for x in path.iterdir()} == own | {
         state[kind]["name"] for kind in ("keys", "items")
     }
@@ -54,9 +54,64 @@ def test_a_damaged_file_is_reported(path, kind, damage) -> None:
     [fault] = verify(path)
     assert file.name in fault
     assert "build the store again" in fault
-    if damage != "flipped":  # opening reads no more than sizes and headers
-        with pytest.raises(StoreError, match=file.name):
+    with pytest.raises(StoreError, match=file.name):
+        KeyStore.load(path)
+
+
+def test_a_store_is_read_once_and_again_after_a_change(path, monkeypatch) -> None:
+    read = []
+    real = verifying.digest
+    monkeypatch.setattr(verifying, "digest", lambda file: read.append(file) or real(file))
+    KeyStore.load(path)
+    assert not read  # whoever wrote it has read it
+    (path / "verified.json").unlink()
+    for _ in range(2):
+        KeyStore.load(path)
+        assert len(read) == 3
+    KeyStore.load(path, afresh=True)
+    assert len(read) == 6
+    file = next(path.glob("items-*"))
+    os.utime(file, ns=(file.stat().st_atime_ns, file.stat().st_mtime_ns))  # changes the ctime
+    KeyStore.load(path)
+    assert len(read) == 9
+    for content in ("", "[" * 100_000, "{}", "[1]"):
+        (path / "verified.json").write_text(content)
+        KeyStore.load(path)
+    assert len(read) == 21
+
+
+def test_a_store_that_cannot_be_written_is_verified_each_time(path, monkeypatch) -> None:
+    (path / "verified.json").unlink()
+
+    def refuse(*_: object) -> None:
+        raise StoreError("read-only")
+
+    monkeypatch.setattr(verifying, "finished", refuse)
+    assert len(KeyStore.load(path)) == 30
+    assert not (path / "verified.json").exists()
+
+
+def test_items_that_would_crash_a_reader_are_refused(path) -> None:
+    """Every byte of the mapped items, which a reader would follow into nothing."""
+    file = next(path.glob("items-*"))
+    data = file.read_bytes()
+    for place in range(0, len(data), 97):
+        file.write_bytes(data[:place] + bytes([data[place] ^ 0x80]) + data[place + 1 :])
+        with pytest.raises(StoreError, match="build the store again"):
             KeyStore.load(path)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, 0.0])
+def test_keys_that_are_no_directions_are_refused(path, value) -> None:
+    state = json.loads((path / "store.json").read_text())
+    file = path / state["keys"]["name"]
+    keys = np.load(file)
+    keys[3] = value
+    np.save(file, keys)
+    state["keys"]["digest"] = folder.digest(file)
+    (path / "store.json").write_text(json.dumps(state))
+    with pytest.raises(StoreError, match=r"unit norm, got .* in row 3"):
+        KeyStore.load(path)
 
 
 def test_faults_of_the_content_are_found(path) -> None:
@@ -235,7 +290,7 @@ def test_a_full_disk_leaves_the_store_unchanged(path, room) -> None:
     assert "is unchanged" in last
     assert same(KeyStore.load(path), before)
     assert verify(path) == []
-    assert len(list(path.iterdir())) == 5  # nothing half-written stays either
+    assert len(list(path.iterdir())) == 6  # nothing half-written stays either
 
 
 def test_a_disk_that_fills_up_at_any_step(path, monkeypatch) -> None:
@@ -269,5 +324,5 @@ def test_what_an_interrupted_commit_leaves_is_removed(path, tmp_path) -> None:
         for name in leftovers:
             (folder_ / name).write_bytes(b"half")
         make(5).save(folder_)
-        assert len(list(folder_.iterdir())) == 4
+        assert len(list(folder_.iterdir())) == 5
         assert verify(folder_) == []

@@ -193,7 +193,7 @@ def test_a_damaged_index_is_reported(tmp_path) -> None:
     store.save(tmp_path)
     file = next(tmp_path.glob("index-*"))
     file.write_bytes(b"x" * file.stat().st_size)
-    with pytest.raises(StoreError, match="Expected a FAISS index in"):
+    with pytest.raises(StoreError, match="its content has changed"):
         KeyStore.load(tmp_path)
 
 
@@ -212,3 +212,28 @@ def test_product_quantisers_skip_polysemous_training(factory) -> None:
     inner = faiss.downcast_index(ours.base_index if "RFlat" in factory else ours)
     inner = faiss.downcast_index(inner.index) if "OPQ" in factory else inner
     assert not inner.do_polysemous_training
+
+
+@pytest.mark.parametrize(
+    "factory",
+    [
+        *("IVF99999999,Flat", "IVF4097,Flat", "IVF" + "9" * 5000, "IMI2x12,Flat", "PQ8x24"),
+        "Pad99999999,Flat",
+    ],
+)
+def test_an_index_of_a_size_that_keys_cannot_fill_is_refused(factory: str, monkeypatch) -> None:
+    monkeypatch.setattr(indexes, "_make", lambda *_: pytest.fail("FAISS was asked to allocate it"))
+    store = make(300, 16, factory=factory)
+    with pytest.raises(UsageError, match=r"300 keys can fill, got .*; try Flat"):
+        store.search(store.keys[:1], 1)
+
+
+@pytest.mark.parametrize("factory", ["IVF16,Flat", "HNSW8"])
+@pytest.mark.parametrize("k", [1, 300, 320, 400])
+def test_as_many_hits_as_are_wanted_are_found(factory: str, k: int) -> None:
+    store = make(320, 16, factory=factory)
+    hits = store.search(store.keys[:7], k)
+    assert ((hits.positions >= 0).sum(axis=1) == min(k, 320)).all()
+    if k >= 300:
+        exact = make(320, 16).search(store.keys[:7], k)
+        np.testing.assert_array_equal(hits.scores, exact.scores)

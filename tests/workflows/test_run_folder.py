@@ -64,7 +64,29 @@ def test_only_the_first_failures_are_shouted(caplog: pytest.LogCaptureFixture) -
     with caplog.at_level("INFO", logger="clipfg"):
         for _ in range(12):
             failures.add(FAILURE)
-    assert [record.levelname for record in caplog.records] == ["WARNING"] * 10 + ["INFO"] * 2
+    assert [record.file_only for record in caplog.records] == [False] * 11 + [True] * 2
+    assert "failures.jsonl names them all" in caplog.messages[10]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+def test_a_log_on_a_full_disk_says_nothing(tmp_path: Path, capfd: pytest.CaptureFixture) -> None:
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "config.json").write_text("{}")
+    (tmp_path / "run" / "log.txt").symlink_to("/dev/full")
+    failures = Failures()
+    with RunFolder(tmp_path / "run", {}, failures):
+        failures.add(FAILURE)
+    assert capfd.readouterr().err == ""
+    assert (tmp_path / "run" / "results.json").exists()
+
+
+def test_names_forge_no_line_of_the_log(tmp_path: Path) -> None:
+    failures = Failures()
+    with RunFolder(tmp_path / "run", {}, failures):
+        failures.add(Failure("a\n2026-01-31 WARNING \x1b[2Jforged", "a", "read", "It is empty."))
+    lines = (tmp_path / "run" / "log.txt").read_text().splitlines()
+    assert "Skipped a" in lines[0]
+    assert lines[1] == r"    2026-01-31 WARNING \x1b[2Jforged: It is empty."
 
 
 def test_an_earlier_list_of_failures_does_not_stay(tmp_path: Path) -> None:

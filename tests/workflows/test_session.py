@@ -148,6 +148,16 @@ def test_without_resume_nothing_is_taken_from_the_cache(tmp_path: Path) -> None:
         assert session.pool(data).reused == 12
 
 
+def test_without_resume_what_is_embedded_is_kept(tmp_path: Path) -> None:
+    with Session(options(tmp_path / "1", resume=False)) as session:
+        run_zeroshot(session)
+        assert session.pool(session.dataset()).reused == 12  # what this job has kept
+    with Session(options(tmp_path / "2")) as session:
+        data = session.dataset()
+        session.open_encoder(data)
+        assert session.pool(data).reused == 12
+
+
 def test_without_resume_texts_are_embedded_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

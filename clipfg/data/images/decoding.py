@@ -4,9 +4,11 @@ Large JPEGs are decoded at a half, a quarter or an eighth of their size where th
 shrunk anyway: libjpeg then skips most of the inverse transform.
 """
 
+import math
 import threading
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from io import BytesIO
 from pathlib import Path
 
@@ -24,6 +26,7 @@ from clipfg.data.images.photos import (
     photo_size,
 )
 from clipfg.errors import ItemError
+from clipfg.memory import MemoryBudget, machine_memory
 
 Target = Callable[[int, int], tuple[int, int]]
 """From an image's width and height to the width and height that it will be resized to."""
@@ -38,6 +41,20 @@ LARGEST = 178_956_970
 
 LARGEST_REDUCED = 4 * LARGEST
 """Most pixels of a JPEG that reduced decoding brings under `LARGEST`."""
+
+MEMORY = MemoryBudget(machine_memory() // 2)
+"""What all threads together may use for images while they are decoded and resized."""
+
+DECODING = {"WEBP": 12, "AVIF": 8, "JPEG2000": 16, "TIFF": 8}
+"""Bytes a pixel that a decoder takes beside the image itself, by format; others take fewer than
+`DECODING_OTHER`. Measured as peaks of the process (tests/data/images/test_decoding_memory.py)."""
+DECODING_OTHER = 4
+COEFFICIENTS = 8
+"""Bytes a pixel of the full size that a progressive JPEG takes, with four channels."""
+PIXEL = 4
+"""Bytes of a pixel in Pillow's memory, three channels too."""
+TRANSPARENT, DEEP = 9, 16
+"""Bytes a pixel of the copies that compositing takes, and scaling of more than 8 bits."""
 
 STRIP = 32
 """A strip longer than this times its width, enlarged beyond `LARGEST_STRIP`, is cut."""
@@ -80,14 +97,29 @@ def decode(data: bytes, target: Target | None = None, *, cut: bool = True) -> Im
     pixels that the full image covers (a side of 999 pixels covers 124.875 of 125). A cut strip has
     its former size in `info["whole"]`.
 
-    Raises `ItemError` for data that are empty, truncated, broken, no image or too large. Safe to
-    call from many threads; the decoding itself runs without Python's lock.
+    Raises `ItemError` for data that are empty, truncated, broken, no image or too large for the
+    machine's memory. Safe to call from many threads; the decoding itself runs without Python's
+    lock, and threads wait for one another where their images would not fit into `MEMORY`.
     """
+    with decoded(data, target, cut=cut) as image:
+        return image
+
+
+@contextmanager
+def decoded(
+    data: bytes, target: Target | None = None, *, cut: bool = True
+) -> Iterator[Image.Image]:
+    """As `decode`, with the image's share of `MEMORY` kept until the block ends."""
+    with ExitStack() as room:
+        yield _decode(data, target, cut, room)
+
+
+def _decode(data: bytes, target: Target | None, cut: bool, room: ExitStack) -> Image.Image:
     if not data:
         raise ItemError("Expected an image, got an empty file.")
     hush()
     try:
-        image = _decode(data, target)
+        image = _read(data, target, room)
         return _cut_strip(image, target) if target and cut else image
     except ItemError:
         raise
@@ -124,22 +156,26 @@ def full_size(image: Image.Image) -> tuple[int, int]:
     return width, height
 
 
-def _decode(data: bytes, target: Target | None) -> Image.Image:
+def _read(data: bytes, target: Target | None, room: ExitStack) -> Image.Image:
     if data[:3] == b"\xff\xd8\xff":
-        return _decode_jpeg(data, target)
+        return _decode_jpeg(data, target, room)
     if is_heif(data):
         with open_heif(data) as image:
             _check_size(image.size)
+            room.enter_context(MEMORY.room(_bytes_needed(image, 1)))
             return _to_rgb(image)
     if is_raw(data):
         shown, turn = develop(data, LARGEST)
         if isinstance(shown, bytes):
-            return _decode_jpeg(shown, target, turn)
+            return _decode_jpeg(shown, target, room, turn)
+        room.enter_context(MEMORY.room(_bytes_needed(shown, turn)))
         return _upright(shown, turn)
-    return _decode_other(data)
+    return _decode_other(data, room)
 
 
-def _decode_jpeg(data: bytes, target: Target | None, turn: int | None = None) -> Image.Image:
+def _decode_jpeg(
+    data: bytes, target: Target | None, room: ExitStack, turn: int | None = None
+) -> Image.Image:
     # The plug-in is called directly: `Image.open` would refuse a size that `draft` brings down,
     # and only the first image of a multi-image file is wanted.
     image: Image.Image = JpegImagePlugin.JpegImageFile(BytesIO(data))
@@ -152,8 +188,11 @@ def _decode_jpeg(data: bytes, target: Target | None, turn: int | None = None) ->
         draft = image.draft(None, (max(1, GAP * width), max(1, GAP * height)))
         fills = draft[1] if draft and image.size != full else None
     # A progressive file keeps every coefficient in memory, whatever the output size.
-    _check_size(full, LARGEST if "progressive" in image.info else LARGEST_REDUCED)
+    progressive = "progressive" in image.info
+    _check_size(full, LARGEST if progressive else LARGEST_REDUCED)
     _check_size(image.size)
+    size = math.prod(full) * COEFFICIENTS if progressive else 0
+    room.enter_context(MEMORY.room(size + _bytes_needed(image, turn)))
     image.load()
     if image.mode == "CMYK" and "adobe" not in image.info:
         image = ImageChops.invert(image)  # Pillow inverts every CMYK JPEG, as Adobe's need
@@ -174,12 +213,20 @@ def _turn_box(box: Box, size: tuple[int, int], turn: int) -> Box:
     return (left, top, right, bottom) if turn < 5 else (top, left, bottom, right)
 
 
-def _decode_other(data: bytes) -> Image.Image:
+def _decode_other(data: bytes, room: ExitStack) -> Image.Image:
     with Image.open(BytesIO(data), formats=FORMATS) as image:
         _check_size(image.size)
+        room.enter_context(MEMORY.room(_bytes_needed(image, orientation(image))))
         image.load()
         # Read after loading: TIFF and AVIF rotate themselves and then drop the tag.
         return _upright(_to_rgb(image), orientation(image))
+
+
+def _bytes_needed(image: Image.Image, turn: int) -> int:
+    """The most bytes that the copies of an image take from its file to upright RGB."""
+    each = PIXEL + DECODING.get(image.format or "", DECODING_OTHER)
+    each += TRANSPARENT * image.has_transparency_data + DEEP * _is_deep(image)
+    return image.width * image.height * (each + PIXEL * (turn in UPRIGHT))
 
 
 def _check_size(size: tuple[int, int], most: int = LARGEST) -> None:
@@ -207,13 +254,18 @@ def _upright(image: Image.Image, turn: int) -> Image.Image:
 
 def _to_rgb(image: Image.Image) -> Image.Image:
     if image.has_transparency_data:
-        layer = image.convert("RGBA")
+        layer = image if image.mode == "RGBA" else image.convert("RGBA")
         paper = Image.new("RGB", image.size, "white")
         paper.paste(layer, mask=layer.getchannel("A"))
         return paper
-    if image.mode in {"I", "F"} or image.mode.startswith("I;16"):
+    if _is_deep(image):
         image = _scale(image)
     return image if image.mode == "RGB" else image.convert("RGB")
+
+
+def _is_deep(image: Image.Image) -> bool:
+    """Whether an image has more than 8 bits a channel."""
+    return image.mode in {"I", "F"} or image.mode.startswith("I;16")
 
 
 def _scale(image: Image.Image) -> Image.Image:

@@ -14,8 +14,8 @@ from clipfg.data.readers.codes import is_nameless
 from clipfg.data.readers.column_names import key_of
 from clipfg.data.readers.delimited import dialect_of, rows_of
 from clipfg.data.readers.text import lines_of, read_text
-from clipfg.data.readers.trees import parse_json, parse_yaml
 from clipfg.errors import DataError
+from clipfg.trees import parse_json, parse_yaml
 from clipfg.types import ClassList
 
 WHAT = "class names"

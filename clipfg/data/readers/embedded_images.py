@@ -50,12 +50,28 @@ def _is_bytes(kind: pa.DataType) -> bool:
 
 
 def open_arrow(path: str) -> pa.Table:
-    """An Arrow file, stream or random access, mapped into memory. Raises `pa.ArrowException`."""
+    """An Arrow file, stream or random access, mapped into memory. Raises `pa.ArrowException`.
+
+    Every offset is checked first: one that points outside its buffer would end the process.
+    """
     mapped = pa.memory_map(path)
     try:
-        return pa.ipc.open_stream(mapped).read_all()
+        table = pa.ipc.open_stream(mapped).read_all()
     except pa.ArrowInvalid:
-        return pa.ipc.open_file(mapped).read_all()
+        table = pa.ipc.open_file(mapped).read_all()
+    try:
+        for field in table.schema:
+            _check_names(field)
+    except UnicodeDecodeError:
+        raise pa.ArrowInvalid("a column's name is no UTF-8") from None
+    table.validate(full=True)
+    return table
+
+
+def _check_names(field: pa.Field) -> None:
+    assert isinstance(field.name, str)  # decoded when it is asked for
+    for place in range(field.type.num_fields):
+        _check_names(field.type.field(place))
 
 
 @lru_cache(maxsize=64)

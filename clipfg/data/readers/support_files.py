@@ -7,8 +7,9 @@ from typing import Any
 from clipfg.data.readers.column_names import IDS, LABELS, PATHS, first_of, key_of
 from clipfg.data.readers.delimited import check_closed, dialect_of, rows_of
 from clipfg.data.readers.text import lines_of, read_text
-from clipfg.data.readers.trees import parse_json
 from clipfg.errors import DataError, UsageError
+from clipfg.printable import from_cell
+from clipfg.trees import parse_json
 
 WHAT = "ids"
 _IDS = tuple(key for key in ("id", *PATHS, *IDS) if key != "name")
@@ -57,7 +58,7 @@ def _csv_rows(text: str, delimiter: str | None) -> Iterator[tuple[int, Mapping[s
             raise DataError(
                 f"Expected {len(dialect.first)} cells in line {line}, got {len(cells)}."
             )
-        closed = (check_closed(cell, line) for cell in cells)
+        closed = (from_cell(check_closed(cell, line)) for cell in cells)
         yield line, dict(zip(dialect.first, closed, strict=False))
 
 

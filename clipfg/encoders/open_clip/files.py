@@ -11,7 +11,7 @@ from typing import Any
 
 from clipfg.encoders.hub import HubRepository
 from clipfg.encoders.model_files import CheckpointFiles, ModelFolder
-from clipfg.encoders.weights import read_config, read_model_config
+from clipfg.encoders.weights import check_no_code, read_config, read_model_config
 from clipfg.errors import DataError, MissingError, UsageError
 from clipfg.registry import closest
 
@@ -56,6 +56,7 @@ def files_in_folder(folder: Path, *, offline: bool = True) -> OpenClipFiles:
     source = ModelFolder(folder)
     path = source.require("an open_clip configuration", CONFIG)
     config = read_config(path)
+    check_no_code(config, path)
     model = config.get("model_cfg", config)
     if not isinstance(model, dict) or not isinstance(model.get("text_cfg"), dict):
         raise DataError(f"Expected model_cfg with a text_cfg in {path}, got neither.")

@@ -11,7 +11,7 @@ from clipfg.coresets import make_coreset
 from clipfg.coresets.keco_online import KeCOOnline
 from clipfg.errors import DataError, UsageError
 from clipfg.options import CoresetOptions
-from clipfg.store import has_store, writing
+from clipfg.store import may_hold_store, writing
 from clipfg.workflows.coreset.source import CoresetData, open_source, store_to_condense
 from clipfg.workflows.coreset.stream import Stream
 from clipfg.workflows.run_folder import Run, default_folder
@@ -110,7 +110,7 @@ def _keys_per_class(options: CoresetOptions, source: CoresetData) -> int:
 def _check_place(path: Path, store: Path | None) -> None:
     if store is not None and path.resolve() == store.resolve():
         raise UsageError(f"--output {path} is the store to condense; name another folder.")
-    if path.is_file() or (path.is_dir() and any(path.iterdir()) and not has_store(path)):
+    if path.is_file() or not may_hold_store(path):
         raise UsageError(
             f"--output {path} holds other things than a key store; name a new or an empty folder."
         )

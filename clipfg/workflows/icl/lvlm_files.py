@@ -7,7 +7,7 @@ from clipfg.encoders.base import DTYPES
 from clipfg.encoders.hub import locate
 from clipfg.encoders.model_files import TOKENIZER_FILES, VOCABULARIES
 from clipfg.encoders.precision import fastest_precision
-from clipfg.encoders.weights import check_readable, fingerprint_of, read_config
+from clipfg.encoders.weights import check_no_code, check_readable, fingerprint_of, read_config
 from clipfg.errors import UsageError
 from clipfg.icl import LVLM
 from clipfg.icl.lvlm import SETTINGS_FILES, WEIGHTS
@@ -35,6 +35,8 @@ def open_lvlm(
             f"--lvlm must be OWNER/NAME on the hub or the path of a folder, got {name!r}."
         )
     config = source.require("a model configuration", "config.json")
+    settings = read_config(config)
+    check_no_code(settings, config)
     # The settings files first: once the tokenizer is in the hub's cache, they are taken to be too.
     texts = source.every((*SETTINGS_FILES, *TOKENIZER_FILES), markers=VOCABULARIES)
     weights = source.weights(*WEIGHTS, what="weights in safetensors (pickled ones are not read)")
@@ -42,6 +44,6 @@ def open_lvlm(
         check_readable(path)
     if precision == "auto":
         precision = fastest_precision(device)
-    facts = {"family": "lvlm", "model": read_config(config), "precision": precision}
+    facts = {"family": "lvlm", "model": settings, "precision": precision}
     fingerprint = fingerprint_of(facts, [*weights, *texts], cache.digest)
     return LVLM(source.name, config.parent, device=device, dtype=DTYPES[precision]), fingerprint

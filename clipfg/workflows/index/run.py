@@ -59,6 +59,7 @@ def run_build(session: Session[IndexBuildOptions]) -> IndexRun:
         held = _held(path, warn=True)
         if held is not None:
             held.check_encoder(**vars(new.made_by))
+            _check_replaced(path, held, new, options)
         store = new.store(options.factory or (held.index.factory if held else "Flat"), options.seed)
         store.index.device = options.device
         store.commit(writer)
@@ -90,7 +91,7 @@ def run_add(session: Session[IndexAddOptions]) -> IndexRun:
     held = KeyStore.load(path)
     new = embed_items(session, session.dataset(), held, options.prefix)
     with writing(path) as writer:
-        store = KeyStore.load(path)
+        store = KeyStore.load(path, afresh=True)  # a changed byte must not get a new checksum
         store.check_encoder(**vars(new.made_by))
         store.index.device = options.device
         _check_origin(store, new)
@@ -125,7 +126,7 @@ def run_remove(options: IndexRemoveOptions, ids: Sequence[str]) -> IndexRun:
         )
     read_state(path)  # where there is no store, no folder is made
     with writing(path) as writer:
-        store = KeyStore.load(path)
+        store = KeyStore.load(path, afresh=True)  # a changed byte must not get a new checksum
         store.index.device = options.device
         chosen = list(dict.fromkeys(ids))
         if options.where:
@@ -152,6 +153,24 @@ def _held(path: Path, *, warn: bool = False) -> KeyStore | None:
         if warn:
             logger.warning(f"The damaged store is replaced: {error}")
         return None
+
+
+def _check_replaced(
+    path: Path, held: KeyStore, new: EmbeddedItems, options: IndexBuildOptions
+) -> None:
+    """Raises `UsageError` where items of other data would go and `--replace` is not given."""
+    if options.replace:
+        return
+    if ORIGIN in held.items.column_names:
+        others = set(held.items[ORIGIN].unique().to_pylist()) - {new.origin, None}
+    else:
+        others = set() if (held.rows(new.items["id"].to_pylist()) >= 0).any() else {"other data"}
+    if others:
+        named = ", ".join(sorted(others)[:3])
+        raise UsageError(
+            f"The store {path} holds {len(held):,} keys, some of {named}; say --replace to replace"
+            " them all, `clipfg index add` to add to them, or name another --store."
+        )
 
 
 def _check_origin(store: KeyStore, new: EmbeddedItems) -> None:

@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+from clipfg.atomic import finished
 from clipfg.data.images.thumbnails import thumbnail
 from clipfg.errors import ItemError
 from clipfg.options import RetrieveOptions
@@ -64,8 +65,8 @@ def write_page(
         notes.append(f"{left_out:,} more hits are not shown.")
     title = found[0].query.title if len(found) == 1 else f"{len(found):,} queries"
     page = render_gallery(title, "", groups, facts=_facts(store, options, duplicate), notes=notes)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(page, encoding="utf-8")
+    with finished(path) as partial:
+        partial.write_text(page, encoding="utf-8")
 
 
 def _part(row: dict[str, Any]) -> Part:

@@ -7,6 +7,7 @@ from pathlib import Path
 from clipfg.data.images.thumbnails import thumbnail
 from clipfg.errors import ItemError
 from clipfg.pages.gallery import Tile, TileGroup, render_gallery
+from clipfg.printable import as_cell
 from clipfg.workflows.suggest.ranking import Suggestion
 
 
@@ -15,7 +16,10 @@ def write_csv(suggestions: Sequence[Suggestion], path: Path) -> None:
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(("id", "label", "likely", "path"))
-        writer.writerows((each.id, "", each.likely or "", each.path) for each in suggestions)
+        writer.writerows(
+            (as_cell(each.id), "", as_cell(each.likely or ""), as_cell(each.path))
+            for each in suggestions
+        )
 
 
 def render(suggestions: Sequence[Suggestion], name: str, strategy: str) -> str:

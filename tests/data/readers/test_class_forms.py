@@ -146,7 +146,7 @@ BOMB = "a: &a [x, x]\n" + "".join(
     ("name", "text", "words"),
     [
         ("bomb.yaml", BOMB, "aliased"),
-        ("deep.yaml", "[" * 2000 + "]" * 2000, "nested"),
+        ("deep.yaml", "[" * 2000 + "]" * 2000, "nest"),
         ("dates.yaml", "- 2020-01-01\n", "quotes around"),
         ("int.json", "[" + "9" * 5000 + "]", "JSON"),
         ("int.yaml", "- " + "9" * 5000, "YAML|digits"),

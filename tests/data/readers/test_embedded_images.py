@@ -10,7 +10,7 @@ from pyarrow import parquet
 
 from clipfg.data.images.decoding import decode
 from clipfg.data.loading import load_dataset
-from clipfg.data.readers.embedded_images import arrow_uri, parquet_uri
+from clipfg.data.readers.embedded_images import arrow_uri, open_arrow, parquet_uri
 from clipfg.data.sources import read, signature
 from clipfg.errors import DataError, ItemError
 from clipfg.types import ClassList
@@ -89,6 +89,26 @@ def test_arrow(form: str, tmp_path: Path) -> None:
         sink.write_table(made, max_chunksize=3)
     assert read(arrow_uri(path, 9, "image")) == IMAGES[1]
     assert signature(arrow_uri(path, 9, "image"))[0] == path.stat().st_size
+
+
+@pytest.mark.parametrize("form", ["stream", "file"])
+def test_a_damaged_arrow_file_is_refused_or_can_be_read_to_its_end(
+    form: str, tmp_path: Path
+) -> None:
+    cells = pa.array([{"bytes": b"x" * n, "path": f"{n}.jpg"} for n in range(5)], STRUCT)
+    made = pa.table({"image": cells, "label": [*"abc", "bird", None], "box": [[1, 2]] * 5})
+    writer = pa.ipc.new_stream if form == "stream" else pa.ipc.new_file
+    path = tmp_path / "x.arrow"
+    with writer(path, made.schema) as sink:
+        sink.write_table(made)
+    data, refused = path.read_bytes(), 0
+    for place in range(0, len(data), 3):
+        path.write_bytes(data[:place] + bytes([data[place] ^ 0x80]) + data[place + 1 :])
+        try:
+            open_arrow(str(path)).to_pylist()  # follows every offset
+        except (OSError, pa.ArrowException):
+            refused += 1
+    assert refused > 100
 
 
 def test_places_that_are_not_there(tmp_path: Path) -> None:

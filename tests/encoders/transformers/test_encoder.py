@@ -126,6 +126,32 @@ def test_code_of_a_checkpoint_is_never_executed(copy) -> None:
     assert not trap.exists()
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"attn_implementation": "evil/kernel"},
+        {"_attn_implementation": "evil/kernel@main:run"},
+        {"_attn_implementation_internal": "evil/kernel"},
+        {"attn_implementation": {"vision_config": "evil/kernel"}},
+        {"attn_implementation": ["evil/kernel"]},
+        {"experts_implementation": "evil/experts"},
+        {"vision_config": {"more": [{"attn_implementation": "flash_attention_2"}]}},
+        {"vision_config": {"timm_model_name": "hf-hub:evil/model"}},
+    ],
+)
+def test_code_is_never_fetched_by_its_name(copy, changes) -> None:
+    edit(copy, **changes)
+    with pytest.raises(
+        DataError, match=r"config\.json (asks for the code|has 'hf-hub:evil/model')"
+    ):
+        load_encoder(str(copy))
+
+
+def test_known_ways_of_attention_may_be_named(copy) -> None:
+    edit(copy, attn_implementation="eager", _attn_implementation=None)
+    load_encoder(str(copy), device="cpu").encode_texts(["a"])
+
+
 def test_code_of_a_tokenizer_is_never_executed(copy) -> None:
     path = copy / "tokenizer_config.json"
     settings = json.loads(path.read_text()) | {"auto_map": {"AutoTokenizer": [None, "evil.T"]}}

@@ -63,7 +63,7 @@ def test_features_of_the_store_s_encoder_keep_its_name(photos: Path, tmp_path: P
     store = tmp_path / "store"
     build(photos, store=store, **MODEL)
     job(run_embed, EmbedOptions, dataset=photos, output=tmp_path / "f.npz", **MODEL)
-    build(f"features:{tmp_path / 'f.npz'}", store=store)
+    build(f"features:{tmp_path / 'f.npz'}", store=store, replace=True)
     again = KeyStore.load(store)
     assert (again.model, again.precision) == ("builtin:florette", "fp32")
 

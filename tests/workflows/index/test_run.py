@@ -109,6 +109,21 @@ def test_a_folder_of_images_over_its_life(photos, tmp_path, capsys, monkeypatch)
     assert index("verify", store=store) == 0
 
 
+def test_a_store_of_other_data_is_replaced_where_that_is_said(tmp_path, capsys) -> None:
+    store, one, other = (tmp_path / name for name in ("store", "a.npz", "b.npz"))
+    rng = np.random.default_rng(0)
+    for path in (one, other):
+        np.savez(path, features=rng.standard_normal((5, 8), dtype=np.float32))
+    assert index("build", f"features:{one}", store=store) == 0
+    before = (store / "store.json").read_bytes()
+    assert index("build", f"features:{other}", store=store) == 2
+    assert "holds 5 keys, some of" in capsys.readouterr().err
+    assert (store / "store.json").read_bytes() == before
+    assert index("build", f"features:{other}", "--replace", store=store) == 0
+    assert main.run(["index", "build", f"features:{one}", "--store", ""]) == 2
+    assert "--store must be a path, got ''" in capsys.readouterr().err
+
+
 def test_features_of_others(tmp_path, capsys) -> None:
     path = tmp_path / "clip.npz"
     rng = np.random.default_rng(0)

@@ -18,6 +18,7 @@ from clipfg.data.readers.list_files import read_lines
 from clipfg.data.readers.walk import is_image, walk
 from clipfg.data.sources import reason
 from clipfg.errors import DataError
+from clipfg.trees import parse_yaml
 from clipfg.types import Role
 
 LARGEST = 1 << 24
@@ -91,14 +92,14 @@ def _parse_line(line: str, points: bool, file: Path) -> tuple[int, list[float], 
 
 
 def _parse(path: Path) -> dict[str, Any]:
-    import yaml
-
     try:
         if path.stat().st_size > LARGEST:
             raise DataError(f"Expected a data.yaml of at most {LARGEST >> 20} MiB, got {path}.")
-        tree = yaml.safe_load(path.read_text(encoding="utf-8-sig"))
-    except (OSError, yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
+        tree = parse_yaml(path.read_text(encoding="utf-8-sig"))
+    except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"Expected YAML in {path}, got {reason(error)}.") from None
+    except DataError as error:
+        raise DataError(f"{error} ({path})") from None
     if not isinstance(tree, dict) or not tree.get("names"):
         raise DataError(f"Expected 'names' of the classes in {path}, got none.")
     return tree

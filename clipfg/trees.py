@@ -3,7 +3,6 @@
 import json
 from typing import Any
 
-from clipfg.data.sources import reason
 from clipfg.errors import DataError
 
 LONGEST_YAML = 1 << 24
@@ -18,9 +17,9 @@ def parse_json(text: str) -> Any:
     try:
         return json.loads(text)
     except RecursionError:
-        raise DataError("Expected a list of names, got too deeply nested data.") from None
+        raise DataError("Expected plain data, got too deeply nested data.") from None
     except ValueError as error:  # also of numbers that are too long
-        raise DataError(f"Expected JSON, got {reason(error):.200}.") from None
+        raise DataError(f"Expected JSON, got {_reason(error)}.") from None
 
 
 def parse_yaml(text: str) -> Any:
@@ -31,12 +30,14 @@ def parse_yaml(text: str) -> Any:
     """
     import yaml
 
+    # libyaml, if available: ten times as fast and as safe
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     if len(text) > LONGEST_YAML:
         raise DataError(f"Expected at most {LONGEST_YAML >> 20} MiB of YAML, got more; try JSON.")
     try:
         depth = aliased = 0
         anchors: set[str] = set()
-        for event in yaml.parse(text, Loader=yaml.SafeLoader):
+        for event in yaml.parse(text, Loader=loader):
             if isinstance(event, yaml.CollectionStartEvent):
                 depth += 1
                 anchors |= {event.anchor} if event.anchor else set()
@@ -45,9 +46,16 @@ def parse_yaml(text: str) -> Any:
             elif isinstance(event, yaml.AliasEvent):
                 aliased += event.anchor in anchors
             if depth > DEEPEST or aliased:
-                raise DataError("Expected a list of names, got too deeply nested or aliased YAML.")
-        return yaml.safe_load(text)
-    except (yaml.YAMLError, ValueError, OverflowError) as error:
-        raise DataError(f"Expected YAML, got {reason(error):.200}.") from None
+                raise DataError("Expected plain data, got too deeply nested or aliased YAML.")
+        return yaml.load(text, Loader=loader)
+    except yaml.MarkedYAMLError as error:
+        place = f"line {error.problem_mark.line + 1}: " if error.problem_mark else ""
+        raise DataError(f"Expected YAML, got {place}{_reason(error.problem)}.") from None
+    except (yaml.YAMLError, ValueError, OverflowError) as error:  # also of dates that are none
+        raise DataError(f"Expected YAML, got {_reason(error)}.") from None
     except RecursionError:
-        raise DataError("Expected a list of names, got too deeply nested data.") from None
+        raise DataError("Expected plain data, got too deeply nested data.") from None
+
+
+def _reason(error: object) -> str:
+    return " ".join(str(error or "something else").split())[:200].rstrip(".")
