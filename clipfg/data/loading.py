@@ -33,7 +33,7 @@ from clipfg.data.sources import misspelt
 from clipfg.data.unreadable import without_unreadable
 from clipfg.errors import DataError, MissingError, UsageError
 from clipfg.registry import closest
-from clipfg.types import Choices, ChoiceSet, ClassList, LeftOut, Manifest, Progress, Reading
+from clipfg.types import ChoiceSet, ClassList, Hints, LeftOut, Manifest, Progress, Reading
 
 MANIFESTS = tuple(
     f"{stem}{suffix}"
@@ -49,7 +49,7 @@ STRAYS = 3
 """Pictures that may lie beside shards without being the data."""
 
 COOP = "coop"
-UNSETTLED = Choices()
+UNSETTLED = Hints()
 
 
 def load_dataset(
@@ -57,7 +57,7 @@ def load_dataset(
     *,
     data_root: Path | None = None,
     classes: ClassList | None = None,
-    choices: Choices = UNSETTLED,
+    hints: Hints = UNSETTLED,
     offline: bool = False,
     download: bool = False,
     progress: Progress | None = None,
@@ -76,7 +76,7 @@ def load_dataset(
         The folder that holds the catalogue's data sets; `data/` and the working folder where None.
     classes
         A class list to label by. Every item's class must be in it; it may hold more.
-    choices
+    hints
         What is known of the data: where the class is named, and so on.
     offline, download
         Never use the network; or fetch a data set of the catalogue that is not on disk, where its
@@ -88,14 +88,14 @@ def load_dataset(
     be downloaded, `UsageError` for an unknown name, and `DataError` for data that are not what
     they claim to be.
     """
-    if choices.label_names is not None or choices.label_from_name is not None:
-        unnamed = replace(choices, label_names=None, label_from_name=None)
+    if hints.label_names is not None or hints.label_from_name is not None:
+        unnamed = replace(hints, label_names=None, label_from_name=None)
         options: dict[str, Any] = {"data_root": data_root, "offline": offline, "download": download}
-        manifest = load_dataset(name, choices=unnamed, progress=progress, **options)
-        return relabel(_as_said(manifest, choices), classes)
-    manifest = _load(name, data_root, classes, choices, offline, download, progress)
-    if choices.boxes is not None:
-        manifest = join_boxes(manifest, choices.boxes, choices)
+        manifest = load_dataset(name, hints=unnamed, progress=progress, **options)
+        return relabel(_as_said(manifest, hints), classes)
+    manifest = _load(name, data_root, classes, hints, offline, download, progress)
+    if hints.boxes is not None:
+        manifest = join_boxes(manifest, hints.boxes, hints)
     return without_unreadable(manifest)
 
 
@@ -103,7 +103,7 @@ def _load(
     name: str,
     data_root: Path | None,
     classes: ClassList | None,
-    choices: Choices,
+    hints: Hints,
     offline: bool,
     download: bool,
     progress: Progress | None,
@@ -126,20 +126,20 @@ def _load(
     if not path.exists():
         raise UsageError(_unknown(name, path))
     if not path.is_dir():
-        return with_doubts(_read_file(path, classes, choices))
-    if choices.label_level is None and (official := _official(path)):
+        return with_doubts(_read_file(path, classes, hints))
+    if hints.label_level is None and (official := _official(path)):
         card, root = official
         return relabel(card.read(root.absolute()), classes)
-    return with_doubts(_read_folder(path, classes, choices))
+    return with_doubts(_read_folder(path, classes, hints))
 
 
-def _as_said(manifest: Manifest, choices: Choices) -> Manifest:
-    """Labels from the names of pictures, and names for labels, as `choices` say."""
-    if choices.label_from_name is not None:
-        manifest = labelled_by_name(manifest, choices.label_from_name)
-    if choices.label_names is None:
+def _as_said(manifest: Manifest, hints: Hints) -> Manifest:
+    """Labels from the names of pictures, and names for labels, as `hints` say."""
+    if hints.label_from_name is not None:
+        manifest = labelled_by_name(manifest, hints.label_from_name)
+    if hints.label_names is None:
         return manifest
-    return rename(manifest, read_class_list(choices.label_names, ids=True))
+    return rename(manifest, read_class_list(hints.label_names, ids=True))
 
 
 def load_choices(name: str, *, data_root: Path | None = None) -> ChoiceSet | None:
@@ -210,15 +210,15 @@ def _unknown(name: str, path: Path) -> str:
     )
 
 
-def _read_folder(path: Path, classes: ClassList | None, choices: Choices) -> Manifest:
+def _read_folder(path: Path, classes: ClassList | None, hints: Hints) -> Manifest:
     if hub.is_saved(path):
         return hub.read(str(path.absolute()), classes=classes)
     of_something_else: NoPathsError | None = None
-    for file in MANIFESTS if choices.label_level is None else ():
+    for file in MANIFESTS if hints.label_level is None else ():
         if (path / file).is_file():
             try:
                 here = path.absolute().name
-                return table.read(path / file, name=here, classes=classes, choices=choices)
+                return table.read(path / file, name=here, classes=classes, hints=hints)
             except NoPathsError as error:
                 of_something_else = error
     found = walk(path.absolute())
@@ -227,16 +227,14 @@ def _read_folder(path: Path, classes: ClassList | None, choices: Choices) -> Man
     manifest = annotations.read_folder(
         path,
         found,
-        lambda: _read_unmarked(path, found, classes, choices),
+        lambda: _read_unmarked(path, found, classes, hints),
         classes=classes,
-        choices=choices,
+        hints=hints,
     )
-    return manifest if choices.label_level is not None else with_unread(manifest, found)
+    return manifest if hints.label_level is not None else with_unread(manifest, found)
 
 
-def _read_unmarked(
-    path: Path, found: Walk, classes: ClassList | None, choices: Choices
-) -> Manifest:
+def _read_unmarked(path: Path, found: Walk, classes: ClassList | None, hints: Hints) -> Manifest:
     """A folder that no annotation file describes."""
     folders = any(len(parts) > 1 for parts in found.pictures)
     if not found.pictures and (tables := parquet_shards.find(path)):
@@ -246,19 +244,19 @@ def _read_unmarked(
         shards = webdataset.read(path, classes=classes)
         strays = tuple(LeftOut(parts[-1], 1, "beside shards") for parts in found.pictures)
         return replace(shards, reading=Reading("WebDataset shards", left_out=strays))
-    by_tables = table_folder.read(path.absolute(), found, choices, classes)
+    by_tables = table_folder.read(path.absolute(), found, hints, classes)
     if by_tables is not None:
         return by_tables
-    by_folders = folder.read(path, classes=classes, choices=choices, found=found)
+    by_folders = folder.read(path, classes=classes, hints=hints, found=found)
     return with_listed_splits(by_folders, found)
 
 
-def _read_file(path: Path, classes: ClassList | None, choices: Choices) -> Manifest:
+def _read_file(path: Path, classes: ClassList | None, hints: Hints) -> Manifest:
     if form := annotation_form(Sample(path)):
-        return annotations.read_file(path, form, classes=classes, choices=choices)
+        return annotations.read_file(path, form, classes=classes, hints=hints)
     suffix = path.suffix.lower()
     if suffix in table_files.SUFFIXES:
-        return table.read(path, classes=classes, choices=choices)
+        return table.read(path, classes=classes, hints=hints)
     if path.name.lower().endswith(webdataset.SUFFIXES):
         return webdataset.read(path, classes=classes)
     if is_image(path.name):
@@ -266,7 +264,7 @@ def _read_file(path: Path, classes: ClassList | None, choices: Choices) -> Manif
     if suffix == ".zip":
         raise UsageError(f"Expected a folder, a table or a tar, got {path}; unzip it first.")
     if table_files.is_tabular(path):
-        return table.read(path, classes=classes, choices=choices)
+        return table.read(path, classes=classes, hints=hints)
     tables = ", ".join(sorted(table_files.SUFFIXES))
     raise DataError(
         f"Expected a folder, a table ({tables}), a tar, an image or an annotation file of a known"

@@ -9,7 +9,7 @@ from clipfg.types.estimate import Estimate
 from clipfg.types.features import Features, unit_norm
 from clipfg.types.identity import content_hash, equal_rows
 from clipfg.types.manifest import BOX, COLUMNS, REGION, REQUIRED, Failure, Manifest
-from clipfg.types.reading import Choices, LeftOut, Reading, Role
+from clipfg.types.reading import Hints, LeftOut, Reading, Role
 
 Progress = Callable[[int, int], None]
 """Called with the number of items done and the total."""
@@ -22,11 +22,11 @@ __all__ = [
     "UNLABELLED",
     "Choice",
     "ChoiceSet",
-    "Choices",
     "ClassList",
     "Estimate",
     "Failure",
     "Features",
+    "Hints",
     "LeftOut",
     "Manifest",
     "Patches",

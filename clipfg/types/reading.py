@@ -42,7 +42,7 @@ class Reading:
 
 
 @dataclass(frozen=True)
-class Choices:
+class Hints:
     """What a person says of their data where a reader would have to guess; None is a guess."""
 
     label_level: int | None = None

@@ -20,7 +20,7 @@ from clipfg.embedding.batches import FeatureBatch
 from clipfg.embedding.feature_files import read_features
 from clipfg.errors import DataError, UsageError
 from clipfg.options import DataOptions, ReadingOptions
-from clipfg.types import UNLABELLED, Choices, ClassList, Features, Manifest, Progress
+from clipfg.types import UNLABELLED, ClassList, Features, Hints, Manifest, Progress
 
 logger = logging.getLogger("clipfg")
 
@@ -151,7 +151,7 @@ def open_dataset(
         name,
         data_root=options.data_root,
         classes=classes,
-        choices=choices(options),
+        hints=hints_of(options),
         offline=offline,
         download=options.download,
         progress=progress,
@@ -170,9 +170,9 @@ def warn_if_incomplete(manifest: Manifest) -> None:
         )
 
 
-def choices(options: ReadingOptions) -> Choices:
+def hints_of(options: ReadingOptions) -> Hints:
     """What the options say of how data are to be read."""
-    return Choices(**{field.name: getattr(options, field.name) for field in fields(Choices)})
+    return Hints(**{field.name: getattr(options, field.name) for field in fields(Hints)})
 
 
 def default_split(name: str | None, manifest: Manifest) -> str | None:

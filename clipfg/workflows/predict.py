@@ -26,7 +26,7 @@ from clipfg.workflows.answer_files.export import write_answers
 from clipfg.workflows.answers import answer_columns, confidence_of, log_guarantees
 from clipfg.workflows.boxes import boxes_said
 from clipfg.workflows.classify import PREDICTIONS, classify
-from clipfg.workflows.dataset import Dataset, choices
+from clipfg.workflows.dataset import Dataset, hints_of
 from clipfg.workflows.explain.added import add_explanations, check_head, least_sure
 from clipfg.workflows.explain.photos import check_explainable
 from clipfg.workflows.run_folder import Run
@@ -149,12 +149,12 @@ def _images(session: Session[PredictOptions], photos: Sequence[Path]) -> Dataset
         if options.split is not None:
             found = found.select(None if options.split == "all" else options.split)
     elif len(photos) == 1 and photos[0].is_file() and photos[0].suffix.lower() not in SUFFIXES:
-        found = load_dataset(str(photos[0]), choices=choices(options))
+        found = load_dataset(str(photos[0]), hints=hints_of(options))
         session.say(Dataset(found))
     else:
         found = read_images(photos)
         if options.boxes is not None:
-            found = join_boxes(found, options.boxes, choices(options))
+            found = join_boxes(found, options.boxes, hints_of(options))
         session.say(Dataset(found))
     kept = [name for name in ("id", "uri", "box", "confidence") if name in found.table.column_names]
     columns = {name: found.table[name] for name in kept}

@@ -148,12 +148,12 @@ class Session(Generic[Given]):
         if len(chosen) < len(data):
             part = f" of the split {split}" if split and split != "all" else ""
             logger.info(f"Used: {len(chosen):,} pictures{part}")
-        chosen = self._in_regions(chosen)
+        chosen = self.in_regions(chosen)
         if said := boxes_said(options, chosen.manifest):
             logger.info(said)
         return chosen
 
-    def _in_regions(self, data: Dataset) -> Dataset:
+    def in_regions(self, data: Dataset) -> Dataset:
         """The regions of the images, where `--regions` asks for them."""
         if not (isinstance(self.options, RegionOptions) and self.options.regions):
             return data

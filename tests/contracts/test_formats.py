@@ -10,7 +10,7 @@ import pytest
 from clipfg.data.loading import load_dataset
 from clipfg.data.readers.formats.form import FORMS, Sample, recognise
 from clipfg.errors import ClipfgError
-from clipfg.types import Choices
+from clipfg.types import Hints
 from tests.data.forms.form import Form
 from tests.data.forms.formats import FORMS as WRITTEN
 
@@ -60,7 +60,7 @@ def test_damaged_files_are_one_sentence(form: Form, tmp_path: Path):
 
 @pytest.mark.parametrize("form", READ, ids=lambda form: form.name)
 def test_items_of_a_picture_stand_together_on_one_side(form: Form, tmp_path: Path):
-    manifest = load_dataset(str(form.write(tmp_path)), choices=Choices(**form.options))
+    manifest = load_dataset(str(form.write(tmp_path)), hints=Hints(**form.options))
     runs = [uri for k, uri in enumerate(manifest.uris) if k == 0 or manifest.uris[k - 1] != uri]
     assert len(runs) == len(set(runs))
     sides = set(zip(manifest.uris, manifest.column("split") or (), strict=True))

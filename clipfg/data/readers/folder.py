@@ -23,9 +23,9 @@ from clipfg.data.readers.walk import SUFFIXES, Parts, Walk, walk, without_masks
 from clipfg.data.sources import file_uri, misspelt, shown
 from clipfg.data.unreadable import without_unreadable
 from clipfg.errors import DataError, UsageError
-from clipfg.types import Choices, ClassList, LeftOut, Manifest, Reading, Role
+from clipfg.types import ClassList, Hints, LeftOut, Manifest, Reading, Role
 
-UNSETTLED = Choices()
+UNSETTLED = Hints()
 
 MEANINGS = {
     "wrapper": "holds the data",
@@ -40,7 +40,7 @@ def read(
     path: Path,
     *,
     classes: ClassList | None = None,
-    choices: Choices = UNSETTLED,
+    hints: Hints = UNSETTLED,
     found: Walk | None = None,
 ) -> Manifest:
     """The images below a folder, or one image, in natural order.
@@ -61,17 +61,17 @@ def read(
         _check_some(found)
     found, masks = without_masks(found)
     pictures = Counter(parts[:-1] for parts in found.pictures)
-    if choices.label_level is None:
+    if hints.label_level is None:
         levels = Levels(FolderTree(pictures), _finder(classes))
     else:
         deepest = max(map(len, pictures))
-        if choices.label_level > deepest:
+        if hints.label_level > deepest:
             raise UsageError(
                 f"Expected --label-level from 0 to {deepest}, as deep as the images in"
-                f" {shown(str(path))} lie, got {choices.label_level}."
+                f" {shown(str(path))} lie, got {hints.label_level}."
             )
         levels = Levels(FolderTree({}))
-        levels.places = at_level(pictures, choices.label_level)
+        levels.places = at_level(pictures, hints.label_level)
     beside = _Named(root)
     understood = read_classes(levels.places, beside)
     used = [parts for parts in found.pictures if parts[:-1] in understood.places]

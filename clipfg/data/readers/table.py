@@ -27,9 +27,9 @@ from clipfg.data.readers.walk import is_image
 from clipfg.data.sources import shown
 from clipfg.errors import DataError, UsageError
 from clipfg.registry import closest
-from clipfg.types import UNLABELLED, Choices, ClassList, Manifest, Reading, Role
+from clipfg.types import UNLABELLED, ClassList, Hints, Manifest, Reading, Role
 
-UNSETTLED = Choices()
+UNSETTLED = Hints()
 _NOTE = re.compile(r"^(?:total|sum|summe|mean|average|note|source)|\S\s+\S|[:=]", re.IGNORECASE)
 NOTES = 3
 """So many rows below a table may be sums or remarks."""
@@ -42,7 +42,7 @@ def read(
     *,
     name: str | None = None,
     classes: ClassList | None = None,
-    choices: Choices = UNSETTLED,
+    hints: Hints = UNSETTLED,
 ) -> Manifest:
     """The rows of a table as a manifest.
 
@@ -52,12 +52,12 @@ def read(
 
     Raises `DataError` for a file that is not what its suffix says, has no column for the path, a
     row without one, several labels of a picture, or a label outside `classes`; rows are counted
-    from 1 below the header. Raises `UsageError` for a column that `choices` names and it lacks.
+    from 1 below the header. Raises `UsageError` for a column that `hints` names and it lacks.
     """
     path = path.absolute()
     table = open_table(path)
-    columns = guarded(path, lambda _: columns_of(table, choices))
-    first = (choices.name_column or "").partition(",")[0]
+    columns = guarded(path, lambda _: columns_of(table, hints))
+    first = (hints.name_column or "").partition(",")[0]
     if first and classes is None and key_of(first) not in map(key_of, table.columns):
         raise UsageError(
             f"Expected a column of {path} for --name-column, got {first!r}."
@@ -70,7 +70,7 @@ def read(
         raise DataError(f"Expected rows in {path}, got none.")
     splits = _splits(cells, columns)
     labelled, cells, splits = _one_label(
-        label_rows(cells, columns, choices), cells, splits, columns, path, choices
+        label_rows(cells, columns, hints), cells, splits, columns, path, hints
     )
     pictures, given = _pictures(table, cells, columns, path, splits)
     manifest = _manifest(name or path.stem, cells, columns, pictures, given, splits, labelled)
@@ -80,14 +80,14 @@ def read(
     return _named(manifest, table, columns, path, classes)
 
 
-def columns_of(table: TableFile, choices: Choices) -> TableColumns:
+def columns_of(table: TableFile, hints: Hints) -> TableColumns:
     """What the columns of an open table are for. Raises as `understand` does."""
     if table.headless:
-        return by_content(table.columns, table.sample, choices)
-    columns = understand(table.columns, table.sample, choices, needs_path=table.image is None)
+        return by_content(table.columns, table.sample, hints)
+    columns = understand(table.columns, table.sample, hints, needs_path=table.image is None)
     if table.image is not None:
         columns = replace(columns, paths=())
-    if table.label is not None and choices.label_column is None:
+    if table.label is not None and hints.label_column is None:
         columns = replace(columns, labels=(table.label,), one_hot=(), ranks={})
     return columns
 
@@ -139,9 +139,9 @@ def _one_label(
     splits: pa.Array | None,
     columns: TableColumns,
     path: Path,
-    choices: Choices,
+    hints: Hints,
 ) -> tuple[Labelled, pa.Table, pa.Array | None]:
-    """One label for each picture: a picture with several is refused, or as `choices` say.
+    """One label for each picture: a picture with several is refused, or as `hints` say.
 
     A picture with boxes, regions, bags or views may have a row for each.
     """
@@ -167,14 +167,14 @@ def _one_label(
         return labelled, cells, splits
     count = int((several & ~dropped).sum())
     which = f"{count:,} of {int((~dropped).sum()):,} pictures of {path} have several labels"
-    if choices.several_labels is None:
+    if hints.several_labels is None:
         shown_labels = ", ".join(repr(label)[:40] for label in example[:4])
         raise DataError(
             f"Expected one label for each picture, got several for {count:,} of"
             f" {int((~dropped).sum()):,} in {path}, such as {shown_labels}; take the first of each"
             " by --several-labels first, or leave these pictures out by --several-labels skip."
         )
-    skipped = choices.several_labels == "skip"
+    skipped = hints.several_labels == "skip"
     kept = ~(several if skipped else dropped)
     if not kept.any():
         raise DataError(f"Expected pictures with one label in {path}, but all have several.")

@@ -12,7 +12,7 @@ from clipfg.data.readers.walk import is_image
 from clipfg.data.sources import scheme_of
 from clipfg.errors import DataError, UsageError
 from clipfg.registry import closest
-from clipfg.types import Choices
+from clipfg.types import Hints
 
 CORNERS = ("x0", "y0", "x1", "y1")
 """Columns that together make a box, in pixels of the full image."""
@@ -69,7 +69,7 @@ def is_headless(first: Sequence[str]) -> bool:
 
 
 def understand(
-    columns: Sequence[str], sample: Sample, choices: Choices, *, needs_path: bool = True
+    columns: Sequence[str], sample: Sample, hints: Hints, *, needs_path: bool = True
 ) -> TableColumns:
     """What the columns are for, by their names, some of their values and what a person says.
 
@@ -78,9 +78,9 @@ def understand(
     """
     at = {key_of(column): column for column in reversed(columns) if key_of(column)}
     for flag, wanted in (
-        ("--path-column", choices.path_column),
-        ("--label-column", choices.label_column),
-        ("--split-column", choices.split_column),
+        ("--path-column", hints.path_column),
+        ("--label-column", hints.label_column),
+        ("--split-column", hints.split_column),
     ):
         if wanted is not None and key_of(wanted) not in at:
             raise UsageError(
@@ -89,7 +89,7 @@ def understand(
             )
     whole = {ours: at.pop(ours) for ours in (*CORNERS, "box", "regions") if ours in at}
     columns = [column for column in columns if column not in whole.values()]
-    paths = _paths(at, columns, sample, choices)
+    paths = _paths(at, columns, sample, hints)
     if not paths and needs_path:
         near = next((hint for key in at if (hint := closest(key, names.PATHS))), "")
         raise NoPathsError(
@@ -103,9 +103,9 @@ def understand(
     }
     if "box" not in carried and all(corner in whole for corner in CORNERS):
         carried |= {corner: whole[corner] for corner in CORNERS}
-    split = _split(at, sample, choices)
+    split = _split(at, sample, hints)
     taken = {*paths[:1], *carried.values(), split}
-    labels = _labels(at, columns, sample, choices, taken)
+    labels = _labels(at, columns, sample, hints, taken)
     one_hot = () if labels else _one_hot(columns, sample, {*taken, *paths})
     ranks = {level: at[key] for level, keys in names.RANKS.items() if (key := _in(keys, at))}
     folder = first_of(names.FOLDERS, at)
@@ -114,7 +114,7 @@ def understand(
     return TableColumns(paths, folder, labels, ranks, one_hot, split, carried)
 
 
-def by_content(columns: Sequence[str], sample: Sample, choices: Choices) -> TableColumns:
+def by_content(columns: Sequence[str], sample: Sample, hints: Hints) -> TableColumns:
     """What the columns of a table without a header are for, by their values alone."""
     path = next(c for c in columns if any(map(_is_picture, sample[c])))
     split = next((c for c in columns if _are_splits(sample[c])), None)
@@ -125,16 +125,16 @@ def by_content(columns: Sequence[str], sample: Sample, choices: Choices) -> Tabl
         carried = dict(zip(CORNERS, numbers[:4], strict=True))
         others = [c for c in others if c not in numbers[:4]]
     words = [c for c in others if c not in numbers] or others
-    if choices.label_column is not None or choices.path_column is not None:
+    if hints.label_column is not None or hints.path_column is not None:
         raise UsageError("The table has no header that names a column; add one, as path,label.")
     return TableColumns((path,), labels=tuple(words[:1]), split=split, carried=carried)
 
 
 def _paths(
-    at: Mapping[str, str], columns: Sequence[str], sample: Sample, choices: Choices
+    at: Mapping[str, str], columns: Sequence[str], sample: Sample, hints: Hints
 ) -> tuple[str, ...]:
-    if choices.path_column is not None:
-        return (at[key_of(choices.path_column)],)
+    if hints.path_column is not None:
+        return (at[key_of(hints.path_column)],)
     named = [at[key] for key in names.PATHS if key in at]
     ids = [at[key] for key in names.IDS if key in at]
     addresses = [at[key] for key in names.ADDRESSES if key in at]
@@ -165,10 +165,10 @@ def _labels(
     at: Mapping[str, str],
     columns: Sequence[str],
     sample: Sample,
-    choices: Choices,
+    hints: Hints,
     taken: set[str | None],
 ) -> tuple[str, ...]:
-    wanted = [key_of(choices.label_column)] if choices.label_column is not None else []
+    wanted = [key_of(hints.label_column)] if hints.label_column is not None else []
     keys = [*wanted, *names.LABELS, *names.COMMON, *names.SCIENTIFIC]
     keys += [key for key in at if names.SYNONYM.fullmatch(key)]
     if "path" not in taken and not any(key in at for key in keys):
@@ -208,9 +208,9 @@ def _one_hot(columns: Sequence[str], sample: Sample, taken: set[str | None]) -> 
     return tuple(binary)
 
 
-def _split(at: Mapping[str, str], sample: Sample, choices: Choices) -> str | None:
-    if choices.split_column is not None:
-        return at[key_of(choices.split_column)]
+def _split(at: Mapping[str, str], sample: Sample, hints: Hints) -> str | None:
+    if hints.split_column is not None:
+        return at[key_of(hints.split_column)]
     for key in (*names.SPLITS, *names.TRAINING, *names.HELD_OUT):
         if (column := at.get(key)) is None:
             continue

@@ -25,7 +25,7 @@ from clipfg.data.readers.labels import natural, relabel, split_name
 from clipfg.data.readers.table_files import SUFFIXES, guarded, is_tabular, open_table
 from clipfg.data.readers.walk import Walk
 from clipfg.errors import ClipfgError, DataError
-from clipfg.types import UNLABELLED, Choices, ClassList, LeftOut, Manifest, Reading, Role
+from clipfg.types import UNLABELLED, ClassList, Hints, LeftOut, Manifest, Reading, Role
 
 COVERED = 0.9
 """The least share of a folder's pictures that a table names where it counts for more than the
@@ -44,23 +44,23 @@ Table = tuple[str | None, Path]
 """A table and the split that its place or name says it is of."""
 
 
-def read(path: Path, found: Walk, choices: Choices, classes: ClassList | None) -> Manifest | None:
+def read(path: Path, found: Walk, hints: Hints, classes: ClassList | None) -> Manifest | None:
     """The pictures of a folder as its tables have them; None where folders say more, or all.
 
     `found` is what a walk found there. Raises what `table.read` does where a single table names the
     pictures and cannot be used.
     """
-    if choices.label_level is not None:
+    if hints.label_level is not None:
         return None
     path = _unwrapped(path)
-    tables = _tables(path, choices)
+    tables = _tables(path, hints)
     if not tables:
         return None
     problem: ClipfgError | None = None
     read_ones: list[tuple[Table, Manifest]] = []
     for split, file in tables:
         try:
-            manifest = table.read(file, choices=choices)
+            manifest = table.read(file, hints=hints)
         except ClipfgError as error:
             problem = problem or error
             continue
@@ -80,7 +80,7 @@ def read(path: Path, found: Walk, choices: Choices, classes: ClassList | None) -
     return relabel(whole, classes)
 
 
-def _tables(path: Path, choices: Choices) -> list[Table]:
+def _tables(path: Path, hints: Hints) -> list[Table]:
     """The tables that name pictures and their classes: in the folders of splits, else beside."""
     places = [p for p in sorted(path.iterdir(), key=lambda p: natural(p.name)) if p.is_dir()]
     below: list[Table] = [
@@ -88,13 +88,13 @@ def _tables(path: Path, choices: Choices) -> list[Table]:
         for place in places
         if (split := _split_of(place.name)) is not None
         for file in _files(place)
-        if _is_labelled(file, choices)
+        if _is_labelled(file, hints)
     ]
     if below:
         return below
     holders = [place for place in places if is_holder(place.name) or is_beside(place.name)]
     for place in (path, *holders):
-        if found := [(_split_of(f.stem), f) for f in _files(place) if _is_labelled(f, choices)]:
+        if found := [(_split_of(f.stem), f) for f in _files(place) if _is_labelled(f, hints)]:
             return found
     return []
 
@@ -129,11 +129,11 @@ def _files(path: Path) -> list[Path]:
     ]
 
 
-def _is_labelled(file: Path, choices: Choices) -> bool:
+def _is_labelled(file: Path, hints: Hints) -> bool:
     """Whether a table names pictures and their classes."""
     try:
         opened = open_table(file)
-        columns = guarded(file, lambda _: table.columns_of(opened, choices))
+        columns = guarded(file, lambda _: table.columns_of(opened, hints))
     except ClipfgError:
         return False
     return bool(columns.labels or columns.one_hot or columns.ranks) and opened.image is None

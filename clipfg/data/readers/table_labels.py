@@ -32,7 +32,7 @@ from clipfg.data.readers.column_names import key_of
 from clipfg.data.readers.labels import natural, plain
 from clipfg.data.readers.table_columns import TableColumns
 from clipfg.errors import DataError
-from clipfg.types import UNLABELLED, Choices, ClassList, Role
+from clipfg.types import UNLABELLED, ClassList, Hints, Role
 
 Values = dict[str, list[str]]
 """The values of each column, for each distinct row."""
@@ -58,7 +58,7 @@ class Labelled:
     doubts: list[str] = field(default_factory=list)
 
 
-def label_rows(table: pa.Table, columns: TableColumns, choices: Choices) -> Labelled:
+def label_rows(table: pa.Table, columns: TableColumns, hints: Hints) -> Labelled:
     """The labels of a table's rows; its columns have the table's own names."""
     if columns.one_hot:
         return _one_hot(table, columns.one_hot)
@@ -67,7 +67,7 @@ def label_rows(table: pa.Table, columns: TableColumns, choices: Choices) -> Labe
         return Labelled(np.full(table.num_rows, UNLABELLED))
     values, rows = distinct_rows(table, list(dict.fromkeys(names)))
     counts = np.bincount(rows, minlength=len(next(iter(values.values()), [])))
-    return _Naming(values, counts, columns, choices).labelled(rows)
+    return _Naming(values, counts, columns, hints).labelled(rows)
 
 
 def distinct_rows(table: pa.Table, columns: Sequence[str]) -> tuple[Values, NDArray[np.int64]]:
@@ -183,7 +183,7 @@ class _Naming:
     values: Values
     counts: NDArray[np.int64]
     columns: TableColumns
-    choices: Choices
+    hints: Hints
     roles: list[Role] = field(default_factory=list)
     doubts: list[str] = field(default_factory=list)
 
@@ -218,7 +218,7 @@ class _Naming:
         own = ranks.get("class")
         if own is None:
             return ranks
-        wanted = self.choices.label_column
+        wanted = self.hints.label_column
         words = {value.lower() for value in self.values[own] if value}
         living = len(words & known.CLASSES_OF_LIFE) * 2 > len(words)
         below = [c for c in ranks.values() if c != own and self._determines(c, own)]
@@ -281,7 +281,7 @@ class _Naming:
     def _single(
         self, main: str, names: list[str], ranks: Mapping[str, str], rows: NDArray[np.int64]
     ) -> Labelled:
-        chosen = self.choices.label_column is not None
+        chosen = self.hints.label_column is not None
         ids: str | None = None
         others = [c for c in names if c != main]
         if not chosen and (are_codes(self.values[main]) or are_short(self.values[main])):
@@ -332,12 +332,12 @@ class _Naming:
 
     def _answered(self, main: str, names: Sequence[str]) -> str:
         """The column whose names are answered: the one asked for, or a common name."""
-        for wanted in (self.choices.name_column or "").split(","):
+        for wanted in (self.hints.name_column or "").split(","):
             asked = [c for c in self.values if key_of(c) == key_of(wanted) and key_of(c)]
             if asked:
                 return asked[0]
             break
-        if self.choices.label_column is not None:
+        if self.hints.label_column is not None:
             return main
         latin = key_of(main) in known.SCIENTIFIC or all(
             _BINOMIAL.fullmatch(value) for value in self.values[main] if value
@@ -395,7 +395,7 @@ class _Naming:
             if len(set(given)) == len(order):
                 listed = replace(listed, ids=given)
         labels = np.array([places.get(key, UNLABELLED) for key in keys])
-        asked = [key_of(c) for c in (self.choices.name_column or "").split(",") if c.strip()]
+        asked = [key_of(c) for c in (self.hints.name_column or "").split(",") if c.strip()]
         silent = tuple(kind for kind in synonyms if asked and key_of(kind) not in asked)
         return labels, replace(listed, synonyms=synonyms, silent=silent)
 

@@ -13,7 +13,7 @@ from clipfg.data.sets.catalogue import DATASETS, DatasetCard
 from clipfg.errors import MissingError, UsageError
 from clipfg.options import DatasetPullOptions, DatasetShowOptions
 from clipfg.types import Progress
-from clipfg.workflows.dataset import choices
+from clipfg.workflows.dataset import hints_of
 from clipfg.workflows.understood import facts as read_facts
 from clipfg.workflows.understood import sentence
 
@@ -79,7 +79,7 @@ def dataset_facts(options: DatasetShowOptions) -> list[dict[str, Any]]:
         here = load_dataset(
             options.dataset,
             data_root=options.data_root,
-            choices=choices(options),
+            hints=hints_of(options),
             offline=options.offline,
         )
         facts.append(("images here", f"{len(here):,} of {here.expected or len(here):,}"))

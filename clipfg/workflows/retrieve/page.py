@@ -105,7 +105,7 @@ def _facts(
 ) -> list[tuple[str, str]]:
     """What was searched and how; the page leaves out what is empty."""
     return [
-        ("searched", f"{len(store):,} images"),
+        ("searched", f"{len(store):,} items"),
         ("model", store.model),
         ("not", ", ".join(options.negated)),
         ("where", ", ".join(options.where)),

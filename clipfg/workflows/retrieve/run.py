@@ -106,11 +106,11 @@ def open_searched(session: Session[RetrieveOptions]) -> KeyStore:
     path = options.store or (None if options.dataset else default_store())
     if path is not None:
         store = KeyStore.load(path)
-        logger.info(f"Searching {len(store):,} images in {path}")
+        logger.info(f"Searching {len(store):,} items in {path}")
     else:
-        data = session.dataset() if options.dataset else images_here(session)
+        data = session.dataset() if options.dataset else session.in_regions(images_here(session))
         where = data.name if options.dataset else Path.cwd()
-        logger.info(f"Searching {len(data):,} images in {where}")
+        logger.info(f"Searching {len(data):,} items in {where}")
         store = embed_items(session, data).store()
     store.index.device = options.device
     return store

@@ -12,7 +12,7 @@ from PIL import Image
 
 from clipfg.data.loading import load_dataset
 from clipfg.errors import ClipfgError
-from clipfg.types import Choices, Manifest
+from clipfg.types import Hints, Manifest
 
 PICTURE = None
 """In `Form.files`: a small drawn picture, another for each path."""
@@ -40,7 +40,7 @@ class Form:
     refused: str = ""
     """Words that the error must hold, where the form is to be refused."""
     options: Mapping[str, Any] = field(default_factory=dict)
-    """Fields of `Choices`."""
+    """Fields of `Hints`."""
 
     def write(self, root: Path) -> Path:
         """Write the form below `root`; returns what the person names."""
@@ -62,7 +62,7 @@ class Form:
         `ids` is whether the items are called as in `labels`.
         """
         try:
-            manifest = load_dataset(str(path), choices=Choices(**self.options))
+            manifest = load_dataset(str(path), hints=Hints(**self.options))
         except ClipfgError as error:
             fits = bool(self.refused) and self.refused in str(error)
             return ("refused" if fits else "refused without help"), "" if fits else str(error)

@@ -11,7 +11,7 @@ from pyarrow import parquet
 from clipfg.data.readers.table import read
 from clipfg.data.sources import signature
 from clipfg.errors import DataError, MissingError
-from clipfg.types import Choices, ClassList, Manifest
+from clipfg.types import ClassList, Hints, Manifest
 
 BIRDS = ClassList(("jay", "gull, herring", "owl"))
 
@@ -264,7 +264,7 @@ def test_parquet_with_lists_of_labels(tmp_path: Path) -> None:
     parquet.write_table(pa.Table.from_pylist(rows), tmp_path / "t.parquet")
     with pytest.raises(DataError, match="several for 1 of 2"):
         read(tmp_path / "t.parquet")
-    first = read(tmp_path / "t.parquet", choices=Choices(several_labels="first"))
+    first = read(tmp_path / "t.parquet", hints=Hints(several_labels="first"))
     assert first.classes is not None
     assert [first.classes.names[label] for label in first.labels] == ["jay", "owl"]
 

@@ -13,20 +13,20 @@ from clipfg.data.readers.formats.matching import Found
 from clipfg.data.readers.formats.placing import placed_boxes
 from clipfg.data.readers.labels import natural, readable_names
 from clipfg.errors import DataError
-from clipfg.types import UNLABELLED, Choices, ClassList, LeftOut, Manifest, Reading
+from clipfg.types import UNLABELLED, ClassList, Hints, LeftOut, Manifest, Reading
 
 
-def assemble(annotations: Annotations, found: Found, name: str, choices: Choices) -> Manifest:
+def assemble(annotations: Annotations, found: Found, name: str, hints: Hints) -> Manifest:
     """The rows of annotations whose pictures were found, those of a picture together.
 
-    Rows that are less sure than `choices.min_confidence` (by default the form's own) are left out.
+    Rows that are less sure than `hints.min_confidence` (by default the form's own) are left out.
     Boxes that lie outside their picture stay, so that each is a failure of its own and named.
     Raises `DataError` where so many do that the numbers must mean something else, where the file
     does not tell what they mean, and where nothing is left.
     """
-    if choices.box_format is not None:
-        annotations.boxes_are = BoxFormat.parse(choices.box_format)
-    least = annotations.least if choices.min_confidence is None else choices.min_confidence
+    if hints.box_format is not None:
+        annotations.boxes_are = BoxFormat.parse(hints.box_format)
+    least = annotations.least if hints.min_confidence is None else hints.min_confidence
     left, doubts = _unused_pictures(annotations, found), list(annotations.doubts)
     there = found.there
     order = np.argsort(found.first[annotations.rows], kind="stable")
@@ -39,10 +39,10 @@ def assemble(annotations: Annotations, found: Found, name: str, choices: Choices
         left.append(LeftOut(str(ids[int(np.argmin(sure))]), weak, why))
     order, boxes, ids = order[sure], boxes[sure], ids[sure]
     kept, labels, mixed = _settle(
-        annotations.rows[order], annotations.labels[order], boxes, choices.several_labels
+        annotations.rows[order], annotations.labels[order], boxes, hints.several_labels
     )
     if mixed.any():
-        _say_several(annotations, str(ids[int(np.argmax(mixed))]), int(mixed.sum()), choices, left)
+        _say_several(annotations, str(ids[int(np.argmax(mixed))]), int(mixed.sum()), hints, left)
     order, boxes, labels, ids = order[kept], boxes[kept], labels[kept], ids[kept]
     rows = annotations.rows[order]
     if not len(order):
@@ -96,16 +96,16 @@ def _splits(annotations: Annotations, found: Found, doubts: list[str]) -> list[s
 
 
 def _say_several(
-    annotations: Annotations, first: str, count: int, choices: Choices, left: list[LeftOut]
+    annotations: Annotations, first: str, count: int, hints: Hints, left: list[LeftOut]
 ) -> None:
     """Say what became of pictures with several labels. Raises `DataError` where it was not told."""
-    if choices.several_labels is None:
+    if hints.several_labels is None:
         raise DataError(
             f"Expected one label for each picture without boxes, got several for {count:,} in"
             f" {annotations.source}, such as {first}; take the first of each by --several-labels"
             " first, or leave these pictures out by --several-labels skip."
         )
-    if choices.several_labels == "skip":
+    if hints.several_labels == "skip":
         left.append(LeftOut(first, count, "several labels and no box to tell which is which"))
 
 

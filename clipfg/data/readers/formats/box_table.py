@@ -19,7 +19,7 @@ from clipfg.data.readers.label_names import named_beside
 from clipfg.data.readers.labels import match_classes, split_name
 from clipfg.data.sources import reason
 from clipfg.errors import DataError, UsageError
-from clipfg.types import Choices, ClassList, Role
+from clipfg.types import ClassList, Hints, Role
 
 COLUMNS: tuple[tuple[Layout, tuple[str, str, str, str]], ...] = (
     ("xyxy", ("x0", "y0", "x1", "y1")),
@@ -55,7 +55,7 @@ SPLITS = ("split", "set", "subset", "fold")
 SURE = ("confidence", "conf", "score", "probability")
 _MORE = {PATHS: (*column_names.PATHS, *column_names.IDS), LABELS: column_names.LABELS}
 """What tables of pictures have beside these, for comparison by `key_of`."""
-UNSETTLED = Choices()
+UNSETTLED = Hints()
 MORE = frozenset({"id", "caption", "text", "regions", "bag", "view", "domain", "parent"})
 """Columns of clipfg's own tables, which the table reader keeps."""
 
@@ -79,16 +79,16 @@ def find_columns(header: Sequence[str]) -> Columns | None:
     return Columns((at[one],), ONE_COLUMN[one]) if one else None
 
 
-def read(path: Path, choices: Choices = UNSETTLED) -> Annotations:
-    """The boxes of a table. Raises `UsageError` for a column of `choices` that it lacks."""
+def read(path: Path, hints: Hints = UNSETTLED) -> Annotations:
+    """The boxes of a table. Raises `UsageError` for a column of `hints` that it lacks."""
     table = _read(path)
     header = table.column_names
     columns = find_columns(header)
     assert columns is not None
     at = {key_of(name): name for name in reversed(header) if name not in columns.names}
-    name = _column(at, choices.path_column, PATHS, path)
-    label = _column(at, choices.label_column, LABELS, path)
-    split = _column(at, choices.split_column, SPLITS, path)
+    name = _column(at, hints.path_column, PATHS, path)
+    label = _column(at, hints.label_column, LABELS, path)
+    split = _column(at, hints.split_column, SPLITS, path)
     sure = _column(at, None, SURE, path)
     rest = {column.lower(): column for column in header if column not in columns.names}
     sized = {"width", "height"} <= rest.keys()

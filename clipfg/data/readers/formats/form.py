@@ -14,7 +14,7 @@ from clipfg.data.readers.formats.json_stream import entries
 from clipfg.data.sources import reason
 from clipfg.errors import DataError
 from clipfg.registry import Registry
-from clipfg.types import Choices
+from clipfg.types import Hints
 
 HEAD = 1 << 16
 """Bytes of a file that are looked at."""
@@ -111,7 +111,7 @@ class Form:
     detections: bool = False
     """Whether it says where animals are, rather than what they are: it goes with other labels."""
     columns: bool = False
-    """Whether it has columns, so that `read` also takes `choices`."""
+    """Whether it has columns, so that `read` also takes `hints`."""
     foreign: bool = False
     """Whether it is known and not read."""
 
@@ -147,10 +147,10 @@ _ODD = (AttributeError, IndexError, KeyError, OverflowError, TypeError, ValueErr
 """What code raises on values of another kind than a format has; there are too many to ask for."""
 
 
-def read(form: Form, path: Path, choices: Choices) -> Annotations:
+def read(form: Form, path: Path, hints: Hints) -> Annotations:
     """What the file of a form says. Raises `DataError`, `UsageError` for a column it lacks."""
     try:
-        return form.read(path, choices=choices) if form.columns else form.read(path)
+        return form.read(path, hints=hints) if form.columns else form.read(path)
     except _ODD as error:
         raise DataError(
             f"Expected {form.title} in {path}, got a value of another kind ({reason(error)})."

@@ -17,12 +17,12 @@ from clipfg.data.readers.formats.matching import Found, match_pictures
 from clipfg.data.readers.labels import relabel
 from clipfg.data.sources import scheme_of
 from clipfg.errors import UsageError
-from clipfg.types import UNLABELLED, Choices, Manifest, Reading
+from clipfg.types import UNLABELLED, Hints, Manifest, Reading
 
-UNSETTLED = Choices()
+UNSETTLED = Hints()
 
 
-def join_boxes(base: Manifest, path: Path, choices: Choices = UNSETTLED) -> Manifest:
+def join_boxes(base: Manifest, path: Path, hints: Hints = UNSETTLED) -> Manifest:
     """`base` with an item a box in place of each picture that the file at `path` has boxes for.
 
     A picture that the file lists without a box is left out, one that it does not list stays whole.
@@ -40,17 +40,17 @@ def join_boxes(base: Manifest, path: Path, choices: Choices = UNSETTLED) -> Mani
             f"Expected boxes in {path}: a CSV with the columns path, x0, y0, x1, y1, or one of"
             f" {', '.join(name for name in FORMS if name != 'foreign')}."
         )
-    return join(base, read(form, path, choices), choices)
+    return join(base, read(form, path, hints), hints)
 
 
-def join(base: Manifest, annotations: Annotations, choices: Choices = UNSETTLED) -> Manifest:
+def join(base: Manifest, annotations: Annotations, hints: Hints = UNSETTLED) -> Manifest:
     """As `join_boxes`, with annotations that are read already."""
     if "box" in base.table.column_names:
         raise UsageError(
             f"{base.name} has boxes of its own, which cannot be combined with those of"
             f" {annotations.source}."
         )
-    boxed = assemble(annotations, found := _find(base, annotations), base.name, choices)
+    boxed = assemble(annotations, found := _find(base, annotations), base.name, hints)
     boxed = _with_classes_of(base, boxed, detected=annotations.least > 0)
     position = {uri: row for row, uri in reversed([*enumerate(base.uris)])}
     listed = {uri for uri in found.uris if uri}

@@ -20,13 +20,13 @@ from clipfg.data.readers.formats.searching import (
 from clipfg.data.readers.labels import relabel
 from clipfg.data.readers.walk import Walk
 from clipfg.errors import ClipfgError
-from clipfg.types import Choices, ClassList, Manifest, Reading
+from clipfg.types import ClassList, Hints, Manifest, Reading
 
-UNSETTLED = Choices()
+UNSETTLED = Hints()
 
 
 def read_file(
-    path: Path, form: Form, *, classes: ClassList | None = None, choices: Choices = UNSETTLED
+    path: Path, form: Form, *, classes: ClassList | None = None, hints: Hints = UNSETTLED
 ) -> Manifest:
     """The items of an annotation file, whose pictures lie below its folder.
 
@@ -34,8 +34,8 @@ def read_file(
     their pictures.
     """
     path = path.absolute()
-    annotations = read(form, path, choices)
-    return _assembled(annotations, picture_walk(path.parent), path.stem, classes, choices)
+    annotations = read(form, path, hints)
+    return _assembled(annotations, picture_walk(path.parent), path.stem, classes, hints)
 
 
 def read_folder(
@@ -44,7 +44,7 @@ def read_folder(
     otherwise: Callable[[], Manifest],
     *,
     classes: ClassList | None = None,
-    choices: Choices = UNSETTLED,
+    hints: Hints = UNSETTLED,
 ) -> Manifest:
     """The items of the annotation files in a folder, else those that `otherwise` finds in it.
 
@@ -52,24 +52,24 @@ def read_folder(
     otherwise. Raises `DataError` as `read_file`, and for several files that are not one set.
     """
     path = path.absolute()
-    given = choices.boxes.resolve() if choices.boxes else None
+    given = hints.boxes.resolve() if hints.boxes else None
     root = unwrap(path)
     sources = [one for one in annotation_files(root) if one[0].resolve() != given]
     labelled = [one for one in sources if not (one[1].detections or one[1].foreign)]
-    if labelled and choices.label_level is None:
+    if labelled and hints.label_level is None:
         check_one_set(labelled, root)
-        annotations = _annotations(labelled, choices)
+        annotations = _annotations(labelled, hints)
         if not len(annotations) and (base := _by_folders(otherwise)) is not None:
             return base  # a data.yaml of class folders
         if annotations.classes:
             pictures = found if found.pictures else picture_walk(path)
-            return _assembled(annotations, pictures, path.name, classes, choices)
-        return join(otherwise(), annotations, choices)
+            return _assembled(annotations, pictures, path.name, classes, hints)
+        return join(otherwise(), annotations, hints)
     base = otherwise()
     detections = [one for one in sources if one[1].detections]
     if detections and given is None:
         check_one_set(detections, root)
-        return join(base, _annotations(detections, choices), choices)
+        return join(base, _annotations(detections, hints), hints)
     foreign = [file for file, form in sources if form.foreign]
     if foreign and base.classes is None and (said := describe(Sample(foreign[0]))):
         reading = base.reading or Reading("images")
@@ -86,11 +86,11 @@ def _by_folders(otherwise: Callable[[], Manifest]) -> Manifest | None:
     return base if base.classes is not None else None
 
 
-def _annotations(sources: list[Source], choices: Choices) -> Annotations:
+def _annotations(sources: list[Source], hints: Hints) -> Annotations:
     (first, form), *others = sources
-    annotations = read(form, first, choices)
+    annotations = read(form, first, hints)
     for file, _ in others:
-        annotations.extend(read(form, file, choices))
+        annotations.extend(read(form, file, hints))
     return annotations
 
 
@@ -99,7 +99,7 @@ def _assembled(
     pictures: Walk,
     name: str,
     classes: ClassList | None,
-    choices: Choices,
+    hints: Hints,
 ) -> Manifest:
-    manifest = assemble(annotations, find_pictures(annotations, pictures), name, choices)
+    manifest = assemble(annotations, find_pictures(annotations, pictures), name, hints)
     return relabel(manifest, classes)

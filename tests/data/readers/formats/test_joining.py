@@ -10,7 +10,7 @@ from clipfg.data.loading import load_dataset
 from clipfg.data.readers.folder import read_images
 from clipfg.data.readers.formats.joining import join_boxes
 from clipfg.errors import DataError, UsageError
-from clipfg.types import Choices, ClassList, Manifest
+from clipfg.types import ClassList, Hints, Manifest
 
 
 @pytest.fixture
@@ -36,7 +36,7 @@ def labels(manifest: Manifest) -> dict[str, str]:
 
 def test_items_keep_what_their_pictures_have(birds: Path, tmp_path: Path):
     path = table(tmp_path, "1.jpg,1,2,30,20", "4.jpg,1,2,30,20", "1.jpg,30,2,50,20")
-    found = load_dataset(str(birds), choices=Choices(boxes=path))
+    found = load_dataset(str(birds), hints=Hints(boxes=path))
     assert labels(found) == {
         "test/jay/3.jpg": "jay",
         "test/owl/4.jpg#1,2,30,20": "owl",
@@ -69,7 +69,7 @@ def test_a_detector_never_names_species_of_labelled_pictures(birds: Path, tmp_pa
     ]
     path = tmp_path / "md.json"
     path.write_text(json.dumps({"images": images, "detection_categories": {"4": "bird"}}))
-    joined = load_dataset(str(birds), choices=Choices(boxes=path))
+    joined = load_dataset(str(birds), hints=Hints(boxes=path))
     assert labels(joined) == {"train/jay/1.jpg#6,4,36,24": "jay", "test/owl/4.jpg": "owl"}
     assert joined.reading is not None
     why = {one.what: one.why for one in joined.reading.left_out}
@@ -91,41 +91,39 @@ def test_photos_get_boxes_wherever_they_are(birds: Path, tmp_path: Path):
 def test_class_lists_hold(birds: Path, tmp_path: Path):
     path = table(tmp_path, "1.jpg,OWL,1,2,30,20", header="path,label,x0,y0,x1,y1")
     classes = ClassList(("owl", "jay", "gull"))
-    found = load_dataset(str(birds), classes=classes, choices=Choices(boxes=path))
+    found = load_dataset(str(birds), classes=classes, hints=Hints(boxes=path))
     assert found.classes == classes
     assert labels(found)["train/jay/1.jpg#1,2,30,20"] == "owl"
 
 
 def test_boxes_are_joined_once(birds: Path, tmp_path: Path):
     path = table(birds, "1.jpg,1,2,30,20")
-    assert len(load_dataset(str(birds), choices=Choices(boxes=path))) == 4
+    assert len(load_dataset(str(birds), hints=Hints(boxes=path))) == 4
     with pytest.raises(UsageError, match="boxes of its own"):
         join_boxes(load_dataset(str(path)), path)
 
 
 def test_some_wrong_boxes_are_failures_and_many_are_refused(birds: Path, tmp_path: Path):
     right = [f"1.jpg,{x},2,{x + 20},20" for x in range(20)]
-    found = load_dataset(
-        str(birds), choices=Choices(boxes=table(tmp_path, *right, "2.jpg,50,2,90,9"))
-    )
+    found = load_dataset(str(birds), hints=Hints(boxes=table(tmp_path, *right, "2.jpg,50,2,90,9")))
     assert found.column("box")[-1] == [50, 2, 90, 9]  # kept as it is: the run says why it fails
     assert found.reading is not None
     assert any("1 boxes" in doubt for doubt in found.reading.doubts)
     sizes = [f"1.jpg,{x},15,20,20" for x in range(5, 40)]
     with pytest.raises(DataError, match="would fit as xywh"):
-        load_dataset(str(birds), choices=Choices(boxes=table(tmp_path, *sizes)))
-    fixed = Choices(boxes=table(tmp_path, *sizes), box_format="xywh")
-    assert len(load_dataset(str(birds), choices=fixed)) == 35 + 3
+        load_dataset(str(birds), hints=Hints(boxes=table(tmp_path, *sizes)))
+    fixed = Hints(boxes=table(tmp_path, *sizes), box_format="xywh")
+    assert len(load_dataset(str(birds), hints=fixed)) == 35 + 3
 
 
 def test_named_columns_are_taken(birds: Path, tmp_path: Path):
     header = "who,label,bird,x0,y0,x1,y1"
     path = table(tmp_path, "1.jpg,7,owl,1,2,30,20", header=header)
-    choices = Choices(boxes=path, path_column="who", label_column="bird")
+    hints = Hints(boxes=path, path_column="who", label_column="bird")
     with pytest.raises(UsageError):  # without a known name of the path it is no table of boxes
-        load_dataset(str(birds), choices=choices)
+        load_dataset(str(birds), hints=hints)
     path = table(tmp_path, "1.jpg,7,owl,1,2,30,20", header=header.replace("who", "path"))
-    found = load_dataset(str(birds), choices=Choices(boxes=path, label_column="bird"))
+    found = load_dataset(str(birds), hints=Hints(boxes=path, label_column="bird"))
     assert labels(found)["train/jay/1.jpg#1,2,30,20"] == "owl"
     with pytest.raises(UsageError, match="kind"):
-        load_dataset(str(birds), choices=Choices(boxes=path, label_column="kind"))
+        load_dataset(str(birds), hints=Hints(boxes=path, label_column="kind"))
