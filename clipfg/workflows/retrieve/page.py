@@ -13,7 +13,7 @@ from clipfg.options import RetrieveOptions
 from clipfg.pages.gallery import Tile, TileGroup, render_gallery
 from clipfg.prompting.prompt_set import loose
 from clipfg.store import KeyStore
-from clipfg.workflows.retrieve.search import QueryHits
+from clipfg.workflows.retrieve.search import QueryHits, kind_of
 from clipfg.workflows.run_folder import default_folder
 
 logger = logging.getLogger("clipfg")
@@ -105,7 +105,7 @@ def _facts(
 ) -> list[tuple[str, str]]:
     """What was searched and how; the page leaves out what is empty."""
     return [
-        ("searched", f"{len(store):,} items"),
+        ("searched", f"{len(store):,} {kind_of(store.items)}"),
         ("model", store.model),
         ("not", ", ".join(options.negated)),
         ("where", ", ".join(options.where)),

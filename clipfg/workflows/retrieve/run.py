@@ -16,7 +16,7 @@ from clipfg.workflows.index.items import embed_items
 from clipfg.workflows.index.store import default_store, open_store_encoder
 from clipfg.workflows.retrieve.page import page_path, write_page
 from clipfg.workflows.retrieve.queries import Query, read_queries
-from clipfg.workflows.retrieve.search import DUPLICATE, QueryHits, search
+from clipfg.workflows.retrieve.search import DUPLICATE, QueryHits, kind_of, search
 from clipfg.workflows.retrieve.vectors import embed_queries
 from clipfg.workflows.run_folder import Run
 from clipfg.workflows.session import Session
@@ -106,11 +106,11 @@ def open_searched(session: Session[RetrieveOptions]) -> KeyStore:
     path = options.store or (None if options.dataset else default_store())
     if path is not None:
         store = KeyStore.load(path)
-        logger.info(f"Searching {len(store):,} items in {path}")
+        logger.info(f"Searching {len(store):,} {kind_of(store.items)} in {path}")
     else:
         data = session.dataset() if options.dataset else session.in_regions(images_here(session))
         where = data.name if options.dataset else Path.cwd()
-        logger.info(f"Searching {len(data):,} items in {where}")
+        logger.info(f"Searching {len(data):,} {kind_of(data.manifest.table)} in {where}")
         store = embed_items(session, data).store()
     store.index.device = options.device
     return store

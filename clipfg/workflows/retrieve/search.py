@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import numpy as np
+import pyarrow as pa
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
@@ -103,6 +104,11 @@ def search(
         pending = [q for q in pending if len(found[q][0]) < k] if depth < most else []
         depth *= DEEPER
     return [found[query] for query in range(len(vectors))]
+
+
+def kind_of(items: pa.Table) -> str:
+    """What the items of a store or a manifest are: "images", or "regions" of them."""
+    return "regions" if "parent" in items.column_names else "images"
 
 
 def _parents(store: KeyStore) -> NDArray[np.int64] | None:
