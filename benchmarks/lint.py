@@ -26,15 +26,15 @@ from clipfg.data.sources import read
 from clipfg.embedding.feature_files import read_features
 from clipfg.functional.neighbours import nearest_neighbours
 from clipfg.functional.similarity import unit_norm
-from clipfg.heads import HEADS
 from clipfg.heads.held_out import CrossFit
 from clipfg.heads.support import Support
+from clipfg.heads.whitened_mean import WhitenedMean
 from clipfg.quality.confident_learning import confident_learning
 from clipfg.quality.image_similarity import likeness, sketch
 from clipfg.quality.outliers import outliers
 from clipfg.types import Features
 from clipfg.workflows.lint.checks import NEIGHBOURS
-from clipfg.workflows.lint.labels import HEAD, LIKELY
+from clipfg.workflows.lint.labels import LIKELY
 from clipfg.workflows.lint.near_duplicates import PAIRS, SAME
 
 SHARE = 0.05
@@ -85,7 +85,7 @@ def plant(x: Tensor, truth: Tensor, kind: str) -> Tensor:
 def checks(x: Tensor, given: Tensor) -> dict[str, tuple[Tensor, Tensor]]:
     """Each check's flags and scores: what `clipfg lint` does, its parts, and neighbours' votes."""
     support = Support.of("lint", x, given, None)
-    fitted = CrossFit.of(HEADS.get(HEAD)().fit(x, given), support, 0)
+    fitted = CrossFit.of(WhitenedMean().fit(x, given), support, 0)
     odds = (fitted.factor * fitted.logits).softmax(dim=1)
     doubts = confident_learning([odds], given, support.classes)
     doubt = 1 - doubts.confidence

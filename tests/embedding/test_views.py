@@ -168,9 +168,9 @@ def test_each_view_is_embedded_once_and_each_image_decoded_once(
     wide: Manifest, cache: EmbeddingCache, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     decoded = []
-    real = image_loader.decode
+    real = image_loader.decoded
     monkeypatch.setattr(
-        image_loader, "decode", lambda *args, **more: decoded.append(1) or real(*args, **more)
+        image_loader, "decoded", lambda *args, **more: decoded.append(1) or real(*args, **more)
     )
     good = wide.select(limit=3)
     center = collect(good, CountingEncoder(), cache)

@@ -220,6 +220,8 @@ def is_box_table(sample: Sample) -> bool:
     paths = {*map(key_of, PATHS), *_MORE[PATHS]}
     if columns is None or not {*map(key_of, names)} & paths:
         return False
+    if {"observationid", "observationtype"} <= names:  # Camtrap DP, which has more to say
+        return False
     own = {name.lower() for name in columns.names} in ({"x0", "y0", "x1", "y1"}, {"box"})
     return not (own and names & MORE)
 
