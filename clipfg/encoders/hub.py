@@ -1,12 +1,16 @@
 """Model repositories of the hub: read from its cache (`HF_HOME`), or downloaded into it."""
 
+import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from clipfg.encoders.model_files import ModelFolder, ModelSource
 from clipfg.errors import MissingError, UsageError
+
+logger = logging.getLogger("clipfg")
 
 
 @dataclass(frozen=True)
@@ -70,8 +74,10 @@ class HubRepository(ModelSource):
         if self._is_offline():
             raise self._not_on_disk(names, "this run is offline")
         for name in names:
+            logger.info(f"Fetching {name} of {self.repo}")
             try:
-                return Path(hf_hub_download(self.repo, name))
+                with _retrying_silently():
+                    return Path(hf_hub_download(self.repo, name))
             except (errors.LocalEntryNotFoundError, errors.OfflineModeIsEnabled):
                 raise self._not_on_disk(names, "the hub could not be reached") from None
             except errors.GatedRepoError:
@@ -98,6 +104,18 @@ class HubRepository(ModelSource):
             f"{self.model} is not on disk and {why}: looked for {' or '.join(names)} of {self.repo}"
             f" under {home}. With a network connection, {remedy}."
         )
+
+
+@contextmanager
+def _retrying_silently() -> Iterator[None]:
+    """Without the client's two lines for each of its retries; what they come to is raised."""
+    client = logging.getLogger("huggingface_hub")
+    level = client.level
+    client.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        client.setLevel(level)
 
 
 def locate(

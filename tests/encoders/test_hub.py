@@ -1,5 +1,6 @@
 """A hub's cache drawn on disk; nothing here touches a network."""
 
+import logging
 import subprocess
 import sys
 from pathlib import Path
@@ -166,3 +167,23 @@ def test_the_table_of_tags_does_not_import_the_library() -> None:
         "assert mine == full.list_pretrained()"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_what_is_fetched_is_said_and_retries_are_not(cache, monkeypatch, caplog) -> None:
+    import huggingface_hub
+    from huggingface_hub import errors
+
+    client = logging.getLogger("huggingface_hub.utils._http")
+
+    def download(*_, **__):
+        client.warning("Retrying in 1s [Retry 1/5].")
+        raise errors.LocalEntryNotFoundError("no network")
+
+    caplog.set_level(logging.INFO)
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", False)
+    monkeypatch.setattr(huggingface_hub, "hf_hub_download", download)
+    with pytest.raises(MissingError, match="could not be reached"):
+        HubRepository("a/b", "hf:a/b").first("config.json")
+    assert caplog.messages == ["Fetching config.json of a/b"]
+    client.warning("after it the client may speak again")
+    assert len(caplog.messages) == 2
