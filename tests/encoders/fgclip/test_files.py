@@ -110,9 +110,7 @@ def _full(name: str) -> str:
     return f"embeddings.{name}" if name.startswith("position") else name
 
 
-def test_weights_that_are_not_used_are_named(copy, kind, caplog, monkeypatch) -> None:
-    monkeypatch.setattr(logging.getLogger("clipfg"), "propagate", True)
-
+def test_weights_that_are_not_used_are_named(copy, kind, caplog) -> None:
     def change(state) -> None:
         state["caption_head.weight"] = torch.zeros(2)
         state["text_model.embeddings.position_ids"] = torch.arange(77)[None]
