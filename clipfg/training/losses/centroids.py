@@ -1,7 +1,6 @@
 """Centroids that follow the sentences of a training run: the state of `cm_cgns`."""
 
 from dataclasses import dataclass
-from typing import Self
 
 import torch
 from jaxtyping import Float, Int
@@ -25,7 +24,7 @@ class Centroids:
     rows: Float[Tensor, "k d"]
 
     @classmethod
-    def start(cls, features: Float[Tensor, "n d"], k: int, first: int = 0) -> Self:
+    def start(cls, features: Float[Tensor, "n d"], k: int, first: int = 0) -> "Centroids":
         """A chain of k features: each the one least similar to the one before it, none twice.
 
         It begins with row `first`, which the paper draws at random. Raises `DataError` unless
@@ -47,7 +46,7 @@ class Centroids:
         """The nearest and the second nearest centroid of each feature, by cosine."""
         return cosines(features, self.rows).detach().topk(2, dim=1).indices
 
-    def moved(self, features: Float[Tensor, "n d"], momentum: float = 0.001) -> Self:
+    def moved(self, features: Float[Tensor, "n d"], momentum: float = 0.001) -> "Centroids":
         """Each centroid moved by the share `momentum` towards the mean of the features nearest it.
 
         Centroids that are nearest to none stay. The published code adds up the features where the
@@ -57,4 +56,4 @@ class Centroids:
         sums = torch.zeros_like(self.rows).index_add_(0, own, rows)
         counts = own.bincount(minlength=len(sums))[:, None]
         means = torch.where(counts > 0, sums / counts.clamp(min=1), self.rows)
-        return type(self)(self.rows.lerp(means, momentum))
+        return Centroids(self.rows.lerp(means, momentum))

@@ -41,6 +41,9 @@ class MaskedDecoder(nn.Module):
 def draw_dropped(
     images: int, patches: int, generator: torch.Generator, share: float = 0.5
 ) -> Bool[Tensor, "b p"]:
-    """Which patches to drop: the same number in every image, drawn anew for each."""
-    order = torch.rand(images, patches, generator=generator).argsort(dim=1).argsort(dim=1)
-    return order < round(share * patches)
+    """Which patches to drop: the same number in every image, drawn anew for each.
+
+    On the generator's device.
+    """
+    chance = torch.rand(images, patches, generator=generator, device=generator.device)
+    return chance.argsort(dim=1).argsort(dim=1) < round(share * patches)
