@@ -41,6 +41,7 @@ def fgclip_hard(
     """
     if mask is None:
         mask = torch.ones(false.shape[:2], dtype=torch.bool, device=false.device)
+    false = false.masked_fill(~mask[..., None], 0.0)
     true_scores = scale * cosines(regions[:, None], phrases[:, None])[:, 0]
     false_scores = scale * cosines(regions[:, None], false)[:, 0]
     short_of = relu(margin + false_scores - true_scores)[mask]

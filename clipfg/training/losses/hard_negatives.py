@@ -17,11 +17,13 @@ def hard_negatives(
 ) -> Float[Tensor, ""]:
     """Mean over rows of -log softmax(scale x cosine)_true over 1 true and k false texts.
 
-    `rows` are images or regions. False texts where `mask` is False are padding; a row without any
-    counts with loss 0. At least 0; log(1 + k) where nothing tells the texts apart.
+    `rows` are images or regions. False texts where `mask` is False are padding and may hold
+    anything; a row without any counts with loss 0. At least 0; log(1 + k) where nothing tells the texts apart.
 
     Source: Xie et al. 2025, FG-CLIP, arXiv:2505.05071, hard fine-grained negatives.
     """
+    if mask is not None:  # 0 x NaN is NaN: padding must not reach the gradient of the rows
+        false = false.masked_fill(~mask[..., None], 0.0)
     logits = scale * cosines(rows[:, None], torch.cat((true[:, None], false), dim=1))[:, 0]
     if mask is not None:
         logits = logits.masked_fill(~pad(mask, (1, 0), value=True), -torch.inf)

@@ -62,3 +62,12 @@ def test_a_step_without_false_phrases_hands_the_margin_on() -> None:
     none = fgclip_hard(draw(0, 5), draw(0, 5), draw(0, 2, 5), 2.0, torch.tensor(3.5))
     assert none.loss.item() == 0
     assert none.margin.item() == 3.5
+
+
+def test_padding_may_hold_anything() -> None:
+    x, y, no = draw(4, 5), draw(4, 5, seed=1), draw(4, 2, 5, seed=2)
+    spoilt = no.detach().masked_fill(~MASK[..., None], torch.nan)
+    got = fgclip_hard(x, y, spoilt, 5.0, 1.0, MASK)
+    got.loss.backward()
+    torch.testing.assert_close(got, fgclip_hard(x, y, no, 5.0, 1.0, MASK))
+    assert x.grad.isfinite().all()

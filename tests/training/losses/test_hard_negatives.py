@@ -40,3 +40,12 @@ def test_without_rows_or_false_texts_it_is_0(b, k) -> None:
     loss.backward()
     assert loss.item() == 0
     assert not x.grad.any()
+
+
+def test_padding_may_hold_anything() -> None:
+    x, y, no = draw(4, 5), draw(4, 5, seed=1), draw(4, 3, 5, seed=2)
+    spoilt = no.detach().masked_fill(~MASK[..., None], torch.nan)
+    loss = hard_negatives(x, y, spoilt, 5.0, MASK)
+    loss.backward()
+    torch.testing.assert_close(loss, hard_negatives(x, y, no, 5.0, MASK))
+    assert x.grad.isfinite().all()
