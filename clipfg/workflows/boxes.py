@@ -78,10 +78,10 @@ def region_items(manifest: Manifest, grid: Grid = GRID) -> Manifest:
     """An item for each region of each image, beside its label and split.
 
     Regions are those of the column `regions`, else `box`, else a grid over the image. `box` is the
-    region's, `caption` its phrase, `parent` the image's id; the item's id is that with the box. An
+    region's, `captions` its phrase, `parent` the image's id; the item's id is that with the box. An
     image whose size cannot be read stays one item without a box, to fail by name.
     """
-    columns: dict[str, list[Any]] = {"id": [], "box": [], "caption": [], "parent": []}
+    columns: dict[str, list[Any]] = {"id": [], "box": [], "captions": [], "parent": []}
     rows: list[int] = []
     for row, (id, regions) in enumerate(zip(manifest.ids, _regions(manifest, grid), strict=True)):
         for region in regions or [{"box": None, "phrase": None}]:
@@ -89,7 +89,7 @@ def region_items(manifest: Manifest, grid: Grid = GRID) -> Manifest:
             rows.append(row)
             columns["id"].append(id if box is None else f"{id}#{box_name(box)}")
             columns["box"].append(box)
-            columns["caption"].append(region["phrase"])
+            columns["captions"].append([region["phrase"]] if region["phrase"] else None)
             columns["parent"].append(id)
     kept = [n for n in manifest.table.column_names if n not in (*columns, "regions")]
     table = manifest.table.select(kept).take(pa.array(rows, pa.int64()))
