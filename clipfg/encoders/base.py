@@ -10,7 +10,6 @@ import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 
-from clipfg.encoders.naflex import NaFlexPreprocessing
 from clipfg.encoders.preprocessing import Preprocessing
 from clipfg.encoders.towers import Trace, VisionTower
 from clipfg.errors import UsageError
@@ -94,7 +93,7 @@ class Encoder(ABC):
 
     def trace(self, pixels: UInt8[Tensor, "b 3 h w"]) -> Trace:
         """Attention and tokens of every block, with gradients. Raises `UsageError` without them."""
-        if isinstance(self.preprocessing, NaFlexPreprocessing):
+        if self.preprocessing.any_shape:
             raise UsageError(
                 f"{self.name} takes images of any shape, and its attention cannot be looked at."
             )

@@ -121,7 +121,7 @@ def test_blending_takes_whole_patches(picture) -> None:
 
 
 def test_patches_that_do_not_fill_the_image_keep_their_size() -> None:
-    """Four patches of 7 pixels in 30: each ends where it does in the tower, the last at the edge."""
+    """Four patches of 7 pixels in 30; what they leave over goes with the last."""
     picture = torch.full((3, 30, 30), 255, dtype=torch.uint8)
     edges = [0, 7, 14, 21, 30]
     for row in range(4):
