@@ -9,7 +9,7 @@ import pytest
 import torch
 from PIL import Image
 
-from clipfg.embedding import image_loader
+from clipfg.embedding import image_loader, scanning
 from clipfg.embedding.cache import EmbeddingCache
 from clipfg.embedding.framing import Frame, Framing, boxes_inside
 from clipfg.embedding.pipeline import collect, embed
@@ -84,6 +84,17 @@ def test_an_image_is_read_and_decoded_once_for_all_its_items(
     )
     collect(scenes, CountingEncoder(), None, framing=SQUARE)
     assert len(decoded) == 3
+
+
+def test_an_image_is_looked_at_once_for_all_its_items(
+    scenes: Manifest, cache: EmbeddingCache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked = list[str]()
+    look = scanning.look_at
+    monkeypatch.setattr(scanning, "look_at", lambda uri: looked.append(uri) or look(uri))
+    for times in (1, 2):
+        collect(scenes, CountingEncoder(), cache, framing=SQUARE, batch_size=4)
+        assert len(looked) == 3 * times
 
 
 def test_items_of_one_image_are_kept_apart(scenes: Manifest, cache: EmbeddingCache) -> None:
