@@ -67,9 +67,9 @@ def negative_log_likelihood(
     return cross_entropy(logits.float(), labels.long(), reduction="none")
 
 
-def confidence(logits: Float[Tensor, "n c"]) -> Float[Tensor, " n"]:
+def confidence(logits: Float[Tensor, "*n c"]) -> Float[Tensor, "*n"]:
     """The softmax probability of the predicted class, from 1/c to 1."""
-    return logits.float().softmax(dim=1).amax(dim=1)
+    return logits.float().softmax(dim=-1).amax(dim=-1)
 
 
 def calibration_gaps(
