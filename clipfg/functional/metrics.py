@@ -89,9 +89,9 @@ def brier_score(logits: Float[Tensor, "n c"], labels: Int[Tensor, " n"]) -> Floa
     return shares.square().sum(dim=1) - 2 * own + 1
 
 
-def confidence(logits: Float[Tensor, "n c"]) -> Float[Tensor, " n"]:
+def confidence(logits: Float[Tensor, "*n c"]) -> Float[Tensor, "*n"]:
     """The softmax probability of the predicted class, from 1/c to 1."""
-    return logits.float().softmax(dim=1).amax(dim=1)
+    return logits.float().softmax(dim=-1).amax(dim=-1)
 
 
 def calibration_gaps(
