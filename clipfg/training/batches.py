@@ -31,8 +31,8 @@ class Examples:
     """By class, the texts that are true of all of its items."""
     phrases: Sequence[tuple[str, ...]] = ()
     """Of the item's regions, in the order of `pixels.boxes`; empty for a region without."""
-    negatives: Sequence[tuple[str, ...]] = ()
-    """Texts that are false of each item, and hard to tell from its captions."""
+    negatives: Sequence[Mapping[str, tuple[str, ...]]] = ()
+    """Of each item, texts that are false of it and nearly one of its captions, by that caption."""
     vocabulary: Sequence[str] = ()
     """Phrases that regions are compared with, the same for all items."""
     constants: Mapping[str, Tensor] = field(default_factory=dict)
@@ -148,19 +148,28 @@ class Batches:
             for _ in range(how.views)
         )
         captions = self.examples.captions
+        drawn = tuple(_one(captions[row], rng) for row in rows) if captions else ()
         boxes, valid, phrases = self._regions(rows, shown[0], rng)
         return Batch(
             self.examples,
             rows,
             shown,
-            tuple(_one(captions[row], rng) for row in rows) if captions else (),
+            drawn,
             boxes,
             valid,
             phrases,
-            tuple(_some(self.examples.negatives[row], how.negatives, rng) for row in rows)
-            if how.negatives
-            else (),
+            self._negatives(rows, drawn, rng) if how.negatives else (),
         )
+
+    def _negatives(
+        self, rows: NDArray[np.int64], drawn: Sequence[str], rng: np.random.Generator
+    ) -> tuple[tuple[str, ...], ...]:
+        found = []
+        for row, caption in zip(rows.tolist(), drawn, strict=True):
+            texts = self.examples.negatives[row].get(caption, ())
+            chosen = [texts[i] for i in rng.permutation(len(texts))[: self.sampling.negatives]]
+            found.append(tuple([*chosen, *[""] * (self.sampling.negatives - len(chosen))]))
+        return tuple(found)
 
     def _regions(
         self, rows: NDArray[np.int64], shown: Augmentation, rng: np.random.Generator
@@ -184,7 +193,3 @@ class Batches:
 def _one(texts: Sequence[str], rng: np.random.Generator) -> str:
     return texts[int(rng.integers(len(texts)))]
 
-
-def _some(texts: Sequence[str], most: int, rng: np.random.Generator) -> tuple[str, ...]:
-    chosen = [texts[i] for i in rng.permutation(len(texts))[:most]]
-    return tuple([*chosen, *[""] * (most - len(chosen))])
