@@ -21,8 +21,9 @@ from clipfg.embedding.framing import Framing
 from clipfg.embedding.pipeline import collect
 from clipfg.embedding.texts import embed_texts
 from clipfg.encoders import load_encoder
+from clipfg.functional.windows import GRID, Grid
 from clipfg.types import Manifest
-from clipfg.workflows.boxes import GRID, Grid, region_items
+from clipfg.workflows.boxes import region_items
 
 HITS = 10
 
