@@ -12,7 +12,7 @@ from functools import lru_cache
 from clipfg.mining.words import Words, words
 
 _TOKEN = re.compile(r"['’]s\b|[A-Za-z0-9]+(?:['’-][A-Za-z0-9]+)*|[^\sA-Za-z0-9]")
-_SINGULAR = frozenset({"a", "an", "this", "one", "each", "every", "another", "the"})
+_SINGULAR = frozenset({"a", "an", "this", "one", "each", "every", "another"})
 
 
 @dataclass(frozen=True)
@@ -149,12 +149,13 @@ class _Chunker:
         determined = before != "" and before == self.determiner
         if before in sets["pronouns"]:
             return True
+        one = self.determiner in _SINGULAR
+        if one and after_noun and word in self.words.plain_verbs:
+            return False  # "a pillow fight"
         if word in self.words.verbs or (word.endswith("ing") and len(word) > 5):
             return after_noun or self.subject is not None or not (self.growing or determined)
         if word.endswith("ed") and len(word) > 4 and "-" not in word:
             return after_noun and behind in sets["prepositions"]
         third = word.endswith("s") and not word.endswith(("ss", "us"))
-        singular = self.determiner in _SINGULAR and not (
-            self.growing and self.growing[-1].word.endswith("s")
-        )
-        return third and after_noun and singular and ends and self.determiner != "the"
+        plural = bool(self.growing) and self.growing[-1].word.endswith("s")
+        return third and after_noun and one and ends and not plural

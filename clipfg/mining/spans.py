@@ -9,6 +9,7 @@ from clipfg.types import Manifest
 
 MOST = 16
 """Spans of a picture: so many are kept, first come, first kept."""
+_DETERMINER = re.compile(r"^(?:an?|the) ")
 _PARTS = re.compile(r"[:;,]\s+|\.\s*")
 
 
@@ -67,6 +68,6 @@ def spans_of(
 def _distinct(phrases: Iterable[str]) -> list[str]:
     first: dict[str, str] = {}
     for phrase in phrases:
-        if key := normalised(phrase):
+        if key := _DETERMINER.sub("", normalised(phrase)):
             first.setdefault(key, phrase)
     return list(first.values())

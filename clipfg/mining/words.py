@@ -21,12 +21,16 @@ class Words:
     """The other classes of words, by their names in the file."""
     verbs: frozenset[str]
     """Every form of the verbs."""
+    plain_verbs: frozenset[str]
+    """The forms of the file, which follow a plural: "dogs run"."""
 
     def modifies(self, word: str) -> bool:
         """Whether a word describes a noun and is none."""
         if word in self.kinds or word in self.sets["adjectives"] or word in self.sets["adverbs"]:
             return True
-        if word.isdecimal() or (word.endswith("ly") and word not in self.sets["nouns"]):
+        if word in self.sets["nouns"]:
+            return False
+        if word.isdecimal() or word.endswith("ly"):
             return True
         first, _, last = word.rpartition("-")
         ending = last.endswith(("ed", "shaped", "sized", "like")) and len(last) > 4
@@ -49,12 +53,13 @@ def words() -> Words:
                 if kinds.setdefault(value, kind) != kind:
                     raise ValueError(f"{value!r} is a {kinds[value]} and a {kind}")
                 alike.setdefault(value, set()).update(group)
-    verbs = {form for verb in content.pop("verbs").split() for form in _forms(verb)}
+    verbs = content.pop("verbs").split()
     return Words(
         kinds,
         {value: frozenset(others) for value, others in alike.items()},
         {name: frozenset(text.split()) for name, text in content.items()},
-        frozenset(verbs),
+        frozenset(form for verb in verbs for form in _forms(verb)),
+        frozenset(verbs) - {"has", "had", "does", "did"},
     )
 
 
