@@ -97,9 +97,10 @@ class Encoder(ABC):
             raise UsageError(
                 f"{self.name} takes images of any shape, and its attention cannot be looked at."
             )
-        return self.tower.trace(self._inputs(pixels))
+        return self.tower.trace(self.inputs(pixels))
 
-    def _inputs(self, pixels: UInt8[Tensor, "b 3 h w"]) -> Float[Tensor, "b 3 h w"]:
+    def inputs(self, pixels: UInt8[Tensor, "b 3 h w"]) -> Float[Tensor, "b 3 h w"]:
+        """Pixels as the image tower takes them: on its device, normalised, in its format."""
         return self.preprocessing.normalise(pixels.to(self.device)).to(DTYPES[self.precision])
 
     @property
@@ -168,10 +169,10 @@ class Encoder(ABC):
             rows, columns = patch_grid(len(map_), height, width)
             # The patches may leave a margin over, which lies under none of them.
             sides = map_.new_tensor([width // columns * columns, height // rows * rows] * 2)
-            found.append(self._regions(map_, (rows, columns), part.to(map_) / sides))
+            found.append(self.pool_regions(map_, (rows, columns), part.to(map_) / sides))
         return found
 
-    def _regions(
+    def pool_regions(
         self, patches: Float[Tensor, "p d"], grid: tuple[int, int], boxes: Float[Tensor, "r 4"]
     ) -> Float[Tensor, "r d"]:
         """Features of boxes, in fractions of the map's sides; 0 for an empty one."""

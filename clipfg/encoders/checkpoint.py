@@ -119,7 +119,7 @@ class CheckpointEncoder(Encoder, Generic[F]):
             return self._encode_shapes(pixels, self.preprocessing, patches=patches)
         if not isinstance(pixels, Tensor):
             pixels = torch.stack(list(pixels))
-        inputs = self._inputs(pixels)
+        inputs = self.inputs(pixels)
         with torch.inference_mode():
             pooled, tokens = self._image_features(inputs, patches=patches)
         return ImageFeatures(

@@ -11,9 +11,7 @@ class FinetuneOptions(DataJobOptions, PromptOptions, OutputOptions, PageOptions)
     """Options of `clipfg finetune`."""
 
     distill: bool = option(False, "Region-text distillation; the same as --recipe distill.")
-    recipe: str | None = option(
-        None, "How to train (`clipfg recipes list`).", metavar="NAME"
-    )
+    recipe: str | None = option(None, "How to train (`clipfg recipes list`).", metavar="NAME")
     set: tuple[str, ...] = option(
         (),
         "Change a number of the recipe (`clipfg recipes show NAME`), such as lr=1e-5; may be"
@@ -28,6 +26,4 @@ class FinetuneOptions(DataJobOptions, PromptOptions, OutputOptions, PageOptions)
         most=0.9,
     )
     processes: int = option(1, "Processes that train together.", metavar="N", least=1, most=64)
-    tensorboard: Path | None = option(
-        None, "Also write the losses for TensorBoard.", metavar="DIR"
-    )
+    tensorboard: Path | None = option(None, "Also write the losses for TensorBoard.", metavar="DIR")

@@ -192,4 +192,3 @@ class Batches:
 
 def _one(texts: Sequence[str], rng: np.random.Generator) -> str:
     return texts[int(rng.integers(len(texts)))]
-

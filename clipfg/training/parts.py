@@ -92,7 +92,7 @@ def stacks(model: nn.Module) -> dict[str, str]:
     Raises `UsageError` for a tower without such a row.
     """
     found: dict[str, tuple[int, str]] = {}
-    for name, size in _rows(model):
+    for size, name in _rows(model):
         tower = "images" if _IMAGE.match(name) else "texts"
         found[tower] = max(found.get(tower, (0, "")), (size, name))
     if len(found) < 2:

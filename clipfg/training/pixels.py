@@ -1,7 +1,7 @@
-"""Images decoded once and kept as 8-bit pixels, so that a training loop never waits for a decoder."""
+"""Images decoded once and kept as 8-bit pixels, so that training never waits for a decoder."""
 
 import tempfile
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -58,7 +58,9 @@ def load_pixels(
         )
     images = _room(len(manifest), *preprocessing.size)
     regions = manifest.column("regions") or [None] * len(manifest)
-    rows, boxes, contents = [], [], []
+    rows: list[int] = []
+    boxes: list[Tensor] = []
+    contents: list[bytes] = []
     jobs = zip(manifest.ids, manifest.uris, regions, strict=True)
     with ThreadPoolExecutor(workers) as threads:
         loaded = threads.map(partial(_load, preprocessing=preprocessing), *zip(*jobs, strict=True))

@@ -1,9 +1,11 @@
 """An encoder in training: from a batch to embeddings with gradients."""
 
-from collections.abc import Collection, Sequence
+import math
+from collections.abc import Mapping, Sequence
+from itertools import repeat
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 
@@ -32,6 +34,7 @@ class Student(nn.Module):
         self.encoder = encoder.trainable()
         self.towers = self.encoder.model
         choose_parts(self.towers, parts)
+        self.tokens = _tokens(self.towers, self.encoder.preprocessing.size)
         self.trains_images = trains_images(self.towers)
         self.trains_texts = trains_texts(self.towers)
 
@@ -42,7 +45,7 @@ class Student(nn.Module):
     @property
     def scale(self) -> Float[Tensor, ""]:
         """The factor on cosines; its gradient reaches the model's own logarithm of it."""
-        return self.towers.logit_scale.exp().squeeze()  # type: ignore[operator,union-attr]
+        return self.towers.logit_scale.exp().squeeze()  # type: ignore[operator]
 
     @property
     def bias(self) -> Float[Tensor, ""] | None:
@@ -50,7 +53,7 @@ class Student(nn.Module):
         bias = getattr(self.towers, "logit_bias", None)
         return None if bias is None else bias.squeeze()
 
-    def forward(self, batch: Batch, needs: Collection[str]) -> Embeddings:
+    def forward(self, batch: Batch, needs: frozenset[str]) -> Embeddings:
         """The embeddings that losses need of a batch, and its constants."""
         device = next(self.towers.parameters()).device
         made = {name: value.to(device) for name, value in batch.constants().items()}
@@ -70,24 +73,36 @@ class Student(nn.Module):
             "negatives": batch.negatives,
         }
         wanted = {name: texts[name] for name in texts if name in needs and name not in made}
-        return made | self._texts(wanted, len(batch))
+        return made | self._texts(wanted)
+
+    def encode_images(self, pixels: UInt8[Tensor, "b 3 h w"]) -> Float[Tensor, "b d"]:
+        """Pooled features, float32, not normalised."""
+        return self._images(pixels)[0]
+
+    def encode_texts(self, texts: Sequence[str]) -> Float[Tensor, "t d"]:
+        """Features of texts, float32, not normalised."""
+        return self.encoder.text_tower(texts).float()
 
     def _images(self, pixels: Tensor, *, patches: bool = False) -> tuple[Tensor, Tensor | None]:
         with torch.set_grad_enabled(torch.is_grad_enabled() and self.trains_images):
-            found = self.encoder.image_tower(self.encoder._inputs(pixels), patches=patches)
+            found = self.encoder.image_tower(self.encoder.inputs(pixels), patches=patches)
         return found[0].float(), None if found[1] is None else found[1].float()
 
     def _regions(self, batch: Batch, patches: Tensor) -> Float[Tensor, "b r d"]:
         assert batch.boxes is not None
         height, width = batch.examples.pixels.images.shape[-2:]
-        grid = patch_grid(patches.shape[1], height, width)
-        shares = batch.boxes.to(patches) / patches.new_tensor([width, height] * 2)
-        return torch.stack(
-            [self.encoder._regions(*each) for each in zip(patches, [grid] * len(shares), shares)]
+        rows, columns = grid = patch_grid(patches.shape[1], height, width)
+        # The patches may leave a margin over, which lies under none of them.
+        sides = patches.new_tensor([width // columns * columns, height // rows * rows] * 2)
+        shares = batch.boxes.to(patches) / sides
+        found = (
+            self.encoder.pool_regions(*each)
+            for each in zip(patches, repeat(grid, len(shares)), shares, strict=True)
         )
+        return torch.stack(list(found))
 
     def _texts(
-        self, wanted: dict[str, Sequence[Sequence[str]]], count: int
+        self, wanted: Mapping[str, Sequence[Sequence[str]]]
     ) -> dict[str, Float[Tensor, "b ... d"]]:
         """Each distinct text goes through the tower once."""
         distinct = list(dict.fromkeys(t for rows in wanted.values() for row in rows for t in row))
@@ -107,3 +122,11 @@ class Student(nn.Module):
         """The encoder with what was learnt, low-rank updates merged; training ends with it."""
         merge_lora(self.towers)
         return self.encoder
+
+
+def _tokens(model: nn.Module, size: tuple[int, int]) -> int:
+    """Patches that an image of `size` is cut into; 0 for a tower that cuts none."""
+    for module in model.modules():
+        if isinstance(module, nn.Conv2d) and module.kernel_size == module.stride:
+            return math.prod(side // step for side, step in zip(size, module.stride, strict=True))
+    return 0

@@ -74,7 +74,7 @@ class Session(Generic[Given]):
         self.views: Views | None = None
         self.cut_texts: dict[str, str] = {}
         self._understood: dict[str, dict[str, Any]] = {}
-        self._progress = progress
+        self.stages = progress
         self._shared = Resources(options)
         self._owner = True
         self._fresh: EmbeddingCache | None = None
@@ -106,7 +106,7 @@ class Session(Generic[Given]):
 
     def progress(self, label: str) -> Progress | None:
         """A callback for one stage of the job."""
-        return self._progress(label) if self._progress else None
+        return self.stages(label) if self.stages else None
 
     # Data
 

@@ -62,6 +62,11 @@ class TuningReport:
     remarks: tuple[str, ...] = ()
 
     @property
+    def n(self) -> int:
+        """What the first measure is a mean over."""
+        return self.table[0].n
+
+    @property
     def verdict(self) -> str:
         """What was kept, in a sentence."""
         if self.share == 0:

@@ -12,6 +12,8 @@ from clipfg.registry import Registry, closest
 class Recipe:
     """How an encoder is fine-tuned. Subclasses are named after their method and give defaults."""
 
+    name: ClassVar[str] = ""
+    """Its name in `RECIPES`."""
     source: ClassVar[str] = ""
     """The paper, or what it is that this project changes."""
 
@@ -40,13 +42,20 @@ class Recipe:
     max_scale: float = 100.0
     """The largest factor on cosines."""
     ema: float = 0.0
-    """Of the moving average of weights that is measured and kept; 0 keeps the weights themselves."""
+    """Of the moving average of weights that is measured and kept; 0 for the weights themselves."""
     mirror: bool = True
     """Whether half of the images are mirrored."""
     crop: float = 0.8
     """The least share of the sides that is shown."""
+    keep: float = 0.97
+    """The share of the base's accuracy on classes, on validation images, that must be kept."""
+    proposals: str = "auto"
+    """Where regions come from: `boxes`, `attention`, `grid` or `detector:NAME`; `auto` is the
+    data's own, else attention."""
+    proposed: int = 8
+    """Regions of an image, at most."""
     regions: int = 0
-    """Regions of an image that a step looks at; 0 for none."""
+    """Of these, how many a step looks at; 0 for none."""
     negatives: int = 0
     """Hard negative texts an image and step; 0 for none."""
     views: int = 1
@@ -67,6 +76,7 @@ class Recipe:
 
 RECIPES: Registry[type[Recipe]] = Registry("recipe", "clipfg.recipes")
 for name, target, summary in (
+    ("distill", "distill:Distill", "Region-text distillation; the default of --distill"),
     ("contrastive", "contrastive:Contrastive", "Images against their captions; the plain baseline"),
     ("sigmoid", "sigmoid:Sigmoid", "The same by SigLIP's pairwise loss"),
 ):

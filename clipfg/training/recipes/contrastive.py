@@ -10,4 +10,5 @@ from clipfg.training.recipes.base import Recipe
 class Contrastive(Recipe):
     """Symmetric cross-entropy of images against captions."""
 
+    name: ClassVar[str] = "contrastive"
     source: ClassVar[str] = "Radford et al. 2021, arXiv 2103.00020"

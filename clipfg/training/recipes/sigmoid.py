@@ -10,6 +10,7 @@ from clipfg.training.recipes.base import Recipe
 class Sigmoid(Recipe):
     """For encoders that are scored by a sigmoid."""
 
+    name: ClassVar[str] = "sigmoid"
     source: ClassVar[str] = "Zhai et al. 2023, arXiv 2303.15343"
 
     losses: str = "sigmoid"

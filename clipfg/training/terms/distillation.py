@@ -23,6 +23,9 @@ class Distillation(Term):
         {"images", "captions", "targets", "phrase_scores", "has_regions"}
     )
 
+    _frozen: Tensor
+    _phrases: Tensor
+
     def __init__(self, context: Context) -> None:
         super().__init__(context)
         known = sorted({text for own in context.examples.captions for text in own})

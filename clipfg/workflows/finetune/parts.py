@@ -1,7 +1,7 @@
 """What is trained on, what decides, and what is measured: three parts that share no picture."""
 
 import logging
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Bool
@@ -34,8 +34,10 @@ class Parts:
     test: Dataset
     unseen: Bool[np.ndarray, "c"]
 
-    def __iter__(self):  # noqa: ANN204
-        return iter((self.train, self.validation, self.test))
+    @property
+    def each(self) -> tuple[Dataset, Dataset, Dataset]:
+        """All three."""
+        return self.train, self.validation, self.test
 
 
 def open_parts(session: Session[FinetuneOptions]) -> Parts:
@@ -75,17 +77,19 @@ def open_parts(session: Session[FinetuneOptions]) -> Parts:
     if unseen.any():
         labels = train.manifest.labels
         train = train.rows(np.flatnonzero((labels == UNLABELLED) | ~unseen[labels]))
-    parts = [_limited(each, options.limit, rng) for each in (train, validation, test)]
-    for part, what in zip(parts, ("learn from", "choose by", "measure on"), strict=True):
+    train, validation, test = (
+        _limited(each, options.limit, rng) for each in (train, validation, test)
+    )
+    parts = Parts(train, validation, test, unseen)
+    for part, what in zip(parts.each, ("learn from", "choose by", "measure on"), strict=True):
         if not len(part):
             raise DataError(f"Expected images to {what}, {whole.name} has none.")
-    found = Parts(*parts, unseen)
     logger.info(
-        f"Parts: {len(found.train):,} images to learn from, {len(found.validation):,} to choose by,"
-        f" {len(found.test):,} to measure on"
+        f"Parts: {len(parts.train):,} images to learn from, {len(parts.validation):,} to choose by,"
+        f" {len(parts.test):,} to measure on"
         + (f"; {int(unseen.sum()):,} classes are kept out of training" if unseen.any() else "")
     )
-    return found
+    return parts
 
 
 def _test_split(options: FinetuneOptions, whole: Dataset) -> str:
@@ -105,8 +109,7 @@ def _same(one: Dataset, other: Dataset) -> bool:
 
 
 def _drawn(data: Dataset, share: float, rng: np.random.Generator) -> tuple[Dataset, Dataset]:
-    """The rest, and about a share of the pictures, each whole; class by class where there are any.
-    """
+    """The rest, and about a share of the pictures, each whole; class by class."""
     groups = data.manifest.groups
     groups = np.arange(len(data)) if groups is None else np.asarray(groups)
     _, first, member = np.unique(groups, return_index=True, return_inverse=True)
