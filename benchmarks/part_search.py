@@ -22,8 +22,9 @@ from clipfg.embedding.pipeline import collect
 from clipfg.embedding.texts import embed_texts
 from clipfg.encoders import load_encoder
 from clipfg.evaluation.statistics.clustered import clustered_mean
+from clipfg.functional.windows import GRID, Grid
 from clipfg.types import Manifest
-from clipfg.workflows.boxes import GRID, Grid, region_items
+from clipfg.workflows.boxes import region_items
 
 HITS = 10
 

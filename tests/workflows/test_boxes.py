@@ -99,7 +99,7 @@ def test_regions_of_the_data_become_items() -> None:
     assert table["uri"] == ["/a", "/a", "/b"]
     assert table["label"] == [1, 1, None]
     assert table["parent"] == ["a", "a", "b"]
-    assert table["caption"] == ["a beak", None, "a claw"]
+    assert table["captions"] == [["a beak"], None, ["a claw"]]
     assert table["bag"] == ["m", "m", "n"]
     assert table["box"][0] == [0, 0, 5, 5.25]
 

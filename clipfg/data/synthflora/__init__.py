@@ -60,8 +60,8 @@ def regions(flower: Flower, size: int = IMAGE_SIZE) -> list[dict[str, object]]:
 def load(*, seed: int = 0) -> Manifest:
     """The data set: 16 train, 4 val and 10 test images of each of the 200 species.
 
-    `domain` says "seen" or "unseen"; `caption` names every attribute; `with_regions` adds the part
-    boxes. Nothing is read from disk and no image is drawn.
+    `domain` says "seen" or "unseen"; its one caption names every attribute; `with_regions` adds
+    the part boxes. Nothing is read from disk and no image is drawn.
     """
     rows = [
         {
@@ -69,7 +69,7 @@ def load(*, seed: int = 0) -> Manifest:
             "uri": f"synthflora:{seed}/{split}/{index}",
             "split": split,
             "label": index // each,
-            "caption": long_caption(kind.traits, index),
+            "captions": [long_caption(kind.traits, index)],
             "domain": "seen" if kind.seen else "unseen",
         }
         for split, each in SPLITS.items()
@@ -99,7 +99,7 @@ def load_free(n: int = 1000, *, seed: int = 0) -> Manifest:
         "id": [f"free/{index:04d}" for index in range(n)],
         "uri": [f"synthflora:{seed}/free/{index}" for index in range(n)],
         "split": ["test"] * n,
-        "caption": [long_caption(f.traits, index) for index, f in enumerate(flowers)],
+        "captions": [[long_caption(f.traits, index)] for index, f in enumerate(flowers)],
     }
     return with_regions(Manifest.build("synthflora-free", columns, None, n, "synthflora"))
 
