@@ -50,7 +50,8 @@ from clipfg.workflows.views import views_of, views_said
 
 logger = logging.getLogger("clipfg")
 
-BUILTIN_DATA, BUILTIN_MODEL = "synthflora", "builtin:florette"
+BUILTIN_DATA = ("synthflora", "synthflora-captions")
+BUILTIN_MODEL = "builtin:florette"
 
 Given = TypeVar("Given", bound=JobOptions)
 Made = TypeVar("Made")
@@ -171,7 +172,7 @@ class Session(Generic[Given]):
         encoder's.
         """
         options = self.options
-        builtin = getattr(options, "dataset", None) == BUILTIN_DATA
+        builtin = getattr(options, "dataset", None) in BUILTIN_DATA
         fallback = BUILTIN_MODEL if builtin else DEFAULT_MODEL
         name = options.model or (like.model if like else "") or fallback
         precision = options.precision

@@ -38,12 +38,14 @@ from clipfg.workflows.finetune.learning import Material, gather
 from clipfg.workflows.finetune.parts import Parts, open_parts
 from clipfg.workflows.finetune.probe import EncodeTexts, Probe, objective_of
 from clipfg.workflows.run_folder import Run, RunFolder
-from clipfg.workflows.session import BUILTIN_DATA, Session
+from clipfg.workflows.session import Session
 
 logger = logging.getLogger("clipfg")
 
 MODEL = "model"
 """The checkpoint's folder in the run folder."""
+TRIAL = "synthflora-captions"
+"""What is trained on where no data are named."""
 PROVENANCE = "provenance.json"
 """Where a checkpoint says what it was made of."""
 
@@ -81,8 +83,8 @@ def run_finetune(session: Session[FinetuneOptions]) -> FinetuneRun:
     needs, an encoder that cannot be trained, a loss that is not finite.
     """
     if session.options.dataset is None:
-        logger.info(f"No --dataset is named: the built-in {BUILTIN_DATA} is used, and its model")
-        session = session.another(replace(session.options, dataset=BUILTIN_DATA), session.stages)
+        logger.info(f"No --dataset is named: the built-in {TRIAL} is used, and its model")
+        session = session.another(replace(session.options, dataset=TRIAL), session.stages)
     options, recipe = session.options, recipe_of(session.options)
     weights = parse_terms(recipe.losses)
     needs = frozenset().union(*(TERMS.get(name).needs for name in weights))
