@@ -10,6 +10,7 @@ from clipfg.quality.outliers import outliers
 from clipfg.types import UNLABELLED, ClassList
 from clipfg.workflows.lint.duplicates import copies, groups_of_equals, near_copies, representatives
 from clipfg.workflows.lint.findings import LintData, LintFinding
+from clipfg.workflows.lint.groups import group_leaks, group_signs
 from clipfg.workflows.lint.labels import label_issues
 
 NEIGHBOURS = 10
@@ -18,7 +19,7 @@ IMBALANCE = 10
 
 
 def check_images(data: LintData, seed: int) -> list[LintFinding]:
-    """Copies, near copies, doubtful labels and outliers; each content is looked at once."""
+    """Copies, near copies, groups, doubtful labels and outliers; each content is looked at once."""
     groups = groups_of_equals(data.pool.features)
     found = list(copies(data, groups))
     rows = representatives(data, groups)
@@ -27,6 +28,7 @@ def check_images(data: LintData, seed: int) -> list[LintFinding]:
         cosines, neighbours = nearest_neighbours(x, NEIGHBOURS)
         found += near_copies(data, rows, cosines, neighbours)
         found += far_images(data, rows, cosines)
+    found += [*group_leaks(data), *group_signs(data, found)]
     found += label_issues(data, rows, seed)
     return found
 
