@@ -41,8 +41,8 @@ class BudgetCell:
 class BudgetCurve:
     """Strategies by budgets, on one test set of `n` images and `classes` classes.
 
-    `first` is the strategy that the others are compared with; `grouped` what the full support scores
-    with groups kept whole and without.
+    `first` is the strategy that the others are compared with; `grouped` what the full support
+    scores with groups kept whole and without.
     """
 
     KIND: ClassVar[str] = "budget-curve"
