@@ -49,6 +49,7 @@ for name, target, summary in (
     ("contrastive", "contrastive:Contrastive", "Images against captions (CLIP)"),
     ("sigmoid", "sigmoid:Sigmoid", "Pairs of images and captions (SigLIP)"),
     ("regions", "regions:Regions", "Regions against their phrases (FG-CLIP)"),
+    ("spans", "spans:Spans", "Images against the phrases of their regions"),
     (
         "hard-negatives",
         "hard_negatives:HardNegatives",
