@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from clipfg.atomic import finished
 from clipfg.errors import DataError
 from clipfg.evaluation.choices.report import ChoiceReport
 from clipfg.evaluation.curves.budget_curve import BudgetCurve
@@ -53,10 +54,12 @@ def write_html(run: Path) -> list[Path]:
     pages = []
     for name, report in reports:
         suffix = f"-{file_name(name.removeprefix(f'{run.name} '))}" if len(reports) > 1 else ""
-        part = run / f"report{suffix}.html.part"
+        page = run / f"report{suffix}.html"
         mistakes = surest_mistakes(run / f"predictions{suffix}.parquet")
-        part.write_text(render_page(report, mistakes), encoding="utf-8")
-        pages.append(part.replace(run / f"report{suffix}.html"))
+        with finished(page) as partial:
+            text = render_page(report, mistakes)
+            partial.write_text(text, encoding="utf-8", errors="backslashreplace")
+        pages.append(page)
     return pages
 
 
