@@ -1,7 +1,7 @@
 """Finished runs again: from their folders, alone or side by side."""
 
-import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from clipfg.evaluation.page import render_page
 from clipfg.evaluation.report.report import Report
 from clipfg.evaluation.report.side_by_side import SideBySide
 from clipfg.evaluation.results import read_result
+from clipfg.trees import parse_json
 from clipfg.workflows.mistakes import surest_mistakes
 from clipfg.workflows.run_folder import file_name
 
@@ -31,14 +32,16 @@ def read_reports(run: Path) -> list[tuple[str, Finished]]:
     """
     path = run / "results.json" if run.is_dir() else run
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = parse_json(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise DataError(
             f"Expected a finished run with results.json in {run}, got none; a run that was"
             " interrupted has not written it yet: run its command again."
         ) from None
-    except (json.JSONDecodeError, UnicodeDecodeError):
+    except (DataError, UnicodeDecodeError):
         raise DataError(f"Expected JSON in {path}, got something else.") from None
+    except OSError as error:
+        raise DataError(f"Expected results in {path}, got {error.strerror or error}.") from None
     try:
         result = read_result(content)
     except DataError as error:
@@ -46,6 +49,18 @@ def read_reports(run: Path) -> list[tuple[str, Finished]]:
     if isinstance(result, SideBySide):
         return [(f"{run.name} {name}", own) for name, own in result.reports.items()]
     return [(run.name, result)]
+
+
+@contextmanager
+def shown_of(runs: Sequence[Path]) -> Iterator[None]:
+    """Raises `DataError` where results have the right fields and yet contradict themselves."""
+    try:
+        yield
+    except (ArithmeticError, LookupError, TypeError, ValueError, RecursionError) as error:
+        raise DataError(
+            f"Expected results that can be shown in {', '.join(map(str, runs))}, got damaged ones"
+            f" ({type(error).__name__}: {error!s:.100}); run the command that wrote them again."
+        ) from None
 
 
 def write_html(run: Path) -> list[Path]:

@@ -50,7 +50,7 @@ def address() -> Iterator[str]:
 
 def test_a_dripping_server_is_left(address, tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setattr(transfer, "GRACE", 0.3)
-    with pytest.raises(MissingError, match="less than 10 kB a second.*bytes have arrived"):
+    with pytest.raises(MissingError, match=r"less than 10 kB a second.*bytes have arrived"):
         fetch(Download(f"{address}/drip", DIGEST, 1000), tmp_path, pause=0)
 
 
