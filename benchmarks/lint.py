@@ -24,6 +24,7 @@ from clipfg.data.images.decoding import decode
 from clipfg.data.loading import load_dataset
 from clipfg.data.sources import read
 from clipfg.embedding.feature_files import read_features
+from clipfg.embedding.near_copies import PAIRS, SAME
 from clipfg.functional.neighbours import nearest_neighbours
 from clipfg.functional.similarity import unit_norm
 from clipfg.heads.held_out import CrossFit
@@ -35,7 +36,6 @@ from clipfg.quality.outliers import outliers
 from clipfg.types import Features
 from clipfg.workflows.lint.checks import NEIGHBOURS
 from clipfg.workflows.lint.labels import LIKELY
-from clipfg.workflows.lint.near_duplicates import PAIRS, SAME
 
 SHARE = 0.05
 

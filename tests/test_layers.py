@@ -15,7 +15,7 @@ LAYERS: list[set[str]] = [  # top to bottom; siblings on one line never import e
     {"workflows"},
     {"training"},
     {"embedding", "evaluation", "confidence", "explaining"},
-    {"data", "encoders", "prompting", "heads", "coresets", "store", "icl"}
+    {"data", "encoders", "prompting", "heads", "coresets", "store", "icl", "mining"}
     | {"acquisition", "quality", "pages"},
     {"functional"},
     {"types", "options"},

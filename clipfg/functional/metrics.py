@@ -89,9 +89,9 @@ def brier_score(logits: Float[Tensor, "n c"], labels: Int[Tensor, " n"]) -> Floa
     return shares.square().sum(dim=1) - 2 * own + 1
 
 
-def confidence(logits: Float[Tensor, "n c"]) -> Float[Tensor, " n"]:
+def confidence(logits: Float[Tensor, "*n c"]) -> Float[Tensor, "*n"]:
     """The softmax probability of the predicted class, from 1/c to 1."""
-    return logits.float().softmax(dim=1).amax(dim=1)
+    return logits.float().softmax(dim=-1).amax(dim=-1)
 
 
 def calibration_gaps(
@@ -187,7 +187,8 @@ def average_precision(
     ordered, order = scores.sort(dim=1, descending=True, stable=True)
     found = relevant.gather(1, order).double()
     # of a tie, every item stands at the place of the last
-    last = torch.searchsorted(-ordered, -ordered, right=True) - 1
+    falling = -ordered.contiguous()
+    last = torch.searchsorted(falling, falling, right=True) - 1
     precision = found.cumsum(dim=1).gather(1, last) / (last + 1)
     return (precision * found).sum(dim=1) / found.sum(dim=1)
 

@@ -8,7 +8,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from clipfg.errors import DataError
-from clipfg.functional.metrics import check_not_nan
+from clipfg.functional.metrics import check_not_nan, confidence
 
 FALSE_ALARMS = 0.05
 """The share of known images that may be flagged as unknown."""
@@ -30,7 +30,7 @@ def max_concept_softmax(
 
     Source: Ming et al. 2022, arXiv:2211.13445, equation 1; the temperature is 1 there as well.
     """
-    return (features.float() @ concepts.float().T / temperature).softmax(dim=1).amax(dim=1)
+    return confidence(features.float() @ concepts.float().T / temperature)
 
 
 def neighbour_cosine(

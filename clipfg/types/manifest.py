@@ -29,7 +29,7 @@ COLUMNS: dict[str, pa.DataType] = {
     "label": pa.int32(),
     "box": BOX,
     "confidence": pa.float32(),
-    "caption": pa.string(),
+    "captions": pa.list_(pa.string()),
     "regions": pa.list_(REGION),
     "bag": pa.string(),
     "view": pa.string(),

@@ -13,8 +13,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from clipfg.data.readers.caption_cells import captions_in
 from clipfg.data.readers.embedded_images import arrow_uri, open_arrow
-from clipfg.data.readers.hub_features import image_column, label_column
+from clipfg.data.readers.hub_features import caption_column, image_column, label_column
 from clipfg.data.readers.labels import index_labels, named_splits, readable_names, relabel
 from clipfg.data.readers.list_files import read_json
 from clipfg.data.sources import reason
@@ -118,7 +119,7 @@ def _fetch(repo: str, offline: bool) -> Shards:
 
 
 def _manifest(name: str, shards: Shards) -> Manifest:
-    columns: dict[str, list[Any]] = {"id": [], "uri": [], "split": []}
+    columns: dict[str, list[Any]] = {"id": [], "uri": [], "split": [], "captions": []}
     labels: list[pa.Array] = []
     own: list[str] | None = None
     for split, title in zip(shards, named_splits(shards), strict=True):
@@ -136,9 +137,14 @@ def _manifest(name: str, shards: Shards) -> Manifest:
             columns["uri"] += [arrow_uri(file, r, image) for r in range(table.num_rows)]
             columns["id"] += [f"{split}/{r}" for r in range(row, row + table.num_rows)]
             columns["split"] += [None if split == "all" else title] * table.num_rows
+            texts = caption_column(table.schema)
+            cells = table[texts].to_pylist() if texts else [None] * table.num_rows
+            columns["captions"] += map(captions_in, cells)
             if label:
                 labels.append(table[label].combine_chunks())
             row += table.num_rows
+    if not any(columns["captions"]):
+        del columns["captions"]
     classes = ClassList(tuple(readable_names(own))) if own else None
     given: Any = {}
     if labels:

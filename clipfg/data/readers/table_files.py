@@ -10,6 +10,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from clipfg.data.readers.caption_cells import captions_in
 from clipfg.data.readers.column_names import COMMON, IDS, LABELS, PATHS, SCIENTIFIC, key_of
 from clipfg.data.readers.delimited import SAMPLE, check_quotes, dialect_of
 from clipfg.data.readers.embedded_images import parquet_uri
@@ -18,12 +19,12 @@ from clipfg.data.readers.table_columns import CORNERS, NoPathsError, is_headless
 from clipfg.data.readers.text import encoding_of
 from clipfg.data.sources import reason
 from clipfg.errors import DataError, MissingError
-from clipfg.types import BOX, REGION
+from clipfg.types import BOX, COLUMNS
 
 SHEETS = frozenset({".xlsx", ".xls", ".xlsb", ".ods"})
 SUFFIXES = frozenset({".csv", ".tsv", ".jsonl", ".ndjson", ".parquet", ".pq"}) | SHEETS
 
-STRUCTURED = {"box": BOX, "regions": pa.list_(REGION)}
+STRUCTURED = {name: COLUMNS[name] for name in ("box", "regions", "captions")}
 """Columns that hold more than text."""
 
 _HEAD = 1 << 16
@@ -41,7 +42,7 @@ class TableFile:
     """Unique names, stripped; `#0` for the first where it has none."""
     sample: Mapping[str, Sequence[str]]
     read: Callable[[Mapping[str, str]], pa.Table]
-    """The columns of a mapping from ours to the table's: text, but for boxes and regions."""
+    """The columns of a mapping from ours to the table's: text, but for `STRUCTURED` ones."""
     headless: bool = False
     image: str | None = None
     """The column that holds the images themselves, where there is one."""
@@ -187,7 +188,9 @@ def _csv_columns(
 
 
 def _parse_cell(value: str | None, column: str, row: int, path: Path) -> Any:
-    """A box or regions as a CSV holds them: JSON, or four numbers."""
+    """A box, regions or captions as a CSV holds them: JSON, four numbers, or a text."""
+    if column == "captions":
+        return value
     if not value:
         return None
     try:
@@ -200,6 +203,8 @@ def _parse_cell(value: str | None, column: str, row: int, path: Path) -> Any:
 
 
 def _typed(values: list[Any], column: str, path: Path) -> pa.Array:
+    if column == "captions":
+        values = [captions_in(value) for value in values]
     try:
         return pa.array(values, STRUCTURED[column])
     except (pa.ArrowException, TypeError, ValueError) as error:
@@ -245,6 +250,8 @@ def _open_parquet(path: Path) -> TableFile:
                 ours: table[theirs] if ours in {*STRUCTURED, *CORNERS} else _texts(table[theirs])
                 for ours, theirs in chosen.items()
             }
+            if "captions" in found:
+                found["captions"] = _typed(found["captions"].to_pylist(), "captions", path)
             if image is not None:
                 where = enumerate(groups)
                 uris = [parquet_uri(path, k, r, image) for k, rows in where for r in range(rows)]

@@ -7,10 +7,10 @@ import torch
 from torch import Tensor
 
 from clipfg.data.sources import read
+from clipfg.embedding.near_copies import find_near_copies
 from clipfg.errors import ItemError
 from clipfg.types import content_hash, equal_rows
 from clipfg.workflows.lint.findings import Level, LintData, LintFinding
-from clipfg.workflows.lint.near_duplicates import find_near_copies
 
 
 @dataclass(frozen=True)
