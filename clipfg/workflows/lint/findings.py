@@ -18,6 +18,11 @@ KINDS: dict[str, str] = {
     "near-copy": "almost the same image twice",
     "label": "labels that are probably wrong",
     "outlier": "images far from all others",
+    "uniform": "images of one colour",
+    "dark": "images that are dark",
+    "washed-out": "images that are washed out",
+    "blurred": "images that are blurred",
+    "strip": "images that are a long strip",
     "class-name": "class names that are ambiguous or too long",
     "class-size": "classes with no, one, few or very many images",
 }

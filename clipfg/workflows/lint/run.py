@@ -18,6 +18,7 @@ from clipfg.workflows.dataset import Dataset
 from clipfg.workflows.lint.checks import check_images, class_sizes
 from clipfg.workflows.lint.findings import KINDS, LintData, LintFinding
 from clipfg.workflows.lint.page import render
+from clipfg.workflows.lint.thumbnails import Thumbnails
 from clipfg.workflows.run_folder import Run
 from clipfg.workflows.session import Session
 
@@ -62,7 +63,9 @@ def run_lint(session: Session[LintOptions]) -> LintRun:
         readable_data = _gather(session, data)
         found = [LintFinding("unreadable", "error", x.id, x.reason) for x in session.failures]
         if readable_data is not None:
-            found += check_images(readable_data, session.options.seed)
+            thumbnails = Thumbnails(session.kept, session.options.workers)
+            progress = session.progress("Looking at pictures")
+            found += check_images(readable_data, thumbnails, session.options.seed, progress)
         found += _check_classes(session, data)
         order = list(KINDS)
         found.sort(key=lambda finding: (order.index(finding.kind), -finding.score))
