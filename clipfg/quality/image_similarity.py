@@ -78,7 +78,8 @@ def _shrink(image: Sketch) -> Pixels:
 def _unit(rows: Pixels, least: float) -> Pixels:
     """Rows of mean 0 and norm 1; those of a smaller norm than `least` stay shorter."""
     rows = rows - rows.mean(axis=1, keepdims=True)
-    return rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), least)
+    norms = np.linalg.norm(rows, axis=1, keepdims=True)
+    return rows / np.maximum(norms, least).astype(np.float32)
 
 
 @cache

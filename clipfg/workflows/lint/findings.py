@@ -35,7 +35,7 @@ class LintFinding:
 
     `id` is an image's, or a class's name for the kinds that begin with `class`; `other` is the
     image beside it, or the class that is meant. `score` is what findings of a kind are ranked by,
-    the largest first: a cosine, a probability or a distance.
+    the largest first: a cosine, log odds, a distance or an excess over a threshold.
     """
 
     kind: str
