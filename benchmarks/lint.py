@@ -57,7 +57,7 @@ def features_of(given: argparse.Namespace, data: str | None = None) -> Features:
         found = read_features(given.features)
         return found if given.half is None else found.rows(found.labels % 2 == given.half)
     options = {"model": given.model, "precision": "fp32", "cache_dir": given.cache_dir}
-    return clipfg.embed(data or given.dataset, **{k: v for k, v in options.items() if v})
+    return clipfg.embed(data or given.dataset, **{k: v for k, v in options.items() if v}).features
 
 
 def labels(given: argparse.Namespace) -> None:
