@@ -34,6 +34,8 @@ from clipfg.data.loading import load_dataset
 from clipfg.data.sources import read
 from clipfg.embedding.cache import EmbeddingCache
 from clipfg.embedding.feature_files import read_features
+from clipfg.embedding.near_copies import Found, find_near_copies
+from clipfg.embedding.thumbnails import Thumbnails
 from clipfg.functional.neighbours import nearest_neighbours
 from clipfg.functional.similarity import unit_norm
 from clipfg.heads.held_out import CrossFit
@@ -46,8 +48,6 @@ from clipfg.quality.perceptual_hash import close_pairs, dhash
 from clipfg.quality.picture_faults import picture_faults
 from clipfg.types import Features
 from clipfg.workflows.lint.checks import NEIGHBOURS, neighbours_of
-from clipfg.workflows.lint.near_duplicates import Found, find_near_copies
-from clipfg.workflows.lint.thumbnails import Thumbnails
 
 SHARE = 0.05
 

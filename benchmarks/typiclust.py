@@ -26,9 +26,7 @@ MOST = 2_500
 def plain(rows: Tensor, k: int, generator: torch.Generator) -> Tensor:
     """k-means++ that draws one row at a time."""
     first = int(torch.randint(len(rows), (1,), generator=generator))
-    return kmeans.draw_apart(
-        first, k, lambda i: (rows - rows[i]).square().sum(dim=1), generator
-    )
+    return kmeans.draw_apart(first, k, lambda i: (rows - rows[i]).square().sum(dim=1), generator)
 
 
 def score(x: Tensor, labels: Tensor, seed: int) -> tuple[float, float]:

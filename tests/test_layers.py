@@ -15,11 +15,11 @@ LAYERS: list[set[str]] = [  # top to bottom; siblings on one line never import e
     {"workflows"},
     {"training"},
     {"embedding", "evaluation", "confidence", "explaining"},
-    {"data", "encoders", "prompting", "heads", "coresets", "store", "icl"}
+    {"data", "encoders", "prompting", "heads", "coresets", "store", "icl", "mining"}
     | {"acquisition", "quality", "pages"},
     {"functional"},
     {"types", "options"},
-    {"registry", "atomic", "memory", "trees", "printable"},
+    {"registry", "atomic", "memory", "trees", "printable", "paths"},
     {"errors"},
     {"__init__"},
 ]

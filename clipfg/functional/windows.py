@@ -1,9 +1,15 @@
 """Windows: the part of an image that an encoder is shown, in pixels."""
 
 import math
+from itertools import product
 
 Window = tuple[float, float, float, float]
 """`x0, y0, x1, y1`, with `x0 < x1` and `y0 < y1`."""
+
+Grid = tuple[tuple[float, int], ...]
+GRID: Grid = ((1 / 2, 3), (1 / 4, 7))
+"""The sides of a grid's windows, as a share of the image's, and how many there are each way: each
+overlaps the next by half, so that no part is cut by all of them (docs/benchmarks/boxes.md)."""
 
 
 def window_size(window: Window) -> tuple[int, int]:
@@ -47,6 +53,16 @@ def tile(row: int, column: int, tiles: int, width: int, height: int) -> Window:
         width * (column + 1) / tiles,
         height * (row + 1) / tiles,
     )
+
+
+def grid_windows(width: int, height: int, grid: Grid = GRID) -> list[Window]:
+    """The windows of a grid over an image, large ones first, each size row by row."""
+    found = []
+    for side, count in grid:
+        for down, across in product(range(count), repeat=2):
+            x, y = across * (1 - side) / (count - 1), down * (1 - side) / (count - 1)
+            found.append((x * width, y * height, (x + side) * width, (y + side) * height))
+    return found
 
 
 def corner_window(across: float, down: float, share: float, width: int, height: int) -> Window:

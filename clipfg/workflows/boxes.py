@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from dataclasses import replace
 from io import BytesIO
-from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -15,16 +14,12 @@ from clipfg.data.sets.catalogue import DATASETS
 from clipfg.data.sources import read, scheme_of
 from clipfg.embedding.framing import Crop, Framing
 from clipfg.errors import ItemError, UsageError
+from clipfg.functional.windows import GRID, Grid, grid_windows
 from clipfg.options import BoxOptions, Options, RegionOptions
 from clipfg.types import COLUMNS, Manifest
 
 Region = dict[str, Any]
 """A cell of the `regions` column: a box and a phrase or None."""
-
-Grid = tuple[tuple[float, int], ...]
-GRID: Grid = ((1 / 2, 3), (1 / 4, 7))
-"""The sides of a grid's windows, as a share of the image's, and how many there are each way: each
-overlaps the next by half, so that no part is cut by all of them (docs/benchmarks/boxes.md)."""
 
 
 def framing_of(options: Options, manifest: Manifest) -> Framing | None:
@@ -78,18 +73,21 @@ def region_items(manifest: Manifest, grid: Grid = GRID) -> Manifest:
     """An item for each region of each image, beside its label and split.
 
     Regions are those of the column `regions`, else `box`, else a grid over the image. `box` is the
-    region's, `caption` its phrase, `parent` the image's id; the item's id is that with the box. An
-    image whose size cannot be read stays one item without a box, to fail by name.
+    region's, `captions` its phrase, `parent` the image's id; the item's id is that with the box,
+    unless it is the item's own, and with `#2`, `#3` for a box that comes again. An image whose size
+    cannot be read stays one item without a box, to fail by name.
     """
-    columns: dict[str, list[Any]] = {"id": [], "box": [], "caption": [], "parent": []}
+    columns: dict[str, list[Any]] = {"id": [], "box": [], "captions": [], "parent": []}
     rows: list[int] = []
+    own, seen = manifest.column("box") or [None] * len(manifest), dict[str, int]()
     for row, (id, regions) in enumerate(zip(manifest.ids, _regions(manifest, grid), strict=True)):
         for region in regions or [{"box": None, "phrase": None}]:
             box = region["box"]
             rows.append(row)
-            columns["id"].append(id if box is None else f"{id}#{box_name(box)}")
+            name = id if box in (None, own[row]) else f"{id}#{box_name(box)}"
+            columns["id"].append(_numbered(name, seen))
             columns["box"].append(box)
-            columns["caption"].append(region["phrase"])
+            columns["captions"].append([region["phrase"]] if region["phrase"] else None)
             columns["parent"].append(id)
     kept = [n for n in manifest.table.column_names if n not in (*columns, "regions")]
     table = manifest.table.select(kept).take(pa.array(rows, pa.int64()))
@@ -101,6 +99,15 @@ def region_items(manifest: Manifest, grid: Grid = GRID) -> Manifest:
 def box_name(box: list[float]) -> str:
     """A box in an id: `x0,y0,x1,y1` to a tenth of a pixel."""
     return ",".join(f"{round(value, 1):g}" for value in box)
+
+
+def _numbered(name: str, seen: dict[str, int]) -> str:
+    """The name, with the first free number from `#2` where it was seen before."""
+    if name not in seen:
+        seen[name] = 1
+        return name
+    seen[name] += 1
+    return _numbered(f"{name}#{seen[name]}", seen)
 
 
 def _regions(manifest: Manifest, grid: Grid) -> Iterator[list[Region] | None]:
@@ -117,10 +124,4 @@ def _grid(uri: str, grid: Grid) -> list[Region] | None:
         width, height = upright_size(BytesIO(read(uri)) if scheme_of(uri) else Path(uri))
     except ItemError:
         return None
-    found = []
-    for side, count in grid:
-        for down, across in product(range(count), repeat=2):
-            x, y = across * (1 - side) / (count - 1), down * (1 - side) / (count - 1)
-            box = [x * width, y * height, (x + side) * width, (y + side) * height]
-            found.append({"box": box, "phrase": None})
-    return found
+    return [{"box": list(box), "phrase": None} for box in grid_windows(width, height, grid)]

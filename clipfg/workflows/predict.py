@@ -182,7 +182,9 @@ def _images(session: Session[PredictOptions], photos: Sequence[Path]) -> Dataset
         session.say(Dataset(found))
     kept = [name for name in ("id", "uri", "box", "confidence") if name in found.table.column_names]
     columns = {name: found.table[name] for name in kept}
-    data = Dataset(Manifest.build(found.name, columns), features).select(limit=options.limit)
+    data = Dataset(Manifest.build(found.name, columns), features).limited(
+        options.limit, options.seed
+    )
     if said := boxes_said(options, data.manifest):
         logger.info(said)
     return data

@@ -86,7 +86,7 @@ def test_manifest() -> None:
 def test_free_combinations_have_captions_and_no_labels() -> None:
     table = synthflora.load_free(20).table.to_pydict()
     assert table["label"] == [None] * 20
-    assert table["caption"][7] == long_caption(flower_at(0, "free", 7).traits, 7)
+    assert table["captions"][7] == [long_caption(flower_at(0, "free", 7).traits, 7)]
 
 
 def test_read_gives_a_image_that_pillow_opens() -> None:

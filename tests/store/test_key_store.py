@@ -76,9 +76,9 @@ def test_class_lists_grow_together() -> None:
 
 def test_columns_of_either_side_are_kept() -> None:
     store = make(3)
-    items = pa.table({"id": ["x"], "uri": ["x"], "caption": ["a wren"]})
+    items = pa.table({"id": ["x"], "uri": ["x"], "note": ["a wren"]})
     store.add(items, clustered(1, 16, 5))
-    assert store.items["caption"].to_pylist() == [None, None, None, "a wren"]
+    assert store.items["note"].to_pylist() == [None, None, None, "a wren"]
     assert store.items.column_names[:4] == ["id", "uri", "split", "label"]
 
 

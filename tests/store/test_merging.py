@@ -41,7 +41,7 @@ def test_the_same_labels_in_another_class_list_are_no_change() -> None:
 @pytest.mark.parametrize(
     ("name", "values", "changed"),
     [
-        ("caption", ["a", None, "c"], 2),
+        ("note", ["a", None, "c"], 2),
         ("box", [[0.0, 0, 1, 1], None, None], 1),
     ],
 )

@@ -125,7 +125,7 @@ NO_SPECIES = frozenset(
 """What tables of animals and plants have for a species where a picture shows none."""
 
 CARRIED: dict[str, tuple[str, ...]] = {
-    "caption": ("caption", "text"),
+    "captions": ("captions", "caption", "text"),
     **{column: (column,) for column in ("id", "box", "regions", "bag", "view", "domain", "parent")},
 }
 """Other columns of a manifest, and what they are called."""

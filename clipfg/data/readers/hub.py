@@ -13,12 +13,14 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from clipfg.data.readers.caption_cells import captions_in
 from clipfg.data.readers.embedded_images import arrow_uri, open_arrow
-from clipfg.data.readers.hub_features import image_column, label_column
+from clipfg.data.readers.hub_features import caption_column, image_column, label_column
 from clipfg.data.readers.labels import index_labels, named_splits, readable_names, relabel
 from clipfg.data.readers.list_files import read_json
 from clipfg.data.sources import reason
 from clipfg.errors import DataError, MissingError, UsageError
+from clipfg.paths import expanded
 from clipfg.registry import closest
 from clipfg.types import ClassList, Manifest
 
@@ -41,7 +43,7 @@ def read(name: str, *, classes: ClassList | None = None, offline: bool = False) 
     """
     given = name.removeprefix(PREFIX)
     repo, _, split = given.partition("@")
-    local = Path(repo).expanduser()
+    local = expanded(repo)
     shards = (is_saved(local) and saved_shards(local)) or _fetch(repo, offline)
     if split:
         if split not in shards:
@@ -83,7 +85,7 @@ def _local(file: str) -> str:
 
 def _fetch(repo: str, offline: bool) -> Shards:
     """Have `datasets` fetch and convert; its Arrow files."""
-    local = Path(repo).expanduser()
+    local = expanded(repo)
     path, _, config = (str(local), "", "") if local.exists() else repo.partition(":")
     try:
         import datasets
@@ -117,7 +119,7 @@ def _fetch(repo: str, offline: bool) -> Shards:
 
 
 def _manifest(name: str, shards: Shards) -> Manifest:
-    columns: dict[str, list[Any]] = {"id": [], "uri": [], "split": []}
+    columns: dict[str, list[Any]] = {"id": [], "uri": [], "split": [], "captions": []}
     labels: list[pa.Array] = []
     own: list[str] | None = None
     for split, title in zip(shards, named_splits(shards), strict=True):
@@ -135,9 +137,14 @@ def _manifest(name: str, shards: Shards) -> Manifest:
             columns["uri"] += [arrow_uri(file, r, image) for r in range(table.num_rows)]
             columns["id"] += [f"{split}/{r}" for r in range(row, row + table.num_rows)]
             columns["split"] += [None if split == "all" else title] * table.num_rows
+            texts = caption_column(table.schema)
+            cells = table[texts].to_pylist() if texts else [None] * table.num_rows
+            columns["captions"] += map(captions_in, cells)
             if label:
                 labels.append(table[label].combine_chunks())
             row += table.num_rows
+    if not any(columns["captions"]):
+        del columns["captions"]
     classes = ClassList(tuple(readable_names(own))) if own else None
     given: Any = {}
     if labels:

@@ -5,6 +5,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from clipfg.data.readers.column_names import CARRIED
 from clipfg.data.readers.embedded_images import holds_images
 
 LABELS = ("label", "class", "species", "category", "class_name", "label_name", "target")
@@ -39,3 +40,17 @@ def label_column(schema: pa.Schema) -> tuple[str | None, list[str] | None]:
     types = (pa.types.is_string, pa.types.is_large_string, pa.types.is_integer)
     flat = (c for c in order if any(is_type(schema.field(c).type) for is_type in types))
     return next(flat, None), None
+
+
+def caption_column(schema: pa.Schema) -> str | None:
+    """The column of captions: texts, or lists of texts."""
+    return next((name for name in CARRIED["captions"] if _is_text(schema, name)), None)
+
+
+def _is_text(schema: pa.Schema, name: str) -> bool:
+    if schema.get_field_index(name) < 0:
+        return False
+    kind = schema.field(name).type
+    if pa.types.is_list(kind) or pa.types.is_large_list(kind):
+        kind = kind.value_type
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))

@@ -10,20 +10,21 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from clipfg.data.readers.caption_cells import captions_in
 from clipfg.data.readers.column_names import COMMON, IDS, LABELS, PATHS, SCIENTIFIC, key_of
-from clipfg.data.readers.delimited import SAMPLE, dialect_of
+from clipfg.data.readers.delimited import SAMPLE, check_quotes, dialect_of
 from clipfg.data.readers.embedded_images import parquet_uri
 from clipfg.data.readers.hub_features import image_column, label_column
 from clipfg.data.readers.table_columns import CORNERS, NoPathsError, is_headless
 from clipfg.data.readers.text import encoding_of
 from clipfg.data.sources import reason
 from clipfg.errors import DataError, MissingError
-from clipfg.types import BOX, REGION
+from clipfg.types import BOX, COLUMNS
 
 SHEETS = frozenset({".xlsx", ".xls", ".xlsb", ".ods"})
 SUFFIXES = frozenset({".csv", ".tsv", ".jsonl", ".ndjson", ".parquet", ".pq"}) | SHEETS
 
-STRUCTURED = {"box": BOX, "regions": pa.list_(REGION)}
+STRUCTURED = {name: COLUMNS[name] for name in ("box", "regions", "captions")}
 """Columns that hold more than text."""
 
 _HEAD = 1 << 16
@@ -41,7 +42,7 @@ class TableFile:
     """Unique names, stripped; `#0` for the first where it has none."""
     sample: Mapping[str, Sequence[str]]
     read: Callable[[Mapping[str, str]], pa.Table]
-    """The columns of a mapping from ours to the table's: text, but for boxes and regions."""
+    """The columns of a mapping from ours to the table's: text, but for `STRUCTURED` ones."""
     headless: bool = False
     image: str | None = None
     """The column that holds the images themselves, where there is one."""
@@ -119,6 +120,9 @@ def _open_csv(path: Path) -> TableFile:
     delimiter = dialect.delimiter if len(columns) > 1 else "\x1f"
 
     def read(chosen: Mapping[str, str]) -> pa.Table:
+        if _odd_quotes(path):
+            with path.open(encoding=encoding, errors="replace", newline="") as file:
+                check_quotes(file, delimiter, dialect.skipped)
         table = _csv_columns(
             path,
             columns,
@@ -138,6 +142,11 @@ def _open_csv(path: Path) -> TableFile:
         return pa.table(found)
 
     return TableFile("CSV", columns, _sampled(columns, rows), read, headless)
+
+
+def _odd_quotes(path: Path) -> bool:
+    with path.open("rb") as file:
+        return sum(part.count(b'"') for part in iter(lambda: file.read(_HEAD), b"")) % 2 == 1
 
 
 def _csv_columns(
@@ -179,7 +188,9 @@ def _csv_columns(
 
 
 def _parse_cell(value: str | None, column: str, row: int, path: Path) -> Any:
-    """A box or regions as a CSV holds them: JSON, or four numbers."""
+    """A box, regions or captions as a CSV holds them: JSON, four numbers, or a text."""
+    if column == "captions":
+        return value
     if not value:
         return None
     try:
@@ -192,6 +203,8 @@ def _parse_cell(value: str | None, column: str, row: int, path: Path) -> Any:
 
 
 def _typed(values: list[Any], column: str, path: Path) -> pa.Array:
+    if column == "captions":
+        values = [captions_in(value) for value in values]
     try:
         return pa.array(values, STRUCTURED[column])
     except (pa.ArrowException, TypeError, ValueError) as error:
@@ -237,6 +250,8 @@ def _open_parquet(path: Path) -> TableFile:
                 ours: table[theirs] if ours in {*STRUCTURED, *CORNERS} else _texts(table[theirs])
                 for ours, theirs in chosen.items()
             }
+            if "captions" in found:
+                found["captions"] = _typed(found["captions"].to_pylist(), "captions", path)
             if image is not None:
                 where = enumerate(groups)
                 uris = [parquet_uri(path, k, r, image) for k, rows in where for r in range(rows)]

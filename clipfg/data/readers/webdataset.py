@@ -19,7 +19,9 @@ from typing import Any
 
 import pyarrow as pa
 
+from clipfg.data.readers.caption_cells import captions_in
 from clipfg.data.readers.class_files import read_class_list
+from clipfg.data.readers.column_names import CARRIED
 from clipfg.data.readers.labels import index_labels, split_name
 from clipfg.data.readers.tar_members import member_uri
 from clipfg.data.readers.walk import SUFFIXES as IMAGES
@@ -65,8 +67,9 @@ def read(path: Path | str, *, classes: ClassList | None = None) -> Manifest:
     """The images of a shard, of a folder of shards, or of `{000..009}` shards, as a manifest.
 
     The class is in `.cls` (an index or a name) or in `.json` (`label`, `class`), the caption in
-    `.txt` or `.json`; class names come from `classes`, or `classnames.txt` beside the shards. A
-    split is read from the name of a folder or shard (`train/00.tar`, `x-val-01.tar`).
+    `.txt` or `.json`, which may have a list of `captions`; class names come from `classes`, or
+    `classnames.txt` beside the shards. A split is read from the name of a folder or shard
+    (`train/00.tar`, `x-val-01.tar`).
 
     Raises `DataError` for a compressed or truncated archive, one without images, and a label
     outside the classes; `UsageError` when there is no shard.
@@ -82,8 +85,8 @@ def read(path: Path | str, *, classes: ClassList | None = None) -> Manifest:
         column: [getattr(s, column) for s in samples] for column in ("id", "uri", "split")
     }
     columns["label"] = labels
-    if any(s.caption is not None for s in samples):
-        columns["caption"] = [s.caption for s in samples]
+    if any(s.captions for s in samples):
+        columns["captions"] = [s.captions for s in samples]
     name = _BRACES.sub("", Path(path).name).removesuffix(".tar").rstrip("-_.")
     return Manifest.build(name or str(path), columns, own)
 
@@ -94,7 +97,7 @@ class _Sample:
     uri: str = ""
     split: str | None = None
     label: int | str | None = None
-    caption: str | None = None
+    captions: list[str] | None = None
     notes: dict[str, bytes] = field(default_factory=dict)
 
 
@@ -190,8 +193,8 @@ def _read_notes(sample: _Sample) -> _Sample:
     else:
         found = next((fields[k] for k in ("label", "class", "cls") if k in fields), None)
         sample.label = found if isinstance(found, int | str) else None
-    caption = notes.get("txt", fields.get("caption"))
-    sample.caption = caption.strip() if isinstance(caption, str) else None
+    named = (fields[key] for key in CARRIED["captions"] if key in fields)
+    sample.captions = captions_in(notes.get("txt") or next(named, None))
     if isinstance(fields.get("split"), str):
         sample.split = split_name(fields["split"]) or fields["split"]
     return sample

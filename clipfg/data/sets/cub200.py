@@ -23,20 +23,20 @@ def read(root: Path) -> Manifest:
     """The images that are on disk. Raises `DataError` for lists that contradict each other."""
     folders = [folder for _, folder in read_pairs(root / "classes.txt")]
     items = [
-        item._replace(label=item.label - 1, caption=_caption(root, item.path))
+        item._replace(label=item.label - 1, captions=_captions(root, item.path))
         for item in read_items(root)
     ]
     classes = class_tables.class_list("cub200", folders)
     return build(CARD, root, items, classes, expected=len(class_numbers(root)))
 
 
-def _caption(root: Path, image: str) -> str | None:
+def _captions(root: Path, image: str) -> list[str] | None:
     path = (root / "text" / image.removeprefix("images/")).with_suffix(".txt")
     try:
         text = path.read_text(encoding="utf-8", errors="replace")
     except OSError:
         return None
-    return "\n".join(line for line in map(str.strip, text.splitlines()) if line) or None
+    return [line for line in map(str.strip, text.splitlines()) if line] or None
 
 
 def read_items(root: Path) -> list[Item]:

@@ -22,7 +22,7 @@ class Item(NamedTuple):
     split: str | None
     label: int
     box: Sequence[float] | None = None
-    caption: str | None = None
+    captions: list[str] | None = None
 
 
 def build(
@@ -52,7 +52,7 @@ def build(
         "split": [item.split for item in found],
         "label": [item.label for item in found],
     }
-    for column in ("box", "caption"):
+    for column in ("box", "captions"):
         values = [getattr(item, column) for item in found]
         if any(value is not None for value in values):
             columns[column] = values

@@ -7,6 +7,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from clipfg.embedding.thumbnails import Thumbnails
 from clipfg.functional.neighbours import nearest_neighbours
 from clipfg.quality.outliers import outliers
 from clipfg.store.index import Index
@@ -15,7 +16,6 @@ from clipfg.workflows.lint.duplicates import copies, groups_of_equals, near_copi
 from clipfg.workflows.lint.findings import LintData, LintFinding
 from clipfg.workflows.lint.labels import label_issues
 from clipfg.workflows.lint.pictures import Pictures
-from clipfg.workflows.lint.thumbnails import Thumbnails
 
 NEIGHBOURS = 10
 EXACT = 20_000

@@ -7,11 +7,11 @@ import torch
 from torch import Tensor
 
 from clipfg.data.sources import read
+from clipfg.embedding.near_copies import Hashes, find_near_copies
+from clipfg.embedding.thumbnails import Thumbnails
 from clipfg.errors import ItemError
 from clipfg.types import content_hash, equal_rows
 from clipfg.workflows.lint.findings import Level, LintData, LintFinding
-from clipfg.workflows.lint.near_duplicates import Hashes, find_near_copies
-from clipfg.workflows.lint.thumbnails import Thumbnails
 
 
 @dataclass(frozen=True)

@@ -5,11 +5,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from clipfg.embedding.thumbnails import Thumbnails
 from clipfg.quality.perceptual_hash import dhash
 from clipfg.quality.picture_faults import picture_faults
 from clipfg.types import Progress
 from clipfg.workflows.lint.findings import LintData, LintFinding
-from clipfg.workflows.lint.thumbnails import Thumbnails
 
 
 @dataclass(frozen=True)

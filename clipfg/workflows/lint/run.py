@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from clipfg.embedding.texts import embed_texts
+from clipfg.embedding.thumbnails import Thumbnails
 from clipfg.errors import DataError
 from clipfg.options import LintOptions
 from clipfg.prompting.class_names import lint_class_names
@@ -18,7 +19,6 @@ from clipfg.workflows.dataset import Dataset
 from clipfg.workflows.lint.checks import check_images, class_sizes
 from clipfg.workflows.lint.findings import KINDS, LintData, LintFinding
 from clipfg.workflows.lint.page import render
-from clipfg.workflows.lint.thumbnails import Thumbnails
 from clipfg.workflows.run_folder import Run
 from clipfg.workflows.session import Session
 

@@ -35,8 +35,8 @@ def test_csv(tmp_path: Path) -> None:
     assert manifest.classes == ClassList(("gull, herring", "jay"))
     assert manifest.labels.tolist() == [0, 1, -1]
     assert manifest.table["split"].to_pylist() == ["train", "val", None]
-    assert manifest.column("caption") == ['said "hi"', "two\r\nlines", None]
-    assert manifest.table.column_names == ["id", "uri", "split", "label", "caption"]
+    assert manifest.column("captions") == [['said "hi"'], ["two\r\nlines"], None]
+    assert manifest.table.column_names == ["id", "uri", "split", "label", "captions"]
 
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t"])
@@ -277,3 +277,36 @@ def test_real_table(shared: Path) -> None:
     assert manifest.splits == {"test": 1500, "train": 2999}
     assert manifest.classes is not None
     assert len(manifest.classes) == 100
+
+
+CAPTIONS = [["a jay", "a blue bird"], ["an owl"], None]
+
+
+@pytest.mark.parametrize("name", ["captions", "Caption", "text"])
+def test_captions_are_one_text_or_a_list(tmp_path: Path, name: str) -> None:
+    cells: list[Any] = [["a jay", " a blue bird ", ""], "an owl", None]
+    rows = [{"path": f"{n}.jpg", "label": "x", name: cell} for n, cell in enumerate(cells)]
+    lines = "".join(json.dumps(row) + "\n" for row in rows)
+    assert read(write(tmp_path, lines, "t.jsonl")).column("captions") == CAPTIONS
+    for several in ('"[""a jay"", ""a blue bird""]"', "\"['a jay', 'a blue bird']\""):
+        text = f"path,label,{name}\n0.jpg,x,{several}\n1.jpg,x,an owl\n2.jpg,x,\n"
+        assert read(write(tmp_path, text)).column("captions") == CAPTIONS
+    for values in (["a jay", "an owl", None], CAPTIONS):
+        table = pa.table({"path": ["0.jpg", "1.jpg", "2.jpg"], name: values})
+        parquet.write_table(table, tmp_path / "t.parquet")
+        found = read(tmp_path / "t.parquet").column("captions")
+        assert found == [v if v is None or isinstance(v, list) else [v] for v in values]
+
+
+def test_a_text_in_brackets_is_a_caption(tmp_path: Path) -> None:
+    text = 'path,caption\n0.jpg,[sic] a jay\n1.jpg,"[1, 2"\n'
+    assert read(write(tmp_path, text)).column("captions") == [["[sic] a jay"], ["[1, 2"]]
+
+
+@pytest.mark.shared
+def test_real_captions(shared: Path) -> None:
+    manifest = read(shared / "data/flickr8k/manifest.jsonl")
+    assert manifest.splits == {"test": 200, "train": 800}
+    captions = manifest.column("captions")
+    assert captions is not None
+    assert {len(texts) for texts in captions} == {5}

@@ -58,7 +58,7 @@ def test_samples_are_put_together_by_stem(tmp_path: Path) -> None:
     assert decode(read_bytes(manifest.uris[0])).size == scene().size
     assert manifest.labels.tolist() == [1, 0, -1]
     assert manifest.classes == ClassList(("0", "1"))
-    assert manifest.column("caption") == ["a jay", "an owl", None]
+    assert manifest.column("captions") == [["a jay"], ["an owl"], None]
     assert manifest.table["split"].to_pylist() == [None, "val", None]
 
 

@@ -43,7 +43,7 @@ def test_layout(tmp_path: Path) -> None:
     assert manifest.labels.tolist() == [0, 1]
     assert manifest.table["split"].to_pylist() == ["test", "train"]
     assert manifest.column("box") == [[60, 27, 385, 331], None]
-    assert manifest.column("caption") == ["a dark bird.\nlong wings", None]
+    assert manifest.column("captions") == [["a dark bird.", "long wings"], None]
     assert manifest.expected == 4
     assert manifest.classes is not None
     assert manifest.classes.names == ("Black-footed Albatross", "Laysan Albatross")
@@ -113,11 +113,11 @@ def test_real(shared: Path) -> None:
     assert manifest.splits == {"test": 123, "train": 177}
     assert set(manifest.labels.tolist()) == set(range(10))
     boxes = manifest.column("box")
-    captions = manifest.column("caption")
+    captions = manifest.column("captions")
     assert boxes is not None
     assert captions is not None
     assert all(x0 < x1 and y0 < y1 for x0, y0, x1, y1 in boxes)
-    assert all(len(text.splitlines()) == 10 for text in captions)
+    assert all(len(texts) == 10 for texts in captions)
     # Our names are the folders' but for marks, and for what an English speaker leaves out there.
     folders = [line.split(".", 1)[1] for line in (root / "classes.txt").read_text().splitlines()]
     changed = [

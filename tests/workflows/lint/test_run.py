@@ -132,7 +132,7 @@ def test_copies_that_the_encoder_does_not_see_are_found_and_poor_pictures_told(
 
 def test_pictures_are_decoded_once_for_all_runs(copy, capsys, monkeypatch) -> None:
     _, first = lint(copy, capsys)
-    monkeypatch.setattr("clipfg.workflows.lint.thumbnails.decode", None)
+    monkeypatch.setattr("clipfg.embedding.thumbnails.decode", None)
     _, again = lint(copy, capsys)
     assert again == first
 

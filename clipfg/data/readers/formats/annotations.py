@@ -48,6 +48,8 @@ class Annotations:
     """Class names and their labels."""
     failed: set[int] = field(default_factory=set)
     """Pictures that the source could not use, by number."""
+    captions: dict[int, list[str]] = field(default_factory=dict)
+    """Of pictures as wholes, by number."""
     ordered: bool = False
     """Whether the order of the classes is the file's own, given by `declare`."""
 
@@ -98,6 +100,11 @@ class Annotations:
         self._boxes.extend(NO_BOX if box is None else box)
         self._confidence.append(confidence)
 
+    def describe(self, picture: int, caption: str) -> None:
+        """A caption of a picture as a whole; one without boxes is an item."""
+        if caption := caption.strip():
+            self.captions.setdefault(picture, []).append(caption)
+
     def leave(self, what: str, why: str, count: int = 1) -> None:
         """Count what is not used; the first of each kind is named."""
         first, before = self._left.get(why, (what, 0))
@@ -118,6 +125,8 @@ class Annotations:
             ],
             np.int32,
         )
+        for number, captions in other.captions.items():
+            self.captions.setdefault(int(pictures[number]), []).extend(captions)
         self.failed |= {int(pictures[number]) for number in other.failed}
         codes = np.array([*(self.classes[name] for name in other.classes), UNLABELLED], np.int32)
         self._rows.frombytes(pictures[other.rows].tobytes())

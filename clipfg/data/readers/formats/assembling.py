@@ -57,6 +57,10 @@ def assemble(annotations: Annotations, found: Found, name: str, hints: Hints) ->
         "label": pa.array(labels, pa.int32(), mask=labels == UNLABELLED),
         **_box_columns(boxes, annotations.confidence[order]),
     }
+    if annotations.captions:
+        whole = np.isnan(boxes).any(axis=1)  # a caption of the picture is not one of a box in it
+        of = zip(rows.tolist(), whole.tolist(), strict=True)
+        columns["captions"] = [annotations.captions.get(row) if all_ else None for row, all_ in of]
     failed = tuple(annotations.names[number] for number in sorted(annotations.failed))
     reading = Reading(
         annotations.form, tuple(annotations.roles), tuple(left), tuple(doubts), failed=failed

@@ -56,7 +56,7 @@ SURE = ("confidence", "conf", "score", "probability")
 _MORE = {PATHS: (*column_names.PATHS, *column_names.IDS), LABELS: column_names.LABELS}
 """What tables of pictures have beside these, for comparison by `key_of`."""
 UNSETTLED = Hints()
-MORE = frozenset({"id", "caption", "text", "regions", "bag", "view", "domain", "parent"})
+MORE = frozenset(name for names in column_names.CARRIED.values() for name in names) - {"box"}
 """Columns of clipfg's own tables, which the table reader keeps."""
 
 

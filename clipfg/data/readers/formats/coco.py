@@ -1,4 +1,4 @@
-"""COCO: instances with boxes, and COCO Camera Traps, whose labels may be the picture's.
+"""COCO: instances with boxes, captions, and Camera Traps, whose labels may be the picture's.
 
 Boxes are a corner with width and height in pixels. The category "empty" is no class, nor is one
 that only stands above others, as Roboflow writes it. https://cocodataset.org/#format-data
@@ -28,6 +28,7 @@ def read(path: Path) -> Annotations:
     categories: dict[Any, dict[str, Any]] = {}
     pictures: dict[Any, int] = {}
     of, what, boxes = list[Any](), list[Any](), array("d")
+    captions: list[tuple[Any, str]] = []
     for key, value in entries(path):
         if key == "images":
             name = value.get("file_name")
@@ -37,6 +38,12 @@ def read(path: Path) -> Annotations:
             pictures[value.get("id")] = found.picture(name, own, size_in(value), folder)
         elif key == "categories":
             categories[value.get("id")] = value
+        elif (
+            key == "annotations"
+            and isinstance(value.get("caption"), str)
+            and "category_id" not in value
+        ):
+            captions.append((value.get("image_id"), value["caption"]))
         elif key == "annotations":
             if value.get("iscrowd"):
                 found.leave(f"annotation {value.get('id')}", "a crowd")
@@ -55,7 +62,16 @@ def read(path: Path) -> Annotations:
             continue  # an empty picture: it stays without rows, and is counted as such
         box = boxes[4 * row : 4 * row + 4]
         found.add(pictures[image], name, None if box[0] != box[0] else box)
-    found.roles = [Role("category_id", "class"), Role("bbox", "an item a box")]
+    for image, caption in captions:
+        if image not in pictures:
+            raise DataError(f"Expected image_id {image} of a caption to be listed in {path}.")
+        if pictures[image] not in found.captions:
+            found.add(pictures[image])
+        found.describe(pictures[image], caption)
+    if what:
+        found.roles = [Role("category_id", "class"), Role("bbox", "an item a box")]
+    if captions:
+        found.roles.append(Role("caption", "captions"))
     if split:
         found.roles.append(Role(path.name, f"split {split}"))
     return found
@@ -97,8 +113,9 @@ def _is_coco(sample: Sample) -> bool:
     image, annotation = keys.get("images"), keys.get("annotations")
     category = keys.get("categories")
     if isinstance(annotation, dict):
-        # Captions have no category; FG-OVD and the like have, and a list of captions beside it.
-        return {"image_id", "category_id"} <= annotation.keys()
+        # FG-OVD and the like have a category, and a list of captions beside it.
+        keyed = annotation.keys()
+        return {"image_id", "category_id"} <= keyed or {"image_id", "id", "caption"} <= keyed
     if isinstance(category, dict) and {"id", "name"} <= category.keys():
         return annotation is None
     return isinstance(image, dict) and {"id", "file_name"} <= image.keys() and annotation is None

@@ -61,7 +61,7 @@ def read_folder(
         annotations = _annotations(labelled, hints)
         if not len(annotations) and (base := _by_folders(otherwise)) is not None:
             return base  # a data.yaml of class folders
-        if annotations.classes:
+        if annotations.classes or annotations.captions:
             pictures = found if found.pictures else picture_walk(path)
             return _assembled(annotations, pictures, path.name, classes, hints)
         return join(otherwise(), annotations, hints)

@@ -33,9 +33,9 @@ class Thumbnail:
 
 @dataclass(frozen=True)
 class Thumbnails:
-    """Reads pictures as thumbnails; 4 KB each are kept in the cache."""
+    """Reads pictures as thumbnails; 4 KB each are kept in the cache, where there is one."""
 
-    cache: EmbeddingCache
+    cache: EmbeddingCache | None = None
     workers: int | None = None
 
     def of(
@@ -50,15 +50,20 @@ class Thumbnails:
                 progress(min(start + BLOCK, len(wanted)), len(wanted))
 
     def _block(self, uris: list[str]) -> list[Thumbnail | None]:
+        if self.cache is None:
+            return [*map(_unpack, self._made(uris))]
         contents = contents_of(uris, self.cache)
         kept = self.cache.get("patches", VERSION, list(contents.values()))
         new = [uri for uri in contents if contents[uri] not in kept]
-        with ThreadPoolExecutor(self.workers or default_workers()) as pool:
-            made = {contents[uri]: row for uri, row in zip(new, pool.map(_read, new), strict=True)}
-        rows = {content: row for content, row in made.items() if row is not None}
+        made = zip(new, self._made(new), strict=True)
+        rows = {contents[uri]: row for uri, row in made if row is not None}
         self.cache.put("patches", VERSION, NAME, rows)
         rows |= kept
         return [_unpack(rows.get(contents.get(uri, b""))) for uri in uris]
+
+    def _made(self, uris: list[str]) -> list[NDArray[np.uint8] | None]:
+        with ThreadPoolExecutor(self.workers or default_workers()) as pool:
+            return [*pool.map(_read, uris)]
 
 
 def _read(uri: str) -> NDArray[np.uint8] | None:

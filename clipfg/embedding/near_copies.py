@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 
 from clipfg.embedding.pipeline import default_workers
+from clipfg.embedding.thumbnails import Thumbnails
 from clipfg.quality.duplicates import DuplicatePairs, near_pairs
 from clipfg.quality.image_similarity import likeness
 from clipfg.quality.perceptual_hash import close_pairs
-from clipfg.workflows.lint.thumbnails import Thumbnails
 
 logger = logging.getLogger("clipfg")
 
@@ -35,8 +35,8 @@ def find_near_copies(
     uris: list[str],
     cosines: Tensor,
     neighbours: Tensor,
-    hashes: Hashes,
-    thumbnails: Thumbnails,
+    hashes: Hashes | None = None,
+    thumbnails: Thumbnails | None = None,
 ) -> Iterator[Found]:
     """Positions of two images, how alike they are and by what measure, the most alike first.
 
@@ -48,8 +48,12 @@ def find_near_copies(
     and by hash are candidates, and pixels decide, as long as they find copies.
     """
     pictures = torch.tensor([*map({uri: i for i, uri in enumerate(uris)}.__getitem__, uris)])
+    thumbnails = thumbnails or Thumbnails()
     by_cosine = near_pairs(cosines, neighbours, 0.0)
-    sources = {"cosine": _apart(by_cosine, pictures), "perceptual hash": _by_hash(uris, hashes)}
+    sources = {
+        "cosine": _apart(by_cosine, pictures),
+        "perceptual hash": _by_hash(uris, hashes or {}),
+    }
     found: dict[tuple[int, int], Found] = {}
     for source, pairs in sources.items():
         looked, before = 0, len(found)

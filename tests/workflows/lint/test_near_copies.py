@@ -3,15 +3,16 @@ import pytest
 import torch
 from PIL import Image
 
+from clipfg.embedding import near_copies
 from clipfg.embedding.cache import EmbeddingCache
+from clipfg.embedding.near_copies import find_near_copies
+from clipfg.embedding.thumbnails import Thumbnails
 from clipfg.functional.neighbours import nearest_neighbours
 from clipfg.functional.similarity import unit_norm
 from clipfg.quality.image_similarity import sketch
 from clipfg.quality.perceptual_hash import dhash
-from clipfg.workflows.lint import checks, near_duplicates
+from clipfg.workflows.lint import checks
 from clipfg.workflows.lint.checks import neighbours_of
-from clipfg.workflows.lint.near_duplicates import find_near_copies
-from clipfg.workflows.lint.thumbnails import Thumbnails
 
 
 @pytest.fixture
@@ -29,8 +30,8 @@ def uris(tmp_path) -> list[str]:
 
 @pytest.mark.parametrize("source", ["cosine", "hash"])
 def test_no_cap_ends_the_search_while_it_finds_copies(source, uris, tmp_path, monkeypatch) -> None:
-    monkeypatch.setattr(near_duplicates, "PAIRS", 2)
-    monkeypatch.setattr(near_duplicates, "BLOCK", 4)
+    monkeypatch.setattr(near_copies, "PAIRS", 2)
+    monkeypatch.setattr(near_copies, "BLOCK", 4)
     generator = torch.Generator().manual_seed(0)
     x = torch.randn(30, 8, generator=generator)
     other = x + 1e-3 * torch.randn(30, 8, generator=generator)

@@ -1,0 +1,1 @@
+"""What there is to learn from texts: captions, spans, hard negatives and their control."""
