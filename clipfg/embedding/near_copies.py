@@ -40,7 +40,8 @@ def find_near_copies(
 ) -> Iterator[Found]:
     """Positions of two images, how alike they are and by what measure, the most alike first.
 
-    Parts of one picture, which share its URI, are no copies of one another.
+    Parts of one picture, which share its URI, are no copies of one another. Without `hashes`,
+    cosines alone say which pairs are looked at.
 
     Cosines differ between encoders by too much for one threshold: of lit-birds, a crop of 90 % of
     each side lies at 0.78 to 0.98 of its original, and other birds at up to 0.95; and an encoder
@@ -50,10 +51,8 @@ def find_near_copies(
     pictures = torch.tensor([*map({uri: i for i, uri in enumerate(uris)}.__getitem__, uris)])
     thumbnails = thumbnails or Thumbnails()
     by_cosine = near_pairs(cosines, neighbours, 0.0)
-    sources = {
-        "cosine": _apart(by_cosine, pictures),
-        "perceptual hash": _by_hash(uris, hashes or {}),
-    }
+    by_hash = _by_hash(uris, hashes or {})
+    sources = {"cosine": _apart(by_cosine, pictures), "perceptual hash": by_hash}
     found: dict[tuple[int, int], Found] = {}
     for source, pairs in sources.items():
         looked, before = 0, len(found)
