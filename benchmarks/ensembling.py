@@ -138,8 +138,8 @@ def table(case: Case, cache_dir: Path) -> None:
 
 
 def line(prompts: str, ensemble: str, size: str, hits: Tensor, first: Tensor) -> str:
-    share = proportion(int(hits.sum()), len(hits), SEED)
-    paired = compare(first.numpy(), hits.numpy(), SEED)
+    share = proportion(int(hits.sum()), len(hits))
+    paired = compare(first.numpy(), hits.numpy())
     gain = paired.difference
     return (
         f"| {prompts} | {ensemble} | {size} | {100 * share.value:.2f} |"

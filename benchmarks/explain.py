@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from benchmarks.pointing import Score, inside
+from benchmarks.pointing import Score, part_points, point
 from clipfg.data import synthflora
 from clipfg.data.images.decoding import decode, full_size
 from clipfg.data.sets import cub200
@@ -66,15 +66,10 @@ def explain_flowers(count: int, faithful: int) -> None:
         found = {name: METHODS.get(name)(encoder, photo.pixels[None], texts)[0] for name in METHODS}
         for method, maps in found.items():
             for (phrase, boxes), map_ in zip(photo.boxes.items(), maps, strict=True):
-                area = inside(boxes, (map_.shape[0], map_.shape[1]))
-                if not area.any():  # smaller than a cell and between the centres
-                    continue
-                part, chance = part_of(phrase), float(area.mean())
-                hit = float(area[int(map_.argmax())])
-                scores["pointing", method, part].add(number, hit, chance)
-                mass = (map_ - map_.min()).flatten()
-                share = float(mass[area].sum() / mass.sum().clamp_min(1e-12))
-                scores["mass", method, part].add(number, share, chance)
+                seen, part = point(map_, boxes), part_of(phrase)
+                if seen.chance:
+                    scores["pointing", method, part].add(number, seen.hit, seen.chance)
+                    scores["mass", method, part].add(number, seen.mass, seen.chance)
         if number < faithful:
             all_maps = torch.cat(list(found.values()))
             each = iter(verdicts_of(encoder, photo.pixels, all_maps, texts))
@@ -115,27 +110,12 @@ def verdicts_of(encoder: Encoder, pixels: Tensor, maps: Tensor, texts: Tensor) -
     return [one.verdict for one in found]
 
 
-Points = dict[str, dict[str, list[tuple[float, float]]]]
-
-
-def read_points(root: Path) -> tuple[Points, list[str]]:
-    """Visible points by picture and part, and the parts; left and right ones are one part."""
-    lines = (root / "parts/parts.txt").read_text().splitlines()
-    names = dict(line.split(" ", 1) for line in lines)
-    names = {key: name.split(" ")[-1] for key, name in names.items()}
-    files = dict(line.split() for line in (root / "images.txt").read_text().splitlines())
-    points: Points = defaultdict(lambda: defaultdict(list))
-    for line in (root / "parts/part_locs.txt").read_text().splitlines():
-        image, part, x, y, visible = line.split()
-        if visible == "1" and image in files:
-            points[f"images/{files[image]}"][names[part]].append((float(x), float(y)))
-    return points, list(dict.fromkeys(names.values()))
-
-
 def explain_birds(root: Path, model: str, faithful: int) -> None:
     """Classes against the bird's box, and names of parts against the cells of their points."""
     encoder = load_encoder(model, precision="fp32", device="cpu")
-    points, parts = read_points(root)
+    points = part_points(root)
+    # Left and right ones are one part.
+    parts = sorted({part_of(name) for each in points.values() for name, _, _ in each})
     classes = cub200.read(root).classes
     items = [item for item in cub200.read_items(root) if (root / item.path).is_file()]
     assert classes is not None
@@ -154,14 +134,13 @@ def explain_birds(root: Path, model: str, faithful: int) -> None:
                 x0, y0, x1, y1 = Placement.of(encoder.preprocessing, full_size(image), grid).window
                 wide, high = x1 - x0, y1 - y0
                 shift, scale = torch.tensor([x0, y0] * 2), torch.tensor([wide, high] * 2)
-                area = inside((torch.tensor([item.box]) - shift) / scale, grid)
-                hit = float(area[int(maps[0].argmax())])
-                scores["class: bird's box"].add(number, hit, float(area.mean()))
+                seen = point(maps[0], (torch.tensor([item.box]) - shift) / scale)
+                scores["class: bird's box"].add(number, seen.hit, seen.chance)
                 for part, map_ in zip(parts, maps[1:], strict=True):
                     cells = {
                         int((y - y0) / high * grid[0]) * grid[1] + int((x - x0) / wide * grid[1])
-                        for x, y in points[item.path][part]
-                        if x0 <= x < x1 and y0 <= y < y1
+                        for name, x, y in points[Path(item.path).name]
+                        if part_of(name) == part and x0 <= x < x1 and y0 <= y < y1
                     }
                     if cells:
                         hit = float(int(map_.argmax()) in cells)

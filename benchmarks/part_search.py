@@ -21,6 +21,7 @@ from clipfg.embedding.framing import Framing
 from clipfg.embedding.pipeline import collect
 from clipfg.embedding.texts import embed_texts
 from clipfg.encoders import load_encoder
+from clipfg.evaluation.statistics.clustered import clustered_mean
 from clipfg.functional.windows import GRID, Grid
 from clipfg.types import Manifest
 from clipfg.workflows.boxes import region_items
@@ -117,9 +118,8 @@ def _centre_in(box: list[float], part: list[float]) -> bool:
 
 def interval(values: NDArray[np.float64]) -> str:
     """The mean in percent with its bootstrap interval of 95 % over queries."""
-    draws = np.random.default_rng(0).integers(0, len(values), (2000, len(values)))
-    low, high = np.quantile(values[draws].mean(axis=1), [0.025, 0.975])
-    return f"{values.mean():6.1%} ({low:.1%} to {high:.1%})"
+    mean = clustered_mean(values, [f"{query:09}" for query in range(len(values))])
+    return f"{mean.value:6.1%} ({mean.low:.1%} to {mean.high:.1%})"
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -15,7 +16,7 @@ from clipfg.data import synthflora
 from clipfg.data.loading import load_dataset
 from clipfg.encoders import Encoder, load_encoder
 from clipfg.encoders.towers import TokenTower
-from clipfg.evaluation.statistics.intervals import draw_weights, percentile_interval
+from clipfg.evaluation.statistics.clustered import clustered_mean
 from clipfg.functional.regions import coverage, patch_grid
 
 
@@ -45,15 +46,32 @@ class Score:
 
     def __str__(self) -> str:
         """Mean in %, its 95% interval by drawing images, and the mean of chance."""
-        _, place = np.unique(self.images, return_inverse=True)
-        sums, counts = np.bincount(place, self.values), np.bincount(place).astype(float)
-        mean = sums.sum() / counts.sum()
-        weights = np.concatenate(list(draw_weights(len(counts), 1000, 0)))
-        low, high = percentile_interval((weights @ sums) / (weights @ counts), mean)
+        images = [f"{image:09}" for image in self.images]
+        mean = clustered_mean(np.array(self.values), images)
         return (
-            f"{100 * mean:5.1f} ({100 * max(low, 0):4.1f} to {100 * high:5.1f},"
+            f"{100 * mean.value:5.1f} ({100 * mean.low:4.1f} to {100 * mean.high:5.1f},"
             f" chance {100 * np.mean(self.chance):4.1f})"
         )
+
+
+class Pointed(NamedTuple):
+    """Whether a map's highest cell is in the boxes, how much of the map, and of the grid, is."""
+
+    hit: float
+    mass: float
+    chance: float
+
+
+def point(map_: Tensor, boxes: Tensor) -> Pointed:
+    """The pointing game on a map `[h, w]` with boxes `[r, 4]` in fractions of its sides.
+
+    A cell is in a box when its centre is; no cell is in one that lies between the centres, where
+    chance is 0. Mass is the map's when its lowest value is 0 and all sum to 1.
+    """
+    area = inside(boxes, (map_.shape[0], map_.shape[1]))
+    above = (map_ - map_.min()).flatten()
+    mass = above[area].sum() / above.sum().clamp_min(1e-12)
+    return Pointed(float(area[int(map_.argmax())]), float(mass), float(area.mean()))
 
 
 def inside(boxes: Tensor, grid: tuple[int, int]) -> NDArray[np.bool_]:
@@ -73,8 +91,7 @@ def measure(
 ) -> dict[str, Score]:
     """The pointing game, mass inside the box, and naming of regions, of maps `[n, p, d]`.
 
-    - pointing: the patch most similar to the text has its centre in a box of the part;
-    - mass: of the map inside, when its lowest value is 0 and all sum to 1; chance: a uniform map;
+    - pointing and mass: of the similarity to the text (`point`);
     - naming: the mean of the patches under a box is most similar to its own text of all texts;
     - kind: the same, where any text of the right kind of part counts.
     """
@@ -85,13 +102,11 @@ def measure(
     kind_of = {part.text: part.kind for part in parts}
     shares = {k: np.mean([kind_of[t] == k for t in vocabulary]) for k in set(kind_of.values())}
     for part in parts:
-        area = inside(part.boxes, grid)
-        if not area.any():  # smaller than a cell and between the centres
+        found = point((unit[part.image] @ texts[part.text]).unflatten(0, grid), part.boxes)
+        if not found.chance:
             continue
-        map_ = (unit[part.image] @ texts[part.text]).numpy()
-        scores["pointing"].add(part.image, float(area[map_.argmax()]), float(area.mean()))
-        mass = (map_ - map_.min()) / (map_ - map_.min()).sum()
-        scores["mass"].add(part.image, float(mass[area].sum()), float(area.mean()))
+        scores["pointing"].add(part.image, found.hit, found.chance)
+        scores["mass"].add(part.image, found.mass, found.chance)
         region = functional.normalize(coverage(part.boxes, grid) @ patches[part.image], dim=-1)
         for best in (region @ matrix.T).argmax(dim=1).tolist():
             named = vocabulary[best]

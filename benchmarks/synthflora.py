@@ -1,4 +1,4 @@
-"""How hard synthflora is and what florette knows: `python benchmarks/synthflora.py`.
+"""How hard synthflora is and what florette knows: `python -m benchmarks.synthflora`.
 
 For every `--model DIR` (default: the shipped one) a table: zero-shot and few-shot accuracy among
 200 species, for seen and unseen ones; each attribute by itself; pointing at parts with patch
@@ -6,7 +6,7 @@ tokens; and controls that see less: the text alone, colour alone, the petals' tr
 """
 
 import argparse
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,6 +19,7 @@ from sklearn.linear_model import LogisticRegression
 from torch import Tensor
 from torch.nn import functional
 
+from benchmarks.pointing import Pointed, point
 from clipfg.data import synthflora
 from clipfg.data.synthflora.captions import long_caption
 from clipfg.training.florette.train import load
@@ -140,27 +141,20 @@ def hard_negative_rows(model: Model, pooled: Tensor, free: Drawn) -> list[str]:
 def pointing_rows(model: Model, dense: Tensor, free: Drawn) -> list[str]:
     """How often the patch most similar to a part's phrase has its centre inside such a part."""
     grid = round(dense.shape[1] ** 0.5)
-    centres = (np.arange(grid) + 0.5) * synthflora.IMAGE_SIZE / grid
-    hits: dict[str, list[bool]] = {}
-    chance: dict[str, list[float]] = {}
+    found: dict[str, list[Pointed]] = defaultdict(list)
     for flower, tokens in zip(free.flowers, dense, strict=True):
-        found: dict[str, NDArray[np.bool_]] = {}
+        boxes: dict[str, list[list[float]]] = defaultdict(list)
         for region in synthflora.regions(flower):
-            x0, y0, x1, y1 = region["box"]
-            inside = ((centres >= y0) & (centres <= y1))[:, None] & (
-                (centres >= x0) & (centres <= x1)
-            )
-            text = str(region["phrase"])
-            found[text] = found.get(text, np.zeros_like(inside)) | inside
-        best = (tokens @ model.texts(list(found)).T).argmax(dim=0).tolist()
-        for (text, inside), patch in zip(found.items(), best, strict=True):
-            part = text.rsplit(" ", 1)[-1]
-            hits.setdefault(part, []).append(bool(inside.flat[patch]))
-            chance.setdefault(part, []).append(float(inside.mean()))
-    return [
-        f"  {part:8} {100 * np.mean(h):5.1f}  (chance {100 * np.mean(chance[part]):4.1f})"
-        for part, h in hits.items()
-    ]
+            boxes[str(region["phrase"])].append(region["box"])
+        maps = (tokens @ model.texts(list(boxes)).T).T.unflatten(1, (grid, grid))
+        for (text, own), map_ in zip(boxes.items(), maps, strict=True):
+            shares = torch.tensor(own) / synthflora.IMAGE_SIZE
+            found[text.rsplit(" ", 1)[-1]].append(point(map_, shares))
+    rows = []
+    for part, seen in found.items():
+        hit, _, chance = 100 * np.mean(seen, axis=0)
+        rows.append(f"  {part:8} {hit:5.1f}  (chance {chance:4.1f})")
+    return rows
 
 
 def histograms(images: NDArray[np.uint8]) -> Tensor:

@@ -28,6 +28,7 @@ from clipfg.cli import (
     embed,
     explain,
     fewshot,
+    finetune,
     heads,
     icl,
     index,
@@ -35,6 +36,7 @@ from clipfg.cli import (
     models,
     predict,
     prompts,
+    recipes,
     report,
     retrieve,
     suggest,
@@ -79,6 +81,7 @@ def root(
 for each in (zeroshot.zeroshot, predict.predict, fewshot.fewshot, embed.embed, retrieve.retrieve):
     app.command()(each)
 for each in (
+    finetune.finetune,
     explain.explain,
     demos.demos,
     icl.icl,
@@ -88,7 +91,7 @@ for each in (
     coreset.coreset,
 ):
     app.command()(each)
-for group in (index, models, datasets, prompts, heads, coresets, cache):
+for group in (index, models, datasets, prompts, heads, recipes, coresets, cache):
     app.add_typer(group.app, name=group.__name__.rpartition(".")[2])
 app.command()(doctor.doctor)
 

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from clipfg.confidence.unseen_classes import UnseenClassTrial, without_classes
 from clipfg.functional import novelty
+from clipfg.functional.metrics import confidence
 from clipfg.functional.similarity import unit_norm
 from clipfg.heads import Head
 from clipfg.heads.support import Support
@@ -27,7 +28,7 @@ def score(
 ) -> Float[Tensor, " n"]:
     """One of `SCORES`, larger for known classes; `logits` are calibrated."""
     if name == "softmax":
-        return logits.float().softmax(dim=1).amax(dim=1)
+        return confidence(logits)
     if name == "energy":
         return novelty.energy(logits)
     if name == "concept-softmax":

@@ -94,8 +94,8 @@ class BatchEncoder:
     def _run_tower(self, batch: Pixels, boxes: list[Tensor]) -> list[ItemFeatures | None]:
         """The features of the images of a batch that `boxes` are given for, the first ones."""
         encoder, dense, count = self._encoder, self._cached.dense, len(boxes)
-        patches: list[Any] = [None] * count
-        regions: list[Any] = [None] * count
+        patches: Sequence[NDArray[Any] | None] = [None] * count
+        regions: Sequence[NDArray[Any] | None] = [None] * count
         with torch.inference_mode():
             features = encoder.encode_images(batch, patches=bool(dense))
             if dense and features.patches is None:
@@ -103,13 +103,15 @@ class BatchEncoder:
             if "regions" in dense:
                 filled = boxes + [torch.empty(0, 4)] * (len(batch) - count)
                 found = encoder.encode_regions(batch, filled, features=features)
-                regions = [_unit_norm(rows) for rows in found[:count]]
+                regions = _split(_unit_norm(torch.cat(found[:count])), found[:count])
         if "patches" in dense and features.patches is not None:
-            for place, (map_, image) in enumerate(
-                zip(features.patches[:count], batch, strict=False)
-            ):
-                grid = patch_grid(len(map_), *image.shape[-2:])
-                patches[place] = map_.half().cpu().numpy().reshape(*grid, -1)
+            maps = list(features.patches[:count])
+            flat = _split(torch.cat(maps).half().cpu().numpy(), maps)
+            grids = (
+                patch_grid(len(map_), *image.shape[-2:])
+                for map_, image in zip(maps, batch, strict=False)
+            )
+            patches = [rows.reshape(*grid, -1) for rows, grid in zip(flat, grids, strict=True)]
         rows = zip(_unit_norm(features.pooled[:count]), patches, regions, strict=True)
         return [ItemFeatures(*row) if row[0].any() and _is_finite(row) else None for row in rows]
 
@@ -121,6 +123,11 @@ def _unit_norm(rows: Float[Tensor, "n d"]) -> NDArray[np.float32]:
     good = np.isfinite(norms) & (norms > 0)
     matrix[good] = unit_norm(matrix[good])
     return matrix
+
+
+def _split(rows: NDArray[Any], parts: Sequence[Tensor]) -> list[NDArray[Any]]:
+    """The rows of each part, of those of all of them, which left the device together."""
+    return np.split(rows, np.cumsum([len(part) for part in parts])[:-1])
 
 
 def _is_finite(arrays: Iterable[NDArray[Any] | None]) -> bool:

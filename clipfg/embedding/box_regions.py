@@ -9,6 +9,8 @@ import numpy as np
 import pyarrow as pa
 
 from clipfg.embedding.batches import FeatureBatch
+from clipfg.embedding.views import whole_view
+from clipfg.encoders.preprocessing import Preprocessing
 from clipfg.types import COLUMNS, Failure, Manifest
 
 EMPTY = [0.0, 0.0, 0.0, 0.0]
@@ -22,22 +24,29 @@ UNSEEN = (
 class BoxRegions:
     """A manifest with a box an item, and the images that these are parts of.
 
-    The feature of an item is that of its box, or of the whole image where it has none.
+    The feature of an item is that of its box, or where it has none of the image, as if it were
+    embedded alone.
     """
 
-    def __init__(self, manifest: Manifest, on_failure: Callable[[Failure], None]) -> None:
+    def __init__(
+        self,
+        manifest: Manifest,
+        preprocessing: Preprocessing,
+        on_failure: Callable[[Failure], None],
+    ) -> None:
         self._manifest = manifest
         self._on_failure = on_failure
-        rows = enumerate(manifest.uris)
-        self._items = [[at for at, _ in run] for _, run in groupby(rows, lambda row: row[1])]
+        self._view = whole_view(preprocessing)
         boxes = manifest.column("box") or [None] * len(manifest)
         self._boxes = [box if box is None or all(map(isfinite, box)) else EMPTY for box in boxes]
+        rows = enumerate(zip(manifest.uris, (box is None for box in boxes), strict=True))
+        self._items = [[at for at, _ in run] for _, run in groupby(rows, lambda row: row[1])]
 
     @property
     def images(self) -> Manifest:
         """An item for each image, with its boxes as regions; its id is its number.
 
-        They are squashed, not cropped, so that every box is seen.
+        Those with boxes are shown whole, not cropped, so that every box is seen.
         """
         uris = self._manifest.uris
         regions = [
@@ -48,7 +57,7 @@ class BoxRegions:
             "id": [str(number) for number in range(len(self._items))],
             "uri": [uris[items[0]] for items in self._items],
             "regions": pa.array(regions, COLUMNS["regions"]),
-            "view": ["squash"] * len(regions),
+            "view": [self._view if own else "" for own in regions],
         }
         return Manifest.build(self._manifest.name, columns)
 

@@ -109,7 +109,9 @@ class EmbeddingRun:
         return True
 
     def _note_file(self, row: ImageRow) -> None:
-        if row.content is not None and row.signature is not None and row.settled:
+        if row.content is None or row.signature is None or not row.settled:
+            return
+        if not self._files or self._files[-1][0] != row.uri:  # once for all items of an image
             self._files.append((row.uri, row.signature, row.content))
         if len(self._files) >= CHUNK:
             self._keep_files()

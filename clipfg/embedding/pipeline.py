@@ -8,6 +8,7 @@ yielded has been cached, so a run that is killed loses only the images in flight
 
 import os
 from collections.abc import Callable, Collection, Iterator
+from functools import partial
 from typing import Any, TypedDict, Unpack
 
 import numpy as np
@@ -20,7 +21,7 @@ from clipfg.embedding.embedding_run import EmbeddingRun
 from clipfg.embedding.framing import Framing
 from clipfg.embedding.views import ViewItems, Views
 from clipfg.encoders.base import Encoder
-from clipfg.errors import ItemError
+from clipfg.errors import ItemError, UsageError
 from clipfg.types import Failure, Features, Manifest, Patches, Progress, Regions
 from clipfg.types.dense import bag_offsets
 
@@ -90,8 +91,16 @@ def embed(
     strict
         Raise the first failure as `ItemError`.
 
-    Raises `UsageError` for dense features of an encoder or of data that has none.
+    Raises `UsageError` for dense features of an encoder or of data that has none, and for those,
+    views and regions together.
     """
+    read = framing is not None and framing.crop == "region"
+    if bool(dense) + (views is not None) + read > 1:
+        raise UsageError(
+            "Expected dense features, views or boxes read as regions, got two of them; an item has"
+            " a dense map of its own only where it is embedded as one image."
+        )
+    options: dict[str, Any] = {"batch_size": batch_size, "workers": workers}
 
     def report(failure: Failure) -> None:
         if strict:
@@ -100,41 +109,34 @@ def embed(
             on_failure(failure)
 
     if views is not None:
-        assert not dense, "several views have no map of their own"
-        assert framing is None or framing.crop != "region", "a region of a map has no views"
-        yield from _embed_views(
-            ViewItems(manifest, views, report),
-            views,
-            encoder,
-            cache,
-            progress,
-            framing=framing or Framing("whole"),
-            batch_size=batch_size,
-            workers=workers,
-        )
-        return
-    if framing is not None and framing.crop == "region":
-        assert not dense, "an item that is read from the dense map has none of its own"
-        parts = BoxRegions(manifest, report)
-        yield from parts.batches(
-            embed(
-                parts.images,
-                encoder,
-                cache,
-                dense=REGIONS,
-                framing=WHOLE,
-                batch_size=batch_size,
-                workers=workers,
-                progress=progress,
-                on_failure=parts.fail,
-            )
-        )
-        return
-    bags = manifest.bags
-    run = EmbeddingRun(
-        manifest, encoder, cache, dense, framing, batch_size, workers or default_workers()
+        looks = ViewItems(manifest, views, report)
+        options["framing"] = framing or WHOLE
+        return _embed_views(looks, views, encoder, cache, progress, **options)
+    if read:
+        parts = BoxRegions(manifest, encoder.preprocessing, report)
+        options |= {"framing": WHOLE, "progress": progress, "on_failure": parts.fail}
+        return parts.batches(embed(parts.images, encoder, cache, dense=REGIONS, **options))
+    run = partial(
+        EmbeddingRun,
+        manifest,
+        encoder,
+        cache,
+        dense,
+        framing,
+        batch_size,
+        workers or default_workers(),
     )
-    done = 0
+    return _embed_items(manifest, run, progress, report)
+
+
+def _embed_items(
+    manifest: Manifest,
+    start: Callable[[], EmbeddingRun],
+    progress: Progress | None,
+    report: Callable[[Failure], None],
+) -> Iterator[FeatureBatch]:
+    """The features of items that are each embedded once, by a run that begins with the first."""
+    run, bags, done = start(), manifest.bags, 0
     try:
         for rows in run.finished_rows():
             for row in rows:

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from clipfg.data.sources import Signature
 from clipfg.embedding.cache import EmbeddingCache
 from clipfg.embedding.cached_features import CachedFeatures
 from clipfg.embedding.content_hash import look_at
@@ -76,17 +77,26 @@ def _add_regions(row: ImageRow, value: list[Any] | None) -> None:
 
 
 def _look_up(rows: list[ImageRow], cached: CachedFeatures, cache: EmbeddingCache) -> None:
-    signatures = {}
+    looks = {uri: _look(uri) for uri in dict.fromkeys(row.uri for row in rows)}
     for row in rows:
-        try:
-            row.signature, row.settled = look_at(row.uri)
-            signatures[row.uri] = row.signature
-        except ItemError as error:
-            row.fail("read", str(error))
-    contents = cache.contents(signatures)
+        look = looks[row.uri]
+        if isinstance(look, ItemError):
+            row.fail("read", str(look))
+        else:
+            row.signature, row.settled = look
+    contents = cache.contents(
+        {uri: look[0] for uri, look in looks.items() if not isinstance(look, ItemError)}
+    )
     known = [row for row in rows if row.outcome is None and row.uri in contents]
     keys = [row.key_for(contents[row.uri]) for row in known]
     features = cached.get(keys)
     for row, key in zip(known, keys, strict=True):
         if key in features:
             row.key, row.outcome, row.reused = key, features[key], True
+
+
+def _look(uri: str) -> tuple[Signature, bool] | ItemError:
+    try:
+        return look_at(uri)
+    except ItemError as error:
+        return error

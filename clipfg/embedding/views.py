@@ -74,8 +74,8 @@ class Views:
                 )
             if chosen.count(name) > 1:
                 raise UsageError(f"View {name!r} is named twice.")
-        reshapes = _reshapes(preprocessing)
-        if not reshapes and (odd := [name for name in chosen if name in ("pad", "squash")]):
+        odd = [name for name in chosen if name in ("pad", "squash")]
+        if odd and preprocessing.any_shape:
             raise UsageError(
                 f"--views {odd[0]} is for encoders of square images; this one takes each image in"
                 " its own shape, which is what center means here."
@@ -89,8 +89,7 @@ class Views:
                 found.setdefault(own, name)
         if list(found) == [""]:
             return None
-        whole = "squash" if reshapes and preprocessing.resize != "squash" else ""
-        return cls(chosen, tuple(found), tuple(found.values()), whole)
+        return cls(chosen, tuple(found), tuple(found.values()), whole_view(preprocessing))
 
     def __len__(self) -> int:
         return len(self.shown)
@@ -106,10 +105,10 @@ class Views:
         return AROUND in self.shown
 
 
-def _reshapes(preprocessing: Preprocessing) -> bool:
-    """Whether padded and squashed images differ: not where the tower takes any shape (NaFlex)."""
-    pad, squash = (replace(preprocessing, resize=how) for how in ("pad", "squash"))
-    return pad.target(200, 100) != squash.target(200, 100)
+def whole_view(preprocessing: Preprocessing) -> str:
+    """The view that shows all of an image and fills the input; "" where the encoder's own does."""
+    own = preprocessing.any_shape or preprocessing.resize == "squash"
+    return "" if own else "squash"
 
 
 class ViewItems:

@@ -10,7 +10,6 @@ import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 
-from clipfg.encoders.naflex import NaFlexPreprocessing
 from clipfg.encoders.preprocessing import Preprocessing
 from clipfg.encoders.towers import Trace, VisionTower
 from clipfg.errors import UsageError
@@ -60,7 +59,7 @@ class Encoder(ABC):
     """The longest text in tokens, of the short path."""
     scoring: Scoring = "softmax"
     """`"softmax"` over classes (CLIP) or `"sigmoid"` for each class independently (SigLIP)."""
-    dense_version: str = "each patch pooled alone"
+    dense_version: str = "each patch pooled alone, boxes on whole patches"
     """How patches and regions are made from the tower. Caches know these, though not the pooled
     features, by this name too: change it whenever they change."""
 
@@ -94,13 +93,14 @@ class Encoder(ABC):
 
     def trace(self, pixels: UInt8[Tensor, "b 3 h w"]) -> Trace:
         """Attention and tokens of every block, with gradients. Raises `UsageError` without them."""
-        if isinstance(self.preprocessing, NaFlexPreprocessing):
+        if self.preprocessing.any_shape:
             raise UsageError(
                 f"{self.name} takes images of any shape, and its attention cannot be looked at."
             )
-        return self.tower.trace(self._inputs(pixels))
+        return self.tower.trace(self.inputs(pixels))
 
-    def _inputs(self, pixels: UInt8[Tensor, "b 3 h w"]) -> Float[Tensor, "b 3 h w"]:
+    def inputs(self, pixels: UInt8[Tensor, "b 3 h w"]) -> Float[Tensor, "b 3 h w"]:
+        """Pixels as the image tower takes them: on its device, normalised, in its format."""
         return self.preprocessing.normalise(pixels.to(self.device)).to(DTYPES[self.precision])
 
     @property
@@ -162,17 +162,20 @@ class Encoder(ABC):
             raise no_patches(self.name, "its image tower gives none")
         found = []
         for map_, image, part in zip(patches, pixels, boxes, strict=True):
+            if not len(part):
+                found.append(map_.new_empty((0, map_.shape[1])))
+                continue
             height, width = image.shape[-2:]
-            sides = map_.new_tensor([width, height] * 2)
-            found.append(
-                self._regions(map_, patch_grid(len(map_), height, width), part.to(map_) / sides)
-            )
+            rows, columns = patch_grid(len(map_), height, width)
+            # The patches may leave a margin over, which lies under none of them.
+            sides = map_.new_tensor([width // columns * columns, height // rows * rows] * 2)
+            found.append(self.pool_regions(map_, (rows, columns), part.to(map_) / sides))
         return found
 
-    def _regions(
+    def pool_regions(
         self, patches: Float[Tensor, "p d"], grid: tuple[int, int], boxes: Float[Tensor, "r 4"]
     ) -> Float[Tensor, "r d"]:
-        """Features of boxes, in fractions of the sides, on a map; 0 for an empty one."""
+        """Features of boxes, in fractions of the map's sides; 0 for an empty one."""
         return region_means(patches, grid, boxes)
 
 

@@ -1,10 +1,13 @@
 """Encoders whose weights lie in a checkpoint's files: all that families have in common."""
 
+import copy
+import secrets
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
-from typing import Any, Generic, TypedDict, TypeVar, Unpack
+from pathlib import Path
+from typing import Any, Generic, Self, TypedDict, TypeVar, Unpack
 
 import torch
 from jaxtyping import Float
@@ -23,7 +26,7 @@ from clipfg.encoders.base import (
 from clipfg.encoders.model_files import CheckpointFiles
 from clipfg.encoders.naflex import NaFlexPreprocessing, PatchBatch
 from clipfg.encoders.weights import Digest
-from clipfg.errors import UsageError
+from clipfg.errors import DataError, UsageError
 
 F = TypeVar("F", bound=CheckpointFiles)
 
@@ -45,6 +48,9 @@ class CheckpointEncoder(Encoder, Generic[F]):
     A subclass reads the configuration, builds the towers and runs them. Raises `ClipfgError`s for
     a configuration that it cannot use.
     """
+
+    _changing = False
+    """Whether a training loop changes the weights."""
 
     def __init__(self, name: str, files: F, **options: Unpack[EncoderOptions]) -> None:
         self.name = name
@@ -113,9 +119,18 @@ class CheckpointEncoder(Encoder, Generic[F]):
             return self._encode_shapes(pixels, self.preprocessing, patches=patches)
         if not isinstance(pixels, Tensor):
             pixels = torch.stack(list(pixels))
-        inputs = self._inputs(pixels)
+        inputs = self.inputs(pixels)
         with torch.inference_mode():
-            pooled, tokens = self._image_features(inputs, patches=patches)
+            try:
+                pooled, tokens = self._image_features(inputs, patches=patches)
+            except (ValueError, AssertionError, RuntimeError) as error:  # each tower has its own
+                if isinstance(error, RuntimeError) and "size of tensor" not in str(error):
+                    raise
+                raise DataError(
+                    f"Expected pictures that the tower of {self.name} takes, got"
+                    f" {self.preprocessing.shape} by its preprocessing ({str(error).rstrip('.')});"
+                    " correct the size in the preprocessing's configuration."
+                ) from None
         return ImageFeatures(
             pooled.float().clone(), None if tokens is None else tokens.float().clone()
         )
@@ -152,10 +167,43 @@ class CheckpointEncoder(Encoder, Generic[F]):
                 f"{self.name} has no {path} text path, only {', '.join(self.text_paths)}."
             )
         with torch.inference_mode():
-            features = (
-                self._text_features(texts) if path == "short" else self._path_features(texts, path)
-            )
+            features = self.text_tower(texts, path)
         return features.float().clone()
+
+    # Training
+
+    def trainable(self) -> Self:
+        """A twin in float32 with weights of its own, which a training loop may change.
+
+        Its fingerprint is nobody's: what it computes is not to be found in a cache.
+        """
+        twin = copy.copy(self)
+        twin.precision = "fp32"
+        for computed in ("model", "tower"):
+            twin.__dict__.pop(computed, None)
+        twin._changing = True
+        twin.__dict__["fingerprint"] = secrets.token_hex(16)
+        return twin
+
+    def image_tower(
+        self, inputs: Float[Tensor, "b 3 h w"] | PatchBatch, *, patches: bool = False
+    ) -> tuple[Float[Tensor, "b d"], Float[Tensor, "b p d"] | None]:
+        """As `encode_images`, of normalised pixels in the tower's format, and with gradients."""
+        if isinstance(inputs, PatchBatch):
+            return self._patched_features(inputs, patches=patches)
+        return self._image_features(inputs, patches=patches)
+
+    def text_tower(self, texts: Sequence[str], path: TextPath = "short") -> Float[Tensor, "t d"]:
+        """As `encode_texts`, with gradients."""
+        return self._text_features(texts) if path == "short" else self._path_features(texts, path)
+
+    def save(self, folder: Path) -> None:
+        """Write the weights in memory as a checkpoint in the layout that they were read from.
+
+        The folder opens under the same family's prefix, or by its bare path.
+        """
+        folder.mkdir(parents=True, exist_ok=True)
+        self.files.write(folder, self.model)
 
     @cached_property
     def _scalars(self) -> dict[str, float]:
@@ -169,12 +217,18 @@ class CheckpointEncoder(Encoder, Generic[F]):
             found = {name: part.float().item() for name, part in parts if part is not None}
         return found
 
+    def _scalar(self, name: str) -> float | None:
+        if not self._changing:
+            return self._scalars.get(name)
+        part = getattr(self.model, name, None)
+        return None if part is None else part.float().item()
+
     @property
     def logit_scale(self) -> float:
         """The factor on cosines; loads no tower unless the weights are a pickle."""
-        return torch.tensor(self._scalars["logit_scale"]).exp().item()
+        return torch.tensor(self._scalar("logit_scale")).exp().item()
 
     @property
     def logit_bias(self) -> float:
         """The offset added to scaled cosines; 0 for a softmax model."""
-        return self._scalars.get("logit_bias", 0.0)
+        return self._scalar("logit_bias") or 0.0

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from clipfg.encoders.model_files import ModelFolder, ModelSource
 from clipfg.errors import MissingError, UsageError
+from clipfg.paths import expanded
 
 logger = logging.getLogger("clipfg")
 
@@ -122,7 +123,7 @@ def locate(
     name: str, *, model: str, offline: bool = False, remedy: str = ""
 ) -> ModelFolder | HubRepository | None:
     """The folder or the repository that `name` stands for; None where it can be neither."""
-    if (folder := Path(name).expanduser()).is_dir():
+    if (folder := expanded(name)).is_dir():
         return ModelFolder(folder)
     if name.count("/") != 1 or name.startswith(("/", ".", "~")):
         return None

@@ -1,9 +1,14 @@
 """The files of one model, wherever they lie, and those that it is made from."""
 
+import json
+import shutil
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+from torch import Tensor, nn
 
 from clipfg.encoders.weights import read_config
 from clipfg.errors import MissingError
@@ -29,7 +34,7 @@ TOKENIZER_FILES = (
 
 
 @dataclass(frozen=True, kw_only=True)
-class CheckpointFiles:
+class CheckpointFiles(ABC):
     """What every encoder is made from."""
 
     weights: tuple[Path, ...]
@@ -41,6 +46,25 @@ class CheckpointFiles:
     def hashed(self) -> tuple[Path, ...]:
         """The files whose content decides the features; the configuration is hashed apart."""
         return self.weights + self.tokenizer
+
+    @abstractmethod
+    def write(self, folder: Path, model: nn.Module) -> None:
+        """Write a checkpoint in the same layout, with the weights of `model`."""
+
+    def copy_tokenizer(self, folder: Path) -> None:
+        """Copy the files of the tokenizer."""
+        for path in self.tokenizer:
+            shutil.copyfile(path, folder / path.name)
+
+
+def state_of(model: nn.Module) -> dict[str, Tensor]:
+    """The weights of a model as safetensors takes them: on the CPU, each with its own memory."""
+    return {name: part.detach().cpu().clone() for name, part in model.state_dict().items()}
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write a configuration."""
+    path.write_text(json.dumps(value, indent=2) + "\n", encoding="utf-8")
 
 
 class ModelSource(ABC):

@@ -9,6 +9,7 @@ image and the number of images given, never on which others these are.
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from jaxtyping import Bool, Float, Int, UInt8
@@ -35,6 +36,8 @@ class PatchBatch:
 @dataclass(frozen=True)
 class NaFlexPreprocessing(Preprocessing):
     """Resizes an image to the most patches that its budget allows; `size` is the largest square."""
+
+    any_shape: ClassVar[bool] = True
 
     budgets: tuple[int, ...] = (256,)
     """Ascending. An image gets the smallest that holds the whole patches of its own size, or the

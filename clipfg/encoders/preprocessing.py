@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 import torch
@@ -24,6 +24,9 @@ def channels(value: float | Iterable[float]) -> tuple[float, float, float]:
 @dataclass(frozen=True)
 class Preprocessing:
     """How an image becomes the input of a tower."""
+
+    any_shape: ClassVar[bool] = False
+    """Whether the tower takes each image in its own shape (NaFlex)."""
 
     size: tuple[int, int]
     """Height and width of the input in pixels."""

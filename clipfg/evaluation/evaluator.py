@@ -116,7 +116,7 @@ class Evaluator:
             per_class=class_rows(outcomes, self.classes),
             confusions=confusions(outcomes, self.classes),
             by_domain=self._domain_rows(outcomes),
-            by_level=level_rows(outcomes, self.classes, self.seed, self.resamples),
+            by_level=level_rows(outcomes, self.classes),
             severity=severity(outcomes, self.classes, self.seed, self.resamples),
             unlabelled=self._unlabelled,
             context=dict(context or {}),

@@ -9,11 +9,14 @@ from clipfg.evaluation.curves.learning_curve import LearningCurve
 from clipfg.evaluation.curves.page import budget_curve_page, learning_curve_page
 from clipfg.evaluation.report.page import report_page
 from clipfg.evaluation.report.report import Report
+from clipfg.evaluation.tuning.page import tuning_page
+from clipfg.evaluation.tuning.report import TuningReport
 from clipfg.pages.gallery import Tile
 
 
 def render_page(
-    result: Report | ChoiceReport | LearningCurve | BudgetCurve, mistakes: Sequence[Tile] = ()
+    result: Report | ChoiceReport | LearningCurve | BudgetCurve | TuningReport,
+    mistakes: Sequence[Tile] = (),
 ) -> str:
     """The page's text; a report shows images of `mistakes`.
 
@@ -23,6 +26,8 @@ def render_page(
         return report_page(result, mistakes)
     if isinstance(result, ChoiceReport):
         return choices_page(result, mistakes)
+    if isinstance(result, TuningReport):
+        return tuning_page(result)
     if isinstance(result, LearningCurve):
         return learning_curve_page(result)
     return budget_curve_page(result)

@@ -8,8 +8,9 @@ from clipfg.evaluation.curves.learning_curve import LearningCurve
 from clipfg.evaluation.report.report import Report
 from clipfg.evaluation.report.side_by_side import SideBySide
 from clipfg.evaluation.serialization import from_json
+from clipfg.evaluation.tuning.report import TuningReport
 
-AnyResult = Report | ChoiceReport | SideBySide | LearningCurve | BudgetCurve
+AnyResult = Report | ChoiceReport | SideBySide | LearningCurve | BudgetCurve | TuningReport
 
 
 def read_result(content: Any) -> AnyResult:
@@ -20,6 +21,8 @@ def read_result(content: Any) -> AnyResult:
         return from_json(ChoiceReport, fields)
     if kind == LearningCurve.KIND:
         return from_json(LearningCurve, fields)
+    if kind == TuningReport.KIND:
+        return from_json(TuningReport, fields)
     if kind == BudgetCurve.KIND:
         return from_json(BudgetCurve, fields)
     return from_json(SideBySide, fields) if "reports" in fields else from_json(Report, fields)

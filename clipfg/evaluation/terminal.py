@@ -17,8 +17,19 @@ from clipfg.evaluation.reliability.terminal import render_reliability
 from clipfg.evaluation.report.report import Report
 from clipfg.evaluation.report.side_by_side import SideBySide
 from clipfg.evaluation.report.terminal import render_report, render_side_by_side
+from clipfg.evaluation.tuning.report import TuningReport
+from clipfg.evaluation.tuning.terminal import render_tuning
 
-Result = Report | ChoiceReport | SideBySide | LearningCurve | BudgetCurve | Grid | Reliability
+Result = (
+    Report
+    | ChoiceReport
+    | SideBySide
+    | LearningCurve
+    | BudgetCurve
+    | Grid
+    | Reliability
+    | TuningReport
+)
 
 _RENDER: Mapping[type, Callable[[Any, int], Iterator[RenderableType]]] = {
     Report: render_report,
@@ -28,6 +39,7 @@ _RENDER: Mapping[type, Callable[[Any, int], Iterator[RenderableType]]] = {
     BudgetCurve: render_curve,
     Grid: render_grid,
     Reliability: render_reliability,
+    TuningReport: render_tuning,
 }
 
 

@@ -22,7 +22,7 @@ from typing import Literal
 import torch
 from jaxtyping import Bool, Float, Int, UInt8
 from torch import Tensor
-from torch.nn.functional import interpolate
+from torch.nn.functional import interpolate, pad
 
 from clipfg.types import Estimate
 
@@ -120,9 +120,16 @@ def blend(
     blurred: UInt8[Tensor, "3 h w"],
     kept: Bool[Tensor, "b rows cols"],
 ) -> UInt8[Tensor, "b 3 h w"]:
-    """The image where patches are kept, the blurred one elsewhere."""
-    flags = interpolate(kept[:, None].float(), pixels.shape[-2:], mode="nearest") > 0
-    return torch.where(flags, pixels, blurred)
+    """The image where patches are kept, the blurred one elsewhere.
+
+    Pixels that the last patches leave over, which no tower sees, go with these.
+    """
+    flags = kept[:, None].float()
+    for dim in (2, 3):
+        flags = flags.repeat_interleave(pixels.shape[dim - 1] // kept.shape[dim - 1], dim)
+    left = [pixels.shape[dim] - flags.shape[dim] for dim in (-1, -2)]
+    flags = pad(flags, (0, left[0], 0, left[1]), mode="replicate")
+    return torch.where(flags > 0, pixels, blurred)
 
 
 def _compare(own: Float[Tensor, "2 s"], random: Float[Tensor, "o 2 s"]) -> Faithfulness:

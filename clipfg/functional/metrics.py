@@ -1,8 +1,8 @@
-"""How good a classifier is: accuracy, F1, likelihood and calibration.
+"""How good a classifier or a ranking is: accuracy, F1, likelihood, calibration, precision.
 
 There are two stages, so that test sets of any size can be streamed. From logits, one number per
-item: `rank_of_truth`, `negative_log_likelihood`, `confidence`. From those, one number for all.
-Of classes with equal logits, the lower index always ranks first.
+item: `rank_of_truth`, `negative_log_likelihood`, `brier_score`, `confidence`. From those, one
+number for all. Of classes with equal logits, the lower index always ranks first.
 """
 
 import torch
@@ -16,7 +16,8 @@ CALIBRATION_BINS = 15
 """How many bins of equal width confidences are sorted into for the calibration error."""
 
 
-def _check(logits: Tensor, labels: Tensor) -> None:
+def check_logits(logits: Tensor, labels: Tensor) -> None:
+    """Raises `DataError` unless there is a label for each row, in range, and rows are finite."""
     if len(logits) != len(labels):
         raise DataError(
             f"Expected arguments `logits` and `labels` to have the same length,"
@@ -36,12 +37,19 @@ def _check_range(name: str, indices: Tensor, classes: int) -> None:
 
 
 def check_hits(name: str, values: Tensor, hits: Tensor) -> None:
-    """Raises `DataError` unless there is a value for each hit, and at least one."""
+    """Raises `DataError` unless there is a value for each hit, at least one, and none is NaN."""
     if len(values) != len(hits) or not len(hits):
         raise DataError(
             f"Expected arguments `{name}` and `hits` to have the same length above 0,"
             f" got {len(values)} and {len(hits)}."
         )
+    check_not_nan(name, values)
+
+
+def check_not_nan(name: str, values: Tensor) -> None:
+    """Raises `DataError` where a value is NaN, which has no place in any order."""
+    if count := int(values.isnan().sum()):
+        raise DataError(f"Expected numbers in argument `{name}`, got NaN {count:,} times.")
 
 
 def rank_of_truth(logits: Float[Tensor, "n c"], labels: Int[Tensor, " n"]) -> Int[Tensor, " n"]:
@@ -50,7 +58,7 @@ def rank_of_truth(logits: Float[Tensor, "n c"], labels: Int[Tensor, " n"]) -> In
     Raises `DataError` for unequal lengths, labels outside `0..c-1` and logits that are not finite
     (a NaN compares false with everything and would count as correct).
     """
-    _check(logits, labels)
+    check_logits(logits, labels)
     own = logits.gather(1, labels.long()[:, None])
     earlier = torch.arange(logits.shape[1], device=logits.device) < labels[:, None]
     return ((logits > own) | ((logits == own) & earlier)).sum(dim=1)
@@ -63,13 +71,27 @@ def negative_log_likelihood(
 
     Raises `DataError` as `rank_of_truth` does.
     """
-    _check(logits, labels)
+    check_logits(logits, labels)
     return cross_entropy(logits.float(), labels.long(), reduction="none")
 
 
-def confidence(logits: Float[Tensor, "n c"]) -> Float[Tensor, " n"]:
+def brier_score(logits: Float[Tensor, "n c"], labels: Int[Tensor, " n"]) -> Float[Tensor, " n"]:
+    """`sum_k (softmax(logits)[k] - [k = label])^2` of each item, from 0 (sure and right) to 2.
+
+    With two classes it is twice the score that counts one class alone. Raises `DataError` as
+    `rank_of_truth` does.
+
+    Source: Brier 1950, doi:10.1175/1520-0493(1950)078<0001:VOFEIT>2.0.CO;2, equation 2.
+    """
+    check_logits(logits, labels)
+    shares = logits.float().softmax(dim=1)
+    own = shares.gather(1, labels.long()[:, None])[:, 0]
+    return shares.square().sum(dim=1) - 2 * own + 1
+
+
+def confidence(logits: Float[Tensor, "*n c"]) -> Float[Tensor, "*n"]:
     """The softmax probability of the predicted class, from 1/c to 1."""
-    return logits.float().softmax(dim=1).amax(dim=1)
+    return logits.float().softmax(dim=-1).amax(dim=-1)
 
 
 def calibration_gaps(
@@ -147,3 +169,45 @@ def confusion_counts(
     pairs = torch.stack((labels, predictions), dim=1).long()
     cells, counts = torch.unique(pairs, dim=0, return_counts=True)
     return torch.cat((cells, counts[:, None]), dim=1)
+
+
+def average_precision(
+    scores: Float[Tensor, "q n"], relevant: Bool[Tensor, "q n"]
+) -> Float[Tensor, " q"]:
+    """The mean, over a query's relevant items, of the precision down to each; NaN without any.
+
+    Items of equal score count together. The mean over queries is mAP; where the rows are classes
+    and their columns images, it is mAP of labels of which an image may have several. From 0 to 1.
+
+    Raises `DataError` for scores that are NaN.
+
+    Source: Manning, Raghavan and Schütze 2008, Introduction to Information Retrieval, section 8.4.
+    """
+    check_not_nan("scores", scores)
+    ordered, order = scores.sort(dim=1, descending=True, stable=True)
+    found = relevant.gather(1, order).double()
+    # of a tie, every item stands at the place of the last
+    falling = -ordered.contiguous()
+    last = torch.searchsorted(falling, falling, right=True) - 1
+    precision = found.cumsum(dim=1).gather(1, last) / (last + 1)
+    return (precision * found).sum(dim=1) / found.sum(dim=1)
+
+
+def recall_at_k(
+    scores: Float[Tensor, "q n"], relevant: Bool[Tensor, "q n"], k: int
+) -> Float[Tensor, " q"]:
+    """1 where one of a query's `k` best items is relevant, else 0; NaN where none of all is.
+
+    That is Recall@k of image retrieval, a hit or none, not the share of relevant items found. Of
+    equal scores the lower index ranks first.
+
+    Raises `DataError` for scores that are NaN and a `k` below 1.
+
+    Source: Jegou, Douze and Schmid 2011, doi:10.1109/TPAMI.2010.57, section V.
+    """
+    check_not_nan("scores", scores)
+    if k < 1:
+        raise DataError(f"Expected argument `k` of at least 1, got {k}.")
+    order = scores.argsort(dim=1, descending=True, stable=True)[:, :k]
+    hits = relevant.gather(1, order).any(dim=1).double()
+    return torch.where(relevant.any(dim=1), hits, torch.nan)

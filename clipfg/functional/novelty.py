@@ -8,6 +8,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from clipfg.errors import DataError
+from clipfg.functional.metrics import check_not_nan, confidence
 
 FALSE_ALARMS = 0.05
 """The share of known images that may be flagged as unknown."""
@@ -29,7 +30,7 @@ def max_concept_softmax(
 
     Source: Ming et al. 2022, arXiv:2211.13445, equation 1; the temperature is 1 there as well.
     """
-    return (features.float() @ concepts.float().T / temperature).softmax(dim=1).amax(dim=1)
+    return confidence(features.float() @ concepts.float().T / temperature)
 
 
 def neighbour_cosine(
@@ -57,10 +58,12 @@ def neighbour_cosine(
 def auroc(known: Float[Tensor, " n"], unknown: Float[Tensor, " m"]) -> float:
     """How often a known item scores above an unknown one; ties count half, and 0.5 is chance.
 
-    It is Mann and Whitney's U over `n m`. Raises `DataError` if either is empty.
+    It is Mann and Whitney's U over `n m`. Raises `DataError` if either is empty or holds NaN.
     """
     if not len(known) or not len(unknown):
         raise DataError(f"Expected known and unknown items, got {len(known)} and {len(unknown)}.")
+    check_not_nan("known", known)
+    check_not_nan("unknown", unknown)
     ordered = known.double().sort().values
     other = unknown.double()
     below = torch.searchsorted(ordered, other, right=False)
@@ -73,8 +76,12 @@ def familiarity(scores: Float[Tensor, " n"], known: Float[Tensor, " m"]) -> Floa
     """The share of known calibration items that are no more familiar: a conformal p-value.
 
     `(1 + #{known <= score}) / (m + 1)`, from `1 / (m + 1)` to 1. An exchangeable known item is at
-    most `a` with probability `a` or less. Source: Bates et al. 2023, arXiv:2104.08279, equation 2.
+    most `a` with probability `a` or less. Raises `DataError` where either holds NaN.
+
+    Source: Bates et al. 2023, arXiv:2104.08279, equation 2.
     """
+    check_not_nan("scores", scores)
+    check_not_nan("known", known)
     ordered = known.double().sort().values
     below = torch.searchsorted(ordered, scores.double(), right=True)
     return (1 + below).double() / (len(known) + 1)

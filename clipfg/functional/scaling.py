@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator
 
-import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
 from clipfg.errors import DataError
+from clipfg.functional.metrics import check_logits
 
 _STEPS = 100
 _CELLS = 4_000_000  # logits held in double precision at once: 32 MB
@@ -20,7 +20,8 @@ def fit_temperature(logits: Float[Tensor, "n c"], labels: Int[Tensor, " n"]) -> 
     that would leave the current bounds halves the interval instead. If every prediction is correct,
     the best factor is infinite: the search ends some millions of times above `1 / deviation`.
 
-    Raises `DataError` for no rows, unequal lengths and logits that are not finite.
+    Raises `DataError` for no rows, unequal lengths, labels outside `0..c-1` and logits that are not
+    finite.
 
     Source: Guo et al. 2017, arXiv:1706.04599, equation 9.
     """
@@ -29,8 +30,7 @@ def fit_temperature(logits: Float[Tensor, "n c"], labels: Int[Tensor, " n"]) -> 
             f"Expected as many labels as rows of logits and at least one, got {len(labels)} and"
             f" {len(logits)}."
         )
-    if not torch.isfinite(logits).all():
-        raise DataError("Expected argument `logits` to be finite, got NaN or infinity.")
+    check_logits(logits, labels)
     spread = _deviation(logits) or 1.0
     low, high = spread**-1 * 2.718281828**-_FARTHEST, spread**-1 * 2.718281828**_FARTHEST
     factor = 1 / spread

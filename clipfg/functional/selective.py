@@ -29,8 +29,8 @@ class SelectionThreshold(NamedTuple):
 def risk_coverage(certainty: Float[Tensor, " n"], hits: Bool[Tensor, " n"]) -> RiskCoverage:
     """The error among answered items as less and less certain ones are answered too.
 
-    Items of equal certainty are answered together or not at all. Raises `DataError` for no items
-    or unequal lengths.
+    Items of equal certainty are answered together or not at all. Raises `DataError` for no items,
+    unequal lengths and NaN.
 
     Source: El-Yaniv and Wiener 2010; Geifman and El-Yaniv 2017, arXiv:1705.08500.
     """
@@ -108,7 +108,7 @@ def abstention_threshold(
     `1 - (1 - confidence) / steps` is at most `target` (Bonferroni). Nothing is assumed about the
     shape of the risk; items have to be exchangeable with those answered later.
 
-    Raises `DataError` for no items, unequal lengths and numbers outside 0 to 1.
+    Raises `DataError` for no items, unequal lengths, NaN and numbers outside 0 to 1.
 
     Source: Geifman and El-Yaniv 2017, arXiv:1705.08500 (SGR), with candidates fixed beforehand in
     place of its binary search; Angelopoulos et al. 2021, arXiv:2110.01052 (Learn then Test).

@@ -11,6 +11,8 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from torch.nn.functional import normalize
 
+from clipfg.functional.metrics import confidence
+
 HOLDS = 0.5
 """A view holds the object from this cosine with the whole image: see `python -m benchmarks.views`,
 where it keeps 99 of 100 crops around birds and 1 of 100 of their background."""
@@ -30,11 +32,6 @@ def holds_object(
     """
     own, shown = normalize(whole - mean, dim=-1), normalize(views - mean, dim=-1)
     return torch.einsum("nvd,nd->nv", shown, own) >= HOLDS
-
-
-def confidence(logits: Float[Tensor, "*n c"]) -> Float[Tensor, "*n"]:
-    """The probability of the likeliest class."""
-    return logits.softmax(dim=-1).amax(dim=-1)
 
 
 def kind_factors(

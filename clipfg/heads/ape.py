@@ -30,8 +30,8 @@ class APE(FewShotHead):
     Parameters
     ----------
     alpha, beta, gamma
-        None chooses them by leaving out each image of the support in turn; with one shot they
-        are 1, 5.5 and 0.
+        None chooses them by leaving out each image of the support in turn, with its group; with one
+        shot they are 1, 5.5 and 0.
     channels
         The share of channels kept, above 0 and at most 1.
 

@@ -1,4 +1,7 @@
-"""The interface of a head: scikit-learn's, on features and text weights."""
+"""The interface of a head: `fit` and `logits`, on features and text weights.
+
+`clipfg.heads.as_sklearn` makes one an estimator of scikit-learn.
+"""
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
@@ -66,7 +69,8 @@ class Head(ABC, Generic[Input]):
 
     `consumes` says which features `fit` and `logits` take:
 
-    - `"pooled"`: a tensor `[n, d]`, a unit-norm row for each image; it derives from `Head` alone.
+    - `"pooled"`: a tensor `[n, d]`, a row for each image, which both scale to unit norm; it derives
+      from `Head` alone.
     - `"patches"`: `FeatureSets` with grids, the patch features of each image as its encoder gives
       them, not normalised; it derives from `Head[FeatureSets]`.
     - `"bags"`: `FeatureSets` of pooled, unit-norm features, one set for each bag, and the labels of

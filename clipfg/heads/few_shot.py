@@ -6,6 +6,7 @@ from typing import Self
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from clipfg.functional.similarity import unit_norm
 from clipfg.heads.base import Head
 from clipfg.heads.support import Support
 
@@ -38,12 +39,13 @@ class FewShotHead(Head):
         return self
 
     def logits(self, features: Float[Tensor, "n d"]) -> Float[Tensor, "n c"]:
-        """Scores of every class.
+        """Scores of every class; rows are scaled to unit norm, as `fit` does.
 
-        Raises `UsageError` before `fit`, `DataError` for features of another width.
+        Raises `UsageError` before `fit`, `DataError` for features of another width and for rows
+        that are zero or not finite.
         """
         self.check_fitted()
-        return self.score(features.float())
+        return self.score(unit_norm(features))
 
     @abstractmethod
     def learn(self, support: Support) -> None:

@@ -22,8 +22,8 @@ class ProLIP(FewShotHead):
     rank. `lambda = 1/N` at `N` shots, as in the paper.
 
     Without texts, `t_k = m_k P` with `m_k` the class mean; in training an image's own class is
-    represented by the mean of its other images. With neither texts nor a second image of any
-    class there is nothing to learn from, and `P` stays the identity.
+    represented by the mean of its other images, without those of its group. With neither texts nor
+    a second image of any class there is nothing to learn from, and `P` stays the identity.
 
     Parameters
     ----------
@@ -56,7 +56,7 @@ class ProLIP(FewShotHead):
     def learn(self, support: Support) -> None:
         """Tune the projection."""
         self.projection_ = torch.eye(support.features.shape[1], device=support.features.device)
-        if support.texts is not None or int(support.counts.max()) > 1:
+        if support.texts is not None or bool(support.replaceable.any()):
             self.projection_ = self._tune(support, self.projection_)
         self.weights_ = _targets(support, self.projection_)
 
@@ -85,10 +85,8 @@ class ProLIP(FewShotHead):
         turned = normalize(x @ projection, dim=1)
         logits = turned @ _targets(support, projection).T
         if support.texts is None:
-            counts = support.counts[labels][:, None]
-            others = (support.means[labels] * counts - x) / (counts - 1).clamp_min(1)
-            others = torch.where(counts > 1, others, x)
-            own = (turned * normalize(others @ projection, dim=1)).sum(dim=1, keepdim=True)
+            others = normalize(support.means_of_others[rows] @ projection, dim=1)
+            own = (turned * others).sum(dim=1, keepdim=True)
             logits = logits.scatter(1, labels[:, None], own)
         return self.scale * logits, labels
 

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +28,8 @@ class SavedHead:
 
     `fingerprint` is that of the encoder whose features the head was fitted on, `model` and
     `precision` how to load it; they are empty if unknown when the head was saved. `extras` are
-    named records that are saved with a head, of plain values and tensors.
+    named records that are saved with a head, of plain values and tensors. `width` is that of the
+    features on which a head from a file was tried, None for one that holds no tensor.
     """
 
     head: Head
@@ -37,6 +38,7 @@ class SavedHead:
     model: str = ""
     precision: str = ""
     extras: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    width: int | None = None
 
     def check_encoder(self, fingerprint: str, width: int | None = None) -> None:
         """Raises `DataError` when features of another encoder are about to be scored, or features
@@ -48,7 +50,7 @@ class SavedHead:
                 f"Expected features of the encoder that the head was made with{name}, fingerprint"
                 f" {self.fingerprint[:12]}, got {fingerprint[:12]}; use that model and precision."
             )
-        if width is not None and not _answers(self.head, width, None):
+        if width not in (None, self.width) and not _answers(self.head, width, None):
             raise DataError(
                 f"Expected a head for features {width} wide, got one for others; use the encoder"
                 " that it was made with, or fit it again."
@@ -102,8 +104,9 @@ def _split(fields: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Tensor]
 def load_head(path: Path | str) -> SavedHead:
     """Read what `save_head` wrote.
 
-    The head is tried on one feature, so that values that are not finite, and shapes that fit
-    neither one another nor the classes, show here and not when it is used.
+    The head is tried on the last rows of its own tensors, at most 256 of each, so that values that
+    are not finite, and shapes that fit neither one another nor the classes, show here and not when
+    it is used.
 
     Raises `DataError` for any other file, `UsageError` for a head that is not registered here.
     """
@@ -129,11 +132,11 @@ def load_head(path: Path | str) -> SavedHead:
         raise _not_a_head(path) from None
     except DataError as error:
         raise DataError(f"{error} ({path})") from None
-    _check(saved, path)
-    return saved
+    return replace(saved, width=_tried_width(saved, path))
 
 
-def _check(saved: SavedHead, path: Path | str) -> None:
+def _tried_width(saved: SavedHead, path: Path | str) -> int | None:
+    """The largest width of features that a head gives logits for. Raises `DataError` without."""
     tensors = {name: x for name, x in saved.head.fitted.items() if isinstance(x, Tensor)}
     for name, tensor in tensors.items():
         if tensor.is_floating_point() and not tensor.isfinite().all():
@@ -142,13 +145,15 @@ def _check(saved: SavedHead, path: Path | str) -> None:
                 " fit it again."
             )
     # The width of features is that of some tensor: which one is the head's own business.
-    widths = {side for tensor in tensors.values() for side in tensor.shape}
+    widths = sorted({side for x in tensors.values() for side in x.shape}, reverse=True)
     count = len(saved.classes) if saved.classes else None
-    if widths and not any(_answers(saved.head, width, count) for width in widths):
+    width = next((width for width in widths if _answers(saved.head, width, count)), None)
+    if widths and width is None:
         raise DataError(
             f"Expected a head whose tensors fit one another and its {count or ''} classes, got"
             f" {str(path)!r}, which gives no logits; fit it again."
         )
+    return width
 
 
 def _answers(head: Head[Any], width: int, classes: int | None) -> bool:

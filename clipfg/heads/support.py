@@ -105,6 +105,31 @@ class Support:
         sums = torch.zeros(self.classes, self.features.shape[1], device=self.features.device)
         return sums.index_add(0, self.labels, self.features) / self.counts[:, None]
 
+    @cached_property
+    def together(self) -> Int[Tensor, " n"]:
+        """Equal numbers for images that are left out together: its group's, else its own."""
+        if self.groups is None:
+            return torch.arange(len(self), device=self.labels.device)
+        return self.groups
+
+    @cached_property
+    def replaceable(self) -> Bool[Tensor, " n"]:
+        """Whether the class of an image has another when its group is left out."""
+        seen = torch.stack([self.labels, self.together]).unique(dim=1)[0]
+        return (torch.bincount(seen, minlength=self.classes) > 1)[self.labels]
+
+    @cached_property
+    def means_of_others(self) -> Float[Tensor, "n d"]:
+        """The mean of an image's class without its group; its own feature where that is all."""
+        pairs = torch.stack([self.labels, self.together])
+        own = pairs.unique(dim=1, return_inverse=True)[1]
+        sums = self.features.new_zeros(len(self), self.features.shape[1])
+        sums = sums.index_add(0, own, self.features)[own]
+        counts = self.counts[self.labels][:, None]
+        left = counts - torch.bincount(own)[own][:, None]
+        others = (self.means[self.labels] * counts - sums) / left.clamp_min(1)
+        return torch.where(left > 0, others, self.features)
+
     def rows(self, which: Tensor) -> "Support":
         """The part that an index array or a mask selects, with the same classes and texts."""
         groups = None if self.groups is None else self.groups[which]
@@ -133,7 +158,7 @@ class Support:
     def held_out(self, seeds: Sequence[int]) -> Int[Tensor, " m"]:
         """Ascending positions of the images that are held out in a fold with each of the seeds."""
         if self.groups is None:
-            return (self.counts[self.labels] > 1).nonzero().flatten()
+            return self.replaceable.nonzero().flatten()
         folds = torch.stack([self.folds(seed) for seed in seeds])
         return (folds >= 0).all(dim=0).nonzero().flatten()
 

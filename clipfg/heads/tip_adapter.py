@@ -25,9 +25,9 @@ class TipAdapter(FewShotHead):
     Parameters
     ----------
     alpha, beta
-        None chooses them by leaving out each image of the support in turn. With one shot no other
-        image of the class is left, and they are 1 and 5.5 as in the paper; alpha is 1 without
-        texts.
+        None chooses them by leaving out each image of the support in turn, with its group. With one
+        shot no other image of the class is left, and they are 1 and 5.5 as in the paper; alpha is 1
+        without texts.
 
     Attributes
     ----------
@@ -68,17 +68,17 @@ def cache(
 
 
 def leave_out(similar: Tensor, rows: Tensor, support: Support) -> Tensor:
-    """Similarities in which no image is its own neighbour, unless its class has no other."""
-    alone = support.counts[support.labels[rows]] == 1
-    own = torch.arange(len(rows), device=rows.device)
-    similar = similar.clone()
-    similar[own, rows] = torch.where(alone, similar[own, rows], -torch.inf)
-    return similar
+    """Similarities in which nothing of an image's group is near it, unless its class has no other.
+
+    Without groups that is the image itself.
+    """
+    own = support.together[rows, None] == support.together
+    return similar.masked_fill(own & support.replaceable[rows, None], -torch.inf)
 
 
 def left_out_rows(support: Support) -> Tensor:
-    """Positions of images whose class has another, evenly thinned out to `MAX_VALIDATION`."""
-    rows = (support.counts[support.labels] > 1).nonzero().flatten()
+    """Positions of images that can be left out, evenly thinned out to `MAX_VALIDATION`."""
+    rows = support.replaceable.nonzero().flatten()
     return rows[:: -(-len(rows) // MAX_VALIDATION)] if len(rows) else rows
 
 

@@ -19,7 +19,7 @@ class TipAdapterF(TrainedCache, TipAdapter):
 
     On features that are embedded once, an image would find itself among the keys, and nothing
     would be left to learn; the paper has a new view of it in every epoch. Here it is left out of
-    the cache that classifies it, unless its class has no other image.
+    the cache that classifies it, with its group, unless its class has no other image.
 
     Parameters are those of `tip-adapter`, chosen before training, and of `TrainedCache`. `keys_`
     `[n, d]` are not of unit norm; the other attributes are those of `tip-adapter`.

@@ -50,9 +50,10 @@ class ZeroShot(Head):
         return self
 
     def logits(self, features: Float[Tensor, "n d"]) -> Float[Tensor, "n c"]:
-        """Scaled cosines of unit-norm features with every class.
+        """Scaled cosines of every row with every class.
 
-        Raises `UsageError` before `fit`, `DataError` for features of another width.
+        Raises `UsageError` before `fit`, `DataError` for features of another width and for rows
+        that are zero or not finite.
         """
         self.check_fitted()
-        return cosine_logits(features.float(), self.weights_, self.scale, self.bias)
+        return cosine_logits(unit_norm(features), self.weights_, self.scale, self.bias)

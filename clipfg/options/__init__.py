@@ -49,3 +49,4 @@ from clipfg.options.searching import (
     IndexShowOptions,
     RetrieveOptions,
 )
+from clipfg.options.training import FinetuneOptions

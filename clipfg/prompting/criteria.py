@@ -11,6 +11,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from clipfg.functional import metrics
 from clipfg.functional.neighbours import nearest_neighbours
 
 NEIGHBOURS = 5
@@ -18,7 +19,7 @@ NEIGHBOURS = 5
 
 def confidence(logits: Float[Tensor, "n c"], features: Float[Tensor, "n d"]) -> float:  # noqa: ARG001
     """The mean probability of the predicted class, from 1/c to 1."""
-    return float(logits.float().softmax(dim=1).amax(dim=1).mean())
+    return float(metrics.confidence(logits).mean())
 
 
 def margin(logits: Float[Tensor, "n c"], features: Float[Tensor, "n d"]) -> float:  # noqa: ARG001

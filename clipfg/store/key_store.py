@@ -230,7 +230,7 @@ class KeyStore:
             classes=None if self.classes is None else self.classes.to_dict(),
         )
         writer.commit(state)
-        verifying.remember(writer.path, state)
+        verifying.remember(writer.path, verifying.signatures(writer.path, state))
         return state
 
     @classmethod

@@ -17,6 +17,8 @@ from clipfg.store.items import as_items
 from clipfg.store.searching import BLOCK
 from clipfg.store.state import StoreState
 
+Signatures = dict[str, list[Any]]
+
 TOLERANCE = 1e-5
 """The tolerance of a key's norm around 1."""
 
@@ -43,10 +45,11 @@ def verify_once(path: Path, state: StoreState) -> None:
         known = json.loads((path / VERIFIED).read_bytes())
     except (OSError, ValueError, RecursionError):
         known = None
-    if known == _signatures(path, state):
+    seen = signatures(path, state)  # before the files are read: a later change is another file
+    if known == seen:
         return
     check(path, state)
-    remember(path, state)
+    remember(path, seen)
 
 
 def check(path: Path, state: StoreState) -> None:
@@ -55,13 +58,13 @@ def check(path: Path, state: StoreState) -> None:
         raise StoreError(faults[0])
 
 
-def remember(path: Path, state: StoreState) -> None:
-    """Keep that the files of a state are whole, if the folder can be written."""
+def remember(path: Path, seen: Signatures) -> None:
+    """Keep that files with these signatures are whole, if the folder can be written."""
     with suppress(OSError, StoreError), finished(path / VERIFIED, StoreError) as partial:
-        partial.write_text(json.dumps(_signatures(path, state)))
+        partial.write_text(json.dumps(seen))
 
 
-def _signatures(path: Path, state: StoreState) -> dict[str, list[Any]]:
+def signatures(path: Path, state: StoreState) -> Signatures:
     """What changes whenever a file is written or replaced; a copy has others."""
     found = {}
     for file in state.files():

@@ -73,16 +73,19 @@ def region_items(manifest: Manifest, grid: Grid = GRID) -> Manifest:
     """An item for each region of each image, beside its label and split.
 
     Regions are those of the column `regions`, else `box`, else a grid over the image. `box` is the
-    region's, `captions` its phrase, `parent` the image's id; the item's id is that with the box. An
-    image whose size cannot be read stays one item without a box, to fail by name.
+    region's, `captions` its phrase, `parent` the image's id; the item's id is that with the box,
+    unless it is the item's own, and with `#2`, `#3` for a box that comes again. An image whose size
+    cannot be read stays one item without a box, to fail by name.
     """
     columns: dict[str, list[Any]] = {"id": [], "box": [], "captions": [], "parent": []}
     rows: list[int] = []
+    own, seen = manifest.column("box") or [None] * len(manifest), dict[str, int]()
     for row, (id, regions) in enumerate(zip(manifest.ids, _regions(manifest, grid), strict=True)):
         for region in regions or [{"box": None, "phrase": None}]:
             box = region["box"]
             rows.append(row)
-            columns["id"].append(id if box is None else f"{id}#{box_name(box)}")
+            name = id if box in (None, own[row]) else f"{id}#{box_name(box)}"
+            columns["id"].append(_numbered(name, seen))
             columns["box"].append(box)
             columns["captions"].append([region["phrase"]] if region["phrase"] else None)
             columns["parent"].append(id)
@@ -96,6 +99,15 @@ def region_items(manifest: Manifest, grid: Grid = GRID) -> Manifest:
 def box_name(box: list[float]) -> str:
     """A box in an id: `x0,y0,x1,y1` to a tenth of a pixel."""
     return ",".join(f"{round(value, 1):g}" for value in box)
+
+
+def _numbered(name: str, seen: dict[str, int]) -> str:
+    """The name, with the first free number from `#2` where it was seen before."""
+    if name not in seen:
+        seen[name] = 1
+        return name
+    seen[name] += 1
+    return _numbered(f"{name}#{seen[name]}", seen)
 
 
 def _regions(manifest: Manifest, grid: Grid) -> Iterator[list[Region] | None]:

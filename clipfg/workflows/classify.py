@@ -76,7 +76,7 @@ def classify(
                 kinds = [domains[i] for i in batch.positions] if domains else None
                 evaluator.update(logits, batch.labels, kinds)
             reused += batch.reused
-    remark = center.remark(session.options.seed) if center is not None else ""
+    remark = center.remark() if center is not None else ""
     return ClassifyCounts(writer.rows, reused, time.monotonic() - started, remark)
 
 

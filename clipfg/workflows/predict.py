@@ -158,7 +158,7 @@ def _images(session: Session[PredictOptions], photos: Sequence[Path]) -> Dataset
         session.say(Dataset(found))
     kept = [name for name in ("id", "uri", "box", "confidence") if name in found.table.column_names]
     columns = {name: found.table[name] for name in kept}
-    data = Dataset(Manifest.build(found.name, columns)).select(limit=options.limit)
+    data = Dataset(Manifest.build(found.name, columns)).limited(options.limit, options.seed)
     if said := boxes_said(options, data.manifest):
         logger.info(said)
     return data

@@ -13,13 +13,14 @@ from clipfg.evaluation.page import render_page
 from clipfg.evaluation.report.report import Report
 from clipfg.evaluation.report.side_by_side import SideBySide
 from clipfg.evaluation.results import read_result
+from clipfg.evaluation.tuning.report import TuningReport
 from clipfg.workflows.mistakes import surest_mistakes
 from clipfg.workflows.run_folder import file_name
 
 COMPARED = ("top1", "top5", "mean_per_class", "macro_f1", "nll", "ece")
 
 
-Finished = Report | ChoiceReport | LearningCurve | BudgetCurve
+Finished = Report | ChoiceReport | LearningCurve | BudgetCurve | TuningReport
 
 
 def read_reports(run: Path) -> list[tuple[str, Finished]]:

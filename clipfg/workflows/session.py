@@ -74,7 +74,7 @@ class Session(Generic[Given]):
         self.views: Views | None = None
         self.cut_texts: dict[str, str] = {}
         self._understood: dict[str, dict[str, Any]] = {}
-        self._progress = progress
+        self.stages = progress
         self._shared = Resources(options)
         self._owner = True
         self._fresh: EmbeddingCache | None = None
@@ -106,7 +106,7 @@ class Session(Generic[Given]):
 
     def progress(self, label: str) -> Progress | None:
         """A callback for one stage of the job."""
-        return self._progress(label) if self._progress else None
+        return self.stages(label) if self.stages else None
 
     # Data
 
@@ -144,10 +144,10 @@ class Session(Generic[Given]):
         assert isinstance(options, DataJobOptions)
         data = self.whole().within(getattr(options, "within", None))
         split = split or options.split or labelled_split(options.dataset, data.manifest)
-        chosen = data.select(split, options.limit)
+        chosen = data.select(split)
         if len(chosen) < len(data):
-            part = f" of the split {split}" if split and split != "all" else ""
-            logger.info(f"Used: {len(chosen):,} pictures{part}")
+            logger.info(f"Used: {len(chosen):,} pictures of the split {split}")
+        chosen = chosen.limited(options.limit, options.seed)
         chosen = self.in_regions(chosen)
         if said := boxes_said(options, chosen.manifest):
             logger.info(said)

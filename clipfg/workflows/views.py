@@ -127,13 +127,13 @@ class CenterHits:
         self._hits.append(logits.argmax(dim=1)[known] == labels)
         self._alone.append(self._logits(center).argmax(dim=1) == labels)
 
-    def remark(self, seed: int) -> str:
+    def remark(self) -> str:
         """What the views cost and, where it is known, what they gain against the center alone."""
         said = views_said(self._views)
         if not self._hits:
             return f"{said}."
         alone, hits = (torch.cat(each).numpy() for each in (self._alone, self._hits))
-        return f"{said}: {gain_said(compare(alone, hits, seed))}."
+        return f"{said}: {gain_said(compare(alone, hits))}."
 
 
 def gain_said(paired: PairedComparison) -> str:

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from clipfg.encoders import Encoder, load_encoder
+from clipfg.encoders.naflex import NaFlexPreprocessing
 from clipfg.errors import UsageError
 from tests import checkpoints
 
@@ -176,3 +177,36 @@ def test_bf16_agrees_with_fp32(folder) -> None:
         assert not torch.equal(full, half)
     assert low.logit_scale == encoder.logit_scale
     assert low.logit_bias == encoder.logit_bias
+
+
+def test_a_changed_encoder_is_saved_and_read_back(folder, tmp_path) -> None:
+    encoder = load(folder).trainable()
+    before = load(folder).encode_images(pixels_for(encoder)).pooled
+    with torch.no_grad():
+        for number, weight in enumerate(encoder.model.parameters()):
+            weight.add_(0.01 * torch.sin(torch.arange(weight.numel()) + number).view_as(weight))
+    features, texts = encoder.encode_images(pixels_for(encoder)).pooled, encoder.encode_texts(TEXTS)
+    encoder.save(tmp_path / "tuned")
+    again = load(tmp_path / "tuned")
+    assert torch.equal(again.encode_images(pixels_for(encoder)).pooled, features)
+    assert torch.equal(again.encode_texts(TEXTS), texts)
+    assert again.logit_scale == pytest.approx(encoder.logit_scale)
+    assert again.fingerprint != load(folder).fingerprint
+    assert type(again) is type(encoder)
+    assert torch.equal(load(folder).encode_images(pixels_for(encoder)).pooled, before)
+
+
+def test_gradients_reach_both_towers(folder) -> None:
+    encoder = load(folder).trainable()
+    encoder.model.requires_grad_()
+    pixels = pixels_for(encoder)
+    if isinstance(encoder.preprocessing, NaFlexPreprocessing):
+        (_, batch), *_ = encoder.preprocessing.passes(list(pixels), encoder.device)
+        inputs = batch
+    else:
+        inputs = encoder.preprocessing.normalise(pixels)
+    images, _ = encoder.image_tower(inputs)
+    (images[:3] @ encoder.text_tower(TEXTS).T).sum().backward()
+    moved = [name for name, weight in encoder.model.named_parameters() if weight.grad is not None]
+    assert any("vis" in name for name in moved)
+    assert any("text" in name or "transformer" in name for name in moved)

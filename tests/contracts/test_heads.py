@@ -113,6 +113,23 @@ def test_features_of_another_width_are_refused(name, support, unchecked) -> None
         head.logits(as_consumed(name, torch.ones(2, D + 1)))
 
 
+def test_only_the_direction_of_rows_counts(name, support) -> None:
+    head = make(name).fit(*support)
+    if head.consumes != "pooled":
+        pytest.skip("takes sets of rows")
+    longer = torch.linspace(0.1, 9, N)[:, None] * support[0]
+    torch.testing.assert_close(head.logits(longer), head.logits(support[0]), rtol=1e-3, atol=1e-3)
+
+
+def test_rows_without_a_direction_are_refused(name, support) -> None:
+    head = make(name).fit(*support)
+    if head.consumes != "pooled":
+        pytest.skip("takes sets of rows")
+    for value in (0.0, torch.nan, torch.inf):
+        with pytest.raises(DataError, match="finite, non-zero rows"):
+            head.logits(torch.full((2, D), value))
+
+
 def test_one_image_of_a_class_is_enough(name, support) -> None:
     features, labels, weights = support
     rows = (labels > 0) | (torch.arange(N) == 0)

@@ -7,9 +7,9 @@ import numpy as np
 from PIL import Image
 
 
-def draw(path: Path, seed: int, side: int = 40) -> str:
+def draw(path: Path, seed: int, width: int = 40, height: int = 40) -> str:
     """A distinct image for each seed, with a time of change in the past."""
-    pixels = np.random.default_rng(seed).integers(0, 256, (side, side, 3), dtype=np.uint8)
+    pixels = np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
     Image.fromarray(pixels).save(path)
     age(path)
     return str(path)

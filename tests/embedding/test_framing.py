@@ -9,11 +9,13 @@ import pytest
 import torch
 from PIL import Image
 
-from clipfg.embedding import image_loader
+from clipfg.embedding import image_loader, scanning
 from clipfg.embedding.cache import EmbeddingCache
 from clipfg.embedding.framing import Frame, Framing, boxes_inside
 from clipfg.embedding.pipeline import collect, embed
-from clipfg.errors import ItemError
+from clipfg.embedding.views import Views, whole_view
+from clipfg.encoders.naflex import NaFlexPreprocessing
+from clipfg.errors import ItemError, UsageError
 from clipfg.functional.windows import shorten, square_window
 from clipfg.types import COLUMNS, Failure, Manifest
 from tests.embedding.counting_encoder import CountingEncoder
@@ -21,21 +23,24 @@ from tests.embedding.drawn_images import draw
 
 WHOLE, TIGHT, SQUARE, REGION = (Framing(crop) for crop in ("whole", "tight", "square", "region"))
 
-BOXES = [[2.0, 4, 22, 14], None, [0, 0, 40, 40], [30, 30, 40, 38], [1, 1, 7, 5]]
-"""Of a 40 x 40 image; one item is the image itself."""
+BOXES = [[2.0, 4, 22, 14], None, [0, 0, 60, 40], [50, 30, 60, 38], [1, 1, 7, 5]]
+"""Of a 60 x 40 image; one item is the image itself."""
 
 
 @pytest.fixture
 def scenes(tmp_path: Path) -> Manifest:
     """Three images with five items each."""
-    uris = [draw(tmp_path / f"{seed}.png", seed) for seed in range(3) for _ in BOXES]
+    uris = [draw(tmp_path / f"{seed}.png", seed, 60, 40) for seed in range(3) for _ in BOXES]
     columns = {"id": [str(i) for i in range(15)], "uri": uris}
     return Manifest.build("scenes", columns | {"box": pa.array(BOXES * 3, COLUMNS["box"])})
 
 
-def plain(uri: str, window: list[float] | None, encoder: CountingEncoder) -> np.ndarray:
+def plain(
+    uri: str, window: list[float] | None, encoder: CountingEncoder, resize: str = "crop"
+) -> np.ndarray:
     image = Image.open(uri).convert("RGB")
-    pixels = encoder.preprocessing(image if window is None else image.crop(window))
+    preprocessing = replace(encoder.preprocessing, resize=resize)
+    pixels = preprocessing(image if window is None else image.crop(window))
     with torch.no_grad():
         feature = encoder.encode_images(pixels[None]).pooled[0].numpy()
     return feature / np.linalg.norm(feature)
@@ -62,7 +67,7 @@ def test_crops_equal_pillows_own(
     for row, (uri, box) in enumerate(zip(scenes.uris, BOXES * 3, strict=True)):
         window = None if framing == WHOLE else box
         if box is not None and framing == SQUARE:
-            window = list(square_window(tuple(map(float, box)), 40, 40, 0.1))
+            window = list(square_window(tuple(map(float, box)), 60, 40, 0.1))
             if any(value != int(value) for value in window):
                 continue  # Pillow's crop takes whole pixels only
         # Pillow's crop leaves the filter nothing beyond its edges; a window leaves it the image.
@@ -79,6 +84,17 @@ def test_an_image_is_read_and_decoded_once_for_all_its_items(
     )
     collect(scenes, CountingEncoder(), None, framing=SQUARE)
     assert len(decoded) == 3
+
+
+def test_an_image_is_looked_at_once_for_all_its_items(
+    scenes: Manifest, cache: EmbeddingCache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked = list[str]()
+    look = scanning.look_at
+    monkeypatch.setattr(scanning, "look_at", lambda uri: looked.append(uri) or look(uri))
+    for times in (1, 2):
+        collect(scenes, CountingEncoder(), cache, framing=SQUARE, batch_size=4)
+        assert len(looked) == 3 * times
 
 
 def test_items_of_one_image_are_kept_apart(scenes: Manifest, cache: EmbeddingCache) -> None:
@@ -122,7 +138,7 @@ def test_boxes_are_in_pixels_of_the_upright_image_also_of_a_reduced_jpeg(
         assert all(got.pooled[row] @ other < got.pooled[row] @ want - 0.001 for other in others)
 
 
-BAD = [[5, 5, 5, 20], [20, 20, 10, 30], [-30, 0, 10, 40], [50, 50, 60, 60], [10, 10, 38, 60]]
+BAD = [[5, 5, 5, 20], [20, 20, 10, 30], [-30, 0, 10, 40], [50, 50, 60, 60], [10, 10, 58, 60]]
 BAD += [[float("nan"), 0, 10, 10]]
 
 
@@ -153,19 +169,42 @@ def test_a_hair_outside_is_cut_off() -> None:
 def test_regions_are_read_from_one_pass_over_each_image(
     scenes: Manifest, cache: EmbeddingCache
 ) -> None:
+    """Of the squashed image; an item without a box is what it is without regions."""
     encoder = CountingEncoder()
     got = collect(scenes, encoder, cache, framing=REGION)
-    cells = [[{"box": box, "phrase": None}] if box else None for box in BOXES]
-    for image in range(3):
-        first = 5 * image
-        table = scenes.table.select(["id", "uri", "split", "label"]).slice(first, 5)
-        table = table.append_column("regions", pa.array(cells, COLUMNS["regions"]))
-        want = collect(replace(scenes, table=table), encoder, None, dense=["regions"])
-        for row in range(5):
-            expected = want.regions[row][0] if BOXES[row] else want.pooled[row]
-            np.testing.assert_allclose(got.pooled[first + row], expected, atol=1e-5)
+    for row, (uri, box) in enumerate(zip(scenes.uris, BOXES * 3, strict=True)):
+        expected = read_off(uri, box, encoder) if box else plain(uri, None, encoder)
+        np.testing.assert_allclose(got.pooled[row], expected, atol=1e-5)
     batches = list(embed(scenes, CountingEncoder(), cache, framing=REGION))
     np.testing.assert_array_equal(np.concatenate([b.vectors for b in batches]), got.pooled)
+
+
+def read_off(uri: str, box: list[float], encoder: CountingEncoder) -> np.ndarray:
+    """The mean of the 4 x 4 patches of the squashed 60 x 40 image, by the area in the box."""
+    pixels = replace(encoder.preprocessing, resize="squash")(Image.open(uri).convert("RGB"))
+    with torch.no_grad():
+        patches = encoder.encode_images(pixels[None], patches=True).patches
+    total = np.zeros(64)
+    for place, patch in enumerate(patches[0].numpy()):
+        x, y = 15 * (place % 4), 10 * (place // 4)
+        across = min(x + 15, box[2]) - max(x, box[0])
+        down = min(y + 10, box[3]) - max(y, box[1])
+        total += max(across, 0) * max(down, 0) * patch
+    return total / np.linalg.norm(total)
+
+
+@pytest.mark.parametrize(("resize", "passes"), [("crop", 2), ("squash", 1)])
+def test_an_encoder_that_squashes_keeps_one_feature_of_an_image(
+    cache: EmbeddingCache, tmp_path: Path, resize: str, passes: int
+) -> None:
+    uri = draw(tmp_path / "a.png", 0, 60, 40)
+    manifest = Manifest.build("m", {"uri": [uri], "box": pa.array([BOXES[0]], COLUMNS["box"])})
+    encoder = CountingEncoder()
+    encoder.preprocessing = replace(encoder.preprocessing, resize=resize)
+    collect(manifest, encoder, cache, framing=REGION)
+    collect(manifest, encoder, cache)
+    assert encoder.batches == passes
+    assert whole_view(NaFlexPreprocessing((32, 32))) == ""
 
 
 def test_the_items_of_an_image_that_fails_all_fail(scenes: Manifest, tmp_path: Path) -> None:
@@ -178,12 +217,25 @@ def test_the_items_of_an_image_that_fails_all_fail(scenes: Manifest, tmp_path: P
 
 
 def test_views_are_parts_of_the_image_or_of_the_box(tmp_path: Path) -> None:
-    uri = draw(tmp_path / "a.png", 0)
+    uri = draw(tmp_path / "a.png", 0, 60, 40)
     views = ["", "tile:0:1:2", "corner:1:1:0.5", "squash", "pad"]
     columns = {"id": list("abcde"), "uri": [uri] * 5, "view": views}
     encoder = CountingEncoder()
     got = collect(Manifest.build("m", columns), encoder, None, framing=Framing())
-    for row, window in enumerate([None, [20, 0, 40, 20], [20, 20, 40, 40], None, None]):
-        assert got.pooled[row] @ plain(uri, window, encoder) > 0.99
+    for row, window in enumerate([None, [30, 0, 60, 20], [40, 20, 60, 40], None, None]):
+        resize = views[row] if views[row] in ("squash", "pad") else "crop"
+        assert got.pooled[row] @ plain(uri, window, encoder, resize) > 0.99
     inner = Frame((0.0, 0.0, 20.0, 20.0), "corner:0:1:0.5", TIGHT).window(40, 40)
     assert inner == (0, 10, 10, 20)
+
+
+def test_only_one_thing_is_asked_of_an_item(scenes: Manifest) -> None:
+    encoder = CountingEncoder()
+    tiles = Views.of("tiles", encoder.preprocessing)
+    for asked in (
+        {"dense": ["patches"], "framing": REGION},
+        {"dense": ["patches"], "views": tiles},
+        {"views": tiles, "framing": REGION},
+    ):
+        with pytest.raises(UsageError, match="got two of them"):
+            embed(scenes, encoder, None, **asked)

@@ -123,3 +123,13 @@ def test_what_the_crop_leaves_out_has_no_feature(tmp_path: Path) -> None:
     assert np.linalg.norm(regions[2]) == pytest.approx(1, abs=1e-5)
     padded = regions_of(tmp_path / "p.jpg", outside, "pad")
     assert np.linalg.norm(padded, axis=1) == pytest.approx([1, 1], abs=1e-5)
+
+
+def test_a_margin_that_lies_under_no_patch_moves_no_box() -> None:
+    """Four patches of 8 pixels in 35: a box on one of them is that one."""
+    encoder = MeanColours(Preprocessing((35, 35)))
+    pixels = torch.randint(0, 256, (1, 3, 35, 35), dtype=torch.uint8)
+    boxes = torch.tensor([[24.0, 16, 32, 24], [32, 0, 35, 35], [24, 16, 35, 24]])
+    (found,) = encoder.encode_regions(pixels, [boxes])
+    patch = pixels[0, :, 16:24, 24:32].float().mean(dim=(1, 2))
+    torch.testing.assert_close(found, torch.stack([patch, torch.zeros(3), patch]))

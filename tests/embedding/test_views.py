@@ -1,6 +1,6 @@
 """Several views of an item: what they show, how they are pooled, and what they cost."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +16,7 @@ from clipfg.embedding.framing import MIRRORED, Framing
 from clipfg.embedding.image_loader import ImageLoader, ImageRow
 from clipfg.embedding.pipeline import collect, embed
 from clipfg.embedding.views import VIEWS, Views, mean_of_kinds
+from clipfg.encoders.naflex import NaFlexPreprocessing
 from clipfg.encoders.preprocessing import Preprocessing
 from clipfg.errors import UsageError
 from clipfg.types import COLUMNS, ClassList, Failure, Manifest
@@ -99,18 +100,11 @@ def test_views_that_the_encoder_cannot_tell_apart_are_one() -> None:
     assert views("center+squash").shown == ("", "squash")
 
 
-@dataclass(frozen=True)
-class AnyShape(Preprocessing):
-    """As of an encoder that takes each image in its own shape."""
-
-    def target(self, width: int, height: int) -> tuple[int, int]:
-        return width, height
-
-
 def test_an_encoder_of_any_shape_has_nothing_to_pad() -> None:
+    flexible = NaFlexPreprocessing((512, 512), budgets=(256,))
     with pytest.raises(UsageError, match="own shape"):
-        Views.of("center+pad", AnyShape((32, 32)))
-    assert views("center+attention-crop", AnyShape((32, 32))).passes == 2
+        Views.of("center+pad", flexible)
+    assert views("center+attention-crop", flexible).passes == 2
 
 
 @pytest.fixture
@@ -119,8 +113,7 @@ def wide(tmp_path: Path) -> Manifest:
     uris = []
     for seed in range(6):
         path = tmp_path / f"{seed}.png"
-        draw(path, seed, 60)
-        Image.open(path).crop((0, 0, 60, 40)).save(path)
+        draw(path, seed, 60, 40)
         uris.append(str(path))
     Path(uris[3]).write_bytes(b"no image")
     columns = {"id": list("abcdef"), "uri": uris, "label": [0, 1] * 3}

@@ -85,6 +85,18 @@ def test_reports_written_before_later_fields_existed_are_read() -> None:
     assert read_result(content) == expected
 
 
+def test_reliability_of_before_says_nothing_of_chance() -> None:
+    content = saved("learning-curve")["reliability"]
+    del content["unmet"], content["answering"]["most"], content["ood"]["most"]
+    del content["sets"]["guaranteed"], content["sets"]["least"]
+    found = from_json(Reliability, content)
+    assert found.unmet == ()
+    assert (
+        found.sets.coverage
+        == from_json(Reliability, saved("learning-curve")["reliability"]).sets.coverage
+    )
+
+
 def test_a_curve_without_reliability_is_read() -> None:
     content = saved("learning-curve")
     del content["reliability"]

@@ -72,7 +72,7 @@ def grid() -> Grid:
 
 def reliability() -> Reliability:
     scaled = CalibrationResult(1.234, 0.056)
-    sets = PredictionSetResult(0.9, True, TOP1, 1.5, 0.5, 0.1, ((NAMES[0], 30, 0.1),))
+    sets = PredictionSetResult(0.9, True, TOP1, 1.5, 0.5, 0.1, ((NAMES[0], 30, 0.1),), 0.5, 0.4)
     return Reliability(NAMES[0], FILE(1), FILE(2), 99, 0.9, scaled, scaled, 0.1, (), sets=sets)
 
 

@@ -118,3 +118,16 @@ def test_blending_takes_whole_patches(picture) -> None:
     mixed = blend(picture, torch.zeros_like(picture), kept)[0]
     assert torch.equal(mixed[:, 8:16, 24:], picture[:, 8:16, 24:])
     assert int(mixed.sum()) == int(picture[:, 8:16, 24:].sum())
+
+
+def test_patches_that_do_not_fill_the_image_keep_their_size() -> None:
+    """Four patches of 7 pixels in 30; what they leave over goes with the last."""
+    picture = torch.full((3, 30, 30), 255, dtype=torch.uint8)
+    edges = [0, 7, 14, 21, 30]
+    for row in range(4):
+        for column in range(4):
+            kept = torch.zeros(1, 4, 4, dtype=torch.bool)
+            kept[0, row, column] = True
+            expected = torch.zeros_like(picture)
+            expected[:, edges[row] : edges[row + 1], edges[column] : edges[column + 1]] = 255
+            assert torch.equal(blend(picture, torch.zeros_like(picture), kept)[0], expected)

@@ -159,3 +159,43 @@ def test_unequal_lengths_are_refused(unchecked) -> None:
 def test_confidences_outside_0_to_1_are_refused() -> None:
     with pytest.raises(DataError, match="between 0 and 1"):
         metrics.expected_calibration_error(torch.tensor([1.5]), torch.tensor([True]))
+
+
+@given(SEEDS)
+def test_the_brier_score_is_scikit_learns(seed) -> None:
+    logits, labels = make(seed)
+    shares = logits.double().softmax(1)
+    expected = reference.brier_score_loss(labels, shares, labels=range(7), scale_by_half=False)
+    assert float(metrics.brier_score(logits, labels).mean()) == pytest.approx(expected, abs=1e-6)
+
+
+@given(SEEDS, st.booleans())
+def test_average_precision_is_scikit_learns(seed, ties) -> None:
+    rng = np.random.default_rng(seed)
+    scores, relevant = rng.random((5, 30)), rng.random((5, 30)) < 0.3
+    scores = scores.round(1) if ties else scores
+    relevant[0] = False
+    got = metrics.average_precision(torch.from_numpy(scores), torch.from_numpy(relevant))
+    assert got[0].isnan()
+    pairs = zip(relevant[1:], scores[1:], strict=True)
+    wanted = [
+        reference.average_precision_score(*pair) if pair[0].any() else np.nan for pair in pairs
+    ]
+    np.testing.assert_allclose(got[1:], wanted)
+
+
+def test_recall_at_k_is_a_hit_or_none() -> None:
+    scores = torch.tensor([[0.9, 0.5, 0.5, 0.1], [0.1, 0.2, 0.3, 0.4], [1.0, 0.0, 0.0, 0.0]])
+    relevant = torch.tensor([[0, 0, 1, 1], [1, 1, 0, 0], [0, 0, 0, 0]]).bool()
+    found = [metrics.recall_at_k(scores, relevant, k).tolist()[:2] for k in (1, 2, 3, 9)]
+    assert found == [[0, 0], [0, 0], [1, 1], [1, 1]]
+    assert metrics.recall_at_k(scores, relevant, 4)[2].isnan()
+    with pytest.raises(DataError, match="at least 1"):
+        metrics.recall_at_k(scores, relevant, 0)
+
+
+def test_nan_has_no_place_in_a_ranking() -> None:
+    scores, relevant = torch.tensor([[torch.nan, 1.0]]), torch.tensor([[True, False]])
+    for ranked in (metrics.average_precision, lambda s, r: metrics.recall_at_k(s, r, 1)):
+        with pytest.raises(DataError, match="NaN 1 times"):
+            ranked(scores, relevant)

@@ -55,3 +55,11 @@ def test_nothing_to_compare_with_is_refused() -> None:
         novelty.auroc(torch.zeros(0), torch.zeros(1))
     with pytest.raises(DataError, match="got 0 and 2"):
         novelty.neighbour_cosine(torch.zeros(1, 3), torch.zeros(2, 3), 0)
+
+
+def test_nan_is_refused() -> None:
+    good, bad = torch.tensor([0.0, 1.0]), torch.tensor([0.0, torch.nan])
+    for judged in (novelty.auroc, novelty.familiarity):
+        for pair in ((good, bad), (bad, good)):
+            with pytest.raises(DataError, match="NaN 1 times"):
+                judged(*pair)

@@ -68,5 +68,8 @@ def test_uninformative_logits_are_no_error() -> None:
 def test_rows_that_do_not_fit_are_refused(unchecked) -> None:
     with pytest.raises(DataError, match="got 1 and 2"):
         fit_temperature(torch.zeros(2, 3), torch.tensor([0]))
+    for label in (-1, 2):
+        with pytest.raises(DataError, match="class indices from 0 to 1"):
+            fit_temperature(torch.zeros(1, 2), torch.tensor([label]))
     with pytest.raises(DataError, match="finite"):
         fit_temperature(torch.full((1, 2), torch.nan), torch.tensor([0]))

@@ -123,3 +123,9 @@ def test_invalid_arguments_are_refused(unchecked) -> None:
         aurc(torch.zeros(0), torch.zeros(0, dtype=torch.bool))
     with pytest.raises(DataError, match="between 0 and 1, got 1"):
         abstention_threshold(torch.zeros(3), torch.ones(3, dtype=torch.bool), 1.0)
+
+
+def test_nan_is_refused() -> None:
+    for measured in (aurc, risk_coverage):
+        with pytest.raises(DataError, match="NaN 1 times"):
+            measured(torch.tensor([0.5, torch.nan]), torch.tensor([True, False]))

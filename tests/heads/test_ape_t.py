@@ -28,11 +28,12 @@ def test_training_makes_unseen_images_likelier(problem, with_texts) -> None:
     assert losses[1] < losses[0]
 
 
-def test_one_step_follows_the_gradient_of_a_plain_loop(problem) -> None:
+@pytest.mark.parametrize("groups", [torch.arange(48), torch.arange(48) // 2 % 12])
+def test_one_step_follows_the_gradient_of_a_plain_loop(problem, groups) -> None:
     rate = 1e-3
     plain = APE(**SETTINGS).fit(problem.x, problem.labels, problem.texts)
     head = APET(**SETTINGS, epochs=1, learning_rate=rate)
-    head.fit(problem.x, problem.labels, problem.texts)
+    head.fit(problem.x, problem.labels, problem.texts, groups=groups)
     kept, width = plain.channels_, problem.x.shape[1]
     residuals = torch.zeros(6, len(kept), requires_grad=True)
     factors = torch.ones(len(problem.x), requires_grad=True)
@@ -44,7 +45,7 @@ def test_one_step_follows_the_gradient_of_a_plain_loop(problem) -> None:
     for i, label in enumerate(problem.labels):
         logits = [10 * text @ problem.x[i] for text in texts]
         for j, other in enumerate(problem.labels.tolist()):
-            if i != j:
+            if groups[i] != groups[j]:
                 key = plain.keys_[j] + residuals[other]
                 near = torch.exp(-4 * (1 - plain.keys_[i] @ key / key.norm()))
                 logits[other] = logits[other] + plain.strengths_[j] * factors[j] * near

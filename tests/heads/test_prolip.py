@@ -18,18 +18,19 @@ def test_untuned_it_is_zero_shot_or_the_class_mean(problem, one_shot) -> None:
 
 
 @pytest.mark.parametrize("with_texts", [True, False])
-def test_the_loss_is_that_of_a_plain_loop(problem, with_texts) -> None:
+@pytest.mark.parametrize("groups", [torch.arange(48), torch.arange(48) // 4])
+def test_the_loss_is_that_of_a_plain_loop(problem, with_texts, groups) -> None:
     from clipfg.heads.support import Support
 
     texts = problem.texts if with_texts else None
-    support = Support.of("prolip", problem.x, problem.labels, texts)
+    support = Support.of("prolip", problem.x, problem.labels, texts, groups=groups)
     generator = torch.Generator().manual_seed(0)
     projection = torch.eye(20) + 0.1 * torch.randn(20, 20, generator=generator)
     rows = torch.arange(len(problem.x))
     logits, labels = ProLIP(scale=10.0)._training_logits(support, projection, rows)
     for i, row in enumerate(logits):
         for c in range(6):
-            others = (problem.labels == c) & (rows != i)
+            others = (problem.labels == c) & (groups != groups[i])
             weight = texts[c] if with_texts else problem.x[others].mean(0) @ projection
             expected = 10 * normalize(problem.x[i] @ projection, dim=0) @ normalize(weight, dim=0)
             torch.testing.assert_close(row[c], expected, atol=1e-4, rtol=1e-4)

@@ -50,6 +50,19 @@ def test_another_encoders_features_are_refused(tmp_path, head) -> None:
         saved.check_encoder("xyz")
 
 
+def test_a_head_is_tried_once(tmp_path, head, monkeypatch) -> None:
+    save_head(tmp_path / "head", head)
+    tried = []
+    real = ZeroShot.logits
+    monkeypatch.setattr(ZeroShot, "logits", lambda self, x: tried.append(x) or real(self, x))
+    saved = load_head(tmp_path / "head")
+    saved.check_encoder("", 8)
+    assert saved.width == 8
+    assert [tuple(x.shape) for x in tried] == [(4, 8)]  # a row of ones, and the weights
+    with pytest.raises(DataError, match="features 5 wide"):
+        saved.check_encoder("", 5)
+
+
 def test_an_unfitted_head_is_not_saved(tmp_path) -> None:
     with pytest.raises(UsageError, match=r"call fit\(\) first"):
         save_head(tmp_path / "head", ZeroShot())

@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 import torch
 
 from clipfg.heads.tip_adapter import TipAdapter
@@ -34,13 +35,14 @@ def test_the_larger_beta_the_more_the_nearest_image_decides() -> None:
     assert agree[2] > 0.95
 
 
-def test_each_image_is_left_out_in_turn(problem) -> None:
-    head = TipAdapter().fit(problem.x, problem.labels, problem.texts)
+@pytest.mark.parametrize("groups", [torch.arange(48), torch.arange(48) // 2 % 12])
+def test_each_image_is_left_out_in_turn_with_its_group(problem, groups) -> None:
+    head = TipAdapter().fit(problem.x, problem.labels, problem.texts, groups=groups)
 
     def right(alpha: float, beta: float) -> int:
         hits = 0
         for i in range(len(problem.x)):
-            rest = torch.arange(len(problem.x)) != i
+            rest = groups != groups[i]
             one = TipAdapter(alpha, beta).fit(problem.x[rest], problem.labels[rest], problem.texts)
             hits += int(one.logits(problem.x[i : i + 1]).argmax() == problem.labels[i])
         return hits

@@ -1,3 +1,4 @@
+import pytest
 import torch
 from torch.nn.functional import cross_entropy
 
@@ -20,15 +21,16 @@ def test_training_makes_unseen_images_likelier(problem) -> None:
     assert losses[1] < losses[0]
 
 
-def test_one_step_follows_the_gradient_of_a_plain_loop(problem) -> None:
+@pytest.mark.parametrize("groups", [torch.arange(48), torch.arange(48) // 2 % 12])
+def test_one_step_follows_the_gradient_of_a_plain_loop(problem, groups) -> None:
     head = TipAdapterF(alpha=2.0, beta=4.0, scale=10.0, epochs=1, learning_rate=1e-3)
-    head.fit(problem.x, problem.labels, problem.texts)
+    head.fit(problem.x, problem.labels, problem.texts, groups=groups)
     keys = problem.x.clone().requires_grad_()
     loss = torch.zeros(())
     for i, label in enumerate(problem.labels):
         logits = 10 * problem.texts @ problem.x[i]
         for j, other in enumerate(problem.labels):
-            if i != j:
+            if groups[i] != groups[j]:
                 near = torch.exp(-4 * (1 - problem.x[i] @ keys[j]))
                 logits = logits + 2 * near * torch.eye(6)[other]
         loss = loss + cross_entropy(logits[None], label[None]) / len(problem.x)

@@ -80,6 +80,22 @@ def test_a_store_is_read_once_and_again_after_a_change(path, monkeypatch) -> Non
     assert len(read) == 21
 
 
+def test_a_file_that_changes_while_it_is_verified_is_read_again(path, monkeypatch) -> None:
+    (path / "verified.json").unlink()
+    (keys,) = path.glob("keys-*")
+    real = verifying.check
+
+    def check(*given: object) -> None:
+        real(*given)
+        keys.write_bytes(keys.read_bytes()[:-4] + b"\0\0\0\0")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(verifying, "check", check)
+        KeyStore.load(path)
+    with pytest.raises(StoreError, match="content has changed"):
+        KeyStore.load(path)
+
+
 def test_a_store_that_cannot_be_written_is_verified_each_time(path, monkeypatch) -> None:
     (path / "verified.json").unlink()
 

@@ -104,6 +104,31 @@ def test_regions_of_the_data_become_items() -> None:
     assert table["box"][0] == [0, 0, 5, 5.25]
 
 
+def test_ids_of_regions_are_unique_and_name_a_box_once() -> None:
+    a, b = [0, 0, 5, 5], [1, 1, 9, 9]
+    cells = [
+        [{"box": box, "phrase": phrase} for box, phrase in ((a, "beak"), (a, "bill"), (b, "wing"))],
+        [{"box": a, "phrase": "head"}],
+    ]
+    columns = {
+        "id": ["a.png#0,0,5,5", "a.png#0,0,5,5#2"],
+        "uri": ["/a.png"] * 2,
+        "box": pa.array([a, a], BOX),
+    }
+    alone = region_items(Manifest.build("birds", columns))
+    assert alone.ids == columns["id"]
+    assert alone.column("parent") == columns["id"]
+    regions = {"regions": pa.array(cells, COLUMNS["regions"])}
+    items = region_items(Manifest.build("birds", columns | regions))
+    assert items.ids == [
+        "a.png#0,0,5,5",
+        "a.png#0,0,5,5#2",
+        "a.png#0,0,5,5#1,1,9,9",
+        "a.png#0,0,5,5#2#2",
+    ]
+    assert items.column("caption") == ["beak", "bill", "wing", "head"]
+
+
 def test_without_regions_a_grid_covers_the_upright_image(tmp_path: Path) -> None:
     exif = Image.Exif()
     exif[0x0112] = 6

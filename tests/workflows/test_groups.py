@@ -8,7 +8,11 @@ import torch
 from PIL import Image
 
 import clipfg
+from clipfg.heads.ape import APE
+from clipfg.heads.ape_t import APET
 from clipfg.heads.support import Support
+from clipfg.heads.tip_adapter import TipAdapter
+from clipfg.heads.tip_adapter_f import TipAdapterF
 from clipfg.options import FewshotOptions, resolve
 from clipfg.types import Manifest
 from clipfg.workflows.fewshot.heads import HeadSet, HeadSpec
@@ -47,14 +51,29 @@ def test_cross_validation_learns_nothing_from_noise(scenes: Path, tmp_path: Path
     """Labels are chance: whoever answers better has seen another box of the picture."""
     run = clipfg.fewshot(
         own_labels=str(scenes / "boxes.csv"),
-        heads="knn,whitened-mean",
+        heads="knn,whitened-mean,tip-adapter,tip-adapter-f,ape,ape-t,prolip",
         output=tmp_path / "run",
         calibration="split",
         save=tmp_path / "head.safetensors",
         **MODEL,
     )
     found = {row["head"]: row["top1"] for row in run.rows()}
-    assert max(found["knn"], found["whitened-mean"]) < 0.75, found
+    assert len(found) == 8
+    assert max(found.values()) < 0.75, found
+
+
+@pytest.mark.parametrize("head", [TipAdapter, TipAdapterF, APE, APET])
+def test_four_boxes_of_one_picture_are_one_shot(head: type[TipAdapter | APE]) -> None:
+    """Nothing tells of another picture: strengths are the papers', as with one image a class."""
+    generator = torch.Generator().manual_seed(3)
+    x = torch.randn(5, 8, generator=generator).repeat_interleave(4, dim=0)
+    x = x + 0.5 * torch.randn(20, 8, generator=generator)
+    labels = torch.arange(5).repeat_interleave(4)
+    texts = torch.randn(5, 8, generator=generator)
+    alone = head().fit(x, labels, texts)
+    together = head().fit(x, labels, texts, groups=labels)
+    assert (together.alpha_, together.beta_) == (1.0, 5.5)
+    assert (alone.alpha_, alone.beta_) != (1.0, 5.5)
 
 
 def test_a_half_has_whole_pictures(scenes: Path) -> None:

@@ -140,7 +140,7 @@ class FgClipEncoder(CheckpointEncoder[FgClipFiles]):
         pooled, tokens = model.features(batch.patches, batch.mask, batch.shapes, dense=patches)
         return pooled, tokens if patches else None
 
-    def _regions(
+    def pool_regions(
         self, patches: Float[Tensor, "p d"], grid: tuple[int, int], boxes: Float[Tensor, "r 4"]
     ) -> Float[Tensor, "r d"]:
         """RoIAlign, as the model was trained; 0 for an empty box."""

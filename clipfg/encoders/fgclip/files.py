@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from torch import nn
+
 from clipfg.encoders.base import TextPath
-from clipfg.encoders.model_files import CheckpointFiles, ModelSource
+from clipfg.encoders.model_files import CheckpointFiles, ModelSource, state_of, write_json
 from clipfg.encoders.weights import read_config, read_shapes
 from clipfg.errors import DataError, UsageError
 
@@ -45,6 +47,15 @@ class FgClipFiles(CheckpointFiles):
     processor: dict[str, Any]
     shapes: dict[str, tuple[int, ...]]
     version: Version
+
+    def write(self, folder: Path, model: nn.Module) -> None:
+        """Write the published layout."""
+        from safetensors.torch import save_file
+
+        save_file(state_of(model), folder / WEIGHTS[0], metadata={"format": "pt"})
+        write_json(folder / "config.json", self.config)
+        write_json(folder / PROCESSORS[0], self.processor)
+        self.copy_tokenizer(folder)
 
     def lengths(self, published: Mapping[TextPath, int]) -> dict[TextPath, int]:
         """The rows of the table of each text path; a published length where it is missing."""

@@ -2,6 +2,7 @@
 
 import importlib
 import importlib.util
+import shutil
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,8 +10,10 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from torch import nn
+
 from clipfg.encoders.hub import HubRepository
-from clipfg.encoders.model_files import CheckpointFiles, ModelFolder
+from clipfg.encoders.model_files import CheckpointFiles, ModelFolder, state_of, write_json
 from clipfg.encoders.weights import check_no_code, read_config, read_model_config
 from clipfg.errors import DataError, MissingError, UsageError
 from clipfg.registry import closest
@@ -45,6 +48,17 @@ class OpenClipFiles(CheckpointFiles):
     def hashed(self) -> tuple[Path, ...]:
         """Weights, tokenizer and the configuration of the text tower."""
         return super().hashed + ((self.text_tower,) if self.text_tower else ())
+
+    def write(self, folder: Path, model: nn.Module) -> None:
+        """Write open_clip's own layout: `open_clip_config.json`, weights and tokenizer."""
+        from safetensors.torch import save_file
+
+        config = {"model_cfg": self.model, "preprocess_cfg": self.preprocessing}
+        write_json(folder / CONFIG, config)
+        save_file(state_of(model), folder / WEIGHTS[0], metadata={"format": "pt"})
+        self.copy_tokenizer(folder)
+        if self.text_tower is not None:
+            shutil.copyfile(self.text_tower, folder / "config.json")
 
 
 def files_in_folder(folder: Path, *, offline: bool = True) -> OpenClipFiles:

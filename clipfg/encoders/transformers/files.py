@@ -4,7 +4,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from clipfg.encoders.model_files import CheckpointFiles, ModelSource
+from torch import nn
+
+from clipfg.encoders.model_files import CheckpointFiles, ModelSource, write_json
 from clipfg.encoders.weights import read_config, read_model_config
 from clipfg.errors import MissingError
 
@@ -21,6 +23,13 @@ class TransformersFiles(CheckpointFiles):
     folder: Path
     config: dict[str, Any]
     processor: dict[str, Any]
+
+    def write(self, folder: Path, model: nn.Module) -> None:
+        """Write the layout of transformers, with the processor's settings as they were read."""
+        model.save_pretrained(folder)  # type: ignore[operator]
+        write_json(folder / "config.json", self.config)
+        write_json(folder / "preprocessor_config.json", self.processor)
+        self.copy_tokenizer(folder)
 
 
 def files_from(source: ModelSource) -> TransformersFiles:

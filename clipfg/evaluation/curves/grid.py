@@ -79,10 +79,13 @@ class Grid:
         return Chart(title, self.x_label, self.measure, tuple(curves), log_x=True)
 
 
-def with_half_width(estimate: Estimate, sign: str = "") -> str:
-    """In percent, with half the width of its interval; `sign="+"` shows gains as such."""
-    half = 50 * (estimate.high - estimate.low)
-    return f"{100 * estimate.value:{sign}.1f} ±{half:.1f}"
+def with_reach(estimate: Estimate, sign: str = "") -> str:
+    """In percent, with how far its interval reaches: "50.0 ±1.2", or "98.0 +1.5/-3.1" where the
+    sides differ; `sign="+"` shows gains as such.
+    """
+    value = 100 * estimate.value
+    up, down = f"{100 * estimate.high - value:.1f}", f"{value - 100 * estimate.low:.1f}"
+    return f"{value:{sign}.1f} " + (f"±{up}" if up == down else f"+{up}/-{down}")
 
 
 def in_seconds(seconds: float) -> str:

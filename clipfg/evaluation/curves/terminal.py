@@ -6,7 +6,7 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from clipfg.evaluation.curves.budget_curve import BudgetCurve
-from clipfg.evaluation.curves.grid import SIGNIFICANT, Grid, GridCell, star, with_half_width
+from clipfg.evaluation.curves.grid import SIGNIFICANT, Grid, GridCell, star, with_reach
 from clipfg.evaluation.curves.learning_curve import LearningCurve
 from clipfg.evaluation.reliability.terminal import render_reliability
 from clipfg.pages.formats import bounds, percent
@@ -42,7 +42,7 @@ def render_grid(grid: Grid, width: int) -> Iterator[RenderableType]:
 
 
 def _accuracy(cell: GridCell) -> str:
-    return with_half_width(cell.accuracy)
+    return with_reach(cell.accuracy)
 
 
 def _bounded(cell: GridCell) -> str:
@@ -52,4 +52,4 @@ def _bounded(cell: GridCell) -> str:
 def _difference(cell: GridCell) -> str:
     if cell.against is None:
         return ""
-    return with_half_width(cell.against.estimate, "+") + star(cell.against)
+    return with_reach(cell.against.estimate, "+") + star(cell.against)

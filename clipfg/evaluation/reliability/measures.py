@@ -3,6 +3,7 @@
 import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
+from numpy.typing import NDArray
 from torch import Tensor
 
 from clipfg.evaluation.reliability.reliability import (
@@ -11,7 +12,9 @@ from clipfg.evaluation.reliability.reliability import (
     SelectiveResult,
 )
 from clipfg.evaluation.statistics.intervals import proportion
+from clipfg.evaluation.statistics.tolerance import least_coverage, most_errors
 from clipfg.functional import metrics
+from clipfg.functional.conformal import fewest_calibrating
 from clipfg.functional.selective import aurc, risk_coverage
 from clipfg.functional.similarity import top_classes
 
@@ -53,7 +56,8 @@ def selective(
     """How many images are answered, and how many of those answers are wrong."""
     count, wrong = int(answered.sum()), int((answered & ~hits).sum())
     share = proportion(wrong, count) if count else None
-    return SelectiveResult(target, proportion(count, len(hits)), share)
+    most = most_errors(target, count)
+    return SelectiveResult(target, proportion(count, len(hits)), share, most)
 
 
 def prediction_sets(
@@ -62,12 +66,17 @@ def prediction_sets(
     names: tuple[str, ...],
     level: float,
     each_class: bool,
+    calibrated: Int[Tensor, " c"],
 ) -> PredictionSetResult:
-    """Coverage and size of prediction sets, given as the classes inside each."""
+    """Coverage and size of prediction sets, given as the classes inside each.
+
+    `calibrated` counts the calibration images of each class.
+    """
     covered = inside.gather(1, labels[:, None])[:, 0].numpy()
     sizes = inside.sum(dim=1)
     counts = np.bincount(labels.numpy(), minlength=len(names))
     caught = np.bincount(labels.numpy(), weights=covered, minlength=len(names))
+    guaranteed, least = _guaranteed(caught, counts, calibrated.numpy(), level, each_class)
     return PredictionSetResult(
         level=level,
         each_class=each_class,
@@ -80,4 +89,23 @@ def prediction_sets(
             for name, n, c in zip(names, counts, caught, strict=True)
             if n
         ),
+        guaranteed=guaranteed,
+        least=least,
     )
+
+
+def _guaranteed(
+    caught: NDArray[np.float64],
+    tested: NDArray[np.int64],
+    calibrated: NDArray[np.int64],
+    level: float,
+    each_class: bool,
+) -> tuple[float, float]:
+    """The coverage of images with a guarantee, and the least that chance explains."""
+    if each_class:
+        own = calibrated >= fewest_calibrating(level)
+        caught, tested, calibrated = caught[own], tested[own], calibrated[own]
+    else:
+        caught, tested, calibrated = (x.sum(keepdims=True) for x in (caught, tested, calibrated))
+    share = float(caught.sum() / tested.sum()) if tested.sum() else 1.0
+    return share, least_coverage(level, calibrated.tolist(), tested.tolist())

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from pydantic import computed_field
+
 from clipfg.evaluation.report.report import LevelRow
 from clipfg.evaluation.report.rolled_up import RolledUp
 from clipfg.evaluation.statistics.severity import Severity
@@ -24,12 +26,14 @@ class CalibrationResult:
 class SelectiveResult:
     """The share of images answered under a threshold, and the share of those answers that is wrong.
 
-    `wrong` is None where nothing is answered.
+    `wrong` is None where nothing is answered. `most` is the largest such share that chance explains
+    where the guarantee holds.
     """
 
     target: float
     answered: Estimate
     wrong: Estimate | None
+    most: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -38,7 +42,9 @@ class PredictionSetResult:
 
     `coverage` is the share of images whose true class is in the set. `mean_size` counts classes per
     set; `single` and `empty` are the shares of sets with one class and with none. `by_class` has
-    each class's name, images and coverage.
+    each class's name, images and coverage. `guaranteed` is the coverage of images for which the
+    level is guaranteed (with `each_class`, those of classes with a threshold of their own), `least`
+    the smallest that chance explains where the guarantee holds.
     """
 
     level: float
@@ -48,6 +54,8 @@ class PredictionSetResult:
     single: float
     empty: float
     by_class: tuple[tuple[str, int, float], ...]
+    guaranteed: float = 1.0
+    least: float = 0.0
 
     @property
     def lowest(self) -> tuple[str, int, float] | None:
@@ -63,13 +71,15 @@ class OODResult:
     `auroc_support` is on held-out images of the support, `auroc` on the test images, each the mean
     over heads that have not learnt a group of classes; None where the test set could not tell.
     `called_unknown` is the share of test images, all of known classes, that are flagged as
-    out-of-distribution.
+    out-of-distribution, `most` the largest such share that chance explains where the guarantee
+    holds.
     """
 
     score: str
     auroc_support: float
     auroc: float | None
     called_unknown: Estimate
+    most: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -106,31 +116,38 @@ class Reliability:
         """The head and its images, in words."""
         return f"{self.head}, learnt from {self.learnt_from}, calibrated on {self.calibrated_on}"
 
+    @computed_field  # type: ignore[prop-decorator]
     @property
     def unmet(self) -> tuple[str, ...]:
-        """A warning where the test set contradicts guarantees beyond chance; else empty."""
+        """A warning where the test set contradicts guarantees beyond chance; else empty.
+
+        Chance is the draw of both the test and the calibration images (`statistics.tolerance`).
+        Results of earlier versions, which did not keep what chance explains, have no warning.
+        """
         found = []
         answering = self.answering
-        if answering and answering.wrong and answering.wrong.low > answering.target:
+        if answering and answering.wrong and answering.wrong.value > answering.most:
             found.append(
                 f"{answering.wrong.value:.1%} of answers were wrong (guaranteed: at most"
-                f" {answering.target:.0%})"
+                f" {answering.target:.0%}; by chance up to {answering.most:.1%})"
             )
-        if (sets := self.sets) and sets.coverage.high < sets.level:
+        if (sets := self.sets) and sets.guaranteed < sets.least:
             found.append(
-                f"prediction sets held {sets.coverage.value:.1%} of true classes (guaranteed: at"
-                f" least {sets.level:.0%})"
+                f"prediction sets held {sets.guaranteed:.1%} of true classes (guaranteed: at"
+                f" least {sets.level:.0%}; by chance down to {sets.least:.1%})"
             )
-        if (ood := self.ood) and ood.called_unknown.low > FALSE_ALARMS:
+        if (ood := self.ood) and ood.called_unknown.value > ood.most + 1e-9:
             found.append(
                 f"{ood.called_unknown.value:.1%} of images of known classes were flagged as"
-                f" out-of-distribution (guaranteed: at most {FALSE_ALARMS:.0%})"
+                f" out-of-distribution (guaranteed: at most {FALSE_ALARMS:.0%}; by chance up to"
+                f" {ood.most:.1%})"
             )
         if not found:
             return ()
         return (
             f"Guarantee NOT met on the test set: {'; '.join(found)}. The images used for"
             f" calibration ({self.calibrated_on}) differ from those of the test set: the encoder"
-            " may have been trained on them, or they were taken elsewhere. Calibrate on images like"
-            " those you will classify: --calibration SPLIT.",
+            " may have been trained on them, or they were taken elsewhere. Calibrate on others,"
+            " taken as those you will classify are (--calibration SPLIT names a split of"
+            " --dataset).",
         )

@@ -25,9 +25,7 @@ class RolledUp:
     right: Estimate | None
 
 
-def rolled_up(
-    predictions: Path, classes: ClassList, level: float, seed: int = 0
-) -> RolledUp | None:
+def rolled_up(predictions: Path, classes: ClassList, level: float) -> RolledUp | None:
     """From the columns `label` and `answer` of a predictions file; None where it has no labels."""
     table = pq.read_table(predictions, columns=["label", "answer"]).to_pylist()
     rows = [(row["label"], row["answer"]) for row in table if row["label"] is not None]
@@ -37,5 +35,5 @@ def rolled_up(
     at_class = sum(answer in classes for _, answer in answered)
     right = sum(answer in (label, *classes.lineage(label)) for label, answer in answered)
     n, at_group = len(rows), len(answered) - at_class
-    share = proportion(right, len(answered), seed) if answered else None
+    share = proportion(right, len(answered)) if answered else None
     return RolledUp(level, n, at_class / n, at_group / n, share)

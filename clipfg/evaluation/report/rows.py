@@ -62,9 +62,7 @@ def _common_ancestor(classes: ClassList, one: int, other: int) -> str | None:
     return next((node for node in classes.lineage(classes.names[one]) if node in above), None)
 
 
-def level_rows(
-    outcomes: Outcomes, classes: ClassList, seed: int, resamples: int
-) -> tuple[LevelRow, ...]:
+def level_rows(outcomes: Outcomes, classes: ClassList) -> tuple[LevelRow, ...]:
     """How often the prediction's ancestor is the true one, level by level upwards."""
     lineages = [classes.lineage(name) for name in classes.names]
     rows = []
@@ -83,7 +81,7 @@ def level_rows(
                 level=level,
                 groups=len(nodes),
                 n=len(part),
-                accuracy=proportion(right, len(part), seed, resamples),
+                accuracy=proportion(right, len(part)),
                 chance=float(members[truth].mean()),
                 name=classes.levels[level - 1] if level <= len(classes.levels) else "",
             )

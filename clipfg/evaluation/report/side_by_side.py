@@ -37,18 +37,14 @@ class SideBySide:
         ]
 
 
-def side_by_side(
-    reports: Mapping[str, Report], hits: Sequence[NDArray[Any]], seed: int = 0
-) -> SideBySide:
+def side_by_side(reports: Mapping[str, Report], hits: Sequence[NDArray[Any]]) -> SideBySide:
     """Compare each with the first on the items of `hits` (`Outcomes.hits`, in the same order).
 
     Every other report gets a remark that says how it compares. The p values are of single tests:
     of many comparisons some come out below 0.05 by chance alone.
     """
     first, *others = reports
-    against = {
-        name: compare(hits[0], own, seed) for name, own in zip(others, hits[1:], strict=True)
-    }
+    against = {name: compare(hits[0], own) for name, own in zip(others, hits[1:], strict=True)}
     remarked = dict(reports)
     for name, paired in against.items():
         remark = (

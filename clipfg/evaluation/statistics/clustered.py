@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 
 from clipfg.evaluation.statistics.intervals import (
     RESAMPLES,
+    constant_interval,
     draw_weights,
     percentile_interval,
-    wilson_interval,
 )
 from clipfg.types import Estimate
 
@@ -30,13 +30,13 @@ def clustered_mean(
 ) -> Estimate:
     """The mean of values `[n]` from `least` to 1, with an interval over their clusters `[n]`.
 
-    Where every share is 0, or every one 1, the interval is Wilson's for as many items as there are
-    clusters: all draws would be equal.
+    Where all values are equal, so would all draws be: the interval is that of as many values as
+    there are clusters.
     """
     value = float(values.mean())
     names, which = np.unique(np.asarray(clusters, dtype=object).astype(str), return_inverse=True)
-    if least == 0 and value in (0.0, 1.0):
-        return Estimate(value, *wilson_interval(round(value * len(names)), len(names)))
+    if (values == values[0]).all():
+        return Estimate(value, *constant_interval(value, len(names), least))
     sums = np.bincount(which, weights=values)
     sizes = np.bincount(which).astype(np.float64)
     draws = np.concatenate(

@@ -60,13 +60,9 @@ def intervals(
     return bounded
 
 
-def proportion(right: int, n: int, seed: int = 0, resamples: int = RESAMPLES) -> Estimate:
-    """The share `right / n` and its interval; bootstrap draws of a share are binomial."""
-    if right in (0, n):
-        return Estimate(right / n, *wilson_interval(right, n))
-    draws = np.random.default_rng(seed).binomial(n, right / n, resamples) / n
-    low, high = percentile_interval(draws, right / n)
-    return Estimate(right / n, max(low, 0.0), min(high, 1.0))
+def proportion(right: int, n: int) -> Estimate:
+    """The share `right / n` with Wilson's interval, which holds near 0 and 1 too."""
+    return Estimate(right / n, *wilson_interval(right, n))
 
 
 def percentile_interval(draws: Floats, value: float) -> tuple[float, float]:
@@ -81,6 +77,18 @@ def wilson_interval(right: int, n: int) -> tuple[float, float]:
 
     low, high = binomtest(right, n).proportion_ci(LEVEL, method="wilson")
     return float(low), float(high)
+
+
+def constant_interval(
+    value: float, n: int, least: float = 0.0, most: float = 1.0
+) -> tuple[float, float]:
+    """The interval of a mean where all of `n` values, from `least` to `most`, are `value`.
+
+    A share of others up to Wilson's bound for none of `n` would have been seen in none, wherever
+    they lie. Of shares it is Wilson's own interval, of paired differences Tango's.
+    """
+    _, unseen = wilson_interval(0, n)
+    return value - unseen * (value - least), value + unseen * (most - value)
 
 
 def draw_weights(n: int, resamples: int, seed: int) -> Iterator[Floats]:

@@ -3,11 +3,10 @@
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from clipfg.errors import DataError
-from clipfg.evaluation.statistics.intervals import RESAMPLES, percentile_interval
+from clipfg.evaluation.statistics.tango import NORMAL, tango_interval
 from clipfg.types import Estimate
 
 
@@ -15,7 +14,7 @@ from clipfg.types import Estimate
 class PairedComparison:
     """The second's accuracy less the first's, on the same `n` items.
 
-    `difference` is from -1 to 1, with its paired bootstrap interval; `only_first` and `only_second`
+    `difference` is from -1 to 1, with Tango's interval; `only_first` and `only_second`
     count items that only one of the two classifies correctly; `p_value` is that of McNemar's exact
     test, the probability of so uneven a split of those items by chance.
     """
@@ -32,15 +31,11 @@ class PairedComparison:
         return self.difference
 
 
-def compare(
-    first: NDArray[Any], second: NDArray[Any], seed: int = 0, resamples: int = RESAMPLES
-) -> PairedComparison:
+def compare(first: NDArray[Any], second: NDArray[Any]) -> PairedComparison:
     """Compare two columns of hits `[n]` (`Outcomes.hits`), item by item.
 
-    Only items on which the two differ carry information. In a bootstrap draw the counts of "first
-    only", "second only" and "same" are multinomial, so the items themselves need not be drawn.
-
-    Raises `DataError` for no items or unequal lengths.
+    Only items on which the two differ are evidence of which is better. Raises `DataError` for no
+    items or unequal lengths.
 
     Source: McNemar 1947, doi:10.1007/BF02295996, in its exact binomial form.
     """
@@ -53,11 +48,8 @@ def compare(
     n = len(first)
     only_first = int((first & ~second).sum())
     only_second = int((second & ~first).sum())
-    shares = [only_first / n, only_second / n, 1 - (only_first + only_second) / n]
-    counts = np.random.default_rng(seed).multinomial(n, shares, size=resamples)
-    value = (only_second - only_first) / n
-    low, high = percentile_interval((counts[:, 1] - counts[:, 0]) / n, value)
+    bounds = tango_interval(only_second, only_first, n, NORMAL)
     differing = only_first + only_second
     p_value = float(binomtest(only_second, differing).pvalue) if differing else 1.0
-    estimate = Estimate(value, max(low, -1.0), min(high, 1.0))
+    estimate = Estimate((only_second - only_first) / n, *bounds)
     return PairedComparison(n, estimate, only_first, only_second, p_value)

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from clipfg.evaluation.statistics.intervals import percentile_interval
+from clipfg.evaluation.statistics.intervals import constant_interval, percentile_interval
 from clipfg.evaluation.statistics.outcomes import Outcomes
 from clipfg.functional.hierarchy import Tree
 from clipfg.types import ClassList, Estimate
@@ -43,6 +43,9 @@ def severity(outcomes: Outcomes, classes: ClassList, seed: int, resamples: int) 
 
 
 def _mean(steps: NDArray[np.int64], most: int, seed: int, resamples: int) -> Estimate:
+    if (steps == steps[0]).all():
+        value = float(steps[0])
+        return Estimate(value, *constant_interval(value, len(steps), 1.0, most))
     counts = np.bincount(steps, minlength=most + 1)
     rng = np.random.default_rng(seed)
     draws = rng.multinomial(len(steps), counts / len(steps), resamples) @ np.arange(most + 1)

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+from clipfg.paths import expanded
 from clipfg.data import synthflora
 from clipfg.data.download.pull import pull
 from clipfg.data.loading import load_dataset
@@ -57,7 +58,7 @@ def short_path(path: Path, root: Path | None = None) -> str:
         return str(path)
     if not relative.startswith(os.path.join("..", "..", "..")):  # noqa: PTH118
         return relative
-    home = Path.home()
+    home = expanded("~")
     return f"~/{path.relative_to(home).as_posix()}" if path.is_relative_to(home) else str(path)
 
 

@@ -72,7 +72,7 @@ class Evaluation:
         found = measure_reliability(known, test, classes, self.heads.first.head, options.seed)
         if options.roll_up is not None:
             file = self.folder.part(PREDICTIONS)
-            rolled = rolled_up(file, classes, options.roll_up, options.seed)
+            rolled = rolled_up(file, classes, options.roll_up)
             found = replace(found, rolled_up=rolled)
         return replace(curve, reliability=found), known.with_remarks(found.unmet)
 

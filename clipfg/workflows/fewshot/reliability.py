@@ -8,6 +8,7 @@ from clipfg.evaluation.evaluator import Evaluator
 from clipfg.evaluation.reliability import measures
 from clipfg.evaluation.reliability.reliability import OODResult, Reliability
 from clipfg.evaluation.statistics.intervals import proportion
+from clipfg.evaluation.statistics.tolerance import least_coverage
 from clipfg.functional.novelty import FALSE_ALARMS
 from clipfg.types import ClassList
 from clipfg.workflows.fewshot.calibration import CalibratedHead
@@ -36,7 +37,12 @@ def measure_reliability(
     inside = answers.sets(shares)
     if asked.prediction_set is not None and inside is not None:
         sets = measures.prediction_sets(
-            inside, labels, classes.names, asked.prediction_set, asked.each_class
+            inside,
+            labels,
+            classes.names,
+            asked.prediction_set,
+            asked.each_class,
+            calibrated=torch.bincount(confidence.labels, minlength=len(classes)),
         )
     detector, familiar = confidence.ood, answers.familiarity(test.features, calibrated)
     ood = None
@@ -47,6 +53,7 @@ def measure_reliability(
             auroc_support=detector.aurocs[detector.score],
             auroc=auroc_on(detector.score, known.trials, test.features, labels, factor),
             called_unknown=proportion(int((familiar <= FALSE_ALARMS).sum()), len(familiar)),
+            most=1 - least_coverage(1 - FALSE_ALARMS, [len(detector.known)], [len(familiar)]),
         )
     return Reliability(
         head=name,

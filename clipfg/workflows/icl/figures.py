@@ -96,7 +96,6 @@ class MethodScorer:
         return side_by_side(
             {name: report for name, (report, _) in made.items()},
             [evaluator.outcomes.hits for _, evaluator in made.values()],
-            self.options.seed,
         )
 
     def _report(

@@ -196,7 +196,7 @@ class _Evaluation:
         rolled = None
         if options.roll_up is not None:
             path = self.folder.part(file)
-            rolled = rolled_up(path, self.data.classes, options.roll_up, options.seed)
+            rolled = rolled_up(path, self.data.classes, options.roll_up)
         cut = self.session.cut_texts.get(prompts.name)
         remarks = tuple(filter(None, (*prompts.notes, names_used(self.data.classes), cut)))
         return replace(evaluator.report(context), remarks=remarks, rolled_up=rolled)
@@ -221,7 +221,7 @@ class _Evaluation:
         comparison = None
         if len(reports) > 1:
             hits = [evaluator.outcomes.hits for _, evaluator in evaluated.values()]
-            comparison = side_by_side(reports, hits, self.session.options.seed)
+            comparison = side_by_side(reports, hits)
             reports = dict(comparison.reports)
         first = next(iter(reports.values()))
         self.folder.results = to_json(comparison or first)

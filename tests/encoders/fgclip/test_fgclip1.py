@@ -1,5 +1,7 @@
 """FG-CLIP 1 against its description written out in NumPy, and its properties."""
 
+import copy
+
 import numpy as np
 import pytest
 import torch
@@ -157,11 +159,28 @@ def test_the_short_path_is_plain_clip_on_the_same_weights(encoder, folders) -> N
 
 
 def test_a_stretched_table_starts_training_where_short_texts_ended(encoder) -> None:
-    """Both long tables stretched from the short one: texts of 20 tokens do not change."""
-    model = encoder.at("fp32").model
-    table = stretch_positions(model.positions("short"))
-    assert table.shape == model.positions("long").shape
-    torch.testing.assert_close(table[:20], model.positions("short")[:20], rtol=0, atol=0)
+    """Both long tables stretched from the short one, and its head: only texts of more than 20
+    tokens change.
+    """
+    model = copy.deepcopy(encoder.model)
+    short, long = (torch.tensor(IDS[length][:2]) for length in (77, 248))  # of 6 and 58 tokens
+
+    def differ(row: int) -> bool:
+        found = model.text_features(short)[row], model.text_features(long, "long")[row]
+        return not torch.allclose(*found, atol=1e-3)
+
+    assert differ(0)
+    stretched = stretch_positions(model.positions("short"))
+    tables = model.text_model.embeddings
+    with torch.no_grad():
+        tables.position_embedding_ori.weight.copy_(stretched)
+        tables.position_embedding_res.weight.copy_(stretched)
+        assert differ(0)
+        model.text_filip_projection.weight.copy_(model.text_projection.weight)
+    torch.testing.assert_close(
+        model.text_features(long[:1], "long"), model.text_features(short[:1])
+    )
+    assert differ(1)
 
 
 @pytest.mark.parametrize(

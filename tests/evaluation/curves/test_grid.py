@@ -6,7 +6,7 @@ from clipfg.evaluation.curves.grid import (
     GridCell,
     in_seconds,
     star,
-    with_half_width,
+    with_reach,
 )
 from clipfg.evaluation.statistics.repeated import Difference
 from clipfg.types import Estimate
@@ -26,9 +26,10 @@ def grid() -> Grid:
     return Grid(cells, "gda", "accuracy", "shots", {"data": "birds", "seed": "3", "model": "m"})
 
 
-def test_figures_with_half_their_interval() -> None:
-    assert with_half_width(TOP1) == "50.0 ±15.0"
-    assert with_half_width(GAIN.estimate, "+") == "+5.0 ±4.0"
+def test_figures_with_the_reach_of_their_interval() -> None:
+    assert with_reach(TOP1) == "50.0 +20.0/-10.0"
+    assert with_reach(Estimate(0.952, 0.85, 1.0)) == "95.2 +4.8/-10.2"
+    assert with_reach(GAIN.estimate, "+") == "+5.0 ±4.0"
 
 
 def test_seconds_have_the_decimals_that_matter() -> None:

@@ -38,7 +38,7 @@ def test_every_number_of_a_transductive_head_is_marked() -> None:
 
 
 def test_a_terminal_shows_figures_with_their_intervals() -> None:
-    assert "50.0 ±15.0" in text(make())
+    assert "50.0 +20.0/-10.0" in text(make())
     assert "+5.0 ±4.0*" in text(make())
     assert "50.0 (40.0 – 70.0)" in text(make(("all",)))
     assert "A remark" in text(make())

@@ -2,7 +2,6 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-import pytest
 
 from clipfg.evaluation.report.rolled_up import rolled_up
 from clipfg.evaluation.statistics.intervals import proportion
@@ -37,20 +36,13 @@ def test_classes_and_groups_are_correct_where_they_hold_the_true_class(tmp_path)
         (None, "robin"),
         (None, None),
     )
-    found = rolled_up(path, CLASSES, 0.8, seed=4)
+    found = rolled_up(path, CLASSES, 0.8)
     assert (found.level, found.n) == (0.8, 8)
     assert (found.at_class, found.at_group) == (3 / 8, 4 / 8)
-    assert found.right == proportion(4, 7, 4)
+    assert found.right == proportion(4, 7)
 
 
 def test_nothing_answered_and_nothing_labelled(tmp_path) -> None:
     found = rolled_up(file_of(tmp_path, ("robin", None), (None, "owl")), CLASSES, 0.9)
     assert (found.n, found.at_class, found.at_group, found.right) == (1, 0.0, 0.0, None)
     assert rolled_up(file_of(tmp_path, (None, "owl"), (None, None)), CLASSES, 0.9) is None
-
-
-@pytest.mark.parametrize("seed", [0, 1])
-def test_the_seed_is_that_of_the_interval(tmp_path, seed) -> None:
-    rows = [("robin", "robin")] * 7 + [("robin", "wren")] * 5
-    found = rolled_up(file_of(tmp_path, *rows), CLASSES, 0.9, seed)
-    assert found.right == proportion(7, 12, seed)

@@ -7,7 +7,7 @@ from scipy import stats
 from clipfg.errors import DataError
 from clipfg.evaluation.statistics.intervals import wilson_interval
 from clipfg.evaluation.statistics.repeated import accuracy_over, difference_over
-from clipfg.types import Estimate
+from clipfg.evaluation.statistics.tango import tango_interval
 
 
 def simulate(rng: np.random.Generator, seeds: int, n: int, level: float) -> np.ndarray:
@@ -58,41 +58,53 @@ def test_a_difference_from_its_definition(seeds, n) -> None:
     rng = np.random.default_rng(4)
     first, second = simulate(rng, seeds, n, 0.0), simulate(rng, seeds, n, 0.8)
     mean, variance, freedom = by_loops(second.astype(float) - first)
+    differing = float((first != second).mean())
+    items = (differing - mean**2) / variance  # as many independent ones have this variance
+    gained, lost = items * (differing + mean) / 2, items * (differing - mean) / 2
     found = difference_over(first, second)
-    reach = stats.t.ppf(0.975, freedom) * math.sqrt(variance)
+    bounds = tango_interval(gained, lost, items, stats.t.ppf(0.975, freedom))
     assert found.estimate.value == pytest.approx(mean)
-    assert (found.estimate.low, found.estimate.high) == pytest.approx((mean - reach, mean + reach))
-    p_value = 2 * stats.t.sf(mean / math.sqrt(variance), freedom)
-    assert found.p_value == pytest.approx(p_value)
+    assert (found.estimate.low, found.estimate.high) == pytest.approx(bounds)
+    score = (gained - lost) / math.sqrt(gained + lost)  # McNemar's
+    assert found.p_value == pytest.approx(2 * stats.t.sf(score, freedom))
 
 
-def test_one_draw_is_the_paired_t_test() -> None:
+def test_one_draw_of_many_items_is_the_paired_t_test() -> None:
     rng = np.random.default_rng(5)
-    first, second = simulate(rng, 1, 60, 0.0), simulate(rng, 1, 60, 0.5)
+    first, second = simulate(rng, 1, 6000, 0.0), simulate(rng, 1, 6000, 0.1)
     reference = stats.ttest_rel(second[0].astype(float), first[0].astype(float))
     found, (low, high) = difference_over(first, second), reference.confidence_interval(0.95)
-    assert found.p_value == pytest.approx(reference.pvalue)
-    assert (found.estimate.low, found.estimate.high) == pytest.approx((low, high))
+    assert found.p_value == pytest.approx(reference.pvalue, rel=0.01)
+    assert (found.estimate.low, found.estimate.high) == pytest.approx((low, high), abs=1e-4)
+
+
+def test_a_difference_of_all_items_is_no_chance() -> None:
+    """Nothing varies, but 30 of 30 items that one alone has right are evidence."""
+    zeros, ones = np.zeros((1, 30), dtype=bool), np.ones((1, 30), dtype=bool)
+    found = difference_over(zeros, ones)
+    assert found.p_value == pytest.approx(2 * stats.norm.sf(math.sqrt(30)), rel=1e-6)
+    assert (found.estimate.value, found.estimate.high) == (1.0, 1.0)
+    assert found.estimate.low == pytest.approx(1 - 2 * 3.8415 / 33.8415, rel=1e-4)
 
 
 @pytest.mark.parametrize("n", [1, 50])
-def test_draws_alone_are_the_t_test_over_draws(n) -> None:
+def test_draws_alone_count_however_many_their_items(n) -> None:
     """All items of a draw alike: only the draws vary, however many the items."""
     second = np.repeat([[True], [True], [False], [True]], n, axis=1)
     first = np.zeros((4, n), dtype=bool)
     reference = stats.ttest_1samp([1.0, 1.0, 0.0, 1.0], 0.0)
-    found, (_, high) = difference_over(first, second), reference.confidence_interval(0.95)
-    assert found.p_value == pytest.approx(reference.pvalue)
+    found = difference_over(first, second)
     assert found.estimate.value == 0.75
-    assert found.estimate.low == pytest.approx(0.75 - (high - 0.75))
-    assert found.estimate.high == 1.0  # a difference of shares ends there
+    assert found.p_value >= reference.pvalue  # not that of as many items
+    assert found.estimate.low < 0.2
+    assert found.estimate.high < 1.0
     assert accuracy_over(second).low < 0.3
 
 
 def test_bounds_of_a_difference_stay_within_one() -> None:
     first, second = np.zeros((1, 2), dtype=bool), np.array([[True, False]])
     found = difference_over(first, second).estimate
-    assert (found.low, found.value, found.high) == (-1.0, 0.5, 1.0)
+    assert -1.0 <= found.low < found.value == 0.5 < found.high <= 1.0
 
 
 def test_more_spread_between_draws_widens_intervals() -> None:
@@ -146,7 +158,8 @@ def test_one_seed_is_wilsons_interval() -> None:
 def test_all_or_none_is_not_exactly_that(correct) -> None:
     estimate = accuracy_over(np.full((3, 10), correct))
     low, high = wilson_interval(10 * correct, 10)
-    assert estimate == Estimate(float(correct), low, high)
+    assert estimate.value == correct
+    assert (estimate.low, estimate.high) == pytest.approx((low, high), abs=1e-12)
     assert high - low == pytest.approx(0.278, abs=1e-3)
 
 
@@ -156,7 +169,7 @@ def test_differences_are_paired_and_one_row_stands_for_all() -> None:
     assert difference_over(first, second).estimate.value == 1
     same = difference_over(first, first)
     assert same.p_value == 1
-    assert same.estimate.low == same.estimate.high == 0
+    assert -same.estimate.low == same.estimate.high == pytest.approx(3.8415 / 11.8415, rel=1e-4)
     with pytest.raises(DataError, match=r"same seeds and items, got \(3, 8\) and \(3, 9\)"):
         difference_over(first, np.ones((3, 9), dtype=bool))
     with pytest.raises(DataError, match=r"seeds, items\], got \(0, 4\)"):

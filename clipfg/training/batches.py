@@ -1,0 +1,194 @@
+"""What a training loop takes its batches from: images, texts, regions and labels, by step.
+
+Every choice of a batch (items, captions, windows, negatives) follows from the seed and the number
+of the step, so that a run can begin again at any step.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float, Int, UInt8
+from numpy.typing import NDArray
+from torch import Tensor
+
+from clipfg.training.augmenting import Augmentation
+from clipfg.training.pixels import Pixels
+
+
+@dataclass(frozen=True)
+class Examples:
+    """n items to learn from. Texts may be empty where no loss needs them."""
+
+    pixels: Pixels
+    labels: Int[Tensor, " n"]
+    """Class indices, -1 where unknown."""
+    captions: Sequence[tuple[str, ...]] = ()
+    """Texts that are true of each item; one is drawn each time."""
+    class_texts: Sequence[tuple[str, ...]] = ()
+    """By class, the texts that are true of all of its items."""
+    phrases: Sequence[tuple[str, ...]] = ()
+    """Of the item's regions, in the order of `pixels.boxes`; empty for a region without."""
+    negatives: Sequence[Mapping[str, tuple[str, ...]]] = ()
+    """Of each item, texts that are false of it and nearly one of its captions, by that caption."""
+    vocabulary: Sequence[str] = ()
+    """Phrases that regions are compared with, the same for all items."""
+    constants: Mapping[str, Tensor] = field(default_factory=dict)
+    """Tensors with a row an item that never change: features of frozen towers, targets."""
+
+    def __len__(self) -> int:
+        return len(self.pixels)
+
+    @cached_property
+    def truths(self) -> list[frozenset[str]]:
+        """All texts known to be true of each item."""
+        own = self.captions or [()] * len(self)
+        classes = [
+            self.class_texts[label] if self.class_texts and label >= 0 else ()
+            for label in self.labels.tolist()
+        ]
+        return [frozenset((*a, *b)) for a, b in zip(own, classes, strict=True)]
+
+
+@dataclass(frozen=True)
+class Batch:
+    """b items of `examples`, with what was drawn for them.
+
+    There are at most r regions and k negatives an item; `valid` says which regions exist, and an
+    empty text stands for one that does not.
+    """
+
+    examples: Examples
+    rows: NDArray[np.int64]
+    shown: tuple[Augmentation, ...]
+    """How each view of the images is changed; one unless a loss needs two."""
+    captions: tuple[str, ...] = ()
+    boxes: Float[Tensor, "b r 4"] | None = None
+    valid: Bool[Tensor, "b r"] | None = None
+    phrases: tuple[tuple[str, ...], ...] = ()
+    negatives: tuple[tuple[str, ...], ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, part: slice) -> "Batch":
+        return replace(
+            self,
+            rows=self.rows[part],
+            shown=tuple(view[part] for view in self.shown),
+            captions=self.captions[part],
+            boxes=None if self.boxes is None else self.boxes[part],
+            valid=None if self.valid is None else self.valid[part],
+            phrases=self.phrases[part],
+            negatives=self.negatives[part],
+        )
+
+    def images(self, view: int = 0) -> UInt8[Tensor, "b 3 h w"]:
+        """The pixels of one view."""
+        return self.shown[view].images(self.examples.pixels.images[torch.from_numpy(self.rows)])
+
+    @property
+    def labels(self) -> Int[Tensor, " b"]:
+        """Class indices."""
+        return self.examples.labels[torch.from_numpy(self.rows)]
+
+    def constants(self) -> dict[str, Tensor]:
+        """The items' rows of tensors that never change."""
+        rows = torch.from_numpy(self.rows)
+        return {name: value[rows] for name, value in self.examples.constants.items()}
+
+    @cached_property
+    def also_true(self) -> Bool[Tensor, "b b"]:
+        """Whether the caption of item j is true of item i, i apart from j."""
+        truths = [self.examples.truths[row] for row in self.rows.tolist()]
+        table = [[text in own for text in self.captions] for own in truths]
+        return torch.tensor(table).fill_diagonal_(False)
+
+    @cached_property
+    def phrase_ids(self) -> Int[Tensor, "b r"]:
+        """Equal numbers for equal phrases; -1 for none."""
+        known: dict[str, int] = {"": -1}
+        return torch.tensor(
+            [[known.setdefault(text, len(known)) for text in own] for own in self.phrases]
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sampling:
+    """How batches are drawn; `regions` and `negatives` are the most of each an item, 0 for none."""
+
+    batch_size: int
+    seed: int
+    views: int = 1
+    mirror: bool = False
+    crop: float = 1.0
+    regions: int = 0
+    negatives: int = 0
+
+
+class Batches:
+    """Batches by step: the examples in a new order each epoch; an incomplete batch is not used."""
+
+    def __init__(self, examples: Examples, sampling: Sampling) -> None:
+        self.examples = examples
+        self.sampling = sampling
+        self.size = min(sampling.batch_size, len(examples))
+        self.per_epoch = len(examples) // self.size
+
+    def __call__(self, step: int) -> Batch:
+        """The batch of a step."""
+        how, (epoch, place) = self.sampling, divmod(step, self.per_epoch)
+        order = np.random.default_rng([how.seed, 0, epoch]).permutation(len(self.examples))
+        rows = order[place * self.size : (place + 1) * self.size]
+        rng = np.random.default_rng([how.seed, 1, step])
+        shown = tuple(
+            Augmentation.draw(len(rows), rng, mirror=how.mirror, crop=how.crop)
+            for _ in range(how.views)
+        )
+        captions = self.examples.captions
+        drawn = tuple(_one(captions[row], rng) for row in rows) if captions else ()
+        boxes, valid, phrases = self._regions(rows, shown[0], rng)
+        return Batch(
+            self.examples,
+            rows,
+            shown,
+            drawn,
+            boxes,
+            valid,
+            phrases,
+            self._negatives(rows, drawn, rng) if how.negatives else (),
+        )
+
+    def _negatives(
+        self, rows: NDArray[np.int64], drawn: Sequence[str], rng: np.random.Generator
+    ) -> tuple[tuple[str, ...], ...]:
+        found = []
+        for row, caption in zip(rows.tolist(), drawn, strict=True):
+            texts = self.examples.negatives[row].get(caption, ())
+            chosen = [texts[i] for i in rng.permutation(len(texts))[: self.sampling.negatives]]
+            found.append(tuple([*chosen, *[""] * (self.sampling.negatives - len(chosen))]))
+        return tuple(found)
+
+    def _regions(
+        self, rows: NDArray[np.int64], shown: Augmentation, rng: np.random.Generator
+    ) -> tuple[Tensor | None, Tensor | None, tuple[tuple[str, ...], ...]]:
+        """Regions drawn for each item, as they lie in the first view."""
+        most, pixels = self.sampling.regions, self.examples.pixels
+        if not most:
+            return None, None, ()
+        boxes, texts = torch.zeros(len(rows), most, 4), []
+        for place, row in enumerate(rows.tolist()):
+            own = pixels.boxes[row]
+            chosen = rng.permutation(len(own))[:most]
+            boxes[place, : len(chosen)] = own[chosen]
+            known = self.examples.phrases[row] if self.examples.phrases else ("",) * len(own)
+            texts.append(tuple([*(known[i] for i in chosen), *[""] * (most - len(chosen))]))
+        boxes = shown.boxes(boxes, *pixels.images.shape[-2:])
+        valid = ((boxes[..., 2:] - boxes[..., :2]) > 1).all(-1)
+        return boxes, valid, tuple(texts)
+
+
+def _one(texts: Sequence[str], rng: np.random.Generator) -> str:
+    return texts[int(rng.integers(len(texts)))]

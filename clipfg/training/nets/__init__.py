@@ -1,0 +1,1 @@
+"""Small trainable modules that stand beside an encoder."""

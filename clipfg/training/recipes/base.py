@@ -1,0 +1,135 @@
+"""What a recipe is: the losses, what is trained, and every number of a run."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, fields, replace
+from typing import Any, ClassVar, Literal, get_args, get_origin, get_type_hints
+
+from clipfg.errors import UsageError
+from clipfg.registry import Registry, closest
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """How an encoder is fine-tuned. Subclasses are named after their method and give defaults."""
+
+    name: ClassVar[str] = ""
+    """Its name in `RECIPES`."""
+    source: ClassVar[str] = ""
+    """The paper, or what it is that this project changes."""
+
+    losses: str = "contrastive"
+    """A weighted sum of terms (`clipfg recipes terms`), such as `contrastive + 0.5 regions`."""
+    trains: str = "all"
+    """`all`, `images`, `texts`, `heads`, `last:N`, `lora:RANK`, `scale`, or several joined by +."""
+    objective: Literal["retrieval", "classes"] = "retrieval"
+    """What validation measures: Recall@1 of captions and images, or accuracy on classes."""
+    epochs: float = 5.0
+    """Times that each image is seen."""
+    steps: int = 0
+    """Number of batches; 0 for as many as `epochs` are."""
+    batch_size: int = 256
+    micro_batch: int = 0
+    """Images in memory at once, where fewer than a batch; gradients stay those of the batch."""
+    lr: float = 1e-5
+    """The highest learning rate of AdamW; a linear rise, then a cosine fall to 0."""
+    warmup: float = 0.1
+    """Share of the steps with a rising rate."""
+    weight_decay: float = 0.01
+    beta1: float = 0.9
+    beta2: float = 0.98
+    gradient_clip: float = 1.0
+    """The largest norm of a gradient."""
+    max_scale: float = 100.0
+    """The largest factor on cosines."""
+    ema: float = 0.0
+    """Of the moving average of weights that is measured and kept; 0 for the weights themselves."""
+    mirror: bool = True
+    """Whether half of the images are mirrored."""
+    crop: float = 0.8
+    """The least share of the sides that is shown."""
+    keep: float = 0.97
+    """The share of the base's accuracy on classes, on validation images, that must be kept."""
+    proposals: str = "auto"
+    """Where regions come from: `boxes`, `attention`, `grid` or `detector:NAME`; `auto` is the
+    data's own, else attention."""
+    proposed: int = 8
+    """Regions of an image, at most."""
+    regions: int = 0
+    """Of these, how many a step looks at; 0 for none."""
+    negatives: int = 0
+    """Hard negative texts an image and step; 0 for none."""
+    views: int = 1
+    """Views of an image that a step looks at."""
+    temperature: float = 0.1
+    """Of losses on images alone (supcon, varcon)."""
+    checks: int = 10
+    """Times that validation measures the run."""
+    patience: int = 4
+    """Checks without a better value after which the run stops."""
+    recompute: bool = False
+    """Whether activations are computed again in the backward pass, which saves memory."""
+
+    def steps_for(self, per_epoch: int) -> int:
+        """The number of steps, given those of an epoch."""
+        return self.steps or max(1, round(self.epochs * per_epoch))
+
+
+RECIPES: Registry[type[Recipe]] = Registry("recipe", "clipfg.recipes")
+for name, target, summary in (
+    ("distill", "distill:Distill", "Region-text distillation; the default of --distill"),
+    ("contrastive", "contrastive:Contrastive", "Images against their captions; the plain baseline"),
+    ("sigmoid", "sigmoid:Sigmoid", "The same by SigLIP's pairwise loss"),
+):
+    RECIPES.register(name, f"clipfg.training.recipes.{target}", summary)
+
+
+def load_recipe(name: str, changes: Iterable[str] = ()) -> Recipe:
+    """A recipe with some numbers changed. Raises `UsageError` as `changed` does."""
+    return changed(RECIPES.get(name)(), changes)
+
+
+def changed(recipe: Recipe, changes: Iterable[str]) -> Recipe:
+    """The recipe with `NAME=VALUE` changes.
+
+    Raises `UsageError` for an unknown name and a value of another kind or range.
+    """
+    kinds = get_type_hints(type(recipe))
+    names = [one.name for one in fields(recipe)]
+    given: dict[str, Any] = {}
+    for change in changes:
+        name, equals, text = change.partition("=")
+        name = name.strip().replace("-", "_")
+        if not equals or name not in names:
+            raise UsageError(
+                f"Expected NAME=VALUE with a number of the recipe, got {change!r}."
+                f"{closest(name, names)} Known: {', '.join(names)}."
+            )
+        given[name] = _value(name, text.strip(), kinds[name])
+    return replace(recipe, **given)
+
+
+def _value(name: str, text: str, kind: Any) -> Any:
+    wrong = UsageError(f"Expected {name} to be {_in_words(kind)}, got {text!r}.")
+    if get_origin(kind) is Literal:
+        if text not in get_args(kind):
+            raise wrong
+        return text
+    if kind is bool:
+        if text.lower() not in ("true", "false"):
+            raise wrong
+        return text.lower() == "true"
+    try:
+        value = kind(text)
+    except ValueError:
+        raise wrong from None
+    if kind in (int, float) and not 0 <= value < 1e9:
+        raise wrong
+    return value
+
+
+def _in_words(kind: Any) -> str:
+    if get_origin(kind) is Literal:
+        return " or ".join(get_args(kind))
+    return {bool: "true or false", int: "a whole number from 0", float: "a number from 0"}.get(
+        kind, "a text"
+    )

@@ -1,0 +1,132 @@
+"""An encoder in training: from a batch to embeddings with gradients."""
+
+import math
+from collections.abc import Mapping, Sequence
+from itertools import repeat
+
+import torch
+from jaxtyping import Float, UInt8
+from torch import Tensor, nn
+from torch.nn.functional import normalize
+
+from clipfg.encoders.checkpoint import CheckpointEncoder
+from clipfg.functional.regions import patch_grid
+from clipfg.training.batches import Batch
+from clipfg.training.lora import merge_lora
+from clipfg.training.parts import choose_parts, trains_images, trains_texts
+
+Embeddings = dict[str, Tensor]
+"""What was made of a batch, each with a row an item: unit-norm `images` and `views` `[b d]`,
+`patches` `[b p d]`, `captions` `[b d]`, `regions` and `phrases` `[b r d]`, `negatives` `[b k d]`,
+and the batch's constants. What a batch lacks (a region, a negative) has rows of any values, which
+`valid` of the batch and the empty text tell."""
+
+
+class Student(nn.Module):
+    """The towers of an encoder, in float32, some of their weights with gradients.
+
+    They stay in evaluation mode: batch norms keep their statistics and nothing is dropped, so that
+    a step computes the same whenever it is run. `parts` are those of `choose_parts`.
+    """
+
+    def __init__(self, encoder: CheckpointEncoder, parts: str) -> None:
+        super().__init__()
+        self.encoder = encoder.trainable()
+        self.towers = self.encoder.model
+        choose_parts(self.towers, parts)
+        self.tokens = _tokens(self.towers, self.encoder.preprocessing.size)
+        self.trains_images = trains_images(self.towers)
+        self.trains_texts = trains_texts(self.towers)
+
+    def train(self, mode: bool = True) -> "Student":  # noqa: ARG002
+        """The towers stay in evaluation mode."""
+        return super().train(False)
+
+    @property
+    def scale(self) -> Float[Tensor, ""]:
+        """The factor on cosines; its gradient reaches the model's own logarithm of it."""
+        return self.towers.logit_scale.exp().squeeze()  # type: ignore[operator]
+
+    @property
+    def bias(self) -> Float[Tensor, ""] | None:
+        """The offset of scaled cosines, of models scored by a sigmoid."""
+        bias = getattr(self.towers, "logit_bias", None)
+        return None if bias is None else bias.squeeze()
+
+    def forward(self, batch: Batch, needs: frozenset[str]) -> Embeddings:
+        """The embeddings that losses need of a batch, and its constants."""
+        device = next(self.towers.parameters()).device
+        made = {name: value.to(device) for name, value in batch.constants().items()}
+        if ("images" in needs and "images" not in made) or needs & {"regions", "patches"}:
+            dense = bool(needs & {"regions", "patches"})
+            pooled, patches = self._images(batch.images(), patches=dense)
+            made["images"] = normalize(pooled, dim=-1)
+            if patches is not None and "regions" in needs:
+                made["regions"] = normalize(self._regions(batch, patches), dim=-1)
+            if patches is not None and "patches" in needs:
+                made["patches"] = patches
+        if "views" in needs:
+            made["views"] = normalize(self._images(batch.images(1))[0], dim=-1)
+        texts = {
+            "captions": [batch.captions],
+            "phrases": batch.phrases,
+            "negatives": batch.negatives,
+        }
+        wanted = {name: texts[name] for name in texts if name in needs and name not in made}
+        return made | self._texts(wanted)
+
+    def encode_images(self, pixels: UInt8[Tensor, "b 3 h w"]) -> Float[Tensor, "b d"]:
+        """Pooled features, float32, not normalised."""
+        return self._images(pixels)[0]
+
+    def encode_texts(self, texts: Sequence[str]) -> Float[Tensor, "t d"]:
+        """Features of texts, float32, not normalised."""
+        return self.encoder.text_tower(texts).float()
+
+    def _images(self, pixels: Tensor, *, patches: bool = False) -> tuple[Tensor, Tensor | None]:
+        with torch.set_grad_enabled(torch.is_grad_enabled() and self.trains_images):
+            found = self.encoder.image_tower(self.encoder.inputs(pixels), patches=patches)
+        return found[0].float(), None if found[1] is None else found[1].float()
+
+    def _regions(self, batch: Batch, patches: Tensor) -> Float[Tensor, "b r d"]:
+        assert batch.boxes is not None
+        height, width = batch.examples.pixels.images.shape[-2:]
+        rows, columns = grid = patch_grid(patches.shape[1], height, width)
+        # The patches may leave a margin over, which lies under none of them.
+        sides = patches.new_tensor([width // columns * columns, height // rows * rows] * 2)
+        shares = batch.boxes.to(patches) / sides
+        found = (
+            self.encoder.pool_regions(*each)
+            for each in zip(patches, repeat(grid, len(shares)), shares, strict=True)
+        )
+        return torch.stack(list(found))
+
+    def _texts(
+        self, wanted: Mapping[str, Sequence[Sequence[str]]]
+    ) -> dict[str, Float[Tensor, "b ... d"]]:
+        """Each distinct text goes through the tower once."""
+        distinct = list(dict.fromkeys(t for rows in wanted.values() for row in rows for t in row))
+        if not distinct:
+            return {}
+        with torch.set_grad_enabled(torch.is_grad_enabled() and self.trains_texts):
+            features = normalize(self.encoder.text_tower(distinct).float(), dim=-1)
+        place = {text: number for number, text in enumerate(distinct)}
+        found = {}
+        for name, rows in wanted.items():
+            picked = torch.tensor([[place[text] for text in row] for row in rows])
+            made = features[picked.to(features.device)]
+            found[name] = made[0] if name == "captions" else made
+        return found
+
+    def merged(self) -> CheckpointEncoder:
+        """The encoder with what was learnt, low-rank updates merged; training ends with it."""
+        merge_lora(self.towers)
+        return self.encoder
+
+
+def _tokens(model: nn.Module, size: tuple[int, int]) -> int:
+    """Patches that an image of `size` is cut into; 0 for a tower that cuts none."""
+    for module in model.modules():
+        if isinstance(module, nn.Conv2d) and module.kernel_size == module.stride:
+            return math.prod(side // step for side, step in zip(size, module.stride, strict=True))
+    return 0

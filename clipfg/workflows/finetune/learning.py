@@ -1,0 +1,194 @@
+"""From data to examples: captions, regions, pixels, hard negatives, and what the base sees."""
+
+import logging
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from clipfg.embedding.pipeline import default_workers
+from clipfg.encoders.checkpoint import CheckpointEncoder
+from clipfg.errors import DataError
+from clipfg.mining.captions import captions_of
+from clipfg.mining.negatives import Contest, mine_negatives
+from clipfg.mining.spans import spans_of
+from clipfg.options import FinetuneOptions
+from clipfg.training.batches import Examples
+from clipfg.training.pixels import load_pixels
+from clipfg.training.recipes import Recipe
+from clipfg.training.teacher import crop_features, distillation_targets
+from clipfg.types import UNLABELLED, Manifest
+from clipfg.workflows.dataset import Dataset
+from clipfg.workflows.finetune.regions import with_regions
+from clipfg.workflows.session import Session
+
+logger = logging.getLogger("clipfg")
+
+MOST_PHRASES = 512
+"""Phrases of the vocabulary that regions are compared with; of more, the most frequent."""
+
+
+@dataclass(frozen=True)
+class Material:
+    """Examples, the contests of their captions with hard negatives, and where they come from."""
+
+    examples: Examples
+    contests: list[Contest]
+    manifest: Manifest
+    """Of the images that could be used, in the order of the examples."""
+
+
+def gather(
+    session: Session[FinetuneOptions],
+    data: Dataset,
+    encoder: CheckpointEncoder,
+    recipe: Recipe,
+    needs: frozenset[str],
+) -> Material:
+    """What some images give to learn from, or to measure on; `needs` are those of the losses.
+
+    Images that cannot be used go to the session's failures. Raises `DataError` for images without
+    what is needed, a sentence that says what to give.
+    """
+    options, manifest = session.options, data.manifest
+    sentences = class_sentences(session, manifest)
+    captions = captions_of(manifest, sentences, options.seed)
+    manifest = _with_captions(manifest, captions.texts)
+    if needs & {"regions", "phrases", "targets"}:
+        spans = spans_of(manifest, captions.texts, sentences)
+        manifest = with_regions(
+            manifest,
+            recipe.proposals,
+            encoder=encoder,
+            spans=spans,
+            most=recipe.proposed,
+            offline=options.offline,
+        )
+    pixels = load_pixels(
+        manifest,
+        encoder.preprocessing,
+        workers=options.workers or default_workers(),
+        progress=session.progress("Decoding"),
+        on_failure=session.failures.add,
+    )
+    if not len(pixels):
+        raise DataError(f"Expected images that can be used, {data.name} has none.")
+    manifest = replace(manifest, table=manifest.table.take(pixels.rows.numpy()))
+    regions = manifest.column("regions") or [()] * len(manifest)
+    examples = Examples(
+        pixels,
+        torch.from_numpy(manifest.labels.astype(np.int64)),
+        [tuple(texts) for texts in manifest.column("captions") or ()],
+        [tuple(texts) for texts in sentences],
+        [tuple(one["phrase"] or "" for one in own or ()) for own in regions],
+    )
+    if needs & {"phrases", "targets"}:
+        examples = _with_phrases(session, manifest, examples, encoder, needs)
+    contests: list[Contest] = []
+    if "negatives" in needs:
+        examples, contests = _with_negatives(session, examples)
+    return Material(examples, contests, manifest)
+
+
+def class_sentences(
+    session: Session[FinetuneOptions], manifest: Manifest
+) -> Sequence[Sequence[str]]:
+    """What is said of each class: its own texts, else those of the prompt set; nothing without
+    classes.
+    """
+    classes = manifest.classes
+    if classes is None or not (manifest.labels != UNLABELLED).any():
+        return ()
+    if classes.texts:
+        return [classes.texts.get(name, (name,)) for name in classes.names]
+    prompts = session.prompts(manifest)
+    made = session.ensemble().sentences(prompts, classes, session.options.seed)
+    found: list[list[str]] = [[] for _ in classes.names]
+    for owner, text in zip(made.owners.tolist(), made.texts, strict=True):
+        found[owner].append(text)
+    return found
+
+
+def _with_captions(manifest: Manifest, texts: Sequence[Sequence[str]]) -> Manifest:
+    import pyarrow as pa
+
+    from clipfg.types import COLUMNS
+
+    table = manifest.table
+    if "captions" in table.column_names:
+        table = table.drop_columns(["captions"])
+    column = pa.array([list(own) for own in texts], COLUMNS["captions"])
+    return replace(manifest, table=table.append_column("captions", column))
+
+
+def _with_negatives(
+    session: Session[FinetuneOptions], examples: Examples
+) -> tuple[Examples, list[Contest]]:
+    known = [
+        (*sorted(truths), *phrases)
+        for truths, phrases in zip(examples.truths, examples.phrases, strict=True)
+    ]
+    labels = examples.labels.numpy()
+    contests = mine_negatives(
+        examples.captions, known=known, labels=labels, seed=session.options.seed
+    )
+    own: list[dict[str, tuple[str, ...]]] = [{} for _ in range(len(examples))]
+    for one in contests:
+        own[one.item][one.true] = tuple(negative.text for negative in one.negatives)
+    return replace(examples, negatives=own), contests
+
+
+def _with_phrases(
+    session: Session[FinetuneOptions],
+    manifest: Manifest,
+    examples: Examples,
+    encoder: CheckpointEncoder,
+    needs: frozenset[str],
+) -> Examples:
+    """The examples with a phrase for each region, and with what the base sees in these.
+
+    A region without a phrase gets that span of the picture's texts which the base finds most
+    similar to its crop.
+    """
+    spans = spans_of(manifest, examples.captions, examples.class_texts)
+    counts = Counter(text for own in (*examples.phrases, *spans) for text in own if text)
+    if not counts:
+        raise DataError(
+            f"Expected phrases that regions can be compared with, {manifest.name} has none; give"
+            " regions with phrases, captions, or descriptions of the classes."
+        )
+    named = all(text for own in examples.phrases for text in own)
+    if named and "targets" not in needs:
+        return examples
+    whole, crops, mask = crop_features(manifest, encoder, session.cache, session.progress)
+    if not named:
+        texts = list(counts)
+        features = dict(zip(texts, session.embed_texts(texts, "spans", "regions"), strict=True))
+        phrases = [
+            _named(own, found, crop, features)
+            for own, found, crop in zip(examples.phrases, spans, crops, strict=True)
+        ]
+        examples = replace(examples, phrases=phrases)
+    if "targets" not in needs:
+        return examples
+    used = Counter(text for own in examples.phrases for text in own if text)
+    vocabulary = tuple(text for text, _ in used.most_common(MOST_PHRASES))
+    texts_of = session.embed_texts(vocabulary, "phrases of regions", "regions")
+    constants = distillation_targets(whole, crops, mask, texts_of)
+    return replace(examples, vocabulary=vocabulary, constants=constants)
+
+
+def _named(
+    phrases: tuple[str, ...],
+    spans: Sequence[str],
+    crops: Float[Tensor, "r d"],
+    features: dict[str, Float[Tensor, " d"]],
+) -> tuple[str, ...]:
+    if not spans:
+        return phrases
+    likely = (crops[: len(phrases)] @ torch.stack([features[text] for text in spans]).T).argmax(1)
+    return tuple(own or spans[best] for own, best in zip(phrases, likely.tolist(), strict=True))
