@@ -39,16 +39,12 @@ def test_frozen_texts_are_averaged(clip, examples) -> None:
 
 
 def test_a_text_tower_in_training_reads_a_text_of_each_class(clip, examples) -> None:
-    task, batch, made, loss = losses_of(
-        load_recipe("clip-lora", ["batch_size=12"]), clip, examples
-    )
+    task, batch, made, loss = losses_of(load_recipe("clip-lora", ["batch_size=12"]), clip, examples)
     assert task.student.trains_texts
     torch.manual_seed(3)
     drawn = [own[int(torch.randint(len(own), ()))] for own in examples.class_texts]
     weights = task.student.encode_texts(drawn)
-    torch.testing.assert_close(
-        loss, plain(made["images"], batch.labels, weights, clip.logit_scale)
-    )
+    torch.testing.assert_close(loss, plain(made["images"], batch.labels, weights, clip.logit_scale))
     loss.backward()
     names = {name for name, w in task.trained().items() if w.grad is not None and w.grad.any()}
     assert any("visual" in name for name in names)
