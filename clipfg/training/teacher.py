@@ -46,8 +46,10 @@ def distillation_targets(
     mask: Bool[Tensor, "n r"],
     phrases: Float[Tensor, "v d"],
 ) -> dict[str, Tensor]:
-    """The constants of the term `distillation`, with a row an image."""
+    """The constants of the terms `distillation` and `dclip`, with a row an image."""
     return {
+        "crops": crops,
+        "crop_mask": mask,
         "targets": region_target(whole, crops, mask),
         "phrase_scores": region_scores(crops, mask, phrases),
         "has_regions": mask.any(dim=1),
