@@ -69,24 +69,36 @@ class Batch:
     valid: Bool[Tensor, "b r"] | None = None
     phrases: tuple[tuple[str, ...], ...] = ()
     negatives: tuple[tuple[str, ...], ...] = ()
+    ready: tuple[slice, tuple[UInt8[Tensor, "_p 3 h w"], ...]] | None = None
+    """A part of the batch, and the views of its images, where these were made ahead of time."""
 
     def __len__(self) -> int:
         return len(self.rows)
 
     def __getitem__(self, part: slice) -> "Batch":
+        rows = self.rows[part]
         return replace(
             self,
-            rows=self.rows[part],
+            rows=rows,
             shown=tuple(view[part] for view in self.shown),
             captions=self.captions[part],
             boxes=None if self.boxes is None else self.boxes[part],
             valid=None if self.valid is None else self.valid[part],
             phrases=self.phrases[part],
             negatives=self.negatives[part],
+            ready=(_all(rows), self.ready[1]) if self.ready and self.ready[0] == part else None,
         )
+
+    def loaded(self, part: slice) -> "Batch":
+        """The batch with the views of a part ready."""
+        own = self[part]
+        views = tuple(own.images(view) for view in range(len(self.shown)))
+        return replace(self, ready=(part, views))
 
     def images(self, view: int = 0) -> UInt8[Tensor, "b 3 h w"]:
         """The pixels of one view."""
+        if self.ready is not None and self.ready[0] == _all(self.rows):
+            return self.ready[1][view]
         return self.shown[view].images(self.examples.pixels.images[torch.from_numpy(self.rows)])
 
     @property
@@ -102,9 +114,14 @@ class Batch:
     @cached_property
     def also_true(self) -> Bool[Tensor, "b b"]:
         """Whether the caption of item j is true of item i, i apart from j."""
-        truths = [self.examples.truths[row] for row in self.rows.tolist()]
-        table = [[text in own for text in self.captions] for own in truths]
-        return torch.tensor(table).fill_diagonal_(False)
+        columns: dict[str, list[int]] = {}
+        for column, text in enumerate(self.captions):
+            columns.setdefault(text, []).append(column)
+        table = torch.zeros(len(self), len(self.captions), dtype=torch.bool)
+        for row, item in enumerate(self.rows.tolist()):
+            for text in self.examples.truths[item] & columns.keys():
+                table[row, columns[text]] = True
+        return table.fill_diagonal_(False)
 
     @cached_property
     def phrase_ids(self) -> Int[Tensor, "b r"]:
@@ -188,6 +205,10 @@ class Batches:
         boxes = shown.boxes(boxes, *pixels.images.shape[-2:])
         valid = ((boxes[..., 2:] - boxes[..., :2]) > 1).all(-1)
         return boxes, valid, tuple(texts)
+
+
+def _all(rows: NDArray[np.int64]) -> slice:
+    return slice(0, len(rows))
 
 
 def _one(texts: Sequence[str], rng: np.random.Generator) -> str:
