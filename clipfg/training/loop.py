@@ -105,15 +105,15 @@ class Loop:
             self._save(0)
         for step, batch in ahead(self._load, range(first, self.steps)):
             losses = self._step(batch, step)
-            self.history.add(step, losses)
-            if self.report is not None:
-                self.report(step, losses)
             if not math.isfinite(losses["loss"]):
                 self.history.stopped = (
                     f"the loss was {losses['loss']} at step {step + 1}, and the weights are those"
                     f" of a check before; lower lr, for example --set lr={self.recipe.lr / 10:g}"
                 )
                 break
+            self.history.add(step, losses)
+            if self.report is not None:
+                self.report(step, losses)
             if checked := self._is_check(step + 1):
                 self._check(step + 1)
             if checked or time.monotonic() > self._saved + max(

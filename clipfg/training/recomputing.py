@@ -1,4 +1,4 @@
-"""Activations computed again in the backward pass, instead of kept (Chen et al. 2016, 1604.06174)."""
+"""Activations computed again in the backward pass, not kept (Chen et al. 2016, 1604.06174)."""
 
 from functools import partial
 
@@ -9,8 +9,7 @@ from clipfg.training.parts import stacks
 
 
 def recompute_blocks(model: nn.Module) -> None:
-    """Keep of every block of both towers its input alone; a third more time for much less memory."""
+    """Keep of every block of both towers its input alone: less memory, a third more time."""
     for stack in stacks(model).values():
         for block in model.get_submodule(stack).children():
-            forward = partial(checkpoint, block.forward, use_reentrant=False)
-            block.forward = forward  # type: ignore[method-assign]
+            block.forward = partial(checkpoint, block.forward, use_reentrant=False)

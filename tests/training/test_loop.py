@@ -191,7 +191,7 @@ def test_a_full_disk_is_said_before_training(model, tmp_path, monkeypatch) -> No
     loop = tiny_loop(model, state=tmp_path / "state.pt", validate=lambda _: 1 / 0)
     full = type("Usage", (), {"free": 1000})
     monkeypatch.setattr("clipfg.training.state.shutil.disk_usage", lambda _: full)
-    with pytest.raises(DataError, match="free in .* for a checkpoint, got 0 MiB"):
+    with pytest.raises(DataError, match=r"free in .* for a checkpoint, got 0 MiB"):
         loop.run()
 
 

@@ -60,9 +60,7 @@ def tiny_loop(
     )
     batches = Batches(data, sampling)
     measure = validate or (lambda task: -_loss(task, batches))
-    return Loop(
-        task, batches, recipe, lambda: measure(task), state=state, bf16=bf16, report=report
-    )
+    return Loop(task, batches, recipe, lambda: measure(task), state=state, bf16=bf16, report=report)
 
 
 def _loss(task: Task, batches: Batches) -> float:

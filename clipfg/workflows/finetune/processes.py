@@ -81,7 +81,8 @@ def follow() -> None:
 
 
 def _end_with_the_first() -> None:
-    sys.stdin.buffer.read()  # to its end, which comes when the first process closes it or is killed
+    while os.read(sys.stdin.fileno(), 1):
+        pass  # it ends when the first process closes it, or is killed
     os._exit(1)
 
 
