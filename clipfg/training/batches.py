@@ -93,14 +93,17 @@ class Batch:
     negatives: tuple[tuple[str, ...], ...] = ()
     titles: tuple[str, ...] = ()
     """A text of each item's class, empty where that is unknown."""
+    ready: tuple[slice, tuple[UInt8[Tensor, "_p 3 h w"], ...]] | None = None
+    """A part of the batch, and the views of its images, where these were made ahead of time."""
 
     def __len__(self) -> int:
         return len(self.rows)
 
     def __getitem__(self, part: slice) -> "Batch":
+        rows = self.rows[part]
         return replace(
             self,
-            rows=self.rows[part],
+            rows=rows,
             shown=tuple(view[part] for view in self.shown),
             captions=self.captions[part],
             boxes=None if self.boxes is None else self.boxes[part],
@@ -108,10 +111,19 @@ class Batch:
             phrases=self.phrases[part],
             negatives=self.negatives[part],
             titles=self.titles[part],
+            ready=(_all(rows), self.ready[1]) if self.ready and self.ready[0] == part else None,
         )
+
+    def loaded(self, part: slice) -> "Batch":
+        """The batch with the views of a part ready."""
+        own = self[part]
+        views = tuple(own.images(view) for view in range(len(self.shown)))
+        return replace(self, ready=(part, views))
 
     def images(self, view: int = 0) -> UInt8[Tensor, "b 3 h w"]:
         """The pixels of one view."""
+        if self.ready is not None and self.ready[0] == _all(self.rows):
+            return self.ready[1][view]
         return self.shown[view].images(self.examples.pixels.images[torch.from_numpy(self.rows)])
 
     @property
@@ -250,6 +262,10 @@ class Batches:
         boxes = shown.boxes(boxes, *pixels.images.shape[-2:])
         valid = ((boxes[..., 2:] - boxes[..., :2]) > 1).all(-1)
         return boxes, valid, tuple(texts)
+
+
+def _all(rows: NDArray[np.int64]) -> slice:
+    return slice(0, len(rows))
 
 
 def _one(texts: Sequence[str], rng: np.random.Generator) -> str:

@@ -15,6 +15,7 @@ from clipfg.functional.regions import patch_grid
 from clipfg.training.batches import Batch
 from clipfg.training.lora import merge_lora
 from clipfg.training.parts import choose_parts, trains_images, trains_texts
+from clipfg.training.recomputing import recompute_blocks
 
 Embeddings = dict[str, Tensor]
 """What was made of a batch, each with a row an item: unit-norm `images` and `captions` `[b d]`,
@@ -33,14 +34,17 @@ class Student(nn.Module):
     """The towers of an encoder, in float32, some of their weights with gradients.
 
     They stay in evaluation mode: batch norms keep their statistics and nothing is dropped, so that
-    a step computes the same whenever it is run. `parts` are those of `choose_parts`.
+    a step computes the same whenever it is run. `parts` are those of `choose_parts`; `recompute`
+    keeps no activations within the blocks.
     """
 
-    def __init__(self, encoder: CheckpointEncoder, parts: str) -> None:
+    def __init__(self, encoder: CheckpointEncoder, parts: str, *, recompute: bool = False) -> None:
         super().__init__()
         self.encoder = encoder.trainable()
         self.towers = self.encoder.model
         choose_parts(self.towers, parts)
+        if recompute:
+            recompute_blocks(self.towers)
         self.tokens = _tokens(self.towers, self.encoder.preprocessing.size)
         self.trains_images = trains_images(self.towers)
         self.trains_texts = trains_texts(self.towers)
