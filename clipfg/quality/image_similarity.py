@@ -90,7 +90,7 @@ def _filters(scale: float) -> Pixels:
     """
     side = scale * SKETCH
     if scale == 1:
-        return np.repeat(np.eye(SIDE, dtype=np.float32), 2, axis=1)[None] / 2
+        return np.repeat(np.eye(SIDE, dtype=np.float32), 2, axis=1)[None] / np.float32(2)
     unit = Image.fromarray(np.eye(SKETCH, dtype=np.float32))
     found = []
     for place in PLACES:
