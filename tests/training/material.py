@@ -20,7 +20,7 @@ from clipfg.training.pixels import load_pixels
 from clipfg.training.recipes import Recipe
 from clipfg.training.student import Student
 from clipfg.training.task import Task, parse_terms
-from clipfg.training.teacher import crop_features, distillation_targets
+from clipfg.training.teacher import distillation_targets, embedded, region_features
 from clipfg.training.terms import TERMS, Context
 from clipfg.types import Manifest
 from tests import checkpoints
@@ -67,7 +67,8 @@ def examples_of(encoder: CheckpointEncoder, manifest: Manifest) -> Examples:
         negatives[one.item][one.true] = tuple(other.text for other in one.negatives)
     phrases = [tuple(part["phrase"] for part in own) for own in regions]
     vocabulary = tuple(dict.fromkeys(text for own in phrases for text in own))
-    whole, crops, mask = crop_features(manifest, encoder, None)
+    whole = embedded(manifest, encoder, None)
+    crops, mask = region_features(manifest, encoder, None)
     return Examples(
         load_pixels(manifest, encoder.preprocessing),
         labels,

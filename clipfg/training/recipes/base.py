@@ -31,8 +31,9 @@ class Recipe:
     batch_size: int = 256
     micro_batch: int = 0
     """Images in memory at once, where fewer than a batch; gradients stay those of the batch."""
-    lr: float = 1e-5
-    """The highest learning rate of AdamW; a linear rise, then a cosine fall to 0."""
+    lr: float = 0.0
+    """The highest learning rate of AdamW, after a linear rise and before a cosine fall to 0; 0 to
+    choose it by short trials on validation images."""
     warmup: float = 0.1
     """Share of the steps with a rising rate."""
     weight_decay: float = 0.01
@@ -55,6 +56,9 @@ class Recipe:
     data's own, else attention."""
     proposed: int = 8
     """Regions of an image, at most."""
+    teacher: Literal["auto", "crops", "dense"] = "auto"
+    """How the base sees regions: cut out, or read from its dense map; `auto` is that which names
+    more regions rightly, where the data name any, else crops."""
     regions: int = 0
     """Of these, how many a step looks at; 0 for none."""
     negatives: int = 0
