@@ -57,7 +57,8 @@ def resolve(
     ]
     named = config or os.environ.get("CLIPFG_CONFIG")
     files = [expanded(named)] if named else []
-    files += [path for path in (PROJECT_FILE, user_file()) if path.is_file()]
+    # not `Path.is_file`, which raises in a home that cannot be entered
+    files += [path for path in (PROJECT_FILE, user_file()) if os.path.isfile(path)]  # noqa: PTH113
     layers += [_read_file(path, kind.command, known) for path in files]
     merged: dict[str, _Value] = {}
     for layer in reversed(layers):
