@@ -18,6 +18,14 @@ def printable_lines(text: str) -> str:
     return "\n    ".join(map(printable, text.split("\n")))
 
 
+def storable(text: str) -> str:
+    r"""A text with escapes for the halves of characters in it, since UTF-8 has no code for them.
+
+    Names of files whose bytes are no UTF-8 have such halves, and so has `"\ud800"` in JSON.
+    """
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
 def as_cell(text: str) -> str:
     """A text as a cell of a spreadsheet, with an apostrophe before what would be a formula."""
     return f"'{text}" if text.startswith(FORMULA) else text

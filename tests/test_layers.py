@@ -19,7 +19,7 @@ LAYERS: list[set[str]] = [  # top to bottom; siblings on one line never import e
     | {"acquisition", "quality", "pages"},
     {"functional"},
     {"types", "options"},
-    {"registry", "atomic", "memory", "trees", "printable"},
+    {"registry", "atomic", "memory", "trees", "printable", "paths"},
     {"errors"},
     {"__init__"},
 ]

@@ -1,5 +1,6 @@
 """From what a person calls their data, a name or a path, to a manifest."""
 
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,7 @@ from clipfg.data.sets.layouts import subfolders
 from clipfg.data.sources import misspelt
 from clipfg.data.unreadable import without_unreadable
 from clipfg.errors import DataError, MissingError, UsageError
+from clipfg.paths import expanded
 from clipfg.registry import closest
 from clipfg.types import ChoiceSet, ClassList, Hints, LeftOut, Manifest, Progress, Reading
 
@@ -113,7 +115,7 @@ def _load(
         card = DATASETS.get(base)
         root = _locate(card, data_root, progress, download=download and not offline)
         if at:
-            file = None if split_file == COOP else Path(split_file).expanduser()
+            file = None if split_file == COOP else expanded(split_file)
             manifest = coop.read(card, root, file, name=f"{card.name}@{COOP}")
         else:
             manifest = card.read(root)
@@ -122,8 +124,8 @@ def _load(
         return with_doubts(hub.read(name, classes=classes, offline=offline))
     if webdataset.is_pattern(name):
         return with_doubts(webdataset.read(name, classes=classes))
-    path = Path(name).expanduser()
-    if not path.exists():
+    path = expanded(name)
+    if not os.path.exists(path):  # noqa: PTH110 - no error for a name that is too long
         raise UsageError(_unknown(name, path))
     if not path.is_dir():
         return with_doubts(_read_file(path, classes, hints))
@@ -147,7 +149,7 @@ def load_choices(name: str, *, data_root: Path | None = None) -> ChoiceSet | Non
 
     None for data whose items do not bring texts of their own. Raises as `load_dataset` does.
     """
-    path = Path(name).expanduser()
+    path = expanded(name)
     if name in DATASETS:
         card: DatasetCard | None = DATASETS.get(name)
     else:

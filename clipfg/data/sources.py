@@ -135,7 +135,7 @@ def misspelt(path: Path) -> str:
 
 def shown(path: str | bytes) -> str:
     """`path` as text that can be printed and stored, whatever bytes its name is made of."""
-    return os.fsencode(path).decode(errors="backslashreplace")
+    return _bytes(path).decode(errors="backslashreplace")
 
 
 def file_uri(path: str) -> str:
@@ -143,8 +143,15 @@ def file_uri(path: str) -> str:
     try:
         path.encode()
     except UnicodeEncodeError:
-        return "file://" + quote(os.fsencode(path))
+        return "file://" + quote(_bytes(path))
     return path
+
+
+def _bytes(path: str | bytes) -> bytes:
+    try:
+        return os.fsencode(path)
+    except UnicodeEncodeError:  # half a character that no file's name has
+        return str(path).encode(errors="backslashreplace")
 
 
 def _unquoted(uri: str) -> bytes:

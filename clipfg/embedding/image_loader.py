@@ -1,5 +1,6 @@
 """What one thread does beside the encoder: read an image, hash it, decode it, cut and resize it."""
 
+import logging
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -20,6 +21,8 @@ from clipfg.encoders.preprocessing import Preprocessing
 from clipfg.errors import ItemError
 from clipfg.functional.windows import window_size
 from clipfg.types import Failure, content_hash
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True, eq=False)
@@ -78,6 +81,7 @@ class ImageLoader:
     """The features kept of an image, or None."""
     _waiting: dict[ImageKey, list[ImageRow]] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
+    _said: bool = False
 
     def fetch(self, rows: Sequence[ImageRow]) -> dict[int, LoadedImage]:
         """What to encode for the rows of one image, by position; it is read and decoded once.
@@ -122,12 +126,20 @@ class ImageLoader:
         whole = not any(frames)
         loaded = {}
         with decoded(data, partial(self._target, frames), cut=whole) as image:
+            self._say_bits(image, next(iter(rows.values())).uri)
             for key, row in rows.items():
                 try:
                     loaded[row.position] = self._framed(image, row)
                 except ItemError as error:
                     self.settle(key, ("crop", str(error)))
         return loaded
+
+    def _say_bits(self, image: Image.Image, uri: str) -> None:
+        bits = image.info.get("bits")
+        with self._lock:
+            first, self._said = bits is not None and not self._said, self._said or bits is not None
+        if first:
+            _log.info(f"Pictures with few bits in 16 are scaled by those: {uri} has {bits}")
 
     def _framed(self, image: Image.Image, row: ImageRow) -> LoadedImage:
         """The pixels of a row. Raises `ItemError` where its frame is no part of the image."""

@@ -26,7 +26,7 @@ from clipfg.encoders.base import (
 from clipfg.encoders.model_files import CheckpointFiles
 from clipfg.encoders.naflex import NaFlexPreprocessing, PatchBatch
 from clipfg.encoders.weights import Digest
-from clipfg.errors import UsageError
+from clipfg.errors import DataError, UsageError
 
 F = TypeVar("F", bound=CheckpointFiles)
 
@@ -121,7 +121,16 @@ class CheckpointEncoder(Encoder, Generic[F]):
             pixels = torch.stack(list(pixels))
         inputs = self.inputs(pixels)
         with torch.inference_mode():
-            pooled, tokens = self._image_features(inputs, patches=patches)
+            try:
+                pooled, tokens = self._image_features(inputs, patches=patches)
+            except (ValueError, AssertionError, RuntimeError) as error:  # each tower has its own
+                if isinstance(error, RuntimeError) and "size of tensor" not in str(error):
+                    raise
+                raise DataError(
+                    f"Expected pictures that the tower of {self.name} takes, got"
+                    f" {self.preprocessing.shape} by its preprocessing ({str(error).rstrip('.')});"
+                    " correct the size in the preprocessing's configuration."
+                ) from None
         return ImageFeatures(
             pooled.float().clone(), None if tokens is None else tokens.float().clone()
         )

@@ -1,6 +1,5 @@
 """Encoders by name."""
 
-from pathlib import Path
 from typing import Literal
 
 import torch
@@ -11,6 +10,7 @@ from clipfg.encoders.fgclip.files import holds_fgclip
 from clipfg.encoders.precision import fastest_precision
 from clipfg.encoders.weights import Digest, file_digest
 from clipfg.errors import MissingError, UsageError
+from clipfg.paths import expanded
 
 
 def load_encoder(
@@ -87,7 +87,7 @@ def _device(name: str) -> torch.device:
 
 
 def _split(name: str) -> tuple[str, str]:
-    folder = Path(name).expanduser()
+    folder = expanded(name)
     if folder.is_dir():
         if (folder / "open_clip_config.json").is_file():
             return "open_clip", f"local-dir:{folder}"

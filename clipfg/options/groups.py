@@ -153,7 +153,9 @@ class DataOptions(DataNameOptions, ReadingOptions, BoxOptions, ViewOptions):
         "Class names: a file (one per line, CSV, JSON, ...), or typed with commas.",
         metavar="FILE|NAMES",
     )
-    limit: int | None = option(None, "Use at most N images.", metavar="N", least=1)
+    limit: int | None = option(
+        None, "Use at most N images, drawn over classes by the seed.", metavar="N", least=1
+    )
     download: bool = option(True, "Download a named data set that is not on disk.")
 
 

@@ -9,6 +9,7 @@ options at the top level, and any option of a command in a table of its name (`[
 import dataclasses
 import logging
 import os
+import sys
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
@@ -20,6 +21,8 @@ import platformdirs
 
 from clipfg.errors import UsageError
 from clipfg.options.declare import COMMANDS, Option, Options, declared
+from clipfg.paths import expanded
+from clipfg.printable import storable
 from clipfg.registry import closest
 
 logger = logging.getLogger("clipfg")
@@ -53,8 +56,9 @@ def resolve(
         _environment(kind.command, known),
     ]
     named = config or os.environ.get("CLIPFG_CONFIG")
-    files = [_expanded(Path(named))] if named else []
-    files += [path for path in (PROJECT_FILE, user_file()) if path.is_file()]
+    files = [expanded(named)] if named else []
+    # not `Path.is_file`, which raises in a home that cannot be entered
+    files += [path for path in (PROJECT_FILE, user_file()) if os.path.isfile(path)]  # noqa: PTH113
     layers += [_read_file(path, kind.command, known) for path in files]
     merged: dict[str, _Value] = {}
     for layer in reversed(layers):
@@ -62,13 +66,6 @@ def resolve(
             merged = {k: v for k, v in merged.items() if k not in kind.alternatives}
         merged |= layer
     return kind(**{key: check(known[key], *value) for key, value in merged.items()})
-
-
-def _expanded(path: Path) -> Path:
-    try:
-        return path.expanduser()
-    except RuntimeError:  # nobody has that name, or this person no home
-        return path
 
 
 def to_json(options: Options) -> dict[str, Any]:
@@ -95,9 +92,15 @@ def check(option: Option, value: Any, called: str) -> Any:
         if option.kind is Path and value == "":
             raise TypeError("An empty path would be the working folder.")
         if isinstance(found, Path):
-            found = found.expanduser()  # a RuntimeError where nobody has that name
-    except (ValidationError, TypeError, RuntimeError):
+            found = expanded(found)
+            if str(found) != storable(str(found)):  # Arrow, SQLite and FAISS take no others
+                raise UsageError(
+                    f"{called} must be a path in UTF-8, got {storable(str(found))}; rename it."
+                )
+    except (ValidationError, TypeError):
         raise UsageError(f"{called} must be {_expected(option)}, got {value!r}.") from None
+    if isinstance(found, int) and not -sys.maxsize <= found <= sys.maxsize:
+        raise UsageError(f"{called} must be at most {sys.maxsize}, got {value}.")
     if isinstance(found, int | float) and not isinstance(found, bool):
         if option.least is not None and not found >= option.least:
             raise UsageError(f"{called} must be at least {option.least:g}, got {value}.")

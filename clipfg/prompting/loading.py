@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from clipfg.errors import DataError, UsageError
+from clipfg.paths import expanded
 from clipfg.prompting.descriptions import Descriptions, read_descriptions
 from clipfg.prompting.prompt_set import PromptSet
 from clipfg.registry import closest
@@ -42,14 +43,14 @@ def load_prompts(name_or_file: str | Path) -> PromptSet:
     """
     given = str(name_or_file)
     names = [part.strip() for part in given.split("+")]
-    if len(names) > 1 and not Path(given).expanduser().exists():
+    if len(names) > 1 and not expanded(given).exists():
         first, *others = map(load_prompts, names)
         return replace(first, name="+".join(names), also=(*first.also, *others))
     if given == OPENAI:
         return _openai()
     if given in _files():
         return _read(_files()[given])
-    path = Path(given).expanduser()
+    path = expanded(given)
     if path.suffix.lower() in SUFFIXES:
         return _read(path)
     what = f"a prompt set or a file ending in {', '.join(SUFFIXES)}"

@@ -90,8 +90,8 @@ class Loop:
         self.gradients = Gradients(task, recipe.micro_batch, bf16=bf16)
         self.processes = self.gradients.processes
         self.optimiser = _optimiser(self.trained.values(), recipe)
-        self.average = self._weights()
-        self.best = self._weights()
+        self.average = self.weights()
+        self.best = self.weights()
         self._saved, self._cost = time.monotonic(), 0.0
 
     def run(self) -> History:
@@ -122,7 +122,7 @@ class Loop:
                 self._save(step + 1)
             if self.history.stopped:
                 break
-        self._put(self.best)
+        self.put(self.best)
         return self.history
 
     def _load(self, step: int) -> Batch:
@@ -159,10 +159,10 @@ class Loop:
 
     def _check(self, done: int) -> None:
         """Measure the averaged weights, and keep what is best so far."""
-        current, candidate = self._weights(), _copy(self.average)
-        self._put(candidate)
+        current, candidate = self.weights(), _copy(self.average)
+        self.put(candidate)
         value = self._agreed(self.validate() if self.processes.is_main_process else 0.0)
-        self._put(current)
+        self.put(current)
         values = [seen for _, seen in self.history.checks]
         self.history.checks.append((done, value))
         if value > max(values, default=-math.inf):
@@ -179,10 +179,12 @@ class Loop:
 
     # Weights and state
 
-    def _weights(self) -> dict[str, Tensor]:
+    def weights(self) -> dict[str, Tensor]:
+        """A copy of those that are trained, by name."""
         return _copy(self.trained)
 
-    def _put(self, weights: dict[str, Tensor]) -> None:
+    def put(self, weights: dict[str, Tensor]) -> None:
+        """Set those that are trained."""
         with torch.no_grad():
             for name, weight in self.trained.items():
                 weight.copy_(weights[name])
@@ -209,7 +211,7 @@ class Loop:
         kept = None if self.path is None else load_state(self.path)
         if kept is None:
             return 0
-        self._put(kept["weights"])
+        self.put(kept["weights"])
         with torch.no_grad():
             for name, buffer in self.task.terms.named_buffers():
                 buffer.copy_(kept["buffers"][name])

@@ -9,7 +9,7 @@ from clipfg.types.dense import Patches, Regions
 from clipfg.types.estimate import Estimate
 from clipfg.types.features import Features, unit_norm
 from clipfg.types.identity import content_hash, equal_rows
-from clipfg.types.manifest import BOX, COLUMNS, REGION, REQUIRED, Failure, Manifest
+from clipfg.types.manifest import BOX, COLUMNS, REGION, REQUIRED, Failure, Manifest, drawn
 from clipfg.types.reading import Hints, LeftOut, Reading, Role
 
 Progress = Callable[[int, int], None]
@@ -45,6 +45,7 @@ __all__ = [
     "Role",
     "StageProgress",
     "content_hash",
+    "drawn",
     "equal_rows",
     "unit_norm",
 ]

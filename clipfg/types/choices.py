@@ -1,5 +1,6 @@
 """Items that bring their own texts: which text is true of the picture?"""
 
+import random
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -88,8 +89,8 @@ class ChoiceSet:
             columns["regions"] = list(regions.values())
         return Manifest.build(self.name, columns, expected=max(self.expected, len(uris)))
 
-    def select(self, subset: str | None = None, limit: int | None = None) -> Self:
-        """The choices of a subset, all of them for None and "all", on the first `limit` images.
+    def select(self, subset: str | None = None, limit: int | None = None, seed: int = 0) -> Self:
+        """The choices of a subset, all for None and "all", on `limit` images drawn by a seed.
 
         Raises `UsageError` where there is no such subset.
         """
@@ -103,8 +104,9 @@ class ChoiceSet:
             chosen = tuple(choice for choice in chosen if choice.subset == subset)
             failures = tuple(one for one in failures if one.id.startswith(f"{subset}/"))
         if limit is not None:
-            first = set(list(dict.fromkeys(choice.image for choice in chosen))[:limit])
-            chosen = tuple(choice for choice in chosen if choice.image in first)
+            images = list(dict.fromkeys(choice.image for choice in chosen))
+            kept = set(random.Random(seed).sample(images, min(limit, len(images))))
+            chosen = tuple(choice for choice in chosen if choice.image in kept)
         return replace(self, choices=chosen, failures=failures)
 
 

@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from clipfg.errors import DataError, UsageError
+from clipfg.printable import storable
 from clipfg.registry import closest
 from clipfg.types.class_list import UNLABELLED, ClassList
 from clipfg.types.dense import bag_offsets
@@ -91,7 +92,7 @@ class Manifest:
             arrays[column] = values.cast(kind) if arrow else pa.array(values, kind)
         table = pa.table(arrays)
         check_items(table, classes)
-        return cls(name, table, classes, expected, prompts, reading)
+        return cls(storable(name), table, classes, expected, prompts, reading)
 
     def __len__(self) -> int:
         return int(self.table.num_rows)
@@ -165,6 +166,16 @@ class Manifest:
             table = table.slice(0, limit)
         return replace(self, table=table)
 
+    def draw(self, count: int, seed: int) -> Self:
+        """At most `count` items, drawn over classes by a seed, in order.
+
+        Each class has its share of them; those without a label count as one. Of items in bags the
+        first are taken, since bags stay whole.
+        """
+        if count >= len(self) or "bag" in self.table.column_names:
+            return replace(self, table=self.table.slice(0, count))
+        return replace(self, table=self.table.take(pa.array(drawn(self.labels, count, seed))))
+
     def within(self, wanted: str) -> Self:
         """The items of some classes, with those as the class list; unlabelled items are kept.
 
@@ -200,6 +211,20 @@ class Manifest:
             writer.write_table(self.table.combine_chunks())
         hasher.update(sink.getvalue())
         return hasher.hexdigest()
+
+
+def drawn(labels: NDArray[np.int64], count: int, seed: int) -> NDArray[np.int64]:
+    """Ascending positions of `count` labels, fewer than there are, drawn over classes by a seed.
+
+    A class with a share `p` of the labels is drawn `count * p` times, rounded up or down.
+    """
+    rng = np.random.default_rng(seed)
+    shuffled = rng.permutation(len(labels))
+    _, classes = np.unique(labels, return_inverse=True)
+    order = rng.permutation(int(classes.max()) + 1)[classes[shuffled]]
+    by_class = shuffled[np.argsort(order, kind="stable")]
+    steps = (np.arange(count) + rng.random()) * (len(labels) / count)
+    return np.sort(by_class[np.minimum(steps.astype(np.int64), len(labels) - 1)])
 
 
 def check_items(table: pa.Table, classes: ClassList | None) -> None:

@@ -3,7 +3,6 @@
 import logging
 from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
-from pathlib import Path
 
 import numpy as np
 import pyarrow.compute as pc
@@ -20,6 +19,7 @@ from clipfg.embedding.batches import FeatureBatch
 from clipfg.embedding.feature_files import read_features
 from clipfg.errors import DataError, UsageError
 from clipfg.options import DataOptions, ReadingOptions
+from clipfg.paths import expanded
 from clipfg.types import UNLABELLED, ClassList, Features, Hints, Manifest, Progress
 
 logger = logging.getLogger("clipfg")
@@ -82,10 +82,19 @@ class Dataset:
         table = self.manifest.table.take(which)
         return replace(self, manifest=replace(self.manifest, table=table))
 
-    def select(self, split: str | None = None, limit: int | None = None) -> "Dataset":
-        """The items of a split, all of them for None and "all", and at most `limit`."""
-        chosen = self.manifest.select(None if split == "all" else split, limit)
-        return replace(self, manifest=chosen)
+    def select(self, split: str | None = None) -> "Dataset":
+        """The items of a split, all of them for None and "all"."""
+        return replace(self, manifest=self.manifest.select(None if split == "all" else split))
+
+    def limited(self, limit: int | None, seed: int) -> "Dataset":
+        """At most `limit` items, drawn over classes by a seed, which is said."""
+        if limit is None or limit >= len(self):
+            return self
+        manifest = self.manifest.draw(limit, seed)
+        classes = len(set(self.manifest.labels.tolist()) - {UNLABELLED})
+        over = f" over {classes:,} classes" if classes else ""
+        logger.info(f"Used: {limit:,} of {len(self):,} pictures, drawn{over} by seed {seed}")
+        return replace(self, manifest=manifest)
 
     def within(self, node: str | None) -> "Dataset":
         """Those of classes below a node of the taxonomy; all for None."""
@@ -142,7 +151,7 @@ def open_dataset(
     if options.classes and use_classes:
         classes = read_class_list(options.classes, name_column=options.name_column)
     if name.startswith(FEATURES):
-        features = read_features(Path(name.removeprefix(FEATURES)))
+        features = read_features(expanded(name.removeprefix(FEATURES)))
         manifest = _manifest_of(features, name)
         if options.label_names is not None:
             manifest = rename(manifest, read_class_list(options.label_names, ids=True))

@@ -77,7 +77,7 @@ class Failures(list[Failure]):
 
     def write(self, path: Path) -> None:
         """List them in a file, one JSON object per line."""
-        with path.open("w", encoding="utf-8") as file:
+        with path.open("w", encoding="utf-8", errors="backslashreplace") as file:
             for one in self:
                 row = {"id": one.id, "path": one.uri, "stage": one.stage, "reason": one.reason}
                 file.write(json.dumps(row, ensure_ascii=False) + "\n")
@@ -181,8 +181,8 @@ class RunFolder:
         return self.path / f"{name}.part"
 
     def write_text(self, name: str, text: str) -> None:
-        """Write a file of text."""
-        self.part(name).write_text(text, encoding="utf-8")
+        r"""Write a file of text. What UTF-8 lacks becomes an escape that JSON reads: `\\udcf6`."""
+        self.part(name).write_text(text, encoding="utf-8", errors="backslashreplace")
 
     def _write(self, name: str, content: dict[str, Any]) -> None:
         self.write_text(name, json.dumps(content, indent=2, ensure_ascii=False, default=str) + "\n")

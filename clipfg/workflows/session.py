@@ -50,7 +50,8 @@ from clipfg.workflows.views import views_of, views_said
 
 logger = logging.getLogger("clipfg")
 
-BUILTIN_DATA, BUILTIN_MODEL = "synthflora", "builtin:florette"
+BUILTIN_DATA = ("synthflora", "synthflora-captions")
+BUILTIN_MODEL = "builtin:florette"
 
 Given = TypeVar("Given", bound=JobOptions)
 Made = TypeVar("Made")
@@ -144,10 +145,10 @@ class Session(Generic[Given]):
         assert isinstance(options, DataJobOptions)
         data = self.whole().within(getattr(options, "within", None))
         split = split or options.split or labelled_split(options.dataset, data.manifest)
-        chosen = data.select(split, options.limit)
+        chosen = data.select(split)
         if len(chosen) < len(data):
-            part = f" of the split {split}" if split and split != "all" else ""
-            logger.info(f"Used: {len(chosen):,} pictures{part}")
+            logger.info(f"Used: {len(chosen):,} pictures of the split {split}")
+        chosen = chosen.limited(options.limit, options.seed)
         chosen = self.in_regions(chosen)
         if said := boxes_said(options, chosen.manifest):
             logger.info(said)
@@ -171,7 +172,7 @@ class Session(Generic[Given]):
         encoder's.
         """
         options = self.options
-        builtin = getattr(options, "dataset", None) == BUILTIN_DATA
+        builtin = getattr(options, "dataset", None) in BUILTIN_DATA
         fallback = BUILTIN_MODEL if builtin else DEFAULT_MODEL
         name = options.model or (like.model if like else "") or fallback
         precision = options.precision

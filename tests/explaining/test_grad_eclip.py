@@ -15,18 +15,16 @@ def test_equals_finite_differences(tower, plain, pixels, texts) -> None:
     assert maps.shape == (len(pixels), len(texts), GRID, GRID)
     for image in range(len(pixels)):
         own = replace(plain, pixels=plain.pixels[[image]])
-        how = by_tokens if plain.average else by_class_token
+        how = by_tokens if plain.average else by_gathering
         for place, text in enumerate(texts.double()):
             expected = how(own, text).clamp(min=0).float()
             torch.testing.assert_close(maps[image, place].flatten(), expected, atol=1e-6, rtol=1e-3)
 
 
-def by_class_token(plain, text):
-    """The last block's attention: `relu(lambda_p w . v_p)`, heads joined."""
-    queries, keys, values = (
-        plain.heads(1, part)[0].transpose(0, 1).flatten(1) for part in ("q", "k", "v")
-    )
-    output = plain.attention[1] @ plain.heads(1, "v")
+def by_gathering(plain, text):
+    """The attention that gathers patches last: `relu(lambda_p w . v_p)`, heads joined."""
+    *heads, output = plain.gathering()
+    queries, keys, values = (each[0].transpose(0, 1).flatten(1) for each in heads)
     width = values.shape[1]
     weights = torch.zeros(width, dtype=torch.float64)
     for channel in range(width):
@@ -34,13 +32,14 @@ def by_class_token(plain, text):
         for step in (STEP, -STEP):
             changed = output.clone()
             changed[0, channel // 16, 0, channel % 16] += step
-            scores.append(plain.score(plain.after(1, changed), text)[0])
+            scores.append(plain.gathered(changed, text)[0])
         weights[channel] = (scores[0] - scores[1]) / (2 * STEP)
     likeness = torch.stack(
-        [queries[0] @ key / (queries[0].norm() * key.norm()) for key in keys[1:]]
+        [queries[0] @ key / (queries[0].norm() * key.norm()) for key in keys[plain.prefix :]]
     )
     spread = (likeness - likeness.min()) / (likeness.max() - likeness.min())
-    return torch.stack([x * (weights @ v) for x, v in zip(spread, values[1:], strict=True)])
+    shown = values[plain.prefix :]
+    return torch.stack([x * (weights @ v) for x, v in zip(spread, shown, strict=True)])
 
 
 def by_tokens(plain, text):

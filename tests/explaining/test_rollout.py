@@ -10,10 +10,12 @@ def test_is_the_pooled_rows_of_the_product(tower, plain, pixels, texts) -> None:
     maps = rollout(tower, pixels, texts)
     assert maps.shape == (len(pixels), len(texts), GRID, GRID)
     for image in range(len(pixels)):
-        product = torch.eye(GRID * GRID + 1, dtype=torch.float64)
+        product = torch.eye(GRID * GRID + plain.prefix, dtype=torch.float64)
         for attention in plain.attention:
             mean = sum(attention[image]) / len(attention[image])
             product = (mean + torch.eye(len(mean))) / 2 @ product
-        row = product[1:].mean(0) if plain.average else product[0]
+        row = plain.pooled_row()[image] @ product
         for map_ in maps[image]:
-            torch.testing.assert_close(map_.flatten(), row[1:].float(), atol=1e-6, rtol=1e-4)
+            torch.testing.assert_close(
+                map_.flatten(), row[plain.prefix :].float(), atol=1e-6, rtol=1e-4
+            )

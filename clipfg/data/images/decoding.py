@@ -56,6 +56,9 @@ PIXEL = 4
 TRANSPARENT, DEEP = 9, 16
 """Bytes a pixel of the copies that compositing takes, and scaling of more than 8 bits."""
 
+DEPTHS = (8, 10, 12, 14, 16)
+"""Bits a channel that sensors have."""
+
 STRIP = 32
 """A strip longer than this times its width, enlarged beyond `LARGEST_STRIP`, is cut."""
 
@@ -84,9 +87,10 @@ def decode(data: bytes, target: Target | None = None, *, cut: bool = True) -> Im
     """The image in `data`: 8-bit RGB, upright, the first frame of an animation.
 
     Transparency is composited on white, as on a web page: the values under transparent pixels are
-    arbitrary, often black. Images of more than 8 bits are scaled by the range of their format, not
-    clipped; floats by 1 or 255 if they stay within those, else by their own range. CMYK becomes
-    RGB by the plain formula; colour profiles are not applied.
+    arbitrary, often black. Grey images of more than 8 bits are scaled by the range of the fewest
+    bits of `DEPTHS` that hold their values, since sensors of 12 bits write files of 16; floats by
+    1 or 255 if they stay within those, else by their own range. CMYK becomes RGB by the plain
+    formula; colour profiles are not applied.
 
     `data` is a whole file of any of `FORMATS`, HEIC or RAW (see `photos`), `target` the size that
     the image will be resized to next. With it, a JPEG is decoded at a reduced size of at least
@@ -95,7 +99,7 @@ def decode(data: bytes, target: Target | None = None, *, cut: bool = True) -> Im
 
     A reduced image has in `info["drafted"]` the size of the full image, and the box of its own
     pixels that the full image covers (a side of 999 pixels covers 124.875 of 125). A cut strip has
-    its former size in `info["whole"]`.
+    its former size in `info["whole"]`. One of fewer bits than its file has those in `info["bits"]`.
 
     Raises `ItemError` for data that are empty, truncated, broken, no image or too large for the
     machine's memory. Safe to call from many threads; the decoding itself runs without Python's
@@ -272,14 +276,17 @@ def _scale(image: Image.Image) -> Image.Image:
     """A grey image of more than 8 bits as 8 bits."""
     values = np.nan_to_num(np.asarray(image).astype(np.float32), posinf=0.0, neginf=0.0)
     low, high = float(values.min()), float(values.max())
-    if image.mode.startswith("I;16"):
-        low, high = 0.0, 65535.0
-    elif image.mode == "I" and low >= 0 and high <= 65535:
-        low, high = 0.0, 65535.0  # a PGM of 16 bits comes as "I"
+    bits = DEPTHS[-1]
+    if image.mode != "F" and low >= 0 and high < 2 ** DEPTHS[-1]:  # a PGM of 16 bits comes as "I"
+        bits = next(depth for depth in DEPTHS if high < 2**depth)
+        low, high = 0.0, 2.0**bits - 1
     elif low >= 0 and high <= 255:
         low, high = 0.0, 1.0 if high <= 1 else 255.0
     scaled = (values - low) * (255.0 / max(high - low, 1e-12))
-    return Image.fromarray(np.rint(scaled).astype(np.uint8))
+    grey = Image.fromarray(np.rint(scaled).astype(np.uint8))
+    if bits < DEPTHS[-1]:
+        grey.info["bits"] = bits
+    return grey
 
 
 def _cut_strip(image: Image.Image, target: Target) -> Image.Image:

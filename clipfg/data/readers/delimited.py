@@ -8,8 +8,9 @@ pandas write it, and rows that end in a delimiter.
 import csv
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 from clipfg.data.readers.text import lines_of
 from clipfg.errors import DataError
@@ -87,6 +88,9 @@ def rows_of(text: str, dialect: Dialect) -> Iterator[tuple[int, list[str]]]:
 
     Raises `DataError` for a text that is no CSV.
     """
+    if text.count('"') % 2:
+        ended = (f"{line}\n" for line in lines_of(text))
+        check_quotes(ended, dialect.delimiter, dialect.skipped)
     body = "\n".join(lines_of(text)[dialect.skipped :])
     reader = csv.reader(io.StringIO(body, newline=""), delimiter=dialect.delimiter)
     begun = 0
@@ -98,6 +102,24 @@ def rows_of(text: str, dialect: Dialect) -> Iterator[tuple[int, list[str]]]:
     except csv.Error as error:
         line = dialect.skipped + reader.line_num
         raise DataError(f"Expected a CSV, got {error} in line {line}.") from None
+
+
+def check_quotes(lines: Iterable[str], delimiter: str, skipped: int = 0) -> None:
+    """Raises `DataError` where a quote opens and is not closed: it swallows all rows after it.
+
+    `lines` have their ends. A quote within a line, as in `5" nail`, is no fault.
+    """
+    reader = csv.reader(islice(lines, skipped, None), delimiter=delimiter, strict=True)
+    begun = 0
+    try:
+        for _ in reader:
+            begun = reader.line_num
+    except csv.Error as error:
+        if reader.line_num > begun + 1:
+            raise DataError(
+                f"Expected a quote to be closed, got one that is not from line"
+                f" {skipped + begun + 1} on ({error}); close it, or double quotes within a value."
+            ) from None
 
 
 def check_closed(cell: str, line: int) -> str:

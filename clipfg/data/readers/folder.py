@@ -23,6 +23,7 @@ from clipfg.data.readers.walk import SUFFIXES, Parts, Walk, walk, without_masks
 from clipfg.data.sources import file_uri, misspelt, shown
 from clipfg.data.unreadable import without_unreadable
 from clipfg.errors import DataError, UsageError
+from clipfg.paths import expanded
 from clipfg.types import ClassList, Hints, LeftOut, Manifest, Reading, Role
 
 UNSETTLED = Hints()
@@ -109,7 +110,7 @@ def read_images(paths: Sequence[Path | str]) -> Manifest:
     known: set[str] = set()
     left_out: list[LeftOut] = []
     for given in map(Path, paths):
-        root, found, others = _find(given.expanduser().absolute())
+        root, found, others = _find(expanded(given).absolute())
         left_out += others
         alone = len(paths) == 1 or given.is_file()
         for parts in found:

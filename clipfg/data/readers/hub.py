@@ -20,6 +20,7 @@ from clipfg.data.readers.labels import index_labels, named_splits, readable_name
 from clipfg.data.readers.list_files import read_json
 from clipfg.data.sources import reason
 from clipfg.errors import DataError, MissingError, UsageError
+from clipfg.paths import expanded
 from clipfg.registry import closest
 from clipfg.types import ClassList, Manifest
 
@@ -42,7 +43,7 @@ def read(name: str, *, classes: ClassList | None = None, offline: bool = False) 
     """
     given = name.removeprefix(PREFIX)
     repo, _, split = given.partition("@")
-    local = Path(repo).expanduser()
+    local = expanded(repo)
     shards = (is_saved(local) and saved_shards(local)) or _fetch(repo, offline)
     if split:
         if split not in shards:
@@ -84,7 +85,7 @@ def _local(file: str) -> str:
 
 def _fetch(repo: str, offline: bool) -> Shards:
     """Have `datasets` fetch and convert; its Arrow files."""
-    local = Path(repo).expanduser()
+    local = expanded(repo)
     path, _, config = (str(local), "", "") if local.exists() else repo.partition(":")
     try:
         import datasets

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from clipfg.data.readers.caption_cells import captions_in
 from clipfg.data.readers.column_names import COMMON, IDS, LABELS, PATHS, SCIENTIFIC, key_of
-from clipfg.data.readers.delimited import SAMPLE, dialect_of
+from clipfg.data.readers.delimited import SAMPLE, check_quotes, dialect_of
 from clipfg.data.readers.embedded_images import parquet_uri
 from clipfg.data.readers.hub_features import image_column, label_column
 from clipfg.data.readers.table_columns import CORNERS, NoPathsError, is_headless
@@ -120,6 +120,9 @@ def _open_csv(path: Path) -> TableFile:
     delimiter = dialect.delimiter if len(columns) > 1 else "\x1f"
 
     def read(chosen: Mapping[str, str]) -> pa.Table:
+        if _odd_quotes(path):
+            with path.open(encoding=encoding, errors="replace", newline="") as file:
+                check_quotes(file, delimiter, dialect.skipped)
         table = _csv_columns(
             path,
             columns,
@@ -139,6 +142,11 @@ def _open_csv(path: Path) -> TableFile:
         return pa.table(found)
 
     return TableFile("CSV", columns, _sampled(columns, rows), read, headless)
+
+
+def _odd_quotes(path: Path) -> bool:
+    with path.open("rb") as file:
+        return sum(part.count(b'"') for part in iter(lambda: file.read(_HEAD), b"")) % 2 == 1
 
 
 def _csv_columns(

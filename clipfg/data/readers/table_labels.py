@@ -12,11 +12,7 @@ which the reading of a table tells those that applied:
 - spellings that differ in case alone are one class.
 """
 
-import ast
-import json
 import re
-import unicodedata
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -30,16 +26,11 @@ from clipfg.data.readers.class_tables import with_lineages
 from clipfg.data.readers.codes import are_codes, are_nameless, are_short, identity, is_number
 from clipfg.data.readers.column_names import key_of
 from clipfg.data.readers.labels import natural, plain
+from clipfg.data.readers.table_cells import Values, are_tags, distinct_rows, labels_in
+from clipfg.data.readers.table_classes import TableClasses
 from clipfg.data.readers.table_columns import TableColumns
-from clipfg.errors import DataError
 from clipfg.types import UNLABELLED, ClassList, Hints, Role
 
-Values = dict[str, list[str]]
-"""The values of each column, for each distinct row."""
-
-MISSING = frozenset({"nan", "NaN", "NULL", "null", "N/A", "n/a", "NA", "#N/A", "<NA>", "None"})
-_MARKS = frozenset({"?", "-", "--", "\u2013", "\u2014"})
-"""What stands for nothing where others are words: they may be signs to be told apart."""
 _BINOMIAL = re.compile(r"[A-Z][a-zë-]+ [a-zë-]{3,}( .*)?")
 
 
@@ -68,92 +59,6 @@ def label_rows(table: pa.Table, columns: TableColumns, hints: Hints) -> Labelled
     values, rows = distinct_rows(table, list(dict.fromkeys(names)))
     counts = np.bincount(rows, minlength=len(next(iter(values.values()), [])))
     return _Naming(values, counts, columns, hints).labelled(rows)
-
-
-def distinct_rows(table: pa.Table, columns: Sequence[str]) -> tuple[Values, NDArray[np.int64]]:
-    """The distinct rows of some columns, in order of their first occurrence, and each row's."""
-    combined = np.zeros(table.num_rows, np.int64)
-    for column in columns:
-        coded = table[column].combine_chunks().dictionary_encode()
-        codes = pc.fill_null(coded.indices, -1).to_numpy().astype(np.int64) + 1
-        pairs = combined * (len(coded.dictionary) + 1) + codes
-        _, combined = np.unique(pairs, return_inverse=True)
-    _, first, rows = np.unique(combined, return_index=True, return_inverse=True)
-    order = np.argsort(first)
-    place = np.empty_like(order)
-    place[order] = np.arange(len(order))
-    taken = table.select(list(columns)).take(pa.array(first[order]))
-    values = {c: _without_marks([clean(v) for v in taken[c].to_pylist()]) for c in columns}
-    return values, place[rows]
-
-
-def _without_marks(values: list[str]) -> list[str]:
-    if all(len(value) < 3 for value in values):
-        return values
-    return ["" if value in _MARKS else value for value in values]
-
-
-def clean(value: str | None) -> str:
-    """A label in composed Unicode without white space around it; blank where it says nothing."""
-    text = unicodedata.normalize("NFC", value or "").strip()
-    if text.startswith("{"):
-        text = _in_object(text)
-    return "" if text in MISSING else text
-
-
-def _in_object(text: str) -> str:
-    """The name in a JSON object that stands for a label. Raises `DataError` where it has none."""
-    try:
-        found = json.loads(text)
-    except (ValueError, RecursionError):
-        return text
-    named = [found[key] for key in ("name", "label", "class", "class_name") if key in found]
-    if not named or not isinstance(named[0], str | int):
-        raise DataError(f"Expected a label, got an object: {text!r:.80}; name another column.")
-    return str(named[0]).strip()
-
-
-def labels_in(cells: Sequence[str], *, plural: bool) -> list[tuple[str, ...]]:
-    """The labels of each cell: lists in brackets, and values divided by one separator.
-
-    A separator divides only where every part of every divided cell is also a label by itself, so
-    that names that contain it stay whole; `|` and `;` also where the column is `plural`.
-    """
-    if any(cell.startswith("[") for cell in cells):
-        return [_bracketed(cell) for cell in cells]
-    whole = {plain(cell) for cell in cells}
-    for separator in ("|", ";", ",", " "):
-        divided = [cell for cell in cells if separator in cell]
-        parts = {plain(part) for cell in divided for part in cell.split(separator)}
-        if divided and (parts <= whole or (plural and separator in "|;")):
-            return [
-                tuple(dict.fromkeys(part.strip() for part in cell.split(separator) if part.strip()))
-                for cell in cells
-            ]
-    return [(cell,) if cell else () for cell in cells]
-
-
-def _are_tags(cells: Sequence[str]) -> bool:
-    """Whether cells are words that recur in others, with spaces between: `haze primary water`."""
-    words = Counter(word for cell in {*cells} for word in {*cell.split()})
-    return any(" " in cell for cell in cells) and 2 * sum(n > 1 for n in words.values()) > len(
-        words
-    )
-
-
-def _bracketed(cell: str) -> tuple[str, ...]:
-    if not (cell.startswith("[") and cell.endswith("]")):
-        return (cell,) if cell else ()
-    for parse in (json.loads, ast.literal_eval):
-        try:
-            found = parse(cell)
-        except (ValueError, SyntaxError, RecursionError, MemoryError):
-            continue
-        if isinstance(found, list):
-            return tuple(dict.fromkeys(clean(str(part)) for part in found))
-    return tuple(
-        part.strip(" '\"") for part in re.split(r"[,\s]+", cell[1:-1]) if part.strip(" '\"")
-    )
 
 
 def _one_hot(table: pa.Table, columns: Sequence[str]) -> Labelled:
@@ -199,7 +104,7 @@ class _Naming:
         self._leave_out_blanks(names, ranks)
         self._join_epithet(names, ranks)
         plural = key_of(main).endswith(("labels", "tags", "finding", "findings"))
-        tagged = key_of(main) in {"tags", "keywords"} and _are_tags(self.values[main])
+        tagged = key_of(main) in {"tags", "keywords"} and are_tags(self.values[main])
         several = (
             [tuple(dict.fromkeys(cell.split())) for cell in self.values[main]]
             if tagged
@@ -295,8 +200,10 @@ class _Naming:
         self.roles.insert(0, Role(f"column {main}", "class"))
         if answered != main:
             self.roles.insert(1, Role(f"column {answered}", "name that answers use"))
-        groups, spelt = self._groups(main, answered)
-        labels, classes = self._classes(groups, spelt, answered, ids, names, ranks)
+        groups = TableClasses.of(self.values, self.counts, main, answered)
+        if groups.doubt:
+            self.doubts.append(groups.doubt)
+        labels, classes = self._classes(groups, answered, ids, names, ranks)
         return Labelled(labels[rows], classes, roles=self.roles, doubts=self.doubts)
 
     def _names_of(self, codes: str, others: Sequence[str]) -> str | None:
@@ -347,121 +254,36 @@ class _Naming:
                 return column
         return main
 
-    def _groups(self, main: str, answered: str) -> tuple[list[str], dict[str, Counter[str]]]:
-        """A key for the class of each distinct row, and how often each key is spelt how."""
-        cells = self.values[main]
-        if answered != main:  # a row with one of two names is of the class that has both
-            both = zip(self.values[answered], cells, strict=True)
-            filled = {plain(other): own for other, own in both if own and other}
-            pairs = zip(cells, self.values[answered], strict=True)
-            cells = [own or filled.get(plain(other), other) for own, other in pairs]
-        keys = [_key(cell) for cell in cells]
-        spelt: dict[str, Counter[str]] = {}
-        for key, cell, count in zip(keys, cells, self.counts.tolist(), strict=True):
-            if key:
-                spelt.setdefault(key, Counter())[cell] += count
-        several = [sorted(c) for c in spelt.values() if len(c) > 1]
-        if several:
-            first = ", ".join(repr(s)[:60] for s in several[0])
-            self.doubts.append(
-                f"{len(several):,} class{'es are' if len(several) > 1 else ' is'} spelt in several"
-                f" ways ({first}) and read as one."
-            )
-        return keys, spelt
-
     def _classes(
         self,
-        keys: list[str],
-        spelt: Mapping[str, Counter[str]],
+        groups: TableClasses,
         answered: str,
         ids: str | None,
         names: Sequence[str],
         ranks: Mapping[str, str],
     ) -> tuple[NDArray[np.int64], ClassList | None]:
-        if not spelt:
-            return np.full(len(keys), UNLABELLED), None
-        own = {key: counter.most_common(1)[0][0] for key, counter in spelt.items()}
+        if not groups.spelt:
+            return np.full(len(groups.keys), UNLABELLED), None
+        own = {key: counter.most_common(1)[0][0] for key, counter in groups.spelt.items()}
         own = {k: re.sub(r"\.0+$", "", v) if is_number(v) else v for k, v in own.items()}
-        title = self._titles(keys, own, answered)
+        title = groups.titles(own, answered)
         order = sorted(own, key=lambda key: natural(title[key]))
         places = {key: place for place, key in enumerate(order)}
         classes = tuple(title[key] for key in order)
-        lineages, levels = self._lineages(keys, order, ranks)
+        lineages, levels = groups.lineages(order, ranks)
+        self.roles += [Role(f"column {ranks[level]}", "parent") for level in levels]
         listed = with_lineages(classes, lineages, levels)
-        synonyms = self._synonyms(keys, title, answered, names, set(ranks.values()))
+        others = [c for c in names if c != answered and c not in ranks.values()]
+        synonyms = groups.synonyms(others, title)
+        told = {role.part for role in self.roles}
+        parts = [f"column {column}" for column in synonyms]
+        self.roles += [Role(part, "other name of the class") for part in parts if part not in told]
         if ids is not None:
-            called = self._most(keys, ids)
+            called = groups.most(ids)
             given = tuple(identity(called[key]) for key in order if key in called)
             if len(set(given)) == len(order):
                 listed = replace(listed, ids=given)
-        labels = np.array([places.get(key, UNLABELLED) for key in keys])
+        labels = np.array([places.get(key, UNLABELLED) for key in groups.keys])
         asked = [key_of(c) for c in (self.hints.name_column or "").split(",") if c.strip()]
         silent = tuple(kind for kind in synonyms if asked and key_of(kind) not in asked)
         return labels, replace(listed, synonyms=synonyms, silent=silent)
-
-    def _most(self, keys: list[str], column: str) -> dict[str, str]:
-        """The value of a column that most rows of a class have, blanks aside."""
-        found: dict[str, Counter[str]] = {}
-        for key, value, count in zip(keys, self.values[column], self.counts.tolist(), strict=True):
-            if key and value:
-                found.setdefault(key, Counter())[value] += count
-        return {key: counter.most_common(1)[0][0] for key, counter in found.items()}
-
-    def _titles(self, keys: list[str], own: Mapping[str, str], answered: str) -> dict[str, str]:
-        """What each class is called in answers: where two share a name, with their own in it."""
-        asked = self._most(keys, answered)
-        used = Counter(plain(asked.get(key, name)) for key, name in own.items())
-        title = {}
-        for key, name in own.items():
-            called = asked.get(key, name)
-            title[key] = called if used[plain(called)] == 1 else f"{called} ({name})"
-            if plain(called) == plain(name):
-                title[key] = name
-        return title
-
-    def _synonyms(
-        self,
-        keys: list[str],
-        title: Mapping[str, str],
-        answered: str,
-        names: Sequence[str],
-        ranks: set[str],
-    ) -> dict[str, dict[str, str]]:
-        """Other columns that name the same classes, by their names."""
-        synonyms: dict[str, dict[str, str]] = {}
-        for column in names:
-            words = [value for value in self.values[column] if value]
-            if column == answered or column in ranks or are_codes(words) or not words:
-                continue
-            called = self._most(keys, column)
-            one_each = len({plain(name) for name in called.values()}) == len(called)
-            differs = any(plain(name) != plain(title[key]) for key, name in called.items())
-            if one_each and differs and self._one_name(keys, column):
-                synonyms[column] = {title[key]: name for key, name in called.items()}
-                if not any(role.part == f"column {column}" for role in self.roles):
-                    self.roles.append(Role(f"column {column}", "other name of the class"))
-        return synonyms
-
-    def _one_name(self, keys: list[str], column: str) -> bool:
-        """Whether each class has one value of a column."""
-        found: dict[str, str] = {}
-        pairs = zip(keys, self.values[column], strict=True)
-        return all(found.setdefault(k, plain(v)) == plain(v) for k, v in pairs if k and v)
-
-    def _lineages(
-        self, keys: list[str], order: list[str], ranks: Mapping[str, str]
-    ) -> tuple[list[list[str]], list[str]]:
-        """The ancestors of each class, on the levels where each has one alone."""
-        levels = [level for level in known.RANKS if level in ranks]
-        levels = [level for level in levels if self._one_name(keys, ranks[level])]
-        above = [self._most(keys, ranks[level]) for level in levels]
-        for level in levels:
-            self.roles.append(Role(f"column {ranks[level]}", "parent"))
-        return [[found.get(key, "") for found in above] for key in order], levels
-
-
-def _key(cell: str) -> str:
-    """What spellings of one class have in common; single letters differ by case."""
-    if is_number(cell):
-        return identity(cell)
-    return plain(cell) or cell if len(cell) > 2 else cell

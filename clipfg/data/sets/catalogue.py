@@ -147,8 +147,18 @@ class DatasetCard:
 
 DATASETS: Registry[DatasetCard] = Registry("data set", "clipfg.datasets")
 for _name in (
-    *("synthflora", "flowers102", "cub200", "oxford-pets", "stanford-cars", "fgvc-aircraft"),
-    *("food101", "stanford-dogs", "dtd", "eurosat", "caltech101", "sun397", "ucf101", "nabirds"),
+    *("synthflora", "synthflora-captions", "flowers102", "cub200", "oxford-pets", "stanford-cars"),
+    *(
+        "fgvc-aircraft",
+        "food101",
+        "stanford-dogs",
+        "dtd",
+        "eurosat",
+        "caltech101",
+        "sun397",
+        "ucf101",
+        "nabirds",
+    ),
     *("inaturalist", "imagenet", "imagenet-v2", "grocery", "plantnet300k", "resisc45"),
     *("country211", "fgovd", "sugarcrepe", "winoground", "aro"),
 ):

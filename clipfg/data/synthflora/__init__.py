@@ -10,6 +10,7 @@ import re
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -28,6 +29,9 @@ GENERATOR_VERSION = 1
 
 IMAGE_SIZE = 96
 """Side of the data set's images, in pixels."""
+
+CAPTIONED = {"train": (1000, 5000), "val": (5000, 5500), "test": (0, 1000)}
+"""Which flowers of free combinations have captions in `load_captions`; `load_free` begins at 0."""
 
 _REACH = (-1.0, -1.0, 1.0, 1.0)  # pixels: outlines and the reduction extend a part's polygon
 
@@ -102,6 +106,31 @@ def load_free(n: int = 1000, *, seed: int = 0) -> Manifest:
         "captions": [[long_caption(f.traits, index)] for index, f in enumerate(flowers)],
     }
     return with_regions(Manifest.build("synthflora-free", columns, None, n, "synthflora"))
+
+
+@lru_cache(maxsize=4)
+def load_captions(*, seed: int = 0) -> Manifest:
+    """Flowers with captions, to train on; and the species of `load`, to see what is kept.
+
+    4,000 flowers of free combinations to learn from, 500 to choose by and 1,000 to measure on, each
+    with four captions and no label; `val` and `test` have the labelled images of `load` too.
+    No flower to learn from has the combination of an unseen species.
+    """
+    columns: dict[str, list[Any]] = {name: [] for name in ("id", "uri", "split", "captions")}
+    for split, (start, stop) in CAPTIONED.items():
+        for index in range(start, stop):
+            columns["id"].append(f"free/{index:04d}")
+            columns["uri"].append(f"synthflora:{seed}/free/{index}")
+            columns["split"].append(split)
+            columns["captions"].append(descriptions(flower_at(seed, "free", index).traits))
+    columns |= {"label": [None] * len(columns["id"]), "domain": ["seen"] * len(columns["id"])}
+    named = load(seed=seed)
+    for split in ("val", "test"):
+        table = named.select(split).table
+        for name, values in columns.items():
+            values += table[name].to_pylist()
+    count = len(columns["id"])
+    return Manifest.build("synthflora-captions", columns, classes(), count, "synthflora")
 
 
 def locate(uri: str) -> Flower:

@@ -7,7 +7,6 @@ import copy
 import warnings
 from collections.abc import Mapping, Sequence
 from functools import cached_property
-from pathlib import Path
 from types import ModuleType
 from typing import Any, Unpack, final
 
@@ -21,6 +20,7 @@ from clipfg.encoders.preprocessing import Interpolation, Preprocessing, channels
 from clipfg.encoders.towers import VisionTower
 from clipfg.encoders.towers.open_clip import open_clip_tower
 from clipfg.errors import DataError, MissingError, UsageError
+from clipfg.paths import expanded
 
 RESIZING = {"shortest": "crop", "longest": "pad", "squash": "squash"}
 
@@ -28,7 +28,7 @@ RESIZING = {"shortest": "crop", "longest": "pad", "squash": "squash"}
 def load(rest: str, *, offline: bool, **options: Unpack[EncoderOptions]) -> Encoder:
     """The encoder of `ARCH/TAG`, or of `local-dir:PATH`, a folder in open_clip's layout."""
     scheme, colon, path = rest.partition(":")
-    folder = Path(path).expanduser()
+    folder = expanded(path)
     if not colon:
         files = files_of_tag(rest, offline=offline)
     elif scheme != "local-dir":

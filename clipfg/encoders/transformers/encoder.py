@@ -130,7 +130,7 @@ class TransformersEncoder(CheckpointEncoder[TransformersFiles]):
     def _build(self) -> nn.Module:
         from transformers import AutoModel
 
-        with _quiet():
+        with quiet():
             model, report = AutoModel.from_pretrained(
                 self.files.folder,
                 local_files_only=True,
@@ -211,7 +211,7 @@ class TransformersEncoder(CheckpointEncoder[TransformersFiles]):
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Without transformers' progress bars and warnings; anything that matters is raised."""
     from transformers.utils import logging
 

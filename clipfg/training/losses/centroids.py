@@ -15,7 +15,7 @@ class Centroids:
     """At least two directions, `rows`, in float32 at least; saved with a checkpoint as they are.
 
     Nothing changes in place: a step's centroids are those that `moved` returned after the last.
-    No gradient passes through them.
+    No gradient passes through them. Features are best unit-norm: a longer one would weigh more.
 
     Source: Lan et al. 2025, CM-CGNS, arXiv:2506.11674; Deng et al. 2023, ClusterNS,
     arXiv:2305.09892.

@@ -32,6 +32,9 @@ def cm_cgns(
     *,
     centroids: Centroids | None = None,
     false_negatives: FalseNegatives = "mask",
+    sentence_scale: Scale = 1.0,
+    hard_weight: float = 3.0,
+    margin_weight: float = 1e-4,
     reconstruction: Float[Tensor, ""] | None = None,
     reconstruction_weight: float = 10.0,
 ) -> dict[str, Float[Tensor, ""]]:
@@ -46,7 +49,15 @@ def cm_cgns(
     terms = {
         "whole": contrastive(images, texts, scale),
         "patches": align_patches(patches, read, predicted_patches, predicted_read),
-        "sentences": align_sentences(sentences, seen, centroids, false_negatives),
+        "sentences": align_sentences(
+            sentences,
+            seen,
+            sentence_scale,
+            centroids,
+            false_negatives,
+            hard_weight=hard_weight,
+            margin_weight=margin_weight,
+        ),
     }
     loss = terms["whole"] + terms["patches"] + terms["sentences"]
     if reconstruction is not None:
@@ -74,10 +85,10 @@ def align_patches(
 def align_sentences(
     sentences: Float[Tensor, "n d"],
     seen: Float[Tensor, "n d"],
+    scale: Scale = 1.0,
     centroids: Centroids | None = None,
     false_negatives: FalseNegatives = "mask",
     *,
-    scale: Scale = 1.0,
     hard_weight: float = 3.0,
     margin_weight: float = 1e-4,
 ) -> Float[Tensor, ""]:

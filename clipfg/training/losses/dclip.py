@@ -22,14 +22,14 @@ def dclip(
     """`loss` = images + texts + contrastive, and each term.
 
     images: 1 - cos(image, teacher); texts: 1 - cos(text, frozen text), both from 0 to 2;
-    contrastive: `contrastive` of images and texts at 1 / `temperature`. Gradients reach the
-    teacher and the frozen texts unless they are detached.
+    contrastive: `contrastive` of images and texts at 1 / `temperature`. `teacher` and
+    `frozen_texts` are constants: they get no gradient.
 
     Source: Csizmadia et al. 2025, DCLIP, arXiv:2505.21549.
     """
     terms = {
-        "images": cosine_distance(images, teacher),
-        "texts": cosine_distance(texts, frozen_texts),
+        "images": cosine_distance(images, teacher.detach()),
+        "texts": cosine_distance(texts, frozen_texts.detach()),
         "contrastive": contrastive(images, texts, 1 / temperature),
     }
     return {"loss": terms["images"] + terms["texts"] + terms["contrastive"], **terms}

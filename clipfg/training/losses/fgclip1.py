@@ -21,6 +21,8 @@ def fgclip1(
     region_scale: Scale,
     hard_scale: Scale,
     *,
+    also_true_long: Bool[Tensor, "b b"] | None = None,
+    also_true_short: Bool[Tensor, "b b"] | None = None,
     false_mask: Bool[Tensor, "b r k"] | None = None,
     phrase_ids: Int[Tensor, "b r"] | None = None,
     region_weight: float = 0.1,
@@ -28,16 +30,16 @@ def fgclip1(
 ) -> dict[str, Float[Tensor, ""]]:
     """`loss` = long + short + 0.1 regions + 0.5 hard, and each term before its weight.
 
-    long, short: `contrastive` at `scale`; regions: `region_phrases` at `region_scale`; hard:
-    `hard_negatives` of each region at `hard_scale` (the paper has 10 false phrases). `mask` and
-    `false_mask` say which regions and false phrases are no padding. Without regions the last two
-    terms are 0.
+    long, short: `contrastive` at `scale` (`also_true_*` as there); regions: `region_phrases` at
+    `region_scale`; hard: `hard_negatives` of each region at `hard_scale` (the paper has 10 false
+    phrases). `mask` and `false_mask` say which regions and false phrases are no padding. Without
+    regions the last two terms are 0.
 
     Source: Xie et al. 2025, FG-CLIP, arXiv:2505.05071, second stage.
     """
     terms = {
-        "long": contrastive(images, long_texts, scale),
-        "short": contrastive(images, short_texts, scale),
+        "long": contrastive(images, long_texts, scale, also_true_long),
+        "short": contrastive(images, short_texts, scale, also_true_short),
         "regions": region_phrases(regions, phrases, mask, region_scale, phrase_ids),
         "hard": hard_negatives(
             regions[mask],

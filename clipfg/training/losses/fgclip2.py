@@ -23,6 +23,8 @@ def fgclip2(
     region_scale: Scale,
     hard_scale: Scale,
     *,
+    also_true_long: Bool[Tensor, "b b"] | None = None,
+    also_true_short: Bool[Tensor, "b b"] | None = None,
     margin: Scale = 0.0,
     false_mask: Bool[Tensor, "b r k"] | None = None,
     ids: Int[Tensor, "b r k+1"] | None = None,
@@ -32,11 +34,11 @@ def fgclip2(
 ) -> dict[str, Float[Tensor, ""]]:
     """`loss` = long + short + 0.2 regions + 0.1 texts + 0.5 hard, and each before its weight.
 
-    long, short: `sigmoid` at `scale` and `bias`; regions: `region_phrases` at `region_scale`;
-    texts: `text_contrast` of the phrases; hard: `fgclip_hard` at `hard_scale`. `margin` of the
-    result goes into the next step's call. `mask` and `false_mask` say which regions and false
-    phrases are no padding; `ids` number the phrase of each region and its false ones. Without
-    regions the last three terms are 0.
+    long, short: `sigmoid` at `scale` and `bias` (`also_true_*` as there); regions:
+    `region_phrases` at `region_scale`; texts: `text_contrast` of the phrases; hard: `fgclip_hard`
+    at `hard_scale`. `margin` of the result goes into the next step's call. `mask` and `false_mask`
+    say which regions and false phrases are no padding; `ids` number the phrase of each region and
+    its false ones. Without regions the last three terms are 0.
 
     Source: Xie et al. 2025, FG-CLIP 2, arXiv:2510.10921, second stage.
     """
@@ -51,8 +53,8 @@ def fgclip2(
     )
     phrase_ids = None if ids is None else ids[..., 0]
     terms = {
-        "long": sigmoid(images, long_texts, scale, bias),
-        "short": sigmoid(images, short_texts, scale, bias),
+        "long": sigmoid(images, long_texts, scale, bias, also_true_long),
+        "short": sigmoid(images, short_texts, scale, bias, also_true_short),
         "regions": region_phrases(regions, phrases, mask, region_scale, phrase_ids),
         "texts": text_contrast(phrases[mask]),
         "hard": hard.loss,

@@ -17,8 +17,8 @@ def hard_negatives(
 ) -> Float[Tensor, ""]:
     """Mean over rows of -log softmax(scale x cosine)_true over 1 true and k false texts.
 
-    `rows` are images or regions. False texts where `mask` is False are padding and may hold
-    anything; a row without any counts with loss 0. At least 0; log(1 + k) where nothing tells the texts apart.
+    `rows` are images or regions. At least 0; log(1 + k) where nothing tells the texts apart. False
+    texts where `mask` is False are padding and may hold anything; a row without any counts with 0.
 
     Source: Xie et al. 2025, FG-CLIP, arXiv:2505.05071, hard fine-grained negatives.
     """

@@ -10,8 +10,9 @@ class DclipTeacher(nn.Module):
     """Cross-attention between an image's regions and its caption's spans, pooled to one embedding.
 
     THE LEAK: half the embedding is made of the spans, which a residual connection carries through.
-    Untrained, with noise for regions, it already matches its own caption. `region_target`
-    (`clipfg.training.losses.distillation`) has none.
+    Untrained, with noise for regions, it already matches its own caption, and to train it
+    (`contrastive` of its embedding with the caption's) needs no region. `region_target` of
+    `clipfg.training.losses.distillation` has no leak.
 
     Source: Csizmadia et al. 2025, DCLIP, arXiv:2505.21549.
     """

@@ -4,7 +4,7 @@ A detector is a repository of the hub or a folder. Its code is that of transform
 repository is executed, and weights are read as `encoders/` reads them.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -16,9 +16,10 @@ from torchvision.ops import nms
 
 from clipfg.encoders.hub import locate
 from clipfg.encoders.model_files import ModelSource
+from clipfg.encoders.transformers.encoder import quiet
 from clipfg.encoders.transformers.files import PROCESSORS, WEIGHTS
 from clipfg.encoders.weights import check_readable, damaged, read_model_config
-from clipfg.errors import MissingError, UsageError
+from clipfg.errors import DataError, MissingError, UsageError
 from clipfg.training.regions.base import Means, Picture, Proposer, Region
 
 CLOSED = frozenset({"rt_detr", "rt_detr_v2", "d_fine", "detr", "conditional_detr", "yolos"})
@@ -83,13 +84,13 @@ class Detector:
         if self.kind in OPEN and not picture.spans:
             return []
         image = picture.image
-        with torch.inference_mode():
+        with torch.no_grad():
             find = self._open if self.kind in OPEN else self._closed
             found = find(image, list(picture.spans))
         boxes, scores = found["boxes"].float().cpu(), found["scores"].float().cpu()
         kept = nms(boxes, scores, OVERLAP).tolist()
-        phrases = found.get("text_labels") or [None] * len(boxes)
-        return [Region(tuple(boxes[k].tolist()), phrases[k] or None) for k in kept]
+        labels = found.get("text_labels") or [""] * len(boxes)
+        return [Region(tuple(boxes[k].tolist()), span_in(labels[k], picture.spans)) for k in kept]
 
     def _closed(self, image: Image.Image, _: list[str]) -> Any:
         inputs = self.processor(images=image, return_tensors="pt")
@@ -126,11 +127,26 @@ class Detector:
             if self.kind in OPEN
             else (AutoModelForObjectDetection)
         )
-        return self._load(auto).eval()
+        model, report = self._load(auto, output_loading_info=True)
+        if missing := sorted(report["missing_keys"]):
+            raise DataError(
+                f"{self.weights[0]} lacks {len(missing)} of the model's weights (first:"
+                f" {missing[0]}); fetch the checkpoint again."
+            )
+        return model.eval()
 
-    def _load(self, auto: Any) -> Any:
+    def _load(self, auto: Any, **more: Any) -> Any:
         load: Callable[..., Any] = auto.from_pretrained
         try:
-            return load(self.folder, local_files_only=True, trust_remote_code=False)
+            with quiet():
+                return load(self.folder, local_files_only=True, trust_remote_code=False, **more)
         except (OSError, ValueError, RuntimeError, KeyError) as error:
             raise damaged(self.weights[0], error) from None
+
+
+def span_in(label: str, spans: Sequence[str]) -> str | None:
+    """The span that a detector's label names, the longest of several; Grounding DINO's labels are
+    those words of the prompt that a box answers to.
+    """
+    named = [span for span in spans if span.lower() in label.lower()]
+    return max(named, key=len, default=None)

@@ -12,6 +12,7 @@ from clipfg.data.loading import load_dataset
 from clipfg.data.sets.catalogue import DATASETS, DatasetCard
 from clipfg.errors import MissingError, UsageError
 from clipfg.options import DatasetPullOptions, DatasetShowOptions
+from clipfg.paths import expanded
 from clipfg.types import Progress
 from clipfg.workflows.dataset import hints_of
 from clipfg.workflows.understood import facts as read_facts
@@ -57,7 +58,7 @@ def short_path(path: Path, root: Path | None = None) -> str:
         return str(path)
     if not relative.startswith(os.path.join("..", "..", "..")):  # noqa: PTH118
         return relative
-    home = Path.home()
+    home = expanded("~")
     return f"~/{path.relative_to(home).as_posix()}" if path.is_relative_to(home) else str(path)
 
 

@@ -15,7 +15,7 @@ from torch import Tensor
 from clipfg.errors import DataError, UsageError
 from clipfg.options import CoresetOptions
 from clipfg.store import KeyStore
-from clipfg.types import REQUIRED, UNLABELLED, ClassList, Features, Manifest
+from clipfg.types import REQUIRED, UNLABELLED, ClassList, Features, Manifest, drawn
 from clipfg.workflows.dataset import ROWS, Dataset
 from clipfg.workflows.index.store import default_store
 from clipfg.workflows.protocol.splits import TRAIN
@@ -109,7 +109,8 @@ def _of_store(options: CoresetOptions, path: Path) -> CoresetData:
             " or build the store from labelled images."
         )
     logger.info(SELECTED, f"{len(kept):,}", f"{len(labels):,}", path, split)
-    kept = kept[: options.limit]
+    if options.limit is not None and options.limit < len(kept):
+        kept = kept[drawn(labels[kept], options.limit, options.seed)]
     parts = [kept[start : start + ROWS] for start in range(0, len(kept), ROWS)]
     return CoresetData(
         path.name,
@@ -124,8 +125,9 @@ def _of_store(options: CoresetOptions, path: Path) -> CoresetData:
 
 def _of_data(session: Session[CoresetOptions]) -> CoresetData:
     whole = session.whole()
-    split = session.options.split or (TRAIN if TRAIN in whole.manifest.splits else "all")
-    data = whole.select(split, session.options.limit).labelled()
+    options = session.options
+    split = options.split or (TRAIN if TRAIN in whole.manifest.splits else "all")
+    data = whole.select(split).labelled().limited(options.limit, options.seed)
     logger.info(SELECTED, f"{len(data):,}", f"{len(whole):,}", data.name, split)
     session.open_encoder_if_needed(data)
     return CoresetData(

@@ -72,7 +72,7 @@ def _photos(session: Session[ExplainOptions], photos: Sequence[Path]) -> tuple[D
         raise UsageError("Give --classes FILE (class names, one per line).")
     found = Dataset(read_images(photos))
     session.say(found)
-    return found.select(limit=options.limit), read_class_list(options.classes)
+    return found.limited(options.limit, options.seed), read_class_list(options.classes)
 
 
 def _pair(options: ExplainOptions, classes: ClassList) -> Pair | None:

@@ -148,12 +148,12 @@ def in_batches(encode: EncodeTexts, texts: Sequence[str]) -> Float[Tensor, "t d"
 
 def objective_of(measured: dict[str, Outcomes], objective: str) -> float:
     """What validation compares: Recall@1 both ways, or accuracy on classes."""
-    wanted = "zero-shot" if objective == "classes" else "Recall@1"
+    wanted = "zero-shot," if objective == "classes" else "Recall@1,"
     values = [one.mean for name, one in measured.items() if name.startswith(wanted)]
     return float(np.mean(values))
 
 
 def zero_shot_of(measured: dict[str, Outcomes]) -> float | None:
     """Accuracy on classes, trained and unseen alike; None without classes."""
-    values = [one.mean for name, one in measured.items() if name.startswith("zero-shot")]
+    values = [one.mean for name, one in measured.items() if name.startswith("zero-shot,")]
     return float(np.mean(values)) if values else None

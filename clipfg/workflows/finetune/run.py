@@ -17,11 +17,13 @@ from clipfg import __version__
 from clipfg.encoders.catalogue import CATALOGUE
 from clipfg.encoders.checkpoint import CheckpointEncoder
 from clipfg.encoders.model_files import write_json
-from clipfg.errors import ClipfgError, UsageError
+from clipfg.errors import ClipfgError, DataError, UsageError
 from clipfg.evaluation.page import render_page
 from clipfg.evaluation.serialization import to_json
 from clipfg.evaluation.tuning.page import loss_png, validation_chart
 from clipfg.evaluation.tuning.report import TuningReport
+from clipfg.mining.negatives import Contest
+from clipfg.mining.text_only import text_only
 from clipfg.options import FinetuneOptions
 from clipfg.prompting.rendering import Sentences
 from clipfg.training.batches import Batches, Sampling
@@ -35,18 +37,21 @@ from clipfg.training.task import Task, parse_terms
 from clipfg.training.terms import TERMS, Context
 from clipfg.workflows.dataset import Dataset
 from clipfg.workflows.finetune.keeping import NAMES, choose_share, tuning_report
-from clipfg.workflows.finetune.learning import Material, gather
+from clipfg.workflows.finetune.learning import Material, gather, mined
 from clipfg.workflows.finetune.parts import Parts, open_parts
-from clipfg.workflows.finetune.probe import EncodeTexts, Probe, objective_of
+from clipfg.workflows.finetune.probe import HARD, EncodeTexts, Probe, objective_of
 from clipfg.workflows.finetune.processes import together
+from clipfg.workflows.finetune.rates import choose_rate
 from clipfg.workflows.finetune.watching import Board, Watcher, tensorboard
 from clipfg.workflows.run_folder import Run, RunFolder
-from clipfg.workflows.session import BUILTIN_DATA, Session
+from clipfg.workflows.session import Session
 
 logger = logging.getLogger("clipfg")
 
 MODEL = "model"
 """The checkpoint's folder in the run folder."""
+TRIAL = "synthflora-captions"
+"""What is trained on where no data are named."""
 PROVENANCE = "provenance.json"
 """Where a checkpoint says what it was made of."""
 
@@ -85,8 +90,8 @@ def run_finetune(session: Session[FinetuneOptions]) -> FinetuneRun | None:
     an encoder that cannot be trained.
     """
     if session.options.dataset is None:
-        logger.info(f"No --dataset is named: the built-in {BUILTIN_DATA} is used, and its model")
-        session = session.another(replace(session.options, dataset=BUILTIN_DATA), session.stages)
+        logger.info(f"No --dataset is named: the built-in {TRIAL} is used, and its model")
+        session = session.another(replace(session.options, dataset=TRIAL), session.stages)
     with together(session.options) as leads:
         if leads:
             return _lead(session)
@@ -147,7 +152,7 @@ class _Tuning:
         with nullcontext() if state is None else held(state):
             before = test.measure(view.images, view.texts)
             base = {k: v.clone() for k, v in self.encoder.trainable().model.state_dict().items()}
-            history = self._train(
+            history, recipe = self._train(
                 student,
                 learnt,
                 lambda: objective_of(
@@ -165,6 +170,8 @@ class _Tuning:
                 ends = {0.0: before, 1.0: after}
                 kept = ends.get(share) or test.measure(view.images, view.texts)
             self._save(student.encoder, folder, share)
+        if len({one.item for one in test.contests}) > 1:
+            remarks.append(f"{HARD[0].upper()}{HARD[1:]}: {text_only(test.contests).remark}")
         if history.stopped:
             remarks.insert(0, f"Training ended early: {history.stopped}.")
             logger.warning(remarks[0])
@@ -173,7 +180,7 @@ class _Tuning:
             curve,
             share,
             history,
-            self.recipe,
+            recipe,
             self._context(),
             remarks,
             self.session.options.seed,
@@ -211,10 +218,11 @@ class _Tuning:
         return gather(self.session, train, self.encoder, self.recipe, self.needs), remark
 
     def _probe(self, data: Dataset) -> Probe:
-        found = gather(
-            self.session, data, self.encoder, self.recipe, frozenset({"captions", "negatives"})
-        )
-        return Probe(found.examples, found.contests, self._class_weights(data), self.parts.unseen)
+        found = gather(self.session, data, self.encoder, self.recipe, frozenset({"captions"}))
+        contests: list[Contest] = []
+        with suppress(DataError):  # no caption states anything that could be changed
+            contests = mined(self.session, found.examples)
+        return Probe(found.examples, contests, self._class_weights(data), self.parts.unseen)
 
     def _class_weights(self, data: Dataset) -> Callable[[EncodeTexts], Tensor] | None:
         classes = data.manifest.classes
@@ -228,14 +236,12 @@ class _Tuning:
 
     def _train(
         self, student: Student, learnt: Material, measure: Callable[[], float], board: Board
-    ) -> History:
-        recipe, options = self.recipe, self.session.options
-        context = Context(recipe, learnt.examples, self.encoder.dim, self._frozen_texts)
-        torch.manual_seed(options.seed)
-        terms = {name: (weight, TERMS.get(name)(context)) for name, weight in self.weights.items()}
+    ) -> tuple[History, Recipe]:
+        """What was seen on the way, and the recipe with the learning rate that was used."""
+        recipe = self.recipe
         sampling = Sampling(
             batch_size=recipe.batch_size,
-            seed=options.seed,
+            seed=self.session.options.seed,
             views=recipe.views,
             mirror=recipe.mirror,
             crop=recipe.crop,
@@ -243,23 +249,21 @@ class _Tuning:
             negatives=recipe.negatives if "negatives" in self.needs else 0,
         )
         batches = Batches(learnt.examples, sampling)
-        steps, progress = recipe.steps_for(batches.per_epoch), self.session.progress("Training")
+        steps = recipe.steps_for(batches.per_epoch)
+
+        def trial(short: Recipe) -> History:
+            loop = self._loop(student, batches, short, measure, None)
+            start = loop.weights()
+            history = loop.run()
+            loop.put(start)
+            return history
+
+        if not recipe.lr:
+            recipe = replace(recipe, lr=choose_rate(trial, recipe, steps))
+        progress = self.session.progress("Training")
         watcher = Watcher(steps, batches.size, NAMES[recipe.objective], progress, board)
-
-        def validate() -> float:
-            with torch.no_grad():
-                value = measure()
-            watcher.check(value)
-            return value
-
-        loop = Loop(
-            Task(student, terms),
-            batches,
-            recipe,
-            validate,
-            state=self._state(learnt),
-            bf16=self.bf16,
-            report=watcher.step,
+        loop = self._loop(
+            student, batches, recipe, watcher.watching(measure), self._state(learnt), watcher.step
         )
         started = time.monotonic()
         history = loop.run()
@@ -268,7 +272,28 @@ class _Tuning:
             f"Trained {trained:,} weights for {history.checks[-1][0]:,} steps of {batches.size}"
             f" images in {time.monotonic() - started:.0f} s"
         )
-        return history
+        return history, recipe
+
+    def _loop(
+        self,
+        student: Student,
+        batches: Batches,
+        recipe: Recipe,
+        measure: Callable[[], float],
+        state: Path | None,
+        report: Callable[[int, dict[str, float]], None] | None = None,
+    ) -> Loop:
+        """A run of a recipe, with terms of its own."""
+        context = Context(recipe, batches.examples, self.encoder.dim, self._frozen_texts)
+        torch.manual_seed(self.session.options.seed)
+        terms = {name: (weight, TERMS.get(name)(context)) for name, weight in self.weights.items()}
+
+        def validate() -> float:
+            with torch.no_grad():
+                return measure()
+
+        task = Task(student, terms)
+        return Loop(task, batches, recipe, validate, state=state, bf16=self.bf16, report=report)
 
     def _frozen_texts(self, texts: Sequence[str]) -> Tensor:
         return self.session.embed_texts(texts, "captions")

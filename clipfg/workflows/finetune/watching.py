@@ -35,6 +35,15 @@ class Watcher:
         if self._progress is not None:
             self._progress(self._done, self.steps, f"loss {self._loss:.3f}")
 
+    def watching(self, measure: Callable[[], float]) -> Callable[[], float]:
+        """The measure, told of each time."""
+
+        def told() -> float:
+            self.check(value := measure())
+            return value
+
+        return told
+
     def check(self, value: float) -> None:
         """Take in what validation gave after the last step; before the first it is of the base."""
         self._board(self._done, {f"validation {self.objective}": value})

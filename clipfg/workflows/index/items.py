@@ -2,7 +2,6 @@
 
 import logging
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -10,6 +9,8 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from clipfg.errors import DataError, StoreError
+from clipfg.paths import expanded
+from clipfg.printable import storable
 from clipfg.store import KeyStore
 from clipfg.types import ClassList, Manifest
 from clipfg.workflows.dataset import FEATURES, Dataset
@@ -130,5 +131,5 @@ def _origin(dataset: str | None, manifest: Manifest) -> str:
     """The data set's name; of a folder or file the full path, since many are called "photos"."""
     name = dataset or manifest.name
     scheme = FEATURES if name.startswith(FEATURES) else ""
-    path = Path(name.removeprefix(scheme)).expanduser()
-    return f"{scheme}{path.absolute()}" if path.exists() else manifest.name
+    path = expanded(name.removeprefix(scheme))
+    return storable(f"{scheme}{path.absolute()}") if path.exists() else manifest.name

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from clipfg.errors import DataError
 from clipfg.types import equal_rows
 from clipfg.workflows.pool import FeaturePool
 
@@ -21,6 +22,8 @@ def without_leaks(
     both come from one data set, its id too. Equal content means equal features, bit for bit:
     embeddings are cached by content, so that a copy under another name has the same one. Items of
     a features file have no path but their id.
+
+    Raises `DataError` where no test image is left.
     """
     paths = {uri for id, uri in zip(support.ids, support.uris, strict=True) if uri != id}
     ids = set(support.ids) if same_ids else set()
@@ -29,6 +32,11 @@ def without_leaks(
     leaks = copied | np.array(
         [id in ids or uri in paths for id, uri in zip(test.ids, test.uris, strict=True)], dtype=bool
     )
+    if len(leaks) and leaks.all():
+        raise DataError(
+            f"Expected test images that are not in the support set, got {len(leaks):,} of which all"
+            f" are, by path or by content: {listed(test.ids)}; give other images to test on."
+        )
     what = "test images are also in the support set, by path or by content, and"
     return _without(test, leaks, what)
 

@@ -95,7 +95,7 @@ def by_split(session: Session, whole: Dataset, split: str | None) -> SupportAndT
     `UsageError` where there is no train split or no other to test on, `DataError` where one of both
     has no label.
     """
-    splits, limit = whole.manifest.splits, session.options.limit
+    splits, options = whole.manifest.splits, session.options
     if not splits:
         return _halved(session, whole)
     if TRAIN not in splits:
@@ -110,7 +110,8 @@ def by_split(session: Session, whole: Dataset, split: str | None) -> SupportAndT
             f"--split {split} would test on training images; {whole.name} has the splits"
             f" {', '.join(splits)}."
         )
-    support, test = whole.select(TRAIN).labelled(), whole.select(split, limit).labelled()
+    support = whole.select(TRAIN).labelled()
+    test = whole.select(split).labelled().limited(options.limit, options.seed)
     return SupportAndTest(support, test, f"split {TRAIN}", f"split {split}", whole)
 
 
@@ -128,7 +129,7 @@ def _halved(session: Session, whole: Dataset) -> SupportAndTest:
         " accuracy is inflated; provide a manifest with a column `split`."
     )
     support, test = (labelled.rows(np.flatnonzero(part)) for part in (~held, held))
-    test = test.select(limit=session.options.limit)
+    test = test.limited(session.options.limit, seed)
     return SupportAndTest(support, test, "the other half", "a held-out half", whole)
 
 
@@ -157,7 +158,7 @@ def _against_rest(
     if manifest.splits:
         split = _test_split(session, rest, options.split)
         manifest, tested = manifest.select(split), f"split {split}"
-    test = replace(rest, manifest=manifest.select(limit=options.limit)).labelled()
+    test = replace(rest, manifest=manifest).labelled().limited(options.limit, options.seed)
     return SupportAndTest(support, test, source, tested, whole)
 
 

@@ -11,6 +11,7 @@ from clipfg.data.images.thumbnails import thumbnail
 from clipfg.errors import ItemError
 from clipfg.options import RetrieveOptions
 from clipfg.pages.gallery import Tile, TileGroup, render_gallery
+from clipfg.paths import expanded
 from clipfg.prompting.prompt_set import loose
 from clipfg.store import KeyStore
 from clipfg.workflows.retrieve.search import QueryHits, kind_of
@@ -29,7 +30,7 @@ Part = tuple[str, tuple[float, ...] | None]
 def page_path(wanted: str, found: Sequence[QueryHits]) -> Path:
     """Where the page goes: the file of `--html`, or for `auto` a new one under `runs/`."""
     if wanted != AUTO:
-        return Path(wanted).expanduser()
+        return expanded(wanted)
     folder = default_folder("retrieve", found[0].query.title, "")
     return folder.with_name(f"{folder.name}.html")
 

@@ -8,6 +8,8 @@ from pathlib import Path
 from clipfg.data.readers.walk import SUFFIXES
 from clipfg.data.sources import SOURCES, file_uri, scheme_of
 from clipfg.errors import UsageError
+from clipfg.paths import expanded
+from clipfg.printable import storable
 
 
 @dataclass(frozen=True)
@@ -29,7 +31,7 @@ class Query:
         photos = {part: uri for part in parts if (uri := photo_uri(part)) is not None}
         return cls(
             " + ".join(parts),
-            tuple(dict.fromkeys(part for part in parts if part not in photos)),
+            tuple(dict.fromkeys(storable(part) for part in parts if part not in photos)),
             tuple(dict.fromkeys(photos.values())),
         )
 
@@ -48,7 +50,7 @@ def photo_uri(part: str) -> str | None:
     scheme = scheme_of(part)
     if scheme is not None and scheme in SOURCES:
         return part
-    path = Path(part).expanduser()
+    path = expanded(part)
     if os.sep in part and path.is_dir():
         raise UsageError(
             f"Expected a text or a photo to search for, got the folder {part}; search in it by"

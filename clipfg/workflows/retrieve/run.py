@@ -127,4 +127,5 @@ def images_here(session: Session[RetrieveOptions]) -> Dataset:
             " store by --store DIR."
         ) from None
     session.say(found)
-    return found.select(session.options.split, session.options.limit)
+    options = session.options
+    return found.select(options.split).limited(options.limit, options.seed)

@@ -88,7 +88,7 @@ def open_choices(options: ZeroshotOptions) -> ChoiceSet | None:
                 " bring their own texts; leave it out."
             )
     warn_if_incomplete(choices.images())
-    return choices.select(options.split, options.limit)
+    return choices.select(options.split, options.limit, options.seed)
 
 
 def run_choices(session: Session[ZeroshotOptions], choices: ChoiceSet) -> ChoiceRun:

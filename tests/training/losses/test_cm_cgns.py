@@ -34,7 +34,7 @@ def test_sentences_are_aligned_by_the_formula(form) -> None:
     x, y, scale = draw(7, 4), draw(7, 4, seed=1), torch.tensor(2.0, dtype=torch.float64)
 
     def loss(x, y, scale):
-        return align_sentences(x, y, CENTROIDS, form, scale=scale, margin_weight=0.7)
+        return align_sentences(x, y, scale, CENTROIDS, form, margin_weight=0.7)
 
     expected = reference(x.tolist(), y.tolist(), CENTROIDS.rows.tolist(), form, 2.0)
     assert loss(x, y, scale).item() == pytest.approx(expected, abs=1e-10)
@@ -52,9 +52,9 @@ def test_masked_pairs_of_a_cluster_teach_nothing() -> None:
     """All in one cluster: a sentence is told from its hard negative alone."""
     x, y = draw(4, 4).abs(), draw(4, 4, seed=1)
     one = Centroids(torch.stack([torch.ones(4), -torch.ones(4)]).double())
-    loss = align_sentences(x, y, one)
+    loss = align_sentences(x, y, centroids=one)
     grad = torch.autograd.grad(loss, y)[0]
-    alone = [align_sentences(x[i : i + 1], y[i : i + 1], one) for i in range(4)]
+    alone = [align_sentences(x[i : i + 1], y[i : i + 1], centroids=one) for i in range(4)]
     expected = torch.autograd.grad(torch.stack(alone).mean(), y)[0]
     torch.testing.assert_close(grad, expected)
 
@@ -62,7 +62,7 @@ def test_masked_pairs_of_a_cluster_teach_nothing() -> None:
 def test_another_form_is_refused(monkeypatch) -> None:
     monkeypatch.setattr("jaxtyping.config.jaxtyping_disable", True)
     with pytest.raises(DataError, match="'mask' or 'margin', got 'drop'"):
-        align_sentences(draw(2, 4), draw(2, 4), CENTROIDS, "drop")
+        align_sentences(draw(2, 4), draw(2, 4), 1.0, CENTROIDS, "drop")
 
 
 def test_patches_are_aligned_by_the_formula() -> None:

@@ -1,6 +1,8 @@
+import open_clip
 import pytest
 import torch
 from torch.autograd import gradcheck
+from torch.nn.functional import normalize
 
 from clipfg.training.losses.contrastive import contrastive
 from tests.training.losses.plain import cosine, draw, mean, surprise
@@ -44,3 +46,8 @@ def test_a_batch_of_copies_is_at_chance() -> None:
 def test_it_does_not_depend_on_the_order_of_the_pairs() -> None:
     x, y, order = draw(6, 4), draw(6, 4, seed=1), torch.randperm(6)
     torch.testing.assert_close(contrastive(x[order], y[order], 9.0), contrastive(x, y, 9.0))
+
+
+def test_it_is_open_clip_s() -> None:
+    x, y = (normalize(draw(6, 4, seed=s), dim=1) for s in (0, 1))
+    torch.testing.assert_close(contrastive(x, y, 20.0), open_clip.ClipLoss()(x, y, 20.0))

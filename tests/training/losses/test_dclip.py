@@ -20,7 +20,9 @@ def test_it_is_the_formula() -> None:
     expected["loss"] = sum(expected.values())
     got = {name: term.item() for name, term in dclip(*values).items()}
     assert got == pytest.approx(expected, abs=1e-10)
-    assert gradcheck(lambda *v: dclip(*v)["loss"], values)
+    assert gradcheck(lambda x, y: dclip(x, y, *values[2:])["loss"], values[:2])
+    dclip(*values)["loss"].backward()
+    assert values[2].grad is values[3].grad is None
 
 
 def test_the_teacher_leaks_the_captions() -> None:

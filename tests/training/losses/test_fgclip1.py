@@ -10,6 +10,7 @@ from tests.training.losses.test_region_phrases import reference as region_phrase
 
 MASK = torch.tensor([[True, False], [False, False], [True, True]])
 FALSE_MASK = torch.rand(3, 2, 4, generator=torch.Generator().manual_seed(0)) < 0.7
+ALSO_TRUE = [[False, True, False], [False, False, False], [True, False, False]]
 IDS = torch.tensor([[0, 9], [9, 9], [0, 1]])
 
 
@@ -23,13 +24,14 @@ def test_it_is_the_formula() -> None:
     scales = [torch.tensor(s, dtype=torch.float64, requires_grad=True) for s in (3.0, 4.0, 5.0)]
 
     def loss(*v):
-        return fgclip1(*v[:6], MASK, *v[6:], false_mask=FALSE_MASK, phrase_ids=IDS)
+        masks = {"false_mask": FALSE_MASK, "also_true_short": torch.tensor(ALSO_TRUE)}
+        return fgclip1(*v[:6], MASK, *v[6:], phrase_ids=IDS, **masks)
 
     image, long, short, regions, phrases, false = (v.tolist() for v in values)
     kept = [(i, j) for i in range(3) for j in range(2) if MASK[i, j]]
     expected = {
         "long": contrastive(image, long, 3),
-        "short": contrastive(image, short, 3),
+        "short": contrastive(image, short, 3, ALSO_TRUE),
         "regions": region_phrases(regions, phrases, MASK.tolist(), 4, IDS.tolist()),
         "hard": hard_negatives(
             *([rows[i][j] for i, j in kept] for rows in (regions, phrases, false)),
@@ -41,7 +43,7 @@ def test_it_is_the_formula() -> None:
     total = expected["long"] + expected["short"]
     total += 0.1 * expected["regions"] + 0.5 * expected["hard"]
     assert got == pytest.approx({"loss": total, **expected}, abs=1e-10)
-    assert gradcheck(lambda *v: loss(*v)["loss"], (*values, *scales))
+    assert gradcheck(lambda *v: loss(*v)["loss"], (*values, *scales), fast_mode=True)
 
 
 @pytest.mark.parametrize("valid", [0, 1])

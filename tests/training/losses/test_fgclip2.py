@@ -11,6 +11,7 @@ from tests.training.losses.test_text_contrast import reference as text_contrast
 
 MASK = torch.tensor([[True, False], [False, False], [True, True]])
 FALSE_MASK = torch.tensor([[[1, 0]] * 2, [[1, 1]] * 2, [[1, 1]] * 2]).bool()
+ALSO_TRUE = [[False, True, False], [False, False, False], [True, False, False]]
 IDS = torch.arange(18).view(3, 2, 3) % 7
 
 
@@ -24,7 +25,8 @@ def test_it_is_the_formula() -> None:
     numbers = [torch.tensor(s, dtype=torch.float64, requires_grad=True) for s in (3.0, -2.0, 4, 5)]
 
     def loss(*v):
-        return fgclip2(*v[:6], MASK, *v[6:], margin=0.5, false_mask=FALSE_MASK, ids=IDS)
+        masks = {"false_mask": FALSE_MASK, "also_true_short": torch.tensor(ALSO_TRUE)}
+        return fgclip2(*v[:6], MASK, *v[6:], margin=0.5, ids=IDS, **masks)
 
     image, long, short, regions, phrases, false = (v.tolist() for v in values)
     kept = [(i, j) for i in range(3) for j in range(2) if MASK[i, j]]
@@ -35,7 +37,7 @@ def test_it_is_the_formula() -> None:
     ids = IDS[..., 0].tolist()
     expected = {
         "long": sigmoid(image, long, 3, -2, none),
-        "short": sigmoid(image, short, 3, -2, none),
+        "short": sigmoid(image, short, 3, -2, ALSO_TRUE),
         "regions": region_phrases(regions, phrases, MASK.tolist(), 4, ids),
         "texts": text_contrast(of_kept[1], 10, 0.95),
         "hard": hard,
@@ -44,7 +46,7 @@ def test_it_is_the_formula() -> None:
     total += 0.1 * expected["texts"] + 0.5 * expected["hard"]
     got = {name: term.item() for name, term in loss(*values, *numbers).items()}
     assert got == pytest.approx({"loss": total, **expected, "margin": margin}, abs=1e-10)
-    assert gradcheck(lambda *v: loss(*v)["loss"], (*values, *numbers))
+    assert gradcheck(lambda *v: loss(*v)["loss"], (*values, *numbers), fast_mode=True)
 
 
 def test_the_margin_of_a_step_goes_into_the_next() -> None:

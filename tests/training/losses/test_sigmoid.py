@@ -2,7 +2,9 @@ import math
 
 import pytest
 import torch
+from open_clip.loss import SigLipLoss
 from torch.autograd import gradcheck
+from torch.nn.functional import normalize
 
 from clipfg.training.losses.sigmoid import sigmoid
 from tests.training.losses.plain import cosine, draw
@@ -34,3 +36,9 @@ def test_it_sums_over_pairs_and_divides_by_the_batch() -> None:
     """At logit 0 every pair costs log 2: b squared of them over b."""
     x = draw(7, 4)
     assert sigmoid(x, x, 0.0, 0.0).item() == pytest.approx(7 * math.log(2))
+
+
+def test_it_is_open_clip_s() -> None:
+    x, y = (normalize(draw(6, 4, seed=s), dim=1) for s in (0, 1))
+    expected = SigLipLoss()(x, y, 20.0, -10.0)
+    torch.testing.assert_close(sigmoid(x, y, 20.0, -10.0), expected)

@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.autograd import gradcheck
 
-from clipfg.training.losses.varcon import soft_targets, varcon, varcon_to
+from clipfg.errors import DataError
+from clipfg.training.losses.varcon import log_targets, varcon, varcon_to
 from tests.training.losses.plain import cosine, draw, mean, surprise
 
 LABELS = torch.tensor([7, 1, 7, 2, 1, 7, 3])
@@ -58,12 +59,24 @@ def test_no_gradient_passes_through_the_centroids() -> None:
 def test_targets_are_the_paper_s(p_true, classes) -> None:
     """q as a softmax equals q with e^(1/tau2) to 1e-6, and tau2 keeps within its bounds."""
     p = torch.tensor([p_true], dtype=torch.float64)
-    log_q = soft_targets(p, torch.tensor([1]), classes, 0.1, 0.02)[0]
+    log_q = log_targets(p, torch.tensor([1]), classes, 0.1, 0.02)[0]
     tau2 = 1 / (log_q[1] - log_q[0]).item()
     assert 0.08 - 1e-9 <= tau2 <= 0.12 + 1e-9
     peak = math.exp(1 / (0.08 + 0.04 * p_true))
     assert log_q[1].exp().item() == pytest.approx(peak / (peak + classes - 1), abs=1e-6)
     assert log_q.exp().sum().item() == pytest.approx(1, abs=1e-6)
+
+
+def test_lengths_of_rows_do_not_matter() -> None:
+    z = draw(7, 4)
+    lengths = torch.arange(1, 8)[:, None]
+    torch.testing.assert_close(varcon(lengths * z, LABELS), varcon(z, LABELS))
+
+
+@pytest.mark.parametrize("epsilon", [-0.01, 0.1])
+def test_an_impossible_epsilon_is_refused(epsilon) -> None:
+    with pytest.raises(DataError, match=r"under the temperature of 0.1, got"):
+        varcon(draw(7, 4), LABELS, 0.1, epsilon)
 
 
 def test_one_class_costs_nothing() -> None:

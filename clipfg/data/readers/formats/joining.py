@@ -17,6 +17,7 @@ from clipfg.data.readers.formats.matching import Found, match_pictures
 from clipfg.data.readers.labels import relabel
 from clipfg.data.sources import scheme_of
 from clipfg.errors import UsageError
+from clipfg.paths import expanded
 from clipfg.types import UNLABELLED, Hints, Manifest, Reading
 
 UNSETTLED = Hints()
@@ -31,7 +32,7 @@ def join_boxes(base: Manifest, path: Path, hints: Hints = UNSETTLED) -> Manifest
     Raises `UsageError` for a file of no known format and for data that have boxes already,
     `DataError` for a damaged file, pictures that are not there, and boxes outside them.
     """
-    path = path.expanduser()
+    path = expanded(path)
     if not path.is_file():
         raise UsageError(f"Expected a file of boxes, but there is none at {path}.")
     form = recognise(Sample(path))
