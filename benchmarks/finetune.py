@@ -34,7 +34,7 @@ from clipfg.training.pixels import load_pixels
 from clipfg.training.recipes import Recipe, load_recipe
 from clipfg.training.student import Student
 from clipfg.training.task import Task, parse_terms
-from clipfg.training.teacher import crop_features, distillation_targets
+from clipfg.training.teacher import distillation_targets, embedded, region_features
 from clipfg.training.terms import TERMS, Context
 from clipfg.types import Manifest
 from clipfg.workflows.finetune.probe import (
@@ -87,7 +87,8 @@ class Bench:
 
     def with_targets(self, examples: Examples, manifest: Manifest, noise: bool = False) -> Examples:
         """The constants of distillation, from crops of the manifest's regions or from noise."""
-        whole, crops, mask = crop_features(manifest, self.encoder, None)
+        whole = embedded(manifest, self.encoder, None)
+        crops, mask = region_features(manifest, self.encoder, None, "dense")
         if noise:
             rng = np.random.default_rng(0)
             pixels = rng.integers(0, 256, (256, 3, *self.encoder.preprocessing.size), np.uint8)
@@ -218,6 +219,7 @@ VARIANTS: Mapping[str, Variant] = {
     "contrastive": ("contrastive", lambda bench: bench.examples),
     "boxes shuffled": ("distill", lambda bench: bench.shuffled),
     "noise crops": ("distill", lambda bench: bench.noise),
+    "dclip": ("dclip", lambda bench: bench.distilled),
 }
 
 

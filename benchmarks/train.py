@@ -172,7 +172,9 @@ def data(encoder, recipe):
     phrases = [names[:4]] * count
 
     def unit(*shape: int) -> torch.Tensor:
-        return torch.nn.functional.normalize(torch.randn(*shape, encoder.dim, generator=noise), dim=-1)
+        return torch.nn.functional.normalize(
+            torch.randn(*shape, encoder.dim, generator=noise), dim=-1
+        )
 
     mask = torch.ones(count, 4, dtype=torch.bool)
     constants = distillation_targets(unit(count), unit(count, 4), mask, unit(4))
