@@ -157,7 +157,8 @@ class Bench:
             traits = flower_at(0, "free", item).traits
             swaps = hard_negatives(traits, rng, 10, item)
             negatives = tuple(Negative(text, "swap", "") for text in swaps)
-            contests.append(Contest(item, captions[item][0], negatives))
+            own = captions[item]  # one for each style, as the swaps are
+            contests.append(Contest(item, own[item % len(own)], negatives))
         none = torch.full((len(free),), -1)
         retrieval = Probe(Examples(pixels, none, captions), contests)
         test = synthflora.load().select("test")
