@@ -203,6 +203,7 @@ class Bench:
             mirror=recipe.mirror,
             crop=recipe.crop,
             regions=recipe.regions,
+            negatives=recipe.negatives,
         )
         order = iter(range(10_000))  # the last check counts
         loop = Loop(
@@ -289,6 +290,11 @@ def kept(file: Path | None, name: str, run: Callable[[], dict[str, float]]) -> d
         with file.open("a") as stream:
             stream.write(json.dumps({"name": name, "figures": found}) + "\n")
     return found
+
+
+def in_percent(runs: Sequence[Mapping[str, float]], name: str) -> str:
+    """A mean over runs, in a column of 12 characters."""
+    return f"{np.mean([run[name] for run in runs]):12.1f}"
 
 
 def _gain(values: Sequence[float]) -> str:
