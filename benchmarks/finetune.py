@@ -1,6 +1,6 @@
 """Does fine-tuning with regions beat fine-tuning without, and what do the regions give?
 
-    python -m benchmarks.finetune [--seeds 3] [--steps 200] [--only NAMES] [--keep FILE]
+    python -m benchmarks.finetune [--seeds 3] [--steps 500] [--only NAMES] [--keep FILE]
 
 On synthflora-captions with builtin:florette, for equal steps. Training images are 4,000 flowers of
 free combinations of attributes; measured are caption retrieval and hard negatives on 1,000 others,
@@ -231,8 +231,8 @@ def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--steps", type=int, default=200)
-    parser.add_argument("--batch-size", type=int, default=128)
+    parser.add_argument("--steps", type=int, default=500)
+    parser.add_argument("--batch-size", type=int, default=64)
     parser.add_argument("--only", default=",".join(VARIANTS), help="variants, by commas")
     parser.add_argument("--lr", default="1e-3", help="of all variants")
     parser.add_argument("--keep", type=Path, help="file of runs that need not be run again")
