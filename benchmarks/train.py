@@ -38,7 +38,9 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=256)
     parser.add_argument("--steps", type=int, default=4, help="timed, after one that is not")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--large", type=int, metavar="N", help="a batch of N, in parts of half of --batch")
+    parser.add_argument(
+        "--large", type=int, metavar="N", help="a batch of N, in parts of half of --batch"
+    )
     parser.add_argument("--attention", action="store_true")
     parser.add_argument("--precision", choices=("bf16", "fp32"), default=None)
     parser.add_argument("--child", help=argparse.SUPPRESS)
@@ -49,7 +51,10 @@ def main() -> None:
     print(machine(), flush=True)
     names = [PLAIN, *RECIPES]
     if chosen.large:
-        names = ["contrastive", f"contrastive batch_size={chosen.large} micro_batch={chosen.batch // 2}"]
+        names = [
+            "contrastive",
+            f"contrastive batch_size={chosen.large} micro_batch={chosen.batch // 2}",
+        ]
     if chosen.attention:
         names = ["contrastive written", "contrastive fused"]
     runs: dict[str, list[dict[str, float]]] = {name: [] for name in names}
