@@ -59,7 +59,7 @@ def together(options: FinetuneOptions) -> Iterator[bool]:
             yield True
         except RuntimeError as error:  # of an exchange whose other side has gone
             for rank, one in enumerate(followers, 1):
-                if code := _ended(one):
+                if (code := _ended(one)) is not None:
                     last = (folder / str(rank)).read_text(errors="replace").strip().splitlines()
                     raise ClipfgError(
                         f"Process {rank + 1} of {options.processes} ended early, with code {code}"
