@@ -1,6 +1,7 @@
 """The immutable types that all layers share: classes, items, features and failures."""
 
 from collections.abc import Callable
+from typing import Protocol
 
 from clipfg.types.choices import Choice, ChoiceSet
 from clipfg.types.class_list import UNLABELLED, ClassList
@@ -13,6 +14,14 @@ from clipfg.types.reading import TOGETHER, Hints, LeftOut, Reading, Role
 
 Progress = Callable[[int, int], None]
 """Called with the number of items done and the total."""
+
+
+class StageProgress(Protocol):
+    """A `Progress` that can be told more than numbers."""
+
+    def __call__(self, done: int, total: int, note: str = "", /) -> None:
+        """Take in the items done, the total, and how they fare."""
+
 
 __all__ = [
     "BOX",
@@ -35,6 +44,7 @@ __all__ = [
     "Reading",
     "Regions",
     "Role",
+    "StageProgress",
     "content_hash",
     "drawn",
     "equal_rows",

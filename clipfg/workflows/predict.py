@@ -15,6 +15,7 @@ from clipfg.data.readers.class_files import read_class_list
 from clipfg.data.readers.folder import read_images
 from clipfg.data.readers.formats.joining import join_boxes
 from clipfg.data.readers.walk import SUFFIXES
+from clipfg.encoders import Encoder
 from clipfg.errors import DataError, UsageError
 from clipfg.heads import Head
 from clipfg.heads.class_subset import ClassSubset
@@ -33,7 +34,7 @@ from clipfg.workflows.answers import (
 )
 from clipfg.workflows.boxes import boxes_said
 from clipfg.workflows.classify import PREDICTIONS, classify
-from clipfg.workflows.dataset import Dataset, hints_of
+from clipfg.workflows.dataset import FEATURES, Dataset, hints_of
 from clipfg.workflows.explain.added import add_explanations, check_head, least_sure
 from clipfg.workflows.explain.photos import check_explainable
 from clipfg.workflows.group_predictions import PREDICTIONS as GROUPS
@@ -88,9 +89,7 @@ def run_predict(session: Session[PredictOptions], photos: Sequence[Path] = ()) -
     log_guarantees(answers if rule is None else of_groups)
     if options.explain:
         check_head(head)
-    encoder = session.open_encoder(data, like=saved)
-    if saved:
-        saved.check_encoder(encoder.fingerprint, encoder.dim)
+    encoder = _encoder(session, data, saved, zero_shot=zero_shot)
     data = session.grouped(data)
     groups = rule and GroupPredictions.of(data.manifest, rule, len(classes))
     if options.explain:
@@ -107,12 +106,12 @@ def run_predict(session: Session[PredictOptions], photos: Sequence[Path] = ()) -
             classes,
             folder,
             top_k=options.top_k,
-            scoring=encoder.scoring if zero_shot else "softmax",
+            scoring=encoder.scoring if zero_shot and encoder else "softmax",
             answers=answers,
             groups=groups,
         )
         if groups is not None:
-            scoring = encoder.scoring if zero_shot else "softmax"
+            scoring = encoder.scoring if zero_shot and encoder else "softmax"
             groups.write(folder, classes, options.top_k, scoring, of_groups)
         if options.explain:
             assert isinstance(head, ZeroShot)
@@ -124,7 +123,8 @@ def run_predict(session: Session[PredictOptions], photos: Sequence[Path] = ()) -
             folder.results["guarantees"] = list(answers.notes)
         if formats:
             predicted = folder.part(PREDICTIONS)
-            given = Answers(predicted, classes, encoder.name, _confidence(data.manifest))
+            model = encoder.name if encoder else saved.model if saved else ""
+            given = Answers(predicted, classes, model, _confidence(data.manifest))
             folder.results["answers"] = write_answers(formats, given, folder)
     predictions = folder.path / (PREDICTIONS if groups is None else GROUPS)
     return PredictRun(folder.path, counts.done, len(session.failures), predictions)
@@ -164,6 +164,26 @@ def _rule(options: PredictOptions, saved: SavedHead | None) -> GroupAnswers | No
     return GroupAnswers(factor=factor)
 
 
+def _encoder(
+    session: Session, data: Dataset, saved: SavedHead | None, *, zero_shot: bool
+) -> Encoder | None:
+    """The encoder; None for features from a file that a head learnt from labels classifies.
+
+    Raises `DataError` for features that are not those that the head was fitted on.
+    """
+    if zero_shot:
+        encoder: Encoder | None = session.open_encoder(data, like=saved)
+    else:
+        encoder = session.open_encoder_if_needed(data, like=saved)
+    if saved and encoder:
+        saved.check_encoder(encoder.fingerprint, encoder.dim)
+    elif saved and data.features is not None:
+        # Other tools' features do not say whose they are.
+        own = data.features.fingerprint or saved.fingerprint
+        saved.check_encoder(own, data.features.pooled.shape[1])
+    return encoder
+
+
 def _within(
     wanted: str, head: Head | None, classes: ClassList, answers: AnswerColumns | None
 ) -> tuple[Head | None, ClassList, AnswerColumns | None]:
@@ -193,14 +213,21 @@ def _confidence(manifest: Manifest) -> dict[str, float]:
 
 
 def _images(session: Session[PredictOptions], photos: Sequence[Path]) -> Dataset:
-    """The images without their labels; one path may also be a table or a tar."""
-    options = session.options
+    """The images without their labels; one path may also be a table, a tar or `features:FILE`."""
+    options, features = session.options, None
     if photos and options.dataset is not None:
         raise UsageError(f"--dataset {options.dataset} and photos cannot be combined.")
-    if not photos:
-        if options.dataset is None:
+    stored = next((str(photo) for photo in photos if str(photo).startswith(FEATURES)), None)
+    if stored and len(photos) > 1:
+        raise UsageError(f"Expected {stored} alone, got it among {len(photos)} paths.")
+    if stored or not photos:
+        if not stored and options.dataset is None:
             raise UsageError("Name photos or folders of them, or --dataset NAME|PATH.")
         found = session.whole(use_classes=False, grouped=False).manifest
+
+
+        whole = session.whole(stored, use_classes=False)
+        found, features = whole.manifest, whole.features
         if options.split is not None:
             found = found.select(None if options.split == "all" else options.split)
     elif len(photos) == 1 and photos[0].is_file() and photos[0].suffix.lower() not in SUFFIXES:
@@ -220,6 +247,10 @@ def _images(session: Session[PredictOptions], photos: Sequence[Path]) -> Dataset
     data = Dataset(Manifest.build(found.name, columns, reading=found.reading)).limited(
         options.limit, options.seed
     )
+
+
+    data = Dataset(Manifest.build(found.name, columns), features)
+    data = data.limited(options.limit, options.seed)
     if said := boxes_said(options, data.manifest):
         logger.info(said)
     return data

@@ -38,7 +38,7 @@ from clipfg.options import (
 from clipfg.prompting import PromptSet, load_prompts
 from clipfg.prompting.ensembling import Ensemble, make_ensemble
 from clipfg.prompting.rendering import names_used
-from clipfg.types import ClassList, Failure, Features, Manifest, Progress
+from clipfg.types import ClassList, Failure, Features, Manifest, StageProgress
 from clipfg.workflows import understood
 from clipfg.workflows.boxes import boxes_said, framing_of, reads_regions, region_items
 from clipfg.workflows.dataset import Dataset, labelled_split, open_dataset
@@ -56,7 +56,7 @@ BUILTIN_MODEL = "builtin:florette"
 
 Given = TypeVar("Given", bound=JobOptions)
 Made = TypeVar("Made")
-Stages = Callable[[str], Progress | None]
+Stages = Callable[[str], StageProgress | None]
 
 
 class Session(Generic[Given]):
@@ -106,7 +106,7 @@ class Session(Generic[Given]):
             self._fresh = self.cache.afresh()
         return self._fresh or self.cache
 
-    def progress(self, label: str) -> Progress | None:
+    def progress(self, label: str) -> StageProgress | None:
         """A callback for one stage of the job."""
         return self.stages(label) if self.stages else None
 
@@ -290,7 +290,7 @@ class Session(Generic[Given]):
         texts: Sequence[str],
         prompts: str,
         use: Use | None = None,
-        progress: Progress | None = None,
+        progress: StageProgress | None = None,
     ) -> Float[Tensor, "t d"]:
         """Unit-norm features of texts made with a prompt set, each by the path that suits it.
 

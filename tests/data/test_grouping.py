@@ -31,9 +31,8 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
         Image.new("RGB", (8, 8), (40 * number, 0, 0)).save(
             place / f"p{number // 2}_{number}.jpg", exif=exif
         )
-        lines.append(
-            f"site{number // 3}/p{number // 2}_{number}.jpg,{'ab'[number % 2]},{['x', 'y', ''][number // 2]}"
-        )
+        name = f"{place.name}/p{number // 2}_{number}.jpg"
+        lines.append(f"{name},{'ab'[number % 2]},{['x', 'y', ''][number // 2]}")
     (folder / "list.csv").write_text("\n".join(lines))
     return folder
 

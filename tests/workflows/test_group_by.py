@@ -149,5 +149,3 @@ def test_what_is_of_pictures_alone_is_refused(photos: Path, tmp_path: Path) -> N
     for more in ({"unknown": True}, {"to": "coco"}):
         with pytest.raises(UsageError, match="about single pictures"):
             clipfg.predict([photos], classes="a,b", group_by="folder", **more)
-    with pytest.raises(UsageError, match="saved by `clipfg fewshot --group-by`"):
-        clipfg.predict([photos], classes="a,b", group_by="folder", target_error=0.1)

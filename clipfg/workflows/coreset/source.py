@@ -129,7 +129,7 @@ def _of_data(session: Session[CoresetOptions]) -> CoresetData:
     whole = session.whole()
     options = session.options
     split = options.split or (TRAIN if TRAIN in whole.manifest.splits else "all")
-    data = whole.select(split).limited(options.limit, options.seed).labelled()
+    data = whole.select(split).labelled().limited(options.limit, options.seed)
     logger.info(SELECTED, f"{len(data):,}", f"{len(whole):,}", data.name, split)
     session.open_encoder_if_needed(data)
     return CoresetData(

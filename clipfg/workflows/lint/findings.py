@@ -20,6 +20,11 @@ KINDS: dict[str, str] = {
     "group": "signs that several images are of one thing or moment",
     "label": "labels that are probably wrong",
     "outlier": "images far from all others",
+    "uniform": "images of one colour",
+    "dark": "images that are dark",
+    "washed-out": "images that are washed out",
+    "blurred": "images that are blurred",
+    "strip": "images that are a long strip",
     "class-name": "class names that are ambiguous or too long",
     "class-size": "classes with no, one, few or very many images",
 }
@@ -32,7 +37,7 @@ class LintFinding:
 
     `id` is an image's, or a class's name for the kinds that begin with `class`; `other` is the
     image beside it, or the class that is meant. `score` is what findings of a kind are ranked by,
-    the largest first: a cosine, a probability or a distance.
+    the largest first: a cosine, log odds, a distance or an excess over a threshold.
     """
 
     kind: str

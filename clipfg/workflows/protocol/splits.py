@@ -188,7 +188,7 @@ def by_split(session: Session, whole: Dataset, split: str | None) -> SupportAndT
             f" {', '.join(splits)}."
         )
     support = whole.select(TRAIN).labelled()
-    test = whole.select(split).limited(options.limit, options.seed).labelled()
+    test = whole.select(split).labelled().limited(options.limit, options.seed)
     return SupportAndTest(support, test, f"split {TRAIN}", f"split {split}", whole)
 
 
@@ -231,7 +231,7 @@ def _against_rest(
     if manifest.splits:
         split = _test_split(session, rest, options.split)
         manifest, tested = manifest.select(split), f"split {split}"
-    test = replace(rest, manifest=manifest).limited(options.limit, options.seed).labelled()
+    test = replace(rest, manifest=manifest).labelled().limited(options.limit, options.seed)
     return SupportAndTest(support, test, source, tested, whole)
 
 
