@@ -225,7 +225,6 @@ def _images(session: Session[PredictOptions], photos: Sequence[Path]) -> Dataset
             raise UsageError("Name photos or folders of them, or --dataset NAME|PATH.")
         found = session.whole(use_classes=False, grouped=False).manifest
 
-
         whole = session.whole(stored, use_classes=False)
         found, features = whole.manifest, whole.features
         if options.split is not None:
@@ -247,7 +246,6 @@ def _images(session: Session[PredictOptions], photos: Sequence[Path]) -> Dataset
     data = Dataset(Manifest.build(found.name, columns, reading=found.reading)).limited(
         options.limit, options.seed
     )
-
 
     data = Dataset(Manifest.build(found.name, columns), features)
     data = data.limited(options.limit, options.seed)
