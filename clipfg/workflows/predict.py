@@ -85,13 +85,13 @@ def run_predict(session: Session[PredictOptions], photos: Sequence[Path] = ()) -
     rule = _rule(options, saved)
     if options.within is not None:
         head, classes, answers = _within(options.within, head, classes, answers)
-    of_groups = rule and answer_columns(options, classes, rule.confidence)
+    of_groups = answer_columns(options, classes, rule.confidence) if rule else None
     log_guarantees(answers if rule is None else of_groups)
     if options.explain:
         check_head(head)
     encoder = _encoder(session, data, saved, zero_shot=zero_shot)
     data = session.grouped(data)
-    groups = rule and GroupPredictions.of(data.manifest, rule, len(classes))
+    groups = GroupPredictions.of(data.manifest, rule, len(classes)) if rule else None
     if options.explain:
         check_explainable(session, data, classes)
     with session.run_folder(data.name, photos=[str(photo) for photo in photos]) as folder:
@@ -223,9 +223,7 @@ def _images(session: Session[PredictOptions], photos: Sequence[Path]) -> Dataset
     if stored or not photos:
         if not stored and options.dataset is None:
             raise UsageError("Name photos or folders of them, or --dataset NAME|PATH.")
-        found = session.whole(use_classes=False, grouped=False).manifest
-
-        whole = session.whole(stored, use_classes=False)
+        whole = session.whole(stored, use_classes=False, grouped=False)
         found, features = whole.manifest, whole.features
         if options.split is not None:
             found = found.select(None if options.split == "all" else options.split)
@@ -243,11 +241,7 @@ def _images(session: Session[PredictOptions], photos: Sequence[Path]) -> Dataset
         if name in found.table.column_names
     ]
     columns = {name: found.table[name] for name in kept}
-    data = Dataset(Manifest.build(found.name, columns, reading=found.reading)).limited(
-        options.limit, options.seed
-    )
-
-    data = Dataset(Manifest.build(found.name, columns), features)
+    data = Dataset(Manifest.build(found.name, columns, reading=found.reading), features)
     data = data.limited(options.limit, options.seed)
     if said := boxes_said(options, data.manifest):
         logger.info(said)
