@@ -8,6 +8,7 @@ CARD = DatasetCard(
     title="Synthflora, four pictures of each plant",
     domain="drawn flowers, several of a plant",
     classes=200,
+    splits={"all": 4800},
     default_split="all",
     url="",
     licence="Apache-2.0",

@@ -125,7 +125,7 @@ def split_roles(
         if roles.tested == HALF:
             logger.warning(HALVED.format(name=roles.name, seed=session.options.seed))
         return roles
-    check_groups(source.manifest)
+    check_groups((whole or source).manifest)
     roles = _apart(_split(session, whole, own, support))
     plain = _split(session, whole and whole.ungrouped(), own and own.ungrouped(), support)
     return replace(roles, by_pictures=plain)
