@@ -12,8 +12,10 @@ from clipfg.embedding.feature_files import write_features
 from clipfg.errors import DataError, UsageError
 from clipfg.options import FewshotOptions, resolve
 from clipfg.types import ClassList, Features
+from clipfg.workflows.coreset.compare import ComparisonRun
 from clipfg.workflows.protocol.splits import open_support_and_test
 from clipfg.workflows.session import Session
+from clipfg.workflows.suggest.simulate import SimulationRun
 
 CLASSES, PLANTS, VIEWS, WIDTH = 4, 8, 5, 12
 BY = r"^(p\d+)_"
@@ -27,13 +29,14 @@ def world(path: Path, splits: bool = False) -> str:
     x = plants + 0.2 * rng.normal(size=(CLASSES, PLANTS, VIEWS, WIDTH))
     count = CLASSES * PLANTS * VIEWS
     rows = np.arange(count)
+    # Of half of the plants every picture is to train on, of the others all but two.
+    names = np.where((rows // VIEWS % 2) & (rows % VIEWS > 2), "test", "train")
     features = Features(
         ids=tuple(f"p{i // VIEWS}_{i % VIEWS}" for i in range(count)),
         pooled=x.reshape(count, WIDTH).astype(np.float32),
         labels=np.repeat(np.arange(CLASSES), PLANTS * VIEWS),
         classes=ClassList(tuple("abcd")),
-        # Of half of the plants every picture is to train on, of the others all but two.
-        splits=tuple(np.where((rows // VIEWS % 2) & (rows % VIEWS > 2), "test", "train")) * splits,
+        splits=tuple(names.tolist()) * splits,
     )
     write_features(features, path)
     return f"features:{path}"
@@ -100,12 +103,14 @@ def test_coresets_and_simulations_keep_groups_whole(tmp_path: Path) -> None:
         data, group_by=BY, compare=True, strategy="class-mean,discriminant", per_class="2",
         seeds=1, output=tmp_path / "coreset",
     )  # fmt: skip
+    assert isinstance(run, ComparisonRun)
     assert run.curve.grouped is not None
     assert run.curve.grouped.by_pictures.value > run.curve.grouped.by_groups.value
     simulated = clipfg.suggest(
         data, group_by=BY, simulate=True, strategy="random", budget=20, seeds=1,
         output=tmp_path / "suggest",
     )  # fmt: skip
+    assert isinstance(simulated, SimulationRun)
     assert simulated.result.groups is not None
 
 

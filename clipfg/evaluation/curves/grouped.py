@@ -27,10 +27,10 @@ class GroupedFigures:
     def note(self) -> str:
         """Both figures in a sentence."""
         said = (
-            f"{self.what}: {percent(self.by_pictures.value)} when split by pictures,"
-            f" {percent(self.by_groups.value)} ({bounds(self.by_groups)}) when split by groups"
-            f" (--group-by {self.by}, {self.groups:,} tested); the first contains what is learnt"
-            " of a group and tested on the same. Intervals are over groups."
+            f"{self.what}: {percent(self.by_pictures.value)} by pictures,"
+            f" {percent(self.by_groups.value)} ({bounds(self.by_groups)}) by groups (--group-by"
+            f" {self.by}, {self.groups:,} tested). By pictures, one group may be learnt from and"
+            " tested on. Intervals are over groups."
         )
         if self.answers is None:
             return said

@@ -97,7 +97,6 @@ def run_fewshot(session: Session[FewshotOptions]) -> FewshotRun:
                 session, roles.by_pictures, shots[-1], seeds, heads, (images.classes, texts)
             )
             curve = replace(curve, grouped=_figures(curve, options, images, plain, known))
-            logger.info(curve.grouped.note)
         folder.results = to_json(curve)
         folder.part("curve.png").write_bytes(curve.grid.chart().to_png())
         if options.html:

@@ -19,7 +19,7 @@ def test_the_bootstrap_has_the_variance_between_groups() -> None:
 
 def test_copies_tell_nothing_new() -> None:
     """Each item ten times over: the interval is that of the items once."""
-    hits = np.random.default_rng(1).random((2, 60)) < 0.7
+    hits = np.random.default_rng(1).random((1, 60)) < 0.7
     once, groups = accuracy_over(hits), np.repeat(np.arange(60), 10)
     copied = hits.repeat(10, axis=1)
     grouped, alone = accuracy_over(copied, groups), accuracy_over(copied)
