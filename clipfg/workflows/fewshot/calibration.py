@@ -89,11 +89,14 @@ class Calibrator:
     split: Dataset | None
 
     def calibrate(self, head: Head, support: Support, learnt_from: str) -> CalibratedHead:
-        """Learn confidence where it is asked for or saved; one image per class is too few."""
+        """Learn confidence where it is asked for or saved; one image per class is too few.
+
+        None is learnt of heads that learn with the encoder: each fold would train another.
+        """
         options, classes = self.session.options, self.images.classes
         asked = answer_options(options)
         known = CalibratedHead(head, support, learnt_from)
-        if not asked and options.save is None:
+        if head.needs_encoder or (not asked and options.save is None):
             return known
         held, source = None, ""
         if options.calibration == BY_SPLIT:
