@@ -1,5 +1,6 @@
 """What heads that learn with an encoder begin from."""
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,6 +14,11 @@ from clipfg.errors import UsageError
 from clipfg.functional.similarity import unit_norm
 from clipfg.prompting.ensembling import Ensemble
 from clipfg.prompting.rendering import Sentences
+
+logger = logging.getLogger("clipfg")
+
+ON_CPU = 200
+"""The most steps on a CPU, where no other number is given: of a large encoder that is an hour."""
 
 
 @dataclass(frozen=True)
@@ -57,3 +63,12 @@ def needed(base: Base | None, head: str) -> Base:
             " `clipfg fewshot` on images, or give fit(..., base=Base(...))."
         )
     return base
+
+
+def capped(head: str, steps: int, most: int | None, encoder: CheckpointEncoder) -> int:
+    """So many steps, or fewer where `most` says, or the processor, in which case the log does."""
+    if most is None:
+        most = ON_CPU if encoder.device.type == "cpu" else steps
+    if steps > most:
+        logger.info(f"{head}: {most:,} steps instead of {steps:,}")
+    return min(steps, most)

@@ -11,7 +11,7 @@ from torch.nn.functional import cross_entropy, normalize
 from clipfg.functional.similarity import cosine_logits, unit_norm
 from clipfg.heads.base import Head
 from clipfg.heads.support import Support
-from clipfg.training.heads.base import Base, needed
+from clipfg.training.heads.base import Base, capped, needed
 from clipfg.training.nets.prompted_names import PromptedNames
 
 EPOCHS = ((1, 50), (4, 100))
@@ -33,7 +33,7 @@ class Coop(Head):
     learning_rate, batch_size
         Of SGD with momentum 0.9; the rate falls to 0 along a cosine.
     most_steps
-        The most steps, whatever the paper's epochs are: what a CPU can do.
+        The most steps, whatever the paper's epochs are; None for 200 on a CPU, else any.
     seed
         Random seed of the order of images.
 
@@ -52,7 +52,7 @@ class Coop(Head):
     length: int = 16
     learning_rate: float = 2e-3
     batch_size: int = 32
-    most_steps: int = 500
+    most_steps: int | None = None
     seed: int = 0
 
     def fit(
@@ -85,7 +85,7 @@ class Coop(Head):
         each = len(support) // size
         shots = len(support) / support.classes
         epochs = next((epochs for most, epochs in EPOCHS if shots <= most), 200)
-        steps = min(epochs * each, self.most_steps)
+        steps = capped(self.name, epochs * each, self.most_steps, prompted.encoder)
         schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, max(steps, 1))
         generator = torch.Generator().manual_seed(self.seed)
         for step in range(steps):

@@ -16,7 +16,7 @@ from clipfg.functional.similarity import unit_norm
 from clipfg.heads.base import Consumes, Head, Images
 from clipfg.heads.support import Support
 from clipfg.training.batches import Batches, Examples, Sampling
-from clipfg.training.heads.base import Base, needed
+from clipfg.training.heads.base import Base, capped, needed
 from clipfg.training.loop import Loop
 from clipfg.training.pixels import Pixels
 from clipfg.training.recipes import Recipe
@@ -47,7 +47,7 @@ class EncoderHead(Head[Images]):
     Parameters
     ----------
     most_steps
-        The most steps of training, whatever the recipe says: what a CPU can do.
+        The most steps of training, whatever the recipe says; None for 200 on a CPU, else any.
     seed
         Random seed of batches, windows, new weights and folds.
 
@@ -63,7 +63,7 @@ class EncoderHead(Head[Images]):
     needs_texts: ClassVar[bool] = True
     needs_encoder: ClassVar[bool] = True
 
-    most_steps: int = 500
+    most_steps: int | None = None
     seed: int = 0
 
     @abstractmethod
@@ -89,7 +89,8 @@ class EncoderHead(Head[Images]):
         assert features is not None
         recipe = self.recipe(round(len(support) / support.classes))
         size = min(recipe.batch_size, len(support))
-        steps = min(recipe.steps_for(len(support) // size), self.most_steps)
+        steps = recipe.steps_for(len(support) // size)
+        steps = capped(self.name, steps, self.most_steps, base.encoder)
         recipe = replace(recipe, steps=steps, checks=1)
         if not recipe.lr:
             recipe = replace(recipe, lr=self._choose_rate(base, features, support, recipe))
