@@ -79,7 +79,8 @@ def _unit(rows: Pixels, least: float) -> Pixels:
     """Rows of mean 0 and norm 1; those of a smaller norm than `least` stay shorter."""
     rows = rows - rows.mean(axis=1, keepdims=True)
     norms = np.linalg.norm(rows, axis=1, keepdims=True)
-    return rows / np.maximum(norms, least).astype(np.float32)
+    scaled: Pixels = (rows / np.maximum(norms, least)).astype(np.float32)
+    return scaled
 
 
 @cache

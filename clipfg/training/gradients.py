@@ -15,8 +15,10 @@ from clipfg.training.batches import Batch
 from clipfg.training.student import Embeddings
 from clipfg.training.task import Task
 
-FEW_TOKENS = 256
-"""Tokens of an image up to which attention is written out on a CPU."""
+FEW_TOKENS = 100
+"""Patches of an image up to which attention is written out on a CPU: 1.6 times as fast for
+florette's 64, the same for the 49 of ViT-B-32, slower for the 196 of ViT-B-16
+(`benchmarks/train.py --attention`)."""
 
 
 class Gradients:
@@ -118,7 +120,5 @@ class Gradients:
             weight.grad = piece.view_as(weight)
 
     def _kernel(self) -> AbstractContextManager[None]:
-        # With few tokens, attention written out is faster on a CPU than the fused kernel
-        # (benchmarks/train.py --attention).
         few = self.device.type == "cpu" and 0 < self.task.student.tokens <= FEW_TOKENS
         return sdpa_kernel(SDPBackend.MATH) if few else nullcontext()

@@ -1,7 +1,7 @@
 """An encoder in training: from a batch to embeddings with gradients."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import repeat
 
 import torch
@@ -35,10 +35,18 @@ class Student(nn.Module):
 
     They stay in evaluation mode: batch norms keep their statistics and nothing is dropped, so that
     a step computes the same whenever it is run. `parts` are those of `choose_parts`; `recompute`
-    keeps no activations within the blocks.
+    keeps no activations within the blocks. Where the text tower is frozen, `frozen_texts` gives the
+    unit-norm features of texts by a path, and is asked once for each.
     """
 
-    def __init__(self, encoder: CheckpointEncoder, parts: str, *, recompute: bool = False) -> None:
+    def __init__(
+        self,
+        encoder: CheckpointEncoder,
+        parts: str,
+        *,
+        recompute: bool = False,
+        frozen_texts: Callable[[Sequence[str], TextPath], Tensor] | None = None,
+    ) -> None:
         super().__init__()
         self.encoder = encoder.trainable()
         self.towers = self.encoder.model
@@ -48,6 +56,8 @@ class Student(nn.Module):
         self.tokens = _tokens(self.towers, self.encoder.preprocessing.size)
         self.trains_images = trains_images(self.towers)
         self.trains_texts = trains_texts(self.towers)
+        self._frozen_texts = None if self.trains_texts else frozen_texts
+        self._known: dict[tuple[str, TextPath], Tensor] = {}
 
     def train(self, mode: bool = True) -> "Student":  # noqa: ARG002
         """The towers stay in evaluation mode."""
@@ -88,9 +98,16 @@ class Student(nn.Module):
         """Pooled features, float32, not normalised."""
         return self._images(pixels)[0]
 
-    def encode_texts(self, texts: Sequence[str]) -> Float[Tensor, "t d"]:
-        """Features of texts, float32, not normalised."""
-        return self.encoder.text_tower(texts).float()
+    def encode_texts(self, texts: Sequence[str], path: TextPath = "short") -> Float[Tensor, "t d"]:
+        """Features of texts, float32, of any norm."""
+        if self._frozen_texts is None:
+            return self.encoder.text_tower(texts, path).float()
+        new = [text for text in dict.fromkeys(texts) if (text, path) not in self._known]
+        if new:
+            device = next(self.towers.parameters()).device
+            features = self._frozen_texts(new, path).to(device)
+            self._known |= {(text, path): row for text, row in zip(new, features, strict=True)}
+        return torch.stack([self._known[text, path] for text in texts])
 
     def _images(self, pixels: Tensor, *, patches: bool = False) -> tuple[Tensor, Tensor | None]:
         with torch.set_grad_enabled(torch.is_grad_enabled() and self.trains_images):
@@ -119,7 +136,7 @@ class Student(nn.Module):
         if not distinct:
             return {}
         with torch.set_grad_enabled(torch.is_grad_enabled() and self.trains_texts):
-            features = normalize(self.encoder.text_tower(distinct, path).float(), dim=-1)
+            features = normalize(self.encode_texts(distinct, path), dim=-1)
         place = {text: number for number, text in enumerate(distinct)}
         found = {}
         for name, rows in wanted.items():

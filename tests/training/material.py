@@ -15,6 +15,7 @@ from clipfg.encoders import load_encoder
 from clipfg.encoders.checkpoint import CheckpointEncoder
 from clipfg.mining.negatives import mine_negatives
 from clipfg.training.batches import Batches, Examples, Sampling
+from clipfg.training.gradients import Gradients
 from clipfg.training.loop import Loop
 from clipfg.training.pixels import load_pixels
 from clipfg.training.recipes import Recipe
@@ -89,7 +90,7 @@ def task_of(recipe: Recipe, encoder: CheckpointEncoder, examples: Examples, seed
         name: (weight, TERMS.get(name)(context))
         for name, weight in parse_terms(recipe.losses).items()
     }
-    return Task(Student(encoder, recipe.trains), terms)
+    return Task(Student(encoder, recipe.trains, recompute=recipe.recompute), terms)
 
 
 def batches_of(recipe: Recipe, examples: Examples, seed: int = 0) -> Batches:
@@ -115,5 +116,5 @@ def loop_of(task: Task, batches: Batches, recipe: Recipe) -> Loop:
 def gradients_of(task: Task, batches: Batches, recipe: Recipe) -> dict[str, Tensor]:
     """Of the first batch."""
     torch.manual_seed(0)
-    loop_of(task, batches, recipe).backward(batches(0))
+    Gradients(task, recipe.micro_batch)(batches(0))
     return {n: w.grad.clone() for n, w in task.trained().items() if w.grad is not None}

@@ -231,3 +231,30 @@ def test_the_rate_rises_and_falls() -> None:
     assert max(rates) == 1
     assert rates[100] == pytest.approx(0)
     assert all(0 <= rate <= 1 for rate in rates)
+
+
+def test_texts_of_a_frozen_tower_are_asked_for_once(model) -> None:
+    asked: list[str] = []
+    plain = tiny_loop(model, trains="images", mirror=False, crop=1.0)
+    encoder = plain.task.student.encoder
+
+    def frozen(texts, path):
+        asked.extend(texts)
+        return torch.nn.functional.normalize(encoder.encode_texts(texts, path), dim=-1)
+
+    loop = tiny_loop(model, trains="images", mirror=False, crop=1.0, frozen_texts=frozen)
+    curves = [[row["loss"] for row in each.run().losses] for each in (plain, loop)]
+    assert curves[1] == pytest.approx(curves[0], rel=1e-4)
+    assert len(asked) == len(set(asked)) <= 14
+    assert not tiny_loop(model, frozen_texts=frozen).task.student._frozen_texts
+
+
+def test_a_frozen_image_tower_is_not_run(model) -> None:
+    loop = tiny_loop(model, trains="texts", mirror=False, crop=1.0)
+    student, pixels = loop.task.student, loop.batches.examples.pixels.images
+    with torch.no_grad():
+        seen = torch.nn.functional.normalize(student.encode_images(pixels), dim=-1)
+    kept = tiny_loop(model, trains="texts", mirror=False, crop=1.0, constants={"images": seen})
+    kept.task.student._images = None  # it would fail
+    curves = [[row["loss"] for row in each.run().losses] for each in (loop, kept)]
+    assert curves[1] == pytest.approx(curves[0], rel=1e-4)

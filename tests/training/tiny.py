@@ -1,6 +1,7 @@
 """A tiny encoder, a few noisy pictures with captions, and a loop over them, the same each time."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,8 @@ def tiny_loop(
     state: Path | None = None,
     report: Callable[[int, dict[str, float]], None] | None = None,
     bf16: bool = False,
+    frozen_texts: Callable[..., torch.Tensor] | None = None,
+    constants: dict[str, torch.Tensor] | None = None,
     **changes: Any,
 ) -> Loop:
     """A loop; `validate` is given its task, and by default measures how small a loss is."""
@@ -45,11 +48,11 @@ def tiny_loop(
     if not folder.exists():
         open_clip_vit(folder)
     encoder = load_encoder(str(folder), precision="fp32", device="cpu")
-    data = examples(count)
+    data = replace(examples(count), constants=constants or {})
     context = Context(recipe, data, encoder.dim, encoder.encode_texts)
     torch.manual_seed(0)
     terms = {n: (w, TERMS.get(n)(context)) for n, w in parse_terms(recipe.losses).items()}
-    student = Student(encoder, recipe.trains, recompute=recipe.recompute)
+    student = Student(encoder, recipe.trains, recompute=recipe.recompute, frozen_texts=frozen_texts)
     task = Task(student, terms)
     sampling = Sampling(
         batch_size=recipe.batch_size,

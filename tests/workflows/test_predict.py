@@ -111,8 +111,8 @@ def test_a_data_set_by_name_loses_its_labels(names, tmp_path) -> None:
         model="builtin:florette",
     )  # fmt: skip
     rows = pq.read_table(run.predictions).to_pylist()
-    expected = load_dataset("synthflora").select("val", 4)
-    assert [row["id"] for row in rows] == expected.ids
+    assert len(rows) == 4
+    assert {row["id"] for row in rows} <= set(load_dataset("synthflora").select("val").ids)
     assert all(row["label"] is None for row in rows)
 
 

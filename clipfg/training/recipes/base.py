@@ -47,7 +47,7 @@ class Recipe:
     """Of the moving average of weights that is measured and kept; 0 for the weights themselves."""
     mirror: bool = True
     """Whether half of the images are mirrored."""
-    crop: float = 0.8
+    crop: float = 1.0
     """The least share of the sides that is shown."""
     keep: float = 0.97
     """The share of the base's accuracy on classes, on validation images, that must be kept."""

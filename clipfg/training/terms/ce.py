@@ -31,7 +31,8 @@ class CrossEntropy(Term):
         super().__init__(context)
         classes = check_texts(context)
         self.texts = [context.examples.class_texts[label] for label in classes]
-        means = [context.frozen_texts(own).mean(dim=0) for own in self.texts]
+        rows = context.frozen_texts([text for own in self.texts for text in own])
+        means = [own.mean(dim=0) for own in rows.split([len(own) for own in self.texts])]
         self.register_buffer("_classes", torch.tensor(classes), persistent=False)
         self.register_buffer("_frozen", normalize(torch.stack(means), dim=-1), persistent=False)
 

@@ -10,12 +10,13 @@ import pyarrow as pa
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
+from torch.nn.functional import normalize
 
 from clipfg.embedding.pipeline import default_workers
 from clipfg.encoders.checkpoint import CheckpointEncoder
 from clipfg.errors import DataError
 from clipfg.mining.captions import captions_of
-from clipfg.mining.negatives import Contest, mine_negatives
+from clipfg.mining.negatives import Contest, mine_negatives, most_confused
 from clipfg.mining.spans import spans_of
 from clipfg.options import FinetuneOptions
 from clipfg.training.batches import Examples
@@ -126,13 +127,35 @@ def _with_captions(manifest: Manifest, texts: Sequence[Sequence[str]]) -> Manife
 
 
 def mined(session: Session[FinetuneOptions], examples: Examples) -> list[Contest]:
-    """The contests of the captions with hard negatives. Raises `DataError` where there are none."""
+    """The contests of the captions with hard negatives. Raises `DataError` where there are none.
+
+    Beside swaps these are captions of look-alike classes: those whose texts the base finds most
+    similar.
+    """
     known = [
         (*sorted(truths), *phrases)
         for truths, phrases in zip(examples.truths, examples.phrases, strict=True)
     ]
     labels = examples.labels.numpy()
-    return mine_negatives(examples.captions, known=known, labels=labels, seed=session.options.seed)
+    return mine_negatives(
+        examples.captions,
+        known=known,
+        labels=labels,
+        look_alikes=_look_alikes(session, examples),
+        seed=session.options.seed,
+    )
+
+
+def _look_alikes(session: Session[FinetuneOptions], examples: Examples) -> Sequence[Sequence[int]]:
+    """The classes most similar to each by their texts; nothing without classes."""
+    texts = [text for own in examples.class_texts for text in own]
+    if not texts:
+        return ()
+    owners = [row for row, own in enumerate(examples.class_texts) for _ in own]
+    features = session.embed_texts(texts, "class texts")
+    sums = torch.zeros(len(examples.class_texts), features.shape[1])
+    means = normalize(sums.index_add_(0, torch.tensor(owners), features), dim=-1)
+    return most_confused((means @ means.T).clamp(min=0).numpy())
 
 
 def _with_negatives(examples: Examples, contests: Sequence[Contest]) -> Examples:

@@ -4,9 +4,9 @@ They are told of each other by the environment, as `accelerate launch` and torch
 these, every process is started from outside.
 """
 
+import json
 import logging
 import os
-import pickle
 import socket
 import subprocess
 import sys
@@ -20,7 +20,7 @@ import torch
 from accelerate import PartialState
 
 from clipfg.errors import ClipfgError, UsageError
-from clipfg.options import FinetuneOptions
+from clipfg.options import FinetuneOptions, resolve, to_json
 
 _FOLLOWER = "from clipfg.workflows.finetune.processes import follow; follow()"
 PATIENCE = 10
@@ -59,7 +59,7 @@ def together(options: FinetuneOptions) -> Iterator[bool]:
             yield True
         except RuntimeError as error:  # of an exchange whose other side has gone
             for rank, one in enumerate(followers, 1):
-                if code := _ended(one):
+                if (code := _ended(one)) is not None:
                     last = (folder / str(rank)).read_text(errors="replace").strip().splitlines()
                     raise ClipfgError(
                         f"Process {rank + 1} of {options.processes} ended early, with code {code}"
@@ -74,7 +74,7 @@ def follow() -> None:
     from clipfg.workflows.finetune.run import run_finetune
     from clipfg.workflows.session import Session
 
-    options: FinetuneOptions = pickle.load(sys.stdin.buffer)
+    options = resolve(FinetuneOptions, json.loads(sys.stdin.buffer.readline()))
     threading.Thread(target=_end_with_the_first, daemon=True).start()
     with Session(options) as session:
         run_finetune(session)
@@ -117,7 +117,7 @@ def _started(
         )
     assert process.stdin is not None
     try:
-        pickle.dump(options, process.stdin)
+        process.stdin.write(json.dumps(to_json(options)).encode() + b"\n")
         process.stdin.flush()
         yield process
     finally:

@@ -14,6 +14,8 @@ import torch
 from torch import Tensor
 
 from clipfg import __version__
+from clipfg.embedding.texts import embed_texts
+from clipfg.encoders.base import TextPath
 from clipfg.encoders.catalogue import CATALOGUE
 from clipfg.encoders.checkpoint import CheckpointEncoder
 from clipfg.encoders.model_files import write_json
@@ -34,6 +36,7 @@ from clipfg.training.recipes import RECIPES, Recipe, load_recipe
 from clipfg.training.state import check_room, held, state_size
 from clipfg.training.student import Student
 from clipfg.training.task import Task, parse_terms
+from clipfg.training.teacher import embedded
 from clipfg.training.terms import TERMS, Context
 from clipfg.workflows.dataset import Dataset
 from clipfg.workflows.finetune.keeping import NAMES, choose_share, tuning_report
@@ -142,10 +145,12 @@ class _Tuning:
 
     def run(self, folder: RunFolder, board: Board) -> TuningReport:
         """Train, choose, measure and save."""
-        learnt, remark = self._learnt()
-        remarks = [remark] if remark else []
-        validation, test = (self._probe(part) for part in (self.parts.validation, self.parts.test))
         student = self._student()
+        learnt, remark = self._learnt(student)
+        remarks = [remark] if remark else []
+        validation, test = (
+            self._probe(part, student) for part in (self.parts.validation, self.parts.test)
+        )
         check_room(folder.part(MODEL), state_size(student.towers.state_dict()))
         view = _View(student, self.bf16)
         state = self._state(learnt)
@@ -188,18 +193,27 @@ class _Tuning:
 
     def follow(self) -> None:
         """Train with the first process, which alone measures and keeps anything."""
-        learnt, _ = self._learnt()
-        self._train(self._student(), learnt, lambda: 0.0, lambda *_: None)
+        student = self._student()
+        learnt, _ = self._learnt(student)
+        self._train(student, learnt, lambda: 0.0, lambda *_: None)
 
     def _student(self) -> Student:
-        return Student(self.encoder, self.recipe.trains, recompute=self.recipe.recompute)
+        def frozen_texts(texts: Sequence[str], path: TextPath) -> Tensor:
+            return embed_texts(texts, self.encoder, self.session.kept, path=path)
+
+        return Student(
+            self.encoder,
+            self.recipe.trains,
+            recompute=self.recipe.recompute,
+            frozen_texts=frozen_texts,
+        )
 
     @property
     def bf16(self) -> bool:
         """Whether the towers compute in bf16 while they are trained."""
         return self.encoder.precision == "bf16"
 
-    def _learnt(self) -> tuple[Material, str]:
+    def _learnt(self, student: Student) -> tuple[Material, str]:
         """What is trained on, without images that are also measured on."""
         train = self.parts.train
         leaks = [
@@ -215,10 +229,23 @@ class _Tuning:
             logger.warning(remark)
             out = {leak.row for leak in leaks}
             train = train.rows(np.array([r for r in range(len(train)) if r not in out], np.intp))
-        return gather(self.session, train, self.encoder, self.recipe, self.needs), remark
+        found = gather(self.session, train, self.encoder, self.recipe, self.needs)
+        if self.needs & {"views", "patches", "regions"}:  # the tower has to see the pixels anyway
+            return found, remark
+        return self._with_frozen(found, student), remark
 
-    def _probe(self, data: Dataset) -> Probe:
+    def _with_frozen(self, material: Material, student: Student) -> Material:
+        """What a frozen image tower makes of unchanged images, from the cache."""
+        if student.trains_images:
+            return material
+        progress = self.session.progress("Embedding images")
+        seen = embedded(material.manifest, self.encoder, self.session.kept, progress)
+        constants = {**material.examples.constants, "images": seen}
+        return replace(material, examples=replace(material.examples, constants=constants))
+
+    def _probe(self, data: Dataset, student: Student) -> Probe:
         found = gather(self.session, data, self.encoder, self.recipe, frozenset({"captions"}))
+        found = self._with_frozen(found, student)
         contests: list[Contest] = []
         with suppress(DataError):  # no caption states anything that could be changed
             contests = mined(self.session, found.examples)
