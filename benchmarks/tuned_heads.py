@@ -37,9 +37,7 @@ from clipfg.workflows.protocol.support_sets import draw_supports, parse_shots
 def part(whole: Manifest, split: str, classes: np.ndarray, most: int) -> Manifest:
     """The items of some classes of a split, at most so many."""
     found = whole.select(split)
-    found = replace(
-        found, table=found.table.take(np.flatnonzero(np.isin(found.labels, classes)))
-    )
+    found = replace(found, table=found.table.take(np.flatnonzero(np.isin(found.labels, classes))))
     return found.draw(most, 0)
 
 

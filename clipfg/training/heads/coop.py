@@ -76,7 +76,7 @@ class Coop(Head):
         self.scale_ = base.encoder.logit_scale
         self._learn(prompted, support)
         with torch.no_grad():
-            self.weights_ = normalize(prompted(), dim=1)
+            self.weights_ = normalize(prompted(), dim=1).to(support.features.device)
         return self
 
     def _learn(self, prompted: PromptedNames, support: Support) -> None:

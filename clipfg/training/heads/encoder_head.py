@@ -163,7 +163,12 @@ def _trained(
     pixels = Pixels(images.load(), images.rows, (none,) * len(images), (b"",) * len(images))
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        student = Student(base.encoder, recipe.trains, recompute=recipe.recompute)
+        student = Student(
+            base.encoder,
+            recipe.trains,
+            recompute=recipe.recompute,
+            frozen_texts=lambda texts, _: base.encode_texts(texts),
+        )
         frozen = {} if student.trains_images else {"images": support.features}
         examples = Examples(pixels, support.labels, class_texts=base.texts, constants=frozen)
         context = Context(recipe, examples, base.encoder.dim, base.encode_texts)

@@ -12,7 +12,7 @@ from clipfg.training.recipes import prolip_encoder as recipes
 class ProlipEncoder(EncoderHead):
     """Trains by the recipe `prolip-encoder`; `prolip` is the same on cached features, and faster.
 
-    Here windows of the images are drawn anew each step.
+    Here images are mirrored at random, and the penalty is on the encoder's own weights.
 
     Source: Fahes et al. 2024, arXiv 2410.05270.
     """
