@@ -4,9 +4,9 @@
         [--classes 20] [--test 200] [--steps 100] [--heads NAMES]
 
 Bounded so that two slow cores can do it, and every bound is printed: classes (the first that have
-images), test images (drawn by seed 0), steps of each training. Support sets are drawn from the train
-split by seed; nothing is chosen by the test split. Printed is top-1 in percent, with the 95 %
-interval over images and seeds, and the difference from `auto`; and the seconds of one training.
+images), test images (drawn by seed 0), steps of each training. Support sets are drawn by seed from
+the train split; nothing is chosen by the test split. Printed is top-1 in percent, with the 95 %
+interval over images and seeds, the difference from the first head, and the seconds of one training.
 """
 
 import argparse
@@ -76,8 +76,9 @@ def main() -> None:
     support = Support.of("benchmark", learnt.features, torch.from_numpy(labels), texts)
     support = replace(support, images=learnt.images)
     print(
-        f"{whole.name}, {encoder.name}: {len(names)} of {len(whole.classes)} classes, {len(test)} of"
-        f" {len(whole.select('test')):,} test images, at most {args.steps} steps, {args.seeds} draws"
+        f"{whole.name}, {encoder.name}: {len(names)} of {len(whole.classes)} classes, {len(test)}"
+        f" of {len(whole.select('test')):,} test images, at most {args.steps} steps,"
+        f" {args.seeds} draws"
     )
     seeds = range(args.seeds)
     draws = draw_supports(labels, seeds)

@@ -161,7 +161,7 @@ def _trained(
     """The encoder after all steps of a recipe; as it was where the loss did not stay finite."""
     none = torch.zeros(0, 4)
     pixels = Pixels(images.load(), images.rows, (none,) * len(images), (b"",) * len(images))
-    with torch.random.fork_rng():
+    with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         student = Student(
             base.encoder,

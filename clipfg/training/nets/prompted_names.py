@@ -26,7 +26,6 @@ class PromptedNames(nn.Module):
     def __init__(self, encoder: CheckpointEncoder, names: Sequence[str], length: int) -> None:
         super().__init__()
         self.encoder = encoder.trainable()
-        self.encoder.model.requires_grad_(False)
         self._embedding = max(
             (m for m in self.encoder.model.modules() if isinstance(m, nn.Embedding)),
             key=lambda module: module.num_embeddings,

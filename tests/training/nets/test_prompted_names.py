@@ -7,10 +7,11 @@ from clipfg.encoders import load_encoder
 from clipfg.errors import DataError
 from clipfg.training.nets.prompted_names import PromptedNames
 from tests import checkpoints
+from tests.training import material
 
 NAMES = ("red bird", "small yellow flower")
 KINDS = {
-    "open_clip_vit": checkpoints.open_clip_vit,
+    "open_clip": material.tiny_clip,
     "clip": checkpoints.clip,
     "siglip": checkpoints.siglip,
     "dual_encoder": checkpoints.dual_encoder,
@@ -36,10 +37,10 @@ def test_vectors_of_another_word_say_that_word(encoder) -> None:
     prompted = PromptedNames(encoder, NAMES, 1)
     assert prompted.texts[0] == f"a {NAMES[0]}."
     place = prompted._first
-    other = prompted._ids([". bird"])[0, place]
+    other = prompted._ids(["red bird"])[0, place]
     with torch.no_grad():
         prompted.vectors[0] = prompted._embedding.weight[other]
-    expected = encoder.encode_texts([f". {name}." for name in NAMES])
+    expected = encoder.encode_texts([f"red {name}." for name in NAMES])
     torch.testing.assert_close(prompted().detach(), expected, atol=1e-5, rtol=1e-5)
 
 
