@@ -63,11 +63,11 @@ class Discriminant(Coreset):
         if len(classes) < 2 or int(counts.max()) < 2:
             return KMeans(self.seed).condense(features, labels, per_class)
         shrinkage, share = self._choose(features, dense, per_class, groups)
-        groups = Subclasses.of(features, dense, per_class, self.seed)
-        keys = _keys(groups, features, shrinkage, share)
-        centres = groups.mixed(share)
+        parts = Subclasses.of(features, dense, per_class, self.seed)
+        keys = _keys(parts, features, shrinkage, share)
+        centres = parts.mixed(share)
         nearest = [
-            rows[nearest_distinct(features[rows], centres[groups.owners == label])]
+            rows[nearest_distinct(features[rows], centres[parts.owners == label])]
             for label, rows in enumerate(rows_by_class(dense))
         ]
         exemplars = torch.cat(nearest)

@@ -56,6 +56,7 @@ class KernelRidge(WhitenedMean):
         for train, held in support.splits(self.seed):
             own = torch.isin(rows, held)
             refitted = self.refit(train.features, train.labels, train.texts)
+            assert isinstance(refitted, KernelRidge)
             found[own] = refitted.images(support.features[rows[own]])
         return found
 

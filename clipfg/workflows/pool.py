@@ -17,6 +17,7 @@ from clipfg.embedding.batches import FeatureBatch
 from clipfg.evaluation.evaluator import Evaluator
 from clipfg.evaluation.predictions import PredictionWriter
 from clipfg.functional.similarity import Scoring
+from clipfg.heads.base import Images
 from clipfg.types import ClassList, Manifest
 
 BLOCK = 1024
@@ -119,7 +120,7 @@ def score(
 
 
 def in_blocks(
-    features: Float[Tensor, "n d"], logits: Callable[[Tensor], Tensor]
+    items: Float[Tensor, "n d"] | Images, logits: Callable[[Any], Tensor]
 ) -> Iterable[Float[Tensor, "b c"]]:
-    """Logits of the pool, some rows at a time."""
-    return (logits(block) for block in features.split(BLOCK))
+    """Logits of the pool, some items at a time."""
+    return (logits(block) for block in items.split(BLOCK))

@@ -142,7 +142,8 @@ def _view(traits: Traits, plant: tuple[int, ...], rng: np.random.Generator) -> F
 def _individual(habit: Habit, own: np.random.Generator) -> Habit:
     """A plant's own habit: it differs from its species' about half as much as species do."""
     factors = 1.0 + own.uniform(-1, 1, 6) * (0.08, 0.11, 0.08, 0.08, 0.12, 0.15)
-    tint = tuple(np.add(habit.tint, own.uniform(-7, 7, 3)).tolist())
+    red, green, blue = np.add(habit.tint, own.uniform(-7, 7, 3)).tolist()
     widths = (habit.petal_width, habit.eye_size, habit.leaf_length)
     others = (habit.leaf_width, habit.mark_size, habit.stem_width)
-    return Habit(*(np.multiply((*widths, *others), factors)).tolist(), tint=tint)
+    width, eye, leaf, leaf_width, mark, stem = np.multiply((*widths, *others), factors).tolist()
+    return Habit(width, eye, leaf, leaf_width, mark, stem, tint=(red, green, blue))

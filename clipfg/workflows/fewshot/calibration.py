@@ -111,10 +111,11 @@ class Calibrator:
         return replace(known, groups=GroupAnswers.fit(known.head, known.support, seed, factor))
 
     def _calibrated(self, head: Head, support: Support, learnt_from: str) -> CalibratedHead:
+        """Of heads that learn with the encoder none is learnt: each fold would train another."""
         options, classes = self.session.options, self.images.classes
         asked = answer_options(options)
         known = CalibratedHead(head, support, learnt_from)
-        if not asked and options.save is None:
+        if head.needs_encoder or (not asked and options.save is None):
             return known
         held, source = None, ""
         if options.calibration == BY_SPLIT:

@@ -18,6 +18,7 @@ from clipfg.workflows.answers import answer_options, log_guarantees
 from clipfg.workflows.fewshot.calibration import CalibratedHead, Calibrator
 from clipfg.workflows.fewshot.heads import HeadSet
 from clipfg.workflows.fewshot.images import FewshotImages
+from clipfg.workflows.fewshot.items import Items
 from clipfg.workflows.fewshot.reliability import measure_reliability
 from clipfg.workflows.fewshot.scoring import judge
 from clipfg.workflows.fewshot.trials import Trial, by_folds, by_shots
@@ -32,7 +33,10 @@ PREDICTIONS = "predictions.parquet"
 
 @dataclass(frozen=True)
 class Evaluation:
-    """The steps of one evaluation, and what they share; `support` is all to learn from."""
+    """The steps of one evaluation, and what they share.
+
+    `support` is all to learn from, `pool` what heads see of the test images, if there are any.
+    """
 
     session: Session[FewshotOptions]
     roles: SupportAndTest
@@ -41,6 +45,7 @@ class Evaluation:
     heads: HeadSet
     images: FewshotImages
     support: Support
+    pool: Items | None
     calibrator: Calibrator
     folder: RunFolder
 
@@ -52,19 +57,21 @@ class Evaluation:
 
     def _on_test(self, test: FeaturePool) -> tuple[LearningCurve, CalibratedHead]:
         options, draws = self.session.options, self.images.draws
+        assert self.pool is not None
         trials, head = by_shots(
             self.heads,
             self.support,
             draws,
             self.shots,
             self.seeds,
-            test.features,
+            self.pool,
             self.session.progress("Training"),
         )
         most = self.shots[-1]
         part = self.support.rows(torch.from_numpy(draws.rows(0, most)))
         known = self.calibrator.calibrate(head, part, f"{most} shots, draw {self.seeds[0]}")
-        self._predict(test, in_blocks(test.features, known.head.logits), known.answers)
+        given = self.pool.given_to(type(known.head))
+        self._predict(test, in_blocks(given, known.head.logits), known.answers)
         curve = self._curve(trials, test.labels, test.groups)
         if known.confidence is None or not answer_options(options):
             return curve, known

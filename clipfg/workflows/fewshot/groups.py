@@ -14,6 +14,7 @@ from clipfg.options import FewshotOptions
 from clipfg.types import ClassList, Estimate
 from clipfg.workflows.fewshot.heads import HeadSet
 from clipfg.workflows.fewshot.images import gather_images
+from clipfg.workflows.fewshot.items import Items
 from clipfg.workflows.fewshot.trials import by_folds, by_shots
 from clipfg.workflows.grouping import mixed_groups
 from clipfg.workflows.pool import FeaturePool
@@ -41,13 +42,14 @@ def accuracy_by_pictures(
     if texts is not None and images.classes.names != classes.names:
         texts = job.class_weights(roles.support.manifest, images.classes)
     labels = torch.from_numpy(images.support.labels)
-    pool = images.support
-    support = Support.of("few-shot", pool.features, labels, texts, groups=pool.groups)
+    learnt = images.support
+    support = Support.of("few-shot", learnt.features, labels, texts, groups=learnt.groups)
     first = HeadSet((heads.first,), heads.first, heads.scales)
     if images.test is None:
         held = by_folds(first, support, seeds)
-        return accuracy_over(held.trials[-1].predictions == pool.labels[held.rows])
-    trials, _ = by_shots(first, support, images.draws, (shots,), seeds, images.test.features)
+        return accuracy_over(held.trials[-1].predictions == learnt.labels[held.rows])
+    pool = Items(images.test.features)
+    trials, _ = by_shots(first, support, images.draws, (shots,), seeds, pool)
     return accuracy_over(trials[-1].predictions == images.test.labels)
 
 

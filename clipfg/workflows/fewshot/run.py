@@ -1,27 +1,32 @@
 """Few-shot: the accuracy of heads on a few labelled images per class, and the head itself."""
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from clipfg.encoders.checkpoint import CheckpointEncoder
 from clipfg.errors import UsageError
 from clipfg.evaluation.curves.grouped import GroupedFigures
 from clipfg.evaluation.curves.learning_curve import LearningCurve
 from clipfg.evaluation.page import render_page
 from clipfg.evaluation.serialization import to_json
-from clipfg.heads.saving import save_head
+from clipfg.heads.saving import check_savable, save_head
 from clipfg.heads.support import Support
 from clipfg.options import FewshotOptions
-from clipfg.types import Estimate
+from clipfg.training.heads import Base
+from clipfg.types import ClassList, Estimate, Manifest
 from clipfg.workflows.answers import EXTRA, GROUPS, answer_options
+from clipfg.workflows.dataset import Dataset
 from clipfg.workflows.fewshot.calibration import CalibratedHead, Calibrator, calibration_split
 from clipfg.workflows.fewshot.evaluation import Evaluation
 from clipfg.workflows.fewshot.groups import accuracy_by_pictures, with_answers
 from clipfg.workflows.fewshot.heads import ZERO_SHOT, HeadSet, HeadSpec, parse_heads
 from clipfg.workflows.fewshot.images import FewshotImages, gather_images
+from clipfg.workflows.fewshot.items import Items, check_takes_images, load_images
 from clipfg.workflows.protocol.splits import open_support_and_test
 from clipfg.workflows.protocol.support_sets import ALL, parse_shots
 from clipfg.workflows.run_folder import Run
@@ -55,6 +60,8 @@ def run_fewshot(session: Session[FewshotOptions]) -> FewshotRun:
     given = options.support is not None or options.own_labels is not None
     shots = parse_shots(options.shots or (ALL if given else SHOTS))
     asked = parse_heads(options.heads)
+    if options.save is not None:
+        check_savable(asked[0].kind)
     if (save := options.save) and (save.is_dir() or not save.absolute().parent.is_dir()):
         raise UsageError(f"--save must name a file in an existing folder, got {save}.")
     roles = open_support_and_test(
@@ -69,6 +76,7 @@ def run_fewshot(session: Session[FewshotOptions]) -> FewshotRun:
     if session.encoder is not None:
         session.check_prompts(manifest)  # a misspelt name costs no embedding
     heads = _head_set(session, asked)
+    takes_images = _takes_images(session, heads, parts)
     made_by = session.provenance(roles.support)
     facts = {
         "heads": ",".join(spec.name for spec in asked),
@@ -88,11 +96,19 @@ def run_fewshot(session: Session[FewshotOptions]) -> FewshotRun:
         support = Support.of(
             "few-shot", images.support.features, labels, texts, groups=images.support.groups
         )
+        pool = None if images.test is None else Items(images.test.features)
+        if any(spec.kind.needs_encoder for spec in heads.specs):
+            heads = replace(heads, base=_base(session, manifest, images.classes))
+        if takes_images:
+            loaded = load_images(session, roles.support, images.support.ids)
+            support = replace(support, images=loaded)
+            if pool is not None and roles.test is not None and images.test is not None:
+                pool = replace(pool, images=load_images(session, roles.test, images.test.ids))
         calibrator = Calibrator(session, heads, images, split)
         curve, known = Evaluation(
-            session, roles, shots, seeds, heads, images, support, calibrator, folder
+            session, roles, shots, seeds, heads, images, support, pool, calibrator, folder
         ).run()
-        if roles.by_pictures is not None:
+        if roles.by_pictures is not None and not takes_images:
             plain = accuracy_by_pictures(
                 session, roles.by_pictures, shots[-1], seeds, heads, (images.classes, texts)
             )
@@ -138,13 +154,45 @@ def _head_set(session: Session[FewshotOptions], asked: tuple[HeadSpec, ...]) -> 
     if encoder is not None:
         scales = {"scale": encoder.logit_scale, "bias": encoder.logit_bias}
         return HeadSet(tuple(dict.fromkeys((HeadSpec(ZERO_SHOT), *asked))), first, scales)
-    if first.needs_texts:
+    if first.kind.needs_texts:
         raise UsageError(
             f"Head {first.name!r} needs class texts and so cannot come first; name the --model that"
             " made the features, or use --head auto."
         )
-    if left := [spec.name for spec in asked if spec.needs_texts]:
+    if left := [spec.name for spec in asked if spec.kind.needs_texts]:
         logger.warning(
             f"Skipped {', '.join(left)}: these heads need class texts; name the --model."
         )
-    return HeadSet(tuple(spec for spec in asked if not spec.needs_texts), first)
+    return HeadSet(tuple(spec for spec in asked if not spec.kind.needs_texts), first)
+
+
+def _takes_images(
+    session: Session[FewshotOptions], heads: HeadSet, parts: Sequence[Dataset]
+) -> bool:
+    """Whether a head takes images. Raises `UsageError` for what such heads cannot do."""
+    first = heads.first
+    if first.kind.needs_encoder and answer_options(session.options):
+        raise UsageError(
+            f"Head {first.name!r} learns with the encoder and is not calibrated, so it can give no"
+            " confidence or guarantees; list another head first, such as auto."
+        )
+    if learners := [spec.name for spec in heads.specs if spec.kind.needs_encoder]:
+        encoder = session.encoder
+        if not isinstance(encoder, CheckpointEncoder):
+            name = encoder.name if encoder else "none"
+            raise UsageError(
+                f"Head {learners[0]!r} learns with an encoder's weights, and {name} has none in a"
+                " checkpoint."
+            )
+    takers = [spec.name for spec in heads.specs if spec.kind.consumes == "images"]
+    if takers:
+        check_takes_images(session, takers[0], *parts)
+    return bool(takers)
+
+
+def _base(session: Session[FewshotOptions], manifest: Manifest, classes: ClassList) -> Base:
+    """The session's encoder, and what the prompts say of the classes."""
+    assert isinstance(session.encoder, CheckpointEncoder)
+    ensemble = session.ensemble()
+    made = ensemble.sentences(session.prompts(manifest), classes, session.options.seed)
+    return Base(session.encoder, classes.names, made, ensemble)
