@@ -14,7 +14,8 @@ tests: what is left of a guarantee where support and test images are not drawn a
 
 Coverage "inside" counts the splits whose coverage lies in the central 95 % of what exact split
 conformal prediction gives (a beta-binomial); "broken" those whose error among the answered
-exceeds the target, of which one in ten may. Test sets are finite: both judge by what they show.
+exceeds the target, of which one in ten may. Test sets are finite: both judge by what they show. An
+oracle's threshold is the most lenient that keeps the target on the test images themselves.
 """
 
 import argparse
@@ -35,6 +36,7 @@ from clipfg.evaluation.reliability import measures
 from clipfg.evaluation.reliability.reliability import CalibrationResult
 from clipfg.functional.conformal import conformal_quantile
 from clipfg.functional.novelty import FALSE_ALARMS
+from clipfg.functional.selective import risk_coverage
 from clipfg.functional.similarity import unit_norm
 from clipfg.heads import HEADS, Head
 from clipfg.heads.support import Support
@@ -146,6 +148,7 @@ def figures(split: Split, seed: int) -> dict[str, float]:
         wrong = int((answered & ~hits).sum()) / count if count else math.nan
         found[f"wrong {target}"] = wrong
         found[f"broken {target}"] = float(wrong > target)
+        found[f"oracle {target}"] = oracle(shares.amax(dim=1), hits, target)
     for level in LEVELS:
         for each in (False, True):
             inside = AnswerColumns(AnswerOptions(None, level, each), classes, confidence).sets(
@@ -168,6 +171,12 @@ def figures(split: Split, seed: int) -> dict[str, float]:
     familiar = detector.familiarity(calibrated, split.test.x)
     found["called unknown"] = float((familiar <= FALSE_ALARMS).double().mean())
     return found | {f"auroc {name}": value for name, value in detector.aurocs.items()}
+
+
+def oracle(certainty: Tensor, hits: Tensor, target: float) -> float:
+    """The largest share that a threshold could answer at the target, if it knew the test labels."""
+    curve = risk_coverage(certainty, hits)
+    return max(curve.coverage[curve.risk <= target].tolist(), default=0.0)
 
 
 def as_it_comes(split: Split, classes: ClassList) -> dict[str, float]:
@@ -243,7 +252,8 @@ def show(title: str, rows: list[dict[str, float]]) -> None:
         broken = sum(row[f"broken {target}"] for row in rows)
         print(
             f"  target error {target:<5} answered {100 * mean(f'answered {target}'):5.1f} %, wrong"
-            f" among them {100 * mean(f'wrong {target}'):5.2f} %, broken in {broken:.0f}"
+            f" among them {100 * mean(f'wrong {target}'):5.2f} %, broken in {broken:.0f};"
+            f" an oracle would answer {100 * mean(f'oracle {target}'):5.1f} %"
         )
     for level in LEVELS:
         inside = sum(row[f"inside {level}"] for row in rows)

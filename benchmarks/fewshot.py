@@ -2,16 +2,17 @@
 
     python -m benchmarks.fewshot --features ../shared/data/clip-features
 
-Each npz holds supports `keys_K` with labels `keys_K_l` and a test set `test_f`, `test_l`. Cells are
-top-1 accuracy in percent and, in brackets, seconds of processor time to fit, choices included; the
-last column is their sum.
+Each npz holds supports `keys_K` with labels `keys_K_l`, a test set `test_f`, `test_l` and, where it
+knows them (`../shared/data/clip-two-sided`), texts `text_f`; one without a test set is judged by
+`keys_2`. Cells are top-1 accuracy in percent and, in brackets, seconds of processor time to fit,
+choices included; the last column is their sum.
 
     python -m benchmarks.fewshot --features ../shared/data/clip-features --draws 12 [--part val]
 
-The same over supports drawn from `keys_16`: those of one seed are disjoint, 16 at 1 shot, 2 at 8;
-further ones are another seed's, and at 16 shots there is one. Cells are mean top-1 and the
-difference from `auto` with its 95 % interval over images and draws. `--part val` judges by
-`val_f`, `val_l`, which is for development: no rule is chosen on the test set.
+The same over supports drawn from the largest, `keys_16`: those of one seed are disjoint, 16 at 1
+shot, 2 at 8; further ones are another seed's, and at 16 shots there is one. Cells are mean top-1
+and the difference from `auto` with its 95 % interval over images and draws. `--part val` judges by
+`val_f`, `val_l` (or `keys_1`), which is for development: no rule is chosen on the test set.
 
     python -m benchmarks.fewshot --growth [--classes 100,1000,10000] [--memory 4]
 
@@ -54,9 +55,9 @@ WIDTH, PER_CLASS = 512, 16
 Predict = Callable[[Tensor], Tensor]
 
 
-def clipfg_head(name: str, x: Tensor, labels: Tensor) -> Predict:
+def clipfg_head(name: str, x: Tensor, labels: Tensor, texts: Tensor | None) -> Predict:
     fixed = {"shrinkage": SHRINKAGE} if name.endswith(AT_SHRINKAGE) else {}
-    head = HEADS.get(name.removesuffix(AT_SHRINKAGE))(**fixed).fit(x, labels)
+    head = HEADS.get(name.removesuffix(AT_SHRINKAGE))(**fixed).fit(x, labels, texts)
     return lambda queries: head.logits(queries).argmax(dim=1)
 
 
@@ -91,6 +92,10 @@ class Features:
 
     def __init__(self, path: Path) -> None:
         self.data = np.load(path, allow_pickle=False)
+        self.texts = self._rows("text_f") if "text_f" in self.data else None
+        self.most = max(shots for shots in SHOTS if f"keys_{shots}" in self.data)
+        """Shots of the largest support."""
+        self.shots = [shots for shots in SHOTS if shots <= self.most]
 
     def keys(self, shots: int) -> tuple[Tensor, Tensor]:
         """Of the support that the file holds at `shots`."""
@@ -98,34 +103,44 @@ class Features:
 
     def judged(self, part: str) -> tuple[Tensor, Tensor]:
         """Of `test` or `val`."""
-        return self._part(f"{part}_f", f"{part}_l")
+        if f"{part}_f" in self.data:
+            return self._part(f"{part}_f", f"{part}_l")
+        return self.keys({"val": 1, "test": 2}[part])
 
     def _part(self, rows: str, labels: str) -> tuple[Tensor, Tensor]:
-        x = torch.tensor(self.data[rows].astype(np.float32))
-        return normalize(x, dim=1), torch.tensor(self.data[labels])
+        return self._rows(rows), torch.tensor(self.data[labels]).long()
+
+    def _rows(self, name: str) -> Tensor:
+        return normalize(torch.tensor(self.data[name].astype(np.float32)), dim=1)
 
 
-def fit(name: str, x: Tensor, labels: Tensor) -> Predict:
+def fit(name: str, x: Tensor, labels: Tensor, texts: Tensor | None = None) -> Predict:
     theirs = name.removeprefix("scikit-learn ")
-    return (clipfg_head if theirs == name else sklearn_head)(theirs, x, labels)
+    if theirs == name:
+        return clipfg_head(name, x, labels, texts)
+    return sklearn_head(theirs, x, labels)
 
 
 def table(path: Path, heads: list[str], part: str) -> None:
     features = Features(path)
     queries, truth = features.judged(part)
     print(f"\n{path.stem}: {len(truth)} {part} images\n")
-    print(f"{'head':28}" + "".join(f"{shots:>10}-shot" for shots in SHOTS) + f"{'seconds':>10}")
+    print(
+        f"{'head':28}"
+        + "".join(f"{shots:>10}-shot" for shots in features.shots)
+        + f"{'seconds':>10}"
+    )
     for name in heads:
-        supports = [features.keys(shots) for shots in SHOTS]
+        supports = [(*features.keys(shots), features.texts) for shots in features.shots]
         cells = [cell(partial(fit, name, *support), queries, truth) for support in supports]
         total = sum(seconds for _, seconds in cells)
         shown = "  ".join(text for text, _ in cells)
         print(f"{name:28}  {shown}  {total:8.1f}", flush=True)
 
 
-def draws_of(labels: Tensor, shots: int, draws: int) -> Iterator[NDArray[np.intp]]:
+def draws_of(labels: Tensor, shots: int, most: int, draws: int) -> Iterator[NDArray[np.intp]]:
     """Positions of supports, `draws` of them or the one there is; disjoint within a seed."""
-    disjoint = PER_CLASS // shots
+    disjoint = most // shots
     places = draw_supports(labels.numpy(), range(-(-draws // disjoint))).places
     for draw in range(draws if disjoint > 1 else 1):
         seed, window = divmod(draw, disjoint)
@@ -134,16 +149,18 @@ def draws_of(labels: Tensor, shots: int, draws: int) -> Iterator[NDArray[np.intp
 
 def table_of_draws(path: Path, heads: list[str], part: str, draws: int) -> None:
     features = Features(path)
-    (x, labels), (queries, truth) = features.keys(PER_CLASS), features.judged(part)
+    (x, labels), (queries, truth) = features.keys(features.most), features.judged(part)
     print(f"\n{path.stem}: {len(truth)} {part} images, {draws} draws\n")
-    print("| head | " + " | ".join(map(str, SHOTS)) + " |\n|---|" + "--:|" * len(SHOTS))
+    print("| head | " + " | ".join(map(str, features.shots)) + " |")
+    print("|---|" + "--:|" * len(features.shots))
     hits: dict[tuple[str, int], NDArray[np.bool_]] = {}
     for name in dict.fromkeys(["auto", *heads]):
         cells = []
-        for shots in SHOTS:
-            rows = draws_of(labels, shots, draws)
+        for shots in features.shots:
+            rows = draws_of(labels, shots, features.most, draws)
             try:
-                found = [fit(name, x[own], labels[own])(queries) == truth for own in rows]
+                texts = features.texts
+                found = [fit(name, x[own], labels[own], texts)(queries) == truth for own in rows]
             except (UsageError, ValueError):  # as in `cell`
                 cells.append("–")
                 continue
@@ -212,7 +229,9 @@ def growth(names: list[str], sizes: list[int], memory: float) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--features", type=Path, help="a folder of npz files")
-    parser.add_argument("--draws", type=int, help="of supports from keys_16; without, one is given")
+    parser.add_argument(
+        "--draws", type=int, help="of supports from the largest; without, one is given"
+    )
     parser.add_argument("--part", default="test", choices=("test", "val"), help="to judge by")
     parser.add_argument("--growth", action="store_true", help="seconds and memory by classes")
     parser.add_argument("--classes", default="100,1000,10000", help="of --growth")

@@ -4,7 +4,7 @@ from clipfg.confidence.confidence import CERTAINTY, Confidence
 from clipfg.confidence.temperature_extrapolation import FEWEST
 from clipfg.functional.conformal import fewest_calibrating
 from clipfg.functional.novelty import FALSE_ALARMS
-from clipfg.functional.selective import SelectionThreshold, candidates, fewest_right
+from clipfg.functional.selective import SelectionThreshold, fewest_answers
 
 NAMES = {
     "softmax": "the largest probability",
@@ -27,7 +27,7 @@ UNCALIBRATED = (
 def error_note(confidence: Confidence, target: float, cut: SelectionThreshold | None) -> str:
     """Of answers under a threshold, or why there are none."""
     if cut is None:
-        needed = fewest_right(target, 1 - (1 - CERTAINTY) / candidates(len(confidence)))
+        needed = fewest_answers(target, CERTAINTY)
         return (
             f"No answers are given: {len(confidence):,} held-out images cannot show that at most"
             f" {target:.0%} of answers are wrong. That takes at least {needed:,} confident answers,"

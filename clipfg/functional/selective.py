@@ -10,6 +10,9 @@ from torch import Tensor
 from clipfg.errors import DataError
 from clipfg.functional.metrics import check_hits
 
+_FIRST = 0.5
+"""The strictest candidate's share of the failure probability of `abstention_threshold`."""
+
 
 class RiskCoverage(NamedTuple):
     """Share answered and error among those, for each distinct certainty, the highest first."""
@@ -81,37 +84,45 @@ def fewest_right(target: float, certainty: float) -> int:
     return math.ceil(math.log(1 - certainty) / math.log1p(-target) - 1e-12)
 
 
-def candidates(n: int) -> int:
-    """How many thresholds are tested with `n` calibration items: one for each 50, from 5 to 20.
+def fewest_answers(target: float, confidence: float) -> int:
+    """How many answers, all correct, `abstention_threshold` takes to return a threshold."""
+    return fewest_right(target, 1 - (1 - confidence) * _FIRST)
 
-    More come closer to the best threshold; each takes its part of the bound's failure probability.
+
+def candidates(n: int, target: float, confidence: float) -> list[int]:
+    """How many of `n` calibration items the tested thresholds answer, in ascending order.
+
+    Steps of `n / 20`, or of 40 items if that is more steps, up to 50; those that answer fewer than
+    `fewest_answers` cannot pass and are left out.
     """
-    return min(max(n // 50, 5), 20)
+    steps = min(max(n // 40, 20), 50)
+    fewest = fewest_answers(target, confidence)
+    return sorted({j for step in range(steps) if (j := n * (step + 1) // steps) >= fewest})
 
 
 def abstention_threshold(
-    certainty: Float[Tensor, " n"],
-    hits: Bool[Tensor, " n"],
-    target: float,
-    confidence: float = 0.9,
-    steps: int | None = None,
+    certainty: Float[Tensor, " n"], hits: Bool[Tensor, " n"], target: float, confidence: float = 0.9
 ) -> SelectionThreshold | None:
     """The threshold that answers most items with an error of at most `target` among them.
 
     With probability `confidence` over calibration items, the error among all answered items (not
-    only these) is at most `target`, whichever of the `steps` candidates (by default
-    `candidates(n)`) is returned; None if no candidate can be shown to achieve it.
+    only these) is at most `target`; None if no candidate can be shown to achieve it.
 
-    Candidates answer only the `j = n/steps, 2n/steps, ..., n` most certain items. Given the
+    Candidates answer only the `j` most certain items, for the `j` of `candidates`. Given the
     certainty of item `j + 1`, the more certain ones are independent draws of what is answered, so
     that their number of errors is binomial: a candidate passes if Clopper and Pearson's bound at
-    `1 - (1 - confidence) / steps` is at most `target` (Bonferroni). Nothing is assumed about the
-    shape of the risk; items have to be exchangeable with those answered later.
+    its level is at most `target`. Half of the failure probability `1 - confidence` belongs to the
+    strictest candidate, the rest to all in equal parts; one that passes hands what it has to the
+    next more lenient one. So where one candidate after the other passes, the last ones are tested
+    at nearly all of it, where Bonferroni's correction would leave them `1 / m`; and one unlucky
+    error among the surest does not end it, as it would a fixed sequence. Items have to be
+    exchangeable with those answered later.
 
     Raises `DataError` for no items, unequal lengths, NaN and numbers outside 0 to 1.
 
-    Source: Geifman and El-Yaniv 2017, arXiv:1705.08500 (SGR), with candidates fixed beforehand in
-    place of its binary search; Angelopoulos et al. 2021, arXiv:2110.01052 (Learn then Test).
+    Source: Geifman and El-Yaniv 2017, arXiv:1705.08500 (SGR); the tests are combined as in
+    Angelopoulos et al. 2021, arXiv:2110.01052 (Learn then Test), by the fallback procedure of
+    Wiens 2003, doi:10.1002/pst.64.
     """
     check_hits("certainty", certainty, hits)
     if not (0 < target < 1 and 0 < confidence < 1):
@@ -119,14 +130,17 @@ def abstention_threshold(
             f"Expected a target error and a confidence between 0 and 1, got {target} and"
             f" {confidence}."
         )
-    steps = steps or candidates(len(hits))
-    level = 1 - (1 - confidence) / steps
+    found, handed = None, 0.0
     ordered = certainty.sort(descending=True).values
-    for step in range(steps, 0, -1):
-        j = len(hits) * step // steps
+    ranks = candidates(len(hits), target, confidence)
+    for place, j in enumerate(ranks):
+        own = (1 - _FIRST) / len(ranks) + (_FIRST if place == 0 else 0)
+        handed += (1 - confidence) * own
         threshold = float(ordered[j]) if j < len(hits) else -math.inf
         kept = certainty > threshold
         answered, wrong = int(kept.sum()), int((kept & ~hits).sum())
-        if error_bound(wrong, answered, level) <= target:
-            return SelectionThreshold(threshold, answered, wrong)
-    return None
+        if error_bound(wrong, answered, 1 - handed) <= target:
+            found = SelectionThreshold(threshold, answered, wrong)
+        else:
+            handed = 0.0
+    return found

@@ -163,8 +163,13 @@ class Head(ABC, Generic[Input]):
 
 HEADS: Registry[type[Head]] = Registry("head", "clipfg.heads")
 for name, target, summary in (
-    ("auto", "auto:Auto", "Best default: blends the strongest heads with the text classifier"),
+    ("auto", "auto:Auto", "Best default: the strongest heads, weighed against the texts"),
     ("whitened-mean", "whitened_mean:WhitenedMean", "Strong from 1 shot on, and fast"),
+    (
+        "kernel-ridge",
+        "kernel_ridge:KernelRidge",
+        "Strong from 8 shots on, where classes are uneven",
+    ),
     ("gda", "gda:GDA", "Strong from 4 shots on; one closed-form fit, no training"),
     ("linear-probe", "linear_probe:LinearProbe", "The classic baseline; ignores the texts"),
     (

@@ -7,12 +7,12 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from clipfg.heads.few_shot import FewShotHead
 from clipfg.heads.support import Support
+from clipfg.heads.text_floor import TextFloor
 
 
 @dataclass(eq=False)
-class TrainedCache(FewShotHead):
+class TrainedCache(TextFloor):
     """Minimises cross-entropy on the support by AdamW, in batches; the last step is kept.
 
     `learning_rate` falls to 0 along a cosine. Epochs and batch size are those of both papers, but

@@ -4,13 +4,13 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor
 
 from clipfg.functional.logistic import Basis
 from clipfg.functional.similarity import cosine_logits
-from clipfg.heads.few_shot import FewShotHead
 from clipfg.heads.support import Support, accuracy
+from clipfg.heads.text_floor import TextFloor
 
 COSTS = (1.0, 10.0, 31.6, 100.0, 316.0, 1000.0)
 ONE_SHOT = 10.0
@@ -18,16 +18,15 @@ _FOLDS = 3
 _SETTLED = 5
 """Steps after which costs rank as they will in the end, long before the weights have settled; each
 cost begins from the solution of the one before."""
-_COLD = 15
-"""Steps after which accuracy changes little from a standing start."""
 _LARGE = 1e9  # n c d above which one fold has to do
 
 
 @dataclass(eq=False)
-class LinearProbe(FewShotHead):
+class LinearProbe(TextFloor):
     """`logits = x.w_k + b_k`, minimising `C sum_i -log p(y_i | x_i) + |W|^2 / 2`.
 
-    Texts are ignored; `cross-modal-linear-probe` learns from them.
+    Texts are ignored unless they alone are better (`TextFloor`); `cross-modal-linear-probe` learns
+    from them.
 
     Parameters
     ----------
@@ -73,19 +72,6 @@ class LinearProbe(FewShotHead):
             x, truth = support.features[held], support.labels[held]
             right += torch.tensor([accuracy(linear(x), truth) * len(x) for linear in path])
         return COSTS[int(right.argmax())]
-
-    def held_out(self, support: Support, rows: Int[Tensor, " m"]) -> Float[Tensor, "m c"]:
-        """Logits of images of the support by fits to the other folds, at the `C` in use."""
-        basis, labels = _problem(support, texts=False)
-        folds = support.folds(self.seed)
-        found = support.features.new_zeros(len(rows), support.classes)
-        for fold in range(int(folds.max()) + 1):
-            own = folds[rows] == fold
-            kept = _kept(folds == fold, len(labels))
-            part = basis.part(kept)
-            linear = part.path(labels[kept], support.classes, (self.cost_,), _COLD)[0]
-            found[own] = linear(support.features[rows[own]])
-        return found
 
     def score(self, x: Float[Tensor, "n d"]) -> Float[Tensor, "n c"]:
         """Linear scores."""

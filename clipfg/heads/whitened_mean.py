@@ -12,6 +12,7 @@ from clipfg.functional.covariance import Spectrum
 from clipfg.functional.similarity import cosine_logits
 from clipfg.heads.covariance_head import CovarianceHead
 from clipfg.heads.support import Support
+from clipfg.heads.text_prior import expected_means, posterior_means
 from clipfg.heads.within_class import SHRINKAGES, SharedCovariance
 
 ONE_SHOT = 1.0
@@ -32,7 +33,8 @@ class WhitenedMean(CovarianceHead):
     `g^2 = n b / (1 + (n + 1) b)`: the weight of a direction in products of an image and a class
     mean in the predictive density of the two-covariance model (probabilistic LDA). Unlike there,
     and in `gda`, lengths do not count: a mean of few images is longer in noisy directions, which
-    distances punish and angles forgive. With one shot `P = C^-1`.
+    distances punish and angles forgive. With one shot `P = C^-1`. With texts, they also count as
+    images of their classes in `mu_k` (`text_prior`).
 
     Parameters are those of `CovarianceHead`; shrinkage is chosen before `g`.
 
@@ -51,18 +53,24 @@ class WhitenedMean(CovarianceHead):
 
     def learn(self, support: Support) -> None:
         """Estimate the covariance, project the means, weigh the images against the texts."""
+        covariance = self.learn_projection(support)
+        self.weights_ = self.turn(posterior_means(support, covariance.expected))
+        self.learn_alpha(covariance, lambda: self.weights_ @ self.weights_.T)
+
+    def learn_projection(self, support: Support) -> SharedCovariance:
+        """Choose the shrinkage and set all but class means and their weight."""
         covariance = self.covariance(support)
         single = int(support.counts.max()) < 2
         self.learn_shrinkage(covariance, (ONE_SHOT,) if single else SHRINKAGES)
         self.projection_ = _projection(support, covariance.spectrum, self.shrinkage_).float()
         self.centre_ = support.features.mean(dim=0)
-        self.weights_ = normalize((support.means - self.centre_) @ self.projection_, dim=1)
         self.texts_ = support.texts_or_zeros
-        self.learn_alpha(covariance, lambda: self.weights_ @ self.weights_.T)
+        return covariance
 
     def covariance(self, support: Support) -> SharedCovariance:
         """With cosines, which leave out `g`: the class means of all folds decide it."""
-        return SharedCovariance(support, _cosines, self.seed, evened=True)
+        expected = expected_means(support)
+        return SharedCovariance(support, _cosines, self.seed, evened=True, expected=expected)
 
     def held_out(self, support: Support, rows: Int[Tensor, " m"]) -> Float[Tensor, "m c"]:
         """Scaled as the logits are."""
@@ -70,9 +78,15 @@ class WhitenedMean(CovarianceHead):
 
     def score(self, x: Float[Tensor, "n d"]) -> Float[Tensor, "n c"]:
         """Scaled cosines."""
-        texts = cosine_logits(x, self.texts_)
-        turned = normalize((x - self.centre_) @ self.projection_, dim=1)
-        return self.scale * (texts + self.alpha_ * turned @ self.weights_.T)
+        return cosine_logits(x, self.texts_, self.scale) + self.alpha_ * self.images(x)
+
+    def images(self, x: Float[Tensor, "n d"]) -> Float[Tensor, "n c"]:
+        """What class means say, without the texts' own term."""
+        return self.scale * self.turn(x) @ self.weights_.T
+
+    def turn(self, x: Float[Tensor, "n d"]) -> Float[Tensor, "n d"]:
+        """Projected rows, of unit norm."""
+        return normalize((x - self.centre_) @ self.projection_, dim=1)
 
 
 def _projection(support: Support, spectrum: Spectrum, shrinkage: float) -> Tensor:

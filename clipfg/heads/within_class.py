@@ -17,6 +17,7 @@ from clipfg.functional.covariance import (
     within_spectrum,
 )
 from clipfg.heads.support import Support, about_as_good
+from clipfg.heads.text_prior import posterior_means
 
 SHRINKAGES = (0.5, 0.3, 0.7, 0.2, 0.1, 0.05, 0.9, 0.02)
 """The candidates."""
@@ -42,13 +43,15 @@ class SharedCovariance:
     """The covariance within classes of a support set, and scores under it on held-out images.
 
     `score` makes logits of products under the inverse covariance; `seed` is that of the folds. If
-    `evened`, channels are first divided by their `channel_scales` in the support.
+    `evened`, channels are first divided by their `channel_scales` in the support. `expected` are
+    class means by the texts, with which those of images are mixed (`posterior_means`).
     """
 
     support: Support
     score: Score
     seed: int
     evened: bool = False
+    expected: Float[Tensor, "c d"] | None = None
 
     @cached_property
     def spectrum(self) -> Spectrum:
@@ -106,7 +109,9 @@ class SharedCovariance:
     def _by_group(self, rows: Tensor) -> Iterator[tuple["_Covariance", list["_Part"]]]:
         """The covariance without each group of classes, and the group's images, fold by fold."""
         support, folds = self.support, self.support.folds(self.seed)
-        turned = support.features @ self.spectrum.vectors.to(support.features.dtype)
+        vectors = self.spectrum.vectors.to(support.features.dtype)
+        turned = support.features @ vectors
+        expected = None if self.expected is None else self.expected @ vectors
         basis = Support(turned, support.labels, support.classes)
         trains = [basis.rows(folds != fold) for fold in range(int(folds.max()) + 1)]
         centres = [train.features.mean(dim=0) for train in trains]
@@ -121,7 +126,7 @@ class SharedCovariance:
             for fold, (train, centre) in enumerate(zip(trains, centres, strict=True)):
                 places = own[folds[rows[own]] == fold]
                 x = covariance.turn(turned[rows[places]] - centre)
-                means = covariance.turn(train.means - centre)
+                means = covariance.turn(posterior_means(train, expected) - centre)
                 parts.append(_Part(places, x, means, (train.counts / len(train)).log()))
             yield covariance, parts
 

@@ -42,7 +42,7 @@ class FeaturePool:
     boxes: dict[str, list[float]] | None = None
     """The parts of images that items are, by id."""
     groups: Int[Tensor, " n"] | None = None
-    """The picture that each item is a part of; None where each is its own (`Manifest.groups`)."""
+    """What must stay together; None where each item stands alone (`Manifest.groups`)."""
 
     @classmethod
     def of(

@@ -14,6 +14,7 @@ from clipfg.functional.selective import (
     aurc,
     candidates,
     error_bound,
+    fewest_answers,
     fewest_right,
     risk_coverage,
 )
@@ -81,41 +82,59 @@ def test_the_fewest_answers_that_can_show_a_target(target, certainty, n) -> None
 @settings(max_examples=30)
 @given(SEEDS)
 def test_the_threshold_is_the_most_lenient_candidate_that_passes(seed) -> None:
+    """Every candidate by its own binomial, at its part of the failure and what is handed on."""
     certainty, hits = make(seed, n=400, ties=seed % 2 == 0)
-    cut = abstention_threshold(certainty, hits, 0.2, steps=10)
-    passed = []
     ordered = sorted(certainty.tolist(), reverse=True)
-    for share in range(1, 11):
-        j = 40 * share
+    ranks = [20 * step for step in range(1, 21) if 0.8 ** (20 * step) <= 0.05]
+    levels = [0.05 + 0.05 / len(ranks)] + [0.05 / len(ranks)] * (len(ranks) - 1)
+    passed, level = [], 0.0
+    for own, j in zip(levels, ranks, strict=True):
         threshold = ordered[j] if j < 400 else -math.inf
         kept = certainty > threshold
         n, wrong = int(kept.sum()), int((kept & ~hits).sum())
-        if n and binom.cdf(wrong, n, 0.2) <= 0.01:
+        level += own
+        if n and binom.cdf(wrong, n, 0.2) <= level:
             passed.append((threshold, n, wrong))
+        else:
+            level = 0.0
+    cut = abstention_threshold(certainty, hits, 0.2)
     assert cut == (passed[-1] if passed else None)
+
+
+def test_an_unlucky_first_image_does_not_end_it() -> None:
+    certainty = torch.linspace(1, 0, 1000)
+    hits = torch.ones(1000, dtype=torch.bool)
+    hits[[0, 1]] = False
+    cut = abstention_threshold(certainty, hits, 0.05)
+    assert cut == (-math.inf, 1000, 2)
 
 
 def test_the_guarantee_holds_over_many_calibrations() -> None:
     """500 draws of 200 items; the true error above a threshold is known in closed form."""
     rng = np.random.default_rng(0)
-    target, broken, answered = 0.2, 0, 0
+    target, broken, shares = 0.2, 0, []
     for _ in range(500):
         certainty = rng.random(200)
         hits = rng.random(200) < certainty  # above t the error is (1 - t) / 2
         cut = abstention_threshold(torch.from_numpy(certainty), torch.from_numpy(hits), target)
-        if cut is not None:
-            answered += 1
-            broken += (1 - max(cut.threshold, 0)) / 2 > target
-    assert answered > 100
+        shares.append(0 if cut is None else 1 - max(cut.threshold, 0))
+        broken += shares[-1] / 2 > target
+    assert np.mean(shares) > 0.22  # all that may be answered is 0.4
     assert broken <= binom.ppf(0.999, 500, 0.1)
 
 
 def test_too_few_items_guarantee_nothing() -> None:
-    assert [candidates(n) for n in (3, 250, 500, 10_000)] == [5, 5, 10, 20]
-    needed = fewest_right(0.05, 1 - 0.1 / 5)
+    needed = fewest_answers(0.05, 0.9)
+    assert needed == fewest_right(0.05, 0.95) == 59
     for n, found in ((needed - 1, False), (needed, True)):
         cut = abstention_threshold(torch.rand(n), torch.ones(n, dtype=torch.bool), 0.05)
         assert (cut is not None) == found
+
+
+@pytest.mark.parametrize(("n", "steps"), [(400, 20), (1200, 30), (9999, 50)])
+def test_candidates_are_evenly_spaced_where_they_can_pass(n, steps) -> None:
+    found = candidates(n, 0.05, 0.9)
+    assert found == [j for j in (n * i // steps for i in range(1, steps + 1)) if j >= 59]
 
 
 def test_invalid_arguments_are_refused(unchecked) -> None:

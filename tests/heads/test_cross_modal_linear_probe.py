@@ -10,7 +10,7 @@ def test_texts_are_one_more_shot(problem) -> None:
     x, texts, queries, labels = problem.arrays
     stacked = np.concatenate([x, texts]), np.concatenate([labels, np.arange(6)])
     reference = LogisticRegression(C=10.0, tol=1e-8, max_iter=5000).fit(*stacked)
-    head = CrossModalLinearProbe(cost=10.0, iterations=500)
+    head = CrossModalLinearProbe(cost=10.0, iterations=500, floor=0.0)
     head.fit(problem.x, problem.labels, problem.texts)
     got = head.logits(problem.queries).softmax(1)
     np.testing.assert_allclose(got, reference.predict_proba(queries), atol=2e-3)

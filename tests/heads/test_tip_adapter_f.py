@@ -9,14 +9,14 @@ from tests.heads.conftest import make_problem
 
 def test_untrained_it_is_tip_adapter(problem) -> None:
     plain = TipAdapter().fit(problem.x, problem.labels, problem.texts)
-    trained = TipAdapterF(most_steps=0).fit(problem.x, problem.labels, problem.texts)
+    trained = TipAdapterF(most_steps=0, floor=0.0).fit(problem.x, problem.labels, problem.texts)
     assert torch.equal(plain.logits(problem.queries), trained.logits(problem.queries))
 
 
 def test_training_makes_unseen_images_likelier(problem) -> None:
     settings = {"alpha": 3.0, "beta": 5.5, "scale": 10.0}
     before = TipAdapter(**settings).fit(problem.x, problem.labels, problem.texts)
-    after = TipAdapterF(**settings).fit(problem.x, problem.labels, problem.texts)
+    after = TipAdapterF(**settings, floor=0.0).fit(problem.x, problem.labels, problem.texts)
     losses = [cross_entropy(h.logits(problem.queries), problem.truth) for h in (before, after)]
     assert losses[1] < losses[0]
 

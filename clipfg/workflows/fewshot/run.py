@@ -10,6 +10,7 @@ import torch
 
 from clipfg.encoders.checkpoint import CheckpointEncoder
 from clipfg.errors import UsageError
+from clipfg.evaluation.curves.grouped import GroupedFigures
 from clipfg.evaluation.curves.learning_curve import LearningCurve
 from clipfg.evaluation.page import render_page
 from clipfg.evaluation.serialization import to_json
@@ -17,13 +18,14 @@ from clipfg.heads.saving import check_savable, save_head
 from clipfg.heads.support import Support
 from clipfg.options import FewshotOptions
 from clipfg.training.heads import Base
-from clipfg.types import ClassList, Manifest
-from clipfg.workflows.answers import EXTRA, answer_options
+from clipfg.types import ClassList, Estimate, Manifest
+from clipfg.workflows.answers import EXTRA, GROUPS, answer_options
 from clipfg.workflows.dataset import Dataset
-from clipfg.workflows.fewshot.calibration import Calibrator, calibration_split
+from clipfg.workflows.fewshot.calibration import CalibratedHead, Calibrator, calibration_split
 from clipfg.workflows.fewshot.evaluation import Evaluation
+from clipfg.workflows.fewshot.groups import accuracy_by_pictures, with_answers
 from clipfg.workflows.fewshot.heads import ZERO_SHOT, HeadSet, HeadSpec, parse_heads
-from clipfg.workflows.fewshot.images import gather_images
+from clipfg.workflows.fewshot.images import FewshotImages, gather_images
 from clipfg.workflows.fewshot.items import Items, check_takes_images, load_images
 from clipfg.workflows.protocol.splits import open_support_and_test
 from clipfg.workflows.protocol.support_sets import ALL, parse_shots
@@ -85,6 +87,8 @@ def run_fewshot(session: Session[FewshotOptions]) -> FewshotRun:
     }
     with session.run_folder(roles.name, **facts) as folder:
         images = gather_images(session, roles, shots, seeds)
+        for remark in images.remarks:
+            logger.warning(remark)
         texts = None
         if session.encoder is not None:
             texts = session.class_weights(manifest, images.classes)
@@ -104,18 +108,44 @@ def run_fewshot(session: Session[FewshotOptions]) -> FewshotRun:
         curve, known = Evaluation(
             session, roles, shots, seeds, heads, images, support, pool, calibrator, folder
         ).run()
+        if roles.by_pictures is not None and not takes_images:
+            plain = accuracy_by_pictures(
+                session, roles.by_pictures, shots[-1], seeds, heads, (images.classes, texts)
+            )
+            curve = replace(curve, grouped=_figures(curve, options, images, plain, known))
         folder.results = to_json(curve)
         folder.part("curve.png").write_bytes(curve.grid.chart().to_png())
         if options.html:
             folder.write_text("report.html", render_page(curve))
     if options.save is not None:  # a full disk here costs no result
         extras = {EXTRA: known.confidence.to_fields()} if known.confidence else {}
+        if known.groups is not None:
+            extras[GROUPS] = known.groups.to_fields()
         if session.views is not None:
             extras[VIEWS] = {"names": "+".join(session.views.names)}
         save_head(options.save, known.head, images.classes, extras=extras, **vars(made_by))
         logger.info(f"Saved {heads.first.name} ({known.learnt_from}): {options.save}")
     done = len(images.support) + (len(images.test) if images.test else 0)
     return FewshotRun(folder.path, done, len(session.failures), curve, options.save)
+
+
+def _figures(
+    curve: LearningCurve,
+    options: FewshotOptions,
+    images: FewshotImages,
+    by_pictures: Estimate,
+    known: CalibratedHead,
+) -> GroupedFigures:
+    """The first head at the most shots, by groups and by pictures."""
+    assert options.group_by is not None
+    cell = [cell for cell in curve.cells if cell.head == curve.first][-1]
+    tested = images.test or images.support
+    groups = len(tested) if tested.groups is None else len(tested.groups.unique())
+    what = f"{cell.label}, {cell.shots or 'no'} shots"
+    found = GroupedFigures(what, options.group_by, groups, cell.top1, by_pictures)
+    if images.test is None:
+        return found
+    return with_answers(found, known.head, known.groups, images.test)
 
 
 def _head_set(session: Session[FewshotOptions], asked: tuple[HeadSpec, ...]) -> HeadSet:

@@ -14,6 +14,7 @@ from clipfg.store.index import Index
 from clipfg.types import UNLABELLED, ClassList, Progress
 from clipfg.workflows.lint.duplicates import copies, groups_of_equals, near_copies, representatives
 from clipfg.workflows.lint.findings import LintData, LintFinding
+from clipfg.workflows.lint.groups import group_leaks, group_signs
 from clipfg.workflows.lint.labels import label_issues
 from clipfg.workflows.lint.pictures import Pictures
 
@@ -27,7 +28,7 @@ IMBALANCE = 10
 def check_images(
     data: LintData, thumbnails: Thumbnails, seed: int, progress: Progress | None = None
 ) -> list[LintFinding]:
-    """Copies, near copies, poor pictures, doubtful labels and outliers; each content once."""
+    """Copies, groups, poor pictures, doubtful labels and outliers; each content once."""
     groups = groups_of_equals(data.pool.features)
     found = list(copies(data, groups))
     rows = representatives(data, groups)
@@ -38,6 +39,7 @@ def check_images(
         cosines, neighbours = neighbours_of(x, NEIGHBOURS, seed)
         found += near_copies(data, rows, cosines, neighbours, pictures.hashes, thumbnails)
         found += far_images(data, rows, cosines)
+    found += [*group_leaks(data), *group_signs(data, found)]
     found += label_issues(data, rows, seed)
     return found
 

@@ -16,6 +16,8 @@ KINDS: dict[str, str] = {
     "near-leak": "almost the same image in two splits",
     "near-contradiction": "almost the same image with two labels",
     "near-copy": "almost the same image twice",
+    "group-leak": "a group in two splits",
+    "group": "signs that several images are of one thing or moment",
     "label": "labels that are probably wrong",
     "outlier": "images far from all others",
     "uniform": "images of one colour",
@@ -53,6 +55,8 @@ class LintData:
     pool: FeaturePool
     splits: list[str | None]
     classes: ClassList | None
+    groups: list[str | None] | None = None
+    """What `--group-by` calls the group of each image; None without it."""
     parts: bool = False
     """Whether items are boxes: those of one picture are no copies of one another."""
 

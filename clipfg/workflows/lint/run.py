@@ -92,7 +92,11 @@ def _gather(session: Session[LintOptions], data: Dataset) -> LintData | None:
         f"Checked {len(pool):,} images in {pool.seconds:.1f} s ({pool.reused:,} from the cache)"
     )
     parts = "box" in manifest.table.column_names
-    return LintData(pool, [splits[one] for one in pool.ids], manifest.classes, parts)
+    groups = None
+    if (given := manifest.column("group")) is not None:
+        by_id = dict(zip(manifest.ids, given, strict=True))
+        groups = [by_id[one] for one in pool.ids]
+    return LintData(pool, [splits[one] for one in pool.ids], manifest.classes, groups, parts)
 
 
 def _check_classes(session: Session[LintOptions], data: Dataset) -> Iterator[LintFinding]:

@@ -1,6 +1,7 @@
 """`clipfg finetune` end to end on a few drawn pictures."""
 
 import json
+import logging
 import sys
 from pathlib import Path
 
@@ -30,7 +31,13 @@ def finetune(folder: Path, *, changes: tuple[str, ...] = (), **options) -> Finet
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> FinetuneRun:
-    return finetune(tmp_path_factory.mktemp("finetune"), html=True)
+    logger = logging.getLogger("clipfg")
+    before = logger.level
+    logger.setLevel(logging.INFO)
+    try:
+        return finetune(tmp_path_factory.mktemp("finetune"), html=True)
+    finally:
+        logger.setLevel(before)
 
 
 def test_the_run_folder_is_whole(finished) -> None:
