@@ -220,6 +220,8 @@ def test_what_such_a_head_cannot_do_is_refused_before_training(
         with pytest.raises(UsageError, match="finetune --recipe"):
             few(encoder.name, folder, tmp_path / "a", heads=name, save=tmp_path / "head")
         with pytest.raises(UsageError, match="several views"):
-            few(encoder.name, folder, tmp_path / "b", heads=name, views="center+mirror")
+            few(encoder.name, folder, tmp_path / "b", heads=name, views="center+tiles")
     with pytest.raises(UsageError, match="not calibrated"):
         few(encoder.name, folder, tmp_path / "c", heads=name, target_error=0.1)
+    with pytest.raises(UsageError, match="by group"):
+        few(encoder.name, folder, tmp_path / "d", heads=name, group_by="^(.+)$")

@@ -108,7 +108,7 @@ def run_fewshot(session: Session[FewshotOptions]) -> FewshotRun:
         curve, known = Evaluation(
             session, roles, shots, seeds, heads, images, support, pool, calibrator, folder
         ).run()
-        if roles.by_pictures is not None and not takes_images:
+        if roles.by_pictures is not None:
             plain = accuracy_by_pictures(
                 session, roles.by_pictures, shots[-1], seeds, heads, (images.classes, texts)
             )
@@ -171,10 +171,11 @@ def _takes_images(
 ) -> bool:
     """Whether a head takes images. Raises `UsageError` for what such heads cannot do."""
     first = heads.first
-    if first.kind.needs_encoder and answer_options(session.options):
+    options = session.options
+    if first.kind.needs_encoder and (answer_options(options) or options.group_by is not None):
         raise UsageError(
             f"Head {first.name!r} learns with the encoder and is not calibrated, so it can give no"
-            " confidence or guarantees; list another head first, such as auto."
+            " confidence, guarantees or answers by group; list another head first, such as auto."
         )
     if learners := [spec.name for spec in heads.specs if spec.kind.needs_encoder]:
         encoder = session.encoder
