@@ -71,7 +71,7 @@ class Auto(FewShotHead):
         heads: dict[str, Any] = {}
         for name in MEMBERS[: 1 if alone else None]:
             shared = heads[MEMBERS[0]].shrinkage_ if heads else None
-            head = HEADS.get(name)(**{"seed": self.seed, "alpha": 1.0, "shrinkage": shared})
+            head: Any = HEADS.get(name)(**{"seed": self.seed, "alpha": 1.0, "shrinkage": shared})
             heads[name] = head.fit(
                 support.features, support.labels, support.texts, groups=support.groups
             )
