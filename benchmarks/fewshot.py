@@ -241,7 +241,7 @@ def main() -> None:
     given = parser.parse_args()
     warnings.simplefilter("ignore", ConvergenceWarning)
     warnings.filterwarnings("ignore", message="The number of unique classes")  # one or two shots
-    names = [*HEADS, *THEIRS]
+    names = [name for name in HEADS if not HEADS.get(name).needs_encoder] + [*THEIRS]
     names = given.heads.split(",") if given.heads else names
     if given.growth:
         names = [name for name in names if name not in HEADS or not HEADS.get(name).needs_texts]

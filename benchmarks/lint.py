@@ -3,48 +3,61 @@
     python -m benchmarks.lint labels --features ../shared/data/clip-features/caltech101.npz
     python -m benchmarks.lint labels --dataset DATA --model MODEL
     python -m benchmarks.lint copies --dataset DATA --model MODEL
+    python -m benchmarks.lint pictures --dataset DATA
     python -m benchmarks.lint outliers --dataset DATA --others OTHER --model MODEL
+    python -m benchmarks.lint time --images 200000
 
 `labels`: 5 % of the labels are replaced, by any other class or by one of the three whose means are
-nearest. `copies`: edited copies of 100 images. `outliers`: 1 % images of another data set.
+nearest. `copies`: edited copies of 60 images, or `--images`, are added to the data; what is found
+with candidates by cosine alone and by hash as well. `pictures`: 120 are made dark, blurred, ....
+`outliers`: 1 % images of another data set. `time`: neighbours and close hashes of drawn rows.
+
+Rules were chosen on one half of the classes (`--half 0`) and are judged on the other (`--half 1`).
 """
 
 import argparse
 import tempfile
+import time
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
 import torch
+from PIL import Image
 from sklearn.metrics import average_precision_score, roc_auc_score
 from torch import Tensor
 
 import clipfg
-from benchmarks.lint_copies import EDITS
-from clipfg.data.images.decoding import decode
+from benchmarks.lint_copies import EDITS, SPOILS
+from clipfg.data.images.decoding import decode, full_size
 from clipfg.data.loading import load_dataset
 from clipfg.data.sources import read
+from clipfg.embedding.cache import EmbeddingCache
 from clipfg.embedding.feature_files import read_features
-from clipfg.embedding.near_copies import PAIRS, SAME
+from clipfg.embedding.near_copies import Found, find_near_copies
+from clipfg.embedding.thumbnails import Thumbnails
 from clipfg.functional.neighbours import nearest_neighbours
 from clipfg.functional.similarity import unit_norm
 from clipfg.heads.held_out import CrossFit
 from clipfg.heads.support import Support
 from clipfg.heads.whitened_mean import WhitenedMean
-from clipfg.quality.confident_learning import confident_learning
-from clipfg.quality.image_similarity import likeness, sketch
+from clipfg.quality.confident_learning import LIKELY, LabelIssues, confident_learning
+from clipfg.quality.image_similarity import SKETCH, sketch
 from clipfg.quality.outliers import outliers
+from clipfg.quality.perceptual_hash import close_pairs, dhash
+from clipfg.quality.picture_faults import picture_faults
 from clipfg.types import Features
-from clipfg.workflows.lint.checks import NEIGHBOURS
-from clipfg.workflows.lint.labels import LIKELY
+from clipfg.workflows.lint.checks import NEIGHBOURS, neighbours_of
 
 SHARE = 0.05
 
 
 def features_of(given: argparse.Namespace, data: str | None = None) -> Features:
     if given.features and data is None:
-        return read_features(given.features)
+        found = read_features(given.features)
+        return found if given.half is None else found.rows(found.labels % 2 == given.half)
     options = {"model": given.model, "precision": "fp32", "cache_dir": given.cache_dir}
-    return clipfg.embed(data or given.dataset, **{k: v for k, v in options.items() if v})
+    return clipfg.embed(data or given.dataset, **{k: v for k, v in options.items() if v}).features
 
 
 def labels(given: argparse.Namespace) -> None:
@@ -99,7 +112,9 @@ def checks(x: Tensor, given: Tensor) -> dict[str, tuple[Tensor, Tensor]]:
     margin = odds.gather(1, likeliest[:, None]).flatten() - doubts.confidence
     by_class = _worst_of_each_class(doubts.suggested != given, doubt, given, off)
     found = {
-        "clipfg lint": (doubts.suspects & (odds.amax(dim=1) >= LIKELY), doubt),
+        "clipfg lint": (doubts.clearest(), doubts.odds),
+        "another class has half": (doubts.suspects & (odds.amax(dim=1) >= LIKELY), doubt),
+        "as many of the lowest own share": (_worst(doubt, doubts), doubt),
         "the same, however unsure": (doubts.suspects, doubt),
         "confident learning, by class": (by_class, doubt),
         "confident learning, off-diagonals": (off, margin + off.float() * 2),
@@ -113,6 +128,12 @@ def checks(x: Tensor, given: Tensor) -> dict[str, tuple[Tensor, Tensor]]:
     return found
 
 
+def _worst(doubt: Tensor, doubts: LabelIssues) -> Tensor:
+    flags = torch.zeros(len(doubt), dtype=torch.bool)
+    flags[doubt.argsort(descending=True)[: int(doubts.clearest().sum())]] = True
+    return flags
+
+
 def _worst_of_each_class(doubted: Tensor, doubt: Tensor, given: Tensor, off: Tensor) -> Tensor:
     """As many of each class as lie off the diagonal, those of the least self-confidence."""
     flags = torch.zeros(len(given), dtype=torch.bool)
@@ -124,30 +145,104 @@ def _worst_of_each_class(doubted: Tensor, doubt: Tensor, given: Tensor, off: Ten
 
 
 def copies(given: argparse.Namespace) -> None:
-    data = features_of(given)
-    manifest = load_dataset(given.dataset)
+    data, manifest = features_of(given), load_dataset(given.dataset)
     uris = dict(zip(manifest.ids, manifest.uris, strict=True))
-    x = torch.from_numpy(data.pooled)
-    chosen = np.random.default_rng(0).choice(len(x), 100, replace=False)
-    images = {int(i): decode(read(uris[data.ids[i]])) for i in chosen}
-    sketches = {i: sketch(image) for i, image in images.items()}
-    cosines, _ = nearest_neighbours(x, NEIGHBOURS)
-    values = torch.unique(cosines.flatten()).flip(0)
-    gate = float(values[min(PAIRS + len(x) // 10, len(values) - 1)])
-    print(f"{len(x):,} images; the pairs looked at have a cosine of {gate:.3f} or more\n")
-    print(f"{'edit':22}{'cosine, 5 % to median':>24}{'likeness, least':>18}{'found':>8}")
-    for name, edit in EDITS.items():
-        with tempfile.TemporaryDirectory() as folder:
-            edited = {i: edit(image) for i, image in images.items()}
-            for i, image in edited.items():
-                image.save(Path(folder) / f"{i}.png")
-            made = features_of(given, folder)
-        near = {int(Path(id).stem): row for id, row in zip(made.ids, made.pooled, strict=True)}
-        cosine = np.array([float(data.pooled[i] @ near[i]) for i in images])
-        alike = np.array([likeness(sketches[i], sketch(edited[i])) for i in images])
-        found = ((cosine >= gate) & (alike >= SAME)).mean()
-        low, middle = np.quantile(cosine, [0.05, 0.5])
-        print(f"{name:22}{low:15.3f} – {middle:.3f}{alike.min():18.3f}{found:8.0%}", flush=True)
+    count = min(given.images or 60, len(data))
+    chosen = np.random.default_rng(0).choice(len(data), count, replace=False)
+    edits = {name: EDITS[name] for name in EDITS if not given.edits or name in given.edits}
+    with tempfile.TemporaryDirectory() as folder:
+        for i in chosen:
+            image = decode(read(uris[data.ids[i]]))
+            for number, edit in enumerate(edits.values()):
+                edit(image).save(Path(folder) / f"{i}-{number}.png")
+        made = features_of(given, folder)
+        origins = np.array(
+            [*range(len(data)), *(int(Path(x).stem.split("-")[0]) for x in made.ids)]
+        )
+        kinds = np.array([-1] * len(data) + [int(Path(x).stem.split("-")[1]) for x in made.ids])
+        places = [uris[x] for x in data.ids] + [str(Path(folder) / x) for x in made.ids]
+        x = torch.from_numpy(np.concatenate([data.pooled, made.pooled]))
+        cosines, neighbours = neighbours_of(x, NEIGHBOURS, 0)
+        with EmbeddingCache(given.cache_dir or folder) as cache:
+            thumbnails = Thumbnails(cache)
+            hashes = {
+                uri: (dhash(small.grey), dhash(small.grey[:, ::-1]))
+                for uri, small in thumbnails.of(places)
+                if small is not None
+            }
+            for source, known in (("cosine alone", {}), ("cosine and hash", hashes)):
+                started = time.perf_counter()
+                found = list(find_near_copies(places, cosines, neighbours, known, thumbnails))
+                took = time.perf_counter() - started
+                _show_copies(source, found, origins, kinds, list(edits), count, took)
+
+
+def _show_copies(
+    source: str,
+    found: list[Found],
+    origins: np.ndarray,
+    kinds: np.ndarray,
+    edits: list[str],
+    count: int,
+    took: float,
+) -> None:
+    right = [(a, b) for a, b, *_ in found if origins[a] == origins[b]]
+    caught = {row for pair in right for row in pair}
+    of_kind = [sum(kinds[row] == k for row in caught) / count for k in range(len(edits))]
+    wrong = len(found) - len(right)
+    print(
+        f"{source}: recall {np.mean(of_kind):.1%} of {count * len(edits):,} planted, {len(right):,}"
+        f" pairs of one image and {wrong} others; {took:.0f} s"
+    )
+    for name, share in zip(edits, of_kind, strict=True):
+        print(f"  {name:22}{share:8.0%}", flush=True)
+
+
+def pictures(given: argparse.Namespace) -> None:
+    manifest = load_dataset(given.dataset)
+    rng = np.random.default_rng(1)
+    which = rng.permutation(len(manifest))[: given.images or 1000]
+    if given.half is not None:
+        halves = manifest.labels if manifest.classes is not None else np.arange(len(manifest))
+        which = which[halves[which] % 2 == given.half]
+    images = [decode(read(manifest.uris[i]), lambda *_: (SKETCH, SKETCH)) for i in which]
+
+    def kinds(image: Image.Image) -> set[str]:
+        return {kind for kind, *_ in picture_faults(sketch(image), *full_size(image))}
+
+    told = Counter(kind for image in images for kind in kinds(image))
+    for image in images:
+        image.info.clear()  # an edited one has another size than its file
+    print(f"{len(images):,} pictures as they are: {dict(told) or 'nothing told'}")
+    for name, (kind, spoil) in SPOILS.items():
+        found = [kinds(spoil(image)) for image in images[:120]]
+        right, any_ = (np.mean([kind in own for own in found]), np.mean([bool(x) for x in found]))
+        print(f"  {name:28}{kind:12}{right:8.0%}, told as anything {any_:.0%}", flush=True)
+
+
+def growth(given: argparse.Namespace) -> None:
+    rng = np.random.default_rng(0)
+    for n in (given.images // 4, given.images):
+        centres = rng.normal(size=(200, 256))
+        drawn = centres[rng.integers(200, size=n)] + rng.normal(size=(n, 256))
+        x = unit_norm(torch.from_numpy(drawn.astype(np.float32)))
+        started = time.process_time()
+        cosines, _ = neighbours_of(x, NEIGHBOURS, 0)
+        took = time.process_time() - started
+        rows = rng.choice(n, 200, replace=False)
+        own = x[rows] @ x.T
+        own[torch.arange(200), torch.from_numpy(rows)] = -1
+        exact = own.topk(NEIGHBOURS).values[:, -1:]
+        recall = float((cosines[rows] >= exact - 1e-5).float().mean())
+        hashes = rng.integers(0, 1 << 63, n, dtype=np.uint64)
+        hashes &= np.uint64(0x0F3F0F3F0F3F0F3F)  # fewer bits that vary, as in real pictures
+        started = time.process_time()
+        pairs = close_pairs(hashes, ~hashes)
+        print(
+            f"{n:,} rows: neighbours in {took:.0f} s of processor time (recall {recall:.3f}),"
+            f" {len(pairs.first):,} close hashes in {time.process_time() - started:.0f} s",
+            flush=True,
+        )
 
 
 def outside(given: argparse.Namespace) -> None:
@@ -167,14 +262,26 @@ def outside(given: argparse.Namespace) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("what", choices=("labels", "copies", "outliers"))
+    parser.add_argument("what", choices=tuple(WHAT))
     parser.add_argument("--features", type=Path)
     parser.add_argument("--dataset")
     parser.add_argument("--others")
     parser.add_argument("--model")
     parser.add_argument("--cache-dir")
+    parser.add_argument("--images", type=int, help="how many are edited, looked at or drawn")
+    parser.add_argument("--edits", nargs="*", help="names of edits; all by default")
+    parser.add_argument("--half", type=int, choices=(0, 1), help="every second class, from this")
     given = parser.parse_args()
-    {"labels": labels, "copies": copies, "outliers": outside}[given.what](given)
+    WHAT[given.what](given)
+
+
+WHAT = {
+    "labels": labels,
+    "copies": copies,
+    "pictures": pictures,
+    "outliers": outside,
+    "time": growth,
+}
 
 
 if __name__ == "__main__":

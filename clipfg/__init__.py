@@ -24,6 +24,7 @@ _JOBS = (
     "embed",
     "explain",
     "fewshot",
+    "finetune",
     "icl",
     "index_info",
     "lint",

@@ -18,12 +18,13 @@ from typing import Any, TypeVar
 from clipfg import options as kinds
 from clipfg.errors import UsageError
 from clipfg.options import JobOptions, resolve
-from clipfg.types import Progress
+from clipfg.types import Progress, StageProgress
 from clipfg.workflows.coreset.compare import ComparisonRun, run_comparison
 from clipfg.workflows.coreset.run import CoresetRun, compares, run_coreset
 from clipfg.workflows.embed import EmbedRun, run_embed
 from clipfg.workflows.explain.run import ExplainRun, run_explain
 from clipfg.workflows.fewshot.run import FewshotRun, run_fewshot
+from clipfg.workflows.finetune.run import FinetuneRun, run_finetune
 from clipfg.workflows.icl.demos import DemosRun, run_demos
 from clipfg.workflows.icl.run import IclRun, run_icl
 from clipfg.workflows.index.run import IndexRun, run_add, run_build, run_remove
@@ -69,6 +70,14 @@ def explain(*photos: OneOrMore, **options: Any) -> ExplainRun:
 def fewshot(data: Data = None, **options: Any) -> FewshotRun:
     """Train classifiers on a few labelled images per class: `run.curve`, `run.head`."""
     return _perform(run_fewshot, kinds.FewshotOptions, data, options)
+
+
+def finetune(data: Data = None, **options: Any) -> FinetuneRun | None:
+    """Train an encoder by `distill=True` or a `recipe=`: `run.report`, `run.model` for `model=`.
+
+    None in a process that helps another, as all but the first under `accelerate launch`.
+    """
+    return _perform(run_finetune, kinds.FinetuneOptions, data, options)
 
 
 def embed(data: Data = None, **options: Any) -> EmbedRun:
@@ -157,10 +166,14 @@ def _perform(
             raise UsageError(f"{str(data)!r} and dataset={str(named)!r} differ: give one.")
         options["dataset"] = data
     given = resolve(kind, options)
-    stages = (lambda label: progress) if progress is not None else None  # noqa: ARG005
+    stages = None if progress is None else lambda _: _without_notes(progress)
     job = Session(given, stages) if shared is None else shared.another(given, stages)
     with job as session:
         return work(session)
+
+
+def _without_notes(progress: Progress) -> StageProgress:
+    return lambda done, total, note="", /: progress(done, total)  # noqa: ARG005
 
 
 def _each(given: Iterable[OneOrMore]) -> list[str | Path]:

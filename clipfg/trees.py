@@ -1,6 +1,7 @@
 """JSON and YAML from strangers, within limits."""
 
 import json
+import re
 from typing import Any
 
 from clipfg.errors import DataError
@@ -8,14 +9,26 @@ from clipfg.errors import DataError
 LONGEST_YAML = 1 << 24
 """Characters of a YAML file; its parser needs some hundred times their memory."""
 
+HALF = re.compile(r"\\u[dD][89a-fA-F]")
+"""An escape of a surrogate."""
+
 DEEPEST = 64
 """Levels of a YAML file."""
 
 
 def parse_json(text: str) -> Any:
-    """The value of a JSON text. Raises `DataError` for anything that cannot be parsed."""
+    """The value of a JSON text.
+
+    Raises `DataError` for anything that cannot be parsed, and for halves of characters, which a
+    JSON text can name by escapes and nothing can write.
+    """
     try:
-        return json.loads(text)
+        value = json.loads(text)
+        if HALF.search(text):
+            json.dumps(value, ensure_ascii=False).encode()
+        return value
+    except UnicodeEncodeError:
+        raise DataError("Expected text, got half a character (\\ud800 to \\udfff).") from None
     except RecursionError:
         raise DataError("Expected plain data, got too deeply nested data.") from None
     except ValueError as error:  # also of numbers that are too long

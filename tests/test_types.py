@@ -16,6 +16,7 @@ from clipfg.types import (
     Patches,
     Regions,
     content_hash,
+    drawn,
     equal_rows,
     unit_norm,
 )
@@ -271,3 +272,27 @@ def test_unit_norm_is_idempotent_to_the_bit(rows: np.ndarray) -> None:
     once = unit_norm(rows)
     np.testing.assert_allclose(np.linalg.norm(once.astype(np.float64), axis=1), 1, atol=1e-6)
     assert np.array_equal(unit_norm(once), once)
+
+
+class TestDraw:
+    def test_every_class_has_its_share(self) -> None:
+        labels = [0] * 40 + [1] * 20 + [2] * 10 + [None] * 10
+        uris = [str(i) for i in range(80)]
+        classes = ClassList(("a", "b", "c"))
+        manifest = Manifest.build("m", {"uri": uris, "label": labels}, classes)
+        part = manifest.draw(16, seed=3)
+        assert np.bincount(part.labels + 1).tolist() == [2, 8, 4, 2]
+        assert list(map(int, part.uris)) == sorted(map(int, part.uris))
+        assert manifest.draw(16, seed=3).uris == part.uris != manifest.draw(16, seed=4).uris
+        assert len(manifest.draw(99, seed=0)) == 80
+
+    @given(st.integers(1, 30), st.integers(1, 30), st.integers(0, 5))
+    def test_as_many_as_asked_each_once(self, n, count, seed) -> None:
+        found = drawn(np.arange(n) % 4, min(n, count), seed)
+        assert len(set(found.tolist())) == min(n, count)
+        assert set(found.tolist()) <= set(range(n))
+        assert found.tolist() == sorted(found)
+
+    def test_bags_stay_whole(self) -> None:
+        manifest = Manifest.build("m", {"uri": ["a", "b", "c"], "bag": ["1", "1", "2"]})
+        assert manifest.draw(2, seed=0).uris == ["a", "b"]

@@ -18,7 +18,8 @@ def typiclust(pool: UnlabelledPool, budget: int) -> Int[Tensor, " b"]:
     There are as many clusters as there will be labels, at most 500. Those with the fewest labels
     come first, the largest of them first; clusters of fewer than five images come last.
 
-    Source: Hacohen et al. 2022, arXiv:2202.02794, algorithm 1, with k-means on these features.
+    Source: Hacohen et al. 2022, arXiv:2202.02794, algorithm 1, with k-means on these features,
+    whose greedy start finds more of the classes than a plain one (docs/benchmarks/suggest.md).
     """
     budget = pool.check(budget)
     rows = torch.cat([pool.features, pool.labelled])

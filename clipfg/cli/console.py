@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
@@ -14,6 +15,8 @@ from rich.text import Text
 
 from clipfg.printable import printable_lines
 
+if TYPE_CHECKING:
+    from clipfg.types import StageProgress
 DOWNLOAD = "Downloading"
 """What labels of stages begin with whose progress is in bytes."""
 
@@ -72,7 +75,7 @@ class _Rate(ProgressColumn):
 
 
 @contextmanager
-def progress_bars() -> Iterator[Callable[[str], Callable[[int, int], None] | None]]:
+def progress_bars() -> Iterator[Callable[[str], StageProgress | None]]:
     """Bars with rate and time left; yields `progress(label)`, which gives `report(done, total)`.
 
     Off a terminal it gives None.
@@ -89,11 +92,14 @@ def progress_bars() -> Iterator[Callable[[str], Callable[[int, int], None] | Non
     )
     with Progress(*columns, console=stderr(), transient=True) as bars:
 
-        def progress(label: str) -> Callable[[int, int], None]:
+        def progress(label: str) -> StageProgress:
             task = bars.add_task(label, total=None, visible=False)
 
-            def report(done: int, total: int) -> None:
-                bars.update(task, completed=done, total=total, visible=done < total)
+            def report(done: int, total: int, note: str = "", /) -> None:
+                said = f"{label}, {note}" if note else label
+                bars.update(
+                    task, completed=done, total=total, visible=done < total, description=said
+                )
 
             return report
 

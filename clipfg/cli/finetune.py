@@ -18,5 +18,7 @@ def finetune(options: FinetuneOptions) -> int:
     from clipfg.workflows.finetune.run import run_finetune
 
     run = perform(run_finetune, options)
+    if run is None:  # the first of several processes prints
+        return 0
     print_result(run.report, run.rows(), options.format, whole=True)
     return finish(run)

@@ -16,15 +16,16 @@ def report(
 ) -> None:
     """Show a finished run again; several runs side by side."""
     from clipfg.cli.output import print_result, print_rows
-    from clipfg.workflows.report import compare, read_reports, write_html
+    from clipfg.workflows.report import compare, read_reports, shown_of, write_html
 
     reports = [report for run in runs for report in read_reports(run)]
-    if options.html:
-        for run in runs:
-            for page in write_html(run):
-                typer.echo(page, err=True)
-    if len(reports) > 1:
-        print_rows(compare(reports), options.format)
-        return
-    _, result = reports[0]
-    print_result(result, result.rows(), options.format, whole=True)
+    with shown_of(runs):
+        if options.html:
+            for run in runs:
+                for page in write_html(run):
+                    typer.echo(page, err=True)
+        if len(reports) > 1:
+            print_rows(compare(reports), options.format)
+            return
+        _, result = reports[0]
+        print_result(result, result.rows(), options.format, whole=True)

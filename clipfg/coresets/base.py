@@ -45,7 +45,11 @@ class Coreset(ABC):
     """The values of its parameter `target`, if it has one."""
 
     def condense(
-        self, features: Float[Tensor, "n d"], labels: Int[Tensor, " n"], per_class: int
+        self,
+        features: Float[Tensor, "n d"],
+        labels: Int[Tensor, " n"],
+        per_class: int,
+        groups: Int[Tensor, " n"] | None = None,
     ) -> CoresetKeys:
         """Keys of every class that occurs, `min(per_class, its items)` of each, in label order.
 
@@ -57,6 +61,8 @@ class Coreset(ABC):
             Class indices from 0; a class may have any number of items or none.
         per_class
             The budget, from 1. With all labels 0 it is the budget of the whole set.
+        groups
+            Numbers of what must stay together where a strategy chooses its settings on folds.
 
         Raises `DataError` for no rows, unequal lengths, labels below 0 and rows that are zero or
         not finite; `UsageError` for a budget below 1 and for parameters that make no sense.
@@ -73,7 +79,15 @@ class Coreset(ABC):
                 f"Expected a class for every item, got {int((labels < 0).sum())} without; exclude"
                 " them, or label all items 0 to condense the set as one class."
             )
-        return self._condense(unit_norm(features), labels.long().to(features.device), per_class)
+        labels = labels.long().to(features.device)
+        return self._condense_whole(unit_norm(features), labels, per_class, groups)
+
+    def _condense_whole(
+        self, features: Tensor, labels: Tensor, per_class: int, groups: Tensor | None
+    ) -> CoresetKeys:
+        """`_condense` with groups, of which strategies without folds know nothing."""
+        del groups
+        return self._condense(features, labels, per_class)
 
     @abstractmethod
     def _condense(

@@ -54,24 +54,31 @@ class Discriminant(Coreset):
     seed: int = 0
 
     def _condense(self, features: Tensor, labels: Tensor, per_class: int) -> CoresetKeys:
+        return self._condense_whole(features, labels, per_class, None)
+
+    def _condense_whole(
+        self, features: Tensor, labels: Tensor, per_class: int, groups: Tensor | None
+    ) -> CoresetKeys:
         classes, dense, counts = labels.unique(return_inverse=True, return_counts=True)
         if len(classes) < 2 or int(counts.max()) < 2:
             return KMeans(self.seed).condense(features, labels, per_class)
-        shrinkage, share = self._choose(features, dense, per_class)
-        groups = Subclasses.of(features, dense, per_class, self.seed)
-        keys = _keys(groups, features, shrinkage, share)
-        centres = groups.mixed(share)
+        shrinkage, share = self._choose(features, dense, per_class, groups)
+        parts = Subclasses.of(features, dense, per_class, self.seed)
+        keys = _keys(parts, features, shrinkage, share)
+        centres = parts.mixed(share)
         nearest = [
-            rows[nearest_distinct(features[rows], centres[groups.owners == label])]
+            rows[nearest_distinct(features[rows], centres[parts.owners == label])]
             for label, rows in enumerate(rows_by_class(dense))
         ]
         exemplars = torch.cat(nearest)
         return CoresetKeys(keys, labels[exemplars], exemplars)
 
-    def _choose(self, features: Tensor, labels: Tensor, per_class: int) -> tuple[float, float]:
+    def _choose(
+        self, features: Tensor, labels: Tensor, per_class: int, together: Tensor | None
+    ) -> tuple[float, float]:
         shrinkages = SHRINKAGES if self.shrinkage is None else (self.shrinkage,)
         shares = SHARES if self.share is None else (self.share,)
-        folds = stratified_folds(labels, self.seed, FOLDS)
+        folds = stratified_folds(labels, self.seed, FOLDS, together)
         right = torch.zeros(len(shrinkages), len(shares), dtype=torch.long)
         for fold in range(int(folds.max()) + 1):
             held, kept = folds == fold, folds != fold

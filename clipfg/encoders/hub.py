@@ -59,9 +59,12 @@ class HubRepository(ModelSource):
         return tuple(path for name in ordered if (path := self.first(name)))
 
     def _cached(self, names: Sequence[str]) -> tuple[Path, ...]:
-        from huggingface_hub import try_to_load_from_cache
+        from huggingface_hub import errors, try_to_load_from_cache
 
-        found = (try_to_load_from_cache(self.repo, name) for name in names)
+        try:
+            found = [try_to_load_from_cache(self.repo, name) for name in names]
+        except errors.HFValidationError:
+            raise self._no_repository() from None
         return tuple(Path(path) for path in found if isinstance(path, str))
 
     def _is_offline(self) -> bool:
@@ -89,14 +92,16 @@ class HubRepository(ModelSource):
             except errors.EntryNotFoundError:
                 continue
             except (errors.RepositoryNotFoundError, errors.HFValidationError):
-                raise UsageError(
-                    f"Expected a model repository of the hub or the path of a folder, got"
-                    f" {self.repo!r}."
-                ) from None
+                raise self._no_repository() from None
             except Exception as error:  # a full disk, or whatever the client's transport raises
                 reason = f"the download failed ({type(error).__name__}: {str(error)[:120]})"
                 raise self._not_on_disk(names, reason) from None
         return None
+
+    def _no_repository(self) -> UsageError:
+        return UsageError(
+            f"Expected a model repository of the hub or the path of a folder, got {self.repo!r}."
+        )
 
     def _not_on_disk(self, names: Sequence[str], why: str) -> MissingError:
         home = os.environ.get("HF_HOME", "~/.cache/huggingface")

@@ -1,5 +1,6 @@
 """k-means: a few centres, each the mean of the rows nearest to it."""
 
+import math
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -20,7 +21,7 @@ class Clusters(NamedTuple):
 def kmeans(
     rows: Float[Tensor, "n d"], k: int, generator: torch.Generator, iterations: int = 100
 ) -> Clusters:
-    """Lloyd's iterations from a k-means++ start, until no row changes its centre.
+    """Lloyd's iterations from a greedy k-means++ start, until no row changes its centre.
 
     A centre that loses all its rows moves to the row that is farthest from its own centre. On
     unit-norm rows the nearest centre by distance need not be the nearest by angle.
@@ -48,8 +49,30 @@ def kmeans(
 
 
 def _start(rows: Tensor, k: int, generator: torch.Generator) -> Tensor:
-    first = int(torch.randint(len(rows), (1,), generator=generator))
-    return draw_apart(first, k, lambda i: (rows - rows[i]).square().sum(dim=1), generator)
+    """k-means++ that draws several rows each time and takes the one that helps most.
+
+    Rows are drawn by their squared distance to the nearest start so far; the one that leaves the
+    smallest sum of these is kept. If only copies of starts are left, any other row is.
+
+    Source: Arthur and Vassilvitskii 2007, section 5 (the greedy variant).
+    """
+    n, lengths = len(rows), rows.square().sum(dim=1)
+    tries = 2 + int(math.log(k))
+    drawn = torch.empty(k, dtype=torch.long)
+    nearest = torch.full((n,), torch.inf, device=rows.device)
+    for place in range(k):
+        odds = nearest.cpu().clone()
+        odds[drawn[:place]] = 0
+        if place == 0 or not odds.sum() > 0:
+            odds = torch.ones(n)
+            odds[drawn[:place]] = 0
+        picks = torch.multinomial(odds, tries, replacement=True, generator=generator)
+        picks = picks[:1] if place == 0 else picks
+        squares = lengths[picks, None] + lengths - 2 * rows[picks] @ rows.T
+        left = torch.minimum(nearest, squares.clamp_min(0))
+        best = int(left.sum(dim=1).argmin())
+        nearest, drawn[place] = left[best], picks[best]
+    return drawn
 
 
 def draw_apart(

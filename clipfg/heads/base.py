@@ -4,12 +4,13 @@
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
 from dataclasses import dataclass
 from inspect import signature
 from typing import Any, ClassVar, Generic, Literal, Self
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, UInt8
 from torch import Tensor
 from typing_extensions import TypeVar
 
@@ -59,9 +60,35 @@ class FeatureSets:
         return cls(torch.from_numpy(features.pooled), torch.from_numpy(features.bag_offsets))
 
 
-Consumes = Literal["pooled", "patches", "bags"]
+@dataclass(frozen=True, eq=False)
+class Images:
+    """Images of n items as their encoder takes them: 8-bit, resized and cropped.
+
+    `rows` are the items' places in `pixels`, which all selections of items share.
+    """
+
+    pixels: UInt8[Tensor, "m 3 h w"]
+    rows: Int[Tensor, " n"]
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, items: Int[Tensor, " m"] | Any) -> "Images":
+        """Some items, by whatever indexes a tensor's first dimension and keeps it."""
+        return Images(self.pixels, self.rows[items])
+
+    def split(self, size: int) -> Iterator["Images"]:
+        """Parts of at most `size` items, in order."""
+        return (Images(self.pixels, rows) for rows in self.rows.split(size))
+
+    def load(self) -> UInt8[Tensor, "n 3 h w"]:
+        """A copy of the items' pixels."""
+        return self.pixels[self.rows]
+
+
+Consumes = Literal["pooled", "patches", "bags", "images"]
 Input = TypeVar("Input", default=Tensor)
-"""What a head takes features as: a tensor `[n, d]`, or `FeatureSets`."""
+"""What a head takes items as: a tensor `[n, d]` of features, `FeatureSets`, or `Images`."""
 
 
 class Head(ABC, Generic[Input]):
@@ -75,6 +102,8 @@ class Head(ABC, Generic[Input]):
       them, not normalised; it derives from `Head[FeatureSets]`.
     - `"bags"`: `FeatureSets` of pooled, unit-norm features, one set for each bag, and the labels of
       the bags; it derives from `Head[FeatureSets]`.
+    - `"images"`: `Images`, by whose pixels it trains an encoder of its own; it derives from
+      `Head[Images]`, and cannot be saved.
 
     `__init__` only stores its arguments, each under its own name; `fit` computes attributes whose
     names end in `_`: tensors or plain numbers, strings and lists. `clipfg.heads.saving` needs no
@@ -87,6 +116,8 @@ class Head(ABC, Generic[Input]):
     """The kind of features that it takes."""
     needs_texts: ClassVar[bool] = False
     """Whether it cannot learn without class texts."""
+    needs_encoder: ClassVar[bool] = False
+    """Whether its `fit` takes the encoder too, as `base` (`clipfg.training.heads.Base`)."""
 
     @abstractmethod
     def fit(
@@ -157,3 +188,14 @@ for name, target, summary in (
     ("zero-shot", "zero_shot:ZeroShot", "Class names alone; needs no labelled image"),
 ):
     HEADS.register(name, f"clipfg.heads.{target}", summary)
+for name, target, summary in (  # by name alone, as a plug-in's: training lies above this package
+    ("coop", "coop:Coop", "Learns words before the class names; needs the encoder; slow"),
+    ("clip-lora", "clip_lora:ClipLora", "Trains the encoder's attention by LoRA; very slow on CPU"),
+    ("flyp", "flyp:Flyp", "Trains the whole encoder on images and class texts; very slow on CPU"),
+    (
+        "prolip-encoder",
+        "prolip_encoder:ProlipEncoder",
+        "Trains the encoder's image projection, held close to its start; slow",
+    ),
+):
+    HEADS.register(name, f"clipfg.training.heads.{target}", summary)

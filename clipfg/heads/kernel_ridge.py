@@ -1,7 +1,7 @@
 """Kernel ridge regression on the directions of `whitened-mean`: classes need not be round."""
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import torch
 from jaxtyping import Float, Int
@@ -55,7 +55,8 @@ class KernelRidge(WhitenedMean):
         found = self.dual_.new_zeros(len(rows), support.classes)
         for train, held in support.splits(self.seed):
             own = torch.isin(rows, held)
-            refitted: Any = self.refit(train.features, train.labels, train.texts)
+            refitted = self.refit(train.features, train.labels, train.texts)
+            assert isinstance(refitted, KernelRidge)
             found[own] = refitted.images(support.features[rows[own]])
         return found
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from clipfg.atomic import finished
-from clipfg.errors import ClipfgError, DataError
+from clipfg.errors import ClipfgError, DataError, UsageError
 from clipfg.functional.similarity import unit_norm
 from clipfg.heads.base import HEADS, FeatureSets, Head
 from clipfg.types import ClassList
@@ -57,6 +57,16 @@ class SavedHead:
             )
 
 
+def check_savable(kind: type[Head[Any]]) -> None:
+    """Raises `UsageError` for a head that is an encoder of its own, not something on features."""
+    if kind.consumes == "images":
+        raise UsageError(
+            f"A {kind.name} head is a whole encoder and cannot be saved as a head; train one by"
+            f" `clipfg finetune --recipe {kind.name} --dataset ...`, which every command takes as"
+            " --model."
+        )
+
+
 def save_head(
     path: Path | str,
     head: Head,
@@ -68,11 +78,12 @@ def save_head(
 ) -> None:
     """Write a fitted head; the file appears under its name only when it is complete.
 
-    Raises `UsageError` for a head that is not fitted, `DataError` when the file cannot be
-    written.
+    Raises `UsageError` for a head that is not fitted or cannot be saved, `DataError` when the file
+    cannot be written.
     """
     from safetensors.torch import save
 
+    check_savable(type(head))
     head.check_fitted()
     fitted, tensors = _split(head.fitted)
     plain = {}

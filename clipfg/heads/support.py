@@ -12,6 +12,7 @@ from torch import Tensor
 from clipfg.errors import DataError, UsageError
 from clipfg.functional.folds import stratified_folds
 from clipfg.functional.similarity import unit_norm
+from clipfg.heads.base import Images
 
 FOLDS = 5
 MAX_VALIDATION = 4096
@@ -23,7 +24,7 @@ class Support:
     """Unit-norm features `[n, d]` with labels from 0 to `classes - 1`, and class texts or None.
 
     `groups` are numbers of what must stay together, such as the boxes of one picture: no fold has
-    part of a group. None where each image is its own.
+    part of a group. None where each image is its own. `images` are for heads that take those.
     """
 
     features: Float[Tensor, "n d"]
@@ -31,6 +32,7 @@ class Support:
     classes: int
     texts: Float[Tensor, "c d"] | None = None
     groups: Int[Tensor, " n"] | None = None
+    images: Images | None = None
 
     @classmethod
     def of(
@@ -133,8 +135,13 @@ class Support:
     def rows(self, which: Tensor) -> "Support":
         """The part that an index array or a mask selects, with the same classes and texts."""
         groups = None if self.groups is None else self.groups[which]
+        images = None if self.images is None else self.images[which.cpu()]
         return replace(
-            self, features=self.features[which], labels=self.labels[which], groups=groups
+            self,
+            features=self.features[which],
+            labels=self.labels[which],
+            groups=groups,
+            images=images,
         )
 
     def folds(self, seed: int, most: int = FOLDS) -> Int[Tensor, " n"]:

@@ -43,6 +43,16 @@ class TextOnly:
         """Whether the text alone is better than chance, beyond the interval."""
         return self.accuracy.low > CHANCE
 
+    @property
+    def remark(self) -> str:
+        """What it means, in a sentence."""
+        one = self.accuracy
+        said = (
+            f"by their texts alone, true captions are told from single negatives in"
+            f" {one.value:.1%} of pairs ({one.low:.1%} to {one.high:.1%}; chance 50%)"
+        )
+        return f"{said}, so that part of it needs no image." if self.gives_away else f"{said}."
+
 
 def text_only(
     contests: Sequence[Contest], groups: Int[np.ndarray, "n"] | None = None, seed: int = 0

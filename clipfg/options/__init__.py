@@ -28,6 +28,7 @@ from clipfg.options.groups import (
     DataJobOptions,
     DataOptions,
     FormatOptions,
+    GroupOptions,
     JobOptions,
     ModelOptions,
     OutputOptions,

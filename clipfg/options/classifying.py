@@ -6,6 +6,7 @@ from clipfg.options.declare import option, options
 from clipfg.options.groups import (
     ConfidenceOptions,
     DataJobOptions,
+    GroupOptions,
     OutputOptions,
     PageOptions,
     PromptOptions,
@@ -52,6 +53,7 @@ class ZeroshotOptions(
 @options("Data", command="predict")
 class PredictOptions(
     DataJobOptions,
+    GroupOptions,
     TaxonomyOptions,
     ViewPoolingOptions,
     PromptOptions,
@@ -103,6 +105,7 @@ class ExplainOptions(DataJobOptions, PromptOptions, OutputOptions):
 @options("Learning", command="fewshot")
 class FewshotOptions(
     DataJobOptions,
+    GroupOptions,
     TaxonomyOptions,
     PromptOptions,
     ConfidenceOptions,

@@ -9,6 +9,7 @@ from clipfg.options.groups import (
     DataNameOptions,
     DataRootOptions,
     FormatOptions,
+    GroupOptions,
     NetworkOptions,
     OutputOptions,
     PageOptions,
@@ -30,7 +31,7 @@ class EmbedOptions(DataJobOptions, RegionOptions):
 
 
 @options("Output", command="lint")
-class LintOptions(DataJobOptions, OutputOptions, PageOptions):
+class LintOptions(DataJobOptions, GroupOptions, OutputOptions, PageOptions):
     """Options of `clipfg lint`."""
 
     split: str = option("all", "Split to check.")
@@ -38,7 +39,7 @@ class LintOptions(DataJobOptions, OutputOptions, PageOptions):
 
 
 @options("Learning", command="suggest")
-class SuggestOptions(DataJobOptions, PromptOptions, OutputOptions, PageOptions):
+class SuggestOptions(DataJobOptions, GroupOptions, PromptOptions, OutputOptions, PageOptions):
     """Options of `clipfg suggest`."""
 
     split: str | None = option(None, "Split to label, or with --simulate to test on.")

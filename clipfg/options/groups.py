@@ -168,6 +168,18 @@ class TaxonomyOptions(Options):
     )
 
 
+@options("Data", shared=True)
+class GroupOptions(Options):
+    """Which images belong together."""
+
+    group_by: str | None = option(
+        None,
+        "Keep images of one plant, bird, lot or camera together: a column, a regular expression"
+        " whose group is found in the ids, folder, burst:60s or near-copies.",
+        metavar="COLUMN|REGEX|folder|burst:60s|near-copies",
+    )
+
+
 @options("Store", shared=True)
 class StoreOptions(Options):
     """Which key store."""

@@ -57,7 +57,8 @@ def resolve(
     ]
     named = config or os.environ.get("CLIPFG_CONFIG")
     files = [expanded(named)] if named else []
-    files += [path for path in (PROJECT_FILE, user_file()) if path.is_file()]
+    # not `Path.is_file`, which raises in a home that cannot be entered
+    files += [path for path in (PROJECT_FILE, user_file()) if os.path.isfile(path)]  # noqa: PTH113
     layers += [_read_file(path, kind.command, known) for path in files]
     merged: dict[str, _Value] = {}
     for layer in reversed(layers):
@@ -91,12 +92,12 @@ def check(option: Option, value: Any, called: str) -> Any:
         if option.kind is Path and value == "":
             raise TypeError("An empty path would be the working folder.")
         if isinstance(found, Path):
-            found = expanded(found)
+            found = found.expanduser()
             if str(found) != storable(str(found)):  # Arrow, SQLite and FAISS take no others
                 raise UsageError(
                     f"{called} must be a path in UTF-8, got {storable(str(found))}; rename it."
                 )
-    except (ValidationError, TypeError):
+    except (ValidationError, TypeError, RuntimeError):  # the last for ~ of nobody
         raise UsageError(f"{called} must be {_expected(option)}, got {value!r}.") from None
     if isinstance(found, int) and not -sys.maxsize <= found <= sys.maxsize:
         raise UsageError(f"{called} must be at most {sys.maxsize}, got {value}.")

@@ -8,6 +8,7 @@ from clipfg.options.groups import (
     DataJobOptions,
     DemonstrationOptions,
     FormatOptions,
+    GroupOptions,
     JobOptions,
     OutputOptions,
     PageOptions,
@@ -98,7 +99,7 @@ class RetrieveOptions(
 
 
 @options("Coreset", command="coreset")
-class CoresetOptions(DataJobOptions, StoreOptions, OutputOptions, PageOptions):
+class CoresetOptions(DataJobOptions, GroupOptions, StoreOptions, OutputOptions, PageOptions):
     """Options of `clipfg coreset`."""
 
     alternatives: ClassVar[tuple[str, ...]] = ("store", "dataset")

@@ -9,6 +9,9 @@ from torch import Tensor
 
 from clipfg.errors import DataError
 
+LIKELY = 0.5
+"""The probability of one other class from which it is likelier than all the rest together."""
+
 
 class LabelIssues(NamedTuple):
     """Which labels are likely wrong, and the estimated share of wrong ones.
@@ -22,6 +25,23 @@ class LabelIssues(NamedTuple):
     suggested: Int[Tensor, " n"]
     share: Float[Tensor, " n"]
     noise: float
+
+    @property
+    def odds(self) -> Float[Tensor, " n"]:
+        """`log(share / confidence)`: how much likelier the most likely class is than the label."""
+        return self.share.log() - self.confidence.clamp_min(1e-12).log()
+
+    def clearest(self) -> Bool[Tensor, " n"]:
+        """As many as those suspects of which another class is `LIKELY`, those of the highest odds.
+
+        A classifier that is often wrong finds more suspects than there are wrong labels: the number
+        of those that it is sure of is closer. But which these are says more of how easy an image
+        is than of its label; the odds find more planted errors (docs/benchmarks/lint.md).
+        """
+        count = int((self.suspects & (self.share >= LIKELY)).sum())
+        found = torch.zeros_like(self.suspects)
+        found[self.odds.argsort(descending=True, stable=True)[:count]] = True
+        return found & (self.odds > 0)
 
 
 def confident_learning(

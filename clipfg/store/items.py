@@ -2,6 +2,7 @@
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from clipfg.errors import DataError, StoreError
@@ -12,8 +13,8 @@ from clipfg.types.manifest import check_items
 def as_items(table: pa.Table, rows: int, classes: ClassList | None) -> pa.Table:
     """A table that starts with `id, uri, split, label`, with their types.
 
-    Raises `StoreError` for a missing column, another length than `rows`, a duplicate id, or a label
-    outside `classes`.
+    Raises `StoreError` for a missing column, another length than `rows`, a duplicate id, a label
+    outside `classes`, and a box that is not finite.
     """
     if table.num_rows != rows:
         raise StoreError(f"Expected {rows} items, one per key, got {table.num_rows}.")
@@ -28,6 +29,7 @@ def as_items(table: pa.Table, rows: int, classes: ClassList | None) -> pa.Table:
     for name in ("id", "uri"):
         if nulls := table[name].null_count:
             raise StoreError(f"Expected {name!r} for every item, got {nulls} nulls.")
+    check_boxes(table)
     if classes is None and table["label"].null_count < rows:
         raise StoreError("Expected class names for the labels, got none.")
     try:
@@ -35,6 +37,16 @@ def as_items(table: pa.Table, rows: int, classes: ClassList | None) -> pa.Table:
     except DataError as error:
         raise StoreError(str(error)) from None
     return table
+
+
+def check_boxes(table: pa.Table) -> None:
+    """Raises `StoreError` for boxes of items, or of their regions, that are not finite."""
+    for name in {"box", "regions"} & set(table.column_names):
+        values = table[name].cast(COLUMNS[name]).combine_chunks().flatten()
+        if name == "regions":
+            values = values.field("box").flatten()
+        if not pc.all(pc.is_finite(values)).as_py() and len(values):
+            raise StoreError(f"Expected finite numbers in the column {name}, got NaN or infinity.")
 
 
 def combined(

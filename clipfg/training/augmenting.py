@@ -11,7 +11,7 @@ from torch.nn import functional
 
 @dataclass(frozen=True)
 class Augmentation:
-    """For each of b images, the window that is shown, in shares of its sides, and whether mirrored."""
+    """Of each of b images, the window shown, in shares of its sides, and whether mirrored."""
 
     windows: Float[Tensor, "b 4"]
     """`x0, y0, x1, y1` from 0 to 1."""
@@ -50,7 +50,7 @@ class Augmentation:
     def boxes(
         self, boxes: Float[Tensor, "b r 4"], height: int, width: int
     ) -> Float[Tensor, "b r 4"]:
-        """Boxes in pixels of the images, in those of `images(...)`; one that is cut off is empty."""
+        """Boxes in pixels of the images, in those of `images(...)`; empty where cut off."""
         x0, y0, x1, y1 = boxes.unbind(-1)
         flip = self.mirrored[:, None]
         x0, x1 = torch.where(flip, width - x1, x0), torch.where(flip, width - x0, x1)

@@ -4,7 +4,8 @@ Every choice of a batch (items, captions, windows, negatives) follows from the s
 of the step, so that a run can begin again at any step.
 """
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -14,8 +15,15 @@ from jaxtyping import Bool, Float, Int, UInt8
 from numpy.typing import NDArray
 from torch import Tensor
 
+from clipfg.mining.negatives import mine_negatives
 from clipfg.training.augmenting import Augmentation
 from clipfg.training.pixels import Pixels
+
+FALSE_PHRASES = 10
+"""False phrases of a region, at most (FG-CLIP)."""
+SENTENCES = 4
+"""Sentences of an item, at most (CM-CGNS)."""
+_END_OF_SENTENCE = re.compile(r"(?<=[.!?])\s+")
 
 
 @dataclass(frozen=True)
@@ -51,6 +59,20 @@ class Examples:
         ]
         return [frozenset((*a, *b)) for a, b in zip(own, classes, strict=True)]
 
+    @cached_property
+    def false_phrases(self) -> list[dict[str, tuple[str, ...]]]:
+        """Of each item, texts that are false of it and nearly a phrase of its regions, by that.
+
+        Raises `DataError` where no phrase has any.
+        """
+        known = [sorted(truths) for truths in self.truths]
+        found: list[dict[str, tuple[str, ...]]] = [{} for _ in range(len(self))]
+        for one in mine_negatives(
+            self.phrases, known=known, labels=self.labels.numpy(), most=FALSE_PHRASES
+        ):
+            found[one.item][one.true] = tuple(negative.text for negative in one.negatives)
+        return found
+
 
 @dataclass(frozen=True)
 class Batch:
@@ -69,24 +91,39 @@ class Batch:
     valid: Bool[Tensor, "b r"] | None = None
     phrases: tuple[tuple[str, ...], ...] = ()
     negatives: tuple[tuple[str, ...], ...] = ()
+    titles: tuple[str, ...] = ()
+    """A text of each item's class, empty where that is unknown."""
+    ready: tuple[slice, tuple[UInt8[Tensor, "_p 3 h w"], ...]] | None = None
+    """A part of the batch, and the views of its images, where these were made ahead of time."""
 
     def __len__(self) -> int:
         return len(self.rows)
 
     def __getitem__(self, part: slice) -> "Batch":
+        rows = self.rows[part]
         return replace(
             self,
-            rows=self.rows[part],
+            rows=rows,
             shown=tuple(view[part] for view in self.shown),
             captions=self.captions[part],
             boxes=None if self.boxes is None else self.boxes[part],
             valid=None if self.valid is None else self.valid[part],
             phrases=self.phrases[part],
             negatives=self.negatives[part],
+            titles=self.titles[part],
+            ready=(_all(rows), self.ready[1]) if self.ready and self.ready[0] == part else None,
         )
+
+    def loaded(self, part: slice) -> "Batch":
+        """The batch with the views of a part ready."""
+        own = self[part]
+        views = tuple(own.images(view) for view in range(len(self.shown)))
+        return replace(self, ready=(part, views))
 
     def images(self, view: int = 0) -> UInt8[Tensor, "b 3 h w"]:
         """The pixels of one view."""
+        if self.ready is not None and self.ready[0] == _all(self.rows):
+            return self.ready[1][view]
         return self.shown[view].images(self.examples.pixels.images[torch.from_numpy(self.rows)])
 
     @property
@@ -99,20 +136,57 @@ class Batch:
         rows = torch.from_numpy(self.rows)
         return {name: value[rows] for name, value in self.examples.constants.items()}
 
-    @cached_property
+    @property
     def also_true(self) -> Bool[Tensor, "b b"]:
         """Whether the caption of item j is true of item i, i apart from j."""
-        truths = [self.examples.truths[row] for row in self.rows.tolist()]
-        table = [[text in own for text in self.captions] for own in truths]
-        return torch.tensor(table).fill_diagonal_(False)
+        return self.true_of(self.captions)
+
+    def true_of(self, texts: Sequence[str]) -> Bool[Tensor, "b b"]:
+        """Whether the text of item j is known to be true of item i, i apart from j."""
+        columns: dict[str, list[int]] = {}
+        for column, text in enumerate(texts):
+            columns.setdefault(text, []).append(column)
+        table = torch.zeros(len(self), len(texts), dtype=torch.bool)
+        for row, item in enumerate(self.rows.tolist()):
+            for text in self.examples.truths[item] & columns.keys():
+                table[row, columns[text]] = True
+        return table.fill_diagonal_(False)
+
+    @property
+    def long_captions(self) -> tuple[str, ...]:
+        """The longest caption of each item."""
+        return tuple(max(self.examples.captions[row], key=len) for row in self.rows.tolist())
 
     @cached_property
+    def sentences(self) -> tuple[tuple[str, ...], ...]:
+        """Sentences of each item's captions, those of the drawn one first."""
+        found = []
+        for row, drawn in zip(self.rows.tolist(), self.captions, strict=True):
+            texts = (drawn, *self.examples.captions[row])
+            pieces = dict.fromkeys(one for text in texts for one in _END_OF_SENTENCE.split(text))
+            found.append(_padded(pieces, SENTENCES))
+        return tuple(found)
+
+    @cached_property
+    def false_phrases(self) -> tuple[tuple[str, ...], ...]:
+        """Of each item, `FALSE_PHRASES` for each of its r regions, end to end."""
+        found = []
+        for row, phrases in zip(self.rows.tolist(), self.phrases, strict=True):
+            own = self.examples.false_phrases[row]
+            lists = (_padded(own.get(phrase, ()), FALSE_PHRASES) for phrase in phrases)
+            found.append(tuple(text for texts in lists for text in texts))
+        return tuple(found)
+
+    @property
     def phrase_ids(self) -> Int[Tensor, "b r"]:
         """Equal numbers for equal phrases; -1 for none."""
-        known: dict[str, int] = {"": -1}
-        return torch.tensor(
-            [[known.setdefault(text, len(known)) for text in own] for own in self.phrases]
-        )
+        return numbered(self.phrases)
+
+
+def numbered(texts: Sequence[Sequence[str]]) -> Int[Tensor, "b t"]:
+    """Equal numbers from 0 for equal texts; -1 for an empty one."""
+    known: dict[str, int] = {"": -1}
+    return torch.tensor([[known.setdefault(text, len(known) - 1) for text in own] for own in texts])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -150,16 +224,16 @@ class Batches:
         captions = self.examples.captions
         drawn = tuple(_one(captions[row], rng) for row in rows) if captions else ()
         boxes, valid, phrases = self._regions(rows, shown[0], rng)
-        return Batch(
-            self.examples,
-            rows,
-            shown,
-            drawn,
-            boxes,
-            valid,
-            phrases,
-            self._negatives(rows, drawn, rng) if how.negatives else (),
-        )
+        negatives = self._negatives(rows, drawn, rng) if how.negatives else ()
+        titles = self._titles(rows, rng)
+        return Batch(self.examples, rows, shown, drawn, boxes, valid, phrases, negatives, titles)
+
+    def _titles(self, rows: NDArray[np.int64], rng: np.random.Generator) -> tuple[str, ...]:
+        texts = self.examples.class_texts
+        if not texts:
+            return ()
+        labels = self.examples.labels[torch.from_numpy(rows)].tolist()
+        return tuple(_one(texts[label], rng) if label >= 0 else "" for label in labels)
 
     def _negatives(
         self, rows: NDArray[np.int64], drawn: Sequence[str], rng: np.random.Generator
@@ -168,7 +242,7 @@ class Batches:
         for row, caption in zip(rows.tolist(), drawn, strict=True):
             texts = self.examples.negatives[row].get(caption, ())
             chosen = [texts[i] for i in rng.permutation(len(texts))[: self.sampling.negatives]]
-            found.append(tuple([*chosen, *[""] * (self.sampling.negatives - len(chosen))]))
+            found.append(_padded(chosen, self.sampling.negatives))
         return tuple(found)
 
     def _regions(
@@ -184,11 +258,20 @@ class Batches:
             chosen = rng.permutation(len(own))[:most]
             boxes[place, : len(chosen)] = own[chosen]
             known = self.examples.phrases[row] if self.examples.phrases else ("",) * len(own)
-            texts.append(tuple([*(known[i] for i in chosen), *[""] * (most - len(chosen))]))
+            texts.append(_padded((known[i] for i in chosen), most))
         boxes = shown.boxes(boxes, *pixels.images.shape[-2:])
         valid = ((boxes[..., 2:] - boxes[..., :2]) > 1).all(-1)
         return boxes, valid, tuple(texts)
 
 
+def _all(rows: NDArray[np.int64]) -> slice:
+    return slice(0, len(rows))
+
+
 def _one(texts: Sequence[str], rng: np.random.Generator) -> str:
     return texts[int(rng.integers(len(texts)))]
+
+
+def _padded(texts: Iterable[str], count: int) -> tuple[str, ...]:
+    """The first `count` texts, and empty ones for those that lack."""
+    return (*texts, *[""] * count)[:count]

@@ -1,39 +1,54 @@
-"""The training loop: batches to gradients, on one process or several, stopped and resumed."""
+"""The training loop: steps, validation and what is kept; stopped in any way, it goes on."""
 
 import math
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+import time
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
-from accelerate import PartialState
-from accelerate.utils import gather, reduce
+from accelerate.utils import broadcast
 from torch import Tensor, nn
-from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from clipfg.errors import DataError
 from clipfg.training.batches import Batch, Batches
+from clipfg.training.gradients import Gradients
 from clipfg.training.recipes.base import Recipe
-from clipfg.training.state import load_state, save_state
-from clipfg.training.student import Embeddings
+from clipfg.training.state import check_room, load_state, save_state, state_size
 from clipfg.training.task import Task
 
-FEW_TOKENS = 256
-"""Tokens of an image up to which attention is written out on a CPU."""
+POINTS = 1000
+"""Points of a curve, at most; of a longer run each is the mean over several steps."""
+SAVE_SECONDS = 60.0
+"""Between two states on disk, where no check comes between; what a kill costs at most."""
+SAVING_SHARE = 0.05
+"""Share of the time that writing states may take; of large models they come less often."""
 
 
 @dataclass
 class History:
-    """What was seen on the way: losses by step, and the validation measure where it was taken."""
+    """What was seen on the way: losses, and the validation measure where it was taken."""
 
+    every: int = 1
+    """Steps that a row of `losses` is the mean over."""
     losses: list[dict[str, float]] = field(default_factory=list)
-    """Of every step: `loss`, each term, `lr` and `scale`."""
+    """`step`, `loss`, each term, `lr` and `scale`."""
     checks: list[tuple[int, float]] = field(default_factory=list)
     """Steps done and what validation gave then; the first is of the base, after 0 steps."""
     stopped: str = ""
     """Why training ended early; empty where it did not."""
+
+    def add(self, step: int, losses: dict[str, float]) -> None:
+        """Take in the losses of a step, numbered from 0."""
+        row = {"step": step + 1.0, **losses}
+        done = step % self.every
+        if not done:
+            self.losses.append(row)
+        else:
+            mean = self.losses[-1]
+            for name, value in row.items():
+                mean[name] += (value - mean[name]) / (done + 1)
 
 
 class Loop:
@@ -49,13 +64,10 @@ class Loop:
     bf16
         Whether the towers compute in bf16.
     report
-        Called after each step with its number and losses.
+        Called after each step with its number, from 0, and losses.
 
-    The gradient of a batch does not depend on how it is cut into parts (`micro_batch`, processes):
-    losses see the embeddings of all of it. With several parts these are computed twice, first
-    without and then with gradients (Gao et al. 2021, arXiv 2101.06983), so that memory is bounded
-    by the part. Raises `DataError` for a loss that is not finite; the state is that of the last
-    check then.
+    A loss that is not finite ends training: `History.stopped` says so, and the best weights of the
+    checks before are left in place. Raises `DataError` where the disk has no room for the state.
     """
 
     def __init__(
@@ -70,39 +82,53 @@ class Loop:
         report: Callable[[int, dict[str, float]], None] | None = None,
     ) -> None:
         self.task, self.batches, self.recipe = task, batches, recipe
-        self.validate, self.path, self.bf16, self.report = validate, state, bf16, report
-        self.processes = PartialState()
+        self.validate, self.path, self.report = validate, state, report
+        task.to(next(task.student.parameters()).device)
         self.steps = recipe.steps_for(batches.per_epoch)
-        self.history = History()
+        self.history = History(every=math.ceil(self.steps / POINTS))
         self.trained = task.trained()
-        decayed = [w for w in self.trained.values() if w.ndim > 1]
-        others = [w for w in self.trained.values() if w.ndim <= 1]
-        groups = [
-            {"params": decayed, "weight_decay": recipe.weight_decay},
-            {"params": others, "weight_decay": 0.0},
-        ]
-        self.optimiser = torch.optim.AdamW(groups, lr=recipe.lr, betas=(recipe.beta1, recipe.beta2))
-        self.average = {name: w.detach().clone() for name, w in self.trained.items()}
-        self.best = {name: w.detach().clone() for name, w in self.trained.items()}
+        self.gradients = Gradients(task, recipe.micro_batch, bf16=bf16)
+        self.processes = self.gradients.processes
+        self.optimiser = _optimiser(self.trained.values(), recipe)
+        self.average = self.weights()
+        self.best = self.weights()
+        self._saved, self._cost = time.monotonic(), 0.0
 
     def run(self) -> History:
         """Train to the end, or until validation no longer improves."""
+        if self.path is not None:
+            check_room(self.path, 5 * state_size(self.trained))  # with both moments of AdamW
         first = self._resume()
+        self.processes.wait_for_everyone()  # all have read the state before one writes it
         if not self.history.checks:
             self._check(0)
-        for step in range(first, self.steps):
-            losses = self._step(self.batches(step), step)
-            self.history.losses.append(losses)
+            self._save(0)
+        for step, batch in ahead(self._load, range(first, self.steps)):
+            losses = self._step(batch, step)
+            if not math.isfinite(losses["loss"]):
+                self.history.stopped = (
+                    f"the loss was {losses['loss']} at step {step + 1}, and the weights are those"
+                    f" of a check before; lower lr, for example --set lr={self.recipe.lr / 10:g}"
+                )
+                break
+            self.history.add(step, losses)
             if self.report is not None:
                 self.report(step, losses)
-            if self._is_check(step + 1):
+            if checked := self._is_check(step + 1):
                 self._check(step + 1)
-                if self.history.stopped:
-                    break
-        self._put(self.best)
+            if checked or time.monotonic() > self._saved + max(
+                SAVE_SECONDS, self._cost / SAVING_SHARE
+            ):
+                self._save(step + 1)
+            if self.history.stopped:
+                break
+        self.put(self.best)
         return self.history
 
-    # One step
+    def _load(self, step: int) -> Batch:
+        """The batch of a step, with the pixels of this process unless they are taken in parts."""
+        batch = self.batches(step)
+        return batch if self.recipe.micro_batch else batch.loaded(self.gradients.own(len(batch)))
 
     def _step(self, batch: Batch, step: int) -> dict[str, float]:
         torch.manual_seed(self.batches.sampling.seed * 1_000_003 + step)
@@ -110,113 +136,64 @@ class Loop:
         for group in self.optimiser.param_groups:
             group["lr"] = rate
         self.optimiser.zero_grad(set_to_none=True)
-        losses = {name: value.item() for name, value in self.backward(batch).items()}
-        if not math.isfinite(losses["loss"]):
-            raise DataError(
-                f"The loss is {losses['loss']} at step {step + 1}; lower lr, for example --set"
-                f" lr={self.recipe.lr / 10:g}. The weights of the last check are kept."
-            )
-        nn.utils.clip_grad_norm_(list(self.trained.values()), self.recipe.gradient_clip)
-        self.optimiser.step()
+        losses = {name: value.item() for name, value in self.gradients(batch).items()}
+        if math.isfinite(losses["loss"]):
+            nn.utils.clip_grad_norm_(list(self.trained.values()), self.recipe.gradient_clip)
+            self.optimiser.step()
+            self._settle()
+        return {**losses, "lr": rate, "scale": self.task.student.scale.item()}
+
+    def _settle(self) -> None:
+        """Bound the scale, and move the average of the weights."""
         with torch.no_grad():
             scale = self.task.student.towers.logit_scale
             scale.clamp_(max=math.log(self.recipe.max_scale))  # type: ignore[operator]
             for name, weight in self.trained.items():
                 self.average[name].lerp_(weight, 1 - self.recipe.ema)
-        return {**losses, "lr": rate, "scale": self.task.student.scale.item()}
 
-    def backward(self, batch: Batch) -> dict[str, Tensor]:
-        """Gradients of the whole batch in every process, and its losses."""
-        own, parts = self._parts(len(batch))
-        if len(parts) == 1 and self.processes.num_processes == 1:
-            with self._autocast():
-                made = self.task.embed(batch)
-            losses = self.task.losses(made, batch)
-            losses["loss"].backward()
-            return losses
-        with torch.no_grad(), self._autocast():
-            pieces = [self.task.embed(batch[part]) for part in parts]
-        leaves = {k: self._gathered(torch.cat([piece[k] for piece in pieces])) for k in pieces[0]}
-        losses = self.task.losses(leaves, batch)
-        losses["loss"].backward()
-        for weight in self.trained.values():  # the same in every process, and to be summed
-            if weight.grad is not None:
-                weight.grad /= self.processes.num_processes
-        for part in parts:
-            self._send_back(batch[part], {k: leaf.grad for k, leaf in leaves.items()}, part)
-        if self.processes.num_processes > 1:
-            for weight in self.trained.values():
-                weight.grad = reduce(
-                    torch.zeros_like(weight) if weight.grad is None else weight.grad, "sum"
-                )
-        return losses
-
-    def _parts(self, size: int) -> tuple[slice, list[slice]]:
-        """This process's part of a batch, and the smaller parts that it is computed in."""
-        count, index = self.processes.num_processes, self.processes.process_index
-        start, stop = size * index // count, size * (index + 1) // count
-        most = self.recipe.micro_batch or size
-        return slice(start, stop), [
-            slice(low, min(low + most, stop)) for low in range(start, stop, most)
-        ]
-
-    def _gathered(self, rows: Tensor) -> Tensor:
-        """The rows of all processes, as a leaf whose gradient is wanted."""
-        whole = gather(rows) if self.processes.num_processes > 1 else rows
-        return whole.detach().requires_grad_(whole.is_floating_point())
-
-    def _send_back(self, batch: Batch, gradients: dict[str, Tensor | None], part: slice) -> None:
-        with self._autocast():
-            made: Embeddings = self.task.embed(batch)
-        wanted = [
-            (value, gradients[name])
-            for name, value in made.items()
-            if value.requires_grad and gradients[name] is not None
-        ]
-        if wanted:
-            values, grads = zip(*wanted, strict=True)
-            torch.autograd.backward(values, [grad[part].to(v) for grad, v in zip(grads, values)])
-
-    @contextmanager
-    def _autocast(self) -> Iterator[None]:
-        device = self.processes.device.type
-        # With few tokens, attention written out is faster on a CPU than the fused kernel: florette's
-        # 65 take 0.7 s a step against 1.2 (benchmarks/train.py).
-        few = device == "cpu" and self.task.student.tokens <= FEW_TOKENS
-        kernel = sdpa_kernel(SDPBackend.MATH) if few else nullcontext()
-        with kernel, torch.autocast(device, torch.bfloat16, enabled=self.bf16):
-            yield
-
-    # Validation and state
+    # Validation
 
     def _is_check(self, done: int) -> bool:
         every = max(1, self.steps // self.recipe.checks)
         return done == self.steps or (done % every == 0 and self.steps - done >= every)
 
     def _check(self, done: int) -> None:
-        """Measure, keep what is best so far, and write the state."""
-        current = {name: w.detach().clone() for name, w in self.trained.items()}
-        candidate = {name: w.clone() for name, w in self.average.items()}
-        self._put(candidate)
-        value = self.validate()
-        self._put(current)
-        before = max((seen for _, seen in self.history.checks), default=-math.inf)
+        """Measure the averaged weights, and keep what is best so far."""
+        current, candidate = self.weights(), _copy(self.average)
+        self.put(candidate)
+        value = self._agreed(self.validate() if self.processes.is_main_process else 0.0)
+        self.put(current)
+        values = [seen for _, seen in self.history.checks]
         self.history.checks.append((done, value))
-        if value > before:
+        if value > max(values, default=-math.inf):
             self.best = candidate
-        top = max(range(len(self.history.checks)), key=lambda i: self.history.checks[i][1])
-        if len(self.history.checks) - 1 - top >= self.recipe.patience and done < self.steps:
+        elif len(values) - values.index(max(values)) >= self.recipe.patience and done < self.steps:
             self.history.stopped = f"validation did not improve in {self.recipe.patience} checks"
-        if self.path is not None and self.processes.is_main_process:
-            save_state(self.path, self._state(done))
 
-    def _put(self, weights: dict[str, Tensor]) -> None:
+    def _agreed(self, value: float) -> float:
+        """The first process's value."""
+        if self.processes.num_processes == 1:
+            return value
+        sent: Tensor = broadcast(torch.tensor(value, device=self.gradients.device))
+        return sent.item()
+
+    # Weights and state
+
+    def weights(self) -> dict[str, Tensor]:
+        """A copy of those that are trained, by name."""
+        return _copy(self.trained)
+
+    def put(self, weights: dict[str, Tensor]) -> None:
+        """Set those that are trained."""
         with torch.no_grad():
             for name, weight in self.trained.items():
                 weight.copy_(weights[name])
 
-    def _state(self, done: int) -> dict[str, Any]:
-        return {
+    def _save(self, done: int) -> None:
+        if self.path is None or not self.processes.is_main_process:
+            return
+        started = time.monotonic()
+        state: dict[str, Any] = {
             "done": done,
             "weights": {name: w.detach() for name, w in self.trained.items()},
             "buffers": dict(self.task.terms.named_buffers()),
@@ -225,18 +202,39 @@ class Loop:
             "optimiser": self.optimiser.state_dict(),
             "history": vars(self.history),
         }
+        save_state(self.path, state)
+        self._saved = time.monotonic()
+        self._cost = self._saved - started
 
     def _resume(self) -> int:
         """Go on from the state on disk, where there is one; the number of steps done."""
         kept = None if self.path is None else load_state(self.path)
         if kept is None:
             return 0
-        self._put(kept["weights"])
-        self.task.terms.load_state_dict(kept["buffers"], strict=False)
-        self.average, self.best = kept["average"], kept["best"]
+        self.put(kept["weights"])
+        with torch.no_grad():
+            for name, buffer in self.task.terms.named_buffers():
+                buffer.copy_(kept["buffers"][name])
+        for own, name in ((self.average, "average"), (self.best, "best")):
+            for weight, value in kept[name].items():
+                own[weight].copy_(value)
         self.optimiser.load_state_dict(kept["optimiser"])
         self.history = History(**kept["history"])
         return self.steps if self.history.stopped else int(kept["done"])
+
+
+def _copy(weights: dict[str, Any]) -> dict[str, Tensor]:
+    return {name: weight.detach().clone() for name, weight in weights.items()}
+
+
+def _optimiser(weights: Iterable[nn.Parameter], recipe: Recipe) -> torch.optim.AdamW:
+    """Only matrices decay, not scales and offsets."""
+    own = list(weights)
+    groups = [
+        {"params": [w for w in own if w.ndim > 1], "weight_decay": recipe.weight_decay},
+        {"params": [w for w in own if w.ndim <= 1], "weight_decay": 0.0},
+    ]
+    return torch.optim.AdamW(groups, lr=recipe.lr, betas=(recipe.beta1, recipe.beta2))
 
 
 def schedule(done: float, warmup: float) -> float:
@@ -244,3 +242,16 @@ def schedule(done: float, warmup: float) -> float:
     if done < warmup:
         return (done + 1e-3) / (warmup + 1e-3)
     return 0.5 * (1 + math.cos(math.pi * (done - warmup) / (1 - warmup)))
+
+
+def ahead(load: Callable[[int], Batch], steps: Iterable[int]) -> Iterator[tuple[int, Batch]]:
+    """Each step with its batch, of which the next is loaded in a thread meanwhile."""
+    with ThreadPoolExecutor(1) as thread:
+        ready: tuple[int, Future[Batch]] | None = None
+        for step in steps:
+            following = step, thread.submit(load, step)
+            if ready is not None:
+                yield ready[0], ready[1].result()
+            ready = following
+        if ready is not None:
+            yield ready[0], ready[1].result()

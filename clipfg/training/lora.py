@@ -19,7 +19,7 @@ _FUSED = re.compile(r"(^|\.)(in_proj_weight|qkv\.weight)$")
 
 
 class LowRank(nn.Module):
-    """An update of a weight `[o, i]` that is `parts` weights of o / parts rows, each of low rank."""
+    """An update of a weight `[o, i]`: `parts` of o / parts rows, each of low rank."""
 
     def __init__(self, weight: Float[Tensor, "o i"], rank: int, parts: int) -> None:
         super().__init__()
@@ -47,10 +47,15 @@ def add_lora(model: nn.Module, rank: int) -> None:
     if not chosen:
         raise UsageError("Expected attention to train with LoRA, this model has none.")
     for name, parts in chosen:
-        path, _, own = name.rpartition(".")
-        module = model.get_submodule(path)
-        update = LowRank(getattr(module, own), rank, parts)
-        parametrize.register_parametrization(module, own, update, unsafe=True)
+        add_low_rank(model, name, rank, parts)
+
+
+def add_low_rank(model: nn.Module, name: str, rank: int, parts: int = 1) -> None:
+    """Add a `LowRank` update to a weight, which begins at 0."""
+    path, _, own = name.rpartition(".")
+    module = model.get_submodule(path)
+    update = LowRank(getattr(module, own), rank, parts)
+    parametrize.register_parametrization(module, own, update, unsafe=True)
 
 
 def merge_lora(model: nn.Module) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from torch import nn
 
 from clipfg.errors import UsageError
-from clipfg.training.lora import add_lora
+from clipfg.training.lora import add_lora, add_low_rank
 
 _IMAGE = re.compile(r"^(visual|vision_model|visual_projection|vision_head|dense_feature_head)\b")
 _SCALARS = re.compile(r"^logit_")
@@ -18,7 +18,12 @@ _STEM = re.compile(
     r"embed|conv1|conv_stem|class_emb|positional|ln_pre|pre_layernorm|pre_layrnorm|cls_|pos_|reg_"
 )
 
-KINDS = "all, images, texts, heads, last:N or lora:RANK"
+_PROJECTION = re.compile(
+    r"^(visual\.proj|visual\.head\.proj\.weight|visual\.attnpool\.c_proj\.weight"
+    r"|visual_projection\.weight)$"
+)
+
+KINDS = "all, images, texts, heads, projection, scale, last:N, lora:RANK or adapter:RANK"
 
 
 def choose_parts(model: nn.Module, parts: str) -> None:
@@ -29,16 +34,21 @@ def choose_parts(model: nn.Module, parts: str) -> None:
     - `all`, `images`, `texts`: both towers or one of them;
     - `heads`: what follows the blocks of both towers (norms, pools, projections);
     - `last:N`: the last N blocks of the image tower, and both heads;
+    - `projection`: the image tower's linear map into the joint space;
     - `lora:RANK`: updates of low rank to the queries, keys and values of both towers;
+    - `adapter:RANK`: an update of low rank to the image projection;
     - `scale`: the factor and the offset of cosines.
 
-    Raises `UsageError` for other words, and for a number of blocks that the tower does not have.
+    Raises `UsageError` for other words, and for blocks or a projection that the tower lacks.
     """
     model.requires_grad_(False)
     for part in parts.split("+"):
         word, _, number = part.strip().partition(":")
         if word == "lora":
             add_lora(model, _number(part, number))
+            continue
+        if word == "adapter":
+            add_low_rank(model, projection(model), _number(part, number))
             continue
         for name, weight in model.named_parameters():
             if _wanted(model, name, word, number, part):
@@ -59,11 +69,27 @@ def _wanted(model: nn.Module, name: str, word: str, number: str, part: str) -> b
         return image == (word == "images")
     if word == "heads":
         return _is_head(model, name)
+    if word == "projection":
+        return name == projection(model)
     if word == "last":
         return _is_head(model, name) or any(
             name.startswith(f"{block}.") for block in _last_blocks(model, _number(part, number))
         )
     raise UsageError(f"Expected parts to train ({KINDS}), got {part!r}.")
+
+
+def projection(model: nn.Module) -> str:
+    """The weight that maps pooled image features into the joint space.
+
+    Raises `UsageError` for a tower that pools in it, such as SigLIP's.
+    """
+    for name, _ in model.named_parameters():
+        if _PROJECTION.match(name):
+            return name
+    raise UsageError(
+        "Expected an image tower that ends in a projection, this one has none; train heads or"
+        " last:1 instead."
+    )
 
 
 def _number(part: str, text: str) -> int:

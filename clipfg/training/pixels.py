@@ -98,5 +98,5 @@ def _room(count: int, height: int, width: int) -> UInt8[Tensor, "n 3 h w"]:
     shape = (count, 3, height, width)
     if np.prod(shape) <= IN_MEMORY * machine_memory():
         return torch.empty(shape, dtype=torch.uint8)
-    file = tempfile.TemporaryFile()  # noqa: SIM115 - the mapping keeps it
-    return torch.from_numpy(np.memmap(file, dtype=np.uint8, mode="w+", shape=shape))
+    with tempfile.TemporaryFile() as file:  # the mapping keeps it after it is closed
+        return torch.from_numpy(np.memmap(file, dtype=np.uint8, mode="w+", shape=shape))

@@ -1,14 +1,36 @@
 """A training run on disk, from which it goes on after it was stopped in any way."""
 
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
+from filelock import FileLock, Timeout
 
 from clipfg.atomic import finished
-from clipfg.errors import DataError
+from clipfg.errors import DataError, UsageError
 from clipfg.memory import in_words
+
+
+@contextmanager
+def held(path: Path) -> Iterator[None]:
+    """Have a state to oneself; it is removed when the block, the whole run, ends well.
+
+    Raises `UsageError` where another process has it.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        lock = FileLock(path.with_suffix(".lock"), timeout=0).acquire()
+    except Timeout:
+        raise UsageError(
+            "The same training is running already, with the same model, data, recipe and seed; wait"
+            " for it, or train a second time by --no-resume."
+        ) from None
+    with lock:
+        yield
+        path.unlink(missing_ok=True)
 
 
 def save_state(path: Path, state: dict[str, Any]) -> None:
@@ -17,8 +39,8 @@ def save_state(path: Path, state: dict[str, Any]) -> None:
     Raises `DataError` where the disk has no room for it.
     """
     check_room(path, state_size(state))
-    with finished(path) as partial:
-        torch.save(state, partial)
+    with finished(path) as partial, partial.open("wb") as file:
+        torch.save(state, file)
 
 
 def load_state(path: Path) -> dict[str, Any] | None:

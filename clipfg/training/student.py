@@ -1,7 +1,7 @@
 """An encoder in training: from a batch to embeddings with gradients."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import repeat
 
 import torch
@@ -9,34 +9,55 @@ from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 
+from clipfg.encoders.base import TextPath
 from clipfg.encoders.checkpoint import CheckpointEncoder
 from clipfg.functional.regions import patch_grid
 from clipfg.training.batches import Batch
 from clipfg.training.lora import merge_lora
 from clipfg.training.parts import choose_parts, trains_images, trains_texts
+from clipfg.training.recomputing import recompute_blocks
 
 Embeddings = dict[str, Tensor]
-"""What was made of a batch, each with a row an item: unit-norm `images` and `views` `[b d]`,
-`patches` `[b p d]`, `captions` `[b d]`, `regions` and `phrases` `[b r d]`, `negatives` `[b k d]`,
-and the batch's constants. What a batch lacks (a region, a negative) has rows of any values, which
-`valid` of the batch and the empty text tell."""
+"""What was made of a batch, each with a row an item: unit-norm `images` and `captions` `[b d]`,
+`long` (captions by the path for long texts, where the encoder has one) and `titles` `[b d]`,
+`views` beside the first `[b v d]`, `regions` and `phrases` `[b r d]`, `sentences`, `negatives` and
+`false_phrases` `[b k d]`; `patches` `[b p d]` as they come; and the batch's constants. What a batch
+lacks (a region, a negative) has rows of any values, which `valid` of the batch and the empty text
+tell."""
+
+
+ONE_EACH = frozenset({"captions", "long", "titles"})
+TEXTS = ONE_EACH | {"phrases", "sentences", "negatives", "false_phrases"}
 
 
 class Student(nn.Module):
     """The towers of an encoder, in float32, some of their weights with gradients.
 
     They stay in evaluation mode: batch norms keep their statistics and nothing is dropped, so that
-    a step computes the same whenever it is run. `parts` are those of `choose_parts`.
+    a step computes the same whenever it is run. `parts` are those of `choose_parts`; `recompute`
+    keeps no activations within the blocks. Where the text tower is frozen, `frozen_texts` gives the
+    unit-norm features of texts by a path, and is asked once for each.
     """
 
-    def __init__(self, encoder: CheckpointEncoder, parts: str) -> None:
+    def __init__(
+        self,
+        encoder: CheckpointEncoder,
+        parts: str,
+        *,
+        recompute: bool = False,
+        frozen_texts: Callable[[Sequence[str], TextPath], Tensor] | None = None,
+    ) -> None:
         super().__init__()
         self.encoder = encoder.trainable()
         self.towers = self.encoder.model
         choose_parts(self.towers, parts)
+        if recompute:
+            recompute_blocks(self.towers)
         self.tokens = _tokens(self.towers, self.encoder.preprocessing.size)
         self.trains_images = trains_images(self.towers)
         self.trains_texts = trains_texts(self.towers)
+        self._frozen_texts = None if self.trains_texts else frozen_texts
+        self._known: dict[tuple[str, TextPath], Tensor] = {}
 
     def train(self, mode: bool = True) -> "Student":  # noqa: ARG002
         """The towers stay in evaluation mode."""
@@ -56,7 +77,8 @@ class Student(nn.Module):
     def forward(self, batch: Batch, needs: frozenset[str]) -> Embeddings:
         """The embeddings that losses need of a batch, and its constants."""
         device = next(self.towers.parameters()).device
-        made = {name: value.to(device) for name, value in batch.constants().items()}
+        constants = batch.constants()
+        made = {name: constants[name].to(device) for name in constants if name in needs}
         if ("images" in needs and "images" not in made) or needs & {"regions", "patches"}:
             dense = bool(needs & {"regions", "patches"})
             pooled, patches = self._images(batch.images(), patches=dense)
@@ -65,23 +87,27 @@ class Student(nn.Module):
                 made["regions"] = normalize(self._regions(batch, patches), dim=-1)
             if patches is not None and "patches" in needs:
                 made["patches"] = patches
-        if "views" in needs:
-            made["views"] = normalize(self._images(batch.images(1))[0], dim=-1)
-        texts = {
-            "captions": [batch.captions],
-            "phrases": batch.phrases,
-            "negatives": batch.negatives,
-        }
-        wanted = {name: texts[name] for name in texts if name in needs and name not in made}
-        return made | self._texts(wanted)
+        if "views" in needs and len(batch.shown) > 1:
+            others = [self._images(batch.images(view))[0] for view in range(1, len(batch.shown))]
+            made["views"] = normalize(torch.stack(others, dim=1), dim=-1)
+        wanted = {name: _texts_of(batch, name) for name in sorted(TEXTS & needs - made.keys())}
+        long = {name: wanted.pop(name) for name in ("long",) if name in wanted}
+        return made | self._texts(wanted, "short") | self._texts(long, "long")
 
     def encode_images(self, pixels: UInt8[Tensor, "b 3 h w"]) -> Float[Tensor, "b d"]:
         """Pooled features, float32, not normalised."""
         return self._images(pixels)[0]
 
-    def encode_texts(self, texts: Sequence[str]) -> Float[Tensor, "t d"]:
-        """Features of texts, float32, not normalised."""
-        return self.encoder.text_tower(texts).float()
+    def encode_texts(self, texts: Sequence[str], path: TextPath = "short") -> Float[Tensor, "t d"]:
+        """Features of texts, float32, of any norm."""
+        if self._frozen_texts is None:
+            return self.encoder.text_tower(texts, path).float()
+        new = [text for text in dict.fromkeys(texts) if (text, path) not in self._known]
+        if new:
+            device = next(self.towers.parameters()).device
+            features = self._frozen_texts(new, path).to(device)
+            self._known |= {(text, path): row for text, row in zip(new, features, strict=True)}
+        return torch.stack([self._known[text, path] for text in texts])
 
     def _images(self, pixels: Tensor, *, patches: bool = False) -> tuple[Tensor, Tensor | None]:
         with torch.set_grad_enabled(torch.is_grad_enabled() and self.trains_images):
@@ -102,26 +128,33 @@ class Student(nn.Module):
         return torch.stack(list(found))
 
     def _texts(
-        self, wanted: Mapping[str, Sequence[Sequence[str]]]
+        self, wanted: Mapping[str, Sequence[Sequence[str]]], path: TextPath
     ) -> dict[str, Float[Tensor, "b ... d"]]:
         """Each distinct text goes through the tower once."""
+        path = path if path in self.encoder.text_paths else "short"
         distinct = list(dict.fromkeys(t for rows in wanted.values() for row in rows for t in row))
         if not distinct:
             return {}
         with torch.set_grad_enabled(torch.is_grad_enabled() and self.trains_texts):
-            features = normalize(self.encoder.text_tower(distinct).float(), dim=-1)
+            features = normalize(self.encode_texts(distinct, path), dim=-1)
         place = {text: number for number, text in enumerate(distinct)}
         found = {}
         for name, rows in wanted.items():
             picked = torch.tensor([[place[text] for text in row] for row in rows])
             made = features[picked.to(features.device)]
-            found[name] = made[0] if name == "captions" else made
+            found[name] = made[:, 0] if name in ONE_EACH else made
         return found
 
     def merged(self) -> CheckpointEncoder:
         """The encoder with what was learnt, low-rank updates merged; training ends with it."""
         merge_lora(self.towers)
         return self.encoder
+
+
+def _texts_of(batch: Batch, name: str) -> Sequence[Sequence[str]]:
+    """The texts of each item under a name of `Embeddings`."""
+    texts = batch.long_captions if name == "long" else getattr(batch, name)
+    return [(text,) for text in texts] if name in ONE_EACH else texts
 
 
 def _tokens(model: nn.Module, size: tuple[int, int]) -> int:

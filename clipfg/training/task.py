@@ -21,6 +21,9 @@ class Task(nn.Module):
         self.student = student
         self.weights = {name: weight for name, (weight, _) in terms.items()}
         self.terms = nn.ModuleDict({name: term for name, (_, term) in terms.items()})
+        for _, term in terms.values():
+            term.attach(student)
+        self.terms.to(student.encoder.device)
         self.needs = frozenset().union(*(term.needs for _, term in terms.values()))
 
     def embed(self, batch: Batch) -> Embeddings:

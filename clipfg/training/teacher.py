@@ -1,6 +1,7 @@
 """What a frozen encoder sees in the regions of images, as targets of distillation."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from typing import Literal
 
 import numpy as np
 import torch
@@ -14,30 +15,55 @@ from clipfg.encoders import Encoder
 from clipfg.training.losses.distillation import region_scores, region_target
 from clipfg.types import Manifest, Progress
 
+Seeing = Literal["crops", "dense"]
+"""How the base sees regions: cut out and shown one by one, or read from its dense map."""
 
-def crop_features(
+
+def region_features(
     manifest: Manifest,
     encoder: Encoder,
     cache: EmbeddingCache | None,
+    seeing: Seeing = "crops",
     progress: Callable[[str], Progress | None] = lambda _: None,
-) -> tuple[Float[Tensor, "n d"], Float[Tensor, "n r d"], Bool[Tensor, "n r"]]:
-    """Unit-norm features of images and of the crops of their regions, and which of these exist.
+) -> tuple[Float[Tensor, "n r d"], Bool[Tensor, "n r"]]:
+    """Unit-norm features of the regions of images, and which of these exist.
 
-    Images that cannot be used have rows of 0 and no crops. Everything goes through the cache.
+    Images that cannot be used have none. Everything goes through the cache. Raises `UsageError`
+    for `"dense"` with an encoder without patch features.
     """
-    whole = _rows(manifest, encoder, cache, progress("Embedding images"))
     items = _region_items(manifest)
     regions = manifest.column("regions") or [()] * len(manifest)
     counts = [len(own or ()) for own in regions]
     crops = torch.zeros(len(manifest), max(counts, default=0), encoder.dim)
     mask = torch.zeros(crops.shape[:2], dtype=torch.bool)
     if items is not None:
-        flat = _rows(items, encoder, cache, progress("Embedding regions"), Framing("square"))
+        framing = Framing("square" if seeing == "crops" else "region")
+        flat = embedded(items, encoder, cache, progress("Embedding regions"), framing)
         places = [(row, k) for row, count in enumerate(counts) for k in range(count)]
         rows, columns = torch.tensor(places).T
         crops[rows, columns] = flat
         mask[rows, columns] = flat.any(dim=1)
-    return whole, crops, mask
+    return crops, mask
+
+
+def naming(
+    regions: Float[Tensor, "n r d"],
+    phrases: Sequence[Sequence[str]],
+    features: Mapping[str, Float[Tensor, " d"]],
+) -> float:
+    """How often a region is most similar to its own phrase, of all; from 0 to 1."""
+    texts = list(features)
+    known = torch.stack([features[text] for text in texts])
+    own = [
+        (row, place, text) for row, all_ in enumerate(phrases) for place, text in enumerate(all_)
+    ]
+    own = [(row, place, text) for row, place, text in own if text]
+    if not own:
+        return 0.0
+    rows, places, truths = zip(*own, strict=True)
+    likely = (regions[list(rows), list(places)] @ known.T).argmax(dim=1).tolist()
+    right = sum(texts[best] == truth for best, truth in zip(likely, truths, strict=True))
+    return right / len(own)
 
 
 def distillation_targets(
@@ -46,19 +72,21 @@ def distillation_targets(
     mask: Bool[Tensor, "n r"],
     phrases: Float[Tensor, "v d"],
 ) -> dict[str, Tensor]:
-    """The constants of the term `distillation`, with a row an image."""
+    """The constants of the terms `distillation` and `dclip`, with a row an image."""
     return {
+        "crops": crops,
+        "crop_mask": mask,
         "targets": region_target(whole, crops, mask),
         "phrase_scores": region_scores(crops, mask, phrases),
         "has_regions": mask.any(dim=1),
     }
 
 
-def _rows(
+def embedded(
     manifest: Manifest,
     encoder: Encoder,
     cache: EmbeddingCache | None,
-    progress: Progress | None,
+    progress: Progress | None = None,
     framing: Framing | None = None,
 ) -> Float[Tensor, "n d"]:
     """Features in the order of the manifest, 0 for items that fail."""

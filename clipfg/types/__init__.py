@@ -1,6 +1,7 @@
 """The immutable types that all layers share: classes, items, features and failures."""
 
 from collections.abc import Callable
+from typing import Protocol
 
 from clipfg.types.choices import Choice, ChoiceSet
 from clipfg.types.class_list import UNLABELLED, ClassList
@@ -9,16 +10,25 @@ from clipfg.types.estimate import Estimate
 from clipfg.types.features import Features, unit_norm
 from clipfg.types.identity import content_hash, equal_rows
 from clipfg.types.manifest import BOX, COLUMNS, REGION, REQUIRED, Failure, Manifest, drawn
-from clipfg.types.reading import Hints, LeftOut, Reading, Role
+from clipfg.types.reading import TOGETHER, Hints, LeftOut, Reading, Role
 
 Progress = Callable[[int, int], None]
 """Called with the number of items done and the total."""
+
+
+class StageProgress(Protocol):
+    """A `Progress` that can be told more than numbers."""
+
+    def __call__(self, done: int, total: int, note: str = "", /) -> None:
+        """Take in the items done, the total, and how they fare."""
+
 
 __all__ = [
     "BOX",
     "COLUMNS",
     "REGION",
     "REQUIRED",
+    "TOGETHER",
     "UNLABELLED",
     "Choice",
     "ChoiceSet",
@@ -34,6 +44,7 @@ __all__ = [
     "Reading",
     "Regions",
     "Role",
+    "StageProgress",
     "content_hash",
     "drawn",
     "equal_rows",

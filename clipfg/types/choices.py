@@ -90,7 +90,7 @@ class ChoiceSet:
         return Manifest.build(self.name, columns, expected=max(self.expected, len(uris)))
 
     def select(self, subset: str | None = None, limit: int | None = None, seed: int = 0) -> Self:
-        """The choices of a subset, all of them for None and "all", on `limit` images drawn by a seed.
+        """The choices of a subset, all for None and "all", on `limit` images drawn by a seed.
 
         Raises `UsageError` where there is no such subset.
         """

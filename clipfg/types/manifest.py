@@ -32,12 +32,14 @@ COLUMNS: dict[str, pa.DataType] = {
     "captions": pa.list_(pa.string()),
     "regions": pa.list_(REGION),
     "bag": pa.string(),
+    "group": pa.string(),
     "view": pa.string(),
     "domain": pa.string(),
     "parent": pa.string(),
 }
 """Every column a manifest may have. Boxes are `[x0, y0, x1, y1]` in pixels of the upright image,
-`confidence` is how sure their source is of them. The items of a bag stand together."""
+`confidence` is how sure their source is of them. The items of a bag stand together. A `group` is
+what several pictures are of: one plant, bird, lot, burst or camera; null where it is not known."""
 
 REQUIRED = ("id", "uri", "split", "label")
 
@@ -129,14 +131,17 @@ class Manifest:
 
     @property
     def groups(self) -> NDArray[np.int64] | None:
-        """The picture that each item is a part of `[n]`; None where each is its own.
+        """Numbers of what must stay together `[n]`: parts of one picture, and items of a `group`.
 
-        What is learnt from one part of a picture must not be measured on another.
+        What is learnt from one of them must not be measured on another. None where each item
+        stands alone.
         """
-        numbers = self.table["uri"].combine_chunks().dictionary_encode()
-        if len(numbers.dictionary) == len(self):
+        numbers, pictures = _numbered(self.table["uri"])
+        if "group" in self.table.column_names:
+            numbers = _joined(numbers, _numbered(self.table["group"])[0])
+        elif pictures == len(self):
             return None
-        return numbers.indices.to_numpy().astype(np.int64)
+        return numbers
 
     @property
     def splits(self) -> dict[str, int]:
@@ -211,6 +216,26 @@ class Manifest:
             writer.write_table(self.table.combine_chunks())
         hasher.update(sink.getvalue())
         return hasher.hexdigest()
+
+
+def _numbered(column: pa.ChunkedArray) -> tuple[NDArray[np.int64], int]:
+    """Numbers of a column's values, -1 for null, and how many values there are."""
+    coded = column.combine_chunks().dictionary_encode()
+    numbers = pc.fill_null(coded.indices, -1).to_numpy().astype(np.int64)
+    return numbers, len(coded.dictionary)
+
+
+def _joined(first: NDArray[np.int64], second: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Numbers of items that are linked by equal numbers in either; -1 in the second links none."""
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    known = np.flatnonzero(second >= 0)
+    ends = (first[known], len(first) + second[known])
+    size = (2 * len(first), 2 * len(first))
+    linked = coo_array((np.ones(len(known), dtype=np.int8), ends), shape=size)
+    parts = connected_components(linked, directed=False)[1][first]
+    return np.unique(parts, return_inverse=True)[1].astype(np.int64)
 
 
 def drawn(labels: NDArray[np.int64], count: int, seed: int) -> NDArray[np.int64]:

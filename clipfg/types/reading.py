@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+TOGETHER = "what belongs together"
+"""The meaning of a column that `--group-by` names."""
+
 
 @dataclass(frozen=True)
 class Role:
@@ -59,6 +62,8 @@ class Hints:
     """A regular expression whose group is the class in a picture's name."""
     several_labels: str | None = None
     """`"first"` label of a picture that has several, or `"skip"` it."""
+    group_by: str | None = None
+    """What keeps pictures together, if it is a column of a table."""
     boxes: Path | None = None
     """A file of boxes for the pictures."""
     min_confidence: float | None = None

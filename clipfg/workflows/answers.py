@@ -3,6 +3,7 @@
 import logging
 
 from clipfg.confidence import AnswerColumns, AnswerOptions, Confidence
+from clipfg.confidence.group_answers import GroupAnswers
 from clipfg.heads.saving import SavedHead
 from clipfg.options import Options
 from clipfg.types import ClassList
@@ -11,6 +12,9 @@ logger = logging.getLogger("clipfg")
 
 EXTRA = "confidence"
 """Under what name a saved head carries its confidence."""
+
+GROUPS = "groups"
+"""Under what name it carries how groups are answered."""
 
 
 def answer_options(options: Options) -> AnswerOptions:
@@ -23,6 +27,12 @@ def confidence_of(saved: SavedHead) -> Confidence | None:
     """What a saved head knows of itself. Raises `DataError` where that is damaged."""
     fields = saved.extras.get(EXTRA)
     return Confidence.from_fields(fields) if fields else None
+
+
+def groups_of(saved: SavedHead) -> GroupAnswers | None:
+    """How a saved head answers groups, if it was tried on any. Raises `DataError` for damage."""
+    fields = saved.extras.get(GROUPS)
+    return GroupAnswers.from_fields(fields) if fields else None
 
 
 def answer_columns(

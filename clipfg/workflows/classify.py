@@ -16,6 +16,7 @@ from clipfg.functional.similarity import Scoring
 from clipfg.heads import Head
 from clipfg.types import ClassList
 from clipfg.workflows.dataset import Dataset
+from clipfg.workflows.group_predictions import GroupPredictions
 from clipfg.workflows.run_folder import RunFolder
 from clipfg.workflows.session import Session
 from clipfg.workflows.views import CenterHits, goes_by_surest, surest
@@ -47,11 +48,13 @@ def classify(
     scoring: Scoring,
     evaluator: Evaluator | None = None,
     answers: AnswerColumns | None = None,
+    groups: GroupPredictions | None = None,
 ) -> ClassifyCounts:
     """Score every image, write `predictions.parquet`, and feed the evaluator where there is one.
 
-    `answers` calibrate the logits and add columns of their own. Memory is bounded by the batch: no
-    matrix of all features or logits is ever held, unless the surest view of each image counts.
+    `answers` calibrate the logits and add columns of their own; `groups` take in the head's. Memory
+    is bounded by the batch: no matrix of all features or logits is ever held, unless the surest
+    view of each image counts.
     """
     started = time.monotonic()
     uris, domains = data.manifest.uris, data.manifest.column("domain")
@@ -68,6 +71,8 @@ def classify(
                 logits = logits * factors[:, None]
             if center is not None:
                 center.update(batch, logits)
+            if groups is not None:
+                groups.add(batch.positions, logits)
             if answers is not None:
                 logits, rows = answers.calibrated(logits), answers.rows(features, logits)
             places = [uris[i] for i in batch.positions]

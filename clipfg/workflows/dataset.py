@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from clipfg.data.grouping import without_groups
 from clipfg.data.loading import load_dataset
 from clipfg.data.readers.class_files import read_class_list
 from clipfg.data.readers.codes import are_nameless
@@ -100,6 +101,22 @@ class Dataset:
         """Those of classes below a node of the taxonomy; all for None."""
         return self if node is None else replace(self, manifest=self.manifest.within(node))
 
+    def ungrouped(self) -> "Dataset":
+        """The same items, of which nothing is known to belong together."""
+        return replace(self, manifest=without_groups(self.manifest))
+
+    def apart_from(self, *others: "Dataset | None") -> NDArray[np.intp]:
+        """Positions of the items that share no group with any of the `others`."""
+        known = {
+            group
+            for other in others
+            for group in (other.manifest.column("group") or () if other is not None else ())
+        }
+        own = self.manifest.column("group") or [None] * len(self)
+        return np.array(
+            [i for i, group in enumerate(own) if group is None or group not in known], dtype=np.intp
+        )
+
     def labelled(self) -> "Dataset":
         """The items whose class is known. Raises `DataError` when there is none."""
         known = np.flatnonzero(self.manifest.labels != UNLABELLED)
@@ -181,7 +198,7 @@ def warn_if_incomplete(manifest: Manifest) -> None:
 
 def hints_of(options: ReadingOptions) -> Hints:
     """What the options say of how data are to be read."""
-    return Hints(**{field.name: getattr(options, field.name) for field in fields(Hints)})
+    return Hints(**{field.name: getattr(options, field.name, None) for field in fields(Hints)})
 
 
 def default_split(name: str | None, manifest: Manifest) -> str | None:

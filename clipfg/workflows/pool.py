@@ -17,6 +17,7 @@ from clipfg.embedding.batches import FeatureBatch
 from clipfg.evaluation.evaluator import Evaluator
 from clipfg.evaluation.predictions import PredictionWriter
 from clipfg.functional.similarity import Scoring
+from clipfg.heads.base import Images
 from clipfg.types import ClassList, Manifest
 
 BLOCK = 1024
@@ -41,7 +42,7 @@ class FeaturePool:
     boxes: dict[str, list[float]] | None = None
     """The parts of images that items are, by id."""
     groups: Int[Tensor, " n"] | None = None
-    """The picture that each item is a part of; None where each is its own (`Manifest.groups`)."""
+    """What must stay together; None where each item stands alone (`Manifest.groups`)."""
 
     @classmethod
     def of(
@@ -119,7 +120,7 @@ def score(
 
 
 def in_blocks(
-    features: Float[Tensor, "n d"], logits: Callable[[Tensor], Tensor]
+    items: Float[Tensor, "n d"] | Images, logits: Callable[[Any], Tensor]
 ) -> Iterable[Float[Tensor, "b c"]]:
-    """Logits of the pool, some rows at a time."""
-    return (logits(block) for block in features.split(BLOCK))
+    """Logits of the pool, some items at a time."""
+    return (logits(block) for block in items.split(BLOCK))

@@ -9,26 +9,36 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from clipfg.confidence import AnswerColumns
+from clipfg.confidence.group_answers import GroupAnswers
 from clipfg.data.loading import load_dataset
 from clipfg.data.readers.class_files import read_class_list
 from clipfg.data.readers.folder import read_images
 from clipfg.data.readers.formats.joining import join_boxes
 from clipfg.data.readers.walk import SUFFIXES
+from clipfg.encoders import Encoder
 from clipfg.errors import DataError, UsageError
 from clipfg.heads import Head
 from clipfg.heads.class_subset import ClassSubset
-from clipfg.heads.saving import load_head
+from clipfg.heads.saving import SavedHead, load_head
 from clipfg.heads.zero_shot import ZeroShot
 from clipfg.options import PredictOptions
 from clipfg.types import ClassList, Manifest
 from clipfg.workflows.answer_files.answers import Answers, answer_formats
 from clipfg.workflows.answer_files.export import write_answers
-from clipfg.workflows.answers import answer_columns, confidence_of, log_guarantees
+from clipfg.workflows.answers import (
+    answer_columns,
+    answer_options,
+    confidence_of,
+    groups_of,
+    log_guarantees,
+)
 from clipfg.workflows.boxes import boxes_said
 from clipfg.workflows.classify import PREDICTIONS, classify
-from clipfg.workflows.dataset import Dataset, hints_of
+from clipfg.workflows.dataset import FEATURES, Dataset, hints_of
 from clipfg.workflows.explain.added import add_explanations, check_head, least_sure
 from clipfg.workflows.explain.photos import check_explainable
+from clipfg.workflows.group_predictions import PREDICTIONS as GROUPS
+from clipfg.workflows.group_predictions import GroupPredictions
 from clipfg.workflows.run_folder import Run
 from clipfg.workflows.session import Session
 
@@ -37,12 +47,15 @@ logger = logging.getLogger("clipfg")
 
 @dataclass(frozen=True)
 class PredictRun(Run):
-    """A finished prediction: `predictions` is the Parquet file of its rows."""
+    """A finished prediction: `predictions` is the Parquet file of its rows.
+
+    With `--group-by` a row is a group, and a file beside it has a row for each image.
+    """
 
     predictions: Path
 
     def rows(self) -> list[dict[str, Any]]:
-        """A row per image, as `evaluation.predictions.SCHEMA` has it."""
+        """A row per image or group, as `evaluation.predictions.SCHEMA` has it."""
         rows: list[dict[str, Any]] = pq.read_table(self.predictions).to_pylist()
         return rows
 
@@ -56,6 +69,7 @@ def run_predict(session: Session[PredictOptions], photos: Sequence[Path] = ()) -
             if options.head
             else "Give --classes FILE (class names, one per line) or --head FILE (a saved head)."
         )
+    _check_groups(options)
     formats = answer_formats(options.to)
     data = _images(session, photos)
     saved = load_head(options.head) if options.head else None
@@ -68,14 +82,16 @@ def run_predict(session: Session[PredictOptions], photos: Sequence[Path] = ()) -
     head = saved.head if saved else None
     calibrated = answers is not None and answers.confidence is not None
     zero_shot = (head is None or isinstance(head, ZeroShot)) and not calibrated
+    rule = _rule(options, saved)
     if options.within is not None:
         head, classes, answers = _within(options.within, head, classes, answers)
-    log_guarantees(answers)
+    of_groups = answer_columns(options, classes, rule.confidence) if rule else None
+    log_guarantees(answers if rule is None else of_groups)
     if options.explain:
         check_head(head)
-    encoder = session.open_encoder(data, like=saved)
-    if saved:
-        saved.check_encoder(encoder.fingerprint, encoder.dim)
+    encoder = _encoder(session, data, saved, zero_shot=zero_shot)
+    data = session.grouped(data)
+    groups = GroupPredictions.of(data.manifest, rule, len(classes)) if rule else None
     if options.explain:
         check_explainable(session, data, classes)
     with session.run_folder(data.name, photos=[str(photo) for photo in photos]) as folder:
@@ -90,9 +106,13 @@ def run_predict(session: Session[PredictOptions], photos: Sequence[Path] = ()) -
             classes,
             folder,
             top_k=options.top_k,
-            scoring=encoder.scoring if zero_shot else "softmax",
+            scoring=encoder.scoring if zero_shot and encoder else "softmax",
             answers=answers,
+            groups=groups,
         )
+        if groups is not None:
+            scoring = encoder.scoring if zero_shot and encoder else "softmax"
+            groups.write(folder, classes, options.top_k, scoring, of_groups)
         if options.explain:
             assert isinstance(head, ZeroShot)
             chosen = least_sure(folder.part(PREDICTIONS), options.explain)
@@ -103,10 +123,65 @@ def run_predict(session: Session[PredictOptions], photos: Sequence[Path] = ()) -
             folder.results["guarantees"] = list(answers.notes)
         if formats:
             predicted = folder.part(PREDICTIONS)
-            given = Answers(predicted, classes, encoder.name, _confidence(data.manifest))
+            model = encoder.name if encoder else saved.model if saved else ""
+            given = Answers(predicted, classes, model, _confidence(data.manifest))
             folder.results["answers"] = write_answers(formats, given, folder)
-    predictions = folder.path / PREDICTIONS
+    predictions = folder.path / (PREDICTIONS if groups is None else GROUPS)
     return PredictRun(folder.path, counts.done, len(session.failures), predictions)
+
+
+def _check_groups(options: PredictOptions) -> None:
+    """Raises `UsageError` for what is told of pictures alone."""
+    if options.group_by is None:
+        return
+    for flag, given in (("--unknown", options.unknown), ("--to", options.to)):
+        if given:
+            raise UsageError(
+                f"{flag} is about single pictures and cannot be combined with --group-by, which"
+                " gives one answer for several."
+            )
+
+
+def _rule(options: PredictOptions, saved: SavedHead | None) -> GroupAnswers | None:
+    """How groups are answered; None without `--group-by`.
+
+    Raises `UsageError` for guarantees of a head that was never tried on groups.
+    """
+    if options.group_by is None:
+        return None
+    rule = groups_of(saved) if saved else None
+    if rule is not None and options.within is None:
+        shares = ", ".join(f"{name} {share:.1%}" for name, share in (rule.right or {}).items())
+        logger.info(f"Groups are answered by {rule.rule}, chosen on held-out groups: {shares}")
+        return rule
+    if answer_options(options).guarantees:
+        raise UsageError(
+            "Expected for guarantees of groups a head that was saved by `clipfg fewshot --group-by`"
+            " and all its classes, got another; leave out --group-by for guarantees of pictures."
+        )
+    factor = rule.factor if rule else 1.0
+    logger.info("Groups are answered by the mean of logits, with no confidence of their own")
+    return GroupAnswers(factor=factor)
+
+
+def _encoder(
+    session: Session, data: Dataset, saved: SavedHead | None, *, zero_shot: bool
+) -> Encoder | None:
+    """The encoder; None for features from a file that a head learnt from labels classifies.
+
+    Raises `DataError` for features that are not those that the head was fitted on.
+    """
+    if zero_shot:
+        encoder: Encoder | None = session.open_encoder(data, like=saved)
+    else:
+        encoder = session.open_encoder_if_needed(data, like=saved)
+    if saved and encoder:
+        saved.check_encoder(encoder.fingerprint, encoder.dim)
+    elif saved and data.features is not None:
+        # Other tools' features do not say whose they are.
+        own = data.features.fingerprint or saved.fingerprint
+        saved.check_encoder(own, data.features.pooled.shape[1])
+    return encoder
 
 
 def _within(
@@ -138,14 +213,18 @@ def _confidence(manifest: Manifest) -> dict[str, float]:
 
 
 def _images(session: Session[PredictOptions], photos: Sequence[Path]) -> Dataset:
-    """The images without their labels; one path may also be a table or a tar."""
-    options = session.options
+    """The images without their labels; one path may also be a table, a tar or `features:FILE`."""
+    options, features = session.options, None
     if photos and options.dataset is not None:
         raise UsageError(f"--dataset {options.dataset} and photos cannot be combined.")
-    if not photos:
-        if options.dataset is None:
+    stored = next((str(photo) for photo in photos if str(photo).startswith(FEATURES)), None)
+    if stored and len(photos) > 1:
+        raise UsageError(f"Expected {stored} alone, got it among {len(photos)} paths.")
+    if stored or not photos:
+        if not stored and options.dataset is None:
             raise UsageError("Name photos or folders of them, or --dataset NAME|PATH.")
-        found = session.whole(use_classes=False).manifest
+        whole = session.whole(stored, use_classes=False, grouped=False)
+        found, features = whole.manifest, whole.features
         if options.split is not None:
             found = found.select(None if options.split == "all" else options.split)
     elif len(photos) == 1 and photos[0].is_file() and photos[0].suffix.lower() not in SUFFIXES:
@@ -156,9 +235,14 @@ def _images(session: Session[PredictOptions], photos: Sequence[Path]) -> Dataset
         if options.boxes is not None:
             found = join_boxes(found, options.boxes, hints_of(options))
         session.say(Dataset(found))
-    kept = [name for name in ("id", "uri", "box", "confidence") if name in found.table.column_names]
+    kept = [
+        name
+        for name in ("id", "uri", "box", "confidence", "group")
+        if name in found.table.column_names
+    ]
     columns = {name: found.table[name] for name in kept}
-    data = Dataset(Manifest.build(found.name, columns)).limited(options.limit, options.seed)
+    data = Dataset(Manifest.build(found.name, columns, reading=found.reading), features)
+    data = data.limited(options.limit, options.seed)
     if said := boxes_said(options, data.manifest):
         logger.info(said)
     return data

@@ -1,10 +1,11 @@
 """Finished runs again: from their folders, alone or side by side."""
 
-import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from clipfg.atomic import finished
 from clipfg.errors import DataError
 from clipfg.evaluation.choices.report import ChoiceReport
 from clipfg.evaluation.curves.budget_curve import BudgetCurve
@@ -14,6 +15,7 @@ from clipfg.evaluation.report.report import Report
 from clipfg.evaluation.report.side_by_side import SideBySide
 from clipfg.evaluation.results import read_result
 from clipfg.evaluation.tuning.report import TuningReport
+from clipfg.trees import parse_json
 from clipfg.workflows.mistakes import surest_mistakes
 from clipfg.workflows.run_folder import file_name
 
@@ -31,14 +33,16 @@ def read_reports(run: Path) -> list[tuple[str, Finished]]:
     """
     path = run / "results.json" if run.is_dir() else run
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = parse_json(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise DataError(
             f"Expected a finished run with results.json in {run}, got none; a run that was"
             " interrupted has not written it yet: run its command again."
         ) from None
-    except (json.JSONDecodeError, UnicodeDecodeError):
+    except (DataError, UnicodeDecodeError):
         raise DataError(f"Expected JSON in {path}, got something else.") from None
+    except OSError as error:
+        raise DataError(f"Expected results in {path}, got {error.strerror or error}.") from None
     try:
         result = read_result(content)
     except DataError as error:
@@ -48,16 +52,30 @@ def read_reports(run: Path) -> list[tuple[str, Finished]]:
     return [(run.name, result)]
 
 
+@contextmanager
+def shown_of(runs: Sequence[Path]) -> Iterator[None]:
+    """Raises `DataError` where results have the right fields and yet contradict themselves."""
+    try:
+        yield
+    except (ArithmeticError, LookupError, TypeError, ValueError, RecursionError) as error:
+        raise DataError(
+            f"Expected results that can be shown in {', '.join(map(str, runs))}, got damaged ones"
+            f" ({type(error).__name__}: {error!s:.100}); run the command that wrote them again."
+        ) from None
+
+
 def write_html(run: Path) -> list[Path]:
     """Write `report.html` into a run folder, or one for each prompt set; the paths are returned."""
     reports = read_reports(run)
     pages = []
     for name, report in reports:
         suffix = f"-{file_name(name.removeprefix(f'{run.name} '))}" if len(reports) > 1 else ""
-        part = run / f"report{suffix}.html.part"
+        page = run / f"report{suffix}.html"
         mistakes = surest_mistakes(run / f"predictions{suffix}.parquet")
-        part.write_text(render_page(report, mistakes), encoding="utf-8")
-        pages.append(part.replace(run / f"report{suffix}.html"))
+        with finished(page) as partial:
+            text = render_page(report, mistakes)
+            partial.write_text(text, encoding="utf-8", errors="backslashreplace")
+        pages.append(page)
     return pages
 
 

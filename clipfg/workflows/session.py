@@ -38,10 +38,11 @@ from clipfg.options import (
 from clipfg.prompting import PromptSet, load_prompts
 from clipfg.prompting.ensembling import Ensemble, make_ensemble
 from clipfg.prompting.rendering import names_used
-from clipfg.types import ClassList, Failure, Features, Manifest, Progress
+from clipfg.types import ClassList, Failure, Features, Manifest, StageProgress
 from clipfg.workflows import understood
 from clipfg.workflows.boxes import boxes_said, framing_of, reads_regions, region_items
 from clipfg.workflows.dataset import Dataset, labelled_split, open_dataset
+from clipfg.workflows.grouping import check_groups, group_items
 from clipfg.workflows.pool import FeaturePool
 from clipfg.workflows.provenance import MadeBy, Provenance, check_one_encoder, check_same_encoder
 from clipfg.workflows.resources import Resources
@@ -50,12 +51,12 @@ from clipfg.workflows.views import views_of, views_said
 
 logger = logging.getLogger("clipfg")
 
-BUILTIN_DATA = ("synthflora", "synthflora-captions")
+BUILTIN_DATA = ("synthflora", "synthflora-captions", "synthflora-plants")
 BUILTIN_MODEL = "builtin:florette"
 
 Given = TypeVar("Given", bound=JobOptions)
 Made = TypeVar("Made")
-Stages = Callable[[str], Progress | None]
+Stages = Callable[[str], StageProgress | None]
 
 
 class Session(Generic[Given]):
@@ -105,14 +106,16 @@ class Session(Generic[Given]):
             self._fresh = self.cache.afresh()
         return self._fresh or self.cache
 
-    def progress(self, label: str) -> Progress | None:
+    def progress(self, label: str) -> StageProgress | None:
         """A callback for one stage of the job."""
         return self.stages(label) if self.stages else None
 
     # Data
 
-    def whole(self, name: str | None = None, *, use_classes: bool = True) -> Dataset:
-        """All items of `--dataset`, or of the data called `name`."""
+    def whole(
+        self, name: str | None = None, *, use_classes: bool = True, grouped: bool = True
+    ) -> Dataset:
+        """All items of `--dataset`, or of the data called `name`, `grouped` by `--group-by`."""
         options = self.options
         assert isinstance(options, DataJobOptions)
         data = open_dataset(
@@ -127,7 +130,16 @@ class Session(Generic[Given]):
                 "--views needs images; features are of the views that they were made of."
             )
         self.say(data)
-        return data
+        return self.grouped(data) if grouped else data
+
+    def grouped(self, data: Dataset) -> Dataset:
+        """The items in the groups of `--group-by`; without it, in none."""
+        return group_items(data, getattr(self.options, "group_by", None), self._first_pool)
+
+    def _first_pool(self, data: Dataset) -> FeaturePool:
+        if self.encoder is None:
+            self.open_encoder_if_needed(data)
+        return self.pool(data)
 
     def say(self, data: Dataset) -> None:
         """Say how data were understood, and what looks wrong, before they are used."""
@@ -143,7 +155,9 @@ class Session(Generic[Given]):
         """The items of `--dataset` by its split (or `split`), limit and node of the taxonomy."""
         options = self.options
         assert isinstance(options, DataJobOptions)
-        data = self.whole().within(getattr(options, "within", None))
+        data = self.whole()
+        check_groups(data.manifest)
+        data = data.within(getattr(options, "within", None))
         split = split or options.split or labelled_split(options.dataset, data.manifest)
         chosen = data.select(split)
         if len(chosen) < len(data):
@@ -276,7 +290,7 @@ class Session(Generic[Given]):
         texts: Sequence[str],
         prompts: str,
         use: Use | None = None,
-        progress: Progress | None = None,
+        progress: StageProgress | None = None,
     ) -> Float[Tensor, "t d"]:
         """Unit-norm features of texts made with a prompt set, each by the path that suits it.
 

@@ -239,3 +239,9 @@ def test_options_go_into_json_and_come_back() -> None:
     assert plain["classes"] == "names.txt"
     assert plain["where"] == ["label=rose"]
     assert resolve(RetrieveOptions, plain) == options
+
+
+@pytest.mark.parametrize("name", ["seed", "limit", "top_k"])
+def test_numbers_beyond_a_machine_word_are_refused(name) -> None:
+    with pytest.raises(UsageError, match=f"{name} must be at most 9223372036854775807"):
+        resolve(RetrieveOptions, {name: "9" * 20})

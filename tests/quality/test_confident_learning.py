@@ -1,9 +1,13 @@
+import math
+
 import numpy as np
 import pytest
 import torch
 
+from benchmarks.lint import checks, plant
+from clipfg.embedding.feature_files import read_features
 from clipfg.errors import DataError
-from clipfg.quality.confident_learning import confident_learning
+from clipfg.quality.confident_learning import LabelIssues, confident_learning
 
 
 def by_hand(odds: np.ndarray, labels: np.ndarray) -> tuple[set[int], float]:
@@ -56,3 +60,36 @@ def test_labels_out_of_range_are_refused() -> None:
     for count in (2, 4):
         with pytest.raises(DataError, match="a label for each"):
             confident_learning([torch.eye(3)], torch.zeros(count, dtype=torch.long), 3)
+
+
+def test_the_clearest_are_those_of_the_highest_odds_as_many_as_are_likely() -> None:
+    """Two of four suspects have an other class with half: an easy image, and a flipped one."""
+    found = LabelIssues(
+        suspects=torch.tensor([True, True, True, True, False]),
+        confidence=torch.tensor([0.3, 0.01, 0.001, 0.2, 0.6]),
+        suggested=torch.tensor([1, 1, 1, 1, 0]),
+        share=torch.tensor([0.55, 0.6, 0.4, 0.3, 0.6]),
+        noise=0.8,
+    )
+    assert found.odds.tolist() == pytest.approx(
+        [math.log(a / b) for a, b in ((0.55, 0.3), (0.6, 0.01), (0.4, 0.001), (0.3, 0.2), (1, 1))],
+        abs=1e-6,
+    )
+    assert found.clearest().nonzero().flatten().tolist() == [1, 2]
+    sure = found._replace(suspects=torch.tensor([True] * 5), share=torch.full((5,), 0.6))
+    assert not sure.clearest()[4]  # its own label is the most likely
+
+
+@pytest.mark.parametrize("kind", ["any class", "alike class"])
+def test_real_features_with_flipped_labels(kind, shared) -> None:
+    """Aircraft's classes are hard: where another class has half says little of the label there."""
+    data = read_features(shared / "data/clip-features/fgvc.npz")
+    kept = data.labels % 4 == 1
+    x = torch.from_numpy(data.pooled[kept]).float()
+    _, truth = torch.unique(torch.from_numpy(data.labels[kept]), return_inverse=True)
+    given = plant(x, truth, kind)
+    flags = {name: found[0] for name, found in checks(x, given).items()}
+    hits = {name: int((own & (given != truth)).sum()) for name, own in flags.items()}
+    now, gate = "clipfg lint", "another class has half"
+    assert abs(int(flags[now].sum()) - int(flags[gate].sum())) <= 1
+    assert hits[now] >= (1.3 * hits[gate] if kind == "any class" else hits[gate])

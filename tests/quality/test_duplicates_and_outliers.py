@@ -1,12 +1,16 @@
+from itertools import combinations, product
+
 import numpy as np
+import pytest
 import torch
-from PIL import Image, ImageOps
+from PIL import Image, ImageDraw, ImageOps
 
 from clipfg.functional.neighbours import nearest_neighbours
 from clipfg.functional.similarity import unit_norm
 from clipfg.quality.duplicates import near_pairs
-from clipfg.quality.image_similarity import likeness, sketch
+from clipfg.quality.image_similarity import likeness, sketch, tile_likeness
 from clipfg.quality.outliers import outliers
+from clipfg.quality.perceptual_hash import close_pairs, dhash
 
 
 def rows(n=30, seed=0):
@@ -61,3 +65,73 @@ def test_an_image_is_similar_only_to_its_edited_copies() -> None:
 def test_single_colour_images_are_similar_to_nothing() -> None:
     plain = sketch(Image.new("RGB", (9, 9), "teal"))
     assert likeness(plain, plain) == 0
+
+
+def test_a_caption_or_a_bar_does_not_hide_a_copy() -> None:
+    whole = image(0)
+    for edge in (0, 102):
+        barred = whole.copy()
+        ImageDraw.Draw(barred).rectangle((0, edge, 160, edge + 18), fill="black")
+        assert likeness(sketch(whole), sketch(barred)) >= 0.95
+        assert likeness(sketch(ImageOps.mirror(whole)), sketch(barred)) >= 0.95
+        assert max(likeness(sketch(image(seed)), sketch(barred)) for seed in range(1, 10)) < 0.9
+
+
+def test_crops_are_pillows() -> None:
+    """The largest correlation over crops that Pillow cuts and resizes."""
+
+    def unit(part: Image.Image) -> np.ndarray:
+        x = np.asarray(part, dtype=np.float64).ravel() - np.asarray(part).mean()
+        return x / np.linalg.norm(x)
+
+    one, other = (Image.fromarray(sketch(image(seed))) for seed in (3, 4))
+    expected = []
+    for whole, cut in ((one, other), (other, one)):
+        own = [
+            unit(x.resize((32, 32), Image.Resampling.BOX)) for x in (whole, ImageOps.mirror(whole))
+        ]
+        parts = [unit(cut.resize((32, 32), Image.Resampling.BOX))]
+        for scale, x, y in product((0.95, 0.9, 0.85, 0.8), *[(0.0, 1 / 3, 0.5, 2 / 3, 1.0)] * 2):
+            left, top, side = (1 - scale) * 64 * x, (1 - scale) * 64 * y, scale * 64
+            box = (left, top, left + side, top + side)
+            parts.append(unit(cut.resize((32, 32), Image.Resampling.BILINEAR, box=box)))
+        expected.append(max(float(a @ b) for a in own for b in parts))
+    found = likeness(np.asarray(one), np.asarray(other))
+    assert found == pytest.approx(max(expected), abs=0.01)  # Pillow rounds to grey levels
+    assert found > tile_likeness(np.asarray(one), np.asarray(other))
+
+
+def test_hashes_say_where_an_image_gets_brighter() -> None:
+    grey = sketch(image(5))
+    small = np.asarray(Image.fromarray(grey).resize((9, 8), Image.Resampling.BOX)).astype(int)
+    bits = [small[y, x + 1] > small[y, x] for y in range(8) for x in range(8)]
+    assert np.unpackbits(np.array([dhash(grey)]).view(np.uint8)).tolist() == bits
+
+
+def test_close_hashes_against_a_plain_loop() -> None:
+    rng = np.random.default_rng(0)
+    hashes = rng.integers(0, 1 << 63, 300, dtype=np.uint64)
+    mirrored = rng.integers(0, 1 << 63, 300, dtype=np.uint64)
+    for at in range(40):  # up to 9 bits off another, or off the mirror image of another
+        flips = rng.choice(64, at % 10, replace=False).astype(np.uint64)
+        error = np.bitwise_xor.reduce(np.uint64(1) << flips) if len(flips) else np.uint64(0)
+        hashes[100 + at] = (hashes if at % 2 else mirrored)[at] ^ error
+    found = close_pairs(hashes, mirrored)
+    expected = {}
+    for i, j in combinations(range(300), 2):
+        pairs = ((hashes[i], hashes[j]), (mirrored[i], hashes[j]), (mirrored[j], hashes[i]))
+        fewest = min(int(a ^ b).bit_count() for a, b in pairs)
+        if fewest <= 7:
+            expected[i, j] = 1 - fewest / 64
+    pairs = list(zip(found.first.tolist(), found.second.tolist(), strict=True))
+    assert dict(zip(pairs, found.cosines.tolist(), strict=True)) == expected
+    assert len(pairs) == len(expected) >= 30
+    assert found.cosines.tolist() == sorted(found.cosines.tolist(), reverse=True)
+    none = np.empty(0, np.uint64)
+    assert len(close_pairs(none, none).first) == 0
+
+
+def test_of_many_alike_every_one_is_in_a_pair() -> None:
+    hashes = np.zeros(500, np.uint64)
+    found = close_pairs(hashes, ~hashes)
+    assert len(torch.cat([found.first, found.second]).unique()) == 500

@@ -5,9 +5,9 @@ import ssl
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
 from http.client import HTTPException, HTTPResponse
 from pathlib import Path
-from typing import BinaryIO
 
 from clipfg import __version__
 from clipfg.atomic import publish
@@ -23,9 +23,30 @@ TIMEOUT = 60.0
 ATTEMPTS = 5
 """Connections in a row without a byte after which we give up."""
 
+GRACE = 600.0
+RATE = 10_000
+"""The time that a download may take: seconds, and one more for every so many bytes that came."""
+
+EXCESS = 64 << 20
+"""Bytes beyond its published size, of which few are exact, that a file may have."""
+
 
 class _UnreachableError(Exception):
     """No connection to the server."""
+
+
+class _Pace:
+    """Whether a download keeps to the time that it may take; counted from its beginning."""
+
+    def __init__(self) -> None:
+        self._begun, self._bytes = time.monotonic(), 0
+
+    def count(self, more: int) -> None:
+        self._bytes += more
+
+    @property
+    def too_slow(self) -> bool:
+        return time.monotonic() - self._begun > GRACE + self._bytes / RATE
 
 
 def fetch(
@@ -38,8 +59,9 @@ def fetch(
     have arrived and the bytes in all (0 where the server does not say). `pause` is the seconds
     before a second attempt, doubled for each further one.
 
-    Raises `MissingError` when the server cannot be reached, refuses, or breaks off too often, and
-    `DataError` for a wrong digest or a full disk.
+    Raises `MissingError` when the server cannot be reached, refuses, breaks off too often or sends
+    too slowly, and `DataError` for a wrong digest, for a file without end and where the disk would
+    become full.
     """
     if not download.url.startswith(("https://", "http://")):
         raise DataError(f"Expected an http or https URL, got {download.url!r}.")
@@ -75,12 +97,12 @@ def _size(path: Path) -> int:
 
 def _complete(download: Download, partial: Path, progress: Progress | None, pause: float) -> None:
     """Connect until the whole file is here, as long as the connections bring something."""
-    idle, connected = 0, False
+    idle, connected, pace = 0, False, _Pace()
     reason: str | None = None
-    while idle < ATTEMPTS:
+    while idle < ATTEMPTS and not pace.too_slow:
         before = _size(partial)
         try:
-            reason = _continue(download, partial, progress)
+            reason = _continue(download, partial, progress, pace)
             connected = True
         except _UnreachableError as error:
             reason = f"the server cannot be reached ({error})"
@@ -97,7 +119,9 @@ def _complete(download: Download, partial: Path, progress: Progress | None, paus
     )
 
 
-def _continue(download: Download, partial: Path, progress: Progress | None) -> str | None:
+def _continue(
+    download: Download, partial: Path, progress: Progress | None, pace: _Pace
+) -> str | None:
     """One connection. None when the file is whole, else what went wrong; both may bring bytes."""
     here = _size(partial)
     request = urllib.request.Request(download.url)
@@ -112,7 +136,13 @@ def _continue(download: Download, partial: Path, progress: Progress | None) -> s
             with partial.open("r+b" if here else "wb") as file:
                 file.seek(here)
                 file.truncate()
-                here = _copy(response, file, here, total, progress)
+                for chunk in _chunks(response, pace):
+                    check_space(partial.parent, len(chunk), download.file)
+                    file.write(chunk)
+                    here += len(chunk)
+                    _check_end(download, here, total)
+                    if progress:
+                        progress(here, total)
             return None if not total or here >= total else "the connection broke off"
     except urllib.error.HTTPError as error:
         if error.code == 416 and here:  # nothing is left to send: the digest will tell
@@ -142,12 +172,20 @@ def _position(response: HTTPResponse, asked: int) -> tuple[int, int]:
     return asked, int(whole) if whole.isdecimal() else asked + length
 
 
-def _copy(
-    response: HTTPResponse, file: BinaryIO, here: int, total: int, progress: Progress | None
-) -> int:
-    while chunk := response.read(CHUNK):
-        file.write(chunk)
-        here += len(chunk)
-        if progress:
-            progress(here, total)
-    return here
+def _chunks(response: HTTPResponse, pace: _Pace) -> Iterator[bytes]:
+    """What arrives, as it arrives. Raises `TimeoutError` where that is too slow."""
+    while chunk := response.read1(CHUNK):
+        pace.count(len(chunk))
+        yield chunk
+        if pace.too_slow:
+            raise TimeoutError(f"it sends less than {RATE // 1000} kB a second")
+
+
+def _check_end(download: Download, here: int, total: int) -> None:
+    """Raises `DataError` for more bytes than the server said, or than the file can have."""
+    most = total or (download.size + EXCESS if download.size else 0)
+    if most and here > most:
+        raise DataError(
+            f"Expected at most {most:,} bytes of {download.file}, got more from {download.url}; get"
+            " it by hand."
+        )

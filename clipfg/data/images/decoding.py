@@ -88,9 +88,9 @@ def decode(data: bytes, target: Target | None = None, *, cut: bool = True) -> Im
 
     Transparency is composited on white, as on a web page: the values under transparent pixels are
     arbitrary, often black. Grey images of more than 8 bits are scaled by the range of the fewest
-    bits of `DEPTHS` that hold their values, since sensors of 12 bits write files of 16; floats by 1
-    or 255 if they stay within those, else by their own range. CMYK becomes RGB by the plain formula;
-    colour profiles are not applied.
+    bits of `DEPTHS` that hold their values, since sensors of 12 bits write files of 16; floats by
+    1 or 255 if they stay within those, else by their own range. CMYK becomes RGB by the plain
+    formula; colour profiles are not applied.
 
     `data` is a whole file of any of `FORMATS`, HEIC or RAW (see `photos`), `target` the size that
     the image will be resized to next. With it, a JPEG is decoded at a reduced size of at least

@@ -6,6 +6,7 @@ of `class_forms`.
 """
 
 import re
+from collections import Counter
 from pathlib import Path
 
 from clipfg.data.readers.class_forms import classes_of_lines, classes_of_tree
@@ -142,4 +143,9 @@ def _without_header(text: str, first: tuple[str, ...]) -> ClassList:
 
 def _numbered(header: list[str]) -> list[str]:
     """The cells of a header, with repeated names made distinct: `text,text` -> `text,text2`."""
-    return [f"{c}{n}" if (n := header[: i + 1].count(c)) > 1 else c for i, c in enumerate(header)]
+    seen: Counter[str] = Counter()
+    found = []
+    for cell in header:
+        seen[cell] += 1
+        found.append(f"{cell}{seen[cell]}" if seen[cell] > 1 else cell)
+    return found

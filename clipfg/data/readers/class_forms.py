@@ -1,6 +1,7 @@
 """The forms in which JSON, YAML and plain lists hold class names, each told by its content."""
 
 import re
+from collections import Counter
 from collections.abc import Mapping
 from itertools import pairwise
 from typing import Any
@@ -193,7 +194,7 @@ def _of_synsets(pairs: list[tuple[str, str]]) -> ClassList:
     """Lines of ImageNet's lists: `n01580077 jay, Garrulus`; every comma begins a synonym."""
     split = [[part.strip() for part in names.split(",")] for _, names in pairs]
     first = [parts[0].replace("_", " ") for parts in split]
-    twice = {name for name in first if first.count(name) > 1} if len(first) < 50_000 else set()
+    twice = {name for name, times in Counter(first).items() if times > 1}
     records: list[Record] = []
     for (synset, whole), name, parts in zip(pairs, first, split, strict=True):
         if name in twice:  # "crane" is a bird and a machine

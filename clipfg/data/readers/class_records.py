@@ -70,7 +70,8 @@ def classes_of(
     if "path" not in keys and not any(key in keys for key in known.PATHS[:3]):
         rows = [*range(len(names))]
     else:  # a table of pictures: each class once
-        rows = [names.index(name) for name in dict.fromkeys(names)]
+        first = {name: row for row, name in reversed(list(enumerate(names)))}
+        rows = sorted(first.values())
     listed = _with_parents(records, keys, names, ranks, rows)
     ids = _ids(records, keys, rows, {columns[0], *ranks.values()})
     synonyms = _synonyms(cells, names, rows, keys)
@@ -127,14 +128,14 @@ def _name_columns(
 ) -> list[str]:
     """The keys of columns that name the classes: what they are called, then other names."""
     found = [key for key in dict.fromkeys(NAMES) if key in keys and key not in ranks.values()]
-    found += [key for key in keys if known.SYNONYM.fullmatch(key) and key not in found]
+    found = list(dict.fromkeys([*found, *filter(known.SYNONYM.fullmatch, keys)]))
     cells = {key: [str(record.get(keys[key]) or "") for record in records] for key in found}
     if found and are_codes(cells[found[0]]):  # named by another column, if one names each
         words = [key for key in found if not are_codes(cells[key])]
         if words and len(set(cells[words[0]])) == len(records):
             found = words
     if not any(key in keys for key in known.PATHS):  # one row a class
-        again = [key for key in found if len({*cells[key]}) < len(records)]
+        again = {key for key in found if len({*cells[key]}) < len(records)}
         found = [key for key in found if key not in again] or found
     if name_column is not None:
         asked = [key_of(column) for column in name_column.split(",")]

@@ -27,7 +27,7 @@ from clipfg.data.readers.walk import is_image
 from clipfg.data.sources import shown
 from clipfg.errors import DataError, UsageError
 from clipfg.registry import closest
-from clipfg.types import UNLABELLED, ClassList, Hints, Manifest, Reading, Role
+from clipfg.types import TOGETHER, UNLABELLED, ClassList, Hints, Manifest, Reading, Role
 
 UNSETTLED = Hints()
 _NOTE = re.compile(r"^(?:total|sum|summe|mean|average|note|source)|\S\s+\S|[:=]", re.IGNORECASE)
@@ -247,8 +247,16 @@ def _manifest(
     classes = labelled.classes
     if classes is not None and "parent" in found and not classes.parents:
         classes = _with_parents(classes, found["label"], found["parent"])
+    if "group" in found:
+        found["group"] = _without_blanks(found["group"])
     reading = _reading(columns, pictures, given, labelled, splits is not None)
     return Manifest.build(name, found, classes, reading=reading)
+
+
+def _without_blanks(column: pa.Array) -> pa.Array:
+    """Trimmed texts, null where nothing is left."""
+    texts = pc.utf8_trim_whitespace(column.cast(pa.string()))
+    return pc.if_else(pc.equal(texts, ""), pa.scalar(None, pa.string()), texts)
 
 
 def _ids(given: pa.Array) -> pa.Array:
@@ -288,6 +296,8 @@ def _reading(
         roles.append(Role(f"{pictures.found:,} of {len(given):,} pictures", "found by their names"))
     if has_splits:
         roles.append(Role(f"column {columns.split}", "split"))
+    if "group" in columns.carried:
+        roles.append(Role(f"column {columns.carried['group']}", TOGETHER))
     doubts = list(labelled.doubts)
     if len(pictures.missing):
         rows = pictures.missing[:LISTED].tolist()

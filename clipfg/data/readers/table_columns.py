@@ -107,11 +107,24 @@ def understand(
     taken = {*paths[:1], *carried.values(), split}
     labels = _labels(at, columns, sample, hints, taken)
     one_hot = () if labels else _one_hot(columns, sample, {*taken, *paths})
+    if group := _group(hints.group_by, at | whole, labels):
+        carried["group"] = group
     ranks = {level: at[key] for level, keys in names.RANKS.items() if (key := _in(keys, at))}
     folder = first_of(names.FOLDERS, at)
     if folder in paths[:1]:
         folder = None
     return TableColumns(paths, folder, labels, ranks, one_hot, split, carried)
+
+
+def _group(wanted: str | None, at: Mapping[str, str], labels: Sequence[str]) -> str | None:
+    """The column that `--group-by` names, if it is one. Raises `UsageError` for a clash."""
+    column = at.get(key_of(wanted)) if wanted else None
+    if column not in (None, "group") and "group" in labels:
+        raise UsageError(
+            "Expected labels in a column that is not called 'group', which --group-by fills; call"
+            " that column otherwise."
+        )
+    return column
 
 
 def by_content(columns: Sequence[str], sample: Sample, hints: Hints) -> TableColumns:

@@ -183,13 +183,14 @@ def _joined(path: Path, ones: list[tuple[Table, Manifest]]) -> Manifest:
             synonyms.setdefault(kind, {}).update(others)
         labels = np.array([*(places[name] for name in own.names), UNLABELLED])[manifest.labels]
         above = file.parent.name if file.parent != path else split
-        rows = manifest.table.select(["id", "uri", "split", "label"])
+        kept = ("id", "uri", "split", "label", "group")
+        rows = manifest.table.select([c for c in kept if c in manifest.table.column_names])
         rows = _with(rows, "label", pa.array(labels, pa.int32(), mask=labels == UNLABELLED))
         rows = _with(rows, "id", pa.array([f"{above}/{i}" for i in manifest.ids], pa.string()))
         if not manifest.splits:
             rows = _with(rows, "split", pa.array([split] * len(rows), pa.string()))
         parts.append(rows)
-    table_ = pa.concat_tables(parts)
+    table_ = pa.concat_tables(parts, promote_options="default")
     columns = {name: table_[name] for name in table_.column_names}
     classes = ClassList(tuple(names), parents, synonyms=synonyms)
     return Manifest.build(path.name, columns, classes, reading=ones[0][1].reading)

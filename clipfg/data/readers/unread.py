@@ -1,5 +1,6 @@
 """Files beside pictures that say something of them in a form that nobody here reads."""
 
+import os
 import re
 from collections.abc import Iterator
 from dataclasses import replace
@@ -43,7 +44,7 @@ def _telling(found: Walk) -> Iterator[Parts]:
     """Files that are called as a picture, or name one, or are called labels."""
     names = [parts[-1] for parts in found.pictures]
     own = {name.lower() for name in names} | {name.rpartition(".")[0].lower() for name in names}
-    asked = [name.encode() for name in [*names[:LOOKED_AT], *names[-LOOKED_AT:]]]
+    asked = [os.fsencode(name) for name in [*names[:LOOKED_AT], *names[-LOOKED_AT:]]]
     for suffix, files in sorted(found.others.items()):
         for parts in sorted(files)[:LOOKED_AT]:
             stem = parts[-1].rpartition(".")[0].lower() or parts[-1].lower()

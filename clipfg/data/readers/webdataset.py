@@ -26,6 +26,7 @@ from clipfg.data.readers.labels import index_labels, split_name
 from clipfg.data.readers.tar_members import member_uri
 from clipfg.data.readers.walk import SUFFIXES as IMAGES
 from clipfg.data.readers.walk import walk
+from clipfg.data.sources import shown
 from clipfg.errors import DataError, UsageError
 from clipfg.types import ClassList, Manifest
 
@@ -128,14 +129,15 @@ def _samples(shard: Path, root: Path) -> Iterator[_Sample]:
     split = next(filter(None, map(split_name, re.split(r"[/._-]", place))), None)
     samples: dict[str, _Sample] = {}
     for member, archive in _members(shard):
-        folder, _, base = member.name.rpartition("/")
+        name = shown(member.name)  # which may be Latin-1
+        folder, _, base = name.rpartition("/")
         stem, _, extension = base.partition(".")
         sample = samples.setdefault(f"{folder}/{stem}", _Sample(split=split))
         kind = extension.lower().rpartition(".")[2]
         if f".{kind}" in IMAGES:
             if not sample.uri or extension.lower() == kind:  # `.jpg` before `.mask.png`
-                sample.id = f"{place}/{member.name}"
-                sample.uri = member_uri(shard, member.offset_data, member.size, member.name)
+                sample.id = f"{place}/{name}"
+                sample.uri = member_uri(shard, member.offset_data, member.size, name)
         elif extension.lower() in {"cls", "txt", "json"} and member.size <= LARGEST_NOTE:
             stream = archive.extractfile(member)
             sample.notes[extension.lower()] = stream.read() if stream else b""

@@ -147,7 +147,15 @@ class DatasetCard:
 
 DATASETS: Registry[DatasetCard] = Registry("data set", "clipfg.datasets")
 for _name in (
-    *("synthflora", "synthflora-captions", "flowers102", "cub200", "oxford-pets", "stanford-cars"),
+    *(
+        "synthflora",
+        "synthflora-captions",
+        "synthflora-plants",
+        "flowers102",
+        "cub200",
+        "oxford-pets",
+        "stanford-cars",
+    ),
     *(
         "fgvc-aircraft",
         "food101",

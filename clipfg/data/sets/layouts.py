@@ -149,6 +149,6 @@ def draw_split(paths: Sequence[str], sizes: Mapping[str, int | None]) -> list[st
     Images are ordered by the BLAKE2b hash of their paths; the first `sizes` go to the first split
     and so on, and None takes the rest. The same paths get the same splits on every machine.
     """
-    order = iter(sorted(paths, key=lambda path: blake2b(path.encode()).digest()))
+    order = iter(sorted(paths, key=lambda path: blake2b(os.fsencode(path)).digest()))
     drawn = {path: split for split, size in sizes.items() for path in islice(order, size)}
     return [drawn.get(path, "") for path in paths]

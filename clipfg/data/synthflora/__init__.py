@@ -18,7 +18,7 @@ import pyarrow as pa
 from clipfg.data.sources import ByteSource
 from clipfg.data.synthflora.captions import descriptions, long_caption, phrase
 from clipfg.data.synthflora.drawing import draw
-from clipfg.data.synthflora.flower import SPLITS, Flower, flower_at
+from clipfg.data.synthflora.flower import PLANTS, SPLITS, VIEWS, Flower, flower_at
 from clipfg.data.synthflora.plant import grow
 from clipfg.data.synthflora.taxonomy import species
 from clipfg.errors import DataError
@@ -131,6 +131,26 @@ def load_captions(*, seed: int = 0) -> Manifest:
             values += table[name].to_pylist()
     count = len(columns["id"])
     return Manifest.build("synthflora-captions", columns, classes(), count, "synthflora")
+
+
+@lru_cache(maxsize=4)
+def load_plants(*, seed: int = 0) -> Manifest:
+    """6 plants of each species with 4 pictures of each, in no splits; `group` says of which plant.
+
+    A plant has a habit, a place and a light of its own, so that another picture of it is easier to
+    name than another plant: split by pictures, accuracy is too high.
+    """
+    each = PLANTS * VIEWS
+    kinds, rows = species(), range(each * len(species()))
+    columns = {
+        "id": [f"plant-{i // VIEWS:04d}/{i % VIEWS}" for i in rows],
+        "uri": [f"synthflora:{seed}/plants/{i}" for i in rows],
+        "label": [i // each for i in rows],
+        "captions": [[long_caption(kinds[i // each].traits, i)] for i in rows],
+        "group": [f"plant-{i // VIEWS:04d}" for i in rows],
+        "domain": ["seen" if kinds[i // each].seen else "unseen" for i in rows],
+    }
+    return Manifest.build("synthflora-plants", columns, classes(), len(rows), "synthflora")
 
 
 def locate(uri: str) -> Flower:

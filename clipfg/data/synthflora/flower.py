@@ -5,7 +5,7 @@
 words; `Pose` varies from image to image.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
@@ -16,8 +16,12 @@ from clipfg.errors import DataError
 SPLITS: dict[str, int] = {"train": 16, "val": 4, "test": 10}
 """Images of each species in every split of the manifest."""
 
+PLANTS, VIEWS = 6, 4
+"""Plants of each species in the stream "plants", and pictures of each plant."""
+
 # "free" and "pretrain" are endless and unlabelled: free combinations, and those with seen species
-_STREAMS = {name: code for code, name in enumerate((*SPLITS, "free", "pretrain"))}
+_STREAMS = {name: code for code, name in enumerate((*SPLITS, "free", "pretrain", "plants"))}
+_EACH = {**SPLITS, "plants": PLANTS * VIEWS}
 _NAMED_SHARE = 0.5  # of the pretraining images; the rest are free combinations
 
 
@@ -90,8 +94,8 @@ def _pose(rng: np.random.Generator) -> Pose:
 
 
 def _traits_at(split: str, index: int, rng: np.random.Generator) -> Traits:
-    if split in SPLITS:
-        return species()[index // SPLITS[split]].traits
+    if split in _EACH:
+        return species()[index // _EACH[split]].traits
     if split == "pretrain" and rng.random() < _NAMED_SHARE:
         seen = [s.traits for s in species() if s.seen]
         return seen[int(rng.integers(len(seen)))]
@@ -105,7 +109,7 @@ def flower_at(seed: int, split: str, index: int) -> Flower:
     """The flower at this place; raises `DataError` where there is none."""
     if split not in _STREAMS:
         raise DataError(f"Expected a split among {', '.join(_STREAMS)}, got {split!r}.")
-    limit = SPLITS[split] * len(species()) if split in SPLITS else None
+    limit = _EACH[split] * len(species()) if split in _EACH else None
     if index < 0 or seed < 0 or (limit is not None and index >= limit):
         raise DataError(
             f"Expected a seed from 0 and an index from 0{f' to {limit - 1}' if limit else ''}"
@@ -114,4 +118,32 @@ def flower_at(seed: int, split: str, index: int) -> Flower:
     place = (seed, _STREAMS[split], index)
     rng = np.random.default_rng(place)
     traits = _traits_at(split, index, rng)
+    if split == "plants":
+        return _view(traits, (seed, _STREAMS[split], index // VIEWS, 2), rng)
     return Flower(traits, habit_of(traits), _pose(rng), (*place, 1))
+
+
+def _view(traits: Traits, plant: tuple[int, ...], rng: np.random.Generator) -> Flower:
+    """One of several pictures of a plant: it and its place stay, the camera moves a little."""
+    own = np.random.default_rng(plant)
+    habit, pose = _individual(habit_of(traits), own), _pose(own)
+    (x, y), shift = pose.head, rng.uniform(-0.03, 0.03, 2)
+    seen = replace(
+        pose,
+        head=(x + float(shift[0]), y + float(shift[1])),
+        radius=pose.radius * rng.uniform(0.88, 1.12),
+        spin=pose.spin + rng.uniform(-0.15, 0.15),
+        tilt=float(np.clip(pose.tilt + rng.uniform(-0.2, 0.2), 0.0, 1.0)),
+        foot=pose.foot + float(shift[0]),
+    )
+    return Flower(traits, habit, seen, plant)
+
+
+def _individual(habit: Habit, own: np.random.Generator) -> Habit:
+    """A plant's own habit: it differs from its species' about half as much as species do."""
+    factors = 1.0 + own.uniform(-1, 1, 6) * (0.08, 0.11, 0.08, 0.08, 0.12, 0.15)
+    red, green, blue = np.add(habit.tint, own.uniform(-7, 7, 3)).tolist()
+    widths = (habit.petal_width, habit.eye_size, habit.leaf_length)
+    others = (habit.leaf_width, habit.mark_size, habit.stem_width)
+    width, eye, leaf, leaf_width, mark, stem = np.multiply((*widths, *others), factors).tolist()
+    return Habit(width, eye, leaf, leaf_width, mark, stem, tint=(red, green, blue))

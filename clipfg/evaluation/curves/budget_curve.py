@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from clipfg.evaluation.curves.grid import Grid, GridCell, in_seconds
+from clipfg.evaluation.curves.grouped import GroupedFigures
 from clipfg.evaluation.statistics.columns import accuracy_columns, difference_columns
 from clipfg.evaluation.statistics.repeated import Difference
 from clipfg.types import Estimate
@@ -40,7 +41,8 @@ class BudgetCell:
 class BudgetCurve:
     """Strategies by budgets, on one test set of `n` images and `classes` classes.
 
-    `first` is the strategy that the others are compared with.
+    `first` is the strategy that the others are compared with; `grouped` what the full support
+    scores with groups kept whole and without.
     """
 
     KIND: ClassVar[str] = "budget-curve"
@@ -52,11 +54,12 @@ class BudgetCurve:
     cells: tuple[BudgetCell, ...]
     context: Mapping[str, str] = field(default_factory=dict)
     remarks: tuple[str, ...] = ()
+    grouped: GroupedFigures | None = None
 
     @property
     def notes(self) -> tuple[str, ...]:
         """What the numbers mean, a sentence each."""
-        return (*NOTES, *self.remarks)
+        return (*((self.grouped.note,) if self.grouped else ()), *NOTES, *self.remarks)
 
     @property
     def grid(self) -> Grid:

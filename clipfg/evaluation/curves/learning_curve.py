@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from clipfg.evaluation.curves.grid import Grid, GridCell, in_seconds
+from clipfg.evaluation.curves.grouped import GroupedFigures
 from clipfg.evaluation.reliability.reliability import Reliability
 from clipfg.evaluation.statistics.columns import accuracy_columns, difference_columns
 from clipfg.evaluation.statistics.repeated import Difference
@@ -56,7 +57,8 @@ class LearningCurve:
     `first` is the head that the others are compared with; `cells` are in the order of heads, then
     shots. `estimated` says how accuracy was estimated, where there was no separate test set;
     `context` what was run; `remarks` what else a reader must know, a sentence each; `reliability`
-    how well the first head's guarantees hold, where any were asked for.
+    how well the first head's guarantees hold, where any were asked for; `grouped` what the first
+    head scores at the most shots with groups kept whole and without.
     """
 
     KIND: ClassVar[str] = "learning-curve"
@@ -70,13 +72,15 @@ class LearningCurve:
     context: Mapping[str, str] = field(default_factory=dict)
     remarks: tuple[str, ...] = ()
     reliability: Reliability | None = None
+    grouped: GroupedFigures | None = None
 
     @property
     def notes(self) -> tuple[str, ...]:
         """What the numbers mean and do not cover, a sentence each."""
         estimated = (self.estimated,) if self.estimated else ()
         paired = (PAIRED,) if any(cell.against for cell in self.cells) else ()
-        return (*estimated, INTERVALS, *paired, *self.remarks)
+        grouped = (self.grouped.note,) if self.grouped else ()
+        return (*grouped, *estimated, INTERVALS, *paired, *self.remarks)
 
     @property
     def grid(self) -> Grid:

@@ -1,5 +1,7 @@
 """Measuring the parts of a `Reliability` from logits, labels and answers."""
 
+from typing import Any
+
 import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
@@ -95,9 +97,9 @@ def prediction_sets(
 
 
 def _guaranteed(
-    caught: NDArray[np.float64],
-    tested: NDArray[np.int64],
-    calibrated: NDArray[np.int64],
+    caught: NDArray[Any],
+    tested: NDArray[Any],
+    calibrated: NDArray[Any],
     level: float,
     each_class: bool,
 ) -> tuple[float, float]:

@@ -13,7 +13,7 @@ CONFUSIONS_SHOWN = 20
 
 ABOUT_METRICS = (
     f"Intervals: percentiles of {RESAMPLES:,} bootstrap draws of the images, each shifted by its"
-    " mean difference from the number reported.",
+    " mean difference from the number reported; of levels of a taxonomy, Wilson's.",
     f"NLL (in nats) and calibration error ({CALIBRATION_BINS} equal bins) are of the softmax over"
     " the classes.",
 )

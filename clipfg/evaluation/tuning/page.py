@@ -55,12 +55,13 @@ def loss_png(report: TuningReport) -> bytes:
 
     figure = Figure(figsize=(8, 4.5), dpi=180, layout="constrained")
     axes = figure.subplots()
-    names = [name for name in report.losses[0] if name not in ("lr", "scale")]
-    for name in names:
-        values = [step[name] for step in report.losses]
-        axes.plot(range(1, len(values) + 1), values, label=name, linewidth=1)
+    names = dict.fromkeys(name for row in report.losses for name in row)
+    for name in [name for name in names if name not in ("step", "lr", "scale")]:
+        points = [(row["step"], row[name]) for row in report.losses]
+        axes.plot(*zip(*points, strict=True), label=name, linewidth=1)
     axes.set(xlabel="step", ylabel="loss")
-    axes.legend(frameon=False)
+    if names:
+        axes.legend(frameon=False)
     buffer = io.BytesIO()
     with mpl.rc_context({"font.family": "DejaVu Sans"}):
         figure.savefig(buffer, format="png", metadata={"Software": None})

@@ -1,4 +1,4 @@
-"""The result of fine-tuning: each measure of the base, of the end of training, and of what is kept."""
+"""The result of fine-tuning: measures of the base, of the end of training, of what is kept."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -42,10 +42,10 @@ class BlendPoint:
 class TuningReport:
     """What was run, and what came of it.
 
-    `losses` are of every step, `checks` the steps done and what validation gave then; `blend` is
-    the curve between base and tuned weights, `share` the point on it that was kept: 0 keeps the
-    base. `context` says what was run, `recipe` holds its numbers, `remarks` what else a reader must
-    know, a sentence each.
+    `losses` are means over one or several steps, which `step` is the middle of; `checks` the steps
+    done and what validation gave then; `blend` is the curve between base and tuned weights, `share`
+    the point on it that was kept: 0 keeps the base. `context` says what was run, `recipe` holds its
+    numbers, `remarks` what else a reader must know, a sentence each.
     """
 
     SCHEMA: ClassVar[int] = 1

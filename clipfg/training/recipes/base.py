@@ -18,9 +18,10 @@ class Recipe:
     """The paper, or what it is that this project changes."""
 
     losses: str = "contrastive"
-    """A weighted sum of terms (`clipfg recipes terms`), such as `contrastive + 0.5 regions`."""
+    """A weighted sum of terms (`clipfg recipes losses`), such as `contrastive + 0.5 regions`."""
     trains: str = "all"
-    """`all`, `images`, `texts`, `heads`, `last:N`, `lora:RANK`, `scale`, or several joined by +."""
+    """`all`, `images`, `texts`, `heads`, `projection`, `last:N`, `lora:RANK`, `adapter:RANK`,
+    `scale`, or several joined by +."""
     objective: Literal["retrieval", "classes"] = "retrieval"
     """What validation measures: Recall@1 of captions and images, or accuracy on classes."""
     epochs: float = 5.0
@@ -30,8 +31,9 @@ class Recipe:
     batch_size: int = 256
     micro_batch: int = 0
     """Images in memory at once, where fewer than a batch; gradients stay those of the batch."""
-    lr: float = 1e-5
-    """The highest learning rate of AdamW; a linear rise, then a cosine fall to 0."""
+    lr: float = 0.0
+    """The highest learning rate of AdamW, after a linear rise and before a cosine fall to 0; 0 to
+    choose it by short trials on validation images."""
     warmup: float = 0.1
     """Share of the steps with a rising rate."""
     weight_decay: float = 0.01
@@ -45,7 +47,7 @@ class Recipe:
     """Of the moving average of weights that is measured and kept; 0 for the weights themselves."""
     mirror: bool = True
     """Whether half of the images are mirrored."""
-    crop: float = 0.8
+    crop: float = 1.0
     """The least share of the sides that is shown."""
     keep: float = 0.97
     """The share of the base's accuracy on classes, on validation images, that must be kept."""
@@ -54,14 +56,17 @@ class Recipe:
     data's own, else attention."""
     proposed: int = 8
     """Regions of an image, at most."""
+    teacher: Literal["auto", "crops", "dense"] = "auto"
+    """How the base sees regions: cut out, or read from its dense map; `auto` is that which names
+    more regions rightly, where the data name any, else crops."""
     regions: int = 0
     """Of these, how many a step looks at; 0 for none."""
     negatives: int = 0
-    """Hard negative texts an image and step; 0 for none."""
+    """Hard negative texts an image and step, for `hard-negatives`."""
     views: int = 1
     """Views of an image that a step looks at."""
     temperature: float = 0.1
-    """Of losses on images alone (supcon, varcon)."""
+    """Of losses that do not take the encoder's own factor (supcon, varcon, dclip)."""
     checks: int = 10
     """Times that validation measures the run."""
     patience: int = 4
@@ -74,11 +79,35 @@ class Recipe:
         return self.steps or max(1, round(self.epochs * per_epoch))
 
 
+RANGES: dict[str, tuple[float, float]] = {
+    "batch_size": (1, 1e9),
+    "checks": (1, 1e9),
+    "clusters": (2, 1e9),
+    "crop": (0.01, 1),
+    "gradient_clip": (1e-9, 1e9),
+    "max_scale": (1, 1e9),
+    "patience": (1, 1e9),
+    "temperature": (1e-3, 1e9),
+    "views": (1, 1e9),
+    **dict.fromkeys(("beta1", "beta2", "ema"), (0, 0.999999)),
+    **dict.fromkeys(("keep", "momentum", "warmup"), (0, 1)),
+}
+"""The least and the most of numbers that do not go from 0 to any."""
+
 RECIPES: Registry[type[Recipe]] = Registry("recipe", "clipfg.recipes")
 for name, target, summary in (
     ("distill", "distill:Distill", "Region-text distillation; the default of --distill"),
     ("contrastive", "contrastive:Contrastive", "Images against their captions; the plain baseline"),
     ("sigmoid", "sigmoid:Sigmoid", "The same by SigLIP's pairwise loss"),
+    ("dclip", "dclip:Dclip", "Distillation as published, which leaks captions: to compare with"),
+    ("fgclip", "fgclip:FgClip", "Long and short captions, regions, and phrases nearly true"),
+    ("cm-cgns", "cm_cgns:CmCgns", "Patches and sentences, negatives guided by clusters"),
+    ("flyp", "flyp:Flyp", "Images against texts of their classes; for few labelled images"),
+    ("clip-lora", "clip_lora:ClipLora", "Low-rank updates of both towers, for few labelled images"),
+    ("prolip-encoder", "prolip_encoder:ProlipEncoder", "The image projection alone, held close"),
+    ("adapter", "adapter:Adapter", "A low-rank update of the image projection; the least change"),
+    ("supcon", "supcon:SupCon", "Captions, and images of one class together"),
+    ("varcon", "varcon:VarCon", "Captions, and images near their class's centre"),
 ):
     RECIPES.register(name, f"clipfg.training.recipes.{target}", summary)
 
@@ -122,14 +151,14 @@ def _value(name: str, text: str, kind: Any) -> Any:
         value = kind(text)
     except ValueError:
         raise wrong from None
-    if kind in (int, float) and not 0 <= value < 1e9:
-        raise wrong
+    if kind in (int, float):
+        least, most = RANGES.get(name, (0, 1e9))
+        if not least <= value <= most:
+            raise UsageError(f"Expected {name} to be from {least:g} to {most:g}, got {text!r}.")
     return value
 
 
 def _in_words(kind: Any) -> str:
     if get_origin(kind) is Literal:
         return " or ".join(get_args(kind))
-    return {bool: "true or false", int: "a whole number from 0", float: "a number from 0"}.get(
-        kind, "a text"
-    )
+    return {bool: "true or false", int: "a whole number", float: "a number"}.get(kind, "a text")

@@ -6,13 +6,13 @@ import os
 from pathlib import Path
 from typing import Any
 
-from clipfg.paths import expanded
 from clipfg.data import synthflora
 from clipfg.data.download.pull import pull
 from clipfg.data.loading import load_dataset
 from clipfg.data.sets.catalogue import DATASETS, DatasetCard
 from clipfg.errors import MissingError, UsageError
 from clipfg.options import DatasetPullOptions, DatasetShowOptions
+from clipfg.paths import expanded
 from clipfg.types import Progress
 from clipfg.workflows.dataset import hints_of
 from clipfg.workflows.understood import facts as read_facts

@@ -14,15 +14,17 @@ from torch import Tensor
 from clipfg.coresets import CORESETS, CoresetKeys, make_coreset
 from clipfg.errors import DataError, UsageError
 from clipfg.evaluation.curves.budget_curve import BudgetCell, BudgetCurve
+from clipfg.evaluation.curves.grouped import GroupedFigures
 from clipfg.evaluation.page import render_page
 from clipfg.evaluation.serialization import to_json
 from clipfg.evaluation.statistics.repeated import accuracy_over, difference_over
 from clipfg.options import CoresetOptions
+from clipfg.types import Estimate
 from clipfg.workflows.coreset.run import budgets
 from clipfg.workflows.coreset.source import store_to_condense, stored_data
 from clipfg.workflows.pool import BLOCK, FeaturePool
 from clipfg.workflows.protocol.leakage import without_leaks
-from clipfg.workflows.protocol.splits import by_split, open_support_and_test
+from clipfg.workflows.protocol.splits import SupportAndTest, open_support_and_test, split_roles
 from clipfg.workflows.run_folder import Run
 from clipfg.workflows.session import Session
 
@@ -63,7 +65,7 @@ def run_comparison(session: Session[CoresetOptions]) -> ComparisonRun:
     if store is None:
         roles = open_support_and_test(session)
     else:
-        roles = by_split(session, stored_data(store), options.split)
+        roles = split_roles(session, session.grouped(stored_data(store)))
     assert roles.test is not None
     encoder = session.open_encoder_if_needed(roles.test)
     facts = {
@@ -82,6 +84,10 @@ def run_comparison(session: Session[CoresetOptions]) -> ComparisonRun:
             "model": encoder.name if encoder else "",
         }
         curve = compare(support, test, names, per_class, seeds)
+        if roles.by_pictures is not None:
+            figures = _by_pictures(session, roles.by_pictures, curve, test)
+            curve = replace(curve, grouped=figures)
+        remarks = [*roles.remarks, *remarks]
         curve = replace(curve, context=context, remarks=tuple(remarks))
         folder.results = to_json(curve)
         folder.part("curve.png").write_bytes(curve.grid.chart().to_png())
@@ -100,6 +106,7 @@ def compare(
 ) -> BudgetCurve:
     """Every strategy at every budget, each against the first; the full support comes last."""
     labels, truth = torch.from_numpy(np.asarray(support.labels)), np.asarray(test.labels)
+    groups = None if test.groups is None else test.groups.numpy()
     cells: list[BudgetCell] = []
     firsts: dict[int, NDArray[np.bool_]] = {}
     for name in names:
@@ -109,7 +116,7 @@ def compare(
         for budget in per_class:
             started = time.process_time()
             made = [
-                make_coreset(name, seed).condense(support.features, labels, budget)
+                make_coreset(name, seed).condense(support.features, labels, budget, support.groups)
                 for seed in draws
             ]
             seconds = (time.process_time() - started) / len(made)
@@ -120,18 +127,43 @@ def compare(
                     strategy=name,
                     per_class=budget,
                     keys=len(made[0]),
-                    top1=accuracy_over(hits),
+                    top1=accuracy_over(hits, groups),
                     by_draw=tuple(hits.mean(axis=1).tolist()),
                     seconds=seconds,
-                    against=None if name == names[0] else difference_over(firsts[budget], hits),
+                    against=None
+                    if name == names[0]
+                    else difference_over(firsts[budget], hits, groups),
                 )
             )
         logger.info(f"Condensed by {name}")
-    full = CoresetKeys(support.features, labels, torch.arange(len(labels)))
-    hits = (_nearest(full, test.features) == truth)[None]
-    accuracy = accuracy_over(hits)
-    cells.append(BudgetCell(FULL, None, len(full), accuracy, (float(hits.mean()),), 0.0))
+    full, accuracy = _all_keys(support), _full(support, test)
+    cells.append(BudgetCell(FULL, None, len(full), accuracy, (accuracy.value,), 0.0))
     return BudgetCurve(len(truth), len(np.unique(labels)), names[0], tuple(cells))
+
+
+def _all_keys(support: FeaturePool) -> CoresetKeys:
+    labels = torch.from_numpy(np.asarray(support.labels))
+    return CoresetKeys(support.features, labels, torch.arange(len(labels)))
+
+
+def _full(support: FeaturePool, test: FeaturePool) -> Estimate:
+    """The accuracy of the nearest image of the support."""
+    hits = (_nearest(_all_keys(support), test.features) == np.asarray(test.labels))[None]
+    return accuracy_over(hits, None if test.groups is None else test.groups.numpy())
+
+
+def _by_pictures(
+    session: Session[CoresetOptions], roles: SupportAndTest, curve: BudgetCurve, test: FeaturePool
+) -> GroupedFigures:
+    """The full support's accuracy in a split that knows of no groups, beside that of `curve`."""
+    assert roles.test is not None
+    assert session.options.group_by is not None
+    plain_support, plain_test = session.pool(roles.support), session.pool(roles.test)
+    rows, _ = without_leaks(plain_support, plain_test, same_ids=True)
+    plain = _full(plain_support, plain_test.rows(rows))
+    groups = len(test) if test.groups is None else len(test.groups.unique())
+    by, own = session.options.group_by, curve.cells[-1].top1
+    return GroupedFigures(FULL, by, groups, own, plain)
 
 
 def _nearest(coreset: CoresetKeys, queries: Tensor) -> NDArray[np.int64]:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from clipfg.coresets import make_coreset
@@ -71,7 +72,8 @@ def run_coreset(session: Session[CoresetOptions]) -> CoresetRun:
         positions, keys, items, held = _streamed(source, strategy, per_class)
     else:
         positions, features, labels = source.gather()
-        condensed = strategy.condense(features, labels, per_class)
+        groups = None if source.groups is None else torch.from_numpy(source.groups[positions])
+        condensed = strategy.condense(features, labels, per_class, groups)
         items = held = len(positions)
         positions, keys = positions[condensed.exemplars.numpy()], condensed.keys.numpy()
     made = source.store(positions, keys)

@@ -41,6 +41,8 @@ class CoresetData:
     batches: Iterator[Batch]
     made_by: Provenance
     prompts: str
+    groups: NDArray[np.int64] | None = None
+    """What must stay together, as `Manifest.groups` has it."""
 
     def store(self, positions: NDArray[np.int64], keys: NDArray[np.float32]) -> KeyStore:
         """A key store of some of the items with the keys that stand for them."""
@@ -127,7 +129,7 @@ def _of_data(session: Session[CoresetOptions]) -> CoresetData:
     whole = session.whole()
     options = session.options
     split = options.split or (TRAIN if TRAIN in whole.manifest.splits else "all")
-    data = whole.select(split).limited(options.limit, options.seed).labelled()
+    data = whole.select(split).labelled().limited(options.limit, options.seed)
     logger.info(SELECTED, f"{len(data):,}", f"{len(whole):,}", data.name, split)
     session.open_encoder_if_needed(data)
     return CoresetData(
@@ -138,4 +140,5 @@ def _of_data(session: Session[CoresetOptions]) -> CoresetData:
         ((batch.positions, batch.vectors) for batch in session.batches(data)),
         session.provenance(data),
         data.manifest.prompts,
+        data.manifest.groups,
     )

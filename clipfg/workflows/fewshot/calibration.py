@@ -7,8 +7,9 @@ import numpy as np
 import torch
 
 from clipfg.confidence import AnswerColumns, Confidence
+from clipfg.confidence.group_answers import GroupAnswers
 from clipfg.confidence.unseen_classes import UnseenClassTrial, without_classes
-from clipfg.errors import UsageError
+from clipfg.errors import DataError, UsageError
 from clipfg.heads import Head
 from clipfg.heads.support import Support
 from clipfg.options import FewshotOptions
@@ -33,6 +34,7 @@ class CalibratedHead:
 
     `answers` say more of each image than its likeliest class; None where that is nothing. `trials`
     are heads trained without a group of classes, where out-of-distribution images are flagged.
+    `groups` say how the pictures of a group become one answer; None without `--group-by`.
     """
 
     head: Head
@@ -40,6 +42,7 @@ class CalibratedHead:
     learnt_from: str
     answers: AnswerColumns | None = None
     trials: list[UnseenClassTrial] = field(default_factory=list)
+    groups: GroupAnswers | None = None
 
     def with_remarks(self, remarks: tuple[str, ...]) -> "CalibratedHead":
         """The same, with what a test has shown of its guarantees."""
@@ -72,7 +75,14 @@ def calibration_split(options: FewshotOptions, roles: SupportAndTest) -> Dataset
             f"--calibration {where} would use training or test images; use {BY_FOLDS},"
             f" {BY_SPLIT} or another split."
         )
-    return roles.whole.select(where).labelled()
+    held = roles.whole.select(where).labelled()
+    rows = held.apart_from(roles.support, roles.test)
+    if not len(rows):
+        raise DataError(
+            f"Expected images of --calibration {where} in groups of their own, but all"
+            f" {len(held):,} are of groups that are learnt from or tested on; use {BY_FOLDS}."
+        )
+    return held.rows(rows)
 
 
 @dataclass(frozen=True)
@@ -89,11 +99,23 @@ class Calibrator:
     split: Dataset | None
 
     def calibrate(self, head: Head, support: Support, learnt_from: str) -> CalibratedHead:
-        """Learn confidence where it is asked for or saved; one image per class is too few."""
+        """Learn confidence where it is asked for or saved, and how groups are answered.
+
+        One image per class, or one group, is too few.
+        """
+        known = self._calibrated(head, support, learnt_from)
+        if self.session.options.group_by is None:
+            return known
+        factor = known.confidence.factor if known.confidence else None
+        seed = self.session.options.seed
+        return replace(known, groups=GroupAnswers.fit(known.head, known.support, seed, factor))
+
+    def _calibrated(self, head: Head, support: Support, learnt_from: str) -> CalibratedHead:
+        """Of heads that learn with the encoder none is learnt: each fold would train another."""
         options, classes = self.session.options, self.images.classes
         asked = answer_options(options)
         known = CalibratedHead(head, support, learnt_from)
-        if not asked and options.save is None:
+        if head.needs_encoder or (not asked and options.save is None):
             return known
         held, source = None, ""
         if options.calibration == BY_SPLIT:
@@ -138,4 +160,5 @@ class Calibrator:
         for remark in remarks:
             logger.warning(remark)
         pool = pool.rows(rows)
-        return Support(pool.features, torch.from_numpy(places[pool.labels]), len(classes))
+        labels = torch.from_numpy(places[pool.labels])
+        return Support(pool.features, labels, len(classes), groups=pool.groups)

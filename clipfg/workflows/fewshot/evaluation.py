@@ -18,6 +18,7 @@ from clipfg.workflows.answers import answer_options, log_guarantees
 from clipfg.workflows.fewshot.calibration import CalibratedHead, Calibrator
 from clipfg.workflows.fewshot.heads import HeadSet
 from clipfg.workflows.fewshot.images import FewshotImages
+from clipfg.workflows.fewshot.items import Items
 from clipfg.workflows.fewshot.reliability import measure_reliability
 from clipfg.workflows.fewshot.scoring import judge
 from clipfg.workflows.fewshot.trials import Trial, by_folds, by_shots
@@ -32,7 +33,10 @@ PREDICTIONS = "predictions.parquet"
 
 @dataclass(frozen=True)
 class Evaluation:
-    """The steps of one evaluation, and what they share; `support` is all to learn from."""
+    """The steps of one evaluation, and what they share.
+
+    `support` is all to learn from, `pool` what heads see of the test images, if there are any.
+    """
 
     session: Session[FewshotOptions]
     roles: SupportAndTest
@@ -41,6 +45,7 @@ class Evaluation:
     heads: HeadSet
     images: FewshotImages
     support: Support
+    pool: Items | None
     calibrator: Calibrator
     folder: RunFolder
 
@@ -52,20 +57,22 @@ class Evaluation:
 
     def _on_test(self, test: FeaturePool) -> tuple[LearningCurve, CalibratedHead]:
         options, draws = self.session.options, self.images.draws
+        assert self.pool is not None
         trials, head = by_shots(
             self.heads,
             self.support,
             draws,
             self.shots,
             self.seeds,
-            test.features,
+            self.pool,
             self.session.progress("Training"),
         )
         most = self.shots[-1]
         part = self.support.rows(torch.from_numpy(draws.rows(0, most)))
         known = self.calibrator.calibrate(head, part, f"{most} shots, draw {self.seeds[0]}")
-        self._predict(test, in_blocks(test.features, known.head.logits), known.answers)
-        curve = self._curve(trials, test.labels)
+        given = self.pool.given_to(type(known.head))
+        self._predict(test, in_blocks(given, known.head.logits), known.answers)
+        curve = self._curve(trials, test.labels, test.groups)
         if known.confidence is None or not answer_options(options):
             return curve, known
         classes = self.images.classes
@@ -92,12 +99,21 @@ class Evaluation:
             f"Estimated without a test set, by cross-validation: each of {len(test):,} images is"
             f" classified by heads trained on the other {folds - 1} of {folds} folds. The head that"
             " is kept is trained on all, so it is likely a little better; images of one object or"
-            " moment in several folds make the estimate too good."
+            f" moment in several folds make the estimate too good{self._unless_grouped}."
         )
         head = self.heads.fit_first(support, seeds[0])
         known = self.calibrator.calibrate(head, support, "all images")
         log_guarantees(known.answers)
-        return self._curve(held.trials, test.labels, estimated), known
+        return self._curve(held.trials, test.labels, test.groups, estimated), known
+
+    @property
+    def _unless_grouped(self) -> str:
+        by = self.session.options.group_by
+        return (
+            "; say what belongs together by --group-by"
+            if by is None
+            else f", but those of --group-by {by} are in one"
+        )
 
     def _predict(
         self, test: FeaturePool, blocks: Iterable[Tensor], answers: AnswerColumns | None = None
@@ -106,9 +122,14 @@ class Evaluation:
         score(test, blocks, self.images.classes, path, top_k=top_k, answers=answers)
 
     def _curve(
-        self, trials: list[Trial], labels: NDArray[np.int64], estimated: str = ""
+        self,
+        trials: list[Trial],
+        labels: NDArray[np.int64],
+        groups: Tensor | None,
+        estimated: str = "",
     ) -> LearningCurve:
         seeds, encoder = self.seeds, self.session.encoder
+        numbers = None if groups is None else groups.numpy()
         context = {
             "data": self.roles.name,
             "learnt from": self.roles.source,
@@ -117,6 +138,6 @@ class Evaluation:
             "model": encoder.name if encoder else "",
             "precision": encoder.precision if encoder else "",
         }
-        curve = judge(self.heads, trials, labels, len(self.images.classes))
+        curve = judge(self.heads, trials, labels, len(self.images.classes), numbers)
         remarks = (*self.images.remarks, *self.session.cut_texts.values())
         return replace(curve, context=context, remarks=remarks, estimated=estimated)

@@ -3,9 +3,10 @@
 from dataclasses import dataclass, field
 from inspect import signature
 from time import perf_counter
+from typing import Any
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Int
 from torch import Tensor
 
 from clipfg.errors import UsageError
@@ -13,6 +14,8 @@ from clipfg.heads import HEADS, Head
 from clipfg.heads.few_shot import FewShotHead
 from clipfg.heads.support import Support
 from clipfg.heads.transduction import TRANSDUCTIONS
+from clipfg.training.heads import Base
+from clipfg.workflows.fewshot.items import Items
 from clipfg.workflows.pool import in_blocks
 
 ZERO_SHOT = "zero-shot"
@@ -31,27 +34,30 @@ class HeadSpec:
         return f"{self.head}+{self.method}" if self.method else self.head
 
     @property
-    def needs_texts(self) -> bool:
-        """Whether it can learn nothing without class texts."""
-        return HEADS.get(self.head).needs_texts
+    def kind(self) -> type[Head[Any]]:
+        """The class of the head."""
+        return HEADS.get(self.head)
 
-    def predict(self, head: Head, pool: Float[Tensor, "n d"]) -> Int[Tensor, " n"]:
+    def predict(self, head: Head[Any], pool: Items) -> Int[Tensor, " n"]:
         """The likeliest class of every image of the test pool."""
+        given = pool.given_to(type(head))
         if self.method is None:
-            return torch.cat([block.argmax(dim=1) for block in in_blocks(pool, head.logits)])
-        return TRANSDUCTIONS.get(self.method)(pool, head.logits(pool)).argmax(dim=1)
+            return torch.cat([block.argmax(dim=1) for block in in_blocks(given, head.logits)])
+        return TRANSDUCTIONS.get(self.method)(pool.features, head.logits(given)).argmax(dim=1)
 
 
 @dataclass(frozen=True)
 class HeadSet:
     """The heads of a run; all are compared with `first`, which is one of them.
 
-    `scales` is how the encoder itself turns cosines into logits, for zero-shot.
+    `scales` is how the encoder itself turns cosines into logits, for zero-shot; `base` the encoder
+    with what is said of the classes, where a head learns with it.
     """
 
     specs: tuple[HeadSpec, ...]
     first: HeadSpec
     scales: dict[str, float] = field(default_factory=dict)
+    base: Base | None = None
 
     @property
     def by_head(self) -> dict[str, list[HeadSpec]]:
@@ -69,8 +75,11 @@ class HeadSet:
             options["seed"] = seed
         head = kind(**options)
         started = perf_counter()
-        more = {"groups": support.groups} if isinstance(head, FewShotHead) else {}
-        head.fit(support.features, support.labels, support.texts, **more)
+        more: dict[str, Any] = {"base": self.base} if kind.needs_encoder else {}
+        if kind.needs_encoder or issubclass(kind, FewShotHead):
+            more["groups"] = support.groups
+        given = Items.of(support).given_to(kind)
+        head.fit(given, support.labels, support.texts, **more)
         return head, perf_counter() - started
 
     def fit_first(self, support: Support, seed: int) -> Head:
@@ -103,6 +112,6 @@ def parse_heads(text: str) -> tuple[HeadSpec, ...]:
     if twice := next((spec for spec in found if found.count(spec) > 1), None):
         raise UsageError(f"Head {twice.name!r} is listed twice.")
     for spec in found:
-        if (takes := HEADS.get(spec.head).consumes) != "pooled":
+        if (takes := spec.kind.consumes) not in ("pooled", "images"):
             raise UsageError(f"Head {spec.head!r} takes {takes}, and few-shot runs have images.")
     return tuple(found)

@@ -1,6 +1,5 @@
 """The embedded images of a few-shot run, with what must not count excluded."""
 
-import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -14,8 +13,6 @@ from clipfg.workflows.protocol.leakage import listed, without_copies, without_le
 from clipfg.workflows.protocol.splits import SupportAndTest
 from clipfg.workflows.protocol.support_sets import Shots, SupportDraws, draw_supports
 from clipfg.workflows.session import Session
-
-logger = logging.getLogger("clipfg")
 
 
 @dataclass(frozen=True)
@@ -56,11 +53,10 @@ def gather_images(
     else:
         rows, remarks = without_leaks(support, test, session.options.own_labels is None)
         test = test.rows(rows)
-    found = _of_known_classes(FewshotImages(support, draws, test, roles.classes, tuple(remarks)))
-    found = replace(found, remarks=(*found.remarks, *_short(found, shots)))
-    for remark in found.remarks:
-        logger.warning(remark)
-    return found
+    found = _of_known_classes(
+        FewshotImages(support, draws, test, roles.classes, (*roles.remarks, *remarks))
+    )
+    return replace(found, remarks=(*found.remarks, *_short(found, shots)))
 
 
 def _of_known_classes(given: FewshotImages) -> FewshotImages:

@@ -1,24 +1,32 @@
 """Few-shot: the accuracy of heads on a few labelled images per class, and the head itself."""
 
 import logging
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from clipfg.encoders.checkpoint import CheckpointEncoder
 from clipfg.errors import UsageError
+from clipfg.evaluation.curves.grouped import GroupedFigures
 from clipfg.evaluation.curves.learning_curve import LearningCurve
 from clipfg.evaluation.page import render_page
 from clipfg.evaluation.serialization import to_json
-from clipfg.heads.saving import save_head
+from clipfg.heads.saving import check_savable, save_head
 from clipfg.heads.support import Support
 from clipfg.options import FewshotOptions
-from clipfg.workflows.answers import EXTRA, answer_options
-from clipfg.workflows.fewshot.calibration import Calibrator, calibration_split
+from clipfg.training.heads import Base
+from clipfg.types import ClassList, Estimate, Manifest
+from clipfg.workflows.answers import EXTRA, GROUPS, answer_options
+from clipfg.workflows.dataset import Dataset
+from clipfg.workflows.fewshot.calibration import CalibratedHead, Calibrator, calibration_split
 from clipfg.workflows.fewshot.evaluation import Evaluation
+from clipfg.workflows.fewshot.groups import accuracy_by_pictures, with_answers
 from clipfg.workflows.fewshot.heads import ZERO_SHOT, HeadSet, HeadSpec, parse_heads
-from clipfg.workflows.fewshot.images import gather_images
+from clipfg.workflows.fewshot.images import FewshotImages, gather_images
+from clipfg.workflows.fewshot.items import Items, check_takes_images, load_images
 from clipfg.workflows.protocol.splits import open_support_and_test
 from clipfg.workflows.protocol.support_sets import ALL, parse_shots
 from clipfg.workflows.run_folder import Run
@@ -52,6 +60,8 @@ def run_fewshot(session: Session[FewshotOptions]) -> FewshotRun:
     given = options.support is not None or options.own_labels is not None
     shots = parse_shots(options.shots or (ALL if given else SHOTS))
     asked = parse_heads(options.heads)
+    if options.save is not None:
+        check_savable(asked[0].kind)
     if (save := options.save) and (save.is_dir() or not save.absolute().parent.is_dir()):
         raise UsageError(f"--save must name a file in an existing folder, got {save}.")
     roles = open_support_and_test(
@@ -66,6 +76,7 @@ def run_fewshot(session: Session[FewshotOptions]) -> FewshotRun:
     if session.encoder is not None:
         session.check_prompts(manifest)  # a misspelt name costs no embedding
     heads = _head_set(session, asked)
+    takes_images = _takes_images(session, heads, parts)
     made_by = session.provenance(roles.support)
     facts = {
         "heads": ",".join(spec.name for spec in asked),
@@ -76,6 +87,8 @@ def run_fewshot(session: Session[FewshotOptions]) -> FewshotRun:
     }
     with session.run_folder(roles.name, **facts) as folder:
         images = gather_images(session, roles, shots, seeds)
+        for remark in images.remarks:
+            logger.warning(remark)
         texts = None
         if session.encoder is not None:
             texts = session.class_weights(manifest, images.classes)
@@ -83,16 +96,31 @@ def run_fewshot(session: Session[FewshotOptions]) -> FewshotRun:
         support = Support.of(
             "few-shot", images.support.features, labels, texts, groups=images.support.groups
         )
+        pool = None if images.test is None else Items(images.test.features)
+        if any(spec.kind.needs_encoder for spec in heads.specs):
+            heads = replace(heads, base=_base(session, manifest, images.classes))
+        if takes_images:
+            loaded = load_images(session, roles.support, images.support.ids)
+            support = replace(support, images=loaded)
+            if pool is not None and roles.test is not None and images.test is not None:
+                pool = replace(pool, images=load_images(session, roles.test, images.test.ids))
         calibrator = Calibrator(session, heads, images, split)
         curve, known = Evaluation(
-            session, roles, shots, seeds, heads, images, support, calibrator, folder
+            session, roles, shots, seeds, heads, images, support, pool, calibrator, folder
         ).run()
+        if roles.by_pictures is not None and not takes_images:
+            plain = accuracy_by_pictures(
+                session, roles.by_pictures, shots[-1], seeds, heads, (images.classes, texts)
+            )
+            curve = replace(curve, grouped=_figures(curve, options, images, plain, known))
         folder.results = to_json(curve)
         folder.part("curve.png").write_bytes(curve.grid.chart().to_png())
         if options.html:
             folder.write_text("report.html", render_page(curve))
     if options.save is not None:  # a full disk here costs no result
         extras = {EXTRA: known.confidence.to_fields()} if known.confidence else {}
+        if known.groups is not None:
+            extras[GROUPS] = known.groups.to_fields()
         if session.views is not None:
             extras[VIEWS] = {"names": "+".join(session.views.names)}
         save_head(options.save, known.head, images.classes, extras=extras, **vars(made_by))
@@ -101,19 +129,70 @@ def run_fewshot(session: Session[FewshotOptions]) -> FewshotRun:
     return FewshotRun(folder.path, done, len(session.failures), curve, options.save)
 
 
+def _figures(
+    curve: LearningCurve,
+    options: FewshotOptions,
+    images: FewshotImages,
+    by_pictures: Estimate,
+    known: CalibratedHead,
+) -> GroupedFigures:
+    """The first head at the most shots, by groups and by pictures."""
+    assert options.group_by is not None
+    cell = [cell for cell in curve.cells if cell.head == curve.first][-1]
+    tested = images.test or images.support
+    groups = len(tested) if tested.groups is None else len(tested.groups.unique())
+    what = f"{cell.label}, {cell.shots or 'no'} shots"
+    found = GroupedFigures(what, options.group_by, groups, cell.top1, by_pictures)
+    if images.test is None:
+        return found
+    return with_answers(found, known.head, known.groups, images.test)
+
+
 def _head_set(session: Session[FewshotOptions], asked: tuple[HeadSpec, ...]) -> HeadSet:
     """The heads to compare: with texts zero-shot too; without texts only those that need none."""
     first, encoder = asked[0], session.encoder
     if encoder is not None:
         scales = {"scale": encoder.logit_scale, "bias": encoder.logit_bias}
         return HeadSet(tuple(dict.fromkeys((HeadSpec(ZERO_SHOT), *asked))), first, scales)
-    if first.needs_texts:
+    if first.kind.needs_texts:
         raise UsageError(
             f"Head {first.name!r} needs class texts and so cannot come first; name the --model that"
             " made the features, or use --head auto."
         )
-    if left := [spec.name for spec in asked if spec.needs_texts]:
+    if left := [spec.name for spec in asked if spec.kind.needs_texts]:
         logger.warning(
             f"Skipped {', '.join(left)}: these heads need class texts; name the --model."
         )
-    return HeadSet(tuple(spec for spec in asked if not spec.needs_texts), first)
+    return HeadSet(tuple(spec for spec in asked if not spec.kind.needs_texts), first)
+
+
+def _takes_images(
+    session: Session[FewshotOptions], heads: HeadSet, parts: Sequence[Dataset]
+) -> bool:
+    """Whether a head takes images. Raises `UsageError` for what such heads cannot do."""
+    first = heads.first
+    if first.kind.needs_encoder and answer_options(session.options):
+        raise UsageError(
+            f"Head {first.name!r} learns with the encoder and is not calibrated, so it can give no"
+            " confidence or guarantees; list another head first, such as auto."
+        )
+    if learners := [spec.name for spec in heads.specs if spec.kind.needs_encoder]:
+        encoder = session.encoder
+        if not isinstance(encoder, CheckpointEncoder):
+            name = encoder.name if encoder else "none"
+            raise UsageError(
+                f"Head {learners[0]!r} learns with an encoder's weights, and {name} has none in a"
+                " checkpoint."
+            )
+    takers = [spec.name for spec in heads.specs if spec.kind.consumes == "images"]
+    if takers:
+        check_takes_images(session, takers[0], *parts)
+    return bool(takers)
+
+
+def _base(session: Session[FewshotOptions], manifest: Manifest, classes: ClassList) -> Base:
+    """The session's encoder, and what the prompts say of the classes."""
+    assert isinstance(session.encoder, CheckpointEncoder)
+    ensemble = session.ensemble()
+    made = ensemble.sentences(session.prompts(manifest), classes, session.options.seed)
+    return Base(session.encoder, classes.names, made, ensemble)

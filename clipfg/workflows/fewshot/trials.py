@@ -16,6 +16,7 @@ from clipfg.heads import Head
 from clipfg.heads.support import Support
 from clipfg.types import Progress
 from clipfg.workflows.fewshot.heads import ZERO_SHOT, HeadSet, HeadSpec
+from clipfg.workflows.fewshot.items import Items
 from clipfg.workflows.protocol.support_sets import ALL, Shots, SupportDraws
 
 
@@ -44,7 +45,7 @@ def by_shots(
     draws: SupportDraws,
     shots: Sequence[Shots],
     seeds: Sequence[int],
-    pool: Float[Tensor, "n d"],
+    pool: Items,
     progress: Progress | None = None,
 ) -> tuple[list[Trial], Head]:
     """Every head at every number of shots, and the first one at the most, of the first draw."""
@@ -99,14 +100,15 @@ def by_folds(
         parts: dict[HeadSpec, list[_Run]] = {}
         splits = support.splits(seed)
         for train, held in splits:
-            x, judged = support.features[held], place[held] >= 0
+            x, judged = Items.of(support)[held], place[held] >= 0
             for name, own in heads.by_head.items():
                 head, seconds = heads.fit(name, train, seed)
                 for spec in own:
                     row = spec.predict(head, x)[judged].cpu().numpy()
                     parts.setdefault(spec, []).append((row, seconds, len(train)))
                 if name == heads.first.head and draw == 0:
-                    logits[place[held[judged]]] = head.logits(x)[judged]
+                    own_logits = head.logits(x.given_to(type(head)))
+                    logits[place[held[judged]]] = own_logits[judged].to(logits)
         places = place[torch.cat([held for _, held in splits])]
         order = places[places >= 0].cpu().numpy()
         for spec, own_parts in parts.items():

@@ -13,6 +13,9 @@ from clipfg.training.recipes import Recipe
 from clipfg.types import Estimate
 from clipfg.workflows.finetune.probe import Outcomes, objective_of, zero_shot_of
 
+NAMES = {"retrieval": "Recall@1", "classes": "accuracy"}
+"""What an objective is called."""
+
 Measured = Mapping[str, Outcomes]
 
 
@@ -56,7 +59,7 @@ def tuning_report(
             for point in curve
         ),
         share=share,
-        objective="Recall@1" if recipe.objective == "retrieval" else "accuracy",
+        objective=NAMES[recipe.objective],
         checks=tuple(history.checks),
         losses=tuple(history.losses),
         context=context,

@@ -6,22 +6,29 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+import pyarrow as pa
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
+from torch.nn.functional import normalize
 
 from clipfg.embedding.pipeline import default_workers
 from clipfg.encoders.checkpoint import CheckpointEncoder
 from clipfg.errors import DataError
 from clipfg.mining.captions import captions_of
-from clipfg.mining.negatives import Contest, mine_negatives
+from clipfg.mining.negatives import Contest, mine_negatives, most_confused
 from clipfg.mining.spans import spans_of
 from clipfg.options import FinetuneOptions
 from clipfg.training.batches import Examples
 from clipfg.training.pixels import load_pixels
 from clipfg.training.recipes import Recipe
-from clipfg.training.teacher import crop_features, distillation_targets
-from clipfg.types import UNLABELLED, Manifest
+from clipfg.training.teacher import (
+    distillation_targets,
+    embedded,
+    naming,
+    region_features,
+)
+from clipfg.types import COLUMNS, UNLABELLED, Manifest
 from clipfg.workflows.dataset import Dataset
 from clipfg.workflows.finetune.regions import with_regions
 from clipfg.workflows.session import Session
@@ -34,10 +41,9 @@ MOST_PHRASES = 512
 
 @dataclass(frozen=True)
 class Material:
-    """Examples, the contests of their captions with hard negatives, and where they come from."""
+    """Examples, and where they come from."""
 
     examples: Examples
-    contests: list[Contest]
     manifest: Manifest
     """Of the images that could be used, in the order of the examples."""
 
@@ -87,11 +93,10 @@ def gather(
         [tuple(one["phrase"] or "" for one in own or ()) for own in regions],
     )
     if needs & {"phrases", "targets"}:
-        examples = _with_phrases(session, manifest, examples, encoder, needs)
-    contests: list[Contest] = []
+        examples = _with_phrases(session, manifest, examples, encoder, recipe, needs)
     if "negatives" in needs:
-        examples, contests = _with_negatives(session, examples)
-    return Material(examples, contests, manifest)
+        examples = _with_negatives(examples, mined(session, examples))
+    return Material(examples, manifest)
 
 
 def class_sentences(
@@ -114,10 +119,6 @@ def class_sentences(
 
 
 def _with_captions(manifest: Manifest, texts: Sequence[Sequence[str]]) -> Manifest:
-    import pyarrow as pa
-
-    from clipfg.types import COLUMNS
-
     table = manifest.table
     if "captions" in table.column_names:
         table = table.drop_columns(["captions"])
@@ -125,21 +126,43 @@ def _with_captions(manifest: Manifest, texts: Sequence[Sequence[str]]) -> Manife
     return replace(manifest, table=table.append_column("captions", column))
 
 
-def _with_negatives(
-    session: Session[FinetuneOptions], examples: Examples
-) -> tuple[Examples, list[Contest]]:
+def mined(session: Session[FinetuneOptions], examples: Examples) -> list[Contest]:
+    """The contests of the captions with hard negatives. Raises `DataError` where there are none.
+
+    Beside swaps these are captions of look-alike classes: those whose texts the base finds most
+    similar.
+    """
     known = [
         (*sorted(truths), *phrases)
         for truths, phrases in zip(examples.truths, examples.phrases, strict=True)
     ]
     labels = examples.labels.numpy()
-    contests = mine_negatives(
-        examples.captions, known=known, labels=labels, seed=session.options.seed
+    return mine_negatives(
+        examples.captions,
+        known=known,
+        labels=labels,
+        look_alikes=_look_alikes(session, examples),
+        seed=session.options.seed,
     )
+
+
+def _look_alikes(session: Session[FinetuneOptions], examples: Examples) -> Sequence[Sequence[int]]:
+    """The classes most similar to each by their texts; nothing without classes."""
+    texts = [text for own in examples.class_texts for text in own]
+    if not texts:
+        return ()
+    owners = [row for row, own in enumerate(examples.class_texts) for _ in own]
+    features = session.embed_texts(texts, "class texts")
+    sums = torch.zeros(len(examples.class_texts), features.shape[1])
+    means = normalize(sums.index_add_(0, torch.tensor(owners), features), dim=-1)
+    return most_confused((means @ means.T).clamp(min=0).numpy())
+
+
+def _with_negatives(examples: Examples, contests: Sequence[Contest]) -> Examples:
     own: list[dict[str, tuple[str, ...]]] = [{} for _ in range(len(examples))]
     for one in contests:
         own[one.item][one.true] = tuple(negative.text for negative in one.negatives)
-    return replace(examples, negatives=own), contests
+    return replace(examples, negatives=own)
 
 
 def _with_phrases(
@@ -147,6 +170,7 @@ def _with_phrases(
     manifest: Manifest,
     examples: Examples,
     encoder: CheckpointEncoder,
+    recipe: Recipe,
     needs: frozenset[str],
 ) -> Examples:
     """The examples with a phrase for each region, and with what the base sees in these.
@@ -164,10 +188,10 @@ def _with_phrases(
     named = all(text for own in examples.phrases for text in own)
     if named and "targets" not in needs:
         return examples
-    whole, crops, mask = crop_features(manifest, encoder, session.cache, session.progress)
+    texts = list(counts)
+    features = dict(zip(texts, session.embed_texts(texts, "spans", "regions"), strict=True))
+    crops, mask = _seen(session, manifest, encoder, recipe, examples.phrases, features)
     if not named:
-        texts = list(counts)
-        features = dict(zip(texts, session.embed_texts(texts, "spans", "regions"), strict=True))
         phrases = [
             _named(own, found, crop, features)
             for own, found, crop in zip(examples.phrases, spans, crops, strict=True)
@@ -177,9 +201,33 @@ def _with_phrases(
         return examples
     used = Counter(text for own in examples.phrases for text in own if text)
     vocabulary = tuple(text for text, _ in used.most_common(MOST_PHRASES))
-    texts_of = session.embed_texts(vocabulary, "phrases of regions", "regions")
-    constants = distillation_targets(whole, crops, mask, texts_of)
+    whole = embedded(manifest, encoder, session.cache, session.progress("Embedding images"))
+    known = torch.stack([features[text] for text in vocabulary])
+    constants = distillation_targets(whole, crops, mask, known)
     return replace(examples, vocabulary=vocabulary, constants=constants)
+
+
+def _seen(
+    session: Session[FinetuneOptions],
+    manifest: Manifest,
+    encoder: CheckpointEncoder,
+    recipe: Recipe,
+    phrases: Sequence[Sequence[str]],
+    features: dict[str, Float[Tensor, " d"]],
+) -> tuple[Float[Tensor, "n r d"], Bool[Tensor, "n r"]]:
+    """What the base sees in the regions, in the way that the recipe names or that names more."""
+    if recipe.teacher != "auto":
+        return region_features(manifest, encoder, session.cache, recipe.teacher, session.progress)
+    crops = region_features(manifest, encoder, session.cache, "crops", session.progress)
+    if encoder.tower.silent or not any(text for own in phrases for text in own):
+        return crops
+    dense = region_features(manifest, encoder, session.cache, "dense", session.progress)
+    shares = [naming(found[0], phrases, features) for found in (crops, dense)]
+    logger.info(
+        f"Teacher: crops name {shares[0]:.1%} of the regions among {len(features):,} phrases, the"
+        f" dense map {shares[1]:.1%}"
+    )
+    return dense if shares[1] > shares[0] else crops
 
 
 def _named(

@@ -3,6 +3,7 @@
 import logging
 import time
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext, suppress
 from dataclasses import asdict, dataclass, replace
 from hashlib import blake2b
 from pathlib import Path
@@ -13,14 +14,18 @@ import torch
 from torch import Tensor
 
 from clipfg import __version__
+from clipfg.embedding.texts import embed_texts
+from clipfg.encoders.base import TextPath
 from clipfg.encoders.catalogue import CATALOGUE
 from clipfg.encoders.checkpoint import CheckpointEncoder
 from clipfg.encoders.model_files import write_json
-from clipfg.errors import UsageError
+from clipfg.errors import ClipfgError, DataError, UsageError
 from clipfg.evaluation.page import render_page
 from clipfg.evaluation.serialization import to_json
 from clipfg.evaluation.tuning.page import loss_png, validation_chart
 from clipfg.evaluation.tuning.report import TuningReport
+from clipfg.mining.negatives import Contest
+from clipfg.mining.text_only import text_only
 from clipfg.options import FinetuneOptions
 from clipfg.prompting.rendering import Sentences
 from clipfg.training.batches import Batches, Sampling
@@ -28,15 +33,19 @@ from clipfg.training.blending import Blender
 from clipfg.training.leakage import find_leaks, leaks_said
 from clipfg.training.loop import History, Loop
 from clipfg.training.recipes import RECIPES, Recipe, load_recipe
-from clipfg.training.state import check_room, state_size
+from clipfg.training.state import check_room, held, state_size
 from clipfg.training.student import Student
 from clipfg.training.task import Task, parse_terms
+from clipfg.training.teacher import embedded
 from clipfg.training.terms import TERMS, Context
 from clipfg.workflows.dataset import Dataset
-from clipfg.workflows.finetune.keeping import choose_share, tuning_report
-from clipfg.workflows.finetune.learning import Material, gather
+from clipfg.workflows.finetune.keeping import NAMES, choose_share, tuning_report
+from clipfg.workflows.finetune.learning import Material, gather, mined
 from clipfg.workflows.finetune.parts import Parts, open_parts
-from clipfg.workflows.finetune.probe import EncodeTexts, Probe, objective_of
+from clipfg.workflows.finetune.probe import HARD, EncodeTexts, Probe, objective_of
+from clipfg.workflows.finetune.processes import together
+from clipfg.workflows.finetune.rates import choose_rate
+from clipfg.workflows.finetune.watching import Board, Watcher, tensorboard
 from clipfg.workflows.run_folder import Run, RunFolder
 from clipfg.workflows.session import Session
 
@@ -75,34 +84,50 @@ def recipe_of(options: FinetuneOptions) -> Recipe:
     return load_recipe(name, options.set)
 
 
-def run_finetune(session: Session[FinetuneOptions]) -> FinetuneRun:
+def run_finetune(session: Session[FinetuneOptions]) -> FinetuneRun | None:
     """Train the encoder of `--model` on `--dataset` by a recipe, and measure what changed.
 
     What is kept is chosen on validation images between the base and the tuned weights; a run that
-    makes them worse keeps the base. Raises `ClipfgError`s: an unknown recipe, data without what it
-    needs, an encoder that cannot be trained, a loss that is not finite.
+    makes them worse keeps the base. None in a process that follows another, as all but the first
+    under `accelerate launch`. Raises `ClipfgError`s: an unknown recipe, data without what it needs,
+    an encoder that cannot be trained.
     """
     if session.options.dataset is None:
         logger.info(f"No --dataset is named: the built-in {TRIAL} is used, and its model")
         session = session.another(replace(session.options, dataset=TRIAL), session.stages)
-    options, recipe = session.options, recipe_of(session.options)
+    with together(session.options) as leads:
+        if leads:
+            return _lead(session)
+        with suppress(ClipfgError):  # the first process says it
+            _prepared(session.another(session.options)).follow()
+        return None
+
+
+def _prepared(session: Session[FinetuneOptions]) -> "_Tuning":
+    recipe = recipe_of(session.options)
     weights = parse_terms(recipe.losses)
     needs = frozenset().union(*(TERMS.get(name).needs for name in weights))
     parts = open_parts(session)
     encoder = session.open_encoder(*parts.each)
     if not isinstance(encoder, CheckpointEncoder):
         raise UsageError(f"{encoder.name} cannot be fine-tuned: its weights are in no checkpoint.")
-    facts = {"recipe": asdict(recipe), "manifest": parts.train.manifest.digest}
-    with session.run_folder(parts.train.name, **facts) as folder:
-        job = _Tuning(session, recipe, encoder, parts, needs)
-        report = job.run(weights, folder)
-        folder.results = to_json(report)
-        folder.part("losses.png").write_bytes(loss_png(report))
-        folder.part("validation.png").write_bytes(validation_chart(report).to_png())
-        if options.html:
-            folder.write_text("report.html", render_page(report))
+    return _Tuning(session, recipe, weights, encoder, parts, needs)
+
+
+def _lead(session: Session[FinetuneOptions]) -> FinetuneRun:
+    options = session.options
+    with tensorboard(options.tensorboard) as board:
+        job = _prepared(session)
+        facts = {"recipe": asdict(job.recipe), "manifest": job.parts.train.manifest.digest}
+        with session.run_folder(job.parts.train.name, **facts) as folder:
+            report = job.run(folder, board)
+            folder.results = to_json(report)
+            folder.part("losses.png").write_bytes(loss_png(report))
+            folder.part("validation.png").write_bytes(validation_chart(report).to_png())
+            if options.html:
+                folder.write_text("report.html", render_page(report))
     logger.info(f"Checkpoint: --model {folder.path / MODEL}")
-    done = sum(map(len, parts.each))
+    done = sum(map(len, job.parts.each))
     return FinetuneRun(folder.path, done, len(session.failures), report, folder.path / MODEL)
 
 
@@ -112,41 +137,75 @@ class _Tuning:
 
     session: Session[FinetuneOptions]
     recipe: Recipe
+    weights: dict[str, float]
+    """Of the terms of the loss."""
     encoder: CheckpointEncoder
     parts: Parts
     needs: frozenset[str]
 
-    def run(self, weights: dict[str, float], folder: RunFolder) -> TuningReport:
+    def run(self, folder: RunFolder, board: Board) -> TuningReport:
         """Train, choose, measure and save."""
-        remarks = []
-        learnt, remark = self._learnt()
-        remarks += [remark] if remark else []
-        validation, test = (self._probe(part) for part in (self.parts.validation, self.parts.test))
-        student = Student(self.encoder, self.recipe.trains)
+        student = self._student()
+        learnt, remark = self._learnt(student)
+        remarks = [remark] if remark else []
+        validation, test = (
+            self._probe(part, student) for part in (self.parts.validation, self.parts.test)
+        )
+        check_room(folder.part(MODEL), state_size(student.towers.state_dict()))
         view = _View(student, self.bf16)
-        before = test.measure(view.images, view.texts)
-        base = {k: v.clone() for k, v in self.encoder.trainable().model.state_dict().items()}
-        history = self._train(student, view, weights, learnt, validation)
-        student.merged()
-        with torch.no_grad():
-            blender = Blender(student.towers, base)
-            after = test.measure(view.images, view.texts)
-            curve = blender.curve(lambda: validation.measure(view.images, view.texts))
-            share = choose_share(curve, self.recipe)
-            blender.put(share)
-            kept = {0.0: before, 1.0: after}.get(share) or test.measure(view.images, view.texts)
-        self._save(student.encoder, folder, share)
-        remarks += [f"Training ended early: {history.stopped}"] if history.stopped else []
-        measured = (before, after, kept)
+        state = self._state(learnt)
+        with nullcontext() if state is None else held(state):
+            before = test.measure(view.images, view.texts)
+            base = {k: v.clone() for k, v in self.encoder.trainable().model.state_dict().items()}
+            history, recipe = self._train(
+                student,
+                learnt,
+                lambda: objective_of(
+                    validation.measure(view.images, view.texts), self.recipe.objective
+                ),
+                board,
+            )
+            student.merged()
+            with torch.no_grad():
+                blender = Blender(student.towers, base)
+                after = test.measure(view.images, view.texts)
+                curve = blender.curve(lambda: validation.measure(view.images, view.texts))
+                share = choose_share(curve, self.recipe)
+                blender.put(share)
+                ends = {0.0: before, 1.0: after}
+                kept = ends.get(share) or test.measure(view.images, view.texts)
+            self._save(student.encoder, folder, share)
+        if len({one.item for one in test.contests}) > 1:
+            remarks.append(f"{HARD[0].upper()}{HARD[1:]}: {text_only(test.contests).remark}")
+        if history.stopped:
+            remarks.insert(0, f"Training ended early: {history.stopped}.")
+            logger.warning(remarks[0])
         return tuning_report(
-            measured,
+            (before, after, kept),
             curve,
             share,
             history,
-            self.recipe,
+            recipe,
             self._context(),
             remarks,
             self.session.options.seed,
+        )
+
+    def follow(self) -> None:
+        """Train with the first process, which alone measures and keeps anything."""
+        student = self._student()
+        learnt, _ = self._learnt(student)
+        self._train(student, learnt, lambda: 0.0, lambda *_: None)
+
+    def _student(self) -> Student:
+        def frozen_texts(texts: Sequence[str], path: TextPath) -> Tensor:
+            return embed_texts(texts, self.encoder, self.session.kept, path=path)
+
+        return Student(
+            self.encoder,
+            self.recipe.trains,
+            recompute=self.recipe.recompute,
+            frozen_texts=frozen_texts,
         )
 
     @property
@@ -154,7 +213,7 @@ class _Tuning:
         """Whether the towers compute in bf16 while they are trained."""
         return self.encoder.precision == "bf16"
 
-    def _learnt(self) -> tuple[Material, str]:
+    def _learnt(self, student: Student) -> tuple[Material, str]:
         """What is trained on, without images that are also measured on."""
         train = self.parts.train
         leaks = [
@@ -170,13 +229,27 @@ class _Tuning:
             logger.warning(remark)
             out = {leak.row for leak in leaks}
             train = train.rows(np.array([r for r in range(len(train)) if r not in out], np.intp))
-        return gather(self.session, train, self.encoder, self.recipe, self.needs), remark
+        found = gather(self.session, train, self.encoder, self.recipe, self.needs)
+        if self.needs & {"views", "patches", "regions"}:  # the tower has to see the pixels anyway
+            return found, remark
+        return self._with_frozen(found, student), remark
 
-    def _probe(self, data: Dataset) -> Probe:
-        found = gather(
-            self.session, data, self.encoder, self.recipe, frozenset({"captions", "negatives"})
-        )
-        return Probe(found.examples, found.contests, self._class_weights(data), self.parts.unseen)
+    def _with_frozen(self, material: Material, student: Student) -> Material:
+        """What a frozen image tower makes of unchanged images, from the cache."""
+        if student.trains_images:
+            return material
+        progress = self.session.progress("Embedding images")
+        seen = embedded(material.manifest, self.encoder, self.session.kept, progress)
+        constants = {**material.examples.constants, "images": seen}
+        return replace(material, examples=replace(material.examples, constants=constants))
+
+    def _probe(self, data: Dataset, student: Student) -> Probe:
+        found = gather(self.session, data, self.encoder, self.recipe, frozenset({"captions"}))
+        found = self._with_frozen(found, student)
+        contests: list[Contest] = []
+        with suppress(DataError):  # no caption states anything that could be changed
+            contests = mined(self.session, found.examples)
+        return Probe(found.examples, contests, self._class_weights(data), self.parts.unseen)
 
     def _class_weights(self, data: Dataset) -> Callable[[EncodeTexts], Tensor] | None:
         classes = data.manifest.classes
@@ -189,20 +262,13 @@ class _Tuning:
         return lambda encode: ensemble.weights(encode(sentences.texts), sentences, None, scale)
 
     def _train(
-        self,
-        student: Student,
-        view: "_View",
-        weights: dict[str, float],
-        learnt: Material,
-        validation: Probe,
-    ) -> History:
-        recipe, options = self.recipe, self.session.options
-        context = Context(recipe, learnt.examples, self.encoder.dim, self._frozen_texts)
-        torch.manual_seed(options.seed)
-        terms = {name: (weight, TERMS.get(name)(context)) for name, weight in weights.items()}
+        self, student: Student, learnt: Material, measure: Callable[[], float], board: Board
+    ) -> tuple[History, Recipe]:
+        """What was seen on the way, and the recipe with the learning rate that was used."""
+        recipe = self.recipe
         sampling = Sampling(
             batch_size=recipe.batch_size,
-            seed=options.seed,
+            seed=self.session.options.seed,
             views=recipe.views,
             mirror=recipe.mirror,
             crop=recipe.crop,
@@ -210,34 +276,51 @@ class _Tuning:
             negatives=recipe.negatives if "negatives" in self.needs else 0,
         )
         batches = Batches(learnt.examples, sampling)
+        steps = recipe.steps_for(batches.per_epoch)
+
+        def trial(short: Recipe) -> History:
+            loop = self._loop(student, batches, short, measure, None)
+            start = loop.weights()
+            history = loop.run()
+            loop.put(start)
+            return history
+
+        if not recipe.lr:
+            recipe = replace(recipe, lr=choose_rate(trial, recipe, steps))
         progress = self.session.progress("Training")
-
-        def validate() -> float:
-            with torch.no_grad():
-                found = validation.measure(view.images, view.texts)
-            return objective_of(found, recipe.objective)
-
-        def report(step: int, _: dict[str, float]) -> None:
-            if progress is not None:
-                progress(step + 1, loop.steps)
-
-        loop = Loop(
-            Task(student, terms),
-            batches,
-            recipe,
-            validate,
-            state=self._state(learnt),
-            bf16=self.bf16,
-            report=report,
+        watcher = Watcher(steps, batches.size, NAMES[recipe.objective], progress, board)
+        loop = self._loop(
+            student, batches, recipe, watcher.watching(measure), self._state(learnt), watcher.step
         )
         started = time.monotonic()
         history = loop.run()
         trained = sum(w.numel() for w in loop.trained.values())
         logger.info(
-            f"Trained {trained:,} weights for {len(history.losses):,} steps of {batches.size}"
+            f"Trained {trained:,} weights for {history.checks[-1][0]:,} steps of {batches.size}"
             f" images in {time.monotonic() - started:.0f} s"
         )
-        return history
+        return history, recipe
+
+    def _loop(
+        self,
+        student: Student,
+        batches: Batches,
+        recipe: Recipe,
+        measure: Callable[[], float],
+        state: Path | None,
+        report: Callable[[int, dict[str, float]], None] | None = None,
+    ) -> Loop:
+        """A run of a recipe, with terms of its own."""
+        context = Context(recipe, batches.examples, self.encoder.dim, self._frozen_texts)
+        torch.manual_seed(self.session.options.seed)
+        terms = {name: (weight, TERMS.get(name)(context)) for name, weight in self.weights.items()}
+
+        def validate() -> float:
+            with torch.no_grad():
+                return measure()
+
+        task = Task(student, terms)
+        return Loop(task, batches, recipe, validate, state=state, bf16=self.bf16, report=report)
 
     def _frozen_texts(self, texts: Sequence[str]) -> Tensor:
         return self.session.embed_texts(texts, "captions")
@@ -249,6 +332,7 @@ class _Tuning:
         facts = (
             self.encoder.fingerprint,
             learnt.manifest.digest,
+            self.parts.validation.manifest.digest,
             asdict(self.recipe),
             self.session.options.seed,
         )

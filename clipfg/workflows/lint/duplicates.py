@@ -7,7 +7,8 @@ import torch
 from torch import Tensor
 
 from clipfg.data.sources import read
-from clipfg.embedding.near_copies import find_near_copies
+from clipfg.embedding.near_copies import Hashes, find_near_copies
+from clipfg.embedding.thumbnails import Thumbnails
 from clipfg.errors import ItemError
 from clipfg.types import content_hash, equal_rows
 from clipfg.workflows.lint.findings import Level, LintData, LintFinding
@@ -96,11 +97,16 @@ def _content(uri: str) -> bytes | None:
 
 
 def near_copies(
-    data: LintData, rows: Tensor, cosines: Tensor, neighbours: Tensor
+    data: LintData,
+    rows: Tensor,
+    cosines: Tensor,
+    neighbours: Tensor,
+    hashes: Hashes,
+    thumbnails: Thumbnails,
 ) -> Iterator[LintFinding]:
-    """Pairs that are one image, cropped, resized, mirrored or saved anew."""
+    """Pairs that are one image, cropped, resized, mirrored, written on or saved anew."""
     uris = [data.pool.uris[row] for row in rows.tolist()]
-    for a, b, score, measure in find_near_copies(uris, cosines, neighbours):
+    for a, b, score, measure in find_near_copies(uris, cosines, neighbours, hashes, thumbnails):
         told = f"{measure} {score:.3f}"
         pair = _Pair(data, int(rows[b]), int(rows[a]), score, told, near=True)
         yield from [*pair.leak(), *pair.contradiction()] or [pair.copy()]

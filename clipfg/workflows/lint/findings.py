@@ -16,8 +16,15 @@ KINDS: dict[str, str] = {
     "near-leak": "almost the same image in two splits",
     "near-contradiction": "almost the same image with two labels",
     "near-copy": "almost the same image twice",
+    "group-leak": "a group in two splits",
+    "group": "signs that several images are of one thing or moment",
     "label": "labels that are probably wrong",
     "outlier": "images far from all others",
+    "uniform": "images of one colour",
+    "dark": "images that are dark",
+    "washed-out": "images that are washed out",
+    "blurred": "images that are blurred",
+    "strip": "images that are a long strip",
     "class-name": "class names that are ambiguous or too long",
     "class-size": "classes with no, one, few or very many images",
 }
@@ -30,7 +37,7 @@ class LintFinding:
 
     `id` is an image's, or a class's name for the kinds that begin with `class`; `other` is the
     image beside it, or the class that is meant. `score` is what findings of a kind are ranked by,
-    the largest first: a cosine, a probability or a distance.
+    the largest first: a cosine, log odds, a distance or an excess over a threshold.
     """
 
     kind: str
@@ -48,6 +55,8 @@ class LintData:
     pool: FeaturePool
     splits: list[str | None]
     classes: ClassList | None
+    groups: list[str | None] | None = None
+    """What `--group-by` calls the group of each image; None without it."""
     parts: bool = False
     """Whether items are boxes: those of one picture are no copies of one another."""
 

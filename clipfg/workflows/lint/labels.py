@@ -16,8 +16,6 @@ from clipfg.workflows.lint.findings import LintData, LintFinding
 
 logger = logging.getLogger("clipfg")
 
-LIKELY = 0.5
-
 
 @dataclass(frozen=True)
 class HeldOutProbabilities:
@@ -46,9 +44,8 @@ class HeldOutProbabilities:
 def label_issues(data: LintData, rows: Tensor, seed: int) -> Iterator[LintFinding]:
     """Labels that a head fitted on the other folds speaks against.
 
-    Needs two classes with two images each; a class's only image cannot be judged. A head that
-    does not know what else an image might be says nothing about its label: only where one other
-    class is likelier than all the rest together is the label doubted.
+    Needs two classes with two images each; a class's only image cannot be judged. Which and how
+    many labels are doubted says `LabelIssues.clearest`.
     """
     labels = torch.from_numpy(data.pool.labels)[rows]
     rows, labels = rows[labels != UNLABELLED], labels[labels != UNLABELLED]
@@ -67,11 +64,11 @@ def label_issues(data: LintData, rows: Tensor, seed: int) -> Iterator[LintFindin
         f"Labels: cross-validated predictions agree with {agreed:.0%} of {len(labels):,} labels;"
         " the lower this is, the more label warnings are false alarms"
     )
-    for i in doubts.suspects.nonzero().flatten().tolist():
+    for i in doubts.clearest().nonzero().flatten().tolist():
         row, own = int(rows[i]), float(doubts.confidence[i])
         other = data.classes.names[int(present[doubts.suggested[i]])]
         share = float(doubts.share[i])
-        if share < LIKELY:
-            continue
         what = f"labelled {data.label(row)!r} ({own:.1%}), more like {other!r} ({share:.0%})"
-        yield LintFinding("label", "warning", data.pool.ids[row], what, other, 1 - own)
+        yield LintFinding(
+            "label", "warning", data.pool.ids[row], what, other, float(doubts.odds[i])
+        )

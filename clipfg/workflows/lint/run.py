@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from clipfg.embedding.texts import embed_texts
+from clipfg.embedding.thumbnails import Thumbnails
 from clipfg.errors import DataError
 from clipfg.options import LintOptions
 from clipfg.prompting.class_names import lint_class_names
@@ -62,7 +63,9 @@ def run_lint(session: Session[LintOptions]) -> LintRun:
         readable_data = _gather(session, data)
         found = [LintFinding("unreadable", "error", x.id, x.reason) for x in session.failures]
         if readable_data is not None:
-            found += check_images(readable_data, session.options.seed)
+            thumbnails = Thumbnails(session.kept, session.options.workers)
+            progress = session.progress("Looking at pictures")
+            found += check_images(readable_data, thumbnails, session.options.seed, progress)
         found += _check_classes(session, data)
         order = list(KINDS)
         found.sort(key=lambda finding: (order.index(finding.kind), -finding.score))
@@ -89,7 +92,11 @@ def _gather(session: Session[LintOptions], data: Dataset) -> LintData | None:
         f"Checked {len(pool):,} images in {pool.seconds:.1f} s ({pool.reused:,} from the cache)"
     )
     parts = "box" in manifest.table.column_names
-    return LintData(pool, [splits[one] for one in pool.ids], manifest.classes, parts)
+    groups = None
+    if (given := manifest.column("group")) is not None:
+        by_id = dict(zip(manifest.ids, given, strict=True))
+        groups = [by_id[one] for one in pool.ids]
+    return LintData(pool, [splits[one] for one in pool.ids], manifest.classes, groups, parts)
 
 
 def _check_classes(session: Session[LintOptions], data: Dataset) -> Iterator[LintFinding]:

@@ -55,7 +55,7 @@ def run_simulation(session: Session[SuggestOptions]) -> SimulationRun:
         support = support.rows(rows)
         kept, leaks = without_leaks(support, test, same_ids=True)
         test = test.rows(kept)
-        remarks = [*copies, *leaks]
+        remarks = [*roles.remarks, *copies, *leaks]
         for remark in remarks:
             logger.warning(remark)
         result = replay(
@@ -67,6 +67,7 @@ def run_simulation(session: Session[SuggestOptions]) -> SimulationRun:
             range(options.seed, options.seed + options.seeds),
             session.progress("Simulating"),
             support.groups,
+            None if test.groups is None else test.groups.numpy(),
         )
         folder.results = {"rows": result.rows(), "remarks": remarks}
         title = f"{roles.name}: {len(test):,} test images, {options.seeds} seeds"

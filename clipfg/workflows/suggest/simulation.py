@@ -36,6 +36,8 @@ class SimulationResult:
     budgets: tuple[int, ...]
     hits: dict[str, list[Hits]]
     ceilings: dict[str, list[float]]
+    groups: NDArray[np.int64] | None = None
+    """Of the test items `[n]`, which of them are of one thing."""
 
     def grid(self, title: str = "") -> Grid:
         """Strategies by labels, to look at; each against random on the same items."""
@@ -44,9 +46,9 @@ class SimulationResult:
             for place, (labels, hits) in enumerate(zip(self.budgets, all_hits, strict=True)):
                 against = None
                 if name != BASELINE:
-                    against = difference_over(self.hits[BASELINE][place], hits)
+                    against = difference_over(self.hits[BASELINE][place], hits, self.groups)
                 ceiling = f"{100 * self.ceilings[name][place]:.1f}"
-                accuracy = accuracy_over(hits)
+                accuracy = accuracy_over(hits, self.groups)
                 cells.append(GridCell(name, str(labels), labels, accuracy, against, ceiling))
         more = "ceiling, %"
         return Grid(tuple(cells), BASELINE, "accuracy", "labels", {"data": title}, more)
@@ -99,12 +101,13 @@ def replay(
     seeds: Sequence[int],
     progress: Callable[[int, int], None] | None = None,
     groups: Int[Tensor, " n"] | None = None,
+    test_groups: NDArray[np.int64] | None = None,
 ) -> SimulationResult:
     """Ask for labels in rounds, fit a head on those so far, and judge it on the test images.
 
     Every strategy begins with nothing labelled and no texts, and gets the same part of the images
     at the same seed. A test image of a class that has no label yet counts as wrong. Images of one
-    of the `groups` are held out together.
+    of the `groups` are held out together, and those of one of the `test_groups` not independent.
     """
     names = list(dict.fromkeys((BASELINE, *strategies)))
     hits: dict[str, list[Hits]] = {}
@@ -120,7 +123,7 @@ def replay(
         rounds = list(zip(*runs, strict=True))  # of each, what every seed came to
         hits[name] = [np.stack([row for row, _ in found]) for found in rounds]
         ceilings[name] = [float(np.mean([share for _, share in found])) for found in rounds]
-    return SimulationResult(tuple(budgets), hits, ceilings)
+    return SimulationResult(tuple(budgets), hits, ceilings, test_groups)
 
 
 def _one(

@@ -353,3 +353,15 @@ def test_real_photographs_survive_reduction(shared: Path) -> None:
     psnr = 10 * np.log10(255**2 / np.array(squares))
     assert len(psnr) > 20
     assert np.median(psnr) > 40
+
+
+@pytest.mark.parametrize(("bits", "kind"), [(12, "PNG"), (10, "TIFF"), (14, "PNG"), (16, "PNG")])
+def test_few_bits_in_sixteen_are_scaled_by_those(bits, kind) -> None:
+    ramp = np.linspace(0, 2**bits - 1, 64).astype(np.uint16)
+    image = decode(encode(Image.fromarray(np.tile(ramp, (8, 1))), kind))
+    assert np.abs(array(image)[0, :, 0] - np.linspace(0, 255, 64)).max() <= 1
+    assert image.info.get("bits") == (bits if bits < 16 else None)
+
+
+def test_a_black_image_of_sixteen_bits_stays_black() -> None:
+    assert array(decode(encode(Image.fromarray(np.zeros((4, 4), np.uint16)), "PNG"))).max() == 0

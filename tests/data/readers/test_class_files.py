@@ -5,6 +5,7 @@ import io
 import json
 import logging
 import re
+import time
 from pathlib import Path
 
 import pytest
@@ -218,3 +219,18 @@ def test_lists_that_say_more_than_names(text: str, tmp_path: Path) -> None:
 def test_class_is_a_name_with_a_number(tmp_path: Path) -> None:
     listed = read_class_list(write(tmp_path, "Class 1\nClass 2\n", "n.txt"))
     assert listed.names == ("Class 1", "Class 2")
+
+
+@pytest.mark.parametrize("column", ["text", "x{}", "name_{}"])
+def test_a_wide_table_takes_time_by_its_width_alone(column, tmp_path) -> None:
+    def seconds(width: int) -> float:
+        header = ",".join(column.format(i) for i in range(width))
+        rows = [f"class {k}," + ",".join(f"{i} of {k}" for i in range(width)) for k in range(2)]
+        path = tmp_path / "wide.csv"
+        path.write_text("\n".join([f"name,{header}", *rows]))
+        started = time.process_time()
+        assert read_class_list(path).names == ("class 0", "class 1")
+        return time.process_time() - started
+
+    seconds(100)
+    assert seconds(16_000) < 8 * max(seconds(4_000), 0.02)  # 16 times if by its square

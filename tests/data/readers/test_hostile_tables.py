@@ -88,3 +88,34 @@ def test_hostile_values_in_json_lines(tmp_path: Path, text: str, key: str) -> No
     path = tmp_path / "t.jsonl"
     path.write_text(f'{{"path": "a.jpg", "label": "x", "{key}": {text}}}\n')
     assert len(complaint(read, path)) < 1000
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        'a.jpg,Jay,"ok\nb.jpg,Duck,x\nc.jpg,Duck,y\n',
+        '"a.jpg,Jay,ok\nb.jpg,Duck,x\n',
+        'a.jpg,"Jay,ok\nb.jpg,Duck,x\n',
+    ],
+)
+def test_a_quote_that_is_not_closed_is_told_by_its_line(rows, tmp_path) -> None:
+    file = tmp_path / "t.csv"
+    file.write_text(f"\n\npath,label,note\n{rows}")
+    for name in "abc":
+        (tmp_path / f"{name}.jpg").touch()
+    with pytest.raises(ClipfgError, match=r"quote .* from line 4 on"):
+        read(file)
+    file.write_text(f"\nname,id,note\n{rows}")
+    with pytest.raises(ClipfgError, match=r"quote .* from line 3 on"):
+        read_class_list(file)
+
+
+def test_quotes_that_are_closed_or_within_a_value_are_none_of_these(tmp_path) -> None:
+    file = tmp_path / "t.csv"
+    notes = ['5" nail', '"two\nlines, ""right"""', '"a "b" c"']
+    names = ("a", "b", "c")
+    for name in names:
+        (tmp_path / f"{name}.jpg").touch()
+    rows = [f"{name}.jpg,{name},{note}" for name, note in zip(names, notes, strict=True)]
+    file.write_text("\n  \npath,label,note\n" + "\n".join(rows))
+    assert read(file).classes.names == names

@@ -245,3 +245,15 @@ def test_lit_birds_reproduces_a_plain_loop(shared) -> None:
     assert torch.cosine_similarity(ours.pooled, pooled).min() > 0.9999
     assert torch.equal(encoder.encode_texts(texts), expected)
     assert encoder.logit_scale == pytest.approx(model.logit_scale.exp().item())
+
+
+@pytest.mark.parametrize("kind", ["clip", "siglip"])
+def test_pictures_of_another_size_than_the_towers_are_told(folders, tmp_path, kind) -> None:
+    folder = shutil.copytree(folders[kind], tmp_path / "m")
+    file = folder / "preprocessor_config.json"
+    size = {"height": 48, "width": 48}
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"size": size, "crop_size": size}))
+    encoder = load_encoder(f"hf:{folder}", precision="fp32", device="cpu")
+    pixels = encoder.preprocessing(Image.new("RGB", (48, 48)))[None]
+    with pytest.raises(DataError, match="got 48 x 48 pixels by its preprocessing"):
+        encoder.encode_images(pixels)

@@ -211,8 +211,8 @@ def plain(kind: str, folder: Path, image: Image.Image) -> tuple[Any, Any, list[s
             text: Any = [list(SPANS)] if owl else "red bill. wing."
             inputs = detector.processor(images=image, text=text, return_tensors="pt")
             out = detector.model(**inputs)
-            best = out.logits[0].sigmoid().max(dim=-1)
-            scores, centred = best.values, out.pred_boxes[0]
+            best = out.logits[0].max(dim=-1)  # before the sigmoid, which makes ties
+            scores, centred = best.values.sigmoid(), out.pred_boxes[0]
             # OWLv2 fills pictures up to a square.
             sides = (max(wide, high),) * 2 if owl else (wide, high)
             names = [SPANS[k] for k in best.indices.tolist()] if owl else []

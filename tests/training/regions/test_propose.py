@@ -78,7 +78,7 @@ def test_what_stands_out_is_found_and_not_twice() -> None:
 
 
 def test_attention_of_the_built_in_encoder_finds_flowers() -> None:
-    manifest = synthflora.load().select("test", limit=16)
+    manifest = synthflora.load().select("test", limit=8)
     encoder = load_encoder("builtin:florette", precision="fp32", device="cpu")
     found = boxes_of(propose(manifest, "attention", encoder=encoder, most=4))
     assert all(1 <= len(own) <= 4 for own in found)
@@ -92,8 +92,6 @@ def test_attention_of_the_built_in_encoder_finds_flowers() -> None:
 
     heads = [own[0]["box"] if own else [0, 0, 0, 0] for own in truth]
     right = np.mean([covered(*pair) for pair in zip(found, heads, strict=True)])
-    shuffled = np.mean([covered(*pair) for pair in zip(found[1:] + found[:1], heads, strict=True)])
-    print(right, shuffled)
     assert right > 0.6
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from PIL import Image
+from PIL import Image, ImageDraw, ImageEnhance
 
 from clipfg.cli import main
 from clipfg.data import synthflora
@@ -102,6 +102,39 @@ def test_what_is_planted_is_found(copy, capsys) -> None:
     page = (run / "lint.html").read_text()
     assert page.count("data:image/jpeg") == 6  # three pairs
     assert "leak.png" in page
+
+
+def test_copies_that_the_encoder_does_not_see_are_found_and_poor_pictures_told(
+    copy, capsys
+) -> None:
+    rows = read_table(copy)
+    image = Image.open(copy / "150-0.png").convert("RGB")
+    barred = image.copy()
+    ImageDraw.Draw(barred).rectangle((0, 0, image.width, image.height // 8), fill="black")
+    planted = {
+        "grey.png": image.convert("L"),
+        "bar.png": barred,
+        "dark.png": ImageEnhance.Brightness(Image.open(copy / "3-0.png")).enhance(0.2),
+        "plain.png": Image.new("RGB", (64, 64), (90, 120, 200)),
+        "strip.png": Image.open(copy / "77-1.png").resize((400, 40)),
+    }
+    for name, made in planted.items():
+        made.save(copy / name)
+    write_table(copy, [*rows, *((name, rows[-1][1], "test") for name in planted)])
+    _, found = lint(copy, capsys, "--html")
+    near = {frozenset((row["id"], row["other"])) for row in found if row["kind"] == "near-leak"}
+    assert {frozenset((name, "150-0.png")) for name in ("grey.png", "bar.png")} <= near
+    kinds = {(row["kind"], row["id"]) for row in found if row["other"] is None}
+    told = {("dark", "dark.png"), ("uniform", "plain.png"), ("strip", "strip.png")}
+    assert told <= kinds
+    assert "1: images that are dark" in Path(f"{copy}-run/lint.html").read_text()
+
+
+def test_pictures_are_decoded_once_for_all_runs(copy, capsys, monkeypatch) -> None:
+    _, first = lint(copy, capsys)
+    monkeypatch.setattr("clipfg.embedding.thumbnails.decode", None)
+    _, again = lint(copy, capsys)
+    assert again == first
 
 
 def test_a_wrong_label_is_doubted(copy, capsys) -> None:

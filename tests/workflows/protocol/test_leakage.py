@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from clipfg.errors import DataError
 from clipfg.workflows.pool import FeaturePool
 from clipfg.workflows.protocol.leakage import without_copies, without_leaks
 
@@ -47,3 +48,8 @@ def test_the_first_of_each_content_stays() -> None:
     assert rows.tolist() == [0, 1, 3]
     assert remark == "3 images are copies of others and are excluded: a, d, e"
     assert without_copies(pool("a", "b"))[1] == []
+
+
+def test_a_test_set_of_copies_alone_is_refused() -> None:
+    with pytest.raises(DataError, match="got 2 of which all are, by path or by content: x, y"):
+        without_leaks(pool("a=1", "b=2"), pool("x=2", "y=1", folder="test/"), same_ids=True)

@@ -77,7 +77,8 @@ def test_a_data_set_s_own_choice_is_tested_on() -> None:
 
 def test_the_limit_bounds_the_test_images_alone() -> None:
     roles = split(DATA, limit=2)
-    assert (len(roles.support), ids(roles.test)) == (4, ["test/0"])  # test/1 has no label
+    assert (len(roles.support), len(roles.test)) == (4, 2)
+    assert set(ids(roles.test)) < set(TESTED)
     halved = split(dataset({None: [0] * 6}), limit=2)
     assert (len(halved.support), len(halved.test)) == (3, 2)
 
@@ -118,7 +119,8 @@ def test_listed_images_are_learnt_from_and_the_other_tested_on(tmp_path) -> None
     assert roles.support.manifest.labels.tolist() == [3, 1, 1]
     assert ids(roles.test) == ["test/0", "test/2"]
     assert (roles.source, roles.tested) == ("ids.csv", "split test")
-    assert ids(opened(dataset=data, support=file, limit=1).test) == ["test/0"]
+    (one,) = ids(opened(dataset=data, support=file, limit=1).test)
+    assert one in ("test/0", "test/2")
     assert ids(opened(dataset=data, support=file, split="val").test) == ["val/0", "val/1"]
     halves = write(tmp_path / "y.npz", dataset({None: [0, 1, 0, 1]}))
     file.write_text("id\nNone/1\n")

@@ -139,7 +139,9 @@ def test_the_split_and_the_limit_bound_the_choice(truth, tmp_path) -> None:
     splits = ("train",) * 30 + ("test",) * 30
     data = write_npz(tmp_path / "x.npz", NONE, truth, splits)
     assert len(suggest(data, budget=60)) == 60
-    assert sorted(numbers(suggest(data, budget=60, split="train", limit=20))) == list(range(20))
+    chosen = numbers(suggest(data, budget=60, split="train", limit=20))
+    assert len(set(chosen)) == 20
+    assert max(chosen) < 30
 
 
 def test_the_seed_decides(truth, tmp_path) -> None:

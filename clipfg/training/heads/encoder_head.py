@@ -1,0 +1,196 @@
+"""Heads that train an encoder on the support images, and answer by class texts."""
+
+import logging
+from abc import abstractmethod
+from dataclasses import dataclass, replace
+from itertools import count
+from typing import ClassVar, Self
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+from torch.nn.functional import cross_entropy
+
+from clipfg.encoders.checkpoint import CheckpointEncoder
+from clipfg.functional.similarity import unit_norm
+from clipfg.heads.base import Consumes, Head, Images
+from clipfg.heads.support import Support
+from clipfg.training.batches import Batches, Examples, Sampling
+from clipfg.training.heads.base import Base, capped, needed
+from clipfg.training.loop import Loop
+from clipfg.training.pixels import Pixels
+from clipfg.training.recipes import Recipe
+from clipfg.training.student import Student
+from clipfg.training.task import Task, parse_terms
+from clipfg.training.terms import TERMS, Context
+
+logger = logging.getLogger("clipfg")
+
+BLOCK = 64
+"""Images embedded at once."""
+RATES = (1e-6, 1e-5, 1e-4, 1e-3)
+"""Learning rates that are tried, where the recipe names none."""
+UNTRIED = 1e-5
+"""The rate with one image a class, of which none can be held out to try any on."""
+SHARE, LEAST = 0.1, 10
+"""Of the steps, how many each rate is tried for, and the fewest."""
+
+
+@dataclass(eq=False)
+class EncoderHead(Head[Images]):
+    """Trains an encoder by a recipe; `logits = scale * cos(image, class weight)` of what it became.
+
+    All of the support is trained on and the last weights count, since nothing is held out to
+    choose others by. Where the recipe leaves the learning rate open, it is the one by which short
+    trials on all folds of the support but one give the first fold the least cross-entropy.
+
+    Parameters
+    ----------
+    most_steps
+        The most steps of training, whatever the recipe says; None for 200 on a CPU, else any.
+    seed
+        Random seed of batches, windows, new weights and folds.
+
+    Attributes
+    ----------
+    weights_, scale_
+        Class weights `[c, d]` of the trained text tower, and the factor on cosines.
+    learning_rate_, steps_
+        What was used.
+    """
+
+    consumes: ClassVar[Consumes] = "images"
+    needs_texts: ClassVar[bool] = True
+    needs_encoder: ClassVar[bool] = True
+
+    most_steps: int | None = None
+    seed: int = 0
+
+    @abstractmethod
+    def recipe(self, shots: int) -> Recipe:
+        """How to train on so many images a class."""
+
+    def fit(
+        self,
+        features: Images | None = None,
+        labels: Int[Tensor, " n"] | None = None,
+        text_weights: Float[Tensor, "c d"] | None = None,  # noqa: ARG002 - of the base, which knows
+        groups: Int[Tensor, " n"] | None = None,
+        base: Base | None = None,
+    ) -> Self:
+        """Train on images as `base`'s encoder takes them; class weights come from its texts.
+
+        Raises `UsageError` without a base, and as `Support.of` does.
+        """
+        base = needed(base, self.name)
+        made = None if features is None else _embedded(base.encoder, features)
+        texts = base.class_weights(base.encode_texts)
+        support = Support.of(self.name, made, labels, texts, True, groups)
+        assert features is not None
+        recipe = self.recipe(round(len(support) / support.classes))
+        size = min(recipe.batch_size, len(support))
+        steps = recipe.steps_for(len(support) // size)
+        steps = capped(self.name, steps, self.most_steps, base.encoder)
+        recipe = replace(recipe, steps=steps, checks=1)
+        if not recipe.lr:
+            recipe = replace(recipe, lr=self._choose_rate(base, features, support, recipe))
+        self._tuned = Tuned.of(_trained(base, features, support, recipe, self.seed), base)
+        self.weights_, self.scale_ = self._tuned.weights, self._tuned.encoder.logit_scale
+        self.learning_rate_, self.steps_ = recipe.lr, recipe.steps
+        return self
+
+    def _choose_rate(self, base: Base, images: Images, support: Support, recipe: Recipe) -> float:
+        if not (folds := support.held(self.seed)):
+            return UNTRIED
+        held = folds[0]
+        rest = torch.ones(len(support), dtype=torch.bool)
+        rest[held.cpu()] = False
+        steps = min(recipe.steps, max(LEAST, round(SHARE * recipe.steps)))
+        part, labels = support.without(held), support.labels[held].cpu()
+        losses = {}
+        for rate in RATES:
+            short = replace(recipe, lr=rate, steps=steps)
+            tuned = Tuned.of(_trained(base, images[rest], part, short, self.seed), base)
+            losses[rate] = cross_entropy(tuned.logits(images[held.cpu()]), labels).item()
+        best = min(RATES, key=lambda rate: losses[rate])
+        seen = ", ".join(f"{rate:g}: {loss:.3f}" for rate, loss in losses.items())
+        logger.info(
+            f"{self.name}: learning rate {best:g}, by cross-entropy on a fold of the support after"
+            f" {steps} steps ({seen})"
+        )
+        return best
+
+    def logits(self, features: Images) -> Float[Tensor, "n c"]:
+        """Scaled cosines of images as the encoder takes them. Raises `UsageError` before `fit`."""
+        self.check_fitted()
+        return self._tuned.logits(features)
+
+
+@dataclass(frozen=True)
+class Tuned:
+    """A trained encoder and its class weights."""
+
+    encoder: CheckpointEncoder
+    weights: Float[Tensor, "c d"]
+    bf16: bool
+
+    @classmethod
+    def of(cls, encoder: CheckpointEncoder, base: Base) -> Self:
+        """With the class weights of its own text tower, computed as precisely as the base."""
+        bf16 = base.encoder.precision == "bf16"
+        with torch.autocast(encoder.device.type, torch.bfloat16, enabled=bf16):
+            weights = base.class_weights(encoder.encode_texts)
+        return cls(encoder, weights.float().cpu(), bf16)
+
+    def logits(self, images: Images) -> Float[Tensor, "n c"]:
+        """Scaled cosines."""
+        with torch.autocast(self.encoder.device.type, torch.bfloat16, enabled=self.bf16):
+            made = _embedded(self.encoder, images)
+        return self.encoder.logit_scale * made @ self.weights.T
+
+
+def _embedded(encoder: CheckpointEncoder, images: Images) -> Float[Tensor, "n d"]:
+    """Unit-norm features, on the CPU."""
+    parts = [encoder.encode_images(part.load()).pooled.float() for part in images.split(BLOCK)]
+    return unit_norm(torch.cat(parts)).cpu()
+
+
+def _trained(
+    base: Base, images: Images, support: Support, recipe: Recipe, seed: int
+) -> CheckpointEncoder:
+    """The encoder after all steps of a recipe; as it was where the loss did not stay finite."""
+    none = torch.zeros(0, 4)
+    pixels = Pixels(images.load(), images.rows, (none,) * len(images), (b"",) * len(images))
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        student = Student(
+            base.encoder,
+            recipe.trains,
+            recompute=recipe.recompute,
+            frozen_texts=lambda texts, _: base.encode_texts(texts),
+        )
+        frozen = {} if student.trains_images else {"images": support.features}
+        examples = Examples(pixels, support.labels, class_texts=base.texts, constants=frozen)
+        context = Context(recipe, examples, base.encoder.dim, base.encode_texts)
+        terms = {
+            name: (weight, TERMS.get(name)(context))
+            for name, weight in parse_terms(recipe.losses).items()
+        }
+        sampling = Sampling(
+            batch_size=recipe.batch_size,
+            seed=seed,
+            views=recipe.views,
+            mirror=recipe.mirror,
+            crop=recipe.crop,
+        )
+        later = count()  # each check is better than the one before: the last weights are kept
+        history = Loop(
+            Task(student, terms),
+            Batches(examples, sampling),
+            recipe,
+            lambda: float(next(later)),
+            bf16=base.encoder.precision == "bf16",
+        ).run()
+    if history.stopped:
+        logger.warning(f"{recipe.name}: {history.stopped}")
+    return student.merged()

@@ -1,0 +1,83 @@
+"""What heads may be handed of the images of a run: features, and pixels where one takes those."""
+
+import logging
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from clipfg.embedding.pipeline import default_workers
+from clipfg.errors import DataError, UsageError
+from clipfg.heads import Head
+from clipfg.heads.base import Images
+from clipfg.heads.support import Support
+from clipfg.options import FewshotOptions
+from clipfg.training.pixels import load_pixels
+from clipfg.types import Failure
+from clipfg.workflows.boxes import framing_of
+from clipfg.workflows.dataset import Dataset
+from clipfg.workflows.session import Session
+
+logger = logging.getLogger("clipfg")
+
+
+@dataclass(frozen=True)
+class Items:
+    """n items without their labels, in each form that the run's heads take."""
+
+    features: Float[Tensor, "n d"]
+    images: Images | None = None
+
+    @classmethod
+    def of(cls, support: Support) -> "Items":
+        """Those of a support set."""
+        return cls(support.features, support.images)
+
+    def __getitem__(self, which: Tensor) -> "Items":
+        images = None if self.images is None else self.images[which.cpu()]
+        return Items(self.features[which], images)
+
+    def given_to(self, head: type[Head[Any]]) -> Any:
+        """What `fit` and `logits` of a head take."""
+        return self.images if head.consumes == "images" else self.features
+
+
+def check_takes_images(session: Session[FewshotOptions], head: str, *parts: Dataset) -> None:
+    """Raises `UsageError` where items are not whole images, once each, as training reads them."""
+    for part in parts:
+        what = ""
+        if part.features is not None:
+            what = "features of a file"
+        elif framing_of(session.options, part.manifest) is not None:
+            what = "boxes"
+        elif session.views is not None:
+            what = "several views of each"
+        if what:
+            raise UsageError(
+                f"Head {head!r} trains an encoder on whole images, and {part.name} is used as"
+                f" {what}; use a head on features, such as auto or prolip."
+            )
+
+
+def load_images(session: Session[FewshotOptions], data: Dataset, ids: list[str]) -> Images:
+    """The pixels of the items called `ids`, in that order. Raises `DataError` for a lost image."""
+    assert session.encoder is not None
+    places = {identity: row for row, identity in enumerate(data.manifest.ids)}
+    rows = np.array([places[identity] for identity in ids], np.intp)
+    lost: list[Failure] = []
+    pixels = load_pixels(
+        data.rows(rows).manifest,
+        session.encoder.preprocessing,
+        workers=session.options.workers or default_workers(),
+        progress=session.progress("Decoding"),
+        on_failure=lost.append,
+    )
+    if lost:
+        raise DataError(
+            f"Expected the {len(ids):,} images that are embedded to be there still, {len(lost):,}"
+            f" cannot be read, such as {lost[0].uri} ({lost[0].reason}); run it again."
+        )
+    return Images(pixels.images, torch.arange(len(pixels)))
