@@ -192,6 +192,7 @@ def needed(name: str, classes: int) -> float:
         "tip-adapter-f": 3 * judged * n,
         "ape": 3 * judged * n,
         "ape-t": 3 * judged * n,
+        "kernel-ridge": 3 * n * n,
         "lp++": 5 * n * classes,
         "linear-probe": 4 * n * classes,
         "scikit-learn logistic": 6 * n * classes,

@@ -28,9 +28,9 @@ class Auto(FewShotHead):
     """`logits = tau cos(x, text) + beta mean over the members of their scores / spread`.
 
     Members are the whitened mean and kernel ridge regression on its directions, at the shrinkage
-    that the first chooses; both are there always, since a choice between them by held-out images
-    is wrong more often than it helps. If the largest class has fewer than four images, or there
-    are very many images, the whitened mean is used alone.
+    that the first chooses. Both are there always: a choice between them by held-out images gained
+    nothing. If the largest class has fewer than four images, or there are very many images, the
+    whitened mean is used alone.
 
     A head's spread is the deviation of its scores within rows, over all held-out images: one
     number, since an image whose scores lie close together is an uncertain one.
