@@ -23,8 +23,9 @@ HEADS = 8
 class Dclip(Term):
     """`clipfg.training.losses.dclip`, its teacher trained along; it leaks the captions.
 
-    The teacher is trained to find the captions, and gets the crops of the image's regions and the noun phrases of the drawn caption (the
-    caption itself where it has none), both as the frozen base sees them.
+    The teacher gets the crops of the image's regions and the noun phrases of the drawn caption (the
+    caption itself where it has none), both as the frozen base sees them, and learns to find the
+    caption.
     """
 
     # `targets` asks for what the base sees in crops; it is not read.
