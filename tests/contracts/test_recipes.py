@@ -1,7 +1,7 @@
 """What every recipe must keep, on a tiny encoder and a dozen drawn flowers."""
 
 import ast
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
@@ -15,6 +15,7 @@ from clipfg.encoders.checkpoint import CheckpointEncoder
 from clipfg.errors import UsageError
 from clipfg.training.batches import Examples
 from clipfg.training.recipes import RECIPES, Recipe, load_recipe
+from clipfg.training.recipes.base import RANGES
 from clipfg.training.task import parse_terms
 from clipfg.training.terms import TERMS
 from tests.training import material
@@ -112,9 +113,16 @@ def test_facts(recipe) -> None:
     assert not parse_terms(recipe.losses).keys() - set(TERMS)
 
 
-def another(value: Any, kind: Any) -> Any:
-    """A value of a number's kind that it does not have."""
-    choices = {bool: (True, False), int: (2, 3), float: (0.5, 0.25), str: ("a", "b")}
+def another(name: str, value: Any, kind: Any) -> Any:
+    """A value of a number's kind and range that it does not have."""
+    least, most = RANGES.get(name, (0, 1e9))
+    numbers = [number for number in (0.5, 0.25, 2, 3) if least <= number <= most]
+    choices: dict[Any, Iterable[Any]] = {
+        bool: (True, False),
+        str: ("a", "b"),
+        float: map(float, numbers),
+    }
+    choices[int] = [number for number in numbers if number >= 2]
     return next(other for other in choices.get(kind) or get_args(kind) if other != value)
 
 
@@ -123,7 +131,7 @@ def test_every_number_is_changed_by_set(name) -> None:
     recipe = load_recipe(name)
     kinds = get_type_hints(type(recipe))
     for one in fields(recipe):
-        other = another(getattr(recipe, one.name), kinds[one.name])
+        other = another(one.name, getattr(recipe, one.name), kinds[one.name])
         changed = load_recipe(name, [f"{one.name}={other}"])
         assert changed == replace(recipe, **{one.name: other})
         assert changed != recipe

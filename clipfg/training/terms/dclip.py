@@ -10,6 +10,7 @@ from torch.nn.utils.rnn import pad_sequence
 
 from clipfg.mining.spans import noun_phrases
 from clipfg.training.batches import Batch
+from clipfg.training.losses.contrastive import contrastive
 from clipfg.training.losses.dclip import dclip
 from clipfg.training.nets.dclip_teacher import DclipTeacher
 from clipfg.training.student import Embeddings, Student
@@ -23,7 +24,8 @@ class Dclip(Term):
     """`clipfg.training.losses.dclip`, its teacher trained along; it leaks the captions.
 
     The teacher gets the crops of the image's regions and the noun phrases of the drawn caption (the
-    caption itself where it has none), both as the frozen base sees them.
+    caption itself where it has none), both as the frozen base sees them, and learns to find the
+    caption.
     """
 
     # `targets` asks for what the base sees in crops; it is not read.
@@ -50,9 +52,10 @@ class Dclip(Term):
         spans, mask = self._spans(batch)
         teacher = self.teacher(made["crops"], spans, made["crop_mask"], mask)
         captions = self._frozen[[self.place[text] for text in batch.captions]]
-        return dclip(made["images"], made["captions"], teacher, captions, self.recipe.temperature)[
-            "loss"
-        ]
+        temperature = self.recipe.temperature
+        student_loss = dclip(made["images"], made["captions"], teacher, captions, temperature)
+        also_true = batch.also_true.to(teacher.device)
+        return student_loss["loss"] + contrastive(teacher, captions, 1 / temperature, also_true)
 
     def _spans(self, batch: Batch) -> tuple[Float[Tensor, "b t d"], Bool[Tensor, "b t"]]:
         rows = pad_sequence(

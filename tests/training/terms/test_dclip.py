@@ -5,6 +5,7 @@ from dataclasses import replace
 import torch
 
 from clipfg.mining.spans import noun_phrases
+from clipfg.training.losses.contrastive import contrastive
 from clipfg.training.losses.dclip import dclip
 from clipfg.training.recipes import load_recipe
 from tests.training import material
@@ -23,11 +24,13 @@ def test_the_teacher_reads_crops_and_the_captions_phrases(clip, examples) -> Non
         spans = noun_phrases(caption) or [caption]
         crops = made["crops"][item][made["crop_mask"][item]]
         assert len(crops) == len(examples.pixels.boxes[row])
-        rows = material.frozen_texts(clip, spans)
-        every = [torch.ones(1, len(part), dtype=torch.bool) for part in (crops, rows)]
-        teacher.append(task.terms["dclip"].teacher(crops[None], rows[None], *every)[0])
+        read = material.frozen_texts(clip, spans)
+        every = [torch.ones(1, len(part), dtype=torch.bool) for part in (crops, read)]
+        teacher.append(task.terms["dclip"].teacher(crops[None], read[None], *every)[0])
     frozen = material.frozen_texts(clip, batch.captions)
-    wanted = dclip(made["images"], made["captions"], torch.stack(teacher), frozen, 0.05)["loss"]
+    rows = torch.stack(teacher)
+    wanted = dclip(made["images"], made["captions"], rows, frozen, 0.05)["loss"]
+    wanted = wanted + contrastive(rows, frozen, 1 / 0.05, batch.also_true)
     torch.testing.assert_close(loss, wanted)
 
     loss.backward()
