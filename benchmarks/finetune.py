@@ -110,6 +110,17 @@ class Bench:
         order = np.random.default_rng(1).permutation(len(self.train))
         return self._with_boxes([self.train.column("regions")[row] for row in order])
 
+    def overlap(self, other: Examples) -> float:
+        """Mean intersection over union of regions with those of other examples, in their order."""
+        own, others = (torch.cat(each.pixels.boxes) for each in (self.examples, other))
+        low, high = (
+            torch.maximum(own[:, :2], others[:, :2]),
+            torch.minimum(own[:, 2:], others[:, 2:]),
+        )
+        both = (high - low).clamp(min=0).prod(1)
+        areas = [(each[:, 2:] - each[:, :2]).prod(1) for each in (own, others)]
+        return (both / (areas[0] + areas[1] - both)).mean().item()
+
     @cached_property
     def noise(self) -> Examples:
         """With boxes anywhere, and noise in place of their crops."""
@@ -263,6 +274,11 @@ def main() -> None:
         ]
         row = [_gain([run[m] - base[m] for run in results[name]]) for m in MEASURES]
         means = [np.mean([run[m] for run in results[name]]) for m in MEASURES]
+        if examples(bench) is not bench.examples:
+            share = bench.overlap(examples(bench))
+            print(
+                f"  regions of {name} overlap with the true ones by {share:.0%} (IoU)", flush=True
+            )
         cells = (f"{mean:5.1f} {gain}".rjust(22) for mean, gain in zip(means, row, strict=True))
         print(name.ljust(16), *cells, f"{time.monotonic() - started:.0f} s", flush=True)
     for name in [n for n in results if n != "distill" and "distill" in results]:
