@@ -108,7 +108,8 @@ class Bench:
     def shuffled(self) -> Examples:
         """With the boxes of another image each, and each image's own phrases."""
         order = np.random.default_rng(1).permutation(len(self.train))
-        return self._with_boxes([self.train.column("regions")[row] for row in order])
+        regions = self.train.column("regions")
+        return self._with_boxes([regions[row] for row in order])
 
     def overlap(self, other: Examples) -> float:
         """Mean intersection over union of regions with those of other examples, in their order."""

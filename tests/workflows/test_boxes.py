@@ -126,7 +126,7 @@ def test_ids_of_regions_are_unique_and_name_a_box_once() -> None:
         "a.png#0,0,5,5#1,1,9,9",
         "a.png#0,0,5,5#2#2",
     ]
-    assert items.column("caption") == ["beak", "bill", "wing", "head"]
+    assert items.column("captions") == [["beak"], ["bill"], ["wing"], ["head"]]
 
 
 def test_without_regions_a_grid_covers_the_upright_image(tmp_path: Path) -> None:

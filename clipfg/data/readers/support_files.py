@@ -52,7 +52,7 @@ def read_support_file(path: Path) -> tuple[list[str], list[str | None]]:
 def _csv_rows(text: str, delimiter: str | None) -> Iterator[tuple[int, Mapping[str, str]]]:
     dialect = dialect_of(text, delimiter)
     rows = rows_of(text, dialect)
-    next(rows)  # the header
+    next(rows, None)  # the header
     for line, cells in rows:
         if len(cells) > len(dialect.first):
             raise DataError(

@@ -65,11 +65,7 @@ def test_everything_asked_is_measured(data, tmp_path, calibration) -> None:
     assert found.ood.called_unknown.value == pytest.approx(table["unknown"].mean())
     assert found.ood.auroc > 0.5
     assert covered.mean() > 0.85
-    if calibration == "split":  # 16 images show nothing, and silence is said
-        assert found.answering.wrong is None
-        assert "cannot show" in found.guarantees[0]
-    else:
-        assert found.answering.wrong.value <= 0.2
+    assert found.answering.wrong.value <= 0.2
     assert found.calibrated.ece < found.raw.ece
     assert [row.title for row in found.by_level] == ["parent"]
     told = {"folds": "measured", "split": "quarter", "val": "split val"}[calibration]

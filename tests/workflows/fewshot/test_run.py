@@ -224,7 +224,7 @@ def test_class_texts_are_those_of_the_classes_that_are_learnt(tmp_path) -> None:
     labels = (3, 7, 1)
     ids = [f"train/{16 * label + i:04}" for label in labels for i in range(2)]
     (tmp_path / "ids.txt").write_text("\n".join(ids))
-    given = {"model": "builtin:florette", "precision": "fp32", "heads": "gda", "limit": 80}
+    given = {"model": "builtin:florette", "precision": "fp32", "heads": "gda"}
     done = run(
         tmp_path / "run", dataset="synthflora", support=tmp_path / "ids.txt", shots=None, **given
     )

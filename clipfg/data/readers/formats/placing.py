@@ -42,7 +42,7 @@ def placed_boxes(
         )
     checked = known[rows]
     wrong = outside(placed[checked], sizes.upright[rows[checked]])
-    if wrong.mean() > MOST_OUTSIDE:
+    if len(wrong) and wrong.mean() > MOST_OUTSIDE:
         _refuse_boxes(annotations, given[boxed][checked], sizes.upright[rows[checked]], wrong)
     if wrong.any():
         doubts.append(
