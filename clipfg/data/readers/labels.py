@@ -30,7 +30,10 @@ Natural = tuple[tuple[tuple[int, int, str], ...], str]
 def natural(text: str) -> Natural:
     """A sort key that puts `img2` before `img10`, the same on every machine."""
     parts = _DIGITS.split(text.casefold())
-    key = tuple((0, int(p), "") if p.isdecimal() else (1, 0, p) for p in parts if p)
+    # Python reads no more than 4,300 digits as a number.
+    key = tuple(
+        (0, int(p), "") if p.isdecimal() and len(p) < 4300 else (1, 0, p) for p in parts if p
+    )
     return key, text
 
 

@@ -140,7 +140,10 @@ def _samples(shard: Path, root: Path) -> Iterator[_Sample]:
                 sample.uri = member_uri(shard, member.offset_data, member.size, name)
         elif extension.lower() in {"cls", "txt", "json"} and member.size <= LARGEST_NOTE:
             stream = archive.extractfile(member)
-            sample.notes[extension.lower()] = stream.read() if stream else b""
+            try:
+                sample.notes[extension.lower()] = stream.read() if stream else b""
+            except tarfile.TarError as error:
+                raise DataError(f"Expected a whole tar file at {shard}, got {error}.") from None
     for sample in samples.values():
         if sample.uri:
             yield _read_notes(sample)
