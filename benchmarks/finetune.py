@@ -35,9 +35,8 @@ from clipfg.training.loop import Loop
 from clipfg.training.pixels import load_pixels
 from clipfg.training.recipes import Recipe, load_recipe
 from clipfg.training.student import Student
-from clipfg.training.task import Task, parse_terms
+from clipfg.training.task import Task
 from clipfg.training.teacher import distillation_targets, embedded, region_features
-from clipfg.training.terms import TERMS, Context
 from clipfg.types import Manifest
 from clipfg.workflows.finetune.probe import (
     HARD,
@@ -201,30 +200,11 @@ class Bench:
 
     def tune(self, recipe: Recipe, examples: Examples, seed: int) -> dict[str, float]:
         """Train to the end, and measure the last weights."""
-        student = Student(self.encoder, recipe.trains)
-        context = Context(recipe, examples, self.encoder.dim, self.texts)
-        torch.manual_seed(seed)
-        terms = {
-            name: (weight, TERMS.get(name)(context))
-            for name, weight in parse_terms(recipe.losses).items()
-        }
-        sampling = Sampling(
-            batch_size=recipe.batch_size,
-            seed=seed,
-            views=recipe.views,
-            mirror=recipe.mirror,
-            crop=recipe.crop,
-            regions=recipe.regions,
-            negatives=recipe.negatives,
-        )
+        student = Student(self.encoder, recipe.trains, seed=seed)
+        task = Task.of(recipe, student, examples, self.texts, seed)
+        batches = Batches(examples, Sampling.of(recipe, seed, task.needs))
         order = iter(range(10_000))  # the last check counts
-        loop = Loop(
-            Task(student, terms),
-            Batches(examples, sampling),
-            recipe,
-            lambda: next(order),
-            bf16=True,
-        )
+        loop = Loop(task, batches, recipe, lambda: next(order), bf16=True)
         loop.run()
         return self.measure(student)
 

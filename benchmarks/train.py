@@ -195,14 +195,11 @@ def ours(encoder, recipe, bf16: bool) -> Callable[[int], object]:
     """A step of the training loop."""
     from clipfg.training.loop import Loop
     from clipfg.training.student import Student
-    from clipfg.training.task import Task, parse_terms
-    from clipfg.training.terms import TERMS, Context
+    from clipfg.training.task import Task
 
     batches = data(encoder, recipe)
-    context = Context(recipe, batches.examples, encoder.dim, encoder.encode_texts)
     student = Student(encoder, recipe.trains, recompute=recipe.recompute)
-    losses = parse_terms(recipe.losses).items()
-    task = Task(student, {name: (weight, TERMS.get(name)(context)) for name, weight in losses})
+    task = Task.of(recipe, student, batches.examples, encoder.encode_texts, 0)
     loop = Loop(task, batches, replace(recipe, steps=1000), lambda: 0.0, bf16=bf16)
     return lambda step: loop._step(loop._load(step), step)
 

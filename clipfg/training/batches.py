@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import Self
 
 import numpy as np
 import torch
@@ -18,6 +19,7 @@ from torch import Tensor
 from clipfg.mining.negatives import mine_negatives
 from clipfg.training.augmenting import Augmentation
 from clipfg.training.pixels import Pixels
+from clipfg.training.recipes.base import Recipe
 
 FALSE_PHRASES = 10
 """False phrases of a region, at most (FG-CLIP)."""
@@ -200,6 +202,19 @@ class Sampling:
     crop: float = 1.0
     regions: int = 0
     negatives: int = 0
+
+    @classmethod
+    def of(cls, recipe: Recipe, seed: int, needs: frozenset[str]) -> Self:
+        """What a recipe draws, of it what its losses need."""
+        return cls(
+            batch_size=recipe.batch_size,
+            seed=seed,
+            views=recipe.views,
+            mirror=recipe.mirror,
+            crop=recipe.crop,
+            regions=recipe.regions if needs & {"regions", "phrases"} else 0,
+            negatives=recipe.negatives if "negatives" in needs else 0,
+        )
 
 
 class Batches:

@@ -33,6 +33,11 @@ class Blender:
         self._base = {name: base[name].clone() for name in self._places}
         self._tuned = {name: value.clone() for name, value in self._places.items()}
 
+    @property
+    def differs(self) -> bool:
+        """Whether the model is not the base."""
+        return bool(self._places)
+
     def put(self, share: float) -> None:
         """Set the model's weights to `base + share * (tuned - base)`; the ends are exact."""
         for name, place in self._places.items():
@@ -42,10 +47,10 @@ class Blender:
                 torch.lerp(self._base[name], self._tuned[name], share, out=place)
 
     def curve(self, measure: Callable[[], Measured]) -> list[Blend[Measured]]:
-        """What `measure` gives at each of `SHARES`."""
+        """What `measure` gives at each of `SHARES`; of the base alone where nothing differs."""
         found = []
         with torch.no_grad():
-            for share in SHARES:
+            for share in SHARES if self.differs else SHARES[:1]:
                 self.put(share)
                 found.append(Blend(share, measure()))
         return found

@@ -163,12 +163,16 @@ class Loop:
         self.put(candidate)
         value = self._agreed(self.validate() if self.processes.is_main_process else 0.0)
         self.put(current)
-        values = [seen for _, seen in self.history.checks]
+        before = max((seen for _, seen in self.history.checks), default=-math.inf)
         self.history.checks.append((done, value))
-        if value > max(values, default=-math.inf):
+        if value > before:
             self.best = candidate
-        elif len(values) - values.index(max(values)) >= self.recipe.patience and done < self.steps:
-            self.history.stopped = f"validation did not improve in {self.recipe.patience} checks"
+        # The base does not count: a rate that is right in the end may make it worse at first.
+        tuned = [seen for _, seen in self.history.checks[1:]]
+        if tuned and done < self.steps:
+            since = len(tuned) - 1 - tuned.index(max(tuned))
+            if since >= self.recipe.patience:
+                self.history.stopped = f"validation did not improve in {since} checks"
 
     def _agreed(self, value: float) -> float:
         """The first process's value."""
@@ -195,6 +199,7 @@ class Loop:
         started = time.monotonic()
         state: dict[str, Any] = {
             "done": done,
+            "lr": self.recipe.lr,
             "weights": {name: w.detach() for name, w in self.trained.items()},
             "buffers": dict(self.task.terms.named_buffers()),
             "average": self.average,

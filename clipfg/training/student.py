@@ -36,7 +36,8 @@ class Student(nn.Module):
     They stay in evaluation mode: batch norms keep their statistics and nothing is dropped, so that
     a step computes the same whenever it is run. `parts` are those of `choose_parts`; `recompute`
     keeps no activations within the blocks. Where the text tower is frozen, `frozen_texts` gives the
-    unit-norm features of texts by a path, and is asked once for each.
+    unit-norm features of texts by a path, and is asked once for each. The seed draws what low-rank
+    updates begin with.
     """
 
     def __init__(
@@ -46,10 +47,12 @@ class Student(nn.Module):
         *,
         recompute: bool = False,
         frozen_texts: Callable[[Sequence[str], TextPath], Tensor] | None = None,
+        seed: int = 0,
     ) -> None:
         super().__init__()
         self.encoder = encoder.trainable()
         self.towers = self.encoder.model
+        torch.manual_seed(seed)
         choose_parts(self.towers, parts)
         if recompute:
             recompute_blocks(self.towers)

@@ -2,15 +2,17 @@
 
 import re
 from collections.abc import Mapping
+from typing import Self
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from clipfg.errors import UsageError
-from clipfg.training.batches import Batch
+from clipfg.training.batches import Batch, Examples
+from clipfg.training.recipes.base import Recipe
 from clipfg.training.student import Embeddings, Student
-from clipfg.training.terms.base import Term
+from clipfg.training.terms.base import TERMS, Context, FrozenTexts, Term
 
 
 class Task(nn.Module):
@@ -25,6 +27,26 @@ class Task(nn.Module):
             term.attach(student)
         self.terms.to(student.encoder.device)
         self.needs = frozenset().union(*(term.needs for _, term in terms.values()))
+
+    @classmethod
+    def of(
+        cls,
+        recipe: Recipe,
+        student: Student,
+        examples: Examples,
+        frozen_texts: FrozenTexts,
+        seed: int,
+    ) -> Self:
+        """The terms of a recipe's loss, their own weights drawn by the seed.
+
+        `frozen_texts` makes unit-norm features of texts as the base does. Raises `UsageError` for a
+        misspelt loss, and what terms raise for examples that lack what they need.
+        """
+        context = Context(recipe, examples, student.encoder.dim, frozen_texts)
+        weights = parse_terms(recipe.losses)
+        torch.manual_seed(seed)
+        terms = {name: (weight, TERMS.get(name)(context)) for name, weight in weights.items()}
+        return cls(student, terms)
 
     def embed(self, batch: Batch) -> Embeddings:
         """The embeddings that the terms need; of any part of a batch by itself."""

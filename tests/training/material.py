@@ -20,9 +20,8 @@ from clipfg.training.loop import Loop
 from clipfg.training.pixels import load_pixels
 from clipfg.training.recipes import Recipe
 from clipfg.training.student import Student
-from clipfg.training.task import Task, parse_terms
+from clipfg.training.task import Task
 from clipfg.training.teacher import distillation_targets, embedded, region_features
-from clipfg.training.terms import TERMS, Context
 from clipfg.types import Manifest
 from tests import checkpoints
 
@@ -84,27 +83,14 @@ def examples_of(encoder: CheckpointEncoder, manifest: Manifest) -> Examples:
 
 def task_of(recipe: Recipe, encoder: CheckpointEncoder, examples: Examples, seed: int = 0) -> Task:
     """A student of the encoder and the recipe's terms."""
-    torch.manual_seed(seed)
-    context = Context(recipe, examples, encoder.dim, lambda texts: frozen_texts(encoder, texts))
-    terms = {
-        name: (weight, TERMS.get(name)(context))
-        for name, weight in parse_terms(recipe.losses).items()
-    }
-    return Task(Student(encoder, recipe.trains, recompute=recipe.recompute), terms)
+    student = Student(encoder, recipe.trains, recompute=recipe.recompute, seed=seed)
+    return Task.of(recipe, student, examples, lambda texts: frozen_texts(encoder, texts), seed)
 
 
 def batches_of(recipe: Recipe, examples: Examples, seed: int = 0) -> Batches:
     """The batches of the recipe."""
-    sampling = Sampling(
-        batch_size=recipe.batch_size,
-        seed=seed,
-        views=recipe.views,
-        mirror=recipe.mirror,
-        crop=recipe.crop,
-        regions=recipe.regions,
-        negatives=recipe.negatives,
-    )
-    return Batches(examples, sampling)
+    everything = frozenset({"regions", "negatives"})
+    return Batches(examples, Sampling.of(recipe, seed, everything))
 
 
 def loop_of(task: Task, batches: Batches, recipe: Recipe) -> Loop:

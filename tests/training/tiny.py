@@ -13,8 +13,7 @@ from clipfg.training.loop import Loop
 from clipfg.training.pixels import Pixels
 from clipfg.training.recipes.contrastive import Contrastive
 from clipfg.training.student import Student
-from clipfg.training.task import Task, parse_terms
-from clipfg.training.terms import TERMS, Context
+from clipfg.training.task import Task
 from tests.checkpoints import WORDS, open_clip_vit
 
 RECIPE = {"steps": 8, "batch_size": 6, "lr": 1e-3, "checks": 2, "mirror": True, "crop": 0.8}
@@ -49,19 +48,9 @@ def tiny_loop(
         open_clip_vit(folder)
     encoder = load_encoder(str(folder), precision="fp32", device="cpu")
     data = replace(examples(count), constants=constants or {})
-    context = Context(recipe, data, encoder.dim, encoder.encode_texts)
-    torch.manual_seed(0)
-    terms = {n: (w, TERMS.get(n)(context)) for n, w in parse_terms(recipe.losses).items()}
     student = Student(encoder, recipe.trains, recompute=recipe.recompute, frozen_texts=frozen_texts)
-    task = Task(student, terms)
-    sampling = Sampling(
-        batch_size=recipe.batch_size,
-        seed=3,
-        mirror=recipe.mirror,
-        crop=recipe.crop,
-        views=recipe.views,
-    )
-    batches = Batches(data, sampling)
+    task = Task.of(recipe, student, data, encoder.encode_texts, 0)
+    batches = Batches(data, Sampling.of(recipe, 3, task.needs))
     measure = validate or (lambda task: -_loss(task, batches))
     return Loop(task, batches, recipe, lambda: measure(task), state=state, bf16=bf16, report=report)
 

@@ -19,21 +19,17 @@ from clipfg.training.batches import Batches, Examples, Sampling
 from clipfg.training.heads.base import Base, capped, needed
 from clipfg.training.loop import Loop
 from clipfg.training.pixels import Pixels
+from clipfg.training.rates import choose_rate
 from clipfg.training.recipes import Recipe
 from clipfg.training.student import Student
-from clipfg.training.task import Task, parse_terms
-from clipfg.training.terms import TERMS, Context
+from clipfg.training.task import Task
 
 logger = logging.getLogger("clipfg")
 
 BLOCK = 64
 """Images embedded at once."""
-RATES = (1e-6, 1e-5, 1e-4, 1e-3)
-"""Learning rates that are tried, where the recipe names none."""
 UNTRIED = 1e-5
 """The rate with one image a class, of which none can be held out to try any on."""
-SHARE, LEAST = 0.1, 10
-"""Of the steps, how many each rate is tried for, and the fewest."""
 
 
 @dataclass(eq=False)
@@ -105,20 +101,14 @@ class EncoderHead(Head[Images]):
         held = folds[0]
         rest = torch.ones(len(support), dtype=torch.bool)
         rest[held.cpu()] = False
-        steps = min(recipe.steps, max(LEAST, round(SHARE * recipe.steps)))
         part, labels = support.without(held), support.labels[held].cpu()
-        losses = {}
-        for rate in RATES:
+
+        def trial(rate: float, steps: int) -> float:
             short = replace(recipe, lr=rate, steps=steps)
             tuned = Tuned.of(_trained(base, images[rest], part, short, self.seed), base)
-            losses[rate] = cross_entropy(tuned.logits(images[held.cpu()]), labels).item()
-        best = min(RATES, key=lambda rate: losses[rate])
-        seen = ", ".join(f"{rate:g}: {loss:.3f}" for rate, loss in losses.items())
-        logger.info(
-            f"{self.name}: learning rate {best:g}, by cross-entropy on a fold of the support after"
-            f" {steps} steps ({seen})"
-        )
-        return best
+            return -cross_entropy(tuned.logits(images[held.cpu()]), labels).item()
+
+        return choose_rate(trial, recipe.steps, "log-likelihood on a fold of the support")
 
     def logits(self, features: Images) -> Float[Tensor, "n c"]:
         """Scaled cosines of images as the encoder takes them. Raises `UsageError` before `fit`."""
@@ -162,31 +152,21 @@ def _trained(
     none = torch.zeros(0, 4)
     pixels = Pixels(images.load(), images.rows, (none,) * len(images), (b"",) * len(images))
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
         student = Student(
             base.encoder,
             recipe.trains,
             recompute=recipe.recompute,
             frozen_texts=lambda texts, _: base.encode_texts(texts),
+            seed=seed,
         )
         frozen = {} if student.trains_images else {"images": support.features}
         examples = Examples(pixels, support.labels, class_texts=base.texts, constants=frozen)
-        context = Context(recipe, examples, base.encoder.dim, base.encode_texts)
-        terms = {
-            name: (weight, TERMS.get(name)(context))
-            for name, weight in parse_terms(recipe.losses).items()
-        }
-        sampling = Sampling(
-            batch_size=recipe.batch_size,
-            seed=seed,
-            views=recipe.views,
-            mirror=recipe.mirror,
-            crop=recipe.crop,
-        )
+        task = Task.of(recipe, student, examples, base.encode_texts, seed)
+        batches = Batches(examples, Sampling.of(recipe, seed, task.needs))
         later = count()  # each check is better than the one before: the last weights are kept
         history = Loop(
-            Task(student, terms),
-            Batches(examples, sampling),
+            task,
+            batches,
             recipe,
             lambda: float(next(later)),
             bf16=base.encoder.precision == "bf16",

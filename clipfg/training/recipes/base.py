@@ -24,11 +24,11 @@ class Recipe:
     `scale`, or several joined by +."""
     objective: Literal["retrieval", "classes"] = "retrieval"
     """What validation measures: Recall@1 of captions and images, or accuracy on classes."""
-    epochs: float = 5.0
+    epochs: float = 8.0
     """Times that each image is seen."""
     steps: int = 0
     """Number of batches; 0 for as many as `epochs` are."""
-    batch_size: int = 256
+    batch_size: int = 64
     micro_batch: int = 0
     """Images in memory at once, where fewer than a batch; gradients stay those of the batch."""
     lr: float = 0.0

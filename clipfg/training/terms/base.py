@@ -15,6 +15,7 @@ from clipfg.training.recipes.base import Recipe
 from clipfg.training.student import Embeddings, Student
 
 R = TypeVar("R", bound=Recipe)
+FrozenTexts = Callable[[Sequence[str]], Float[Tensor, "t d"]]
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,7 @@ class Context:
     examples: Examples
     dim: int
     """The width of the encoder's features."""
-    frozen_texts: Callable[[Sequence[str]], Float[Tensor, "t d"]]
+    frozen_texts: FrozenTexts
     """Unit-norm features of texts as the base makes them."""
 
     def numbers(self, kind: type[R]) -> R:

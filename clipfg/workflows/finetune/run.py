@@ -32,19 +32,19 @@ from clipfg.training.batches import Batches, Sampling
 from clipfg.training.blending import Blender
 from clipfg.training.leakage import find_leaks, leaks_said
 from clipfg.training.loop import History, Loop
+from clipfg.training.rates import choose_rate
 from clipfg.training.recipes import RECIPES, Recipe, load_recipe
-from clipfg.training.state import check_room, held, state_size
+from clipfg.training.state import check_room, held, load_state, state_size
 from clipfg.training.student import Student
 from clipfg.training.task import Task, parse_terms
 from clipfg.training.teacher import embedded
-from clipfg.training.terms import TERMS, Context
+from clipfg.training.terms import TERMS
 from clipfg.workflows.dataset import Dataset
 from clipfg.workflows.finetune.keeping import NAMES, choose_share, tuning_report
 from clipfg.workflows.finetune.learning import Material, gather, mined
 from clipfg.workflows.finetune.parts import Parts, open_parts
 from clipfg.workflows.finetune.probe import HARD, EncodeTexts, Probe, objective_of
 from clipfg.workflows.finetune.processes import together
-from clipfg.workflows.finetune.rates import choose_rate
 from clipfg.workflows.finetune.watching import Board, Watcher, tensorboard
 from clipfg.workflows.run_folder import Run, RunFolder
 from clipfg.workflows.session import Session
@@ -53,6 +53,8 @@ logger = logging.getLogger("clipfg")
 
 MODEL = "model"
 """The checkpoint's folder in the run folder."""
+MOST_CONTESTS = 2000
+"""Of captions and hard negatives on test images; their texts are most of what is measured."""
 TRIAL = "synthflora-captions"
 """What is trained on where no data are named."""
 PROVENANCE = "provenance.json"
@@ -148,9 +150,8 @@ class _Tuning:
         student = self._student()
         learnt, remark = self._learnt(student)
         remarks = [remark] if remark else []
-        validation, test = (
-            self._probe(part, student) for part in (self.parts.validation, self.parts.test)
-        )
+        validation = self._probe(self.parts.validation, student)
+        test = self._with_contests(self._probe(self.parts.test, student))
         check_room(folder.part(MODEL), state_size(student.towers.state_dict()))
         view = _View(student, self.bf16)
         state = self._state(learnt)
@@ -168,7 +169,7 @@ class _Tuning:
             student.merged()
             with torch.no_grad():
                 blender = Blender(student.towers, base)
-                after = test.measure(view.images, view.texts)
+                after = test.measure(view.images, view.texts) if blender.differs else before
                 curve = blender.curve(lambda: validation.measure(view.images, view.texts))
                 share = choose_share(curve, self.recipe)
                 blender.put(share)
@@ -206,6 +207,7 @@ class _Tuning:
             self.recipe.trains,
             recompute=self.recipe.recompute,
             frozen_texts=frozen_texts,
+            seed=self.session.options.seed,
         )
 
     @property
@@ -246,10 +248,15 @@ class _Tuning:
     def _probe(self, data: Dataset, student: Student) -> Probe:
         found = gather(self.session, data, self.encoder, self.recipe, frozenset({"captions"}))
         found = self._with_frozen(found, student)
+        return Probe(found.examples, (), self._class_weights(data), self.parts.unseen)
+
+    def _with_contests(self, probe: Probe) -> Probe:
+        """With contests of its captions, at most `MOST_CONTESTS` of them, drawn by the seed."""
         contests: list[Contest] = []
         with suppress(DataError):  # no caption states anything that could be changed
-            contests = mined(self.session, found.examples)
-        return Probe(found.examples, contests, self._class_weights(data), self.parts.unseen)
+            contests = mined(self.session, probe.examples)
+        order = np.random.default_rng(self.session.options.seed).permutation(len(contests))
+        return replace(probe, contests=[contests[i] for i in np.sort(order[:MOST_CONTESTS])])
 
     def _class_weights(self, data: Dataset) -> Callable[[EncodeTexts], Tensor] | None:
         classes = data.manifest.classes
@@ -266,32 +273,25 @@ class _Tuning:
     ) -> tuple[History, Recipe]:
         """What was seen on the way, and the recipe with the learning rate that was used."""
         recipe = self.recipe
-        sampling = Sampling(
-            batch_size=recipe.batch_size,
-            seed=self.session.options.seed,
-            views=recipe.views,
-            mirror=recipe.mirror,
-            crop=recipe.crop,
-            regions=recipe.regions if self.needs & {"regions", "phrases"} else 0,
-            negatives=recipe.negatives if "negatives" in self.needs else 0,
-        )
+        sampling = Sampling.of(recipe, self.session.options.seed, self.needs)
         batches = Batches(learnt.examples, sampling)
         steps = recipe.steps_for(batches.per_epoch)
 
-        def trial(short: Recipe) -> History:
-            loop = self._loop(student, batches, short, measure, None)
+        def trial(rate: float, short: int) -> float:
+            tried = replace(recipe, lr=rate, steps=short, checks=1)
+            loop = self._loop(student, batches, tried, measure, None)
             start = loop.weights()
             history = loop.run()
             loop.put(start)
-            return history
+            return -1.0 if history.stopped else history.checks[-1][1]
 
-        if not recipe.lr:
-            recipe = replace(recipe, lr=choose_rate(trial, recipe, steps))
+        state = self._state(learnt)
+        begun = None if state is None else load_state(state)
+        rate = recipe.lr or (begun["lr"] if begun else 0.0)
+        recipe = replace(recipe, lr=rate or choose_rate(trial, steps, NAMES[recipe.objective]))
         progress = self.session.progress("Training")
         watcher = Watcher(steps, batches.size, NAMES[recipe.objective], progress, board)
-        loop = self._loop(
-            student, batches, recipe, watcher.watching(measure), self._state(learnt), watcher.step
-        )
+        loop = self._loop(student, batches, recipe, watcher.watching(measure), state, watcher.step)
         started = time.monotonic()
         history = loop.run()
         trained = sum(w.numel() for w in loop.trained.values())
@@ -311,15 +311,14 @@ class _Tuning:
         report: Callable[[int, dict[str, float]], None] | None = None,
     ) -> Loop:
         """A run of a recipe, with terms of its own."""
-        context = Context(recipe, batches.examples, self.encoder.dim, self._frozen_texts)
-        torch.manual_seed(self.session.options.seed)
-        terms = {name: (weight, TERMS.get(name)(context)) for name, weight in self.weights.items()}
+        task = Task.of(
+            recipe, student, batches.examples, self._frozen_texts, self.session.options.seed
+        )
 
         def validate() -> float:
             with torch.no_grad():
                 return measure()
 
-        task = Task(student, terms)
         return Loop(task, batches, recipe, validate, state=state, bf16=self.bf16, report=report)
 
     def _frozen_texts(self, texts: Sequence[str]) -> Tensor:
