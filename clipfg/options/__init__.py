@@ -2,6 +2,7 @@
 # ruff: noqa: F401
 
 from clipfg.options.classifying import (
+    BagsOptions,
     ExplainOptions,
     FewshotOptions,
     PredictOptions,
@@ -23,6 +24,7 @@ from clipfg.options.curating import (
 )
 from clipfg.options.declare import COMMANDS, Option, Options, declared
 from clipfg.options.groups import (
+    BagOptions,
     BoxOptions,
     ConfidenceOptions,
     DataJobOptions,

@@ -180,6 +180,18 @@ class GroupOptions(Options):
     )
 
 
+@options("Data", shared=True)
+class BagOptions(Options):
+    """Which images make a bag."""
+
+    bag_by: str | None = option(
+        None,
+        "What makes a bag: folder, a column, or a regular expression whose group is found in the"
+        " ids; by default the column bag.",
+        metavar="folder|COLUMN|REGEX",
+    )
+
+
 @options("Store", shared=True)
 class StoreOptions(Options):
     """Which key store."""
