@@ -24,7 +24,6 @@ from clipfg.options.curating import (
 )
 from clipfg.options.declare import COMMANDS, Option, Options, declared
 from clipfg.options.groups import (
-    BagOptions,
     BoxOptions,
     ConfidenceOptions,
     DataJobOptions,
@@ -37,6 +36,7 @@ from clipfg.options.groups import (
     PromptOptions,
     ReadingOptions,
     RegionOptions,
+    TileOptions,
     ViewOptions,
     ViewPoolingOptions,
 )

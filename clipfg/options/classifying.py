@@ -4,7 +4,6 @@ from pathlib import Path
 
 from clipfg.options.declare import option, options
 from clipfg.options.groups import (
-    BagOptions,
     ConfidenceOptions,
     DataJobOptions,
     GroupOptions,
@@ -12,6 +11,7 @@ from clipfg.options.groups import (
     PageOptions,
     PromptOptions,
     TaxonomyOptions,
+    TileOptions,
     TopKOptions,
     ViewPoolingOptions,
 )
@@ -55,7 +55,7 @@ class ZeroshotOptions(
 class PredictOptions(
     DataJobOptions,
     GroupOptions,
-    BagOptions,
+    TileOptions,
     TaxonomyOptions,
     ViewPoolingOptions,
     PromptOptions,
@@ -157,7 +157,7 @@ class FewshotOptions(
 @options("Learning", command="bags")
 class BagsOptions(
     DataJobOptions,
-    BagOptions,
+    TileOptions,
     ConfidenceOptions,
     OutputOptions,
     TopKOptions,

@@ -34,8 +34,8 @@ class BagHead(Head[FeatureSets], ABC):
     penalty
         AdamW's weight decay.
     steps
-        Of training, with 16 bags each; None chooses among 100, 200 and 400 by cross-entropy on three folds of
-        the training bags.
+        Of training, with 16 bags each; None chooses among 100, 200 and 400 by cross-entropy on
+        three folds of the training bags.
     seed
         Of the folds, the weights at the start and the order of bags.
 

@@ -6,6 +6,7 @@ each class but the negative one, whose bags hold nothing of their own.
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -35,6 +36,10 @@ class Reading(NamedTuple):
     def logits(self) -> Float[Tensor, "b k"]:
         """The mean of the streams."""
         return self.streams.mean(dim=0)
+
+
+Attention = Callable[[], Float[Tensor, "r a"]]
+"""Reads the attention of all training rows."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +84,7 @@ class BagNet(nn.Module, ABC):
     def read_large(self, rows: Float[Tensor, "r d"]) -> Reading:
         """Read one bag of any size, at most `PART` rows at a time."""
 
-    def begin(self, epoch: int, attention: "Attention", positive: Float[Tensor, "r k"]) -> None:
+    def begin(self, epoch: int, attention: Attention, positive: Float[Tensor, "r k"]) -> None:
         """Called before an epoch of training.
 
         `attention()` reads that of all training rows, `positive` `[r, k]` is 1 where a row's bag is
@@ -103,13 +108,6 @@ class BagNet(nn.Module, ABC):
         """1 where a label is the class of a kind of evidence."""
         classes = [k for k in range(self.evidence + 1) if k != self.negative][: self.evidence]
         return (labels[:, None] == torch.tensor(classes, device=labels.device)).float()
-
-
-class Attention(ABC):
-    """Reads the attention of all training rows `[r, a]`."""
-
-    @abstractmethod
-    def __call__(self) -> Float[Tensor, "r a"]: ...
 
 
 Found = tuple[Tensor, ...]

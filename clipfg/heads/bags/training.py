@@ -105,6 +105,8 @@ def choose_steps(
 
     The first where no bag can be held out.
     """
+    if len(steps) == 1:
+        return steps[0]
     folds = stratified_folds(labels, seed, FOLDS)
     losses = dict.fromkeys(steps, 0.0)
     for fold in range(int(folds.max()) + 1):

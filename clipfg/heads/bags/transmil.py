@@ -48,7 +48,7 @@ def nystrom_attention(
 
 
 class TransLayer(nn.Module):
-    """`x + attention(norm(x))`, where a depthwise convolution of the values along the bag is added."""
+    """`x + attention(norm(x))`; a depthwise convolution of the values along the bag is added."""
 
     def __init__(self, width: int) -> None:
         super().__init__()

@@ -1,6 +1,7 @@
 """Bags on a page: their instances, those that speak most for the answer first."""
 
 from pathlib import Path
+from typing import Any
 
 import pyarrow.parquet as pq
 
@@ -8,6 +9,9 @@ from clipfg.data.images.thumbnails import thumbnail
 from clipfg.errors import ItemError
 from clipfg.pages.formats import count, percent
 from clipfg.pages.gallery import Tile, TileGroup
+from clipfg.workflows.bags.rows import INSTANCES
+from clipfg.workflows.bags.tiling import HEAT, PREVIEWS
+from clipfg.workflows.classify import PREDICTIONS
 
 SHOWN = 8
 """Bags on a page: half of them the surest mistakes, as far as there are any."""
@@ -15,8 +19,32 @@ MOST, LEAST = 6, 2
 """Instances of a bag: those with the highest scores, and with the lowest."""
 
 
-def bag_galleries(predictions: Path, instances: Path) -> list[TileGroup]:
-    """A group of tiles for some bags; none where images cannot be read, as of features."""
+FILES = (PREDICTIONS, INSTANCES, HEAT, PREVIEWS)
+"""Of a run folder, which a page is made of."""
+
+
+def bag_galleries(
+    predictions: Path, instances: Path, heat: Path, previews: Path
+) -> list[TileGroup]:
+    """Maps of large pictures, and a group of images for some bags.
+
+    None where images cannot be read, as of features.
+    """
+    maps = [
+        _pictures(
+            heat, "Where scores are high", "Red is the highest score of all, blue the least."
+        ),
+        _pictures(previews, "What was left out", "Pale tiles are of one colour."),
+    ]
+    return [*(group for group in maps if group.tiles), *_bags(predictions, instances)]
+
+
+def _pictures(folder: Path, title: str, note: str) -> TileGroup:
+    files = sorted(folder.glob("*.jpg"))[:SHOWN]
+    return TileGroup(title, tuple(Tile(file.read_bytes(), file.stem) for file in files), note)
+
+
+def _bags(predictions: Path, instances: Path) -> list[TileGroup]:
     if not (predictions.is_file() and instances.is_file()):
         return []
     rows = pq.read_table(predictions).sort_by([("probability", "descending")]).to_pylist()
@@ -27,7 +55,7 @@ def bag_galleries(predictions: Path, instances: Path) -> list[TileGroup]:
     return [group for row in chosen if (group := _gallery(row, instances)).tiles]
 
 
-def _gallery(row: dict, instances: Path) -> TileGroup:  # type: ignore[type-arg]
+def _gallery(row: dict[str, Any], instances: Path) -> TileGroup:
     table = pq.read_table(instances, filters=[("bag", "==", row["id"])]).sort_by("rank")
     places = [*range(min(MOST, len(table)))]
     places += [i for i in range(len(table) - LEAST, len(table)) if i >= MOST]
@@ -42,7 +70,7 @@ def _gallery(row: dict, instances: Path) -> TileGroup:  # type: ignore[type-arg]
     known = f"; label: {row['label']}" if row["label"] is not None else ""
     about = table["about"][0].as_py() if len(table) else ""
     note = (
-        f"{row['prediction']}, {percent(row['probability'], 0)}{known}. {count(len(table), 'instance')},"
-        f" ordered by how much they speak for {about}."
+        f"{row['prediction']}, {percent(row['probability'], 0)}{known}."
+        f" {count(len(table), 'instance')}, ordered by how much they speak for {about}."
     )
     return TileGroup(row["id"], tuple(tiles), note)

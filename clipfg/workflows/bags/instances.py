@@ -13,8 +13,11 @@ from clipfg.data.bagging import bag_labels, bag_splits, bagged_by
 from clipfg.errors import DataError, UsageError
 from clipfg.heads import FeatureSets
 from clipfg.heads.bags.nets import PART
+from clipfg.options import TileOptions
 from clipfg.types.dense import bag_offsets
+from clipfg.workflows.bags.tiling import Tiling, cut
 from clipfg.workflows.dataset import Dataset
+from clipfg.workflows.run_folder import Failures
 from clipfg.workflows.session import Session
 
 logger = logging.getLogger("clipfg")
@@ -25,13 +28,28 @@ class BaggedData:
     """Items in bags, those of a bag together."""
 
     items: Dataset
+    tiling: Tiling | None = None
 
     @classmethod
-    def of(cls, data: Dataset, by: str | None) -> "BaggedData":
-        """The items in the bags that `--bag-by` names; says how many there are."""
-        manifest = bagged_by(data.manifest, by)
+    def of(
+        cls, data: Dataset, options: TileOptions, failures: Failures, by: str | None = None
+    ) -> "BaggedData":
+        """The items in the bags that `--bag-by` names, else `by`; says how many there are.
+
+        With `--tiles`, a picture is by default a bag.
+        """
+        by, manifest, tiling = options.bag_by or by, data.manifest, None
+        if options.tiles is not None:
+            if data.features is not None:
+                raise UsageError("--tiles needs pictures; features of whole images have no tiles.")
+            own = "bag" if "bag" in manifest.table.column_names else "id"
+            manifest = bagged_by(manifest, by or own)
+            tiling = cut(manifest, options, failures)
+            manifest = tiling.manifest
+        else:
+            manifest = bagged_by(manifest, by)
         features = data.features and replace(data.features, bag_offsets=None)
-        found = cls(Dataset(manifest, features))
+        found = cls(Dataset(manifest, features), tiling)
         sizes = np.bincount(found.numbers)
         alone = int((sizes == 1).sum())
         logger.info(
@@ -69,7 +87,7 @@ class BaggedData:
 
     def bags(self, which: NDArray[np.bool_]) -> "BaggedData":
         """Some bags, whole."""
-        return BaggedData(self.items.rows(np.flatnonzero(which[self.numbers])))
+        return replace(self, items=self.items.rows(np.flatnonzero(which[self.numbers])))
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """`clipfg predict` with a head on bags: a row for each bag, and one for each instance."""
 
 import logging
+from dataclasses import replace
 
 from clipfg.errors import DataError, UsageError
 from clipfg.heads.bags.base import BagHead
@@ -8,7 +9,7 @@ from clipfg.heads.saving import SavedHead
 from clipfg.options import PredictOptions
 from clipfg.workflows.answers import answer_columns, confidence_of, log_guarantees
 from clipfg.workflows.bags.instances import BaggedData, blocks
-from clipfg.workflows.bags.rows import BagRows
+from clipfg.workflows.bags.rows import INSTANCES, BagRows
 from clipfg.workflows.bags.run import BAGS
 from clipfg.workflows.dataset import Dataset
 from clipfg.workflows.run_folder import RunFolder
@@ -18,7 +19,7 @@ logger = logging.getLogger("clipfg")
 
 
 def open_bags(session: Session[PredictOptions], data: Dataset, saved: SavedHead) -> BaggedData:
-    """The items in bags: by `--bag-by`, else as those that the head has learnt from.
+    """The items in bags: by `--bag-by` and `--tiles`, else as those that the head has learnt from.
 
     Raises `UsageError` for options that are of single images.
     """
@@ -35,7 +36,11 @@ def open_bags(session: Session[PredictOptions], data: Dataset, saved: SavedHead)
         raise UsageError(
             f"{flag} is about single images and cannot be combined with a head on bags."
         )
-    return BaggedData.of(data, options.bag_by or saved.extras.get(BAGS, {}).get("by"))
+    known = dict(saved.extras.get(BAGS, {}))
+    by = known.pop("bag_by", None)
+    if options.tiles is None:
+        options = replace(options, **known)
+    return BaggedData.of(data, options, session.failures, by)
 
 
 def predict_bags(
@@ -58,6 +63,9 @@ def predict_bags(
             done += len(block.rows)
     if not done:
         raise DataError(f"Expected images that can be used, {data.items.name} has none.")
+    if data.tiling is not None:
+        data.tiling.write_previews(folder)
+        data.tiling.write_heat(folder, folder.part(INSTANCES))
     folder.results = {"bags": rows.bags, "images": done, "skipped": len(session.failures)}
     if answers is not None and answers.options:
         folder.results["guarantees"] = list(answers.notes)

@@ -20,12 +20,11 @@ from clipfg.heads.support import Support
 from clipfg.options import BagsOptions
 from clipfg.types import UNLABELLED, ClassList
 from clipfg.workflows.answers import EXTRA, answer_columns, answer_options, log_guarantees
-from clipfg.workflows.bags.galleries import bag_galleries
+from clipfg.workflows.bags.galleries import FILES, bag_galleries
 from clipfg.workflows.bags.instances import BaggedData, Instances, gathered
 from clipfg.workflows.bags.rows import INSTANCES, BagRows
 from clipfg.workflows.bags.scoring import judge
 from clipfg.workflows.bags.trials import BagTrial, BagTrials
-from clipfg.workflows.classify import PREDICTIONS
 from clipfg.workflows.dataset import default_split
 from clipfg.workflows.protocol.splits import TRAIN
 from clipfg.workflows.run_folder import Run, RunFolder
@@ -35,9 +34,7 @@ logger = logging.getLogger("clipfg")
 
 BAGS = "bags"
 """Under what name a saved head carries by what its bags were made."""
-NEGATIVE = frozenset(
-    ["negative", "neg", "normal", "healthy", "benign", "background", "absent", "none", "no", "control", "clean", "0"]
-)
+NEGATIVE = {"negative", "neg", "normal", "healthy", "benign", "background", "absent", "none", "no"}
 NO_NEGATIVE = "-"
 
 
@@ -58,7 +55,7 @@ def run_bags(session: Session[BagsOptions]) -> BagsRun:
     options = session.options
     names = _heads(options.heads)
     _check_options(options)
-    data = BaggedData.of(session.whole(), options.bag_by)
+    data = BaggedData.of(session.whole(), options, session.failures)
     classes = data.items.classes
     answer_options(options).check(classes)
     negative = negative_class(options.negative, classes)
@@ -95,11 +92,14 @@ def run_bags(session: Session[BagsOptions]) -> BagsRun:
         remarks = _measured(shown, done[0], labels[held]) if shown else ()
         report = replace(report, remarks=(*report.remarks, *remarks))
         folder.results = to_json(report)
+        if data.tiling is not None:
+            data.tiling.write_previews(folder)
+            data.tiling.write_heat(folder, folder.part(INSTANCES))
         if options.html:
-            groups = bag_galleries(folder.part(PREDICTIONS), folder.part(INSTANCES))
+            groups = bag_galleries(*map(folder.part, FILES))
             folder.write_text("report.html", render_page(report, galleries=groups))
     if options.save is not None and head is not None:
-        extras: dict[str, dict[str, Any]] = {BAGS: {"by": options.bag_by}}
+        extras: dict[str, dict[str, Any]] = {BAGS: _made_by(options)}
         if answers is not None and answers.confidence is not None:
             extras[EXTRA] = answers.confidence.to_fields()
         save_head(options.save, cast(Any, head), classes, extras=extras, **vars(made_by))
@@ -131,6 +131,13 @@ def negative_class(asked: str | None, classes: ClassList) -> int | None:
     name = classes.names[known[0]]
     logger.info(f"Bags of {name!r} are taken to hold nothing of their own (--negative)")
     return known[0]
+
+
+def _made_by(options: BagsOptions) -> dict[str, Any]:
+    """How bags are made, for those who use the head."""
+    return {
+        name: getattr(options, name) for name in ("bag_by", "tiles", "overlap", "level", "blank")
+    }
 
 
 def _heads(text: str) -> tuple[str, ...]:

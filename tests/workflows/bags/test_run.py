@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -17,6 +18,11 @@ from clipfg.types import ClassList, Features
 BAGS, WIDTH = 40, 8
 
 
+@pytest.fixture(autouse=True)
+def few_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("clipfg.heads.bags.base.STEPS", (120,))
+
+
 def world(path: Path, splits: bool = False, spoil: str = "") -> str:
     """Bags of 4 to 8 rows; those of `sick` have one that is different."""
     rng = np.random.default_rng(0)
@@ -24,7 +30,7 @@ def world(path: Path, splits: bool = False, spoil: str = "") -> str:
     for bag in range(BAGS):
         for place in range(rng.integers(4, 9)):
             row = rng.normal(size=WIDTH)
-            row[0] += 8 * (place == 1 and bag % 2)
+            row[0] += 20 * (place < 2 and bag % 2)
             ids.append(f"plant{bag}/leaf{place}.jpg")
             labels.append(bag % 2)
             parts.append("test" if bag >= BAGS // 2 else "train")
@@ -67,7 +73,7 @@ def test_heads_are_compared_on_folds_and_the_first_is_saved(tmp_path: Path) -> N
     assert sum(row["instances"] for row in bags) == len(instances)
     assert {row["about"] for row in instances} == {"sick"}
     key = [row["rank"] for row in instances if row["id"].endswith("leaf1.jpg")][1::2]
-    assert np.mean(np.array(key) == 1) > 0.8
+    assert np.mean(np.array(key) <= 2) > 0.8
     assert "healthy" in (tmp_path / "run" / "report.html").read_text()
     assert json.loads((tmp_path / "run" / "results.json").read_text())["kind"] == "bags"
 
@@ -123,7 +129,7 @@ def test_a_bag_has_one_label_and_one_split(tmp_path: Path, spoil: str, said: str
         ({"bag_by": "folder", "split": "test"}, "no splits"),
     ],
 )
-def test_what_cannot_be_done_is_said(tmp_path: Path, options: dict, said: str) -> None:  # type: ignore[type-arg]
+def test_what_cannot_be_done_is_said(tmp_path: Path, options: dict[str, Any], said: str) -> None:
     data = world(tmp_path / "world.npz")
     with pytest.raises((UsageError, DataError), match=said):
         clipfg.bags(data, output=tmp_path / "run", **options)
