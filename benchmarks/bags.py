@@ -96,8 +96,8 @@ def flowers(cache_dir: Path | None) -> tuple[list[Tensor], list[Tensor]]:
     return x, y
 
 
-def caltech() -> tuple[list[Tensor], list[Tensor]]:
-    data = np.load(SHARED / "clip-features" / "caltech101.npz", allow_pickle=False)
+def real(file: str) -> tuple[list[Tensor], list[Tensor]]:
+    data = np.load(SHARED / "clip-features" / file, allow_pickle=False)
     names = (("val_f", "val_l"), ("test_f", "test_l"))
     x = [torch.from_numpy(data[rows].astype(np.float32)) for rows, _ in names]
     return x, [torch.from_numpy(data[labels]) for _, labels in names]
@@ -107,7 +107,10 @@ def shares(args: argparse.Namespace) -> None:
     heads = args.heads or ("dsagl", "abmil")
     sources = {"synthflora": lambda: flowers(args.cache_dir)}
     if (SHARED / "clip-features").is_dir():
-        sources["caltech101"] = caltech
+        sources |= {
+            "aircraft": lambda: real("fgvc.npz"),
+            "caltech101": lambda: real("caltech101.npz"),
+        }
     print("| data | share | " + " | ".join(f"{h} instances | {h} bags" for h in heads) + " |")
     print("|---|--:|" + "--:|" * (2 * len(heads)), flush=True)
     for name in args.only or sources:
@@ -155,11 +158,11 @@ def ruled(rule: str, test: bool, seed: int, bags: int = 120) -> tuple[FeatureSet
         bag = rng.normal(size=(rng.integers(12, 20), WIDTH))
         places = iter(rng.permutation(len(bag)))
         if rule == "one":
-            added = [a] * label + [b] * (label == test)
+            added = [a] * int(label) + [b] * int(label == test)
         elif rule == "several":
             added = [a, b] if label else [a, a] if rng.random() < 0.5 else [b, b]
         else:
-            added = [a] * label + [c] * int(rng.integers(4, 7) if label != test else 1)
+            added = [a] * int(label) + [c] * int(rng.integers(4, 7) if label != test else 1)
         for kind in added:
             bag[next(places)] += kind
         rows.append(bag)

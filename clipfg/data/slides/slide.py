@@ -1,6 +1,5 @@
 """A large picture: its levels, and any part of one, with no more in memory than that part needs."""
 
-import threading
 from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
@@ -18,8 +17,8 @@ TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 """How TIFF and BigTIFF begin; slides of several makers are TIFF under other suffixes."""
 LARGEST_SEGMENT = 1 << 28
 """Bytes of a tile or strip of a TIFF, which is decoded as a whole."""
-OPEN = 8
-"""Slides held open at once."""
+KNOWN = 64
+"""Slides whose structure is remembered; each is a list of where its parts are."""
 
 Pixels = UInt8[np.ndarray[Any, Any], "h w 3"]
 
@@ -29,7 +28,6 @@ class Slide:
 
     def __init__(self, path: str) -> None:
         self.path = path
-        self._lock = threading.Lock()
         self._pages: list[Any] = []
         self._whole: NDArray[np.uint8] | None = None
         try:
@@ -76,8 +74,7 @@ class Slide:
         return out
 
     def _segment(self, page: Any, index: int) -> NDArray[np.uint8] | None:
-        with self._lock:
-            file = page.parent.filehandle
+        with Path(self.path).open("rb") as file:
             file.seek(page.dataoffsets[index])
             data = file.read(page.databytecounts[index])
         if not data:
@@ -89,9 +86,9 @@ class Slide:
         return None if decoded is None else _rgb(decoded[0])
 
 
-@lru_cache(maxsize=OPEN)
+@lru_cache(maxsize=KNOWN)
 def open_slide(path: str) -> Slide:
-    """The slide at a path, which is held open."""
+    """The slide at a path; no file stays open."""
     return Slide(path)
 
 
@@ -103,8 +100,10 @@ def _pages(path: str) -> list[Any]:
             f"Reading tiles of {path} needs tifffile; install it: pip install 'clipfg[slides]'."
         ) from None
     try:
-        levels = TiffFile(path).series[0].levels
-        pages = [level.keyframe for level in levels]
+        with TiffFile(path) as tiff:
+            pages = [level.keyframe for level in tiff.series[0].levels]
+            for page in pages:
+                _ = page.jpegtables, page.dataoffsets  # while the file is open
     except (TiffFileError, ValueError, IndexError, OSError) as error:
         raise ItemError(f"Expected a TIFF at {path}, got a damaged one: {error}.") from None
     for page in pages:

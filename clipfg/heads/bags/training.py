@@ -29,7 +29,8 @@ def batches(
 ) -> Iterator[Batch]:
     """All bags once, in a random order."""
     for bags in torch.randperm(len(labels), generator=generator).split(BAGS):
-        drawn = [_drawn(*sets.offsets[bag : bag + 2].tolist(), generator) for bag in bags]
+        ends = zip(sets.offsets[bags].tolist(), sets.offsets[bags + 1].tolist(), strict=True)
+        drawn = [_drawn(start, stop, generator) for start, stop in ends]
         offsets = torch.tensor([0, *map(len, drawn)]).cumsum(0)
         places = torch.cat(drawn)
         yield Batch(sets.rows[places], offsets, labels[bags], places)
