@@ -14,7 +14,7 @@ from clipfg.errors import DataError, UsageError
 from clipfg.heads import FeatureSets
 from clipfg.heads.bags.nets import PART
 from clipfg.options import TileOptions
-from clipfg.types.dense import bag_offsets
+from clipfg.types.dense import bag_offsets, gather
 from clipfg.workflows.bags.tiling import Tiling, cut
 from clipfg.workflows.dataset import Dataset
 from clipfg.workflows.run_folder import Failures
@@ -44,6 +44,7 @@ class BaggedData:
                 raise UsageError("--tiles needs pictures; features of whole images have no tiles.")
             own = "bag" if "bag" in manifest.table.column_names else "id"
             manifest = bagged_by(manifest, by or own)
+            bag_labels(manifest), bag_splits(manifest)  # what is refused is refused before the cut
             tiling = cut(manifest, options, failures)
             manifest = tiling.manifest
         else:
@@ -98,10 +99,10 @@ class Instances:
     rows: NDArray[np.int64]
     bags: NDArray[np.int64]
 
-    def part(self, start: int, stop: int) -> "Instances":
-        """The bags from one place to before another."""
-        first, last = self.sets.offsets[[start, stop]].tolist()
-        return Instances(self.sets[start:stop], self.rows[first:last], self.bags[start:stop])
+    def some(self, which: NDArray[np.int64]) -> "Instances":
+        """The bags at some places."""
+        rows, _ = gather(self.sets.offsets.numpy(), which)
+        return Instances(self.sets[torch.from_numpy(which)], self.rows[rows], self.bags[which])
 
     def places(self, bag: int) -> NDArray[np.int64]:
         """The items of the bag at a place of `bags`."""

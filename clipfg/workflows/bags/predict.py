@@ -3,6 +3,8 @@
 import logging
 from dataclasses import replace
 
+import numpy as np
+
 from clipfg.errors import DataError, UsageError
 from clipfg.heads.bags.base import BagHead
 from clipfg.heads.saving import SavedHead
@@ -58,14 +60,13 @@ def predict_bags(
             start = 0
             for logits, scores in head.read(block.sets):
                 stop = start + len(logits)
-                rows.write(block.part(start, stop), logits, scores)
+                rows.write(block.some(np.arange(start, stop)), logits, scores)
                 start = stop
             done += len(block.rows)
     if not done:
         raise DataError(f"Expected images that can be used, {data.items.name} has none.")
     if data.tiling is not None:
-        data.tiling.write_previews(folder)
-        data.tiling.write_heat(folder, folder.part(INSTANCES))
+        data.tiling.write(folder, folder.part(INSTANCES))
     folder.results = {"bags": rows.bags, "images": done, "skipped": len(session.failures)}
     if answers is not None and answers.options:
         folder.results["guarantees"] = list(answers.notes)

@@ -1,13 +1,14 @@
 """Bags: heads that learn from labels of whole bags, compared, and the first of them saved."""
 
 import logging
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Self, cast
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from clipfg.confidence import AnswerColumns, Confidence
 from clipfg.errors import DataError, UsageError
@@ -18,24 +19,26 @@ from clipfg.heads import HEADS, FeatureSets, save_head
 from clipfg.heads.bags.base import BagHead
 from clipfg.heads.support import Support
 from clipfg.options import BagsOptions
-from clipfg.types import UNLABELLED, ClassList
 from clipfg.workflows.answers import EXTRA, answer_columns, answer_options, log_guarantees
 from clipfg.workflows.bags.galleries import FILES, bag_galleries
 from clipfg.workflows.bags.instances import BaggedData, Instances, gathered
+from clipfg.workflows.bags.roles import (
+    check_classes,
+    labelled_bags,
+    negative_class,
+    test_split,
+)
 from clipfg.workflows.bags.rows import INSTANCES, BagRows
 from clipfg.workflows.bags.scoring import judge
 from clipfg.workflows.bags.trials import BagTrial, BagTrials
-from clipfg.workflows.dataset import default_split
-from clipfg.workflows.protocol.splits import TRAIN
+from clipfg.workflows.dataset import Dataset
 from clipfg.workflows.run_folder import Run, RunFolder
 from clipfg.workflows.session import Session
 
 logger = logging.getLogger("clipfg")
 
-BAGS = "bags"
-"""Under what name a saved head carries by what its bags were made."""
-NEGATIVE = {"negative", "neg", "normal", "healthy", "benign", "background", "absent", "none", "no"}
-NO_NEGATIVE = "-"
+BAGS, MADE = "bags", ("bag_by", "tiles", "overlap", "level", "blank")
+"""Under what name a saved head carries how its bags were made, and by which options."""
 
 
 @dataclass(frozen=True)
@@ -59,47 +62,35 @@ def run_bags(session: Session[BagsOptions]) -> BagsRun:
     classes = data.items.classes
     answer_options(options).check(classes)
     negative = negative_class(options.negative, classes)
-    data, tested = _labelled(data, _test_split(session, data))
+    data, tested = labelled_bags(data, test_split(session, data))
     session.open_encoder_if_needed(data.items)
     made_by = session.provenance(data.items)
     facts = {"heads": ",".join(names), "fingerprint": made_by.fingerprint}
     facts["manifest"] = data.items.manifest.digest
     with session.run_folder(data.items.name, **facts) as folder:
-        found = gathered(session, data)
-        labels = data.labels[found.bags]
         seeds = range(options.seed, options.seed + options.seeds)
         trials = BagTrials(names, negative, seeds, session.progress("Training"))
-        test = np.flatnonzero(tested[found.bags])
-        learnt = np.flatnonzero(~tested[found.bags])
-        _check_classes(labels[learnt], classes)
-        sets, truth = found.sets[torch.from_numpy(learnt)], torch.from_numpy(labels[learnt])
-        head, held, done = None, learnt, []
-        if len(test):
-            done, head = trials.on_test(sets, truth, found.sets[torch.from_numpy(test)])
-            held = test
-        else:
-            done, rows = trials.on_folds(sets, truth, options.folds)
-            held = learnt[rows]
+        found = gathered(session, data)
+        bags = TriedBags.of(found, data.labels[found.bags], tested[found.bags], len(classes))
+        done, head = _compare(trials, bags, options.folds)
         answers = None
         if options.save is not None or answer_options(options):
-            head = head or trials.fit(names[0], sets, truth, options.seed)
-            confidence = _confidence(head, sets, truth, len(classes), options.seed)
-            answers = answer_columns(options, classes, confidence)
+            head = head or trials.fit(names[0], *bags.learnt, options.seed)
+            answers = answer_columns(options, classes, _confidence(head, bags, options.seed))
             log_guarantees(answers)
-        report = _report(session, data, found, held, done, len(test) == 0, names)
-        shown = answers if len(test) else None
-        _write(folder, data, classes, found, held, done[0], negative, options.top_k, shown)
-        remarks = _measured(shown, done[0], labels[held]) if shown else ()
-        report = replace(report, remarks=(*report.remarks, *remarks))
+        # Heads of folds are not the one that is calibrated.
+        shown = None if bags.folds else answers
+        _write(folder, data, bags, done[0], negative, options.top_k, shown)
+        remarks = _measured(shown, done[0], bags.truth) if shown else ()
+        report = _report(session, data.items, bags, done, remarks)
         folder.results = to_json(report)
         if data.tiling is not None:
-            data.tiling.write_previews(folder)
-            data.tiling.write_heat(folder, folder.part(INSTANCES))
+            data.tiling.write(folder, folder.part(INSTANCES))
         if options.html:
             groups = bag_galleries(*map(folder.part, FILES))
             folder.write_text("report.html", render_page(report, galleries=groups))
-    if options.save is not None and head is not None:
-        extras: dict[str, dict[str, Any]] = {BAGS: _made_by(options)}
+    if options.save is not None and head is not None:  # a full disk here costs no result
+        extras: dict[str, dict[str, Any]] = {BAGS: {name: getattr(options, name) for name in MADE}}
         if answers is not None and answers.confidence is not None:
             extras[EXTRA] = answers.confidence.to_fields()
         save_head(options.save, cast(Any, head), classes, extras=extras, **vars(made_by))
@@ -107,37 +98,63 @@ def run_bags(session: Session[BagsOptions]) -> BagsRun:
     return BagsRun(folder.path, len(found.rows), len(session.failures), report, options.save)
 
 
-def negative_class(asked: str | None, classes: ClassList) -> int | None:
-    """The class whose bags hold nothing of their own; None for no such class, which is said.
+@dataclass(frozen=True)
+class TriedBags:
+    """Bags with labels `[b]`, and the places of those that are learnt from and of those tested.
 
-    Raises `UsageError` for a name that is no class.
+    Where `folds`, the same bags are both, in folds.
     """
-    if asked == NO_NEGATIVE:
-        return None
-    if asked is not None:
-        if asked not in classes:
-            raise UsageError(
-                f"Expected for --negative a class, of {', '.join(classes.names[:8])}, or"
-                f" {NO_NEGATIVE} for none, got {asked!r}."
-            )
-        return classes.index(asked)
-    known = [i for i, name in enumerate(classes.names) if name.strip().lower() in NEGATIVE]
-    if len(known) != 1:
-        logger.info(
-            "Each class is taken to have instances of its own; name the class whose bags hold"
-            " nothing special, if there is one, by --negative"
-        )
-        return None
-    name = classes.names[known[0]]
-    logger.info(f"Bags of {name!r} are taken to hold nothing of their own (--negative)")
-    return known[0]
+
+    found: Instances
+    labels: NDArray[np.int64]
+    learning: NDArray[np.int64]
+    held: NDArray[np.int64]
+    classes: int
+    folds: bool
+
+    @classmethod
+    def of(
+        cls,
+        found: Instances,
+        labels: NDArray[np.int64],
+        tested: NDArray[np.bool_] | None,
+        classes: int,
+    ) -> Self:
+        """`tested` says which bags are only tested; None where all are, in folds."""
+        check_classes(labels if tested is None else labels[~tested], classes)
+        places = np.arange(len(labels))
+        if tested is None:
+            # The only bag of a class is never held out.
+            several = np.bincount(labels, minlength=classes)[labels] > 1
+            return cls(found, labels, places, places[several], classes, True)
+        return cls(found, labels, places[~tested], places[tested], classes, False)
+
+    @property
+    def learnt(self) -> tuple[FeatureSets, Tensor]:
+        """Sets and labels of all bags that are learnt from."""
+        rows = torch.from_numpy(self.learning)
+        return self.found.sets[rows], torch.from_numpy(self.labels)[rows]
+
+    @property
+    def tested(self) -> Instances:
+        """The bags that are tested."""
+        return self.found.some(self.held)
+
+    @property
+    def truth(self) -> NDArray[np.int64]:
+        """Their labels."""
+        return self.labels[self.held]
 
 
-def _made_by(options: BagsOptions) -> dict[str, Any]:
-    """How bags are made, for those who use the head."""
-    return {
-        name: getattr(options, name) for name in ("bag_by", "tiles", "overlap", "level", "blank")
-    }
+def _compare(
+    trials: BagTrials, bags: TriedBags, folds: int
+) -> tuple[list[BagTrial], BagHead | None]:
+    """What each head says of the tested bags; the first head, where it has learnt from the rest."""
+    if not len(bags.held):
+        raise DataError("Expected two bags of a class, or bags to test on, got none.")
+    if bags.folds:
+        return trials.on_folds(*bags.learnt, folds), None
+    return trials.on_test(*bags.learnt, bags.tested.sets)
 
 
 def _heads(text: str) -> tuple[str, ...]:
@@ -160,54 +177,10 @@ def _check_options(options: BagsOptions) -> None:
         raise UsageError(f"--save must name a file in an existing folder, got {save}.")
 
 
-def _test_split(session: Session[BagsOptions], data: BaggedData) -> str | None:
-    """The split to test on; None for data without splits, which are tested on in folds."""
-    options, splits = session.options, data.items.manifest.splits
-    if not splits:
-        if options.split is not None:
-            data.items.select(options.split)  # says that there is none
-        return None
-    if TRAIN not in splits:
-        raise UsageError(
-            f"{data.items.name} has no split {TRAIN!r} to learn from, only {', '.join(splits)}."
-        )
-    split = options.split or default_split(options.dataset, data.items.manifest)
-    if split is None and "val" in splits:
-        split = "val"
-    if split in (None, TRAIN, "all"):
-        raise UsageError(f"Expected --split to name bags to test on, of {', '.join(splits)}.")
-    data.items.select(split)
-    return split
-
-
-def _labelled(data: BaggedData, split: str | None) -> tuple[BaggedData, NDArray[np.bool_]]:
-    """The labelled bags that are learnt from or tested on, and which of them are tested on."""
-    known, splits = data.labels != UNLABELLED, np.array(data.splits, dtype=object)
-    if not known.all():
-        logger.info(f"Left out: {int((~known).sum()):,} bags without a label")
-    used = known if split is None else known & np.isin(splits, [TRAIN, split])
-    if not used.any():
-        data.items.labelled()  # says what labels look like
-    tested = (splits == split) if split is not None else np.zeros(len(splits), dtype=bool)
-    if split is not None and not (used & tested).any():
-        raise DataError(f"Expected labelled bags in the split {split!r}, got none.")
-    return data.bags(used), tested[used]
-
-
-def _check_classes(labels: NDArray[np.int64], classes: ClassList) -> None:
-    counts = np.bincount(labels, minlength=len(classes))
-    if (empty := np.flatnonzero(counts == 0)).size:
-        raise DataError(
-            f"Expected bags of each class to learn from, got none of {classes.names[empty[0]]!r}"
-            f" ({empty.size:,} of {len(classes):,} classes have none)."
-        )
-
-
-def _confidence(
-    head: BagHead, sets: FeatureSets, labels: torch.Tensor, classes: int, seed: int
-) -> Confidence | None:
+def _confidence(head: BagHead, bags: TriedBags, seed: int) -> Confidence | None:
     """From folds of the bags that are learnt from; None where none can be held out."""
-    support = Support(cast(Any, sets), labels, classes)
+    sets, labels = bags.learnt
+    support = Support(cast(Any, sets), labels, bags.classes)
     if not len(support.held_out([seed])):
         logger.warning("The head is not calibrated: that takes two bags of a class.")
         return None
@@ -216,52 +189,48 @@ def _confidence(
 
 def _report(
     session: Session[BagsOptions],
-    data: BaggedData,
-    found: Instances,
-    held: NDArray[np.int64],
+    items: Dataset,
+    bags: TriedBags,
     done: list[BagTrial],
-    folds: bool,
-    names: tuple[str, ...],
+    remarks: tuple[str, ...],
 ) -> BagReport:
-    options, encoder = session.options, session.encoder
-    labels = data.labels[found.bags]
-    estimated = (
-        f"Each bag is answered by heads that were fitted to the other {options.folds - 1} of"
-        f" {options.folds} folds, and each seed is another partition."
-        if folds
-        else ""
+    encoder, folds = session.encoder, session.options.folds
+    how = (
+        f"Each bag is answered by heads that were fitted to the other {folds - 1} of {folds} folds,"
+        " and each seed is another partition."
     )
-    context = {
-        "data": data.items.name,
-        "tested on": "folds"
-        if folds
-        else f"{len(held):,} bags, learnt from {len(labels) - len(held):,}",
-        "model": encoder.name if encoder else "",
-    }
-    instances = int(found.sets.offsets.diff()[torch.from_numpy(held)].sum())
-    classes = len(data.items.classes)
-    cells = judge(done, labels[held])
-    return BagReport(len(held), instances, classes, names[0], cells, estimated, context)
+    learnt = f"{len(bags.held):,} bags, learnt from {len(bags.learning):,}"
+    return BagReport(
+        n=len(bags.held),
+        instances=len(bags.tested.rows),
+        classes=bags.classes,
+        first=done[0].head,
+        cells=judge(done, bags.truth),
+        estimated=how if bags.folds else "",
+        context={
+            "data": items.name,
+            "tested on": "folds" if bags.folds else learnt,
+            "model": encoder.name if encoder else "",
+        },
+        remarks=remarks,
+    )
 
 
 def _write(
     folder: RunFolder,
     data: BaggedData,
-    classes: ClassList,
-    found: Instances,
-    held: NDArray[np.int64],
+    bags: TriedBags,
     trial: BagTrial,
     negative: int | None,
     top_k: int,
     answers: AnswerColumns | None,
 ) -> None:
     """The first head's answers by its first seed."""
+    classes = data.items.classes
     evidence = [k for k in range(len(classes)) if k != negative]
-    rows = np.concatenate([found.places(int(bag)) for bag in held])
-    part = Instances(found.sets[torch.from_numpy(held)], rows, found.bags[held])
     logits = torch.from_numpy(trial.logits[0]).float()
     with BagRows(folder, data, classes, evidence, top_k, answers) as writer:
-        writer.write(part, logits, torch.cat(trial.scores), labelled=True)
+        writer.write(bags.tested, logits, torch.cat(trial.scores), labelled=True)
 
 
 def _measured(

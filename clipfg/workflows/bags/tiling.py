@@ -36,12 +36,12 @@ class Tiling:
     overviews: dict[str, bytes] = field(default_factory=dict)
     previews: dict[str, bytes] = field(default_factory=dict)
 
-    def write_previews(self, folder: RunFolder) -> None:
-        """A picture for each picture, in a folder of the run."""
-        _write(folder.part(PREVIEWS), self.previews)
+    def write(self, folder: RunFolder, instances: Path) -> None:
+        """The previews, and maps of the scores that a file of instances has.
 
-    def write_heat(self, folder: RunFolder, instances: Path) -> None:
-        """Maps of the scores that a file of instances has; one range of colours for all."""
+        One range of colours is for all maps.
+        """
+        _write(folder.part(PREVIEWS), self.previews)
         table = pq.read_table(instances, columns=["uri", "score"])
         scores = table["score"].to_numpy().astype(np.float64)
         low, high = (scores.min(), scores.max()) if len(scores) else (0.0, 0.0)

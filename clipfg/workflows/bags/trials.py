@@ -14,7 +14,6 @@ from jaxtyping import Int
 from numpy.typing import NDArray
 from torch import Tensor
 
-from clipfg.errors import DataError
 from clipfg.functional.folds import stratified_folds
 from clipfg.heads import HEADS, FeatureSets
 from clipfg.heads.bags.base import BagHead
@@ -57,17 +56,12 @@ class BagTrials:
         parts = {seed: [(sets, labels, tested, whole)] for seed in self.seeds}
         return self._run(parts, len(tested))
 
-    def on_folds(
-        self, sets: FeatureSets, labels: Int[Tensor, " n"], most: int
-    ) -> tuple[list[BagTrial], NDArray[np.int64]]:
-        """Every bag by heads that were fitted to the other folds, and which bags those are.
+    def on_folds(self, sets: FeatureSets, labels: Int[Tensor, " n"], most: int) -> list[BagTrial]:
+        """Every bag by heads that were fitted to the other folds; each seed is another partition.
 
-        Each seed is another partition. The only bag of a class is never held out. Raises
-        `DataError` where none can be.
+        The only bag of a class is never held out; there must be others.
         """
         held = (torch.bincount(labels)[labels] > 1).nonzero().flatten()
-        if not len(held):
-            raise DataError("Expected two bags of a class to measure accuracy by, got one of each.")
         place = torch.full_like(labels, -1)
         place[held] = torch.arange(len(held))
         parts = {}
@@ -82,7 +76,7 @@ class BagTrials:
                 )
                 for fold in range(int(folds.max()) + 1)
             ]
-        return self._run(parts, len(held))[0], held.numpy()
+        return self._run(parts, len(held))[0]
 
     def _run(
         self, parts: dict[int, list[tuple[FeatureSets, Tensor, FeatureSets, Tensor]]], n: int
