@@ -52,12 +52,12 @@ def auc(scores: Tensor, positive: Tensor) -> float:
     return auroc(-scores[~positive], -scores[positive])
 
 
-def spread(values: list[float]) -> str:
+def gain(values: list[float]) -> str:
     """The mean, and half the width of Student's 95% interval over seeds."""
     from scipy.stats import t
 
     reach = t.ppf(0.975, len(values) - 1) * np.std(values, ddof=1) / len(values) ** 0.5
-    return f"{np.mean(values):.3f} ±{reach:.3f}"
+    return f"{np.mean(values):+.3f} ±{reach:.3f}"
 
 
 # Instances by share
@@ -105,14 +105,17 @@ def real(file: str) -> tuple[list[Tensor], list[Tensor]]:
 
 def shares(args: argparse.Namespace) -> None:
     heads = args.heads or ("dsagl", "abmil")
+    first, second = heads[:2]
     sources = {"synthflora": lambda: flowers(args.cache_dir)}
     if (SHARED / "clip-features").is_dir():
         sources |= {
             "aircraft": lambda: real("fgvc.npz"),
             "caltech101": lambda: real("caltech101.npz"),
         }
-    print("| data | share | " + " | ".join(f"{h} instances | {h} bags" for h in heads) + " |")
-    print("|---|--:|" + "--:|" * (2 * len(heads)), flush=True)
+    columns = [f"{what}: {head}" for what in ("instances", "bags") for head in (*heads, "gain")]
+    print(f"{first} less {second} at each seed, with the 95% interval over {args.seeds} seeds")
+    print("| data | share | " + " | ".join(columns) + " |")
+    print("|---|--:|" + "--:|" * len(columns), flush=True)
     for name in args.only or sources:
         x, y = sources[name]()
         # A class is the key of each seed, among those with the most pictures to draw from.
@@ -128,7 +131,11 @@ def shares(args: argparse.Namespace) -> None:
                 for head in heads:
                     bags, scores = answers(fit(head, train, seed, args.steps), test[0])
                     found[head].append((auc(scores, test[2]), auc(bags, test[1] == 1)))
-            cells = [spread([f[i] for f in found[head]]) for head in heads for i in (0, 1)]
+            cells = []
+            for i in (0, 1):
+                cells += [f"{np.mean([one[i] for one in found[head]]):.3f}" for head in heads]
+                pairs = zip(found[first], found[second], strict=True)
+                cells.append(gain([a[i] - b[i] for a, b in pairs]))
             print(f"| {name} | {share:.0%} | {' | '.join(cells)} |", flush=True)
 
 

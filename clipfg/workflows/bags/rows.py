@@ -112,4 +112,4 @@ class BagRows:
                 np.arange(0, len(values) + 1, width, dtype=np.int32), values
             ),
         }
-        return pa.table(columns, SCHEMA)
+        return pa.table(columns, schema=SCHEMA)

@@ -71,7 +71,7 @@ def run_bags(session: Session[BagsOptions]) -> BagsRun:
         seeds = range(options.seed, options.seed + options.seeds)
         trials = BagTrials(names, negative, seeds, session.progress("Training"))
         found = gathered(session, data)
-        bags = TriedBags.of(found, data.labels[found.bags], tested[found.bags], len(classes))
+        bags = TriedBags.of(found, data.labels, tested, len(classes))
         done, head = _compare(trials, bags, options.folds)
         answers = None
         if options.save is not None or answer_options(options):
@@ -120,7 +120,11 @@ class TriedBags:
         tested: NDArray[np.bool_] | None,
         classes: int,
     ) -> Self:
-        """`tested` says which bags are only tested; None where all are, in folds."""
+        """`labels` and `tested`, which bags are only tested, are of all bags of the data.
+
+        None for the latter where all are tested, in folds.
+        """
+        labels, tested = labels[found.bags], None if tested is None else tested[found.bags]
         check_classes(labels if tested is None else labels[~tested], classes)
         places = np.arange(len(labels))
         if tested is None:

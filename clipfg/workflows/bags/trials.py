@@ -95,7 +95,7 @@ class BagTrials:
                     kept = kept or head
                     logits, own = _answers(head, tested)
                     layer = np.zeros((n, logits.shape[1])) if layer is None else layer
-                    layer[places] = logits.double().numpy()
+                    layer[places.numpy()] = logits.double().numpy()
                     if seed == self.seeds[0]:
                         for place, bag in zip(places.tolist(), own, strict=True):
                             scores[place] = bag
