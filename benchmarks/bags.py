@@ -150,15 +150,19 @@ def kinds(seed: int) -> Tensor:
     return 6 * q.T
 
 
-def ruled(rule: str, test: bool, seed: int, bags: int = 120) -> tuple[FeatureSets, Tensor]:
-    """Bags of noise with instances of some kinds, by a rule; `test` turns round what misleads.
+def ruled(
+    rule: str, draw: int, test: bool, seed: int, bags: int = 120
+) -> tuple[FeatureSets, Tensor]:
+    """A draw of bags of noise with instances of some kinds, by a rule.
+
+    `test` turns round what misleads.
 
     `one`: positive bags have an A. In training, negative ones have a B; in the test, positive ones.
     `several`: positive bags have an A and a B, negative ones two of one of them.
     `common`: positive bags have an A. All have C: in training more in positive bags, in the test
     more in negative ones.
     """
-    rng = np.random.default_rng(2 * seed + test)
+    rng = np.random.default_rng([seed, draw])
     a, b, c = kinds(seed).numpy()
     rows, offsets, labels = [], [0], np.arange(bags) % 2
     for label in labels:
@@ -187,10 +191,10 @@ def rules(args: argparse.Namespace) -> None:
         for rule in names:
             found: dict[bool, list[float]] = {False: [], True: []}
             for seed in range(args.seeds):
-                sets, labels = ruled(rule, False, seed)
+                sets, labels = ruled(rule, 0, False, seed)
                 fitted = fit(head, (sets, labels, labels), seed, args.steps)
                 for turned in (False, True):
-                    tested, truth = ruled(rule, turned, seed + 100 if not turned else seed)
+                    tested, truth = ruled(rule, 1 + turned, turned, seed)
                     found[turned].append(auc(answers(fitted, tested)[0], truth == 1))
             for turned in (False, True):
                 lowest = min(found[turned])

@@ -91,6 +91,7 @@ class DsaglNet(PoolingNet):
     gives the labels from which the student learns. Both change the adapter.
     """
 
+    phases = 2
     reach = max(KERNELS) // 2
 
     def __init__(self, d: int, width: int, classes: int, negative: int | None) -> None:
@@ -139,7 +140,9 @@ class DsaglNet(PoolingNet):
 
 @dataclass(eq=False)
 class Dsagl(BagHead):
-    """Attention teacher and instance student; see `BagHead`. Steps are of both together.
+    """Attention teacher and instance student; see `BagHead`.
+
+    Steps are those of the teacher, and the student has as many.
 
     Source: DSAGL, after Qu et al. 2022 (WENO), arXiv:2210.03664. The papers describe the gates in
     words; `Fasa` is our reading of them.

@@ -59,6 +59,9 @@ class BagNet(nn.Module, ABC):
     without evidence, or None; its logit is 0.
     """
 
+    phases = 1
+    """Kinds of epochs that take turns; each has the steps that are asked for."""
+
     mean: Tensor
     deviation: Tensor
     adapter: nn.Module

@@ -66,7 +66,7 @@ def training(
     steps: int,
     seed: int,
 ) -> Iterator[BagNet]:
-    """Train a net, which is given after each step. The seed settles all."""
+    """Train a net, which is given after each step, one of each phase. The seed settles all."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         net = make(sets.rows.shape[1])
@@ -89,8 +89,9 @@ def training(
                 net.train().loss(batch).backward()
             optimizer.step()
             done += 1
-            yield net
-            if done == steps:
+            if done % net.phases == 0:
+                yield net
+            if done == steps * net.phases:
                 return
 
 

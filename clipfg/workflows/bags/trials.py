@@ -87,22 +87,22 @@ class BagTrials:
         for name in self.names:
             layers, scores, seconds = [], [torch.empty(0)] * n, 0.0
             for seed in self.seeds:
-                layer = None
+                made: list[tuple[Tensor, Tensor]] = []
                 for sets, labels, tested, places in parts[seed]:
                     started = perf_counter()
                     head = self.fit(name, sets, labels, seed)
                     seconds += perf_counter() - started
                     kept = kept or head
                     logits, own = _answers(head, tested)
-                    layer = np.zeros((n, logits.shape[1])) if layer is None else layer
-                    layer[places.numpy()] = logits.double().numpy()
+                    made.append((places, logits))
                     if seed == self.seeds[0]:
                         for place, bag in zip(places.tolist(), own, strict=True):
                             scores[place] = bag
                     done += 1
                     if self.progress is not None:
                         self.progress(done, steps)
-                layers.append(layer)
+                order = torch.cat([places for places, _ in made]).argsort()
+                layers.append(torch.cat([logits for _, logits in made])[order].double().numpy())
             fits = sum(map(len, parts.values()))
             trials.append(BagTrial(name, np.stack(layers), scores, seconds / fits))
         assert kept is not None
