@@ -23,6 +23,7 @@ from clipfg.training.batches import Examples
 from clipfg.training.pixels import load_pixels
 from clipfg.training.recipes import Recipe
 from clipfg.training.teacher import (
+    Seeing,
     distillation_targets,
     embedded,
     naming,
@@ -35,6 +36,9 @@ from clipfg.workflows.session import Session
 
 logger = logging.getLogger("clipfg")
 
+TRIAL = 500
+"""About how many images teachers are compared on."""
+SEEING: tuple[Seeing, Seeing] = ("crops", "dense")
 MOST_PHRASES = 512
 """Phrases of the vocabulary that regions are compared with; of more, the most frequent."""
 
@@ -216,18 +220,24 @@ def _seen(
     features: dict[str, Float[Tensor, " d"]],
 ) -> tuple[Float[Tensor, "n r d"], Bool[Tensor, "n r"]]:
     """What the base sees in the regions, in the way that the recipe names or that names more."""
-    if recipe.teacher != "auto":
-        return region_features(manifest, encoder, session.cache, recipe.teacher, session.progress)
-    crops = region_features(manifest, encoder, session.cache, "crops", session.progress)
-    if encoder.tower.silent or not any(text for own in phrases for text in own):
-        return crops
-    dense = region_features(manifest, encoder, session.cache, "dense", session.progress)
-    shares = [naming(found[0], phrases, features) for found in (crops, dense)]
-    logger.info(
-        f"Teacher: crops name {shares[0]:.1%} of the regions among {len(features):,} phrases, the"
-        f" dense map {shares[1]:.1%}"
-    )
-    return dense if shares[1] > shares[0] else crops
+
+    def seen(part: Manifest, teacher: Seeing) -> tuple[Tensor, Tensor]:
+        return region_features(part, encoder, session.cache, teacher, session.progress)
+
+    teacher = recipe.teacher
+    if teacher == "auto":
+        teacher = "crops"
+        if not encoder.tower.silent and any(text for own in phrases for text in own):
+            rows = np.arange(0, len(manifest), max(1, len(manifest) // TRIAL))
+            part = replace(manifest, table=manifest.table.take(rows))
+            own = [phrases[row] for row in rows.tolist()]
+            crops, dense = (naming(seen(part, one)[0], own, features) for one in SEEING)
+            teacher = "dense" if dense > crops else "crops"
+            logger.info(
+                f"Teacher: {teacher}; crops name {crops:.1%} of the regions of {len(part):,} images"
+                f" among {len(features):,} phrases, the dense map {dense:.1%}"
+            )
+    return seen(manifest, teacher)
 
 
 def _named(

@@ -283,12 +283,14 @@ class _Tuning:
             start = loop.weights()
             history = loop.run()
             loop.put(start)
-            return -1.0 if history.stopped else history.checks[-1][1]
+            return 0.0 if history.stopped else history.checks[-1][1]
 
         state = self._state(learnt)
         begun = None if state is None else load_state(state)
         rate = recipe.lr or (begun["lr"] if begun else 0.0)
-        recipe = replace(recipe, lr=rate or choose_rate(trial, steps, NAMES[recipe.objective]))
+        if not rate:
+            rate = choose_rate(measure(), trial, steps, NAMES[recipe.objective])
+        recipe = replace(recipe, lr=rate)
         progress = self.session.progress("Training")
         watcher = Watcher(steps, batches.size, NAMES[recipe.objective], progress, board)
         loop = self._loop(student, batches, recipe, watcher.watching(measure), state, watcher.step)
