@@ -16,23 +16,27 @@ JOLT = 0.8
 encoder first, and looks worse than a low one for as long as a trial lasts."""
 
 
-def choose_rate(
-    base: float, trial: Callable[[float, int], float], steps: int, measure: str
-) -> float:
+Trial = Callable[[float, int], tuple[float, float]]
+"""Trains from the base at a rate for a number of steps; gives what was measured before and after,
+0 or more, higher is better."""
+
+
+def choose_rate(trial: Trial, steps: int, measure: str) -> float:
     """The highest rate that does no harm in a short trial.
 
-    `base` is what is measured before training, 0 or more, higher is better, and `measure` says what
-    that is; `trial` trains from the base at a rate for a number of steps, and measures then.
-    `steps` are those of the whole run.
+    `steps` are those of the whole run, `measure` says what is measured.
     """
     short = min(steps, max(LEAST, round(SHARE * steps)))
-    best, rate, seen = base, SAFE, [f"base: {base:.3f}"]
+    best, rate, seen = 0.0, SAFE, []
     for higher in HIGHER:
-        found = trial(higher, short)
-        seen.append(f"{higher:g}: {found:.3f}")
-        best = max(best, found)
-        if found < JOLT * best:
+        before, after = trial(higher, short)
+        seen.append(f"{higher:g}: {after:.3f}")
+        best = max(best, before, after)
+        if after < JOLT * best:
             break
         rate = higher
-    logger.info(f"Learning rate: {rate:g}, by {measure} after {short} steps ({', '.join(seen)})")
+    logger.info(
+        f"Learning rate: {rate:g}, by {measure} after {short} steps"
+        f" ({', '.join(seen)}; base: {before:.3f})"
+    )
     return rate

@@ -18,15 +18,15 @@ from clipfg.training.rates import choose_rate
 def test_the_highest_rate_that_does_no_harm(base, trials, chosen) -> None:
     seen = []
 
-    def trial(rate: float, steps: int) -> float:
+    def trial(rate: float, steps: int) -> tuple[float, float]:
         seen.append(steps)
-        return trials[rate]
+        return base, trials[rate]
 
-    assert choose_rate(base, trial, 500, "Recall@1") == chosen
+    assert choose_rate(trial, 500, "Recall@1") == chosen
     assert seen == [100] * len(trials)
 
 
 def test_a_trial_is_no_longer_than_the_run() -> None:
     seen = []
-    choose_rate(1.0, lambda _, steps: seen.append(steps) or 1.0, 4, "Recall@1")
+    choose_rate(lambda _, steps: seen.append(steps) or (1.0, 1.0), 4, "Recall@1")
     assert seen == [4, 4]

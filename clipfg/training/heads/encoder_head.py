@@ -106,12 +106,13 @@ class EncoderHead(Head[Images]):
             logits = Tuned.of(encoder, base).logits(images[held.cpu()])
             return math.exp(-cross_entropy(logits, labels).item())
 
-        def trial(rate: float, steps: int) -> float:
-            short = replace(recipe, lr=rate, steps=steps)
-            return likelihood(_trained(base, images[rest], part, short, self.seed))
+        before = likelihood(base.encoder)
 
-        measure = "likelihood of the labels of a fold of the support"
-        return choose_rate(likelihood(base.encoder), trial, recipe.steps, measure)
+        def trial(rate: float, steps: int) -> tuple[float, float]:
+            short = replace(recipe, lr=rate, steps=steps)
+            return before, likelihood(_trained(base, images[rest], part, short, self.seed))
+
+        return choose_rate(trial, recipe.steps, "likelihood of the labels of a fold of the support")
 
     def logits(self, features: Images) -> Float[Tensor, "n c"]:
         """Scaled cosines of images as the encoder takes them. Raises `UsageError` before `fit`."""
