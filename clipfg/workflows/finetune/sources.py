@@ -21,17 +21,21 @@ from clipfg.workflows.finetune.probe import EncodeTexts, Probe
 
 logger = logging.getLogger("clipfg")
 
-MOST_CONTESTS = 2000
+MOST_CONTESTS = 1000
 """Of captions and hard negatives on test images; their texts are most of what is measured."""
 
 
 def learnt_by(job: Job, student: Student) -> tuple[Material, str]:
     """What is trained on, and a remark on images left out because they are also measured on."""
-    train = job.parts.train
+    train, *held = job.parts.each
+    features, *others = (
+        embedded(part.manifest, job.encoder, job.session.cache, job.session.progress("Leaks"))
+        for part in job.parts.each
+    )
     leaks = [
         leak
-        for part in (job.parts.validation, job.parts.test)
-        for leak in find_leaks(train.manifest, part.manifest, cache=job.session.cache)
+        for part, theirs in zip(held, others, strict=True)
+        for leak in find_leaks(train.manifest, part.manifest, (features, theirs), job.session.cache)
     ]
     remark = ""
     if leaks:
