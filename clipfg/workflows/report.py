@@ -17,7 +17,7 @@ from clipfg.evaluation.report.side_by_side import SideBySide
 from clipfg.evaluation.results import read_result
 from clipfg.evaluation.tuning.report import TuningReport
 from clipfg.trees import parse_json
-from clipfg.workflows.bags.galleries import FILES, bag_galleries
+from clipfg.workflows.bags.galleries import bag_galleries
 from clipfg.workflows.mistakes import surest_mistakes
 from clipfg.workflows.run_folder import file_name
 
@@ -75,7 +75,7 @@ def write_html(run: Path) -> list[Path]:
         page = run / f"report{suffix}.html"
         mistakes, galleries = [], []
         if isinstance(report, BagReport):
-            galleries = bag_galleries(*(run / name for name in FILES))
+            galleries = bag_galleries(run)
         else:
             mistakes = surest_mistakes(run / f"predictions{suffix}.parquet")
         with finished(page) as partial:

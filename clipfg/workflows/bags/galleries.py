@@ -19,17 +19,14 @@ MOST, LEAST = 6, 2
 """Instances of a bag: those with the highest scores, and with the lowest."""
 
 
-FILES = (PREDICTIONS, INSTANCES, HEAT, PREVIEWS)
-"""Of a run folder, which a page is made of."""
+def bag_galleries(run: Path, suffix: str = "") -> list[TileGroup]:
+    """Maps of large pictures, and a group of images for some bags, from the files of a run.
 
-
-def bag_galleries(
-    predictions: Path, instances: Path, heat: Path, previews: Path
-) -> list[TileGroup]:
-    """Maps of large pictures, and a group of images for some bags.
-
-    None where images cannot be read, as of features.
+    `suffix` is what their names still end in. None where images cannot be read, as of features.
     """
+    predictions, instances, heat, previews = (
+        run / f"{name}{suffix}" for name in (PREDICTIONS, INSTANCES, HEAT, PREVIEWS)
+    )
     maps = [
         _pictures(
             heat, "Where scores are high", "Red is the highest score of all, blue the least."

@@ -20,7 +20,7 @@ from clipfg.heads.bags.base import BagHead
 from clipfg.heads.support import Support
 from clipfg.options import BagsOptions
 from clipfg.workflows.answers import EXTRA, answer_columns, answer_options, log_guarantees
-from clipfg.workflows.bags.galleries import FILES, bag_galleries
+from clipfg.workflows.bags.galleries import bag_galleries
 from clipfg.workflows.bags.instances import BaggedData, Instances, gathered
 from clipfg.workflows.bags.roles import (
     check_classes,
@@ -87,7 +87,7 @@ def run_bags(session: Session[BagsOptions]) -> BagsRun:
         if data.tiling is not None:
             data.tiling.write(folder, folder.part(INSTANCES))
         if options.html:
-            groups = bag_galleries(*map(folder.part, FILES))
+            groups = bag_galleries(folder.path, ".part")
             folder.write_text("report.html", render_page(report, galleries=groups))
     if options.save is not None and head is not None:  # a full disk here costs no result
         extras: dict[str, dict[str, Any]] = {BAGS: {name: getattr(options, name) for name in MADE}}
