@@ -4,6 +4,7 @@
     python -m benchmarks.bags rules      # what a label of a bag may mean, and who learns it
     python -m benchmarks.bags classic    # Elephant, Fox and Tiger, ten folds
     python -m benchmarks.bags scale      # seconds and memory up to a million instances
+    python -m benchmarks.bags slide      # the same of cutting a picture of 40,000 x 40,000 pixels
 
 Real features and the published sets come from `../shared` beside the checkout and are skipped where
 that is missing. With `--steps` all heads take as many; without, each chooses on folds of its
@@ -23,10 +24,15 @@ from torch import Tensor
 
 import clipfg
 from clipfg.data import synthflora
+from clipfg.data.sources import read
 from clipfg.evaluation.statistics.repeated import accuracy_over
 from clipfg.functional.novelty import auroc
 from clipfg.heads import HEADS, FeatureSets
 from clipfg.heads.bags.base import BagHead
+from clipfg.options import BagsOptions, resolve
+from clipfg.types import Manifest
+from clipfg.workflows.bags.tiling import cut
+from clipfg.workflows.run_folder import Failures
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 ALL = ("dsagl", "abmil", "dsmil", "transmil", "bag-max", "bag-mean")
@@ -267,9 +273,38 @@ def scale(args: argparse.Namespace) -> None:
             print(f"| {head} | {size:,} | {wall:.1f} | {own:.1f} | {more:,.0f} |", flush=True)
 
 
+def slide(args: argparse.Namespace) -> None:  # noqa: ARG001
+    """A TIFF of 2,500 stored parts, one in ten of which shows something."""
+    import tifffile
+
+    side, part = 40_000, 800
+    rng = np.random.default_rng(0)
+    shown = rng.integers(0, 256, (part, part, 3), dtype=np.uint8)
+    blank = np.full_like(shown, 240)
+    count = (side // part) ** 2
+    with NamedTemporaryFile(suffix=".tif") as file:
+        parts = (blank if i % 10 else np.roll(shown, i, axis=0) for i in range(count))
+        form = {"tile": (part, part), "compression": "zlib", "photometric": "rgb"}
+        tifffile.imwrite(file.name, parts, shape=(side, side, 3), dtype=np.uint8, **form)
+        manifest = Manifest.build("slide", {"uri": [file.name], "bag": ["slide"]})
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        start, own = time.perf_counter(), time.process_time()
+        options = resolve(BagsOptions, {"tiles": part})
+        tiling = cut(manifest, options, Failures())
+        for uri in tiling.manifest.uris:
+            read(uri)
+        wall, own = time.perf_counter() - start, time.process_time() - own
+        more = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
+    print(
+        f"{side:,} x {side:,} pixels ({side * side * 3 >> 20:,} MiB): {len(tiling.manifest):,} of"
+        f" {count:,} tiles kept; {wall:.1f} s ({own:.1f} s of the processor), {more:,.0f} MB"
+        " more at the peak"
+    )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parts = {"shares": shares, "rules": rules, "classic": classic, "scale": scale}
+    parts = {"shares": shares, "rules": rules, "classic": classic, "scale": scale, "slide": slide}
     parser.add_argument("part", choices=parts)
     parser.add_argument("--only", nargs="+", help="names of data sets")
     parser.add_argument("--heads", nargs="+")
