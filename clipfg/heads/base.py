@@ -190,7 +190,7 @@ for name, target, summary in (
     HEADS.register(name, f"clipfg.heads.{target}", summary)
 for name, target, summary in (
     ("abmil", "abmil:Abmil", "Bags: attention says which instances count; a good first choice"),
-    ("dsagl", "dsagl:Dsagl", "Bags: also learns which instances are of the class; slower"),
+    ("dsagl", "dsagl:Dsagl", "Bags: learns best which instances are of the class; slower"),
     ("dsmil", "dsmil:Dsmil", "Bags: the most convincing instance, and those like it"),
     ("transmil", "transmil:Transmil", "Bags: a transformer over instances in order; slow"),
     ("bag-max", "bag_max:BagMax", "Bags: the most convincing instance alone"),

@@ -166,7 +166,7 @@ class BagsOptions(
     """Options of `clipfg bags`."""
 
     heads: str = option(
-        "dsagl,abmil,dsmil,bag-max,bag-mean",
+        "abmil,dsagl,dsmil,bag-max,bag-mean",
         "Heads on bags to compare (`clipfg heads list`), each with the first.",
         "--head",
         metavar="NAMES",

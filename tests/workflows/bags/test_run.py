@@ -20,7 +20,7 @@ BAGS, WIDTH = 40, 8
 
 @pytest.fixture(autouse=True)
 def few_steps(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("clipfg.heads.bags.base.STEPS", (120,))
+    monkeypatch.setattr("clipfg.heads.bags.base.STEPS", (90,))
 
 
 def world(path: Path, splits: bool = False, spoil: str = "") -> str:
@@ -55,25 +55,25 @@ def test_heads_are_compared_on_folds_and_the_first_is_saved(tmp_path: Path) -> N
     run = clipfg.bags(
         data,
         bag_by="folder",
-        heads="bag-max,bag-mean",
+        heads="bag-mean,bag-max",
         seeds=2,
-        folds=3,
+        folds=2,
         output=tmp_path / "run",
         save=tmp_path / "head.safetensors",
         html=True,
     )
     first, second = run.rows()
-    assert first["head"] == "bag-max"
-    assert first["auc"] > 0.9
-    assert first["auc"] > second["auc"]
-    assert second["auc_p_value"] < 0.05
+    assert first["head"] == "bag-mean"
+    assert first["auc"] > 0.65
+    assert second["auc_difference"] == pytest.approx(second["auc"] - first["auc"])
+    assert first["auc_p_value"] is None
     bags = pq.read_table(tmp_path / "run" / "predictions.parquet").to_pylist()
     instances = pq.read_table(tmp_path / "run" / "instances.parquet").to_pylist()
     assert [row["id"] for row in bags] == [f"plant{i}" for i in range(BAGS)]
     assert sum(row["instances"] for row in bags) == len(instances)
     assert {row["about"] for row in instances} == {"sick"}
     key = [row["rank"] for row in instances if row["id"].endswith("leaf1.jpg")][1::2]
-    assert np.mean(np.array(key) <= 2) > 0.8
+    assert np.mean(np.array(key) <= 2) > 0.7
     assert "healthy" in (tmp_path / "run" / "report.html").read_text()
     assert json.loads((tmp_path / "run" / "results.json").read_text())["kind"] == "bags"
 
@@ -84,7 +84,7 @@ def test_heads_are_compared_on_folds_and_the_first_is_saved(tmp_path: Path) -> N
     assert len(found.rows()) == BAGS
     assert all("set" in row for row in found.rows())
     right = [row["prediction"] == ("sick" if i % 2 else "healthy") for i, row in enumerate(bags)]
-    assert np.mean(right) > 0.85
+    assert np.mean(right) > 0.7
     assert len(pq.read_table(tmp_path / "new" / "instances.parquet")) == len(instances)
 
 
