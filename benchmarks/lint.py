@@ -8,7 +8,7 @@
     python -m benchmarks.lint time --images 200000
 
 `labels`: 5 % of the labels are replaced, by any other class or by one of the three whose means are
-nearest. `copies`: edited copies of 60 images, or `--images`, are added to the data; what is found
+nearest; beside cleanlab's filters where it is installed. `copies`: edited copies of 60 images, or `--images`, are added to the data; what is found
 with candidates by cosine alone and by hash as well. `pictures`: 120 are made dark, blurred, ....
 `outliers`: 1 % images of another data set. `time`: neighbours and close hashes of drawn rows.
 
@@ -19,6 +19,7 @@ import argparse
 import tempfile
 import time
 from collections import Counter
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -55,9 +56,12 @@ SHARE = 0.05
 def features_of(given: argparse.Namespace, data: str | None = None) -> Features:
     if given.features and data is None:
         found = read_features(given.features)
-        return found if given.half is None else found.rows(found.labels % 2 == given.half)
-    options = {"model": given.model, "precision": "fp32", "cache_dir": given.cache_dir}
-    return clipfg.embed(data or given.dataset, **{k: v for k, v in options.items() if v}).features
+    else:
+        options = {"model": given.model, "precision": "fp32", "cache_dir": given.cache_dir}
+        given_options = {k: v for k, v in options.items() if v}
+        found = clipfg.embed(data or given.dataset, **given_options).features
+    halved = given.what == "labels" and given.half is not None
+    return found.rows(found.labels % 2 == given.half) if halved else found
 
 
 def labels(given: argparse.Namespace) -> None:
@@ -121,11 +125,27 @@ def checks(x: Tensor, given: Tensor) -> dict[str, tuple[Tensor, Tensor]]:
         "lowest 5 % of self-confidence": (lowest, doubt),
         "prediction is not the label": (doubts.suggested != given, doubt),
     }
+    found |= of_cleanlab(odds, given)
     _, neighbours = nearest_neighbours(x, 20)
     for k in (5, 20):
         against = (given[neighbours[:, :k]] != given[:, None]).float().mean(dim=1)
         found[f"most of {k} neighbours disagree"] = (against > 0.5, against)
     return found
+
+
+def of_cleanlab(odds: Tensor, given: Tensor) -> dict[str, tuple[Tensor, Tensor]]:
+    """The filters of cleanlab, where it is installed, on the same probabilities."""
+    with suppress(ImportError):
+        from cleanlab.filter import find_label_issues
+        from cleanlab.rank import get_label_quality_scores
+
+        labels, p = given.numpy(), odds.double().numpy()
+        p /= p.sum(axis=1, keepdims=True)
+        doubt = 1 - torch.from_numpy(get_label_quality_scores(labels, p))
+        rules = ("prune_by_noise_rate", "prune_by_class", "both", "confident_learning")
+        flags = {rule: find_label_issues(labels, p, filter_by=rule, n_jobs=1) for rule in rules}
+        return {f"cleanlab, {rule}": (torch.from_numpy(f), doubt) for rule, f in flags.items()}
+    return {}
 
 
 def _worst(doubt: Tensor, doubts: LabelIssues) -> Tensor:

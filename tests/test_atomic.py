@@ -105,9 +105,7 @@ def test_a_killed_run_leaves_a_file_that_the_next_one_removes(tmp_path: Path) ->
     assert [path.name for path in tmp_path.iterdir()] == ["other"]
 
 
-def test_writers_side_by_side_take_nothing_from_one_another(tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setattr("clipfg.atomic.os.fsync", lambda _: None)
-
+def test_writers_side_by_side_take_nothing_from_one_another(tmp_path: Path) -> None:
     def write(number: int) -> None:
         with finished(tmp_path / str(number)) as partial, partial.open("ab") as file:
             file.write(b"whole")

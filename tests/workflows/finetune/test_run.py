@@ -17,8 +17,8 @@ from clipfg.workflows.finetune.run import FinetuneRun, run_finetune
 from clipfg.workflows.finetune.watching import Watcher, tensorboard
 from tests.workflows.jobs import job
 
-SMALL = {"recipe": "contrastive", "limit": 24, "precision": "fp32"}
-STEPS = ("steps=3", "batch_size=8", "checks=1")
+SMALL = {"recipe": "contrastive", "limit": 40, "precision": "fp32", "prompts": "photo"}
+STEPS = ("steps=3", "batch_size=20", "checks=1")
 
 
 def finetune(folder: Path, *, changes: tuple[str, ...] = (), **options) -> FinetuneRun:
