@@ -8,8 +8,9 @@
     python -m benchmarks.lint time --images 200000
 
 `labels`: 5 % of the labels are replaced, by any other class or by one of the three whose means are
-nearest; beside cleanlab's filters where it is installed. `copies`: edited copies of 60 images, or `--images`, are added to the data; what is found
-with candidates by cosine alone and by hash as well. `pictures`: 120 are made dark, blurred, ....
+nearest; beside cleanlab's filters where it is installed. `copies`: edited copies of 60 images, or
+`--images`, are added to the data; which of them are found beside the image that they are of, with
+candidates by cosine alone and by hash as well. `pictures`: 120 are made dark, blurred, ....
 `outliers`: 1 % images of another data set. `time`: neighbours and close hashes of drawn rows.
 
 Rules were chosen on one half of the classes (`--half 0`) and are judged on the other (`--half 1`).
@@ -207,7 +208,7 @@ def _show_copies(
     took: float,
 ) -> None:
     right = [(a, b) for a, b, *_ in found if origins[a] == origins[b]]
-    caught = {row for pair in right for row in pair}
+    caught = {row for first, row in right if kinds[first] < 0}  # by the image as it was
     of_kind = [sum(kinds[row] == k for row in caught) / count for k in range(len(edits))]
     wrong = len(found) - len(right)
     print(

@@ -3,8 +3,8 @@
     python -m benchmarks.typiclust --features ../shared/data/clip-features
 
 Each image of the `val` part of an npz (on which the start was chosen), and of its `test` part, gets
-the class of the labelled image that is most alike; the labelled ones are left out. scikit-activeml's
-TypiClust is run on the same images where it is installed.
+the class of the labelled image that is most alike; the labelled ones are left out.
+scikit-activeml's TypiClust is run on the same images where it is installed.
 """
 
 import argparse

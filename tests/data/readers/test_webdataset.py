@@ -62,7 +62,6 @@ def test_samples_are_put_together_by_stem(tmp_path: Path) -> None:
     assert manifest.table["split"].to_pylist() == [None, "val", None]
 
 
-
 def test_pictures_beside_the_main_one_are_counted(tmp_path: Path, caplog) -> None:
     members = {"1.mask.png": b"m", "1.jpg": JPEG, "1.png": b"again", "2.depth.png": b"alone"}
     manifest = read(shard(tmp_path / "a.tar", members))
