@@ -324,11 +324,6 @@ class Session(Generic[Given]):
             f"Prompts: {prompts.name}, {len(sentences):,} texts for {len(classes):,} classes"
             + ("" if ensemble.name == "mean" else f", ensemble {ensemble.name}")
         )
-        if len(classes) == 1:
-            logger.warning(
-                f"{classes.names[0]!r} is the only class: every image gets it, with a probability"
-                " of 1. Name what else there may be by --classes."
-            )
         for note in prompts.notes:
             logger.warning(f"Note on prompts: {note}")
         if remark := names_used(classes):

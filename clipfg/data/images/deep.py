@@ -3,9 +3,10 @@
 import re
 import sys
 from io import BytesIO
+from typing import Any
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageFile
 
 from clipfg.errors import ItemError
 
@@ -31,7 +32,7 @@ def is_cut(image: Image.Image) -> bool:
     return any(_CUT.fullmatch(_raw_mode(args)) for *_, args in getattr(image, "tile", ()))
 
 
-def check_planes(image: Image.Image) -> None:
+def check_planes(image: ImageFile.ImageFile) -> None:
     """Refuse a TIFF of 16 bits whose colours Pillow takes for planes of 8. Raises `ItemError`."""
     if image.format == "TIFF" and any(codec == "raw" for codec, *_ in image.tile):
         tags = image.getexif()
@@ -59,8 +60,7 @@ def scaled_colours(upper: Image.Image, data: bytes) -> Image.Image:
     All colours are scaled alike, transparency by itself. Where a value needs 15 bits or more, the
     upper 8 are what scaling would give.
     """
-    colours = upper.getextrema()[:3]
-    if max(high for _, high in colours) >= 1 << (DEPTHS[-2] - 8):
+    if np.asarray(upper)[..., :3].max() >= 1 << (DEPTHS[-2] - 8):
         return upper
     pairs = list(zip(upper.split(), _lower(data).split(), strict=True))
     values = [np.asarray(high, np.uint16) << 8 | np.asarray(low) for high, low in pairs]
@@ -97,12 +97,12 @@ def _lower(data: bytes) -> Image.Image:
         return Image.merge("RGBA", (low, low, low, transparency))
 
 
-def _raw_mode(args: object) -> str:
+def _raw_mode(args: Any) -> str:
     first = args[0] if isinstance(args, tuple) and args else args
     return first if isinstance(first, str) else ""
 
 
-def _swapped(args: str | tuple[object, ...]) -> str | tuple[object, ...]:
+def _swapped(args: Any) -> Any:
     raw = _raw_mode(args)
     little = raw.endswith("L") or (raw.endswith("N") and sys.byteorder == "little")
     raw = "RGBA" if raw.startswith("LA") else raw[:-1] + ("B" if little else "L")
