@@ -89,6 +89,11 @@ def run_predict(session: Session[PredictOptions], photos: Sequence[Path] = ()) -
     log_guarantees(answers if rule is None else of_groups)
     if options.explain:
         check_head(head)
+    if len(classes) == 1:
+        logger.warning(
+            f"{classes.names[0]!r} is the only class: every image gets it, with a probability of 1."
+            " Name what else there may be by --classes."
+        )
     encoder = _encoder(session, data, saved, zero_shot=zero_shot)
     data = session.grouped(data)
     groups = GroupPredictions.of(data.manifest, rule, len(classes)) if rule else None
