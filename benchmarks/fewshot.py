@@ -7,7 +7,7 @@ knows them (`../shared/data/clip-two-sided`), texts `text_f`; one without a test
 `keys_2`. Cells are top-1 accuracy in percent and, in brackets, seconds of processor time to fit,
 choices included; the last column is their sum.
 
-    python -m benchmarks.fewshot --features ../shared/data/clip-features --draws 12 [--part val]
+    python -m benchmarks.fewshot --features FOLDER [FOLDER ...] --draws 12 [--part val]
 
 The same over supports drawn from the largest, `keys_16`: those of one seed are disjoint, 16 at 1
 shot, 2 at 8; further ones are another seed's, and at 16 shots there is one. Cells are mean top-1
@@ -229,7 +229,7 @@ def growth(names: list[str], sizes: list[int], memory: float) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--features", type=Path, help="a folder of npz files")
+    parser.add_argument("--features", type=Path, nargs="+", help="folders of npz files")
     parser.add_argument(
         "--draws", type=int, help="of supports from the largest; without, one is given"
     )
@@ -251,7 +251,7 @@ def main() -> None:
         return
     if given.features is None:
         parser.error("Expected --features FOLDER or --growth.")
-    for path in sorted(given.features.glob("*.npz")):
+    for path in sorted(path for folder in given.features for path in folder.glob("*.npz")):
         if given.draws:
             table_of_draws(path, names, given.part, given.draws)
         else:

@@ -31,6 +31,7 @@ from clipfg.workflows.icl.demonstrations import (
 from clipfg.workflows.icl.questions import QuestionBuilder
 from clipfg.workflows.icl.scorer import SIDE, LvlmScorer
 from clipfg.workflows.index.store import open_store, open_store_encoder
+from clipfg.workflows.metric import Metric
 from clipfg.workflows.run_folder import Run
 from clipfg.workflows.session import Session
 
@@ -82,11 +83,12 @@ def run_demos(session: Session[DemosOptions], photo: Path) -> DemosRun:
     if len(manifest) != 1:
         raise UsageError(f"Name one photo: {photo} holds {len(manifest):,} images.")
     encoder = open_store_encoder(session, store, Dataset(manifest))
+    metric = Metric.of(options.metric, store)
     scorer = LvlmScorer.of(session)
     query = _embed(session, manifest)
     suited = replace(manifest, prompts=store.prompts or manifest.prompts)
     texts = session.class_weights(suited, classes)
-    finder = DemonstrationFinder(store, plan, classes, encoder.fingerprint, texts)
+    finder = DemonstrationFinder(metric, plan, classes, encoder.fingerprint, texts)
     uri = manifest.uris[0]
     shown = _select_others(uri, query, finder, session.cache)
     builder = QuestionBuilder.of(options, finder)
