@@ -119,7 +119,7 @@ class CoresetOptions(DataJobOptions, GroupOptions, StoreOptions, OutputOptions, 
         None, "Keys per class (default 5); several numbers are compared.", metavar="LIST"
     )
     total: int | None = option(None, "Keys in all, shared out evenly over classes.", least=1)
-    stream: bool = option(False, "See each image once, as it is embedded (keco-online).")
+    stream: bool = option(False, "See each image once, as it is embedded (discriminant-online).")
     compare: bool = option(False, "Measure strategies on the test split; write no store.")
     seeds: int = option(3, "Random draws to compare.", least=1, most=100)
 

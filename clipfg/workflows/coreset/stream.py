@@ -1,9 +1,10 @@
-"""KeCO as images arrive: no more is held than the keys and the batch at hand."""
+"""Keys as images arrive: no more is held than keys, the batch at hand, and a few sums."""
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from clipfg.coresets.discriminant_online import DiscriminantOnline, Moments
 from clipfg.coresets.keco_online import KeCOOnline, update_online
 
 
@@ -20,6 +21,7 @@ class Stream:
         self.peak = 0
         self._generator = torch.Generator().manual_seed(strategy.seed)
         self._keys: torch.Tensor | None = None
+        self._moments: Moments | None = None
         self._labels = torch.zeros(0, dtype=torch.long)
         self._positions = torch.zeros(0, dtype=torch.long)
 
@@ -28,6 +30,9 @@ class Stream:
     ) -> None:
         """Seed keys with what a class still lacks, and update with the rest."""
         x, y = torch.from_numpy(vectors), torch.from_numpy(labels)
+        if isinstance(self.strategy, DiscriminantOnline):
+            self._moments = self._moments or Moments(x.shape[1])
+            self._moments.take(x, y)
         held = torch.bincount(self._labels, minlength=int(y.max()) + 1)
         seeds = held[y] + _places_within(y) < self.per_class
         before = x[:0] if self._keys is None else self._keys
@@ -50,7 +55,10 @@ class Stream:
         order = torch.sort(self._labels, stable=True).indices
         if self._keys is None:
             return self._positions.numpy(), np.zeros((0, 0), dtype=np.float32)
-        return self._positions[order].numpy(), self._keys[order].numpy()
+        keys, labels = self._keys[order], self._labels[order]
+        if isinstance(self.strategy, DiscriminantOnline) and self._moments is not None:
+            keys = self.strategy.finish(self._moments, keys, labels)
+        return self._positions[order].numpy(), keys.numpy()
 
 
 def _places_within(labels: torch.Tensor) -> torch.Tensor:
