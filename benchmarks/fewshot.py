@@ -12,7 +12,8 @@ choices included; the last column is their sum.
 The same over supports drawn from the largest, `keys_16`: those of one seed are disjoint, 16 at 1
 shot, 2 at 8; further ones are another seed's, and at 16 shots there is one. Cells are mean top-1
 and the difference from `auto` with its 95 % interval over images and draws. `--part val` judges by
-`val_f`, `val_l` (or `keys_1`), which is for development: no rule is chosen on the test set.
+`val_f`, `val_l` (or `keys_1`), which is for development: no rule is chosen on the test set. A head
+may be asked "without floor", such as `tip-adapter-f without floor`: as published, with texts.
 
     python -m benchmarks.fewshot --growth [--classes 100,1000,10000] [--memory 4]
 
@@ -51,13 +52,16 @@ SHOTS = (1, 2, 4, 8, 16)
 THEIRS = ("scikit-learn LDA", "scikit-learn logistic")
 SHRINKAGE = 0.5
 AT_SHRINKAGE = f" at shrinkage {SHRINKAGE}"
+UNFLOORED = " without floor"
 WIDTH, PER_CLASS = 512, 16
 Predict = Callable[[Tensor], Tensor]
 
 
 def clipfg_head(name: str, x: Tensor, labels: Tensor, texts: Tensor | None) -> Predict:
     fixed = {"shrinkage": SHRINKAGE} if name.endswith(AT_SHRINKAGE) else {}
-    head = HEADS.get(name.removesuffix(AT_SHRINKAGE))(**fixed).fit(x, labels, texts)
+    fixed |= {"floor": 0.0} if name.endswith(UNFLOORED) else {}
+    plain = name.removesuffix(AT_SHRINKAGE).removesuffix(UNFLOORED)
+    head = HEADS.get(plain)(**fixed).fit(x, labels, texts)
     return lambda queries: head.logits(queries).argmax(dim=1)
 
 

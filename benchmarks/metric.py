@@ -54,9 +54,11 @@ class Run:
         photos = metric.photos(queries)
         similar = photos @ keys.T
         self.precisions.append(mean_precision(similar, labels == truth[:, None]))
-        shown = labels[similar.topk(min(SHOWN, len(keys)), dim=1).indices]
+        near = similar.topk(min(SHOWN, len(keys)), dim=1)
+        shown = labels[near.indices]
         self.nearest.append((shown[:, 0] == truth).numpy())
-        votes = [vote(row, int(labels.max()) + 1).argmax() for row in shown.tolist()]
+        pairs = zip(shown.tolist(), near.values.tolist(), strict=True)
+        votes = [vote(*pair, int(labels.max()) + 1).argmax() for pair in pairs]
         self.votes.append((torch.stack(votes) == truth).numpy())
         if texts is not None:
             wanted = torch.arange(len(texts))[:, None] == truth

@@ -2,12 +2,12 @@
 
     python -m benchmarks.refinements --features ../shared/data/clip-two-sided
 
-Each npz holds class texts `text_f`, one weight a class, and labelled images in several parts
-(`test_f` and `val_f`, or the supports `keys_K` where there are no others), all of which are
-classified: in one pool; in random pools of 100 images; and in pools of a tenth of the classes
-each, among the names of all. Every image is in one pool of a kind, so a cell is over all of them:
-top-1 in percent, and the difference from the texts alone with its 95 % interval (Tango) over
-images. Refinements have their defaults; no label is seen.
+Each npz holds class texts `text_f`, one weight a class, and the images that `benchmarks.fewshot`
+judges by (`test_f` and `val_f`, or `keys_1` and `keys_2`). They are classified in one pool; in
+random pools of 100; and in pools of a tenth of the classes each, among the names of all. Every
+image is in one pool of a kind, so a cell is over all of them: top-1 in percent, and the difference
+from the texts alone with its 95 % interval over images. Refinements have their defaults, and see no
+label.
 """
 
 import argparse
@@ -26,14 +26,10 @@ from clipfg.heads.transduction import TRANSDUCTIONS
 SCALE, SMALL, TENTH = 100.0, 100, 10
 
 
-def images(path: Path) -> tuple[Features, Tensor, Tensor]:
-    """All that are labelled, none twice: nested supports are the largest and what is not in it."""
-    features = Features(path)
-    if "test_f" in features.data:
-        parts = [features.judged("test"), features.judged("val")]
-    else:
-        parts = [features.keys(shots) for shots in features.shots]
-    return features, torch.cat([x for x, _ in parts]), torch.cat([labels for _, labels in parts])
+def images(features: Features) -> tuple[Tensor, Tensor]:
+    """Those that `benchmarks.fewshot` judges by."""
+    (x, labels), (more, theirs) = features.judged("test"), features.judged("val")
+    return torch.cat([x, more]), torch.cat([labels, theirs])
 
 
 def pools(labels: Tensor, classes: int) -> Iterator[tuple[str, list[Tensor]]]:
@@ -55,7 +51,8 @@ def main() -> None:
     print(f"| data | pool | texts alone | {' | '.join(names)} |")
     print("|---|---|--:|" + "--:|" * len(names))
     for path in sorted(given.features.glob("*.npz")):
-        features, x, labels = images(path)
+        features = Features(path)
+        x, labels = images(features)
         assert features.texts is not None
         logits = cosine_logits(x, features.texts, given.scale)
         for kind, parts in pools(labels, len(features.texts)):

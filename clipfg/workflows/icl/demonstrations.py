@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from clipfg.errors import DataError, UsageError
-from clipfg.icl import DEMONSTRATIONS, DemonstrationStrategy, Neighbours
+from clipfg.icl import DEMONSTRATIONS, DemonstrationStrategy, Neighbours, vote
 from clipfg.icl.questions import check_choices
 from clipfg.options.groups import DemonstrationOptions
 from clipfg.store import KeyStore
@@ -29,6 +29,11 @@ class Demonstration:
     uri: str
     label: int
     similarity: float
+
+
+def voted(shown: Sequence[Demonstration], classes: int) -> Float[Tensor, " c"]:
+    """The `vote` of what is shown, the best first."""
+    return vote([one.label for one in shown], [one.similarity for one in shown], classes)
 
 
 @dataclass(frozen=True)
