@@ -90,7 +90,7 @@ class Discriminant(Coreset):
             generator = torch.Generator().manual_seed(self.seed)
             some = rows[torch.randperm(len(rows), generator=generator)[:_HELD].to(rows.device)]
             for i, shrinkage in enumerate(shrinkages):
-                right[i] += _hits(groups, features[some], labels[some], shrinkage, shares)
+                right[i] += count_hits(groups, features[some], labels[some], shrinkage, shares)
         best = int(right.argmax())  # of equal ones the first
         return shrinkages[best // len(shares)], shares[best % len(shares)]
 
@@ -127,16 +127,17 @@ class Subclasses(NamedTuple):
         return torch.lerp(self.means[self.owners], self.centres, share)
 
 
-def _hits(
+def count_hits(
     groups: Subclasses, x: Tensor, labels: Tensor, shrinkage: float, shares: tuple[float, ...]
 ) -> Int[Tensor, " shares"]:
     """How many items `P (x - g) . unit(P (c_j - g))` classifies correctly, for each share.
 
     Every share is a mixture of the same two products, with the means and with the centres.
     """
-    projection = (groups.spectrum.vectors / groups.spectrum.shrunk(shrinkage).sqrt()).float()
+    projection = groups.spectrum.vectors / groups.spectrum.shrunk(shrinkage).sqrt()
+    projection = projection.to(groups.means)
     means, centres, owners = groups.means @ projection, groups.centres @ projection, groups.owners
-    turned = (x - groups.middle) @ projection
+    turned = (x.to(groups.means) - groups.middle) @ projection
     to_means = (turned @ means.T).index_select(1, owners)
     to_centres = turned @ centres.T
     hits = []

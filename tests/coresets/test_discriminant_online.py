@@ -1,7 +1,9 @@
+from itertools import product
+
 import pytest
 import torch
 
-from clipfg.coresets.discriminant import Discriminant
+from clipfg.coresets.discriminant import SHARES, SHRINKAGES, Discriminant, count_hits
 from clipfg.coresets.discriminant_online import DiscriminantOnline, Moments
 from clipfg.coresets.keco_online import KeCOOnline
 
@@ -15,10 +17,15 @@ def test_of_class_means_alone_it_has_the_keys_of_discriminant(problem, shrinkage
 
 
 def test_sums_of_batches_are_those_of_a_plain_loop(problem) -> None:
-    moments = Moments(problem.x.shape[1])
-    order = problem.labels.argsort(descending=False)  # classes appear one after another
-    for rows in order.split(13):
-        moments.take(problem.x[rows], problem.labels[rows])
+    """Every fifth item of a class after the first two is set aside, wherever batches are cut."""
+    moments = Moments(problem.x.shape[1], per_class=2)
+    order = problem.labels.argsort(stable=True)  # classes appear one after another
+    aside = torch.cat([moments.take(problem.x[r], problem.labels[r]) for r in order.split(13)])
+    places = torch.arange(16).repeat(12)
+    assert torch.equal(aside, (places == 6) | (places == 11))
+    torch.testing.assert_close(moments.x, problem.x[order[aside]])
+    assert torch.equal(moments.labels, problem.labels[order[aside]])
+    moments.add(moments.x, moments.labels)
     x = problem.x.double()
     second = sum(torch.outer(row, row) for row in x)
     torch.testing.assert_close(moments.second, second)
@@ -37,11 +44,25 @@ def test_it_beats_keco_where_spread_differs(problem, per_class) -> None:
     assert ours > theirs + 0.05
 
 
-def test_exemplars_are_those_that_clusters_started_from(problem) -> None:
+def test_what_is_set_aside_decides_and_moves_no_cluster(problem) -> None:
+    """Exemplars are what clusters started from, and the settings those that the rest makes best."""
+    aside = Moments(problem.x.shape[1], per_class=3).take(problem.x, problem.labels)
+    rest = (~aside).nonzero().flatten()
+    kept = problem.x[rest], problem.labels[rest], 3
+    started = KeCOOnline(target="most").condense(*kept)
     got = DiscriminantOnline().condense(problem.x, problem.labels, 3)
-    started = KeCOOnline(target="most").condense(problem.x, problem.labels, 3)
-    assert got.exemplars.tolist() == started.exemplars.tolist()
+    assert got.exemplars.tolist() == rest[started.exemplars].tolist()
     assert got.labels.tolist() == started.labels.tolist()
+    right = {}
+    for shrinkage, share in product(SHRINKAGES, SHARES):
+        moments = Moments(problem.x.shape[1], per_class=99)
+        moments.take(*kept[:2])
+        parts = moments.describe(started.keys, started.labels)
+        own = count_hits(parts, problem.x[aside], problem.labels[aside], shrinkage, (share,))
+        right[shrinkage, share] = int(own)
+    best = max(right, key=lambda option: right[option])
+    given = DiscriminantOnline(shrinkage=best[0], share=best[1])
+    torch.testing.assert_close(got.keys, given.condense(problem.x, problem.labels, 3).keys)
 
 
 @pytest.mark.parametrize("labels", [[0, 0, 0, 0], [0, 1, 2, 3]])
