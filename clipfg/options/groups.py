@@ -259,6 +259,17 @@ class ConfidenceOptions(Options):
     )
 
 
+@options("Store", shared=True)
+class MetricOptions(Options):
+    """How images are compared with a store's."""
+
+    metric: Literal["cosine", "whitened"] = option(
+        "cosine",
+        "How images are compared: by cosine, or whitened, on directions that tell the labels of"
+        " the store apart.",
+    )
+
+
 @options("Demonstrations")
 class DemonstrationOptions(Options):
     """Which demonstrations a vision-language model is shown, and what it is asked."""

@@ -152,9 +152,14 @@ def _rule(options: PredictOptions, saved: SavedHead | None) -> GroupAnswers | No
 
     Raises `UsageError` for guarantees of a head that was never tried on groups.
     """
-    if options.group_by is None:
-        return None
     rule = groups_of(saved) if saved else None
+    if options.group_by is None:
+        if rule is not None and answer_options(options).guarantees:
+            logger.warning(
+                "Guarantees take pictures for independent. The head knows groups of them, and"
+                " those of one group are not: --group-by answers groups, with guarantees of theirs."
+            )
+        return None
     if rule is not None and options.within is None:
         shares = ", ".join(f"{name} {share:.1%}" for name, share in (rule.right or {}).items())
         logger.info(f"Groups are answered by {rule.rule}, chosen on held-out groups: {shares}")
