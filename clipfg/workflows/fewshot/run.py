@@ -21,12 +21,17 @@ from clipfg.training.heads import Base
 from clipfg.types import ClassList, Estimate, Manifest
 from clipfg.workflows.answers import EXTRA, GROUPS, answer_options
 from clipfg.workflows.dataset import Dataset
-from clipfg.workflows.fewshot.calibration import CalibratedHead, Calibrator, calibration_split
+from clipfg.workflows.fewshot.calibration import (
+    CalibratedHead,
+    Calibrator,
+    calibration_split,
+    can_be_calibrated,
+)
 from clipfg.workflows.fewshot.evaluation import Evaluation
 from clipfg.workflows.fewshot.groups import accuracy_by_pictures, with_answers
 from clipfg.workflows.fewshot.heads import ZERO_SHOT, HeadSet, HeadSpec, parse_heads
 from clipfg.workflows.fewshot.images import FewshotImages, gather_images
-from clipfg.workflows.fewshot.items import Items, check_takes_images, load_images
+from clipfg.workflows.fewshot.items import Items, check_takes_images, load_images, with_patches
 from clipfg.workflows.protocol.splits import open_support_and_test
 from clipfg.workflows.protocol.support_sets import ALL, parse_shots
 from clipfg.workflows.run_folder import Run
@@ -76,6 +81,8 @@ def run_fewshot(session: Session[FewshotOptions]) -> FewshotRun:
     if session.encoder is not None:
         session.check_prompts(manifest)  # a misspelt name costs no embedding
     heads = _head_set(session, asked)
+    if any(spec.kind.consumes == "patches" for spec in heads.specs):
+        session.dense = PATCHES
     takes_images = _takes_images(session, heads, parts)
     made_by = session.provenance(roles.support)
     facts = {
@@ -96,7 +103,11 @@ def run_fewshot(session: Session[FewshotOptions]) -> FewshotRun:
         support = Support.of(
             "few-shot", images.support.features, labels, texts, groups=images.support.groups
         )
-        pool = None if images.test is None else Items(images.test.features)
+        pool = None
+        if images.test is not None:
+            pool = Items(images.test.features, patches=images.test.patches)
+        if session.dense:
+            support = replace(support, patches=with_patches(session, roles.support, images.support))
         if any(spec.kind.needs_encoder for spec in heads.specs):
             heads = replace(heads, base=_base(session, manifest, images.classes))
         if takes_images:
@@ -172,10 +183,13 @@ def _takes_images(
     """Whether a head takes images. Raises `UsageError` for what such heads cannot do."""
     first = heads.first
     options = session.options
-    if first.kind.needs_encoder and (answer_options(options) or options.group_by is not None):
+    if not can_be_calibrated(first.kind) and (
+        answer_options(options) or options.group_by is not None
+    ):
         raise UsageError(
-            f"Head {first.name!r} learns with the encoder and is not calibrated, so it can give no"
-            " confidence, guarantees or answers by group; list another head first, such as auto."
+            f"Head {first.name!r} learns with the encoder or on patches and is not calibrated, so"
+            " it can give no confidence, guarantees or answers by group; list another head first,"
+            " such as auto."
         )
     if learners := [spec.name for spec in heads.specs if spec.kind.needs_encoder]:
         encoder = session.encoder
