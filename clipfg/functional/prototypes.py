@@ -6,7 +6,7 @@ Source: PiPViT (Oghbaie et al. 2025, arXiv:2506.10669), after PIP-Net (Nauta et 
 """
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from torch.nn.functional import nll_loss, normalize
 
@@ -71,3 +71,14 @@ def class_loss(
 ) -> Float[Tensor, ""]:
     """`NLL(log_softmax(log(1 + evidence^power)))`."""
     return nll_loss(class_scores(evidence, power).log_softmax(dim=1), labels)
+
+
+def alike(
+    products: Float[Tensor, "k k"], among: Bool[Tensor, " k"], least: float
+) -> list[list[int]]:
+    """Pairs of prototypes whose cosine is above `least`, by the inner products of all of them."""
+    norms = products.diagonal().sqrt()
+    cosines = products / (norms[:, None] * norms).clamp_min(TINY)
+    pairs = (cosines > least) & among[:, None] & among
+    found: list[list[int]] = pairs.triu(diagonal=1).nonzero().tolist()
+    return found

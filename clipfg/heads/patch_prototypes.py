@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Self
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from clipfg.errors import UsageError
@@ -21,6 +21,8 @@ ABSENT = 0.1
 """Presences below this count as none, as in PiPViT."""
 EXAMPLES = 5
 """Patches of the support that stand for each prototype."""
+SAME = 0.95
+"""The cosine of the places of two prototypes above which one of them is a duplicate."""
 BLOCK = 256
 """Images whose shares are computed at once."""
 
@@ -59,6 +61,9 @@ class PatchPrototypes(Head[FeatureSets]):
         twice; `example_shares_` `[k, e]` are how much.
     linear_, linear_bias_
         A linear head on the mean patch of the same images, to compare with: `[c, d]` and `[c]`.
+    duplicates_
+        Pairs of prototypes that speak for a class and are at the same places of the support: the
+        cosine of their shares, of those of `ABSENT` or more, is above `SAME`.
     off_
         The prototypes that are switched off.
 
@@ -108,7 +113,7 @@ class PatchPrototypes(Head[FeatureSets]):
         self.filters_, self.offsets_ = training.folded()
         self.weights_, self.power_ = training.weights.detach(), float(training.power)
         self.off_: list[int] = []
-        self.examples_, self.example_shares_ = self._examples(features)
+        self._describe(features)
         return self
 
     def logits(self, features: FeatureSets) -> Float[Tensor, "n c"]:
@@ -151,21 +156,35 @@ class PatchPrototypes(Head[FeatureSets]):
         self.check_fitted()
         return cosine_logits(mean_patches(features), self.linear_) + self.linear_bias_
 
-    def _examples(self, features: FeatureSets) -> tuple[Tensor, Tensor]:
-        """The patches that show each prototype most, the first of equal ones, and how much."""
-        best, places = [], []
+    def peaks(self, features: FeatureSets) -> tuple[Float[Tensor, "n k"], Int[Tensor, "n k"]]:
+        """Where each image shows each prototype most: the share, and the patch by its number."""
+        shares, owners = self.shares(features), features.owners
+        top = prototypes.presences(shares, owners, len(features))
+        numbers = torch.arange(len(shares))[:, None].expand_as(shares)
+        numbers = torch.where(shares == top[owners], numbers, len(shares))
+        start = torch.full(top.shape, len(shares))
+        first = start.scatter_reduce(0, owners[:, None].expand_as(numbers), numbers, "amin")
+        return top, first - features.offsets[:-1, None]
+
+    def _describe(self, features: FeatureSets) -> None:
+        """Find the examples and the duplicates in the support."""
+        best, places, products = [], [], 0.0
         for block in features.split(BLOCK):
-            shares = self.shares(block)
-            top = prototypes.presences(shares, block.owners, len(block))
-            at = torch.arange(len(shares))[:, None]
-            first = torch.where(shares == top[block.owners], at, len(shares))
-            start = torch.full(top.shape, len(shares))
-            first = start.scatter_reduce(0, block.owners[:, None].expand_as(first), first, "amin")
+            top, patches = self.peaks(block)
             best.append(top)
-            places.append(first - block.offsets[:-1, None])
+            places.append(patches)
+            shares = self.shares(block)
+            present = torch.where(shares >= ABSENT, shares, 0).double()
+            products = products + present.T @ present
         top, images = torch.cat(best).T.topk(min(EXAMPLES, len(features)), dim=1)
-        patches = torch.cat(places).T.gather(1, images)
-        return torch.stack([images, patches], dim=-1), top
+        self.examples_ = torch.stack([images, torch.cat(places).T.gather(1, images)], dim=-1)
+        self.example_shares_ = top
+        self.duplicates_ = prototypes.alike(products, self.used, SAME)
+
+    @property
+    def used(self) -> Bool[Tensor, " k"]:
+        """Which prototypes speak for any class."""
+        return (self.weights_ > 0).any(dim=0)
 
 
 def mean_patches(features: FeatureSets) -> Float[Tensor, "n d"]:
