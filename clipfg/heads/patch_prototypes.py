@@ -111,7 +111,7 @@ class PatchPrototypes(Head[FeatureSets]):
         training.pretrain(min(self.pretraining * each, self.most_steps))
         training.train(min(self.epochs * each, self.most_steps), self.sparsity)
         self.filters_, self.offsets_ = training.folded()
-        self.weights_, self.power_ = training.weights.detach(), float(training.power)
+        self.weights_, self.power_ = training.weights.detach(), training.power.item()
         self.off_: list[int] = []
         self._describe(features)
         return self

@@ -37,7 +37,7 @@ def scenes(count: int, seed: int = 0) -> tuple[FeatureSets, torch.Tensor, torch.
 @pytest.fixture(scope="module")
 def head() -> PatchPrototypes:
     sets, labels, _ = scenes(48)
-    return PatchPrototypes(prototypes=10, most_steps=150).fit(sets, labels)
+    return PatchPrototypes(prototypes=10, most_steps=200, sparsity=5e-3).fit(sets, labels)
 
 
 def test_it_tells_classes_by_their_parts(head) -> None:
@@ -69,7 +69,7 @@ def test_normalisation_over_the_support_is_folded_into_the_filters(head) -> None
     scores = sets.rows @ head.filters_.T + head.offsets_
     # what BatchNorm with all of the support as its batch would leave: mean and spread by channel
     assert scores.mean(dim=0).abs().max() < 10
-    again = PatchPrototypes(prototypes=10, most_steps=150).fit(*scenes(48)[:2])
+    again = PatchPrototypes(prototypes=10, most_steps=200, sparsity=5e-3).fit(*scenes(48)[:2])
     assert torch.equal(again.filters_, head.filters_)
 
 
@@ -122,7 +122,7 @@ def test_two_prototypes_at_the_same_places_are_duplicates(head) -> None:
 def test_images_without_further_views_are_their_own() -> None:
     sets, labels, _ = scenes(24)
     alone = FeatureSets(sets.rows, sets.offsets, sets.grids)
-    head = PatchPrototypes(prototypes=10, most_steps=100).fit(alone, labels)
+    head = PatchPrototypes(prototypes=10, most_steps=200, sparsity=5e-3).fit(alone, labels)
     assert (head.logits(sets).argmax(dim=1) == labels).float().mean() > 0.9
 
 
