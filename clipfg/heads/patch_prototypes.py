@@ -39,14 +39,12 @@ class PatchPrototypes(Head[FeatureSets]):
     ----------
     prototypes
         How many; at most as many as there are patches.
-    pretraining, epochs
-        Passes over the support without and with labels.
-    most_steps
-        Of each of the two, at most.
+    pretraining, steps
+        Steps without and with labels.
     learning_rate
         Of `F` in pretraining; a tenth of it later.
     sparsity
-        What every class weight loses in each step (PIP-Net: 1e-3).
+        What every class weight loses in each step; PIP-Net takes 1e-3, in many more steps.
 
     Attributes
     ----------
@@ -73,13 +71,12 @@ class PatchPrototypes(Head[FeatureSets]):
     name: ClassVar[str] = "patch-prototypes"
     consumes: ClassVar[Consumes] = "patches"
 
-    prototypes: int = 256
-    pretraining: int = 60
-    epochs: int = 120
-    most_steps: int = 600
-    batch_size: int = 64
+    prototypes: int = 192
+    pretraining: int = 100
+    steps: int = 400
+    batch_size: int = 32
     learning_rate: float = 0.05
-    sparsity: float = 1e-3
+    sparsity: float = 3e-3
     seed: int = 0
 
     def fit(
@@ -107,9 +104,8 @@ class PatchPrototypes(Head[FeatureSets]):
             self.learning_rate,
             self.seed,
         )
-        each = -(-len(features) // training.batch_size)
-        training.pretrain(min(self.pretraining * each, self.most_steps))
-        training.train(min(self.epochs * each, self.most_steps), self.sparsity)
+        training.pretrain(self.pretraining)
+        training.train(self.steps, self.sparsity)
         self.filters_, self.offsets_ = training.folded()
         self.weights_, self.power_ = training.weights.detach(), training.power.item()
         self.off_: list[int] = []

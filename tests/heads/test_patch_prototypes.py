@@ -37,7 +37,9 @@ def scenes(count: int, seed: int = 0) -> tuple[FeatureSets, torch.Tensor, torch.
 @pytest.fixture(scope="module")
 def head() -> PatchPrototypes:
     sets, labels, _ = scenes(48)
-    return PatchPrototypes(prototypes=10, most_steps=200, sparsity=5e-3).fit(sets, labels)
+    return PatchPrototypes(prototypes=10, pretraining=60, steps=150, sparsity=5e-3).fit(
+        sets, labels
+    )
 
 
 def test_it_tells_classes_by_their_parts(head) -> None:
@@ -68,7 +70,9 @@ def test_logits_are_those_of_a_loop(head) -> None:
 
 
 def test_the_same_seed_gives_the_same_head(head) -> None:
-    again = PatchPrototypes(prototypes=10, most_steps=200, sparsity=5e-3).fit(*scenes(48)[:2])
+    again = PatchPrototypes(prototypes=10, pretraining=60, steps=150, sparsity=5e-3).fit(
+        *scenes(48)[:2]
+    )
     assert torch.equal(again.filters_, head.filters_)
     assert torch.equal(again.weights_, head.weights_)
 
@@ -122,7 +126,9 @@ def test_two_prototypes_at_the_same_places_are_duplicates(head) -> None:
 def test_images_without_further_views_are_their_own() -> None:
     sets, labels, _ = scenes(24)
     alone = FeatureSets(sets.rows, sets.offsets, sets.grids)
-    head = PatchPrototypes(prototypes=10, most_steps=200, sparsity=5e-3).fit(alone, labels)
+    head = PatchPrototypes(prototypes=10, pretraining=60, steps=150, sparsity=5e-3).fit(
+        alone, labels
+    )
     assert (head.logits(sets).argmax(dim=1) == labels).float().mean() > 0.9
 
 
