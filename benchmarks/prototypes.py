@@ -1,10 +1,10 @@
 """Do patch prototypes explain? `python -m benchmarks.prototypes [--cub FOLDER --model NAME]`
 
-Drawn flowers (the built-in model; every fourth species) whose parts have boxes, or with `--cub` real
-birds whose parts have points. A head of patch prototypes is fitted on draws of the training split
-and measured on the test split: its accuracy beside that of a linear head on the same patches, how
-many prototypes a class uses, how pure they are, and where they point, beside the linear head's map
-(CAM), that of the class's text (dense), and chance.
+Drawn flowers (the built-in model; every fourth species), whose parts have boxes, or with `--cub`
+real birds, whose parts have points. A head of patch prototypes is fitted on draws of the training
+split and measured on the test split: its accuracy beside that of a linear head on the same patches,
+how many prototypes a class uses, how pure they are, and where they point, beside the linear head's
+map (CAM), that of the class's text (dense), and chance.
 """
 
 import argparse
