@@ -19,9 +19,10 @@ GAIN, WEIGHT, POWER = 3.0, 0.3, 2.0
 """Where training begins: the scale of normalised scores, all class weights, and `m`."""
 CLASS_RATE = 0.05
 """The learning rate of class weights, as in PIP-Net."""
-FAINT = 1e-3
-"""Adam's epsilon for class weights. A fainter gradient moves a weight less, so that what every step
-takes away wins; with the usual 1e-8 a weight that hardly matters is kept by full steps."""
+FAINT = 0.05
+"""Adam's epsilon for class weights times the number of classes, by which their gradients shrink. A
+fainter gradient moves a weight less, so that what every step takes away wins; with the usual 1e-8 a
+weight that hardly matters is kept by full steps."""
 EPS = 1e-5
 
 
@@ -75,10 +76,11 @@ class PrototypeTraining:
 
     def train(self, steps: int, sparsity: float) -> None:
         """`2 NLL + 0.01 align + 0.01 tanh`; every step takes `sparsity` from all weights."""
+        faint = FAINT / len(self.weights)
         optimiser = torch.optim.Adam(
             [
                 {"params": self._shared, "lr": self._rate / 10},
-                {"params": [self.weights, self.power], "lr": CLASS_RATE, "eps": FAINT},
+                {"params": [self.weights, self.power], "lr": CLASS_RATE, "eps": faint},
             ]
         )
         schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, max(steps, 1))
