@@ -19,6 +19,8 @@ from clipfg.heads.support import Support
 
 ABSENT = 0.1
 """Presences below this count as none, as in PiPViT."""
+SLIGHT = 0.1
+"""Weights below this share of their class's largest become 0 in the end."""
 EXAMPLES = 5
 """Patches of the support that stand for each prototype."""
 SAME = 0.95
@@ -107,7 +109,9 @@ class PatchPrototypes(Head[FeatureSets]):
         training.pretrain(self.pretraining)
         training.train(self.steps, self.sparsity)
         self.filters_, self.offsets_ = training.folded()
-        self.weights_, self.power_ = training.weights.detach(), training.power.item()
+        weights = training.weights.detach()
+        slight = weights < SLIGHT * weights.amax(dim=1, keepdim=True)
+        self.weights_, self.power_ = weights.masked_fill(slight, 0), training.power.item()
         self.off_: list[int] = []
         self._describe(features)
         return self

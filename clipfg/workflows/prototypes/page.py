@@ -112,7 +112,6 @@ def render_head(
     for name, weights in zip(known.classes.names, known.head.weights_, strict=True):
         chosen = []
         for number in strongest(weights):
-            others = speaks[number] - 1
             part = parts.get(number)
             chosen.append(
                 {
@@ -120,7 +119,7 @@ def render_head(
                     "weight": float(weights[number]),
                     "share": float(weights[number] / known.head.weights_.max()),
                     "strip": strips.add(number),
-                    "text": f"and for {others:,} other classes" if others else "for no other class",
+                    "text": _others(speaks[number] - 1),
                     "part": f"{part[0]} {part[1]:.0%}" if part and part[0] else "",
                 }
             )
@@ -129,12 +128,18 @@ def render_head(
         "prototype_head.html",
         title="Prototypes, class by class",
         kicker="clipfg heads show",
-        lead=remarks[0],
+        lead=" ".join(remarks),
         facts=[("model", known.saved.model), ("classes", f"{len(classes):,}")],
-        notes=(*remarks[1:], *NOTES[1:]),
+        notes=NOTES[1:],
         classes=classes,
         strips=strips.sources,
     )
+
+
+def _others(count: int) -> str:
+    if not count:
+        return "for no other class"
+    return f"also for {count:,} other class{'es' if count > 1 else ''}"
 
 
 def strongest(weights: Any) -> list[int]:
