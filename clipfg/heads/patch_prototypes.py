@@ -21,6 +21,8 @@ ABSENT = 0.1
 """Presences below this count as none, as in PiPViT."""
 SLIGHT = 0.1
 """Weights below this share of their class's largest become 0 in the end."""
+MOST = 256
+"""Prototypes by default, at most."""
 EXAMPLES = 5
 """Patches of the support that stand for each prototype."""
 SAME = 0.95
@@ -40,7 +42,7 @@ class PatchPrototypes(Head[FeatureSets]):
     Parameters
     ----------
     prototypes
-        How many; at most as many as there are patches.
+        How many; None takes 32 and 4 for each class, at most 256. Never more than patches.
     pretraining, steps
         Steps without and with labels.
     learning_rate
@@ -73,7 +75,7 @@ class PatchPrototypes(Head[FeatureSets]):
     name: ClassVar[str] = "patch-prototypes"
     consumes: ClassVar[Consumes] = "patches"
 
-    prototypes: int = 192
+    prototypes: int | None = None
     pretraining: int = 100
     steps: int = 400
     batch_size: int = 32
@@ -101,7 +103,7 @@ class PatchPrototypes(Head[FeatureSets]):
             features,
             support.labels,
             support.classes,
-            self.prototypes,
+            self.prototypes or min(MOST, 32 + 4 * support.classes),
             self.batch_size,
             self.learning_rate,
             self.seed,
