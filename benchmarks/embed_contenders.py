@@ -193,12 +193,14 @@ def by_hand(model: Path, images: list[str], workers: int, processes: bool, threa
 CONTENDERS: dict[str, Callable[..., Result]] = {
     "clipfg": clipfg,
     "clipfg fp32": lambda m, p: clipfg(m, p, precision="fp32"),
+    "clipfg int8": lambda m, p: clipfg(m, p, precision="int8"),
     "open_clip loop": open_clip_loop,
     "transformers pipeline": transformers_pipeline,
     "decode only, 1 thread": lambda m, p: decode_only(m, p, workers=1),
     "decode only, 2 threads": lambda m, p: decode_only(m, p, workers=2),
     "encode only": encode_only,
     "encode only fp32": lambda m, p: encode_only(m, p, precision="fp32"),
+    "encode only int8": lambda m, p: encode_only(m, p, precision="int8"),
     "products only bf16": products_only,
     "products only fp32": lambda m, p: products_only(m, p, precision="fp32"),
 }

@@ -1,16 +1,21 @@
 """Does fine-tuning with regions beat fine-tuning without, and what do the regions give?
 
-    python -m benchmarks.finetune [--seeds 3] [--steps 500] [--only NAMES] [--keep FILE]
+    python -m benchmarks.finetune [--seeds 3] [--steps 500] [--only NAMES] [--scattered FOLDER]
+        [--keep FILE]
 
 On synthflora-captions with builtin:florette, for equal steps. Training images are 4,000 flowers of
 free combinations of attributes; measured are caption retrieval and hard negatives on 1,000 others,
 and zero-shot among the 200 species of synthflora, apart for the 60 of which neither the base nor a
-training image has shown the combination. `boxes shuffled` and
-`noise crops` are distillation with regions that show something else; `base` is what all begin from.
+training image has shown the combination; `parts` is how often a region of a test image, read from
+the dense map, is most similar to its own phrase among those of all. `boxes shuffled` and `noise
+crops` are distillation with regions that show something else; `base` is what all begin from.
+`--scattered` puts each flower anywhere on a canvas, at half to three quarters of its size, so that
+another flower's box shows something else.
 Intervals are over seeds (Student's t), of the difference from the base and from `distill`.
 """
 
 import argparse
+import io
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -19,7 +24,9 @@ from functools import cached_property, partial
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import torch
+from PIL import Image
 from torch import Tensor
 from torch.nn.functional import normalize
 
@@ -36,7 +43,7 @@ from clipfg.training.pixels import load_pixels
 from clipfg.training.recipes import Recipe, load_recipe
 from clipfg.training.student import Student
 from clipfg.training.task import Task
-from clipfg.training.teacher import distillation_targets, embedded, region_features
+from clipfg.training.teacher import distillation_targets, embedded, naming, region_features
 from clipfg.types import Manifest
 from clipfg.workflows.finetune.probe import (
     HARD,
@@ -56,6 +63,7 @@ MEASURES = {
     "trained": f"zero-shot, {TRAINED}",
     "unseen": f"zero-shot, {UNSEEN}",
 }
+NAMES = (*MEASURES, "parts")
 
 
 @dataclass(frozen=True)
@@ -63,11 +71,23 @@ class Bench:
     """What every run learns from and is measured on."""
 
     encoder: CheckpointEncoder
+    scattered: Path | None = None
+    """A folder for pictures with the flower anywhere; None for those of the data set."""
 
     @cached_property
     def train(self) -> Manifest:
         """The training images, with the regions of their parts."""
-        return synthflora.with_regions(synthflora.load_captions().select("train"))
+        return self._placed(synthflora.with_regions(synthflora.load_captions().select("train")))
+
+    @cached_property
+    def held(self) -> Manifest:
+        """The images that captions, contests and parts are measured on."""
+        whole = synthflora.load_captions().select("test")
+        free = replace(whole, table=whole.table.slice(0, 1000))
+        return self._placed(synthflora.with_regions(free))
+
+    def _placed(self, manifest: Manifest) -> Manifest:
+        return manifest if self.scattered is None else scattered(manifest, self.scattered)
 
     @cached_property
     def examples(self) -> Examples:
@@ -146,22 +166,15 @@ class Bench:
             else row
             for row, given in zip(own, regions, strict=True)
         ]
-        column = self.train.table.column_names.index("regions")
-        kind = self.train.table.schema.field("regions").type
-        import pyarrow as pa
-
-        table = self.train.table.set_column(column, "regions", pa.array(moved, kind))
-        manifest = replace(self.train, table=table)
+        manifest = with_columns(self.train, regions=moved)
         pixels = load_pixels(manifest, self.encoder.preprocessing)
         return self.with_targets(replace(self.examples, pixels=pixels), manifest, noise)
 
     @cached_property
     def probes(self) -> tuple[Probe, Probe]:
         """Captions and contests of free flowers; classes of the test images."""
-        whole = synthflora.load_captions().select("test")
-        free = replace(whole, table=whole.table.slice(0, 1000))
-        pixels = load_pixels(free, self.encoder.preprocessing)
-        captions = [tuple(own) for own in free.column("captions")]
+        pixels = load_pixels(self.held, self.encoder.preprocessing)
+        captions = [tuple(own) for own in self.held.column("captions")]
         rng = np.random.default_rng(0)
         contests = []
         for item in range(HARDS):
@@ -170,9 +183,9 @@ class Bench:
             negatives = tuple(Negative(text, "swap", "") for text in swaps)
             own = captions[item]  # one for each style, as the swaps are
             contests.append(Contest(item, own[item % len(own)], negatives))
-        none = torch.full((len(free),), -1)
+        none = torch.full((len(pixels),), -1)
         retrieval = Probe(Examples(pixels, none, captions), contests)
-        test = synthflora.load().select("test")
+        test = self._placed(synthflora.load().select("test"))
         labels = torch.from_numpy(test.labels.astype(np.int64))
         sentences = [test.classes.texts[name] for name in test.classes.names]
 
@@ -196,7 +209,12 @@ class Bench:
                 return student.encode_texts(given)
 
         found = {**self.probes[0].measure(images, texts), **self.probes[1].measure(images, texts)}
-        return {short: 100 * found[name].mean for short, name in MEASURES.items()}
+        figures = {short: 100 * found[name].mean for short, name in MEASURES.items()}
+        regions, _ = region_features(self.held, student.encoder, None, "dense")
+        phrases = [tuple(one["phrase"] for one in own) for own in self.held.column("regions")]
+        distinct = sorted({text for own in phrases for text in own})
+        known = dict(zip(distinct, normalize(texts(distinct), dim=-1).float(), strict=True))
+        return figures | {"parts": 100 * naming(regions, phrases, known)}
 
     def tune(self, recipe: Recipe, examples: Examples, seed: int) -> dict[str, float]:
         """Train to the end, and measure the last weights."""
@@ -207,6 +225,45 @@ class Bench:
         loop = Loop(task, batches, recipe, lambda: next(order), bf16=True)
         loop.run()
         return self.measure(student)
+
+
+def scattered(manifest: Manifest, folder: Path) -> Manifest:
+    """The pictures with each flower anywhere on a plain canvas, smaller; boxes go along."""
+    uris, regions = [], []
+    canvas = synthflora.IMAGE_SIZE
+    boxes = manifest.column("regions") or [()] * len(manifest)
+    for id_, uri, own in zip(manifest.ids, manifest.uris, boxes, strict=True):
+        rng = np.random.default_rng(list(id_.encode()))
+        size = round(canvas * rng.uniform(0.5, 0.75))
+        left, top = rng.integers(0, canvas - size + 1, 2).tolist()
+        path = folder / f"{id_}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if not path.exists():
+            with Image.open(io.BytesIO(synthflora.read(uri))) as flower:
+                around = tuple(int(v) for v in np.asarray(flower).mean((0, 1)))
+                picture = Image.new("RGB", (canvas, canvas), around)
+                picture.paste(flower.resize((size, size), Image.Resampling.BOX), (left, top))
+            picture.save(path)
+        uris.append(str(path))
+        shift = np.array([left, top, left, top])
+        moved = [np.array(one["box"]) * size / canvas + shift for one in own]
+        regions.append(
+            [
+                {"box": box.tolist(), "phrase": one["phrase"]}
+                for box, one in zip(moved, own, strict=True)
+            ]
+        )
+    return with_columns(manifest, uri=uris, regions=regions)
+
+
+def with_columns(manifest: Manifest, **columns: list) -> Manifest:
+    """The manifest with other values in some columns."""
+    table = manifest.table
+    for name, values in columns.items():
+        if name in table.column_names:
+            place, kind = table.column_names.index(name), table.schema.field(name).type
+            table = table.set_column(place, name, pa.array(values, kind))
+    return replace(manifest, table=table)
 
 
 Variant = tuple[str, Callable[[Bench], Examples]]
@@ -227,15 +284,16 @@ def main() -> None:
     parser.add_argument("--batch-size", type=int, default=64)
     parser.add_argument("--only", default=",".join(VARIANTS), help="variants, by commas")
     parser.add_argument("--lr", default="1e-3", help="of all variants")
+    parser.add_argument("--scattered", type=Path, help="folder for pictures with flowers anywhere")
     parser.add_argument("--keep", type=Path, help="file of runs that need not be run again")
     parser.add_argument("--set", action="append", default=[], help="NAME=VALUE for distill")
     args = parser.parse_args()
     torch.set_num_threads(1)
     encoder = load_encoder("builtin:florette", precision="fp32", device="cpu")
     assert isinstance(encoder, CheckpointEncoder)
-    bench = Bench(encoder)
+    bench = Bench(encoder, args.scattered)
     base = bench.measure(Student(encoder, "all"))
-    print("variant".ljust(16), *(name.rjust(22) for name in MEASURES), flush=True)
+    print("variant".ljust(16), *(name.rjust(22) for name in NAMES), flush=True)
     print("base".ljust(16), *(f"{value:22.1f}" for value in base.values()), flush=True)
     numbers = [f"steps={args.steps}", f"batch_size={args.batch_size}", f"lr={args.lr}", "checks=1"]
     results: dict[str, list[dict[str, float]]] = {}
@@ -248,13 +306,13 @@ def main() -> None:
         results[name] = [
             kept(
                 args.keep,
-                f"{name} {seed} {recipe}",
+                f"{name} {seed} {recipe} {args.scattered}",
                 partial(_tuned, bench, recipe, examples, seed),
             )
             for seed in range(args.seeds)
         ]
-        row = [_gain([run[m] - base[m] for run in results[name]]) for m in MEASURES]
-        means = [np.mean([run[m] for run in results[name]]) for m in MEASURES]
+        row = [_gain([run[m] - base[m] for run in results[name]]) for m in NAMES]
+        means = [np.mean([run[m] for run in results[name]]) for m in NAMES]
         if examples(bench) is not bench.examples:
             share = bench.overlap(examples(bench))
             print(
@@ -264,8 +322,8 @@ def main() -> None:
         print(name.ljust(16), *cells, f"{time.monotonic() - started:.0f} s", flush=True)
     for name in [n for n in results if n != "distill" and "distill" in results]:
         pairs = zip(results["distill"], results[name], strict=True)
-        differences = [[a[m] - b[m] for m in MEASURES] for a, b in pairs]
-        cells = (_gain([row[i] for row in differences]).rjust(22) for i in range(len(MEASURES)))
+        differences = [[a[m] - b[m] for m in NAMES] for a, b in pairs]
+        cells = (_gain([row[i] for row in differences]).rjust(22) for i in range(len(NAMES)))
         print(f"distill - {name}".ljust(16), *cells, flush=True)
 
 

@@ -1,14 +1,19 @@
 """Whether a fast number format is accurate enough, measured on the run's own images."""
 
 import json
+import math
+import time
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 
 import numpy as np
+import torch
 
 from clipfg.embedding.cache import EmbeddingCache
 from clipfg.embedding.pipeline import collect
 from clipfg.encoders.base import Encoder
+from clipfg.encoders.precision import cpu_name
+from clipfg.encoders.quantised import can_quantise
 from clipfg.types import Manifest
 
 IMAGES = 16
@@ -23,30 +28,43 @@ overflows or is emulated badly falls far below. The threshold is three times the
 sound format.
 """
 
+ENOUGH = 500
+"""Images of a run for which it is worth to export a tower for int8."""
+WORTH = 1.2
+"""How many times as fast as float32 int8 has to be."""
+ROUNDS, RACED = 3, 8
+"""Of the race, and the images of each."""
+
 
 @dataclass(frozen=True)
 class PrecisionAgreement:
     """How closely features in the fast format `precision` agree with those in float32.
 
-    `lowest` and `mean` are of the cosine similarity of the two features of each image.
+    `lowest` and `mean` are of the cosine similarity of the two features of each image. `speed` is
+    how many times as fast as float32 the format is, where that has to be measured.
     """
 
     precision: str
     lowest: float
     mean: float
     images: int
+    speed: float | None = None
 
     @property
     def accepted(self) -> bool:
-        """Whether every image reaches `LOWEST_COSINE`."""
-        return self.lowest >= LOWEST_COSINE
+        """Whether every image reaches `LOWEST_COSINE`, at a speed that is `WORTH` it."""
+        return self.lowest >= LOWEST_COSINE and (self.speed is None or self.speed >= WORTH)
 
     def __str__(self) -> str:
         # Rounded down, so that 0.99996 does not read as 1.
         lowest = np.floor(self.lowest * 1e4) / 1e4
         finding = f"cosine at least {lowest:.4f} on {self.images} images"
+        if self.speed is not None:
+            finding += f", {self.speed:.1f} times as fast"
         if self.accepted:
             return f"{self.precision} agrees with float32: {finding}"
+        if self.lowest >= LOWEST_COSINE:
+            return f"{self.precision} is not worth it ({finding}), so float32 is used"
         return f"{self.precision} disagrees with float32 ({finding}), so float32 is used"
 
 
@@ -55,13 +73,19 @@ def settle_precision(
 ) -> tuple[Encoder, PrecisionAgreement | None]:
     """The encoder to use, in its own format or in float32, and the agreement that was measured.
 
-    For an encoder whose precision was chosen automatically. The result is kept in the cache under
-    the encoder's fingerprint, as are the embeddings that it was measured on. The agreement is None
-    for float32 itself, and when none of the first images can be read.
+    For an encoder whose precision was chosen automatically. Where that is float32, int8 is tried
+    on CPUs, for runs of `ENOUGH` images or where it was tried before. The result is kept in the
+    cache under the encoder's fingerprint, as are the embeddings that it was measured on. The
+    agreement is None for float32 itself, and when none of the first images can be read.
     """
-    if encoder.precision == "fp32":
-        return encoder, None
     key = f"precision/{encoder.fingerprint}"
+    if encoder.precision == "fp32":
+        if encoder.device.type != "cpu" or encoder.preprocessing.any_shape or not can_quantise():
+            return encoder, None
+        exact, encoder = encoder, encoder.at("int8")
+        key = f"precision/{encoder.fingerprint}/{cpu_name()}"
+        if len(manifest) < ENOUGH and (cache is None or not cache.fact(key)):
+            return exact, None
     agreement: PrecisionAgreement | None = None
     if cache is not None and (kept := cache.fact(key)):
         with suppress(ValueError, TypeError):  # written by another version, so measured again
@@ -92,5 +116,22 @@ def measure_agreement(
         for id, row in zip(exact.ids, exact.pooled, strict=True)
     ]
     return PrecisionAgreement(
-        encoder.precision, min(*cosines, 1.0), float(np.mean(cosines)), len(cosines)
+        encoder.precision,
+        min(*cosines, 1.0),
+        float(np.mean(cosines)),
+        len(cosines),
+        _speed(encoder) if encoder.precision == "int8" else None,
     )
+
+
+def _speed(encoder: Encoder) -> float:
+    """How many times as fast as in float32 images are encoded: the best of rounds in turns."""
+    pixels = torch.zeros(RACED, 3, *encoder.preprocessing.size, dtype=torch.uint8)
+    runners = (encoder.at("fp32"), encoder)
+    best = [math.inf, math.inf]
+    for _ in range(ROUNDS):
+        for number, runner in enumerate(runners):
+            started = time.perf_counter()
+            runner.encode_images(pixels)
+            best[number] = min(best[number], time.perf_counter() - started)
+    return best[0] / best[1]

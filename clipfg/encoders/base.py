@@ -16,7 +16,7 @@ from clipfg.errors import UsageError
 from clipfg.functional.regions import patch_grid, region_means
 from clipfg.functional.similarity import Scoring
 
-Precision = Literal["fp32", "bf16", "fp16"]
+Precision = Literal["fp32", "bf16", "fp16", "int8"]
 
 TextPath = Literal["short", "long", "box"]
 """A way through the text tower: for names and sentences, for descriptions, for what a box shows."""
@@ -24,7 +24,13 @@ TextPath = Literal["short", "long", "box"]
 Pixels = UInt8[Tensor, "b 3 h w"] | Sequence[UInt8[Tensor, "3 _h _w"]]
 """Images of one shape, or of any shapes for a NaFlex encoder."""
 
-DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+DTYPES = {
+    "fp32": torch.float32,
+    "bf16": torch.bfloat16,
+    "fp16": torch.float16,
+    "int8": torch.float32,
+}
+"""What a tower takes, and computes in but for the products of `"int8"`."""
 
 
 @dataclass(frozen=True)
@@ -137,7 +143,7 @@ class Encoder(ABC):
             return self
         twin = copy.copy(self)
         twin.precision = precision
-        for computed in ("model", "fingerprint", "tower"):
+        for computed in ("model", "fingerprint", "tower", "_quantised"):
             twin.__dict__.pop(computed, None)
         return twin
 

@@ -7,13 +7,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Generic, Self, TypedDict, TypeVar, Unpack
+from typing import Any, Generic, NotRequired, Self, TypedDict, TypeVar, Unpack
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from clipfg.encoders import weights
+from clipfg.encoders import quantised, weights
 from clipfg.encoders.base import (
     DTYPES,
     Encoder,
@@ -25,6 +25,7 @@ from clipfg.encoders.base import (
 )
 from clipfg.encoders.model_files import CheckpointFiles
 from clipfg.encoders.naflex import NaFlexPreprocessing, PatchBatch
+from clipfg.encoders.quantised import QuantisedTower, weight_bits
 from clipfg.encoders.weights import Digest
 from clipfg.errors import DataError, UsageError
 
@@ -40,6 +41,7 @@ class EncoderOptions(TypedDict):
     precision: Precision
     device: torch.device
     digest: Digest
+    exports: NotRequired[Path | None]
 
 
 class CheckpointEncoder(Encoder, Generic[F]):
@@ -58,6 +60,7 @@ class CheckpointEncoder(Encoder, Generic[F]):
         self.precision = options["precision"]
         self.device = options["device"]
         self._digest = options["digest"]
+        self._exports = options.get("exports")
         self._configure()
 
     @abstractmethod
@@ -93,7 +96,8 @@ class CheckpointEncoder(Encoder, Generic[F]):
     @cached_property
     def fingerprint(self) -> str:
         """Hash of the files, the configuration, the preprocessing and the precision."""
-        facts = {"preprocessing": vars(self.preprocessing), "precision": self.precision}
+        bits = f", weights of {weight_bits()} bits" if self.precision == "int8" else ""
+        facts = {"preprocessing": vars(self.preprocessing), "precision": self.precision + bits}
         return weights.fingerprint_of({**self._facts(), **facts}, self.files.hashed, self._digest)
 
     @cached_property
@@ -116,13 +120,22 @@ class CheckpointEncoder(Encoder, Generic[F]):
     def encode_images(self, pixels: Pixels, *, patches: bool = False) -> ImageFeatures:
         """Features of resized images, and of their patches where the tower has any."""
         if isinstance(self.preprocessing, NaFlexPreprocessing):
+            if self.precision == "int8":
+                raise UsageError(
+                    f"{self.name} takes images of any shape, which int8 does not; use --precision"
+                    " fp32 or bf16."
+                )
             return self._encode_shapes(pixels, self.preprocessing, patches=patches)
         if not isinstance(pixels, Tensor):
             pixels = torch.stack(list(pixels))
         inputs = self.inputs(pixels)
         with torch.inference_mode():
             try:
-                pooled, tokens = self._image_features(inputs, patches=patches)
+                if self.precision != "int8":
+                    pooled, tokens = self._image_features(inputs, patches=patches)
+                else:  # patches are not rounded to bytes
+                    pooled = self._quantised(inputs)
+                    tokens = self._image_features(inputs, patches=True)[1] if patches else None
             except (ValueError, AssertionError, RuntimeError) as error:  # each tower has its own
                 if isinstance(error, RuntimeError) and "size of tensor" not in str(error):
                     raise
@@ -134,6 +147,18 @@ class CheckpointEncoder(Encoder, Generic[F]):
         return ImageFeatures(
             pooled.float().clone(), None if tokens is None else tokens.float().clone()
         )
+
+    @cached_property
+    def _quantised(self) -> QuantisedTower:
+        def tower(inputs: Tensor) -> Tensor:
+            return self._image_features(inputs, patches=False)[0]
+
+        def export(path: Path) -> None:
+            sample = torch.zeros(1, 3, *self.preprocessing.size)
+            with torch.inference_mode(False), torch.no_grad():
+                quantised.export(self.name, self.model, tower, sample, path)
+
+        return quantised.open_quantised(self._exports, self.fingerprint, self._digest, export)
 
     def _with_patches(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
         """Pooled features and those of patches. Raises `UsageError` where patches say nothing."""
@@ -179,7 +204,7 @@ class CheckpointEncoder(Encoder, Generic[F]):
         """
         twin = copy.copy(self)
         twin.precision = "fp32"
-        for computed in ("model", "tower"):
+        for computed in ("model", "tower", "_quantised"):
             twin.__dict__.pop(computed, None)
         twin._changing = True
         twin.__dict__["fingerprint"] = secrets.token_hex(16)

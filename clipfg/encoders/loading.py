@@ -1,5 +1,6 @@
 """Encoders by name."""
 
+from pathlib import Path
 from typing import Literal
 
 import torch
@@ -20,6 +21,7 @@ def load_encoder(
     device: str = "auto",
     offline: bool = False,
     digest: Digest = file_digest,
+    exports: Path | None = None,
 ) -> Encoder:
     """An encoder by name; its weights are on disk afterwards, and loaded when first used.
 
@@ -31,12 +33,16 @@ def load_encoder(
         open_clip's, and the content of a folder given by its bare path says which family it is of.
     precision
         The towers' number format; `"auto"` is the fastest that the device supports in hardware.
+        With `"int8"` the image tower computes with bytes, by ONNX Runtime on a CPU, and texts in
+        float32.
     device
         `"auto"`, `"cpu"`, `"cuda"`, `"cuda:1"`, `"mps"`.
     offline
         Never use the network; `HF_HUB_OFFLINE` does the same.
     digest
         Hashes one weights file; a caller that keeps digests avoids reading gigabytes again.
+    exports
+        A folder for towers that were exported for `"int8"`; without one they are exported anew.
 
     Raises `UsageError` for a name, precision or device that does not exist, `MissingError` when
     weights are not on disk and cannot be fetched, `DataError` for a damaged checkpoint.
@@ -44,6 +50,8 @@ def load_encoder(
     if precision != "auto" and precision not in DTYPES:
         raise UsageError(f"Expected a precision of auto, {', '.join(DTYPES)}, got {precision!r}.")
     place = _device(device)
+    if precision == "int8" and place.type != "cpu":
+        raise UsageError(f"--precision int8 is for CPUs, got device {place}; use bf16 or fp16.")
     prefix, rest = _split(name)
     return FAMILIES.get(prefix)(
         rest,
@@ -51,6 +59,7 @@ def load_encoder(
         device=place,
         offline=offline,
         digest=digest,
+        exports=exports,
     )
 
 

@@ -28,9 +28,19 @@ def cpu_flags() -> set[str]:
     Intel and AMD call theirs `amx_bf16` and `avx512_bf16`, Arm `bf16`. bf16 has not been measured
     on macOS and Windows.
     """
+    return set(_told(r"flags|Features").split())
+
+
+def cpu_name() -> str:
+    """What the maker calls this CPU; on systems that do not say, its architecture."""
+    return _told("model name") or platform.machine()
+
+
+def _told(entry: str) -> str:
+    """An entry of Linux's table of processors; nothing on other systems."""
     table = Path("/proc/cpuinfo")
     if platform.system() != "Linux" or not table.exists():
-        return set()
+        return ""
     text = table.read_text(errors="replace")
-    found = re.search(r"^(?:flags|Features)\s*:(.*)$", text, re.MULTILINE)
-    return set(found[1].split()) if found else set()
+    found = re.search(rf"^(?:{entry})\s*:(.*)$", text, re.MULTILINE)
+    return found[1].strip() if found else ""

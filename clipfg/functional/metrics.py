@@ -184,13 +184,18 @@ def average_precision(
     Source: Manning, Raghavan and Schütze 2008, Introduction to Information Retrieval, section 8.4.
     """
     check_not_nan("scores", scores)
-    ordered, order = scores.sort(dim=1, descending=True, stable=True)
-    found = relevant.gather(1, order).double()
+    counts = relevant.sum(dim=1)
+    own = torch.where(relevant, scores, -torch.inf).topk(int(counts.max()), dim=1).values
     # of a tie, every item stands at the place of the last
-    falling = -ordered.contiguous()
-    last = torch.searchsorted(falling, falling, right=True) - 1
-    precision = found.cumsum(dim=1).gather(1, last) / (last + 1)
-    return (precision * found).sum(dim=1) / found.sum(dim=1)
+    precision = _at_least(own, own) / _at_least(scores, own)
+    counted = torch.arange(own.shape[1], device=own.device) < counts[:, None]
+    return torch.where(counted, precision, 0).sum(dim=1) / counts
+
+
+def _at_least(scores: Float[Tensor, "q n"], of: Float[Tensor, "q r"]) -> Float[Tensor, "q r"]:
+    """How many of a row's scores are as high as each of `of`."""
+    rising = scores.contiguous().sort(dim=1).values
+    return scores.shape[1] - torch.searchsorted(rising, of.contiguous()).double()
 
 
 def recall_at_k(
@@ -208,6 +213,16 @@ def recall_at_k(
     check_not_nan("scores", scores)
     if k < 1:
         raise DataError(f"Expected argument `k` of at least 1, got {k}.")
-    order = scores.argsort(dim=1, descending=True, stable=True)[:, :k]
-    hits = relevant.gather(1, order).any(dim=1).double()
-    return torch.where(relevant.any(dim=1), hits, torch.nan)
+    return torch.where(relevant.any(dim=1), (first_hit(scores, relevant) < k).double(), torch.nan)
+
+
+def first_hit(scores: Float[Tensor, "q n"], relevant: Bool[Tensor, "q n"]) -> Int[Tensor, " q"]:
+    """The rank, from 0, of each query's best relevant item; at least n where no item is relevant.
+
+    Of equal scores the lower index ranks first.
+    """
+    best = torch.where(relevant, scores, -torch.inf).amax(dim=1, keepdim=True)
+    equal = scores == best
+    place = (relevant & equal).int().argmax(dim=1)
+    before = torch.arange(scores.shape[1], device=scores.device) < place[:, None]
+    return ((scores > best) | (equal & before)).sum(dim=1)

@@ -197,7 +197,7 @@ class ModelOptions(Options):
         None, "Encoder; see `clipfg models list`.", "-m", metavar="NAME|PATH"
     )
     device: str = option("auto", "Device: cpu, cuda, cuda:1 or mps.", metavar="DEVICE")
-    precision: Literal["auto", "fp32", "bf16", "fp16"] = option(
+    precision: Literal["auto", "fp32", "bf16", "fp16", "int8"] = option(
         "auto", "Number format; auto is the fastest that agrees with fp32."
     )
     batch_size: int = option(32, "Images per forward pass.", least=1, most=65536)

@@ -47,10 +47,10 @@ def find_leaks(
 
     By id where both manifests are of one data set, and by path; by content: the bytes, hashed (with
     a `cache`, those that it knows are not read again), and equal `features`, unit-norm rows in the
-    order of each manifest; as a near copy: of the `features` nearest to each item, those whose
-    pixels are those of the item cropped, mirrored, resized or saved again (docs/lint.md). Without
-    features, near copies are not looked for. Parts of one picture share its path, so that a picture
-    is never half in training.
+    order of each manifest, 0 for an item that cannot be used; as a near copy: of the `features`
+    nearest to each item, those whose pixels are those of the item cropped, mirrored, resized or
+    saved again (docs/lint.md). Without features, near copies are not looked for. Parts of one
+    picture share its path, so that a picture is never half in training.
     """
     found: dict[int, Leak] = {}
     for kind, row, other in (
@@ -128,7 +128,7 @@ def _by_feature(
 ) -> Iterator[Found]:
     n = len(ours)
     first = equal_rows(torch.cat([theirs, ours]).numpy())[len(theirs) :]
-    for row in np.flatnonzero(first < len(theirs)).tolist():
+    for row in np.flatnonzero((first < len(theirs)) & ours.any(dim=1).numpy()).tolist():
         yield "content", row, int(first[row])
     step = max(1, _CELLS // max(len(theirs), 1))
     near = [

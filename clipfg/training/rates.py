@@ -5,26 +5,38 @@ from collections.abc import Callable
 
 logger = logging.getLogger("clipfg")
 
-RATES = (1e-3, 1e-4, 1e-5, 1e-6)
-"""From what small encoders need to what large ones bear."""
+SAFE = 1e-5
+"""What large encoders bear."""
+HIGHER = (1e-4, 1e-3)
+"""What smaller ones need, in the order in which they are tried."""
 SHARE, LEAST = 0.2, 10
-"""Of the steps of the run that each is tried for, and the fewest steps: after fewer, the jolt of a
-rate that is right in the end makes it look wrong."""
+"""Of the steps of the run that each is tried for, and the fewest steps."""
+JOLT = 0.8
+"""Of the best measure, what a rate must keep: a high rate that is right in the end jolts the
+encoder first, and looks worse than a low one for as long as a trial lasts."""
 
 
-def choose_rate(trial: Callable[[float, int], float], steps: int, measure: str) -> float:
-    """The rate with the best short trial, from the highest down until it no longer gets better.
+Trial = Callable[[float, int], tuple[float, float]]
+"""Trains from the base at a rate for a number of steps; gives what was measured before and after,
+0 or more, higher is better."""
 
-    `trial` trains from the base at a rate for a number of steps, and gives what was measured then,
-    higher is better; `measure` says what that is. `steps` are those of the whole run.
+
+def choose_rate(trial: Trial, steps: int, measure: str) -> float:
+    """The highest rate that does no harm in a short trial.
+
+    `steps` are those of the whole run, `measure` says what is measured.
     """
     short = min(steps, max(LEAST, round(SHARE * steps)))
-    found: dict[float, float] = {}
-    for rate in RATES:
-        found[rate] = trial(rate, short)
-        if found[rate] < max(found.values()):
+    best, rate, seen = 0.0, SAFE, []
+    for higher in HIGHER:
+        before, after = trial(higher, short)
+        seen.append(f"{higher:g}: {after:.3f}")
+        best = max(best, before, after)
+        if after < JOLT * best:
             break
-    best = max(found, key=lambda rate: found[rate])
-    seen = ", ".join(f"{rate:g}: {value:.3f}" for rate, value in found.items())
-    logger.info(f"Learning rate: {best:g}, by {measure} after {short} steps of each ({seen})")
-    return best
+        rate = higher
+    logger.info(
+        f"Learning rate: {rate:g}, by {measure} after {short} steps"
+        f" ({', '.join(seen)}; base: {before:.3f})"
+    )
+    return rate

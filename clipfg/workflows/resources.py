@@ -43,6 +43,7 @@ class Resources:
                 device=options.device,
                 offline=options.offline,
                 digest=self.cache.digest,
+                exports=self._folder / "towers",
             )
             if precision == "auto" and images is not None:
                 encoder, agreement = settle_precision(encoder, images, self.cache)

@@ -4,9 +4,12 @@ import numpy as np
 import pytest
 import torch
 
+from clipfg.data import synthflora
+from clipfg.embedding import precision
 from clipfg.embedding.cache import EmbeddingCache
 from clipfg.embedding.pipeline import collect
 from clipfg.embedding.precision import LOWEST_COSINE, PrecisionAgreement, settle_precision
+from clipfg.encoders import load_encoder
 from clipfg.types import Manifest
 from tests.embedding.counting_encoder import CountingEncoder
 
@@ -109,3 +112,23 @@ def test_an_agreement_of_another_version_is_measured_again(
 def test_cosines_are_rounded_down() -> None:
     assert "at least 0.9999 on" in str(PrecisionAgreement("bf16", 0.99999, 1.0, 16))
     assert np.isclose(LOWEST_COSINE, 0.995)
+
+
+@pytest.mark.parametrize(("seconds", "used"), [((0.5, 1.0), "int8"), ((1.0, 1.1), "fp32")])
+def test_int8_is_raced_for_runs_of_many_images(
+    cache: EmbeddingCache, monkeypatch, seconds, used
+) -> None:
+    """Where the fastest format is float32: `seconds` that int8 and float32 take."""
+    encoder = load_encoder("builtin:florette", precision="fp32", device="cpu")
+    many, few = synthflora.load().select("test"), synthflora.load().select("test", limit=20)
+    clock = {"int8": seconds[0], "fp32": seconds[1]}
+    monkeypatch.setattr(precision, "_speed", lambda _: clock["fp32"] / clock["int8"])
+    assert settle_precision(encoder, few, cache) == (encoder, None)
+    found, agreement = settle_precision(encoder, many, cache)
+    assert found.precision == used
+    assert agreement is not None
+    assert agreement.lowest > LOWEST_COSINE
+    assert agreement.speed == seconds[1] / seconds[0]
+    assert ("is not worth it" in str(agreement)) == (used == "fp32")
+    again, _ = settle_precision(encoder, few, cache)
+    assert again.precision == used  # what was found is remembered

@@ -194,6 +194,20 @@ def test_recall_at_k_is_a_hit_or_none() -> None:
         metrics.recall_at_k(scores, relevant, 0)
 
 
+@given(SEEDS)
+def test_the_first_hit_is_that_of_a_stable_sort(seed) -> None:
+    rng = np.random.default_rng(seed)
+    scores, relevant = rng.random((5, 30)).round(1), rng.random((5, 30)) < 0.2
+    relevant[:, 7] = True
+    got = metrics.first_hit(torch.from_numpy(scores), torch.from_numpy(relevant))
+    order = np.argsort(-scores, axis=1, kind="stable")
+    wanted = [
+        next(rank for rank, i in enumerate(row) if true[i])
+        for row, true in zip(order, relevant, strict=True)
+    ]
+    assert got.tolist() == wanted
+
+
 def test_nan_has_no_place_in_a_ranking() -> None:
     scores, relevant = torch.tensor([[torch.nan, 1.0]]), torch.tensor([[True, False]])
     for ranked in (metrics.average_precision, lambda s, r: metrics.recall_at_k(s, r, 1)):

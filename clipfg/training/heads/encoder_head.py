@@ -1,6 +1,7 @@
 """Heads that train an encoder on the support images, and answer by class texts."""
 
 import logging
+import math
 from abc import abstractmethod
 from dataclasses import dataclass, replace
 from itertools import count
@@ -19,7 +20,7 @@ from clipfg.training.batches import Batches, Examples, Sampling
 from clipfg.training.heads.base import Base, capped, needed
 from clipfg.training.loop import Loop
 from clipfg.training.pixels import Pixels
-from clipfg.training.rates import choose_rate
+from clipfg.training.rates import SAFE, choose_rate
 from clipfg.training.recipes import Recipe
 from clipfg.training.student import Student
 from clipfg.training.task import Task
@@ -28,8 +29,6 @@ logger = logging.getLogger("clipfg")
 
 BLOCK = 64
 """Images embedded at once."""
-UNTRIED = 1e-5
-"""The rate with one image a class, of which none can be held out to try any on."""
 
 
 @dataclass(eq=False)
@@ -97,18 +96,23 @@ class EncoderHead(Head[Images]):
 
     def _choose_rate(self, base: Base, images: Images, support: Support, recipe: Recipe) -> float:
         if not (folds := support.held(self.seed)):
-            return UNTRIED
+            return SAFE  # with one image a class none can be held out
         held = folds[0]
         rest = torch.ones(len(support), dtype=torch.bool)
         rest[held.cpu()] = False
         part, labels = support.without(held), support.labels[held].cpu()
 
-        def trial(rate: float, steps: int) -> float:
-            short = replace(recipe, lr=rate, steps=steps)
-            tuned = Tuned.of(_trained(base, images[rest], part, short, self.seed), base)
-            return -cross_entropy(tuned.logits(images[held.cpu()]), labels).item()
+        def likelihood(encoder: CheckpointEncoder) -> float:
+            logits = Tuned.of(encoder, base).logits(images[held.cpu()])
+            return math.exp(-cross_entropy(logits, labels).item())
 
-        return choose_rate(trial, recipe.steps, "log-likelihood on a fold of the support")
+        before = likelihood(base.encoder)
+
+        def trial(rate: float, steps: int) -> tuple[float, float]:
+            short = replace(recipe, lr=rate, steps=steps)
+            return before, likelihood(_trained(base, images[rest], part, short, self.seed))
+
+        return choose_rate(trial, recipe.steps, "likelihood of the labels of a fold of the support")
 
     def logits(self, features: Images) -> Float[Tensor, "n c"]:
         """Scaled cosines of images as the encoder takes them. Raises `UsageError` before `fit`."""

@@ -1,20 +1,29 @@
-"""Which weights between base and tuned are kept, and the report on them."""
+"""Which weights between base and tuned are kept, the checkpoint of them, and the report."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from pathlib import Path
 
 import numpy as np
 
+from clipfg import __version__
+from clipfg.encoders.catalogue import CATALOGUE
+from clipfg.encoders.checkpoint import CheckpointEncoder
+from clipfg.encoders.model_files import write_json
 from clipfg.evaluation.statistics.clustered import clustered_mean
 from clipfg.evaluation.tuning.report import BlendPoint, TuningReport, TuningRow
 from clipfg.training.blending import Blend
 from clipfg.training.loop import History
 from clipfg.training.recipes import Recipe
+from clipfg.training.state import check_room, state_size
 from clipfg.types import Estimate
+from clipfg.workflows.finetune.job import Job
 from clipfg.workflows.finetune.probe import Outcomes, objective_of, zero_shot_of
 
 NAMES = {"retrieval": "Recall@1", "classes": "accuracy"}
 """What an objective is called."""
+PROVENANCE = "provenance.json"
+"""Where a checkpoint says what it was made of."""
 
 Measured = Mapping[str, Outcomes]
 
@@ -34,6 +43,29 @@ def choose_share(curve: Sequence[Blend[dict[str, Outcomes]]], recipe: Recipe) ->
         if enough and value > best:
             best, share = value, point.share
     return share
+
+
+def save_tuned(job: Job, encoder: CheckpointEncoder, path: Path, share: float) -> None:
+    """The checkpoint, with where it comes from. Raises `ResourceError` where it finds no room."""
+    check_room(path, state_size(encoder.model.state_dict()))
+    encoder.save(path)
+    base = job.encoder
+    entry = next((one for one in CATALOGUE if one.name == base.name), None)
+    train = job.parts.train
+    write_json(
+        path / PROVENANCE,
+        {
+            "base": base.name,
+            "base_fingerprint": base.fingerprint,
+            "base_licence": entry.licence if entry else None,
+            "data": train.name,
+            "data_digest": train.manifest.digest,
+            "recipe": {"name": job.recipe.name, **asdict(job.recipe)},
+            "share_of_tuned_weights": share,
+            "seed": job.seed,
+            "clipfg": __version__,
+        },
+    )
 
 
 def tuning_report(

@@ -23,6 +23,7 @@ from clipfg.training.batches import Examples
 from clipfg.training.pixels import load_pixels
 from clipfg.training.recipes import Recipe
 from clipfg.training.teacher import (
+    Seeing,
     distillation_targets,
     embedded,
     naming,
@@ -35,6 +36,9 @@ from clipfg.workflows.session import Session
 
 logger = logging.getLogger("clipfg")
 
+TRIAL = 500
+"""About how many images teachers are compared on."""
+SEEING: tuple[Seeing, Seeing] = ("crops", "dense")
 MOST_PHRASES = 512
 """Phrases of the vocabulary that regions are compared with; of more, the most frequent."""
 
@@ -95,7 +99,8 @@ def gather(
     if needs & {"phrases", "targets"}:
         examples = _with_phrases(session, manifest, examples, encoder, recipe, needs)
     if "negatives" in needs:
-        examples = _with_negatives(examples, mined(session, examples))
+        taken = _taken_for(session, manifest, examples, encoder)
+        examples = _with_negatives(examples, mined(session, examples, taken))
     return Material(examples, manifest)
 
 
@@ -126,12 +131,19 @@ def _with_captions(manifest: Manifest, texts: Sequence[Sequence[str]]) -> Manife
     return replace(manifest, table=table.append_column("captions", column))
 
 
-def mined(session: Session[FinetuneOptions], examples: Examples) -> list[Contest]:
+def mined(
+    session: Session[FinetuneOptions],
+    examples: Examples,
+    taken: Float[Tensor, "c c"] | None = None,
+) -> list[Contest]:
     """The contests of the captions with hard negatives. Raises `DataError` where there are none.
 
-    Beside swaps these are captions of look-alike classes: those whose texts the base finds most
-    similar.
+    Beside swaps these are captions of look-alike classes: those most confused in `taken`, by
+    default those whose texts the base finds most similar.
     """
+    if taken is None and examples.class_texts:
+        means = _class_means(session, examples)
+        taken = (means @ means.T).clamp(min=0)
     known = [
         (*sorted(truths), *phrases)
         for truths, phrases in zip(examples.truths, examples.phrases, strict=True)
@@ -141,21 +153,37 @@ def mined(session: Session[FinetuneOptions], examples: Examples) -> list[Contest
         examples.captions,
         known=known,
         labels=labels,
-        look_alikes=_look_alikes(session, examples),
+        look_alikes=() if taken is None else most_confused(taken.numpy()),
         seed=session.options.seed,
     )
 
 
-def _look_alikes(session: Session[FinetuneOptions], examples: Examples) -> Sequence[Sequence[int]]:
-    """The classes most similar to each by their texts; nothing without classes."""
+def _taken_for(
+    session: Session[FinetuneOptions],
+    manifest: Manifest,
+    examples: Examples,
+    encoder: CheckpointEncoder,
+) -> Float[Tensor, "c c"] | None:
+    """How much the base takes images of a row's class for a column's; None without labels.
+
+    Of training images alone: contests that are measured must not be those that the base loses.
+    """
+    known = examples.labels != UNLABELLED
+    if not known.any():
+        return None
+    means = _class_means(session, examples)
+    images = embedded(manifest, encoder, session.cache, session.progress("Embedding images"))
+    shares = (encoder.logit_scale * images[known] @ means.T).softmax(dim=1)
+    return torch.zeros(len(means), len(means)).index_add_(0, examples.labels[known], shares)
+
+
+def _class_means(session: Session[FinetuneOptions], examples: Examples) -> Float[Tensor, "c d"]:
+    """Of each class's texts."""
     texts = [text for own in examples.class_texts for text in own]
-    if not texts:
-        return ()
     owners = [row for row, own in enumerate(examples.class_texts) for _ in own]
     features = session.embed_texts(texts, "class texts")
     sums = torch.zeros(len(examples.class_texts), features.shape[1])
-    means = normalize(sums.index_add_(0, torch.tensor(owners), features), dim=-1)
-    return most_confused((means @ means.T).clamp(min=0).numpy())
+    return normalize(sums.index_add_(0, torch.tensor(owners), features), dim=-1)
 
 
 def _with_negatives(examples: Examples, contests: Sequence[Contest]) -> Examples:
@@ -216,18 +244,24 @@ def _seen(
     features: dict[str, Float[Tensor, " d"]],
 ) -> tuple[Float[Tensor, "n r d"], Bool[Tensor, "n r"]]:
     """What the base sees in the regions, in the way that the recipe names or that names more."""
-    if recipe.teacher != "auto":
-        return region_features(manifest, encoder, session.cache, recipe.teacher, session.progress)
-    crops = region_features(manifest, encoder, session.cache, "crops", session.progress)
-    if encoder.tower.silent or not any(text for own in phrases for text in own):
-        return crops
-    dense = region_features(manifest, encoder, session.cache, "dense", session.progress)
-    shares = [naming(found[0], phrases, features) for found in (crops, dense)]
-    logger.info(
-        f"Teacher: crops name {shares[0]:.1%} of the regions among {len(features):,} phrases, the"
-        f" dense map {shares[1]:.1%}"
-    )
-    return dense if shares[1] > shares[0] else crops
+
+    def seen(part: Manifest, teacher: Seeing) -> tuple[Tensor, Tensor]:
+        return region_features(part, encoder, session.cache, teacher, session.progress)
+
+    teacher = recipe.teacher
+    if teacher == "auto":
+        teacher = "crops"
+        if not encoder.tower.silent and any(text for own in phrases for text in own):
+            rows = np.arange(0, len(manifest), max(1, len(manifest) // TRIAL))
+            part = replace(manifest, table=manifest.table.take(rows))
+            own = [phrases[row] for row in rows.tolist()]
+            crops, dense = (naming(seen(part, one)[0], own, features) for one in SEEING)
+            teacher = "dense" if dense > crops else "crops"
+            logger.info(
+                f"Teacher: {teacher}; crops name {crops:.1%} of the regions of {len(part):,} images"
+                f" among {len(features):,} phrases, the dense map {dense:.1%}"
+            )
+    return seen(manifest, teacher)
 
 
 def _named(

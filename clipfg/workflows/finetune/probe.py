@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from clipfg.functional.metrics import average_precision, recall_at_k
+from clipfg.functional.metrics import average_precision, first_hit
 from clipfg.mining.negatives import Contest
 from clipfg.training.batches import Examples
 
@@ -102,16 +102,18 @@ class Probe:
     def _retrieval(self, seen: Tensor, captions: Tensor) -> dict[str, Outcomes]:
         scores = seen @ captions.T
         found = {}
-        for way, table, truth in (
+        for way, every, true in (
             (TO_TEXT, scores, self.relevant),
             (TO_IMAGE, scores.T, self.relevant.T),
         ):
+            asked = true.any(dim=1)
+            table, truth = every[asked], true[asked]
             # Of a caption, the image that it was first written for.
-            own = np.arange(len(table)) if way == TO_TEXT else truth.int().argmax(1).numpy()
+            own = asked.nonzero()[:, 0] if way == TO_TEXT else truth.int().argmax(1)
+            rank = first_hit(table, truth).numpy()
             for k in DEPTHS:
-                values = recall_at_k(table, truth, k).numpy()
-                found[f"Recall@{k}, {way}"] = Outcomes(values, own)
-            found[f"mAP, {way}"] = Outcomes(average_precision(table, truth).numpy(), own)
+                found[f"Recall@{k}, {way}"] = Outcomes((rank < k).astype(np.float64), own.numpy())
+            found[f"mAP, {way}"] = Outcomes(average_precision(table, truth).numpy(), own.numpy())
         return found
 
     def _hard(self, seen: Tensor, texts: EncodeTexts) -> Outcomes:

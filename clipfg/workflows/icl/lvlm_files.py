@@ -42,7 +42,7 @@ def open_lvlm(
     weights = source.weights(*WEIGHTS, what="weights in safetensors (pickled ones are not read)")
     for path in weights:
         check_readable(path)
-    if precision == "auto":
+    if precision in ("auto", "int8"):  # which is of image towers
         precision = fastest_precision(device)
     facts = {"family": "lvlm", "model": settings, "precision": precision}
     fingerprint = fingerprint_of(facts, [*weights, *texts], cache.digest)

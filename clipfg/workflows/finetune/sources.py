@@ -1,0 +1,87 @@
+"""What a run learns from, without what it is measured on, and what it is measured on."""
+
+import logging
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
+
+import numpy as np
+from torch import Tensor
+
+from clipfg.errors import DataError
+from clipfg.mining.negatives import Contest
+from clipfg.prompting.rendering import Sentences
+from clipfg.training.leakage import find_leaks, leaks_said
+from clipfg.training.student import Student
+from clipfg.training.teacher import embedded
+from clipfg.workflows.dataset import Dataset
+from clipfg.workflows.finetune.job import Job
+from clipfg.workflows.finetune.learning import Material, gather, mined
+from clipfg.workflows.finetune.probe import EncodeTexts, Probe
+
+logger = logging.getLogger("clipfg")
+
+MOST_CONTESTS = 1000
+"""Of captions and hard negatives on test images; their texts are most of what is measured."""
+
+
+def learnt_by(job: Job, student: Student) -> tuple[Material, str]:
+    """What is trained on, and a remark on images left out because they are also measured on."""
+    train, *held = job.parts.each
+    features, *others = (
+        embedded(part.manifest, job.encoder, job.session.cache, job.session.progress("Leaks"))
+        for part in job.parts.each
+    )
+    leaks = [
+        leak
+        for part, theirs in zip(held, others, strict=True)
+        for leak in find_leaks(train.manifest, part.manifest, (features, theirs), job.session.cache)
+    ]
+    remark = ""
+    if leaks:
+        said = leaks_said(leaks, train.manifest, job.parts.test.manifest)
+        remark = f"Left out of training: {said}"
+        logger.warning(remark)
+        out = {leak.row for leak in leaks}
+        train = train.rows(np.array([r for r in range(len(train)) if r not in out], np.intp))
+    found = gather(job.session, train, job.encoder, job.recipe, job.needs)
+    if job.needs & {"views", "patches", "regions"}:  # the tower has to see the pixels anyway
+        return found, remark
+    return _with_frozen(job, found, student), remark
+
+
+def probe_of(job: Job, data: Dataset, student: Student) -> Probe:
+    """Captions and classes of some images, to measure on."""
+    found = gather(job.session, data, job.encoder, job.recipe, frozenset({"captions"}))
+    found = _with_frozen(job, found, student)
+    return Probe(found.examples, (), _class_weights(job, data), job.parts.unseen)
+
+
+def with_contests(job: Job, probe: Probe) -> Probe:
+    """With contests of its captions, at most `MOST_CONTESTS` of them, drawn by the seed."""
+    contests: list[Contest] = []
+    with suppress(DataError):  # no caption states anything that could be changed
+        contests = mined(job.session, probe.examples)
+    order = np.random.default_rng(job.seed).permutation(len(contests))
+    return replace(probe, contests=[contests[i] for i in np.sort(order[:MOST_CONTESTS])])
+
+
+def _with_frozen(job: Job, material: Material, student: Student) -> Material:
+    """What a frozen image tower makes of unchanged images, from the cache."""
+    if student.trains_images:
+        return material
+    progress = job.session.progress("Embedding images")
+    seen = embedded(material.manifest, job.encoder, job.session.kept, progress)
+    constants = {**material.examples.constants, "images": seen}
+    return replace(material, examples=replace(material.examples, constants=constants))
+
+
+def _class_weights(job: Job, data: Dataset) -> Callable[[EncodeTexts], Tensor] | None:
+    classes = data.manifest.classes
+    if classes is None or not (data.manifest.labels >= 0).any():
+        return None
+    ensemble = job.session.ensemble()
+    prompts = job.session.prompts(data.manifest)
+    sentences: Sentences = ensemble.sentences(prompts, classes, job.seed)
+    scale = job.encoder.logit_scale
+    return lambda encode: ensemble.weights(encode(sentences.texts), sentences, None, scale)
