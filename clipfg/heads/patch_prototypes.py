@@ -170,14 +170,15 @@ class PatchPrototypes(Head[FeatureSets]):
 
     def _describe(self, features: FeatureSets) -> None:
         """Find the examples and the duplicates in the support."""
-        best, places, products = [], [], 0.0
+        best, places = [], []
+        products = torch.zeros(len(self.filters_), len(self.filters_), dtype=torch.float64)
         for block in features.split(BLOCK):
             top, patches = self.peaks(block)
             best.append(top)
             places.append(patches)
             shares = self.shares(block)
             present = torch.where(shares >= ABSENT, shares, 0).double()
-            products = products + present.T @ present
+            products += present.T @ present
         top, images = torch.cat(best).T.topk(min(EXAMPLES, len(features)), dim=1)
         self.examples_ = torch.stack([images, torch.cat(places).T.gather(1, images)], dim=-1)
         self.example_shares_ = top

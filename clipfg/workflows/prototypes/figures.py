@@ -2,7 +2,6 @@
 
 from collections import Counter
 from dataclasses import dataclass
-from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -70,14 +69,16 @@ class Purity:
         by_chance = []
         for number in head.used.nonzero().flatten().tolist():
             top, images = shares[:, number].topk(min(SHOWING, len(patches)))
-            images = images[top >= ABSENT].tolist()
-            if not images:
+            images = images[top >= ABSENT]
+            if not len(images):
                 continue
-            own = [_part_at(parts[image], int(places[image, number])) for image in images]
-            found[number] = _commonest(own)
             sizes = patches.offsets.diff()[images]
-            drawn = (torch.rand(len(images), generator=generator) * sizes).long().tolist()
-            random = [_part_at(parts[i], at) for i, at in zip(images, drawn, strict=True)]
+            drawn = (torch.rand(len(images), generator=generator) * sizes).long()
+            own, random = (
+                [_part_at(parts[i], at) for i, at in zip(images.tolist(), each, strict=True)]
+                for each in (places[images, number].tolist(), drawn.tolist())
+            )
+            found[number] = _commonest(own)
             by_chance.append(_commonest(random)[1])
         if not found:
             return None
@@ -122,8 +123,3 @@ def known_parts(
     areas = (seen[:, 2:] - seen[:, :2]).prod(dim=1)
     order = areas.argsort().tolist()
     return [(named[at][0], cells[at]) for at in order]
-
-
-def part_names(parts: list[Parts]) -> list[str]:
-    """All names of parts."""
-    return sorted({name for name, _ in chain.from_iterable(parts)})
