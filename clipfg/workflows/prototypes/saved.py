@@ -32,11 +32,10 @@ SIDE = 112
 
 @dataclass(frozen=True)
 class Examples:
-    """Images of a support by their numbers in it, each with its class, grid and, maybe, box."""
+    """Images of a support by their numbers in it, each with its grid and, maybe, box."""
 
     numbers: list[int]
     uris: list[str]
-    labels: list[int]
     grids: list[list[int]]
     boxes: list[list[float] | None]
     crop: Crop
@@ -54,7 +53,6 @@ class Examples:
         return cls(
             numbers=numbers,
             uris=[support.uris[row] for row in at],
-            labels=[int(support.labels[row]) for row in at],
             grids=[support.patches.grids[row].tolist() for row in at],
             boxes=[boxes.get(support.ids[row]) for row in at],
             crop=crop,
@@ -74,10 +72,6 @@ class Examples:
     def to_fields(self) -> dict[str, Any]:
         """All of it as plain values."""
         return asdict(self)
-
-    def label(self, number: int) -> int:
-        """The class of an image."""
-        return self.labels[self.numbers.index(number)]
 
     def picture(self, number: int, patch: int, preprocessing: Preprocessing) -> Image.Image:
         """A patch of an image with what is around it. Raises `ItemError` for an image that has
