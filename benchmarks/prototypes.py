@@ -29,7 +29,9 @@ from clipfg.embedding.patch_views import collect_patch_views
 from clipfg.embedding.pipeline import collect
 from clipfg.encoders import Encoder, load_encoder
 from clipfg.evaluation.statistics.repeated import accuracy_over, difference_over
+from clipfg.functional.similarity import unit_norm
 from clipfg.heads import FeatureSets
+from clipfg.heads.linear_probe import LinearProbe
 from clipfg.heads.patch_prototypes import PatchPrototypes
 from clipfg.types import Manifest
 from clipfg.workflows.protocol.support_sets import Shots, draw_supports
@@ -132,6 +134,14 @@ def point(
     return scores
 
 
+def largest(head: PatchPrototypes, patches: FeatureSets) -> Tensor:
+    """The largest score of each prototype in any patch, before the softmax: what it costs not to
+    average.
+    """
+    scores = patches.rows @ head.filters_.T + head.offsets_
+    return unit_norm(scores.unflatten(0, (len(patches), -1)).amax(dim=1))
+
+
 def report(
     train: Images, test: Images, texts: Tensor, shots: Shots, seeds: int, kinds: dict
 ) -> None:
@@ -146,12 +156,15 @@ def report(
         figures = HeadFigures.of(head)
         purity = Purity.of(head, test.patches, parts, seed)
         logits, plain = head.logits(test.patches), head.linear_logits(test.patches)
+        top = LinearProbe(seed=seed).fit(largest(head, train.patches[rows]), train.labels[rows])
+        right = top.logits(largest(head, test.patches)).argmax(dim=1) == test.labels
         hits.append((logits.argmax(dim=1) == test.labels).numpy())
         linear.append((plain.argmax(dim=1) == test.labels).numpy())
         presence = head.presences(test.patches)
         speaking = ((presence * head.weights_[logits.argmax(dim=1)]) > 0).sum(dim=1)
         print(
-            f"seed {seed}: {hits[-1].mean():.1%}, linear {linear[-1].mean():.1%};"
+            f"seed {seed}: {hits[-1].mean():.1%}, linear {linear[-1].mean():.1%}, linear on the"
+            f" largest scores {right.double().mean():.1%};"
             f" {figures.said} {int(speaking.median())} speak for an answer (median)."
             + (f" Purity {purity.mean:.1%}, random places {purity.chance:.1%}." if purity else "")
             + f" {seconds:.0f} s",

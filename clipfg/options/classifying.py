@@ -109,7 +109,7 @@ class ExplainOptions(DataJobOptions, PromptOptions, PrototypeOptions, OutputOpti
     )
 
 
-@options("Query", command="heads show")
+@options("Query", command="heads")
 class HeadShowOptions(DataJobOptions, PrototypeOptions, OutputOptions):
     """Options of `clipfg heads show`."""
 
