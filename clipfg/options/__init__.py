@@ -4,6 +4,7 @@
 from clipfg.options.classifying import (
     ExplainOptions,
     FewshotOptions,
+    HeadShowOptions,
     PredictOptions,
     ZeroshotOptions,
 )

@@ -326,6 +326,17 @@ class ViewPoolingOptions(Options):
     )
 
 
+@options("Model", shared=True)
+class PrototypeOptions(Options):
+    """Which prototypes of a head count."""
+
+    without: str | None = option(
+        None,
+        "Switch off these prototypes of a patch-prototypes head (17,23).",
+        metavar="NUMBERS",
+    )
+
+
 @options("Output", shared=True)
 class TopKOptions(Options):
     """How many answers of an image are kept."""

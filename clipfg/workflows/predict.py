@@ -15,6 +15,7 @@ from clipfg.data.readers.class_files import read_class_list
 from clipfg.data.readers.folder import read_images
 from clipfg.data.readers.formats.joining import join_boxes
 from clipfg.data.readers.walk import SUFFIXES
+from clipfg.embedding.pipeline import PATCHES
 from clipfg.encoders import Encoder
 from clipfg.errors import DataError, UsageError
 from clipfg.heads import Head
@@ -39,6 +40,8 @@ from clipfg.workflows.explain.added import add_explanations, check_head, least_s
 from clipfg.workflows.explain.photos import check_explainable
 from clipfg.workflows.group_predictions import PREDICTIONS as GROUPS
 from clipfg.workflows.group_predictions import GroupPredictions
+from clipfg.workflows.prototypes.saved import parse_without
+from clipfg.workflows.prototypes.switched import SwitchedHead
 from clipfg.workflows.run_folder import Run
 from clipfg.workflows.session import Session
 
@@ -80,6 +83,13 @@ def run_predict(session: Session[PredictOptions], photos: Sequence[Path] = ()) -
         raise DataError(f"Expected a head with class names, {options.head} has none.")
     answers = answer_columns(options, classes, confidence_of(saved) if saved else None)
     head = saved.head if saved else None
+    if head is not None and head.consumes == "patches":
+        session.dense = PATCHES
+    switched = None
+    if options.without is not None:
+        if head is None:
+            raise UsageError("--without is for a head of patch prototypes; name one by --head.")
+        head = switched = SwitchedHead.of(head, parse_without(options.without))
     calibrated = answers is not None and answers.confidence is not None
     zero_shot = (head is None or isinstance(head, ZeroShot)) and not calibrated
     rule = _rule(options, saved)
@@ -115,6 +125,9 @@ def run_predict(session: Session[PredictOptions], photos: Sequence[Path] = ()) -
             answers=answers,
             groups=groups,
         )
+        if switched is not None:
+            logger.info(switched.said)
+            folder.results["without"] = {"off": switched.left.off_, "changed": switched.changed}
         if groups is not None:
             scoring = encoder.scoring if zero_shot and encoder else "softmax"
             groups.write(folder, classes, options.top_k, scoring, of_groups)
@@ -123,7 +136,7 @@ def run_predict(session: Session[PredictOptions], photos: Sequence[Path] = ()) -
             chosen = least_sure(folder.part(PREDICTIONS), options.explain)
             prompts = session.prompts(data.manifest)
             add_explanations(session, data, classes, head, prompts, folder, chosen)
-        folder.results = {"images": counts.done, "skipped": len(session.failures)}
+        folder.results |= {"images": counts.done, "skipped": len(session.failures)}
         if answers is not None and answers.options:
             folder.results["guarantees"] = list(answers.notes)
         if formats:
