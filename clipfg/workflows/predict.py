@@ -88,7 +88,7 @@ def run_predict(session: Session[PredictOptions], photos: Sequence[Path] = ()) -
     if options.bag_by is not None:
         raise UsageError("--bag-by takes a head on bags; save one by `clipfg bags --save FILE`.")
     answers = answer_columns(options, classes, confidence_of(saved) if saved else None)
-    head = saved.head if saved else None
+    head: Head[Any] | None = saved.head if saved else None
     if head is not None and head.consumes == "patches":
         session.dense = PATCHES
     switched = None

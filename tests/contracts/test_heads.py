@@ -1,6 +1,6 @@
 """What every registered head must do, whatever it takes features as.
 
-Two small heads that take patches or bags are tested along. Those that
+A small head that takes patches is tested along. Those that
 learn with an encoder are in `test_encoder_heads.py`.
 """
 
