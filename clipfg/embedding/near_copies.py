@@ -63,11 +63,11 @@ def find_near_copies(
             known = sum(pair[:2] in found for pair in block)
             if looked >= PAIRS + len(uris) // 10 and known * RARE < len(block):
                 break
-        total = len(pairs.first)
-        logger.info(
-            f"Near copies: {len(found) - before:,} by {source}, among the {looked:,} most alike of"
-            f" {total:,} pairs"
-        )
+        if total := len(pairs.first):
+            logger.info(
+                f"Near copies: {len(found) - before:,} by {source}, among the {looked:,} most alike"
+                f" of {total:,} pairs"
+            )
     yield from sorted(found.values(), key=lambda pair: -pair[2])
 
 

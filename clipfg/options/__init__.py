@@ -2,8 +2,10 @@
 # ruff: noqa: F401
 
 from clipfg.options.classifying import (
+    BagsOptions,
     ExplainOptions,
     FewshotOptions,
+    HeadShowOptions,
     PredictOptions,
     ZeroshotOptions,
 )
@@ -35,6 +37,7 @@ from clipfg.options.groups import (
     PromptOptions,
     ReadingOptions,
     RegionOptions,
+    TileOptions,
     ViewOptions,
     ViewPoolingOptions,
 )

@@ -10,7 +10,9 @@ from clipfg.options.groups import (
     OutputOptions,
     PageOptions,
     PromptOptions,
+    PrototypeOptions,
     TaxonomyOptions,
+    TileOptions,
     TopKOptions,
     ViewPoolingOptions,
 )
@@ -54,16 +56,20 @@ class ZeroshotOptions(
 class PredictOptions(
     DataJobOptions,
     GroupOptions,
+    TileOptions,
     TaxonomyOptions,
     ViewPoolingOptions,
     PromptOptions,
+    PrototypeOptions,
     ConfidenceOptions,
     OutputOptions,
     TopKOptions,
 ):
     """Options of `clipfg predict`."""
 
-    head: Path | None = option(None, "Head saved by `clipfg fewshot --save`.", metavar="FILE")
+    head: Path | None = option(
+        None, "Head saved by `clipfg fewshot --save` or `clipfg bags --save`.", metavar="FILE"
+    )
     to: str | None = option(
         None,
         "Also write the answers as megadetector, coco, label-studio, camtrap-dp, xmp or links, or"
@@ -76,7 +82,7 @@ class PredictOptions(
 
 
 @options("Query", command="explain")
-class ExplainOptions(DataJobOptions, PromptOptions, OutputOptions):
+class ExplainOptions(DataJobOptions, PromptOptions, PrototypeOptions, OutputOptions):
     """Options of `clipfg explain`."""
 
     for_class: str | None = option(
@@ -92,7 +98,12 @@ class ExplainOptions(DataJobOptions, PromptOptions, OutputOptions):
         metavar="CLASS",
     )
     method: str = option(
-        "dense", "How evidence is found: dense, legrad, grad-eclip or rollout.", metavar="NAME"
+        "dense",
+        "How evidence is found: dense, legrad, grad-eclip or rollout; or prototypes, by --head.",
+        metavar="NAME",
+    )
+    head: Path | None = option(
+        None, "A patch-prototypes head, for --method prototypes.", metavar="FILE"
     )
     phrases: str | None = option(
         None,
@@ -100,6 +111,11 @@ class ExplainOptions(DataJobOptions, PromptOptions, OutputOptions):
         " --classes.",
         metavar="NAME|FILE",
     )
+
+
+@options("Query", command="heads")
+class HeadShowOptions(DataJobOptions, PrototypeOptions, OutputOptions):
+    """Options of `clipfg heads show`."""
 
 
 @options("Learning", command="fewshot")
@@ -147,4 +163,34 @@ class FewshotOptions(
         "What confidence is calibrated on: folds of the support set, a held-out quarter of it"
         " (split), or a split of the data.",
         metavar="folds|split|SPLIT",
+    )
+
+
+@options("Learning", command="bags")
+class BagsOptions(
+    DataJobOptions,
+    TileOptions,
+    ConfidenceOptions,
+    OutputOptions,
+    TopKOptions,
+    PageOptions,
+):
+    """Options of `clipfg bags`."""
+
+    heads: str = option(
+        "dsagl,abmil,dsmil,bag-max,bag-mean",
+        "Heads on bags to compare (`clipfg heads list`), each with the first.",
+        "--head",
+        metavar="NAMES",
+    )
+    negative: str | None = option(
+        None,
+        "The class whose bags hold nothing of their own, - for none; by default one that is called"
+        " negative, normal, healthy, ...",
+        metavar="CLASS",
+    )
+    seeds: int = option(3, "Random seeds of heads and folds.", least=1, most=100)
+    folds: int = option(5, "Folds to test on, for data without splits.", least=2, most=100)
+    save: Path | None = option(
+        None, "Save the first head, for `clipfg predict --head`.", metavar="FILE"
     )

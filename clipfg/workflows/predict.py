@@ -15,6 +15,7 @@ from clipfg.data.readers.class_files import read_class_list
 from clipfg.data.readers.folder import read_images
 from clipfg.data.readers.formats.joining import join_boxes
 from clipfg.data.readers.walk import SUFFIXES
+from clipfg.embedding.pipeline import PATCHES
 from clipfg.encoders import Encoder
 from clipfg.errors import DataError, UsageError
 from clipfg.heads import Head
@@ -32,6 +33,7 @@ from clipfg.workflows.answers import (
     groups_of,
     log_guarantees,
 )
+from clipfg.workflows.bags.predict import open_bags, predict_bags
 from clipfg.workflows.boxes import boxes_said
 from clipfg.workflows.classify import PREDICTIONS, classify
 from clipfg.workflows.dataset import FEATURES, Dataset, hints_of
@@ -39,6 +41,8 @@ from clipfg.workflows.explain.added import add_explanations, check_head, least_s
 from clipfg.workflows.explain.photos import check_explainable
 from clipfg.workflows.group_predictions import PREDICTIONS as GROUPS
 from clipfg.workflows.group_predictions import GroupPredictions
+from clipfg.workflows.prototypes.saved import parse_without
+from clipfg.workflows.prototypes.switched import SwitchedHead
 from clipfg.workflows.run_folder import Run
 from clipfg.workflows.session import Session
 
@@ -49,7 +53,8 @@ logger = logging.getLogger("clipfg")
 class PredictRun(Run):
     """A finished prediction: `predictions` is the Parquet file of its rows.
 
-    With `--group-by` a row is a group, and a file beside it has a row for each image.
+    With `--group-by` a row is a group, and with a head on bags it is a bag; a file beside it has a
+    row for each image.
     """
 
     predictions: Path
@@ -78,8 +83,19 @@ def run_predict(session: Session[PredictOptions], photos: Sequence[Path] = ()) -
         classes = read_class_list(options.classes, name_column=options.name_column)
     if classes is None:
         raise DataError(f"Expected a head with class names, {options.head} has none.")
+    if saved is not None and saved.head.consumes == "bags":
+        return _predict_bags(session, data, saved, photos)
+    if options.bag_by is not None:
+        raise UsageError("--bag-by takes a head on bags; save one by `clipfg bags --save FILE`.")
     answers = answer_columns(options, classes, confidence_of(saved) if saved else None)
     head = saved.head if saved else None
+    if head is not None and head.consumes == "patches":
+        session.dense = PATCHES
+    switched = None
+    if options.without is not None:
+        if head is None:
+            raise UsageError("--without is for a head of patch prototypes; name one by --head.")
+        head = switched = SwitchedHead.of(head, parse_without(options.without))
     calibrated = answers is not None and answers.confidence is not None
     zero_shot = (head is None or isinstance(head, ZeroShot)) and not calibrated
     rule = _rule(options, saved)
@@ -115,6 +131,9 @@ def run_predict(session: Session[PredictOptions], photos: Sequence[Path] = ()) -
             answers=answers,
             groups=groups,
         )
+        if switched is not None:
+            logger.info(switched.said)
+            folder.results["without"] = {"off": switched.left.off_, "changed": switched.changed}
         if groups is not None:
             scoring = encoder.scoring if zero_shot and encoder else "softmax"
             groups.write(folder, classes, options.top_k, scoring, of_groups)
@@ -123,7 +142,7 @@ def run_predict(session: Session[PredictOptions], photos: Sequence[Path] = ()) -
             chosen = least_sure(folder.part(PREDICTIONS), options.explain)
             prompts = session.prompts(data.manifest)
             add_explanations(session, data, classes, head, prompts, folder, chosen)
-        folder.results = {"images": counts.done, "skipped": len(session.failures)}
+        folder.results |= {"images": counts.done, "skipped": len(session.failures)}
         if answers is not None and answers.options:
             folder.results["guarantees"] = list(answers.notes)
         if formats:
@@ -133,6 +152,17 @@ def run_predict(session: Session[PredictOptions], photos: Sequence[Path] = ()) -
             folder.results["answers"] = write_answers(formats, given, folder)
     predictions = folder.path / (PREDICTIONS if groups is None else GROUPS)
     return PredictRun(folder.path, counts.done, len(session.failures), predictions)
+
+
+def _predict_bags(
+    session: Session[PredictOptions], data: Dataset, saved: SavedHead, photos: Sequence[Path]
+) -> PredictRun:
+    bags = open_bags(session, data, saved)
+    _encoder(session, bags.items, saved, zero_shot=False)
+    with session.run_folder(data.name, photos=[str(photo) for photo in photos]) as folder:
+        done = predict_bags(session, bags, saved, folder)
+    predictions = folder.path / PREDICTIONS
+    return PredictRun(folder.path, done, len(session.failures), predictions)
 
 
 def _check_groups(options: PredictOptions) -> None:
@@ -152,9 +182,14 @@ def _rule(options: PredictOptions, saved: SavedHead | None) -> GroupAnswers | No
 
     Raises `UsageError` for guarantees of a head that was never tried on groups.
     """
-    if options.group_by is None:
-        return None
     rule = groups_of(saved) if saved else None
+    if options.group_by is None:
+        if rule is not None and answer_options(options).guarantees:
+            logger.warning(
+                "Guarantees take pictures for independent. The head knows groups of them, and"
+                " those of one group are not: --group-by answers groups, with guarantees of theirs."
+            )
+        return None
     if rule is not None and options.within is None:
         shares = ", ".join(f"{name} {share:.1%}" for name, share in (rule.right or {}).items())
         logger.info(f"Groups are answered by {rule.rule}, chosen on held-out groups: {shares}")
@@ -242,7 +277,7 @@ def _images(session: Session[PredictOptions], photos: Sequence[Path]) -> Dataset
         session.say(Dataset(found))
     kept = [
         name
-        for name in ("id", "uri", "box", "confidence", "group")
+        for name in ("id", "uri", "box", "confidence", "bag", "group")
         if name in found.table.column_names
     ]
     columns = {name: found.table[name] for name in kept}
