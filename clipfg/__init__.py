@@ -32,6 +32,7 @@ _JOBS = (
     "predict",
     "remove_from_index",
     "retrieve",
+    "show_head",
     "suggest",
     "verify_index",
     "zeroshot",

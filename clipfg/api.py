@@ -32,6 +32,8 @@ from clipfg.workflows.index.run import IndexRun, run_add, run_build, run_remove
 from clipfg.workflows.index.store import store_info, verify_store
 from clipfg.workflows.lint.run import LintRun, run_lint
 from clipfg.workflows.predict import PredictRun, run_predict
+from clipfg.workflows.prototypes.run import PrototypeRun
+from clipfg.workflows.prototypes.show import ShownHead, run_show
 from clipfg.workflows.retrieve.run import RetrieveRun, run_retrieve
 from clipfg.workflows.session import Session
 from clipfg.workflows.suggest.run import SuggestRun, run_suggest
@@ -59,13 +61,22 @@ def predict(*photos: OneOrMore, **options: Any) -> PredictRun:
     return _perform(lambda job: run_predict(job, paths), kinds.PredictOptions, None, options)
 
 
-def explain(*photos: OneOrMore, **options: Any) -> ExplainRun:
+def explain(*photos: OneOrMore, **options: Any) -> ExplainRun | PrototypeRun:
     """Show where two classes are seen in photos, and by which phrases: `run.explanations`.
 
-    `for_class=` and `vs_class=` name the two.
+    `for_class=` and `vs_class=` name the two. With `method="prototypes"`, the prototypes of a
+    `head=` that speak for the answer.
     """
     paths = [Path(photo) for photo in _each(photos)]
     return _perform(lambda job: run_explain(job, paths), kinds.ExplainOptions, None, options)
+
+
+def show_head(head: str | Path, data: Data = None, **options: Any) -> ShownHead:
+    """Draw a saved head of patch prototypes, and with `data` measure it: `run.page`, `run.remarks`.
+
+    `without="17,23"` switches prototypes off.
+    """
+    return _perform(lambda job: run_show(job, Path(head)), kinds.HeadShowOptions, data, options)
 
 
 def fewshot(data: Data = None, **options: Any) -> FewshotRun:

@@ -22,6 +22,9 @@ def explain(
     The classes are --for and --vs, or the two likeliest. The run folder gets a picture for each map
     and a page (explain.html). Every map comes with its faithfulness: whether the score falls sooner
     when what it marks is blurred than in random order.
+
+    With --method prototypes and a --head, the prototypes that speak for the answer, where they
+    fire, and the training patches that they stand for.
     """
     from clipfg.cli.output import chosen_format, finish, print_rows
     from clipfg.workflows.explain.run import run_explain
@@ -29,6 +32,8 @@ def explain(
     run = perform(lambda session: run_explain(session, photos or ()), options)
     form = chosen_format(options.format)
     shown = ("photo", "kind", "text", "score", "gain", "verdict")
+    if options.method == "prototypes":
+        shown = ("photo", "answer", "prototype", "presence", "weight", "evidence")
     rows = run.rows()
     if form == "table":
         rows = [{key: row[key] for key in shown} for row in rows]

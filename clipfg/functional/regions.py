@@ -1,7 +1,7 @@
 """Boxes on a map of patch features."""
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from clipfg.errors import DataError
@@ -41,6 +41,18 @@ def coverage(boxes: Float[Tensor, "r 4"], grid: tuple[int, int]) -> Float[Tensor
     across = along(boxes[:, 0], boxes[:, 2], columns)
     area = (down[:, :, None] * across[:, None, :]).flatten(1)
     return area / area.sum(dim=1, keepdim=True).clamp(min=1e-8)
+
+
+def holds(boxes: Float[Tensor, "r 4"], grid: tuple[int, int]) -> Bool[Tensor, "r p"]:
+    """Which cells of a grid have their centre in each box, row by row from the top left.
+
+    Boxes are in fractions of the sides, as those of `coverage`.
+    """
+    rows, columns = grid
+    y = ((torch.arange(rows) + 0.5) / rows).repeat_interleave(columns)
+    x = ((torch.arange(columns) + 0.5) / columns).repeat(rows)
+    x0, y0, x1, y1 = boxes.T[..., None]
+    return (x >= x0) & (x <= x1) & (y >= y0) & (y <= y1)
 
 
 def region_means(

@@ -6,6 +6,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from inspect import signature
 from typing import Any, ClassVar, Generic, Literal, Self
 
@@ -16,7 +17,7 @@ from typing_extensions import TypeVar
 
 from clipfg.errors import DataError, UsageError
 from clipfg.registry import Registry
-from clipfg.types import Features
+from clipfg.types import Features, Patches
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,12 +26,14 @@ class FeatureSets:
 
     `rows` are those of all items, end to end; `offsets` say where the rows of each item begin, and
     where the last ends. `grids` say how many rows and columns of patches each image has, which go
-    row by row from the top left; None for bags.
+    row by row from the top left; None for bags. `views` are the same places of the images as they
+    look in further views, 0 where a view does not show a place; None where no view is known.
     """
 
     rows: Float[Tensor, "r d"]
     offsets: Int[Tensor, " n+1"]
     grids: Int[Tensor, "n 2"] | None = None
+    views: Float[Tensor, "v r d"] | None = None
 
     def __len__(self) -> int:
         return len(self.offsets) - 1
@@ -41,14 +44,35 @@ class FeatureSets:
         starts, lengths = self.offsets[:-1][numbers], self.offsets.diff()[numbers]
         offsets = torch.cat([lengths.new_zeros(1), lengths.cumsum(0)])
         shift = (starts - offsets[:-1]).repeat_interleave(lengths)
-        rows = self.rows[shift + torch.arange(len(shift), device=shift.device)]
-        return FeatureSets(rows, offsets, None if self.grids is None else self.grids[numbers])
+        rows = shift + torch.arange(len(shift), device=shift.device)
+        return FeatureSets(
+            self.rows[rows],
+            offsets,
+            None if self.grids is None else self.grids[numbers],
+            None if self.views is None else self.views[:, rows],
+        )
+
+    def split(self, size: int) -> Iterator["FeatureSets"]:
+        """Parts of at most `size` items, in order."""
+        return (self[start : start + size] for start in range(0, len(self), size))
+
+    @cached_property
+    def owners(self) -> Int[Tensor, " r"]:
+        """The item that each row belongs to."""
+        return torch.arange(len(self), device=self.offsets.device).repeat_interleave(
+            self.offsets.diff()
+        )
 
     @classmethod
     def of_patches(cls, features: Features) -> Self:
         """The patches of some features, in float32. Raises `DataError` where there are none."""
-        if (patches := features.patches) is None:
+        if features.patches is None:
             raise DataError("Expected features with patches, got pooled features alone.")
+        return cls.of_maps(features.patches)
+
+    @classmethod
+    def of_maps(cls, patches: Patches) -> Self:
+        """The patches of n maps, in float32."""
         rows, offsets = torch.from_numpy(patches.values).float(), torch.from_numpy(patches.offsets)
         return cls(rows, offsets, torch.from_numpy(patches.grids))
 
@@ -184,6 +208,11 @@ for name, target, summary in (
     ("ape", "ape:APE", "Tip-Adapter on the most discriminative channels; no training"),
     ("tip-adapter", "tip_adapter:TipAdapter", "Texts plus similar labelled images; trains nothing"),
     ("knn", "knn:KNN", "Votes of the most similar images; every answer can be traced"),
+    (
+        "patch-prototypes",
+        "patch_prototypes:PatchPrototypes",
+        "Explains itself: a few prototypes a class, each shown by patches; slow",
+    ),
     ("class-mean", "class_mean:ClassMean", "The simplest baseline: the nearest class average"),
     ("zero-shot", "zero_shot:ZeroShot", "Class names alone; needs no labelled image"),
 ):

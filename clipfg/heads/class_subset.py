@@ -8,7 +8,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from clipfg.errors import UsageError
-from clipfg.heads.base import Head
+from clipfg.heads.base import Consumes, Head
 
 
 @dataclass(eq=False)
@@ -22,6 +22,11 @@ class ClassSubset(Head):
 
     head: Head
     columns: tuple[int, ...]
+
+    @property
+    def consumes(self) -> Consumes:  # type: ignore[override]
+        """What the whole head takes."""
+        return self.head.consumes
 
     def fit(self, *_: object, **__: object) -> Self:
         """Raises `UsageError`: the whole head is what can be fitted."""

@@ -12,7 +12,7 @@ from torch import Tensor
 from clipfg.errors import DataError, UsageError
 from clipfg.functional.folds import stratified_folds
 from clipfg.functional.similarity import unit_norm
-from clipfg.heads.base import Images
+from clipfg.heads.base import FeatureSets, Images
 
 FOLDS = 5
 MAX_VALIDATION = 4096
@@ -24,7 +24,8 @@ class Support:
     """Unit-norm features `[n, d]` with labels from 0 to `classes - 1`, and class texts or None.
 
     `groups` are numbers of what must stay together, such as the boxes of one picture: no fold has
-    part of a group. None where each image is its own. `images` are for heads that take those.
+    part of a group. None where each image is its own. `images` and `patches` are for heads that
+    take those.
     """
 
     features: Float[Tensor, "n d"]
@@ -33,6 +34,7 @@ class Support:
     texts: Float[Tensor, "c d"] | None = None
     groups: Int[Tensor, " n"] | None = None
     images: Images | None = None
+    patches: FeatureSets | None = None
 
     @classmethod
     def of(
@@ -136,12 +138,14 @@ class Support:
         """The part that an index array or a mask selects, with the same classes and texts."""
         groups = None if self.groups is None else self.groups[which]
         images = None if self.images is None else self.images[which.cpu()]
+        patches = None if self.patches is None else self.patches[which.cpu()]
         return replace(
             self,
             features=self.features[which],
             labels=self.labels[which],
             groups=groups,
             images=images,
+            patches=patches,
         )
 
     def folds(self, seed: int, most: int = FOLDS) -> Int[Tensor, " n"]:

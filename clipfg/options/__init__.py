@@ -5,6 +5,7 @@ from clipfg.options.classifying import (
     BagsOptions,
     ExplainOptions,
     FewshotOptions,
+    HeadShowOptions,
     PredictOptions,
     ZeroshotOptions,
 )

@@ -10,6 +10,7 @@ from clipfg.options.groups import (
     OutputOptions,
     PageOptions,
     PromptOptions,
+    PrototypeOptions,
     TaxonomyOptions,
     TileOptions,
     TopKOptions,
@@ -59,6 +60,7 @@ class PredictOptions(
     TaxonomyOptions,
     ViewPoolingOptions,
     PromptOptions,
+    PrototypeOptions,
     ConfidenceOptions,
     OutputOptions,
     TopKOptions,
@@ -80,7 +82,7 @@ class PredictOptions(
 
 
 @options("Query", command="explain")
-class ExplainOptions(DataJobOptions, PromptOptions, OutputOptions):
+class ExplainOptions(DataJobOptions, PromptOptions, PrototypeOptions, OutputOptions):
     """Options of `clipfg explain`."""
 
     for_class: str | None = option(
@@ -96,7 +98,12 @@ class ExplainOptions(DataJobOptions, PromptOptions, OutputOptions):
         metavar="CLASS",
     )
     method: str = option(
-        "dense", "How evidence is found: dense, legrad, grad-eclip or rollout.", metavar="NAME"
+        "dense",
+        "How evidence is found: dense, legrad, grad-eclip or rollout; or prototypes, by --head.",
+        metavar="NAME",
+    )
+    head: Path | None = option(
+        None, "A patch-prototypes head, for --method prototypes.", metavar="FILE"
     )
     phrases: str | None = option(
         None,
@@ -104,6 +111,11 @@ class ExplainOptions(DataJobOptions, PromptOptions, OutputOptions):
         " --classes.",
         metavar="NAME|FILE",
     )
+
+
+@options("Query", command="heads")
+class HeadShowOptions(DataJobOptions, PrototypeOptions, OutputOptions):
+    """Options of `clipfg heads show`."""
 
 
 @options("Learning", command="fewshot")

@@ -292,6 +292,17 @@ class ConfidenceOptions(Options):
     )
 
 
+@options("Store", shared=True)
+class MetricOptions(Options):
+    """How images are compared with a store's."""
+
+    metric: Literal["cosine", "whitened"] = option(
+        "cosine",
+        "How images are compared: by cosine, or whitened, on directions that tell the labels of"
+        " the store apart.",
+    )
+
+
 @options("Demonstrations")
 class DemonstrationOptions(Options):
     """Which demonstrations a vision-language model is shown, and what it is asked."""
@@ -345,6 +356,17 @@ class ViewPoolingOptions(Options):
 
     view_pooling: Literal["mean", "surest"] = option(
         "mean", "Pool views by their mean, or go by the surest one that holds the object."
+    )
+
+
+@options("Model", shared=True)
+class PrototypeOptions(Options):
+    """Which prototypes of a head count."""
+
+    without: str | None = option(
+        None,
+        "Switch off these prototypes of a patch-prototypes head (17,23).",
+        metavar="NUMBERS",
     )
 
 

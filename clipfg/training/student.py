@@ -21,11 +21,12 @@ Embeddings = dict[str, Tensor]
 """What was made of a batch, each with a row an item: unit-norm `images` and `captions` `[b d]`,
 `long` (captions by the path for long texts, where the encoder has one) and `titles` `[b d]`,
 `views` beside the first `[b v d]`, `regions` and `phrases` `[b r d]`, `sentences`, `negatives` and
-`false_phrases` `[b k d]`; `patches` `[b p d]` as they come; and the batch's constants. What a batch
-lacks (a region, a negative) has rows of any values, which `valid` of the batch and the empty text
-tell."""
+`false_phrases` `[b k d]`; `patches` `[b p d]` as they come, and `mirrored`, those of mirror images;
+and the batch's constants. What a batch lacks (a region, a negative) has rows of any values, which
+`valid` of the batch and the empty text tell."""
 
 
+DENSE = frozenset({"regions", "patches"})
 ONE_EACH = frozenset({"captions", "long", "titles"})
 TEXTS = ONE_EACH | {"phrases", "sentences", "negatives", "false_phrases"}
 
@@ -82,14 +83,18 @@ class Student(nn.Module):
         device = next(self.towers.parameters()).device
         constants = batch.constants()
         made = {name: constants[name].to(device) for name in constants if name in needs}
-        if ("images" in needs and "images" not in made) or needs & {"regions", "patches"}:
-            dense = bool(needs & {"regions", "patches"})
+        if ("images" in needs and "images" not in made) or needs & DENSE:
+            dense = bool(needs & DENSE)
             pooled, patches = self._images(batch.images(), patches=dense)
             made["images"] = normalize(pooled, dim=-1)
             if patches is not None and "regions" in needs:
                 made["regions"] = normalize(self._regions(batch, patches), dim=-1)
             if patches is not None and "patches" in needs:
                 made["patches"] = patches
+        if "mirrored" in needs:
+            _, mirrored = self._images(batch.images().flip(-1), patches=True)
+            assert mirrored is not None
+            made["mirrored"] = mirrored
         if "views" in needs and len(batch.shown) > 1:
             others = [self._images(batch.images(view))[0] for view in range(1, len(batch.shown))]
             made["views"] = normalize(torch.stack(others, dim=1), dim=-1)

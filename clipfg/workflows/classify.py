@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -10,10 +11,11 @@ from torch import Tensor
 
 from clipfg.confidence import AnswerColumns
 from clipfg.embedding.batches import FeatureBatch
+from clipfg.errors import DataError
 from clipfg.evaluation.evaluator import Evaluator
 from clipfg.evaluation.predictions import PredictionWriter
 from clipfg.functional.similarity import Scoring
-from clipfg.heads import Head
+from clipfg.heads import FeatureSets, Head
 from clipfg.types import ClassList
 from clipfg.workflows.dataset import Dataset
 from clipfg.workflows.group_predictions import GroupPredictions
@@ -40,7 +42,7 @@ class ClassifyCounts:
 def classify(
     session: Session,
     data: Dataset,
-    head: Head,
+    head: Head[Any],
     classes: ClassList,
     folder: RunFolder,
     *,
@@ -66,7 +68,7 @@ def classify(
     with PredictionWriter(path, classes, top_k, scoring, more, boxes) as writer:
         for batch, factors in _decided(session, data, head):
             features = torch.from_numpy(batch.vectors)
-            logits, rows = head.logits(features), None
+            logits, rows = head.logits(_given_to(head, batch)), None
             if factors is not None:
                 logits = logits * factors[:, None]
             if center is not None:
@@ -83,6 +85,18 @@ def classify(
             reused += batch.reused
     remark = center.remark() if center is not None else ""
     return ClassifyCounts(writer.rows, reused, time.monotonic() - started, remark)
+
+
+def _given_to(head: Head[Any], batch: FeatureBatch) -> Tensor | FeatureSets:
+    """What a head takes of a batch. Raises `DataError` for a lack of patches."""
+    if head.consumes != "patches":
+        return torch.from_numpy(batch.vectors)
+    if batch.patches is None:
+        raise DataError(
+            f"Expected features with patches for the head {head.name}, got pooled features alone;"
+            " name images instead."
+        )
+    return FeatureSets.of_maps(batch.patches)
 
 
 def _decided(

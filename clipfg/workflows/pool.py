@@ -17,8 +17,8 @@ from clipfg.embedding.batches import FeatureBatch
 from clipfg.evaluation.evaluator import Evaluator
 from clipfg.evaluation.predictions import PredictionWriter
 from clipfg.functional.similarity import Scoring
-from clipfg.heads.base import Images
-from clipfg.types import ClassList, Manifest
+from clipfg.heads.base import FeatureSets, Images
+from clipfg.types import ClassList, Manifest, Patches
 
 BLOCK = 1024
 """Images scored at once."""
@@ -41,6 +41,8 @@ class FeaturePool:
     seconds: float
     boxes: dict[str, list[float]] | None = None
     """The parts of images that items are, by id."""
+    patches: FeatureSets | None = None
+    """Of the same images, where the job's heads take them."""
     groups: Int[Tensor, " n"] | None = None
     """What must stay together; None where each item stands alone (`Manifest.groups`)."""
 
@@ -65,6 +67,7 @@ class FeaturePool:
             reused=sum(batch.reused for batch in batches),
             seconds=seconds,
             boxes=boxes,
+            patches=_patches(batches),
             groups=None if groups is None else torch.from_numpy(groups[positions]),
         )
 
@@ -85,8 +88,14 @@ class FeaturePool:
             uris=[self.uris[i] for i in which],
             labels=self.labels[which],
             domains=[self.domains[i] for i in which] if self.domains else None,
+            patches=None if self.patches is None else self.patches[places],
             groups=None if self.groups is None else self.groups[places],
         )
+
+
+def _patches(batches: Sequence[FeatureBatch]) -> FeatureSets | None:
+    found = [batch.patches for batch in batches if batch.patches is not None]
+    return FeatureSets.of_maps(Patches.concat(found)) if found else None
 
 
 def score(
@@ -120,7 +129,7 @@ def score(
 
 
 def in_blocks(
-    items: Float[Tensor, "n d"] | Images, logits: Callable[[Any], Tensor]
+    items: Float[Tensor, "n d"] | FeatureSets | Images, logits: Callable[[Any], Tensor]
 ) -> Iterable[Float[Tensor, "b c"]]:
     """Logits of the pool, some items at a time."""
     return (logits(block) for block in items.split(BLOCK))

@@ -15,6 +15,7 @@ from clipfg.data.readers.class_files import read_class_list
 from clipfg.data.readers.folder import read_images
 from clipfg.data.readers.formats.joining import join_boxes
 from clipfg.data.readers.walk import SUFFIXES
+from clipfg.embedding.pipeline import PATCHES
 from clipfg.encoders import Encoder
 from clipfg.errors import DataError, UsageError
 from clipfg.heads import Head
@@ -40,6 +41,8 @@ from clipfg.workflows.explain.added import add_explanations, check_head, least_s
 from clipfg.workflows.explain.photos import check_explainable
 from clipfg.workflows.group_predictions import PREDICTIONS as GROUPS
 from clipfg.workflows.group_predictions import GroupPredictions
+from clipfg.workflows.prototypes.saved import parse_without
+from clipfg.workflows.prototypes.switched import SwitchedHead
 from clipfg.workflows.run_folder import Run
 from clipfg.workflows.session import Session
 
@@ -85,7 +88,14 @@ def run_predict(session: Session[PredictOptions], photos: Sequence[Path] = ()) -
     if options.bag_by is not None:
         raise UsageError("--bag-by takes a head on bags; save one by `clipfg bags --save FILE`.")
     answers = answer_columns(options, classes, confidence_of(saved) if saved else None)
-    head = saved.head if saved else None
+    head: Head[Any] | None = saved.head if saved else None
+    if head is not None and head.consumes == "patches":
+        session.dense = PATCHES
+    switched = None
+    if options.without is not None:
+        if head is None:
+            raise UsageError("--without is for a head of patch prototypes; name one by --head.")
+        head = switched = SwitchedHead.of(head, parse_without(options.without))
     calibrated = answers is not None and answers.confidence is not None
     zero_shot = (head is None or isinstance(head, ZeroShot)) and not calibrated
     rule = _rule(options, saved)
@@ -95,6 +105,11 @@ def run_predict(session: Session[PredictOptions], photos: Sequence[Path] = ()) -
     log_guarantees(answers if rule is None else of_groups)
     if options.explain:
         check_head(head)
+    if len(classes) == 1:
+        logger.warning(
+            f"{classes.names[0]!r} is the only class: every image gets it, with a probability of 1."
+            " Name what else there may be by --classes."
+        )
     encoder = _encoder(session, data, saved, zero_shot=zero_shot)
     data = session.grouped(data)
     groups = GroupPredictions.of(data.manifest, rule, len(classes)) if rule else None
@@ -116,6 +131,9 @@ def run_predict(session: Session[PredictOptions], photos: Sequence[Path] = ()) -
             answers=answers,
             groups=groups,
         )
+        if switched is not None:
+            logger.info(switched.said)
+            folder.results["without"] = {"off": switched.left.off_, "changed": switched.changed}
         if groups is not None:
             scoring = encoder.scoring if zero_shot and encoder else "softmax"
             groups.write(folder, classes, options.top_k, scoring, of_groups)
@@ -124,7 +142,7 @@ def run_predict(session: Session[PredictOptions], photos: Sequence[Path] = ()) -
             chosen = least_sure(folder.part(PREDICTIONS), options.explain)
             prompts = session.prompts(data.manifest)
             add_explanations(session, data, classes, head, prompts, folder, chosen)
-        folder.results = {"images": counts.done, "skipped": len(session.failures)}
+        folder.results |= {"images": counts.done, "skipped": len(session.failures)}
         if answers is not None and answers.options:
             folder.results["guarantees"] = list(answers.notes)
         if formats:
@@ -164,9 +182,14 @@ def _rule(options: PredictOptions, saved: SavedHead | None) -> GroupAnswers | No
 
     Raises `UsageError` for guarantees of a head that was never tried on groups.
     """
-    if options.group_by is None:
-        return None
     rule = groups_of(saved) if saved else None
+    if options.group_by is None:
+        if rule is not None and answer_options(options).guarantees:
+            logger.warning(
+                "Guarantees take pictures for independent. The head knows groups of them, and"
+                " those of one group are not: --group-by answers groups, with guarantees of theirs."
+            )
+        return None
     if rule is not None and options.within is None:
         shares = ", ".join(f"{name} {share:.1%}" for name, share in (rule.right or {}).items())
         logger.info(f"Groups are answered by {rule.rule}, chosen on held-out groups: {shares}")

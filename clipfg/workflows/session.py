@@ -19,6 +19,7 @@ from torch import Tensor
 
 from clipfg.embedding.batches import FeatureBatch
 from clipfg.embedding.cache import EmbeddingCache
+from clipfg.embedding.cached_features import Dense
 from clipfg.embedding.pipeline import collect, embed
 from clipfg.embedding.text_paths import Use, check_path, choose_paths
 from clipfg.embedding.texts import embed_texts
@@ -64,7 +65,8 @@ class Session(Generic[Given]):
 
     `progress` makes a callback `(done, total)` for a stage with a label; None shows nothing.
     `encoder` is the one that was opened last: None before, and for features that need none.
-    `views` are those of each image, None for the center alone.
+    `views` are those of each image, None for the center alone; `dense` what is embedded beside
+    pooled features, for heads that take patches.
     `failures` are the images that could not be used, `cut_texts` a remark for each prompt set some
     of whose texts were too long for the encoder.
     """
@@ -74,6 +76,7 @@ class Session(Generic[Given]):
         self.failures = Failures()
         self.encoder: Encoder | None = None
         self.views: Views | None = None
+        self.dense: tuple[Dense, ...] = ()
         self.cut_texts: dict[str, str] = {}
         self._understood: dict[str, dict[str, Any]] = {}
         self.stages = progress
@@ -255,6 +258,7 @@ class Session(Generic[Given]):
             manifest,
             self.encoder,
             self.kept,
+            dense=self.dense,
             framing=framing,
             views=self.views,
             batch_size=self.options.batch_size,

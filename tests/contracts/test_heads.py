@@ -1,6 +1,6 @@
 """What every registered head must do, whatever it takes features as.
 
-No registered head takes patches yet; a small one that does is tested along. Those that
+A small head that takes patches is tested along. Those that
 learn with an encoder are in `test_encoder_heads.py`.
 """
 
@@ -26,6 +26,11 @@ def name(request, monkeypatch) -> str:
         module = f"tests.contracts.{request.param.replace('-', '_')}"
         targets = HEADS._targets | {request.param: f"{module}:{OWN[request.param]}"}
         monkeypatch.setattr(HEADS, "_targets", targets)
+    if request.param == "patch-prototypes":  # fewer steps
+        kind = HEADS.get(request.param)
+        few = {"prototypes": 24, "pretraining": 40, "steps": 120}
+        own = tuple(few.get(key, p.default) for key, p in signature(kind).parameters.items())
+        monkeypatch.setattr(kind.__init__, "__defaults__", own)
     return request.param
 
 

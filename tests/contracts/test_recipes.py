@@ -27,6 +27,15 @@ WEIGHTS: dict[str, Callable[[str], bool]] = {
     "all + scale": lambda _: True,
     "lora:2": lambda name: name.endswith("in_proj_weight"),
     "projection": lambda name: name == "visual.proj",
+    "last:1": lambda name: name.startswith(
+        (
+            "visual.transformer.resblocks.1.",
+            "visual.ln_post",
+            "visual.proj",
+            "ln_final",
+            "text_proj",
+        )
+    ),
     "adapter:16": lambda name: name == "visual.proj",
 }
 """By what a recipe trains, whether a weight of the tiny encoder is to change."""

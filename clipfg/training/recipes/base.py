@@ -108,6 +108,11 @@ for name, target, summary in (
     ("adapter", "adapter:Adapter", "A low-rank update of the image projection; the least change"),
     ("supcon", "supcon:SupCon", "Captions, and images of one class together"),
     ("varcon", "varcon:VarCon", "Captions, and images near their class's centre"),
+    (
+        "patch-prototypes",
+        "patch_prototypes:PatchPrototypes",
+        "Patches fit for the head of that name; for labelled images",
+    ),
 ):
     RECIPES.register(name, f"clipfg.training.recipes.{target}", summary)
 

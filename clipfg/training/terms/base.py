@@ -86,5 +86,10 @@ for name, target, summary in (
     ("anchor", "anchor:Anchor", "Trained weights near those of the base (ProLIP)"),
     ("supcon", "supcon:SupCon", "Images of one class together (Khosla)"),
     ("varcon", "varcon:VarCon", "Images near their class's centre (VarCon)"),
+    (
+        "patch-prototypes",
+        "patch_prototypes:PatchPrototypes",
+        "Patches that show prototypes of classes (PiPViT)",
+    ),
 ):
     TERMS.register(name, f"clipfg.training.terms.{target}", summary)

@@ -1,7 +1,7 @@
 """Explain photos: where the likeliest classes are seen, and by which phrases."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,8 @@ from clipfg.workflows.explain.explainer import Pair
 from clipfg.workflows.explain.explanation import Explanation
 from clipfg.workflows.explain.page import PAGE, write_explanations
 from clipfg.workflows.explain.photos import check_explainable, explain_photos, make_explainer
+from clipfg.workflows.prototypes.run import METHOD, PrototypeRun, explain_by_prototypes
+from clipfg.workflows.prototypes.saved import PrototypeHead, parse_without
 from clipfg.workflows.run_folder import Run
 from clipfg.workflows.session import Session
 
@@ -34,12 +36,21 @@ class ExplainRun(Run):
         return self.table
 
 
-def run_explain(session: Session[ExplainOptions], photos: Sequence[Path] = ()) -> ExplainRun:
+def run_explain(
+    session: Session[ExplainOptions], photos: Sequence[Path] = ()
+) -> ExplainRun | PrototypeRun:
     """Compare two classes on each photo: `--for` and `--vs`, or the two likeliest.
+
+    With `--method prototypes`, show what of the head speaks for the answer.
 
     Photos that cannot be read go to the session's failures. Raises `ClipfgError`s.
     """
     options = session.options
+    if options.method == METHOD:
+        known = _prototypes(options)
+        return explain_by_prototypes(session, _photos(session, photos, known.classes)[0], known)
+    if options.head is not None or options.without is not None:
+        raise UsageError("--head and --without are for --method prototypes.")
     data, classes = _photos(session, photos)
     pair = _pair(options, classes)
     prompts, ensemble = session.prompts(data.manifest), session.ensemble()
@@ -58,21 +69,49 @@ def run_explain(session: Session[ExplainOptions], photos: Sequence[Path] = ()) -
     return ExplainRun(folder.path, len(explained), skipped, tuple(explained), page, table)
 
 
-def _photos(session: Session[ExplainOptions], photos: Sequence[Path]) -> tuple[Dataset, ClassList]:
-    """What to explain, and among which classes. Raises `UsageError` for neither or both."""
+def _prototypes(options: ExplainOptions) -> PrototypeHead:
+    """The head to explain by. Raises `UsageError` for options that it has no use for."""
+    if options.head is None:
+        raise UsageError(
+            "--method prototypes explains by a head; save one by `clipfg fewshot --heads"
+            " patch-prototypes --save FILE` and name it by --head."
+        )
+    for flag, given in (
+        ("--for and --vs", options.for_class or options.vs_class),
+        ("--phrases", options.phrases),
+        ("--classes", options.classes),
+    ):
+        if given:
+            raise UsageError(f"{flag} cannot be combined with --method prototypes.")
+    known = PrototypeHead.load(options.head)
+    if options.without is None:
+        return known
+    return replace(known, head=known.head.without(parse_without(options.without)))
+
+
+def _photos(
+    session: Session[ExplainOptions], photos: Sequence[Path], known: ClassList | None = None
+) -> tuple[Dataset, ClassList]:
+    """What to explain, and among which classes, where none are `known`.
+
+    Raises `UsageError` for neither or both.
+    """
     options = session.options
     if not photos:
         if options.dataset is None:
             raise UsageError("Name photos or folders of them, or --dataset NAME|PATH.")
         data = session.dataset()
-        return data, data.classes
+        return data, known or data.classes
     if options.dataset is not None:
         raise UsageError(f"--dataset {options.dataset} and photos cannot be combined.")
-    if options.classes is None:
-        raise UsageError("Give --classes FILE (class names, one per line).")
+    classes = known
+    if classes is None:
+        if options.classes is None:
+            raise UsageError("Give --classes FILE (class names, one per line).")
+        classes = read_class_list(options.classes)
     found = Dataset(read_images(photos))
     session.say(found)
-    return found.limited(options.limit, options.seed), read_class_list(options.classes)
+    return found.limited(options.limit, options.seed), classes
 
 
 def _pair(options: ExplainOptions, classes: ClassList) -> Pair | None:

@@ -2,6 +2,7 @@
 
 import logging
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -26,6 +27,14 @@ logger = logging.getLogger("clipfg")
 BY_FOLDS, BY_SPLIT = "folds", "split"
 PARTS = 4
 """Of the support set, one of which `--calibration split` holds out."""
+
+
+def can_be_calibrated(kind: type[Head[Any]]) -> bool:
+    """Whether a head's confidence can be learnt on folds of pooled features.
+
+    Of a head that learns with the encoder, each fold would train another.
+    """
+    return kind.consumes == "pooled" and not kind.needs_encoder
 
 
 @dataclass(frozen=True)
@@ -111,11 +120,11 @@ class Calibrator:
         return replace(known, groups=GroupAnswers.fit(known.head, known.support, seed, factor))
 
     def _calibrated(self, head: Head, support: Support, learnt_from: str) -> CalibratedHead:
-        """Of heads that learn with the encoder none is learnt: each fold would train another."""
+        """None is learnt of heads that cannot be calibrated."""
         options, classes = self.session.options, self.images.classes
         asked = answer_options(options)
         known = CalibratedHead(head, support, learnt_from)
-        if head.needs_encoder or (not asked and options.save is None):
+        if not can_be_calibrated(type(head)) or (not asked and options.save is None):
             return known
         held, source = None, ""
         if options.calibration == BY_SPLIT:

@@ -112,6 +112,10 @@ def parse_heads(text: str) -> tuple[HeadSpec, ...]:
     if twice := next((spec for spec in found if found.count(spec) > 1), None):
         raise UsageError(f"Head {twice.name!r} is listed twice.")
     for spec in found:
-        if (takes := spec.kind.consumes) not in ("pooled", "images"):
+        if (takes := spec.kind.consumes) not in ("pooled", "patches", "images"):
             raise UsageError(f"Head {spec.head!r} takes {takes}, and few-shot runs have images.")
+        if takes == "patches" and spec.method is not None:
+            raise UsageError(
+                f"{spec.method} refines heads on pooled features, and {spec.head} takes patches."
+            )
     return tuple(found)

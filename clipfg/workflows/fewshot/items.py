@@ -1,7 +1,7 @@
 """What heads may be handed of the images of a run: features, and pixels where one takes those."""
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -9,16 +9,18 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from clipfg.embedding.patch_views import collect_patch_views
 from clipfg.embedding.pipeline import default_workers
 from clipfg.errors import DataError, UsageError
 from clipfg.heads import Head
-from clipfg.heads.base import Images
+from clipfg.heads.base import FeatureSets, Images
 from clipfg.heads.support import Support
 from clipfg.options import FewshotOptions
 from clipfg.training.pixels import load_pixels
 from clipfg.types import Failure
 from clipfg.workflows.boxes import framing_of
 from clipfg.workflows.dataset import Dataset
+from clipfg.workflows.pool import FeaturePool
 from clipfg.workflows.session import Session
 
 logger = logging.getLogger("clipfg")
@@ -30,19 +32,22 @@ class Items:
 
     features: Float[Tensor, "n d"]
     images: Images | None = None
+    patches: FeatureSets | None = None
 
     @classmethod
     def of(cls, support: Support) -> "Items":
         """Those of a support set."""
-        return cls(support.features, support.images)
+        return cls(support.features, support.images, support.patches)
 
     def __getitem__(self, which: Tensor) -> "Items":
         images = None if self.images is None else self.images[which.cpu()]
-        return Items(self.features[which], images)
+        patches = None if self.patches is None else self.patches[which.cpu()]
+        return Items(self.features[which], images, patches)
 
     def given_to(self, head: type[Head[Any]]) -> Any:
         """What `fit` and `logits` of a head take."""
-        return self.images if head.consumes == "images" else self.features
+        forms = {"images": self.images, "patches": self.patches}
+        return forms.get(head.consumes, self.features)
 
 
 def check_takes_images(session: Session[FewshotOptions], head: str, *parts: Dataset) -> None:
@@ -60,6 +65,30 @@ def check_takes_images(session: Session[FewshotOptions], head: str, *parts: Data
                 f"Head {head!r} trains an encoder on whole images, and {part.name} is used as"
                 f" {what}; use a head on features, such as auto or prolip."
             )
+
+
+def with_patches(session: Session[FewshotOptions], data: Dataset, pool: FeaturePool) -> FeatureSets:
+    """The patches of a support's images, with those of further views where there are images.
+
+    Raises `DataError` for features without patches and for a lost image.
+    """
+    if pool.patches is None:
+        raise DataError("Expected features with patches, got pooled features alone.")
+    if data.features is not None or session.encoder is None:
+        return pool.patches
+    places = {identity: row for row, identity in enumerate(data.manifest.ids)}
+    manifest = data.rows(np.array([places[identity] for identity in pool.ids], np.intp)).manifest
+    views = collect_patch_views(
+        manifest,
+        pool.patches,
+        session.encoder,
+        session.kept,
+        framing=framing_of(session.options, manifest),
+        batch_size=session.options.batch_size,
+        workers=session.options.workers,
+        progress=session.progress("Embedding further views"),
+    )
+    return replace(pool.patches, views=views)
 
 
 def load_images(session: Session[FewshotOptions], data: Dataset, ids: list[str]) -> Images:

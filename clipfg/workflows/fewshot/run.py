@@ -6,29 +6,41 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
+from clipfg.embedding.pipeline import PATCHES
 from clipfg.encoders.checkpoint import CheckpointEncoder
 from clipfg.errors import UsageError
 from clipfg.evaluation.curves.grouped import GroupedFigures
 from clipfg.evaluation.curves.learning_curve import LearningCurve
 from clipfg.evaluation.page import render_page
 from clipfg.evaluation.serialization import to_json
+from clipfg.heads.patch_prototypes import PatchPrototypes
 from clipfg.heads.saving import check_savable, save_head
 from clipfg.heads.support import Support
 from clipfg.options import FewshotOptions
 from clipfg.training.heads import Base
 from clipfg.types import ClassList, Estimate, Manifest
 from clipfg.workflows.answers import EXTRA, GROUPS, answer_options
+from clipfg.workflows.boxes import framing_of
 from clipfg.workflows.dataset import Dataset
-from clipfg.workflows.fewshot.calibration import CalibratedHead, Calibrator, calibration_split
+from clipfg.workflows.fewshot.calibration import (
+    CalibratedHead,
+    Calibrator,
+    calibration_split,
+    can_be_calibrated,
+)
 from clipfg.workflows.fewshot.evaluation import Evaluation
 from clipfg.workflows.fewshot.groups import accuracy_by_pictures, with_answers
 from clipfg.workflows.fewshot.heads import ZERO_SHOT, HeadSet, HeadSpec, parse_heads
 from clipfg.workflows.fewshot.images import FewshotImages, gather_images
-from clipfg.workflows.fewshot.items import Items, check_takes_images, load_images
-from clipfg.workflows.protocol.splits import open_support_and_test
-from clipfg.workflows.protocol.support_sets import ALL, parse_shots
+from clipfg.workflows.fewshot.items import Items, check_takes_images, load_images, with_patches
+from clipfg.workflows.protocol.splits import SupportAndTest, open_support_and_test
+from clipfg.workflows.protocol.support_sets import ALL, Shots, parse_shots
+from clipfg.workflows.prototypes.figures import HeadFigures
+from clipfg.workflows.prototypes.saved import EXTRA as EXAMPLES
+from clipfg.workflows.prototypes.saved import Examples
 from clipfg.workflows.run_folder import Run
 from clipfg.workflows.session import Session
 from clipfg.workflows.views import EXTRA as VIEWS
@@ -76,6 +88,8 @@ def run_fewshot(session: Session[FewshotOptions]) -> FewshotRun:
     if session.encoder is not None:
         session.check_prompts(manifest)  # a misspelt name costs no embedding
     heads = _head_set(session, asked)
+    if any(spec.kind.consumes == "patches" for spec in heads.specs):
+        session.dense = PATCHES
     takes_images = _takes_images(session, heads, parts)
     made_by = session.provenance(roles.support)
     facts = {
@@ -96,7 +110,11 @@ def run_fewshot(session: Session[FewshotOptions]) -> FewshotRun:
         support = Support.of(
             "few-shot", images.support.features, labels, texts, groups=images.support.groups
         )
-        pool = None if images.test is None else Items(images.test.features)
+        pool = None
+        if images.test is not None:
+            pool = Items(images.test.features, patches=images.test.patches)
+        if session.dense:
+            support = replace(support, patches=with_patches(session, roles.support, images.support))
         if any(spec.kind.needs_encoder for spec in heads.specs):
             heads = replace(heads, base=_base(session, manifest, images.classes))
         if takes_images:
@@ -108,6 +126,10 @@ def run_fewshot(session: Session[FewshotOptions]) -> FewshotRun:
         curve, known = Evaluation(
             session, roles, shots, seeds, heads, images, support, pool, calibrator, folder
         ).run()
+        if isinstance(known.head, PatchPrototypes):
+            said = HeadFigures.of(known.head).said
+            logger.info(said)
+            curve = replace(curve, remarks=(*curve.remarks, said))
         if roles.by_pictures is not None:
             plain = accuracy_by_pictures(
                 session, roles.by_pictures, shots[-1], seeds, heads, (images.classes, texts)
@@ -123,10 +145,27 @@ def run_fewshot(session: Session[FewshotOptions]) -> FewshotRun:
             extras[GROUPS] = known.groups.to_fields()
         if session.views is not None:
             extras[VIEWS] = {"names": "+".join(session.views.names)}
+        if isinstance(known.head, PatchPrototypes):
+            extras[EXAMPLES] = _examples(session, roles, images, known.head, shots[-1])
         save_head(options.save, known.head, images.classes, extras=extras, **vars(made_by))
         logger.info(f"Saved {heads.first.name} ({known.learnt_from}): {options.save}")
     done = len(images.support) + (len(images.test) if images.test else 0)
     return FewshotRun(folder.path, done, len(session.failures), curve, options.save)
+
+
+def _examples(
+    session: Session[FewshotOptions],
+    roles: SupportAndTest,
+    images: FewshotImages,
+    head: PatchPrototypes,
+    most: Shots,
+) -> dict[str, Any]:
+    """The training images that show a head's prototypes most."""
+    rows = np.arange(len(images.support))
+    if images.test is not None:
+        rows = images.draws.rows(0, most)
+    framing = framing_of(session.options, roles.support.manifest)
+    return Examples.of(head, images.support, rows, framing.crop if framing else "whole").to_fields()
 
 
 def _figures(
@@ -172,10 +211,13 @@ def _takes_images(
     """Whether a head takes images. Raises `UsageError` for what such heads cannot do."""
     first = heads.first
     options = session.options
-    if first.kind.needs_encoder and (answer_options(options) or options.group_by is not None):
+    if not can_be_calibrated(first.kind) and (
+        answer_options(options) or options.group_by is not None
+    ):
         raise UsageError(
-            f"Head {first.name!r} learns with the encoder and is not calibrated, so it can give no"
-            " confidence, guarantees or answers by group; list another head first, such as auto."
+            f"Head {first.name!r} learns with the encoder or on patches and is not calibrated, so"
+            " it can give no confidence, guarantees or answers by group; list another head first,"
+            " such as auto."
         )
     if learners := [spec.name for spec in heads.specs if spec.kind.needs_encoder]:
         encoder = session.encoder
