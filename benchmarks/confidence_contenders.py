@@ -1,6 +1,12 @@
 """What `benchmarks.confidence` compares clipfg's calibration and prediction sets with."""
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
+from scipy.sparse import coo_matrix
+from scipy.sparse.csgraph import connected_components
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import cross_val_predict
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
@@ -56,3 +62,39 @@ def fit_vector(logits: Tensor, labels: Tensor, penalty: float) -> tuple[Tensor, 
 
     optimiser.step(loss)
     return (first * factors.detach()).float(), shifts.detach().float()
+
+
+def density_ratios(held: Tensor, pool: Tensor, penalty: float) -> tuple[Tensor, Tensor]:
+    """How much likelier the pool is than what was held out, at the rows of each: `p / (1 - p)` of a
+    logistic regression that tells them apart, each row judged by folds without it.
+
+    Source: Tibshirani et al. 2019, arXiv:1904.06019, section 2.3.
+    """
+    x = np.concatenate([held.numpy(), pool.numpy()])
+    x = (x - x.mean(axis=0)) / (x.std(axis=0) + 1e-9)
+    came = np.repeat([0, 1], [len(held), len(pool)])
+    model = LogisticRegression(C=1 / penalty, max_iter=500)
+    shares = cross_val_predict(model, x, came, cv=5, method="predict_proba")[:, 1]
+    ratios = torch.from_numpy(shares / (1 - shares))
+    return ratios[: len(held)], ratios[len(held) :]
+
+
+def weighted_quantiles(
+    scores: Tensor, weights: Tensor, own: Tensor, level: float
+) -> NDArray[np.float64]:
+    """The weighted quantile for each item of weight `own`; infinity where its own is too large.
+
+    Source: Tibshirani et al. 2019, arXiv:1904.06019, corollary 1.
+    """
+    order = scores.argsort()
+    below = weights[order].cumsum(dim=0)
+    places = torch.searchsorted(below, level * (below[-1] + own)).numpy()
+    values = np.append(scores[order].numpy(), np.inf)
+    return values[places.clip(max=len(scores))]
+
+
+def alike(x: Tensor, labels: Tensor, cosine: float) -> Tensor:
+    """Numbers of groups: images of a class whose cosine is at least so much, and chains of them."""
+    pairs = ((x @ x.T >= cosine) & (labels[:, None] == labels)).nonzero().numpy()
+    graph = coo_matrix((np.ones(len(pairs)), pairs.T), shape=(len(x), len(x)))
+    return torch.from_numpy(connected_components(graph, directed=False)[1]).long()

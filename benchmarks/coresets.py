@@ -1,7 +1,7 @@
 """Every coreset strategy on three data sets: accuracy of the keys that it leaves of 16 a class.
 
     python -m benchmarks.coresets
-    python -m benchmarks.coresets --only synthflora --seeds 3
+    python -m benchmarks.coresets --only synthflora --seeds 3 --strategies discriminant,keco-online
     python -m benchmarks.coresets --growth 1000,10000,100000
 
 FGVC-Aircraft and Caltech101 as features of CLIP ViT-B/32, from `../shared` beside the checkout
@@ -108,14 +108,14 @@ def cell(hits: NDArray[np.bool_], votes: NDArray[np.bool_], first: NDArray[np.bo
     return f"{100 * top1.value:.1f} ±{half:.1f}{star} / {100 * votes.mean():.1f}"
 
 
-def table(title: str, parts: Parts, seeds: Sequence[int]) -> None:
+def table(title: str, parts: Parts, seeds: Sequence[int], names: Sequence[str]) -> None:
     x, labels, queries, truth = parts[0], parts[1], parts[2], parts[3].numpy()
     classes = len(labels.unique())
     print(f"\n### {title}\n\n{len(x):,} to condense, {len(truth):,} to test, {classes} classes.\n")
     print("| strategy | " + " | ".join(f"{m} per class" for m in BUDGETS) + " | s |")
     print("|---" * (len(BUDGETS) + 2) + "|")
     firsts = {}
-    for name in strategies():
+    for name in names:
         cells = []
         own_seeds = seeds if "seed" in make_coreset(name).config else seeds[:1]
         for budget in BUDGETS:
@@ -155,6 +155,7 @@ def growth(sizes: Sequence[int]) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--only", help="names of data sets with commas between")
+    parser.add_argument("--strategies", help="beside class-mean, with commas between; all without")
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--cache-dir", type=Path, help="where embeddings are kept")
     parser.add_argument("--growth", help="numbers of features with commas between")
@@ -162,9 +163,10 @@ def main() -> None:
     if given.growth:
         growth([int(n) for n in given.growth.split(",")])
         return
+    names = [FIRST, *given.strategies.split(",")] if given.strategies else strategies()
     only = given.only.split(",") if given.only else ["aircraft", "caltech", "synthflora"]
     for title, parts in sets(only, given.cache_dir or Path(mkdtemp())):
-        table(title, parts, range(given.seeds))
+        table(title, parts, range(given.seeds), names)
 
 
 if __name__ == "__main__":

@@ -7,12 +7,13 @@ knows them (`../shared/data/clip-two-sided`), texts `text_f`; one without a test
 `keys_2`. Cells are top-1 accuracy in percent and, in brackets, seconds of processor time to fit,
 choices included; the last column is their sum.
 
-    python -m benchmarks.fewshot --features ../shared/data/clip-features --draws 12 [--part val]
+    python -m benchmarks.fewshot --features FOLDER [FOLDER ...] --draws 12 [--part val]
 
 The same over supports drawn from the largest, `keys_16`: those of one seed are disjoint, 16 at 1
 shot, 2 at 8; further ones are another seed's, and at 16 shots there is one. Cells are mean top-1
 and the difference from `auto` with its 95 % interval over images and draws. `--part val` judges by
-`val_f`, `val_l` (or `keys_1`), which is for development: no rule is chosen on the test set.
+`val_f`, `val_l` (or `keys_1`), which is for development: no rule is chosen on the test set. A head
+may be asked "without floor", such as `tip-adapter-f without floor`: as published, with texts.
 
     python -m benchmarks.fewshot --growth [--classes 100,1000,10000] [--memory 4]
 
@@ -51,13 +52,16 @@ SHOTS = (1, 2, 4, 8, 16)
 THEIRS = ("scikit-learn LDA", "scikit-learn logistic")
 SHRINKAGE = 0.5
 AT_SHRINKAGE = f" at shrinkage {SHRINKAGE}"
+UNFLOORED = " without floor"
 WIDTH, PER_CLASS = 512, 16
 Predict = Callable[[Tensor], Tensor]
 
 
 def clipfg_head(name: str, x: Tensor, labels: Tensor, texts: Tensor | None) -> Predict:
     fixed = {"shrinkage": SHRINKAGE} if name.endswith(AT_SHRINKAGE) else {}
-    head = HEADS.get(name.removesuffix(AT_SHRINKAGE))(**fixed).fit(x, labels, texts)
+    fixed |= {"floor": 0.0} if name.endswith(UNFLOORED) else {}
+    plain = name.removesuffix(AT_SHRINKAGE).removesuffix(UNFLOORED)
+    head = HEADS.get(plain)(**fixed).fit(x, labels, texts)
     return lambda queries: head.logits(queries).argmax(dim=1)
 
 
@@ -229,7 +233,7 @@ def growth(names: list[str], sizes: list[int], memory: float) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--features", type=Path, help="a folder of npz files")
+    parser.add_argument("--features", type=Path, nargs="+", help="folders of npz files")
     parser.add_argument(
         "--draws", type=int, help="of supports from the largest; without, one is given"
     )
@@ -251,7 +255,7 @@ def main() -> None:
         return
     if given.features is None:
         parser.error("Expected --features FOLDER or --growth.")
-    for path in sorted(given.features.glob("*.npz")):
+    for path in sorted(path for folder in given.features for path in folder.glob("*.npz")):
         if given.draws:
             table_of_draws(path, names, given.part, given.draws)
         else:

@@ -18,6 +18,7 @@ __version__ = "0.1.0"
 
 _JOBS = (
     "add_to_index",
+    "bags",
     "build_index",
     "coreset",
     "demos",

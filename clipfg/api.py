@@ -19,6 +19,7 @@ from clipfg import options as kinds
 from clipfg.errors import UsageError
 from clipfg.options import JobOptions, resolve
 from clipfg.types import Progress, StageProgress
+from clipfg.workflows.bags.run import BagsRun, run_bags
 from clipfg.workflows.coreset.compare import ComparisonRun, run_comparison
 from clipfg.workflows.coreset.run import CoresetRun, compares, run_coreset
 from clipfg.workflows.embed import EmbedRun, run_embed
@@ -81,6 +82,11 @@ def show_head(head: str | Path, data: Data = None, **options: Any) -> ShownHead:
 def fewshot(data: Data = None, **options: Any) -> FewshotRun:
     """Train classifiers on a few labelled images per class: `run.curve`, `run.head`."""
     return _perform(run_fewshot, kinds.FewshotOptions, data, options)
+
+
+def bags(data: Data = None, **options: Any) -> BagsRun:
+    """Train classifiers on labels of whole bags: `run.report`; `save=` keeps the first."""
+    return _perform(run_bags, kinds.BagsOptions, data, options)
 
 
 def finetune(data: Data = None, **options: Any) -> FinetuneRun | None:

@@ -6,9 +6,15 @@ import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from clipfg.errors import ClipfgError, DataError
+
+fcntl: Any
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None
 
 LEFT = re.compile(r"\..+\.[0-9a-f]{8}\.part")
 """The names of temporary files."""
@@ -26,8 +32,7 @@ def finished(path: Path, error: type[ClipfgError] = DataError) -> Iterator[Path]
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         _sweep(path.parent)
-        with partial.open("wb") as owned:
-            _lock(owned)
+        with _held(partial):
             yield partial
             publish(partial, path)
     except OSError as reason:
@@ -37,13 +42,29 @@ def finished(path: Path, error: type[ClipfgError] = DataError) -> Iterator[Path]
             partial.unlink()
 
 
+@contextmanager
+def _held(partial: Path) -> Iterator[None]:
+    """Make an empty file that no sweep takes until the block ends or the process dies.
+
+    It is locked before it has a name that is swept. Without such locks nothing is swept, and the
+    file is closed: Windows renames no open one.
+    """
+    if fcntl is None:
+        partial.touch()
+        yield
+        return
+    unlocked = partial.with_suffix(".new")
+    with unlocked.open("wb") as owned:
+        _lock(owned)
+        unlocked.replace(partial)
+        yield
+
+
 def _lock(file: IO[bytes]) -> bool:
     """Lock an open file until it is closed or its process ends; False where another has it."""
     try:
-        import fcntl
-
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except (ImportError, OSError):  # Windows, or a file system without locks
+    except OSError:  # or a file system without locks
         return False
     return True
 
@@ -51,7 +72,7 @@ def _lock(file: IO[bytes]) -> bool:
 def _sweep(folder: Path) -> None:
     """Remove temporary files whose owner is dead: one that lives has them locked."""
     for left in folder.glob(".*.part"):
-        if LEFT.fullmatch(left.name):
+        if fcntl and LEFT.fullmatch(left.name):
             with suppress(OSError), left.open("rb") as file:
                 if _lock(file):
                     left.unlink()

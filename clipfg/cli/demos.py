@@ -35,7 +35,7 @@ def demos(
     elif form == "table":
         if run.demonstrations:
             print_rows(run.rows(), form, title=f"Shown before {run.photo}, in this order")
-            stdout().print(f"Majority vote of these labels: {run.vote}", markup=False)
+            stdout().print(f"Vote of these labels: {run.vote}", markup=False)
         if run.answers is not None:
             best = run.answers[:SHOWN]
             rows = [{"answer": a["name"], "log p per token": a["log_probability"]} for a in best]

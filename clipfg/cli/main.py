@@ -19,6 +19,7 @@ import typer
 
 from clipfg import __version__
 from clipfg.cli import (
+    bags,
     cache,
     coreset,
     coresets,
@@ -82,6 +83,7 @@ for each in (zeroshot.zeroshot, predict.predict, fewshot.fewshot, embed.embed, r
     app.command()(each)
 for each in (
     finetune.finetune,
+    bags.bags,
     explain.explain,
     demos.demos,
     icl.icl,

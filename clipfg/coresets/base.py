@@ -169,6 +169,11 @@ for name, target, summary in (
     ("discriminant", "discriminant:Discriminant", "Best default: keys that tell classes apart"),
     ("k-means", "k_means:KMeans", "For classes that consist of several clusters; fast"),
     ("class-mean", "class_mean:ClassMeanCoreset", "One key for each class; hard to beat, instant"),
+    (
+        "discriminant-online",
+        "discriminant_online:DiscriminantOnline",
+        "The same in one pass; works on a stream",
+    ),
     ("keco-offline", "keco_offline:KeCOOffline", "KeCO in several passes; its target matters"),
     ("keco-online", "keco_online:KeCOOnline", "KeCO in one pass; works on a stream"),
     ("herding", "herding:Herding", "Typical real images, the most typical first"),

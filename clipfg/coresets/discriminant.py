@@ -12,7 +12,7 @@ from clipfg.coresets.k_means import KMeans
 from clipfg.functional.covariance import Spectrum, within_spectrum
 from clipfg.functional.folds import stratified_folds
 from clipfg.functional.kmeans import kmeans
-from clipfg.functional.spherical_fit import spherical_fit
+from clipfg.functional.spherical_fit import spherical_fit_to
 
 SHRINKAGES = (0.3, 0.5, 0.1, 0.7, 0.2, 1.0)
 SHARES = (0.3, 0.0, 0.6, 1.0)
@@ -64,7 +64,8 @@ class Discriminant(Coreset):
             return KMeans(self.seed).condense(features, labels, per_class)
         shrinkage, share = self._choose(features, dense, per_class, groups)
         parts = Subclasses.of(features, dense, per_class, self.seed)
-        keys = _keys(parts, features, shrinkage, share)
+        x = features.double()
+        keys = fitted_keys(parts, x.T @ x / len(x), x.mean(dim=0), shrinkage, share)
         centres = parts.mixed(share)
         nearest = [
             rows[nearest_distinct(features[rows], centres[parts.owners == label])]
@@ -89,7 +90,7 @@ class Discriminant(Coreset):
             generator = torch.Generator().manual_seed(self.seed)
             some = rows[torch.randperm(len(rows), generator=generator)[:_HELD].to(rows.device)]
             for i, shrinkage in enumerate(shrinkages):
-                right[i] += _hits(groups, features[some], labels[some], shrinkage, shares)
+                right[i] += count_hits(groups, features[some], labels[some], shrinkage, shares)
         best = int(right.argmax())  # of equal ones the first
         return shrinkages[best // len(shares)], shares[best % len(shares)]
 
@@ -126,16 +127,17 @@ class Subclasses(NamedTuple):
         return torch.lerp(self.means[self.owners], self.centres, share)
 
 
-def _hits(
+def count_hits(
     groups: Subclasses, x: Tensor, labels: Tensor, shrinkage: float, shares: tuple[float, ...]
 ) -> Int[Tensor, " shares"]:
     """How many items `P (x - g) . unit(P (c_j - g))` classifies correctly, for each share.
 
     Every share is a mixture of the same two products, with the means and with the centres.
     """
-    projection = (groups.spectrum.vectors / groups.spectrum.shrunk(shrinkage).sqrt()).float()
+    projection = groups.spectrum.vectors / groups.spectrum.shrunk(shrinkage).sqrt()
+    projection = projection.to(groups.means)
     means, centres, owners = groups.means @ projection, groups.centres @ projection, groups.owners
-    turned = (x - groups.middle) @ projection
+    turned = (x.to(groups.means) - groups.middle) @ projection
     to_means = (turned @ means.T).index_select(1, owners)
     to_centres = turned @ centres.T
     hits = []
@@ -146,15 +148,26 @@ def _hits(
     return torch.tensor(hits)
 
 
-def _keys(groups: Subclasses, x: Tensor, shrinkage: float, share: float) -> Tensor:
-    """Unit keys fitted to the scores' weights and biases, at the spread of the `c_j` around `g`."""
+def fitted_keys(
+    groups: Subclasses,
+    second: Float[Tensor, "d d"],
+    mean: Float[Tensor, " d"],
+    shrinkage: float,
+    share: float,
+) -> Float[Tensor, "m d"]:
+    """Unit keys fitted to the scores' weights and biases, at the spread of the `c_j` around `g`.
+
+    `second` and `mean` are moments of the features (`spherical_fit_to`).
+    """
     mixed = groups.mixed(share)
-    basis, values = groups.spectrum.vectors.float(), groups.spectrum.shrunk(shrinkage).float()
+    basis, values = (
+        part.to(mixed) for part in (groups.spectrum.vectors, groups.spectrum.shrunk(shrinkage))
+    )
     turned = mixed @ basis
     weights = (turned / values / _norms(turned / values.sqrt())[:, None]) @ basis.T
     weights = weights - weights.mean(dim=0)
     weights = weights * (_norms(mixed).mean() / _norms(weights).mean())
-    return spherical_fit(groups.middle + weights, -weights @ groups.middle, x)
+    return spherical_fit_to(groups.middle + weights, -weights @ groups.middle, second, mean)
 
 
 def _norms(rows: Tensor) -> Tensor:

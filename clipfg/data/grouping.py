@@ -32,7 +32,7 @@ def grouped_by(manifest: Manifest, by: str) -> Manifest:
     """
     reading = manifest.reading
     if by == FOLDER:
-        return with_groups(manifest, [_folder(*row) for row in _places(manifest)])
+        return with_groups(manifest, folders(manifest))
     if by.partition(":")[0].lower() == BURST:
         return with_groups(manifest, bursts(manifest, burst_seconds(by)))
     if reading is not None and any(role.meaning == TOGETHER for role in reading.roles):
@@ -41,7 +41,7 @@ def grouped_by(manifest: Manifest, by: str) -> Manifest:
         return with_groups(manifest, manifest.table[by].to_pylist())
     if "(" not in by:
         raise UsageError(_unknown(manifest, by))
-    return with_groups(manifest, _found(manifest, by))
+    return with_groups(manifest, found_in_ids(manifest, by, "--group-by"))
 
 
 def with_groups(manifest: Manifest, names: Sequence[str | None]) -> Manifest:
@@ -103,33 +103,36 @@ def chained(shots: Sequence[Shot | None], pause: float) -> list[list[int]]:
     return runs
 
 
-def _places(manifest: Manifest) -> list[tuple[str, str]]:
-    return list(zip(manifest.ids, manifest.uris, strict=True))
+def folders(manifest: Manifest) -> list[str]:
+    """The folder that each picture lies in `[n]`: by its path, else by its id."""
+    return [_folder(*row) for row in zip(manifest.ids, manifest.uris, strict=True)]
 
 
 def _folder(identity: str, uri: str) -> str:
-    """The folder that a picture lies in: by its path, else by its id."""
     return str(PurePosixPath(uri if scheme_of(uri) is None else identity).parent)
 
 
-def _found(manifest: Manifest, pattern: str) -> list[str | None]:
-    """The group of an expression in each id, None where it is not found."""
+def found_in_ids(manifest: Manifest, pattern: str, flag: str) -> list[str | None]:
+    """What an expression's parentheses find in each id `[n]`, None where it is not found.
+
+    Raises `UsageError` for an expression that cannot be used, which `flag` has given.
+    """
     try:
         expression = re.compile(pattern)
     except (re.error, OverflowError, RecursionError) as error:
         raise UsageError(
-            f"Expected a regular expression for --group-by, got {pattern!r:.80}: {error}."
+            f"Expected a regular expression for {flag}, got {pattern!r:.80}: {error}."
         ) from None
     if not expression.groups:
         raise UsageError(
-            f"Expected a group in --group-by, got {pattern!r:.80}; put parentheses around what"
+            f"Expected a group in {flag}, got {pattern!r:.80}; put parentheses around what"
             r" pictures of one thing have in common, as in '(plant\d+)_'."
         )
     matches = [expression.search(identity) for identity in manifest.ids]
     names = [match[1] if match else None for match in matches]
     if not any(names):
         raise UsageError(
-            f"Expected --group-by to be found in the ids of {manifest.name}, got {pattern!r:.80}"
+            f"Expected {flag} to be found in the ids of {manifest.name}, got {pattern!r:.80}"
             f" and ids such as {manifest.ids[0]!r:.80}."
         )
     return names

@@ -42,6 +42,7 @@ SOURCES.register("arrow", "clipfg.data.readers.embedded_images:ARROW", "Images i
 SOURCES.register(
     "parquet", "clipfg.data.readers.embedded_images:PARQUET", "Images inside Parquet files"
 )
+SOURCES.register("tile", "clipfg.data.slides.tiles:TILES", "Tiles of large pictures")
 SOURCES.register("synthflora", "clipfg.data.synthflora:DRAWN", "Flowers drawn on demand")
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):")  # two letters or more: C:\ is a drive

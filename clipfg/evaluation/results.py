@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from clipfg.evaluation.bags.report import BagReport
 from clipfg.evaluation.choices.report import ChoiceReport
 from clipfg.evaluation.curves.budget_curve import BudgetCurve
 from clipfg.evaluation.curves.learning_curve import LearningCurve
@@ -10,7 +11,9 @@ from clipfg.evaluation.report.side_by_side import SideBySide
 from clipfg.evaluation.serialization import from_json
 from clipfg.evaluation.tuning.report import TuningReport
 
-AnyResult = Report | ChoiceReport | SideBySide | LearningCurve | BudgetCurve | TuningReport
+AnyResult = (
+    Report | ChoiceReport | SideBySide | LearningCurve | BudgetCurve | TuningReport | BagReport
+)
 
 
 def read_result(content: Any) -> AnyResult:
@@ -21,6 +24,8 @@ def read_result(content: Any) -> AnyResult:
         return from_json(ChoiceReport, fields)
     if kind == LearningCurve.KIND:
         return from_json(LearningCurve, fields)
+    if kind == BagReport.KIND:
+        return from_json(BagReport, fields)
     if kind == TuningReport.KIND:
         return from_json(TuningReport, fields)
     if kind == BudgetCurve.KIND:

@@ -6,6 +6,8 @@ from typing import Any
 from rich.console import Group, RenderableType
 from rich.padding import Padding
 
+from clipfg.evaluation.bags.report import BagReport
+from clipfg.evaluation.bags.terminal import render_bags
 from clipfg.evaluation.choices.report import ChoiceReport
 from clipfg.evaluation.choices.terminal import render_choices
 from clipfg.evaluation.curves.budget_curve import BudgetCurve
@@ -29,6 +31,7 @@ Result = (
     | Grid
     | Reliability
     | TuningReport
+    | BagReport
 )
 
 _RENDER: Mapping[type, Callable[[Any, int], Iterator[RenderableType]]] = {
@@ -40,6 +43,7 @@ _RENDER: Mapping[type, Callable[[Any, int], Iterator[RenderableType]]] = {
     Grid: render_grid,
     Reliability: render_reliability,
     TuningReport: render_tuning,
+    BagReport: render_bags,
 }
 
 

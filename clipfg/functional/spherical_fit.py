@@ -25,9 +25,19 @@ def spherical_fit(
     equation; the last step is their "hard case").
     """
     x = features.double()
-    values, vectors = torch.linalg.eigh(x.T @ x / len(x))
+    return spherical_fit_to(weights, bias, x.T @ x / len(x), x.mean(dim=0))
+
+
+def spherical_fit_to(
+    weights: Float[Tensor, "k d"],
+    bias: Float[Tensor, " k"],
+    second: Float[Tensor, "d d"],
+    mean: Float[Tensor, " d"],
+) -> Float[Tensor, "k d"]:
+    """`spherical_fit` on features of which only the second moment and the mean are known."""
+    values, vectors = torch.linalg.eigh(second.double())
     values = values.clamp_min(0)
-    aims = weights.double() @ vectors * values + bias.double()[:, None] * (x.mean(dim=0) @ vectors)
+    aims = weights.double() @ vectors * values + bias.double()[:, None] * (mean.double() @ vectors)
     aims = aims * (values > _EMPTY * values[-1])
     low, high = -values[0].expand(len(aims)), aims.norm(dim=1)
     for _ in range(_STEPS):

@@ -217,6 +217,15 @@ for name, target, summary in (
     ("zero-shot", "zero_shot:ZeroShot", "Class names alone; needs no labelled image"),
 ):
     HEADS.register(name, f"clipfg.heads.{target}", summary)
+for name, target, summary in (
+    ("abmil", "abmil:Abmil", "Bags: attention says which instances count; a good first choice"),
+    ("dsagl", "dsagl:Dsagl", "Bags: also learns which instances are of the class; slower"),
+    ("dsmil", "dsmil:Dsmil", "Bags: the most convincing instance, and those like it"),
+    ("transmil", "transmil:Transmil", "Bags: a transformer over instances in order; slow"),
+    ("bag-max", "bag_max:BagMax", "Bags: the most convincing instance alone"),
+    ("bag-mean", "bag_mean:BagMean", "Bags: the mean of all instances; the baseline"),
+):
+    HEADS.register(name, f"clipfg.heads.bags.{target}", summary)
 for name, target, summary in (  # by name alone, as a plug-in's: training lies above this package
     ("coop", "coop:Coop", "Learns words before the class names; needs the encoder; slow"),
     ("clip-lora", "clip_lora:ClipLora", "Trains the encoder's attention by LoRA; very slow on CPU"),

@@ -13,6 +13,9 @@ from torch import Tensor
 from clipfg.errors import DataError
 from clipfg.registry import Registry
 
+FEW = 10
+"""Images a class below which `transclip` is warned of."""
+
 
 class Transduction(Protocol):
     """Maps pool features and text logits to refined logits; it never sees labels."""
@@ -31,10 +34,24 @@ for name, target, summary in (
         "label_propagation:label_propagation",
         "The safest: similar images agree",
     ),
-    ("transclip", "transclip:transclip", "Gains most where texts are good, hurts where not"),
+    ("transclip", "transclip:transclip", "For many images of every class; harms small pools"),
     ("tda", "tda:tda", "For images that arrive one by one; small effect"),
 ):
     TRANSDUCTIONS.register(name, f"clipfg.heads.{target}", summary)
+
+
+def caution(method: str, images: int, classes: int) -> str:
+    """What has to be known of a method on so many images of so many classes; often nothing.
+
+    With fewer than ten images a class TransCLIP took 7 to 37 points off zero-shot accuracy on real
+    features (`python -m benchmarks.refinements`): its Gaussians outweigh the texts.
+    """
+    if method != "transclip" or images >= FEW * classes:
+        return ""
+    return (
+        f"transclip estimates {classes:,} classes from {images:,} images here, and needs {FEW} and"
+        " more of each: it can be far worse than the texts alone; label-propagation is safer"
+    )
 
 
 def check_pool(features: Tensor, logits: Tensor) -> None:

@@ -1,5 +1,6 @@
 """The interface of demonstration strategies: which labelled images are shown for a query."""
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,6 +13,8 @@ from torch import Tensor
 from clipfg.registry import Registry
 
 T = TypeVar("T")
+TEMPERATURE = 0.08
+"""Of a vote; chosen on validation images (`python -m benchmarks.votes --part val`)."""
 Order = Literal["first", "last"]
 """The place of the most similar demonstration: first, or last and so next to the question."""
 
@@ -75,15 +78,18 @@ def in_order(chosen: Sequence[T], order: Order) -> list[T]:
     return list(chosen) if order == "first" else list(reversed(chosen))
 
 
-def vote(labels: Sequence[int], classes: int) -> Float[Tensor, " c"]:
-    """How often each class occurs among the labels of demonstrations, which come best first.
+def vote(labels: Sequence[int], similarities: Sequence[float], classes: int) -> Float[Tensor, " c"]:
+    """Votes of demonstrations, which come best first, for each class.
 
-    Ties are broken in favour of the class that occurs first, by less than one vote. This is what
-    the labels alone tell, without a look at the query image.
+    Each counts `exp(s / t)`, with `s` its cosine less the largest and `t` `TEMPERATURE`: a class
+    with a single image is not outvoted by number alone. Of equal scores that of the class that
+    occurs first is larger, by next to nothing. This is what the neighbours alone tell, without a
+    look at the query image.
     """
+    most = max(similarities, default=0.0)
     scores = torch.zeros(classes)
-    for position, label in enumerate(labels):
+    for position, (label, similar) in enumerate(zip(labels, similarities, strict=True)):
         if scores[label] == 0:
-            scores[label] = 0.5 * (1 - position / len(labels))
-        scores[label] += 1
+            scores[label] = 1e-3 * (1 - position / len(labels))
+        scores[label] += math.exp((similar - most) / TEMPERATURE)
     return scores

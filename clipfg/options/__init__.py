@@ -2,6 +2,7 @@
 # ruff: noqa: F401
 
 from clipfg.options.classifying import (
+    BagsOptions,
     ExplainOptions,
     FewshotOptions,
     HeadShowOptions,
@@ -36,6 +37,7 @@ from clipfg.options.groups import (
     PromptOptions,
     ReadingOptions,
     RegionOptions,
+    TileOptions,
     ViewOptions,
     ViewPoolingOptions,
 )

@@ -12,6 +12,7 @@ from clipfg.options.groups import (
     PromptOptions,
     PrototypeOptions,
     TaxonomyOptions,
+    TileOptions,
     TopKOptions,
     ViewPoolingOptions,
 )
@@ -55,6 +56,7 @@ class ZeroshotOptions(
 class PredictOptions(
     DataJobOptions,
     GroupOptions,
+    TileOptions,
     TaxonomyOptions,
     ViewPoolingOptions,
     PromptOptions,
@@ -65,7 +67,9 @@ class PredictOptions(
 ):
     """Options of `clipfg predict`."""
 
-    head: Path | None = option(None, "Head saved by `clipfg fewshot --save`.", metavar="FILE")
+    head: Path | None = option(
+        None, "Head saved by `clipfg fewshot --save` or `clipfg bags --save`.", metavar="FILE"
+    )
     to: str | None = option(
         None,
         "Also write the answers as megadetector, coco, label-studio, camtrap-dp, xmp or links, or"
@@ -159,4 +163,34 @@ class FewshotOptions(
         "What confidence is calibrated on: folds of the support set, a held-out quarter of it"
         " (split), or a split of the data.",
         metavar="folds|split|SPLIT",
+    )
+
+
+@options("Learning", command="bags")
+class BagsOptions(
+    DataJobOptions,
+    TileOptions,
+    ConfidenceOptions,
+    OutputOptions,
+    TopKOptions,
+    PageOptions,
+):
+    """Options of `clipfg bags`."""
+
+    heads: str = option(
+        "dsagl,abmil,dsmil,bag-max,bag-mean",
+        "Heads on bags to compare (`clipfg heads list`), each with the first.",
+        "--head",
+        metavar="NAMES",
+    )
+    negative: str | None = option(
+        None,
+        "The class whose bags hold nothing of their own, - for none; by default one that is called"
+        " negative, normal, healthy, ...",
+        metavar="CLASS",
+    )
+    seeds: int = option(3, "Random seeds of heads and folds.", least=1, most=100)
+    folds: int = option(5, "Folds to test on, for data without splits.", least=2, most=100)
+    save: Path | None = option(
+        None, "Save the first head, for `clipfg predict --head`.", metavar="FILE"
     )

@@ -180,6 +180,39 @@ class GroupOptions(Options):
     )
 
 
+@options("Data", shared=True)
+class BagOptions(Options):
+    """Which images make a bag."""
+
+    bag_by: str | None = option(
+        None,
+        "What makes a bag: folder, a column, or a regular expression whose group is found in the"
+        " ids; by default the column bag.",
+        metavar="folder|COLUMN|REGEX",
+    )
+
+
+@options("Data", shared=True)
+class TileOptions(BagOptions):
+    """How large pictures are cut into the instances of a bag."""
+
+    tiles: int | None = option(
+        None,
+        "Cut each picture into tiles of N pixels, which make a bag; TIFF and SVS of any size.",
+        metavar="N",
+        least=16,
+        most=8192,
+    )
+    overlap: int = option(0, "Pixels by which tiles overlap.", metavar="N", least=0)
+    level: int = option(0, "Level of the pictures to cut, 0 for the finest.", metavar="N", least=0)
+    blank: float = option(
+        5.0,
+        "Leave out tiles whose colours vary by less than this standard deviation, of 255.",
+        least=0.0,
+        most=255.0,
+    )
+
+
 @options("Store", shared=True)
 class StoreOptions(Options):
     """Which key store."""
@@ -256,6 +289,17 @@ class ConfidenceOptions(Options):
         None,
         "Answer with the narrowest taxonomic group that is this probable (0.8).",
         metavar="SHARE",
+    )
+
+
+@options("Store", shared=True)
+class MetricOptions(Options):
+    """How images are compared with a store's."""
+
+    metric: Literal["cosine", "whitened"] = option(
+        "cosine",
+        "How images are compared: by cosine, or whitened, on directions that tell the labels of"
+        " the store apart.",
     )
 
 

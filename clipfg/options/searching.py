@@ -10,6 +10,7 @@ from clipfg.options.groups import (
     FormatOptions,
     GroupOptions,
     JobOptions,
+    MetricOptions,
     OutputOptions,
     PageOptions,
     PromptOptions,
@@ -66,7 +67,13 @@ class IndexShowOptions(StoreOptions, FormatOptions):
 
 @options("Query", command="retrieve")
 class RetrieveOptions(
-    DataJobOptions, RegionOptions, StoreOptions, PromptSetOptions, FormatOptions, TopKOptions
+    DataJobOptions,
+    RegionOptions,
+    StoreOptions,
+    MetricOptions,
+    PromptSetOptions,
+    FormatOptions,
+    TopKOptions,
 ):
     """Options of `clipfg retrieve`."""
 
@@ -112,13 +119,15 @@ class CoresetOptions(DataJobOptions, GroupOptions, StoreOptions, OutputOptions, 
         None, "Keys per class (default 5); several numbers are compared.", metavar="LIST"
     )
     total: int | None = option(None, "Keys in all, shared out evenly over classes.", least=1)
-    stream: bool = option(False, "See each image once, as it is embedded (keco-online).")
+    stream: bool = option(False, "See each image once, as it is embedded (discriminant-online).")
     compare: bool = option(False, "Measure strategies on the test split; write no store.")
     seeds: int = option(3, "Random draws to compare.", least=1, most=100)
 
 
 @options("Demonstrations", command="demos")
-class DemosOptions(JobOptions, StoreOptions, DemonstrationOptions, PromptOptions, OutputOptions):
+class DemosOptions(
+    JobOptions, StoreOptions, MetricOptions, DemonstrationOptions, PromptOptions, OutputOptions
+):
     """Options of `clipfg demos`."""
 
     output: Path | None = option(
@@ -130,6 +139,12 @@ class DemosOptions(JobOptions, StoreOptions, DemonstrationOptions, PromptOptions
 
 @options("Demonstrations", command="icl")
 class IclOptions(
-    DataJobOptions, StoreOptions, DemonstrationOptions, PromptOptions, OutputOptions, TopKOptions
+    DataJobOptions,
+    StoreOptions,
+    MetricOptions,
+    DemonstrationOptions,
+    PromptOptions,
+    OutputOptions,
+    TopKOptions,
 ):
     """Options of `clipfg icl`."""

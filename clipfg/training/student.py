@@ -92,7 +92,9 @@ class Student(nn.Module):
             if patches is not None and "patches" in needs:
                 made["patches"] = patches
         if "mirrored" in needs:
-            made["mirrored"] = self._images(batch.images().flip(-1), patches=True)[1]
+            _, mirrored = self._images(batch.images().flip(-1), patches=True)
+            assert mirrored is not None
+            made["mirrored"] = mirrored
         if "views" in needs and len(batch.shown) > 1:
             others = [self._images(batch.images(view))[0] for view in range(1, len(batch.shown))]
             made["views"] = normalize(torch.stack(others, dim=1), dim=-1)

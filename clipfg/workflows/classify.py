@@ -42,7 +42,7 @@ class ClassifyCounts:
 def classify(
     session: Session,
     data: Dataset,
-    head: Head,
+    head: Head[Any],
     classes: ClassList,
     folder: RunFolder,
     *,

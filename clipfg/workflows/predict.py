@@ -33,6 +33,7 @@ from clipfg.workflows.answers import (
     groups_of,
     log_guarantees,
 )
+from clipfg.workflows.bags.predict import open_bags, predict_bags
 from clipfg.workflows.boxes import boxes_said
 from clipfg.workflows.classify import PREDICTIONS, classify
 from clipfg.workflows.dataset import FEATURES, Dataset, hints_of
@@ -52,7 +53,8 @@ logger = logging.getLogger("clipfg")
 class PredictRun(Run):
     """A finished prediction: `predictions` is the Parquet file of its rows.
 
-    With `--group-by` a row is a group, and a file beside it has a row for each image.
+    With `--group-by` a row is a group, and with a head on bags it is a bag; a file beside it has a
+    row for each image.
     """
 
     predictions: Path
@@ -81,8 +83,12 @@ def run_predict(session: Session[PredictOptions], photos: Sequence[Path] = ()) -
         classes = read_class_list(options.classes, name_column=options.name_column)
     if classes is None:
         raise DataError(f"Expected a head with class names, {options.head} has none.")
+    if saved is not None and saved.head.consumes == "bags":
+        return _predict_bags(session, data, saved, photos)
+    if options.bag_by is not None:
+        raise UsageError("--bag-by takes a head on bags; save one by `clipfg bags --save FILE`.")
     answers = answer_columns(options, classes, confidence_of(saved) if saved else None)
-    head = saved.head if saved else None
+    head: Head[Any] | None = saved.head if saved else None
     if head is not None and head.consumes == "patches":
         session.dense = PATCHES
     switched = None
@@ -99,6 +105,11 @@ def run_predict(session: Session[PredictOptions], photos: Sequence[Path] = ()) -
     log_guarantees(answers if rule is None else of_groups)
     if options.explain:
         check_head(head)
+    if len(classes) == 1:
+        logger.warning(
+            f"{classes.names[0]!r} is the only class: every image gets it, with a probability of 1."
+            " Name what else there may be by --classes."
+        )
     encoder = _encoder(session, data, saved, zero_shot=zero_shot)
     data = session.grouped(data)
     groups = GroupPredictions.of(data.manifest, rule, len(classes)) if rule else None
@@ -143,6 +154,17 @@ def run_predict(session: Session[PredictOptions], photos: Sequence[Path] = ()) -
     return PredictRun(folder.path, counts.done, len(session.failures), predictions)
 
 
+def _predict_bags(
+    session: Session[PredictOptions], data: Dataset, saved: SavedHead, photos: Sequence[Path]
+) -> PredictRun:
+    bags = open_bags(session, data, saved)
+    _encoder(session, bags.items, saved, zero_shot=False)
+    with session.run_folder(data.name, photos=[str(photo) for photo in photos]) as folder:
+        done = predict_bags(session, bags, saved, folder)
+    predictions = folder.path / PREDICTIONS
+    return PredictRun(folder.path, done, len(session.failures), predictions)
+
+
 def _check_groups(options: PredictOptions) -> None:
     """Raises `UsageError` for what is told of pictures alone."""
     if options.group_by is None:
@@ -160,9 +182,14 @@ def _rule(options: PredictOptions, saved: SavedHead | None) -> GroupAnswers | No
 
     Raises `UsageError` for guarantees of a head that was never tried on groups.
     """
-    if options.group_by is None:
-        return None
     rule = groups_of(saved) if saved else None
+    if options.group_by is None:
+        if rule is not None and answer_options(options).guarantees:
+            logger.warning(
+                "Guarantees take pictures for independent. The head knows groups of them, and"
+                " those of one group are not: --group-by answers groups, with guarantees of theirs."
+            )
+        return None
     if rule is not None and options.within is None:
         shares = ", ".join(f"{name} {share:.1%}" for name, share in (rule.right or {}).items())
         logger.info(f"Groups are answered by {rule.rule}, chosen on held-out groups: {shares}")
@@ -250,7 +277,7 @@ def _images(session: Session[PredictOptions], photos: Sequence[Path]) -> Dataset
         session.say(Dataset(found))
     kept = [
         name
-        for name in ("id", "uri", "box", "confidence", "group")
+        for name in ("id", "uri", "box", "confidence", "bag", "group")
         if name in found.table.column_names
     ]
     columns = {name: found.table[name] for name in kept}

@@ -7,6 +7,7 @@ from typing import Any
 
 from clipfg.atomic import finished
 from clipfg.errors import DataError
+from clipfg.evaluation.bags.report import BagReport
 from clipfg.evaluation.choices.report import ChoiceReport
 from clipfg.evaluation.curves.budget_curve import BudgetCurve
 from clipfg.evaluation.curves.learning_curve import LearningCurve
@@ -16,13 +17,14 @@ from clipfg.evaluation.report.side_by_side import SideBySide
 from clipfg.evaluation.results import read_result
 from clipfg.evaluation.tuning.report import TuningReport
 from clipfg.trees import parse_json
+from clipfg.workflows.bags.galleries import bag_galleries
 from clipfg.workflows.mistakes import surest_mistakes
 from clipfg.workflows.run_folder import file_name
 
 COMPARED = ("top1", "top5", "mean_per_class", "macro_f1", "nll", "ece")
 
 
-Finished = Report | ChoiceReport | LearningCurve | BudgetCurve | TuningReport
+Finished = Report | ChoiceReport | LearningCurve | BudgetCurve | TuningReport | BagReport
 
 
 def read_reports(run: Path) -> list[tuple[str, Finished]]:
@@ -71,9 +73,13 @@ def write_html(run: Path) -> list[Path]:
     for name, report in reports:
         suffix = f"-{file_name(name.removeprefix(f'{run.name} '))}" if len(reports) > 1 else ""
         page = run / f"report{suffix}.html"
-        mistakes = surest_mistakes(run / f"predictions{suffix}.parquet")
+        mistakes, galleries = [], []
+        if isinstance(report, BagReport):
+            galleries = bag_galleries(run)
+        else:
+            mistakes = surest_mistakes(run / f"predictions{suffix}.parquet")
         with finished(page) as partial:
-            text = render_page(report, mistakes)
+            text = render_page(report, mistakes, galleries)
             partial.write_text(text, encoding="utf-8", errors="backslashreplace")
         pages.append(page)
     return pages

@@ -32,6 +32,7 @@ from clipfg.types import Failure
 logger = logging.getLogger("clipfg")
 
 LOCK = ".lock"
+LOG = "log.txt"
 
 SHOWN_FAILURES = 10
 """How many skipped images are named on the terminal; `failures.jsonl` has them all."""
@@ -168,7 +169,7 @@ class RunFolder:
             _remove(left)  # by a run that was killed
         self._write("config.json", self.config)
         self._before = _OPEN.set(self)
-        self._log = _LogFile(self.path / "log.txt", encoding="utf-8", errors="backslashreplace")
+        self._log = _LogFile(self.path / LOG, encoding="utf-8", errors="backslashreplace")
         # Jobs in other threads have a log of their own; the job's own workers have no context.
         self._log.addFilter(lambda _: _OPEN.get() in (self, None))
         self._log.setFormatter(_Formatter("%(asctime)s %(levelname)s %(message)s"))
@@ -204,6 +205,7 @@ class RunFolder:
                     if self.part(name).is_dir() and (self.path / name).exists():
                         _remove(self.path / name)
                     self.part(name).replace(self.path / name)
+                self._say_what_is_older()
             else:
                 said = {"file_only": True}  # the terminal gets the error itself
                 logger.info("Ended early: %s: %s", kind.__name__, error, extra=said)
@@ -212,6 +214,15 @@ class RunFolder:
             self._log.close()
             _OPEN.reset(self._before)
             self._lock.release()
+
+    def _say_what_is_older(self) -> None:
+        own = {*self._names, LOCK, LOG}
+        older = sorted(path.name for path in self.path.iterdir() if path.name not in own)
+        if older:
+            logger.warning(
+                f"{self.path} also holds {', '.join(older)}, which this run has not written:"
+                " look there for nothing of it."
+            )
 
 
 class _Formatter(logging.Formatter):

@@ -203,6 +203,7 @@ def test_a_damaged_cache_is_a_sentence_and_can_be_cleared(
     assert main.run(["zeroshot", "--dataset", "synthflora", "--limit", "5", *FLORETTE, *place]) == 0
 
 
+@pytest.mark.long
 @pytest.mark.shared
 def test_real_images_as_the_plain_loop_scores_them(
     shared: Path, capsys: pytest.CaptureFixture[str]

@@ -125,7 +125,7 @@ def test_a_language_model_answers(demos, home) -> None:
     assert sorted(row["name"] for row in made["answers"]) == sorted(made["candidates"])
     table, _ = demos(*arguments, "--format", "table")
     assert made["answers"][0]["name"].split()[-1] in table
-    assert "Majority vote of these labels" in table
+    assert "Vote of these labels" in table
 
 
 def test_without_a_store_the_default_one_is_used(home, photo, capsys) -> None:

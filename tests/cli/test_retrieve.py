@@ -111,6 +111,23 @@ def test_filters_duplicates_and_classes(home, capsys, tmp_path) -> None:
     assert str(photo) not in [row["path"] for row in again]
 
 
+def test_whitened_directions(home, capsys, tmp_path) -> None:
+    """Photos and texts are looked for where labels say; copies are told by plain cosines."""
+    whitened = ["--metric", "whitened", "--store", str(home / "photo-store")]
+    photo = sorted((home / "photos").rglob("*.png"))[0]
+    first = found(capsys, str(photo), *whitened)
+    assert first[0]["path"] == str(photo)
+    assert {row["label"] for row in first[:3]} == {photo.parent.name}
+    again = found(capsys, str(photo), "--dedup", *whitened, "--html", "page.html")
+    assert [row["id"] for row in again] == [row["id"] for row in first[1:]]
+    assert "on whitened directions" in (tmp_path / "page.html").read_text()
+    named = found(capsys, photo.parent.name, *whitened)
+    assert {row["label"] for row in named[:3]} == {photo.parent.name}
+    unlabelled = ["--dataset", str(photo), "--metric", "whitened", *FLORETTE]
+    assert main.run(["retrieve", "a flower", *unlabelled]) == 2
+    assert "search by --metric cosine" in capsys.readouterr().err
+
+
 def test_nothing_that_fits_is_an_empty_answer(home, capsys, tmp_path) -> None:
     store = ["--store", str(home / "store"), "--where", "id=nowhere/*"]
     assert found(capsys, "a flower", "--html", "page.html", *store) == []

@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.mark.parametrize("kills", [12, pytest.param(60, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("kills", [12, pytest.param(60, marks=pytest.mark.long)])
 def test_kills_at_random_moments(kills: int) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "tests.store.kill_writers", "--kills", str(kills)],

@@ -62,6 +62,20 @@ def test_pictures_of_plants_flatter_and_groups_do_not(tmp_path: Path) -> None:
     assert found.note in run.curve.notes
 
 
+def test_pictures_of_groups_are_not_independent(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    data, head = world(tmp_path / "w.npz"), tmp_path / "head.safetensors"
+    known = {"heads": "knn", "shots": "all", "save": head}
+    for by in (BY, None):
+        clipfg.fewshot(data, group_by=by, output=tmp_path / f"run-{by is None}", **known)
+        for number, asked in enumerate(({"target_error": 0.3}, {})):
+            caplog.clear()
+            clipfg.predict(data, head=head, output=tmp_path / f"p-{by is None}-{number}", **asked)
+            said = "Guarantees take pictures for independent" in caplog.text
+            assert said == (by is not None and bool(asked))
+
+
 def test_halves_have_whole_plants(tmp_path: Path) -> None:
     options = resolve(FewshotOptions, {"dataset": world(tmp_path / "w.npz"), "group_by": BY})
     with Session(options) as session:

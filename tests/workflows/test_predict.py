@@ -142,3 +142,11 @@ def test_contradictions_are_one_sentence(photos, tmp_path, options, message) -> 
 def test_nothing_to_classify_is_one_sentence(names, tmp_path) -> None:
     with pytest.raises(UsageError, match="Name photos or folders of them"):
         predict(None, tmp_path / "run", classes=names)
+
+
+def test_a_single_class_is_told_of(photos, tmp_path, caplog) -> None:
+    (tmp_path / "one.txt").write_text("rose\n")
+    options = {"classes": tmp_path / "one.txt", "model": "builtin:florette"}
+    run = predict(photos, tmp_path / "run", **options)
+    assert {row["probability"] for row in run.rows()} == {1.0}
+    assert "'rose' is the only class: every image gets it" in caplog.text

@@ -98,6 +98,15 @@ def test_an_earlier_list_of_failures_does_not_stay(tmp_path: Path) -> None:
     Failures().replace(path)
 
 
+def test_what_an_earlier_run_left_is_told(tmp_path: Path, caplog) -> None:
+    with RunFolder(tmp_path, {}, Failures()) as folder:
+        folder.write_text("report.html", "old")
+    assert "also holds" not in caplog.text
+    with RunFolder(tmp_path, {}, Failures()):
+        pass
+    assert "also holds report.html, which this run has not written" in caplog.text
+
+
 def test_a_folder_with_other_things_is_refused(tmp_path: Path) -> None:
     (tmp_path / "thesis.tex").write_text("precious")
     with pytest.raises(UsageError, match="holds other things"):

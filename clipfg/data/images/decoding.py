@@ -12,9 +12,9 @@ from contextlib import ExitStack, contextmanager
 from io import BytesIO
 from pathlib import Path
 
-import numpy as np
 from PIL import Image, ImageChops, JpegImagePlugin, UnidentifiedImageError
 
+from clipfg.data.images.deep import check_planes, is_cut, is_deep, scaled_colours, scaled_grey
 from clipfg.data.images.photos import (
     HEIF,
     ORIENTATION,
@@ -56,9 +56,6 @@ PIXEL = 4
 TRANSPARENT, DEEP = 9, 16
 """Bytes a pixel of the copies that compositing takes, and scaling of more than 8 bits."""
 
-DEPTHS = (8, 10, 12, 14, 16)
-"""Bits a channel that sensors have."""
-
 STRIP = 32
 """A strip longer than this times its width, enlarged beyond `LARGEST_STRIP`, is cut."""
 
@@ -87,9 +84,9 @@ def decode(data: bytes, target: Target | None = None, *, cut: bool = True) -> Im
     """The image in `data`: 8-bit RGB, upright, the first frame of an animation.
 
     Transparency is composited on white, as on a web page: the values under transparent pixels are
-    arbitrary, often black. Grey images of more than 8 bits are scaled by the range of the fewest
-    bits of `DEPTHS` that hold their values, since sensors of 12 bits write files of 16; floats by
-    1 or 255 if they stay within those, else by their own range. CMYK becomes RGB by the plain
+    arbitrary, often black. Images of more than 8 bits are scaled by the range of the fewest bits of
+    `deep.DEPTHS` that hold their values, since sensors of 12 bits write files of 16; floats by 1 or
+    255 if they stay within those, else by their own range. CMYK becomes RGB by the plain
     formula; colour profiles are not applied.
 
     `data` is a whole file of any of `FORMATS`, HEIC or RAW (see `photos`), `target` the size that
@@ -220,16 +217,19 @@ def _turn_box(box: Box, size: tuple[int, int], turn: int) -> Box:
 def _decode_other(data: bytes, room: ExitStack) -> Image.Image:
     with Image.open(BytesIO(data), formats=FORMATS) as image:
         _check_size(image.size)
+        check_planes(image)
         room.enter_context(MEMORY.room(_bytes_needed(image, orientation(image))))
+        cut = is_cut(image)
         image.load()
+        whole = scaled_colours(image, data) if cut else image
         # Read after loading: TIFF and AVIF rotate themselves and then drop the tag.
-        return _upright(_to_rgb(image), orientation(image))
+        return _upright(_to_rgb(whole), orientation(image))
 
 
 def _bytes_needed(image: Image.Image, turn: int) -> int:
     """The most bytes that the copies of an image take from its file to upright RGB."""
     each = PIXEL + DECODING.get(image.format or "", DECODING_OTHER)
-    each += TRANSPARENT * image.has_transparency_data + DEEP * _is_deep(image)
+    each += TRANSPARENT * image.has_transparency_data + DEEP * is_deep(image)
     return image.width * image.height * (each + PIXEL * (turn in UPRIGHT))
 
 
@@ -261,32 +261,11 @@ def _to_rgb(image: Image.Image) -> Image.Image:
         layer = image if image.mode == "RGBA" else image.convert("RGBA")
         paper = Image.new("RGB", image.size, "white")
         paper.paste(layer, mask=layer.getchannel("A"))
+        paper.info |= {"bits": image.info["bits"]} if "bits" in image.info else {}
         return paper
-    if _is_deep(image):
-        image = _scale(image)
+    if is_deep(image):
+        image = scaled_grey(image)
     return image if image.mode == "RGB" else image.convert("RGB")
-
-
-def _is_deep(image: Image.Image) -> bool:
-    """Whether an image has more than 8 bits a channel."""
-    return image.mode in {"I", "F"} or image.mode.startswith("I;16")
-
-
-def _scale(image: Image.Image) -> Image.Image:
-    """A grey image of more than 8 bits as 8 bits."""
-    values = np.nan_to_num(np.asarray(image).astype(np.float32), posinf=0.0, neginf=0.0)
-    low, high = float(values.min()), float(values.max())
-    bits = DEPTHS[-1]
-    if image.mode != "F" and low >= 0 and high < 2 ** DEPTHS[-1]:  # a PGM of 16 bits comes as "I"
-        bits = next(depth for depth in DEPTHS if high < 2**depth)
-        low, high = 0.0, 2.0**bits - 1
-    elif low >= 0 and high <= 255:
-        low, high = 0.0, 1.0 if high <= 1 else 255.0
-    scaled = (values - low) * (255.0 / max(high - low, 1e-12))
-    grey = Image.fromarray(np.rint(scaled).astype(np.uint8))
-    if bits < DEPTHS[-1]:
-        grey.info["bits"] = bits
-    return grey
 
 
 def _cut_strip(image: Image.Image, target: Target) -> Image.Image:

@@ -82,6 +82,11 @@ def read(path: Path | str, *, classes: ClassList | None = None) -> Manifest:
     classes = classes or _class_names(shards, root)
     given = _labels([s.label for s in samples])
     labels, own = index_labels(given, classes, lambda row: f"{samples[row].id!r}")
+    if beside := [name for s in samples for _, name, _ in s.pictures[1:]]:
+        _log.warning(
+            f"{path}: {len(beside):,} pictures beside the one called as their key are left out"
+            f" (first: {beside[0]})"
+        )
     columns: dict[str, Any] = {
         column: [getattr(s, column) for s in samples] for column in ("id", "uri", "split")
     }
@@ -94,12 +99,21 @@ def read(path: Path | str, *, classes: ClassList | None = None) -> Manifest:
 
 @dataclass
 class _Sample:
-    id: str = ""
-    uri: str = ""
+    key: str
     split: str | None = None
+    pictures: list[tuple[bool, str, str]] = field(default_factory=list)
+    """Whether the name has more than key and suffix (`x.mask.png`), the id, and the URI of each."""
     label: int | str | None = None
     captions: list[str] | None = None
     notes: dict[str, bytes] = field(default_factory=dict)
+
+    @property
+    def id(self) -> str:
+        return self.pictures[0][1]
+
+    @property
+    def uri(self) -> str:
+        return self.pictures[0][2]
 
 
 def _find_shards(path: Path | str) -> tuple[list[Path], Path]:
@@ -132,12 +146,11 @@ def _samples(shard: Path, root: Path) -> Iterator[_Sample]:
         name = shown(member.name)  # which may be Latin-1
         folder, _, base = name.rpartition("/")
         stem, _, extension = base.partition(".")
-        sample = samples.setdefault(f"{folder}/{stem}", _Sample(split=split))
+        sample = samples.setdefault(f"{folder}/{stem}", _Sample(stem, split))
         kind = extension.lower().rpartition(".")[2]
         if f".{kind}" in IMAGES:
-            if not sample.uri or extension.lower() == kind:  # `.jpg` before `.mask.png`
-                sample.id = f"{place}/{name}"
-                sample.uri = member_uri(shard, member.offset_data, member.size, name)
+            uri = member_uri(shard, member.offset_data, member.size, name)
+            sample.pictures.append((extension.lower() != kind, f"{place}/{name}", uri))
         elif extension.lower() in {"cls", "txt", "json"} and member.size <= LARGEST_NOTE:
             stream = archive.extractfile(member)
             try:
@@ -145,8 +158,22 @@ def _samples(shard: Path, root: Path) -> Iterator[_Sample]:
             except tarfile.TarError as error:
                 raise DataError(f"Expected a whole tar file at {shard}, got {error}.") from None
     for sample in samples.values():
-        if sample.uri:
+        if sample.pictures:
+            _settle(sample, shard)
             yield _read_notes(sample)
+
+
+def _settle(sample: _Sample, shard: Path) -> None:
+    """Put the picture that is called as its key first. Raises `DataError` where it is not told."""
+    sample.pictures.sort(key=lambda picture: picture[0])  # `.jpg` before `.mask.png`
+    (odd, first, _), *others = sample.pictures
+    if odd and others:
+        raise DataError(
+            f"Expected one picture for each key, which ends at the first dot of a name, got"
+            f" {len(sample.pictures)} of key {sample.key!r} in {shard}, such as {first} and"
+            f" {others[0][1]}; write '_' for the dots within names, or call the main one"
+            f" {sample.key}{PurePosixPath(first).suffix}."
+        )
 
 
 def _members(shard: Path) -> Iterator[tuple[tarfile.TarInfo, tarfile.TarFile]]:

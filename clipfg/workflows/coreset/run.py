@@ -18,7 +18,7 @@ from clipfg.workflows.coreset.stream import Stream
 from clipfg.workflows.run_folder import Run, default_folder
 from clipfg.workflows.session import Session
 
-STRATEGY, STREAMED = "discriminant", "keco-online"
+STRATEGY, STREAMED = "discriminant", "discriminant-online"
 PER_CLASS = "5"
 
 
@@ -54,7 +54,8 @@ def run_coreset(session: Session[CoresetOptions]) -> CoresetRun:
     strategy = make_coreset(name, options.seed)
     if options.stream and not isinstance(strategy, KeCOOnline):
         raise UsageError(
-            f"--stream works with {STREAMED} alone: {name} has to see all items at once."
+            f"--stream works with {STREAMED} and {KeCOOnline.name}: {name} has to see all items at"
+            " once."
         )
     if options.per_class is not None and options.total is not None:
         raise UsageError("--per-class and --total cannot be combined.")

@@ -104,11 +104,13 @@ def _photos(
         return data, known or data.classes
     if options.dataset is not None:
         raise UsageError(f"--dataset {options.dataset} and photos cannot be combined.")
-    if options.classes is None and known is None:
-        raise UsageError("Give --classes FILE (class names, one per line).")
+    classes = known
+    if classes is None:
+        if options.classes is None:
+            raise UsageError("Give --classes FILE (class names, one per line).")
+        classes = read_class_list(options.classes)
     found = Dataset(read_images(photos))
     session.say(found)
-    classes = known or read_class_list(options.classes)
     return found.limited(options.limit, options.seed), classes
 
 

@@ -10,10 +10,9 @@ from jaxtyping import Float
 from torch import Tensor
 
 from clipfg.errors import ItemError
-from clipfg.icl import vote
 from clipfg.options import IclOptions
 from clipfg.types import ClassList, Failure
-from clipfg.workflows.icl.demonstrations import Demonstration
+from clipfg.workflows.icl.demonstrations import Demonstration, voted
 from clipfg.workflows.icl.figures import IclOutcome
 from clipfg.workflows.icl.questions import QuestionBuilder
 from clipfg.workflows.icl.scorer import LvlmScorer, over_classes
@@ -57,7 +56,7 @@ def ask_about_all(
                     raise
                 session.failures.add(Failure(identity, uri, "answer", str(error)))
                 continue
-            votes = vote([one.label for one in shown], len(finder.classes))
+            votes = voted(shown, len(finder.classes))
             outcomes[i] = IclOutcome(votes, scores, candidates)
             row = _row(pool, i, shown, outcomes[i], zero_shot[i], finder.classes)
             file.write(json.dumps(row, ensure_ascii=False) + "\n")

@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from clipfg.errors import DataError, UsageError
-from clipfg.icl import DEMONSTRATIONS, DemonstrationStrategy, Neighbours
+from clipfg.icl import DEMONSTRATIONS, DemonstrationStrategy, Neighbours, vote
 from clipfg.icl.questions import check_choices
 from clipfg.options.groups import DemonstrationOptions
 from clipfg.store import KeyStore
 from clipfg.types import ClassList
+from clipfg.workflows.metric import Metric
 
 logger = logging.getLogger("clipfg")
 
@@ -28,6 +29,11 @@ class Demonstration:
     uri: str
     label: int
     similarity: float
+
+
+def voted(shown: Sequence[Demonstration], classes: int) -> Float[Tensor, " c"]:
+    """The `vote` of what is shown, the best first."""
+    return vote([one.label for one in shown], [one.similarity for one in shown], classes)
 
 
 @dataclass(frozen=True)
@@ -80,20 +86,21 @@ class DemonstrationPlan:
 class DemonstrationFinder:
     """Chooses demonstrations from a store, whose classes are matched with the run's by name.
 
-    `fingerprint` is of the encoder that makes the queries; `texts` are unit-norm text weights of
-    the classes, for strategies that look at them. Raises `DataError` when no key of the store is
-    labelled with one of the classes.
+    `metric` is how images are compared. `fingerprint` is of the encoder that makes the queries;
+    `texts` are unit-norm text weights of the classes, for strategies that look at them. Raises
+    `DataError` when no key of the store is labelled with one of the classes.
     """
 
     def __init__(
         self,
-        store: KeyStore,
+        metric: Metric,
         plan: DemonstrationPlan,
         classes: ClassList,
         fingerprint: str,
         texts: Float[Tensor, "c d"] | None = None,
     ) -> None:
-        self.store = store
+        self.metric = metric
+        self.store = store = metric.store
         self.plan = plan
         self.classes = classes
         self.fingerprint = fingerprint
@@ -153,7 +160,10 @@ class DemonstrationFinder:
             return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.float32)
         where = None if allowed.all() else allowed
         hits = self.store.search(
-            query[None].numpy(), reach, where=where, fingerprint=self.fingerprint
+            self.metric.photos(query[None]).numpy(),
+            reach,
+            where=where,
+            fingerprint=self.fingerprint,
         )
         found = hits.positions[0] >= 0
         return hits.positions[0][found], hits.scores[0][found]

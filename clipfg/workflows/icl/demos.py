@@ -18,7 +18,7 @@ from clipfg.embedding.cache import EmbeddingCache
 from clipfg.embedding.content_hash import contents_of
 from clipfg.embedding.pipeline import collect
 from clipfg.errors import DataError, ItemError, UsageError
-from clipfg.icl import CHATS, in_order, vote
+from clipfg.icl import CHATS, in_order
 from clipfg.icl.prompts import with_sources
 from clipfg.options import DemosOptions
 from clipfg.types import Failure, Manifest
@@ -27,10 +27,12 @@ from clipfg.workflows.icl.demonstrations import (
     Demonstration,
     DemonstrationFinder,
     DemonstrationPlan,
+    voted,
 )
 from clipfg.workflows.icl.questions import QuestionBuilder
 from clipfg.workflows.icl.scorer import SIDE, LvlmScorer
 from clipfg.workflows.index.store import open_store, open_store_encoder
+from clipfg.workflows.metric import Metric
 from clipfg.workflows.run_folder import Run
 from clipfg.workflows.session import Session
 
@@ -41,8 +43,8 @@ class DemosRun(Run):
 
     `demonstrations` have a row each, in the order in which they are shown: `id`, `name`,
     `similarity`, `uri`. `messages` are the prompt, as a chat server or a processor takes it;
-    `candidates` the names that may be answered, in its order. `vote` is the most frequent of the
-    labels shown, None where none is shown. With a vision-language model, `answers` are the
+    `candidates` the names that may be answered, in its order. `vote` is the label that has most
+    votes of those shown, None where none is shown. With a vision-language model, `answers` are the
     candidates with their mean log-probability per token, the likeliest first.
     """
 
@@ -82,18 +84,19 @@ def run_demos(session: Session[DemosOptions], photo: Path) -> DemosRun:
     if len(manifest) != 1:
         raise UsageError(f"Name one photo: {photo} holds {len(manifest):,} images.")
     encoder = open_store_encoder(session, store, Dataset(manifest))
+    metric = Metric.of(options.metric, store)
     scorer = LvlmScorer.of(session)
     query = _embed(session, manifest)
     suited = replace(manifest, prompts=store.prompts or manifest.prompts)
     texts = session.class_weights(suited, classes)
-    finder = DemonstrationFinder(store, plan, classes, encoder.fingerprint, texts)
+    finder = DemonstrationFinder(metric, plan, classes, encoder.fingerprint, texts)
     uri = manifest.uris[0]
     shown = _select_others(uri, query, finder, session.cache)
     builder = QuestionBuilder.of(options, finder)
     question = builder.ask(str(photo), uri, query, shown, texts @ query)
     turns = with_sources(question.turns, lambda uri: _source(uri, data_urls=options.data_urls))
     names = classes.names
-    votes = vote([one.label for one in shown], len(classes))
+    votes = voted(shown, len(classes))
     answers = None
     if scorer is not None:
         pairs = zip(question.labels, scorer.scores(question)[0].tolist(), strict=True)

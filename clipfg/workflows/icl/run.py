@@ -22,6 +22,7 @@ from clipfg.workflows.icl.figures import MethodScorer, scores_by_method
 from clipfg.workflows.icl.questions import QuestionBuilder
 from clipfg.workflows.icl.scorer import LvlmScorer
 from clipfg.workflows.index.store import open_store, open_store_encoder
+from clipfg.workflows.metric import Metric
 from clipfg.workflows.pool import FeaturePool
 from clipfg.workflows.run_folder import Run
 from clipfg.workflows.session import Session
@@ -64,6 +65,7 @@ def run_icl(session: Session[IclOptions]) -> IclRun:
         )
     plan.check(data.classes)
     encoder = open_store_encoder(session, store, data)
+    metric = Metric.of(options.metric, store)
     scorer = LvlmScorer.of(session)
     facts = {"manifest": data.manifest.digest}
     if scorer is not None:
@@ -71,7 +73,7 @@ def run_icl(session: Session[IclOptions]) -> IclRun:
     with session.run_folder(data.name, **facts) as folder:
         weights = session.class_weights(data.manifest, data.classes)
         texts = weights if plan.strategy.needs_texts else None
-        finder = DemonstrationFinder(store, plan, data.classes, encoder.fingerprint, texts)
+        finder = DemonstrationFinder(metric, plan, data.classes, encoder.fingerprint, texts)
         builder = QuestionBuilder.of(options, finder)
         pool, excluded = _images_to_ask_about(session, data, store)
         head = session.zero_shot(weights, renormalise=ensemble.renormalise)
@@ -86,7 +88,7 @@ def run_icl(session: Session[IclOptions]) -> IclRun:
             "split": options.split or "",
             "model": encoder.name,
             "precision": encoder.precision,
-            "demonstrations": f"{plan.shots}, {plan.strategy.name}",
+            "demonstrations": f"{plan.shots}, {plan.strategy.name}, {options.metric}",
         }
         done, name = list(outcomes.values()), scorer.lvlm.name if scorer else None
         methods = scores_by_method(done, zero_shot, plan.shots, name)

@@ -28,7 +28,8 @@ def without_leaks(
     paths = {uri for id, uri in zip(support.ids, support.uris, strict=True) if uri != id}
     ids = set(support.ids) if same_ids else set()
     both = np.concatenate([support.features.numpy(), test.features.numpy()])
-    copied = equal_rows(both)[len(support) :] < len(support)
+    origins = equal_rows(both)[len(support) :]
+    copied = origins < len(support)
     leaks = copied | np.array(
         [id in ids or uri in paths for id, uri in zip(test.ids, test.uris, strict=True)], dtype=bool
     )
@@ -38,7 +39,16 @@ def without_leaks(
             f" are, by path or by content: {listed(test.ids)}; give other images to test on."
         )
     what = "test images are also in the support set, by path or by content, and"
-    return _without(test, leaks, what)
+    rows, remarks = _without(test, leaks, what)
+    given = support.labels[np.where(copied, origins, 0)]
+    against = copied & (given >= 0) & (test.labels >= 0) & (given != test.labels)
+    if against.any():
+        named = [test.ids[i] for i in np.flatnonzero(against)]
+        remarks.append(
+            f"{len(named):,} of these have another label in the support set, one of which is wrong:"
+            f" {listed(named)}"
+        )
+    return rows, remarks
 
 
 def without_copies(pool: FeaturePool) -> tuple[NDArray[np.intp], list[str]]:

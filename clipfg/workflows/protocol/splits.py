@@ -174,6 +174,8 @@ def by_split(session: Session, whole: Dataset, split: str | None) -> SupportAndT
     """
     splits, options = whole.manifest.splits, session.options
     if not splits:
+        if split is not None:
+            whole.select(split)  # raises
         return _halved(session, whole)
     if TRAIN not in splits:
         raise UsageError(

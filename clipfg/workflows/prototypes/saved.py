@@ -80,12 +80,13 @@ class Examples:
         at = self.numbers.index(number)
         image = decode(read(self.uris[at]))
         frame = Framing(self.crop).frame(self.boxes[at], None)
-        window = frame.window(*image.size) if frame else (0.0, 0.0, *map(float, image.size))
+        whole = (0.0, 0.0, float(image.width), float(image.height))
+        window = frame.window(*image.size) if frame else whole
         box = _patch_box(patch, self.grids[at], window, preprocessing)
         shown = square_window(box, *image.size, AROUND)
         scale = SIDE / max(window_size(shown))
-        size = (max(1, round(side * scale)) for side in window_size(shown))
-        picture = image.resize(tuple(size), Image.Resampling.BICUBIC, shown)
+        wide, high = (max(1, round(side * scale)) for side in window_size(shown))
+        picture = image.resize((wide, high), Image.Resampling.BICUBIC, shown)
         corners = [(value - shown[axis % 2]) * scale for axis, value in enumerate(box)]
         pen = ImageDraw.Draw(picture)
         for width, colour in ((3, "white"), (1, "black")):

@@ -56,7 +56,8 @@ def write_page(
     groups = [_group(one, images, names) for one in shown]
     notes = [
         "Scores are cosines with the query, or with the vector that texts, photos and negated"
-        " phrases were composed to.",
+        " phrases were composed to"
+        + (", on whitened directions." if options.metric == "whitened" else "."),
         *remarks,
     ]
     if missing := sum(image is None for image in images.values()):
@@ -108,6 +109,7 @@ def _facts(
     return [
         ("searched", f"{len(store):,} {kind_of(store.items)}"),
         ("model", store.model),
+        ("metric", options.metric if options.metric != "cosine" else ""),
         ("not", ", ".join(options.negated)),
         ("where", ", ".join(options.where)),
         ("near-duplicates", f"left out from cosine {duplicate:g}" if duplicate else ""),

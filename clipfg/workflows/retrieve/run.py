@@ -14,6 +14,7 @@ from clipfg.store import KeyStore, parse_where
 from clipfg.workflows.dataset import Dataset
 from clipfg.workflows.index.items import embed_items
 from clipfg.workflows.index.store import default_store, open_store_encoder
+from clipfg.workflows.metric import Metric
 from clipfg.workflows.retrieve.page import page_path, write_page
 from clipfg.workflows.retrieve.queries import Query, read_queries
 from clipfg.workflows.retrieve.search import DUPLICATE, QueryHits, kind_of, search
@@ -57,15 +58,17 @@ def run_retrieve(session: Session[RetrieveOptions], query: Sequence[str] = ()) -
         )
     if session.encoder is None:
         open_store_encoder(session, store)
-    asked = embed_queries(session, queries, store)
+    metric = Metric.of(options.metric, store)
+    asked = embed_queries(session, queries, metric)
     ranked = search(
-        store,
+        metric.store,
         asked.vectors,
         options.top_k,
         where=where,
         per_class=options.per_class,
         duplicate=duplicate,
         photos=asked.photos,
+        looks=store.keys,
     )
     pairs = zip(asked.queries, ranked, strict=True)
     found = tuple(QueryHits.of(one, hits, store) for one, hits in pairs)

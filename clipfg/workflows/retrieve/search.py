@@ -73,12 +73,14 @@ def search(
     per_class: int | None = None,
     duplicate: float | None = None,
     photos: Sequence[Tensor] | None = None,
+    looks: NDArray[np.float32] | None = None,
 ) -> list[Ranked]:
     """The `k` best hits of each query `[q, d]` among the items of `where` `[n]`, or all.
 
     At most `per_class` hits have the same label. Hits whose cosine with a better one, or with one
-    of the query's `photos`, is at least `duplicate` are left out. Of the regions of one image only
-    the best is a hit.
+    of the query's `photos`, is at least `duplicate` are left out; `looks` `[n, d]` are the features
+    that those cosines are of, where they are not the keys. Of the regions of one image only the
+    best is a hit.
     """
     parents = _parents(store)
     if duplicate is None and per_class is None and parents is None:
@@ -93,7 +95,7 @@ def search(
                 first = np.sort(np.unique(parents[positions], return_index=True)[1])
                 positions, scores = positions[first], scores[first]
             kept = pick(
-                torch.from_numpy(store.keys[positions]),
+                torch.from_numpy((store.keys if looks is None else looks)[positions]),
                 torch.from_numpy(store.labels[positions]),
                 k,
                 per_class=per_class,

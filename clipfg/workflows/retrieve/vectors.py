@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import torch
@@ -18,6 +19,7 @@ from clipfg.prompting.ensembling import ensemble_mean
 from clipfg.prompting.queries import query_texts
 from clipfg.store import KeyStore
 from clipfg.types import Manifest
+from clipfg.workflows.metric import Metric
 from clipfg.workflows.retrieve.queries import Query
 from clipfg.workflows.session import Session
 
@@ -31,7 +33,10 @@ Embedded = dict[str, Float[Tensor, " d"]]
 
 @dataclass(frozen=True)
 class QueryVectors:
-    """Queries that could be embedded, a unit-norm vector `[q, d]` for each, and its photos'."""
+    """Queries that could be embedded, a unit-norm vector `[q, d]` for each, and its photos'.
+
+    Vectors are as the metric compares them, photos as the encoder makes them.
+    """
 
     queries: list[Query]
     vectors: NDArray[np.float32]
@@ -39,11 +44,11 @@ class QueryVectors:
 
 
 def embed_queries(
-    session: Session[RetrieveOptions], queries: Sequence[Query], store: KeyStore
+    session: Session[RetrieveOptions], queries: Sequence[Query], metric: Metric
 ) -> QueryVectors:
     """Embed queries; an unreadable photo makes one a failure. Raises `DataError` if all are."""
     assert session.encoder is not None
-    options = session.options
+    options, store = session.options, metric.store
     texts = _embed_phrases(
         session, [*(text for query in queries for text in query.texts), *options.negated], store
     )
@@ -56,11 +61,20 @@ def embed_queries(
     def rows(embedded: Embedded, names: Sequence[str]) -> Float[Tensor, "n d"]:
         return torch.stack([embedded[name] for name in names]) if names else none
 
+    def turned(phrases: Sequence[str]) -> Float[Tensor, "t d"]:
+        return metric.texts(rows(texts, phrases), of_classes) if phrases else none
+
+    @cache
+    def of_classes() -> Float[Tensor, "c d"]:
+        assert store.classes is not None
+        names = store.classes.names
+        return rows(_embed_phrases(session, names, store), names)
+
     keys = torch.from_numpy(np.array(store.keys[:: max(1, -(-len(store) // SAMPLE))]))
-    negated = rows(texts, options.negated)
+    negated = turned(options.negated)
     seen = [rows(photos, query.photos) for query in usable]
     vectors = [
-        compose(rows(texts, query.texts), own, negated, keys, options.weight)
+        compose(turned(query.texts), metric.photos(own), negated, keys, options.weight)
         for query, own in zip(usable, seen, strict=True)
     ]
     return QueryVectors(usable, torch.stack(vectors).numpy(), seen)

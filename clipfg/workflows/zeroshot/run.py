@@ -13,7 +13,7 @@ from clipfg.evaluation.report.report import Report
 from clipfg.evaluation.report.rolled_up import rolled_up
 from clipfg.evaluation.report.side_by_side import SideBySide, side_by_side
 from clipfg.evaluation.serialization import to_json
-from clipfg.heads.transduction import TRANSDUCTIONS
+from clipfg.heads.transduction import TRANSDUCTIONS, caution
 from clipfg.heads.zero_shot import ZeroShot
 from clipfg.options import ZeroshotOptions
 from clipfg.prompting import PromptSet
@@ -180,6 +180,10 @@ class _Evaluation:
         if values:
             chosen = f"The prompts were chosen without labels, by {CHOSEN}: {listed(values)}"
             report = replace(report, remarks=(*report.remarks, chosen))
+        if options.transductive and (
+            remark := caution(options.transductive, len(pool), len(classes))
+        ):
+            report = replace(report, remarks=(*report.remarks, remark))
         return replace(report, transductive=", ".join(used)), evaluator
 
     def _report(self, evaluator: Evaluator, prompts: PromptSet, file: str) -> Report:

@@ -3,6 +3,7 @@
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -10,6 +11,7 @@ from clipfg.data.images import decoding
 from clipfg.data.images.decoding import decode, decoded
 from clipfg.errors import ItemError
 from clipfg.memory import MemoryBudget
+from tests.data.images.deep_files import png
 from tests.hostile import encode, exif
 
 SIDE = 1500
@@ -18,6 +20,7 @@ KINDS = {
     "png-alpha": ("RGBA", "PNG", {}),
     "png-palette": ("P", "PNG", {"transparency": 0}),
     "png-16": ("I;16", "PNG", {}),
+    "png-16-colours": ("RGBA", None, {}),
     "turned": ("RGB", "PNG", {"exif": exif(6)}),
     "webp": ("RGB", "WEBP", {"lossless": True, "method": 0}),
     "webp-alpha": ("RGBA", "WEBP", {"lossless": True, "method": 0}),
@@ -43,7 +46,9 @@ def test_no_kind_of_image_takes_more_than_its_share(
 ) -> None:
     mode, form, options = KINDS[kind]
     colour = (9, 8, 7, 99) if mode == "RGBA" else 0
-    data = encode(Image.new(mode, (SIDE, SIDE), colour), form, **options)
+    deep = np.full((SIDE, SIDE, 4), 999)
+    data = encode(Image.new(mode, (SIDE, SIDE), colour), form, **options) if form else png(deep)
+    del deep
     budget = MemoryBudget(1 << 30)
     monkeypatch.setattr(decoding, "MEMORY", budget)
     Path("/proc/self/clear_refs").write_text("5")  # the peak starts anew
@@ -52,7 +57,7 @@ def test_no_kind_of_image_takes_more_than_its_share(
         taken = memory("VmHWM") - before
         assert image.size == (SIDE, SIDE)
         assert taken <= budget.used + 2 * SIDE**2
-        assert budget.used <= 29 * SIDE**2
+        assert budget.used <= 33 * SIDE**2
     assert budget.used == 0
 
 

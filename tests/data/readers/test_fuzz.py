@@ -1,6 +1,6 @@
 """Damaged files of every kind that is read end in a sentence, if not in data.
 
-A short run over each reader is part of every test run, a long one is marked slow.
+A short run over each reader is part of every test run, a long one (`pytest -m long`) is not.
 """
 
 import io
@@ -151,13 +151,13 @@ SHARED_FOLDER = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 
 
 @pytest.mark.parametrize("name", READERS)
-@settings(max_examples=12, suppress_health_check=SHARED_FOLDER)
+@settings(max_examples=60, suppress_health_check=SHARED_FOLDER)
 @given(edits=EDITS, keep=st.floats(0, 2))
 def test_a_few_damaged_files(name, edits, keep, folder) -> None:
     check(name, edits, keep, folder)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("name", READERS)
 @settings(max_examples=1500, suppress_health_check=SHARED_FOLDER)
 @given(edits=EDITS, keep=st.floats(0, 2))

@@ -62,6 +62,29 @@ def test_samples_are_put_together_by_stem(tmp_path: Path) -> None:
     assert manifest.table["split"].to_pylist() == [None, "val", None]
 
 
+def test_pictures_beside_the_main_one_are_counted(tmp_path: Path, caplog) -> None:
+    members = {"1.mask.png": b"m", "1.jpg": JPEG, "1.png": b"again", "2.depth.png": b"alone"}
+    manifest = read(shard(tmp_path / "a.tar", members))
+    assert manifest.ids == ["a.tar/1.jpg", "a.tar/2.depth.png"]
+    assert "2 pictures beside the one called as their key are left out" in caplog.text
+    assert "first: a.tar/1.png" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("names", "key"),
+    [
+        (("2021.05.00_cam.jpg", "2021.05.01_cam.jpg"), "2021"),
+        (("x/a.left.png", "x/a.right.png", "x/b.png"), "a"),
+    ],
+)
+def test_pictures_of_one_key_of_which_none_is_the_main_one_are_refused(
+    tmp_path: Path, names: tuple[str, ...], key: str
+) -> None:
+    path = shard(tmp_path / "a.tar", dict.fromkeys(names, JPEG))
+    with pytest.raises(DataError, match=f"got 2 of key '{key}'.*{names[0]} and .*{names[1]}"):
+        read(path)
+
+
 def test_names_beside_the_shards(tmp_path: Path) -> None:
     for split, label in (("train", b"0"), ("test", b"1")):
         shard(tmp_path / split / "0.tar", {"a.jpg": JPEG, "a.cls": label})

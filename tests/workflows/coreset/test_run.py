@@ -10,6 +10,8 @@ import torch
 
 from clipfg.cli import main
 from clipfg.coresets import make_coreset
+from clipfg.coresets.discriminant_online import DiscriminantOnline, Moments
+from clipfg.coresets.keco_online import KeCOOnline
 from clipfg.embedding.feature_files import write_features
 from clipfg.errors import DataError, UsageError
 from clipfg.options import CoresetOptions, resolve
@@ -146,6 +148,28 @@ def test_a_stream_holds_keys_and_a_batch_and_ends_as_the_loop_does() -> None:
         assert positions.tolist() == list(chain.from_iterable(seeds.values()))
 
 
+def test_a_stream_tells_classes_apart_however_it_is_cut() -> None:
+    """Its sums are those of all items at once, and its clusters KeCO's of what is not set aside."""
+    features = make_features()
+    known = np.flatnonzero(features.labels >= 0)
+    moments = Moments(features.pooled.shape[1], per_class=3)
+    x, y = (torch.from_numpy(part[known]) for part in (features.pooled, features.labels))
+    rest = known[~moments.take(x, y).numpy()]
+    plain = Stream(KeCOOnline(target="most"), per_class=3)
+    plain.take(rest, features.pooled[rest], features.labels[rest])
+    positions, centres = plain.finish()
+    labels = torch.from_numpy(features.labels[positions])
+    expected = DiscriminantOnline().finish(moments, torch.from_numpy(centres), labels)
+    for size in (1, 7, 99):
+        stream = Stream(DiscriminantOnline(), per_class=3)
+        for rows in np.split(known, range(size, len(known), size)):
+            stream.take(rows, features.pooled[rows], features.labels[rows])
+        assert stream.peak <= 15 + size + len(known) - len(rest)
+        own, got = stream.finish()
+        np.testing.assert_array_equal(own, positions)
+        np.testing.assert_allclose(got, expected, atol=1e-4)
+
+
 def test_a_stream_of_drawn_flowers(home, capsys) -> None:
     command = ["coreset", "--dataset", "synthflora", "--limit", "600", "--stream", "--per-class"]
     model = ["--model", "builtin:florette", "--precision", "fp32", "--format", "json"]
@@ -155,7 +179,10 @@ def test_a_stream_of_drawn_flowers(home, capsys) -> None:
     assert row["keys"] == len(store) == 2 * row["classes"]
     assert row["rows_held"] < 600
     assert main.run([*command, "2", *model, "--strategy", "herding", "-o", "more"]) == 2
-    assert "--stream works with keco-online alone" in capsys.readouterr().err
+    assert (
+        "--stream works with discriminant-online and keco-online: herding has"
+        in capsys.readouterr().err
+    )
 
 
 def test_strategies_are_compared_on_images_that_no_key_is_made_of(home, capsys) -> None:

@@ -12,11 +12,10 @@ from clipfg.cli import main
 from clipfg.data import synthflora
 from clipfg.embedding.feature_files import write_features
 from clipfg.errors import ClipfgError, DataError, UsageError
-from clipfg.heads import HEADS, load_head
+from clipfg.heads import load_head
 from clipfg.options import FewshotOptions
 from clipfg.types import ClassList, Features
 from clipfg.workflows.fewshot.run import run_fewshot
-from tests.contracts.bag_mean import BagMean
 from tests.workflows.jobs import job
 
 CLASSES, WIDTH, EACH = 5, 12, 8
@@ -301,10 +300,7 @@ def test_drawn_flowers_are_learnt_beside_zero_shot_and_predicted(tmp_path, capsy
     assert (saved.model, saved.precision) == ("builtin:florette", "fp32")
 
 
-def test_a_head_that_takes_bags_is_refused_before_anything_is_embedded(
-    data, tmp_path, monkeypatch
-) -> None:
-    monkeypatch.setattr(HEADS, "get", lambda name: BagMean)
+def test_a_head_that_takes_bags_is_refused_before_anything_is_embedded(data, tmp_path) -> None:
     with pytest.raises(UsageError, match="'bag-mean' takes bags"):
         run(tmp_path / "run", dataset=data, heads="bag-mean")
     assert not (tmp_path / "run").exists()

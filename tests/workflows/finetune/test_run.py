@@ -17,7 +17,7 @@ from clipfg.workflows.finetune.run import FinetuneRun, run_finetune
 from clipfg.workflows.finetune.watching import Watcher, tensorboard
 from tests.workflows.jobs import job
 
-SMALL = {"recipe": "contrastive", "limit": 60, "precision": "fp32"}
+SMALL = {"recipe": "contrastive", "limit": 40, "precision": "fp32", "prompts": "photo"}
 STEPS = ("steps=3", "batch_size=20", "checks=1")
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+import torch
 
 from clipfg.data.loading import load_dataset
 from clipfg.embedding.feature_files import write_features
@@ -14,6 +15,7 @@ from clipfg.embedding.pipeline import collect
 from clipfg.encoders import load_encoder
 from clipfg.errors import DataError, ItemError, StoreError, UsageError
 from clipfg.evaluation.serialization import to_json
+from clipfg.heads.whitened_mean import WhitenedMean
 from clipfg.icl import LVLM
 from clipfg.options import IclOptions
 from clipfg.store import KeyStore
@@ -50,23 +52,31 @@ def rows_of(folder: Path) -> list[dict]:
     return [json.loads(line) for line in (folder / "answers.jsonl").read_text().splitlines()]
 
 
-@pytest.mark.parametrize("shots", [1, 3])
-def test_the_vote_is_that_of_the_nearest_by_brute_force(home, icl, shots) -> None:
-    run = icl(shots=str(shots))
+@pytest.mark.parametrize(("shots", "metric"), [(1, "cosine"), (3, "cosine"), (3, "whitened")])
+def test_the_vote_is_that_of_the_nearest_by_brute_force(home, icl, shots, metric) -> None:
+    run = icl(shots=str(shots), metric=metric)
     manifest, store = load_dataset(str(home / "photos")), KeyStore.load(home / "store")
     encoder = load_encoder("builtin:florette", precision="fp32", device="cpu")
     queries = collect(manifest, encoder, None)
     assert manifest.classes is not None
     assert store.classes is not None
     named = [store.classes.names[label] for label in store.labels]
+    keys, asked = np.asarray(store.keys), queries.pooled
+    if metric == "whitened":
+        _, labels = np.unique(store.labels, return_inverse=True)
+        head = WhitenedMean().fit(torch.tensor(keys), torch.tensor(labels))
+        keys, asked = head.turn(torch.tensor(keys)).numpy(), head.turn(torch.tensor(asked)).numpy()
     hits = 0
-    for row, query, label in zip(rows_of(run.folder), queries.pooled, queries.labels, strict=True):
-        order = np.argsort(-(np.asarray(store.keys) @ query), kind="stable")
+    for row, query, label in zip(rows_of(run.folder), asked, queries.labels, strict=True):
+        order = np.argsort(-(keys @ query), kind="stable")
         best = [i for i in order if named[i] in manifest.classes][:shots]
         assert row["demonstrations"] == [store.ids[i] for i in best]
         names = [named[i] for i in best]
         assert row["shown"] == names
-        winner = max(names, key=lambda name: (names.count(name), -names.index(name)))
+        counts = dict.fromkeys(names, 0.0)
+        for i, name in zip(best, names, strict=True):
+            counts[name] += np.exp(keys[i] @ query / 0.08)
+        winner = max(counts, key=lambda name: counts[name])
         assert row["vote"] == winner
         hits += winner == manifest.classes.names[label]
     reports = run.comparison.reports

@@ -53,3 +53,14 @@ def test_the_first_of_each_content_stays() -> None:
 def test_a_test_set_of_copies_alone_is_refused() -> None:
     with pytest.raises(DataError, match="got 2 of which all are, by path or by content: x, y"):
         without_leaks(pool("a=1", "b=2"), pool("x=2", "y=1", folder="test/"), same_ids=True)
+
+
+def test_a_copy_with_another_label_is_named() -> None:
+    support, test = pool("a=1", "b=2", "c=3"), pool("x=1", "y=2", "z", folder="test/")
+    support.labels[:], test.labels[:] = [0, 1, 2], [0, 2, 2]
+    rows, remarks = without_leaks(support, test, same_ids=True)
+    assert rows.tolist() == [2]
+    assert remarks[1].startswith("1 of these have another label in the support set")
+    assert remarks[1].endswith(": y")
+    support.labels[1] = -1
+    assert len(without_leaks(support, test, same_ids=True)[1]) == 1

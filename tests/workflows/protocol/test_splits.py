@@ -83,6 +83,11 @@ def test_the_limit_bounds_the_test_images_alone() -> None:
     assert (len(halved.support), len(halved.test)) == (3, 2)
 
 
+def test_a_split_of_data_without_splits_is_refused() -> None:
+    with pytest.raises(UsageError, match="got 'nope'"):
+        split(dataset({None: [0] * 6}), "nope")
+
+
 @pytest.mark.parametrize("seed", [0, 3])
 def test_data_without_splits_is_halved_by_the_seed(seed) -> None:
     labels = [0, 0, 0, 1, 1, 2, -1, 1]

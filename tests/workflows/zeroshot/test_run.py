@@ -84,6 +84,8 @@ def test_no_label_free_method_reads_a_label(file, cache_dir, tmp_path, options) 
         columns.append(rows.select(["id", "prediction", "probability", "names"]))
         chosen.append(done.report.context["prompts"])
         assert done.report.transductive
+        few = any("transclip estimates 200 classes from" in one for one in done.report.remarks)
+        assert few == (options.get("transductive") == "transclip")
     assert columns[0].equals(columns[1])
     assert columns[0].equals(columns[2])
     assert len(set(chosen)) == 1

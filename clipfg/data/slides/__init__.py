@@ -1,0 +1,1 @@
+"""Pictures too large for memory, read tile by tile."""

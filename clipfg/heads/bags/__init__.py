@@ -1,0 +1,1 @@
+"""Heads that learn from labels of whole bags."""

@@ -1,0 +1,96 @@
+"""Parts of large pictures against the whole array that was written."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from clipfg.data.slides.slide import Slide
+from clipfg.data.slides.tiles import Tile, is_blank, tiles_of
+from clipfg.data.sources import read, signature
+from clipfg.errors import ItemError
+
+tifffile = pytest.importorskip("tifffile")
+
+
+@pytest.fixture
+def pixels() -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 256, (150, 210, 3), dtype=np.uint8)
+
+
+@pytest.mark.parametrize(
+    "form",
+    [{"tile": (32, 48)}, {"rowsperstrip": 16}, {"tile": (64, 64), "compression": "zlib"}],
+    ids=str,
+)
+def test_any_part_is_that_of_the_whole(tmp_path, pixels, form) -> None:
+    path = tmp_path / "slide.tif"
+    tifffile.imwrite(path, pixels, photometric="rgb", **form)
+    slide = Slide(str(path))
+    assert slide.levels == [(210, 150)]
+    for x, y, wide, high in ((0, 0, 210, 150), (31, 47, 70, 60), (200, 140, 50, 50), (5, 5, 1, 1)):
+        expected = pixels[y : y + high, x : x + wide]
+        assert np.array_equal(slide.part(0, x, y, wide, high), expected)
+
+
+def test_levels_grey_deep_and_plain_pictures(tmp_path, pixels) -> None:
+    path = tmp_path / "levels.tif"
+    with tifffile.TiffWriter(path) as writer:
+        writer.write(pixels, subifds=1, tile=(32, 32), photometric="rgb")
+        writer.write(pixels[::2, ::2], subfiletype=1, tile=(32, 32), photometric="rgb")
+    slide = Slide(str(path))
+    assert slide.levels == [(210, 150), (105, 75)]
+    assert np.array_equal(slide.part(1, 10, 0, 20, 20), pixels[::2, ::2][:20, 10:30])
+    with pytest.raises(ItemError, match="a level from 0 to 1"):
+        slide.part(2, 0, 0, 8, 8)
+    deep = tmp_path / "deep.tif"
+    tifffile.imwrite(deep, pixels[..., 0].astype(np.uint16) << 8, tile=(32, 32))
+    assert np.array_equal(Slide(str(deep)).part(0, 3, 4, 9, 9)[..., 2], pixels[4:13, 3:12, 0])
+    plain = tmp_path / "plain.png"
+    Image.fromarray(pixels).save(plain)
+    assert np.array_equal(Slide(str(plain)).part(0, 3, 4, 9, 9), pixels[4:13, 3:12])
+
+
+def test_what_cannot_be_read_in_parts_is_said(tmp_path) -> None:
+    path = tmp_path / "channels.tif"
+    tifffile.imwrite(path, np.zeros((64, 64, 6), np.uint8), planarconfig="contig")
+    with pytest.raises(ItemError, match="channels together"):
+        Slide(str(path))
+    (tmp_path / "cut.tif").write_bytes(b"II*\0\x08\0\0\0\xff")
+    with pytest.raises(ItemError, match="damaged"):
+        Slide(str(tmp_path / "cut.tif"))
+    with pytest.raises(ItemError, match="Expected a picture at"):
+        Slide(str(tmp_path / "none.tif"))
+
+
+def test_one_strip_for_all_of_a_large_picture_is_refused(tmp_path, monkeypatch, pixels) -> None:
+    path = tmp_path / "strip.tif"
+    tifffile.imwrite(path, pixels, photometric="rgb", rowsperstrip=150)
+    monkeypatch.setattr("clipfg.data.slides.slide.LARGEST_SEGMENT", 1000)
+    with pytest.raises(ItemError, match="tiled TIFF"):
+        Slide(str(path))
+
+
+def test_tiles_cover_a_picture_and_are_read_by_their_uri(tmp_path, pixels) -> None:
+    path = tmp_path / "slide.tif"
+    tifffile.imwrite(path, pixels, photometric="rgb", tile=(32, 32))
+    tiles = tiles_of(str(path), 64, 16, 0)
+    seen = np.zeros(pixels.shape[:2], dtype=bool)
+    for tile in tiles:
+        seen[tile.y : tile.y + 64, tile.x : tile.x + 64] = True
+        assert Tile.of(tile.uri) == tile
+    assert seen.all()
+    assert {tile.x for tile in tiles} == {0, 48, 96, 144, 146}
+    header, data = read(tiles[-1].uri).split(b" 255\n", 1)
+    assert header == b"P6 64 64"
+    assert data == pixels[-64:, -64:].tobytes()
+    assert signature(tiles[0].uri) == (path.stat().st_size, path.stat().st_mtime_ns)
+    with pytest.raises(ItemError, match="a URI like tile:"):
+        read("tile:nothing")
+
+
+def test_tiles_of_one_colour_are_blank() -> None:
+    noise = np.random.default_rng(0).normal(240, 2, (32, 32, 3)).astype(np.uint8)
+    assert is_blank(noise, 5.0)
+    noise[:8] = 100
+    assert not is_blank(noise, 5.0)
+    assert not is_blank(noise, 0.0)

@@ -1,0 +1,191 @@
+"""Every net against straight loops, bag by bag and row by row, written from the papers."""
+
+import math
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from clipfg.heads.bags import nets
+from clipfg.heads.bags.abmil import AbmilNet
+from clipfg.heads.bags.bag_max import MaxNet
+from clipfg.heads.bags.bag_mean import MeanNet
+from clipfg.heads.bags.dsagl import DsaglNet, pseudo_labels, student_loss
+from clipfg.heads.bags.dsmil import DsmilNet
+from clipfg.heads.bags.transmil import TransmilNet, nystrom_attention, pseudo_inverse
+from tests.heads.bags.problem import bags
+
+D, WIDTH, CLASSES = 8, 8, 3
+KINDS = (MeanNet, MaxNet, AbmilNet, DsmilNet, DsaglNet, TransmilNet)
+
+
+def made(kind: type[nets.BagNet]) -> nets.BagNet:
+    torch.manual_seed(1)
+    return kind(D, WIDTH, CLASSES, None).eval()
+
+
+def linear(layer: nn.Module, x: Tensor) -> Tensor:
+    assert isinstance(layer, nn.Linear)
+    out = torch.tensor([sum(w * v for w, v in zip(row, x, strict=True)) for row in layer.weight])
+    return out if layer.bias is None else out + layer.bias
+
+
+def hidden(net: nets.BagNet, x: Tensor) -> Tensor:
+    return linear(net.adapter[0], x).clamp_min(0)  # type: ignore[index]
+
+
+def shares(scores: list[float]) -> list[float]:
+    powers = [math.exp(score) for score in scores]
+    return [power / sum(powers) for power in powers]
+
+
+def mean_by_hand(net: MeanNet, h: list[Tensor]) -> tuple[Tensor, list[Tensor]]:
+    scores = [linear(net.classifier, x) for x in h]
+    return torch.stack(scores).mean(dim=0), scores
+
+
+def max_by_hand(net: MaxNet, h: list[Tensor]) -> tuple[Tensor, list[Tensor]]:
+    scores = [linear(net.classifier, x) for x in h]
+    return torch.tensor([max(float(s[k]) for s in scores) for k in range(CLASSES)]), scores
+
+
+def abmil_by_hand(net: AbmilNet, h: list[Tensor]) -> tuple[Tensor, list[Tensor]]:
+    a = [
+        float(linear(net.w, torch.tanh(linear(net.v, x)) * torch.sigmoid(linear(net.u, x))))
+        for x in h
+    ]
+    z = sum(share * x for share, x in zip(shares(a), h, strict=True))
+    return linear(net.classifier, z), [torch.full((CLASSES,), one) for one in a]  # type: ignore[arg-type]
+
+
+def dsmil_by_hand(net: DsmilNet, h: list[Tensor]) -> tuple[Tensor, list[Tensor]]:
+    scores = [linear(net.instance, x) for x in h]
+    queries = [torch.tanh(linear(net.query[2], linear(net.query[0], x).clamp_min(0))) for x in h]
+    pooled, most = [], []
+    for k in range(CLASSES):
+        critical = max(range(len(h)), key=lambda j: float(scores[j][k]))
+        most.append(float(scores[critical][k]))
+        a = shares([float(q @ queries[critical]) / math.sqrt(WIDTH) for q in queries])
+        pooled.append(sum(s * linear(net.value, x) for s, x in zip(a, h, strict=True)))
+    bag = [
+        float((net.bag.weight[k] * torch.stack(pooled)).sum() + net.bag.bias[k])  # type: ignore[arg-type, index]
+        for k in range(CLASSES)
+    ]
+    return (torch.tensor(most) + torch.tensor(bag)) / 2, scores
+
+
+def dsagl_by_hand(net: DsaglNet, h: list[Tensor]) -> tuple[Tensor, list[Tensor]]:
+    fasa, n = net.fasa, len(h)
+    mean, most = torch.stack(h).mean(dim=0), torch.stack(h).amax(dim=0)
+    mapped = [
+        linear(fasa.channel[2], linear(fasa.channel[0], x).clamp_min(0)) for x in (mean, most)
+    ]
+    channel = torch.sigmoid(mapped[0] + mapped[1])
+    x = [linear(fasa.narrow, one) for one in h]
+    attention = []
+    for j in range(n):
+        around = torch.zeros(len(x[0]))
+        for conv in fasa.around:
+            assert isinstance(conv, nn.Conv1d)
+            assert conv.bias is not None
+            half = conv.kernel_size[0] // 2
+            around = around + conv.bias
+            for step in range(-half, half + 1):
+                if 0 <= j + step < n:
+                    around = around + conv.weight[:, :, step + half] @ x[j + step]
+        gated = linear(fasa.w, torch.tanh(x[j]) * torch.sigmoid(around))
+        attention.append(gated + linear(fasa.u, h[j] * channel))
+    logits = []
+    for k in range(CLASSES):
+        a = shares([float(one[k]) for one in attention])
+        pooled = sum(s * one for s, one in zip(a, h, strict=True))
+        logits.append(float(net.teacher.weight[k, 0] @ pooled[:, None] + net.teacher.bias[k]))  # type: ignore[index]
+    return torch.tensor(logits), [linear(net.student, one) for one in h]
+
+
+BY_HAND = {
+    MeanNet: mean_by_hand,
+    MaxNet: max_by_hand,
+    AbmilNet: abmil_by_hand,
+    DsmilNet: dsmil_by_hand,
+    DsaglNet: dsagl_by_hand,
+}
+
+
+@pytest.mark.parametrize("kind", BY_HAND, ids=lambda kind: kind.__name__)
+def test_it_is_what_the_paper_says(kind) -> None:
+    net, (sets, _, _) = made(kind), bags(4)
+    with torch.no_grad():
+        read = net(sets.rows, sets.offsets)
+        for bag in range(4):
+            start, stop = sets.offsets[bag : bag + 2].tolist()
+            h = [hidden(net, x) for x in sets.rows[start:stop]]
+            logits, scores = BY_HAND[kind](net, h)
+            torch.testing.assert_close(read.logits[bag], logits, atol=1e-5, rtol=1e-4)
+            torch.testing.assert_close(
+                read.instances[start:stop], torch.stack(scores), atol=1e-5, rtol=1e-4
+            )
+
+
+@pytest.mark.parametrize("kind", BY_HAND, ids=lambda kind: kind.__name__)
+def test_a_bag_read_in_parts_is_the_bag_read_at_once(kind, monkeypatch) -> None:
+    net = made(kind)
+    rows = torch.randn(50, D, generator=torch.Generator().manual_seed(3))
+    with torch.no_grad():
+        whole = net(rows, torch.tensor([0, 50]))
+        monkeypatch.setattr(nets, "PART", 7)
+        parts = net.read_large(rows)
+    for found, expected in zip(parts, whole, strict=True):
+        torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-4)
+
+
+def test_the_negative_class_has_a_logit_of_zero_and_no_score() -> None:
+    torch.manual_seed(0)
+    net = MeanNet(D, WIDTH, CLASSES, 1)
+    sets, _, _ = bags(4)
+    read = net(sets.rows, sets.offsets)
+    logits = net.of_classes(read.logits)
+    assert read.instances.shape == (len(sets.rows), 2)
+    assert torch.equal(logits[:, 1], torch.zeros(4))
+    assert torch.equal(logits[:, [0, 2]], read.logits)
+    evidence = net.evidence_of(torch.tensor([0, 1, 2]))
+    assert evidence.tolist() == [[1, 0], [0, 0], [0, 1]]
+
+
+def test_pseudo_labels_run_from_0_to_1_over_positive_bags_and_are_0_in_negative_ones() -> None:
+    attention = torch.tensor([[-1.0], [3.0], [1.0], [0.0]])
+    positive = torch.tensor([[1.0], [1.0], [1.0], [0.0]])
+    assert pseudo_labels(attention, positive).flatten().tolist() == [0, 1, 0.5, 0]
+
+
+def test_the_students_loss_is_its_formula() -> None:
+    scores, soft, w = torch.tensor([[0.3], [-2.0]]), torch.tensor([[0.8], [0.0]]), 0.2
+    total = 0.0
+    for score, q in zip([0.3, -2.0], [0.8, 0.0], strict=True):
+        s = 1 / (1 + math.exp(-score))
+        total -= w * (1 - q) * math.log(1 - s) + (1 - w) * q * math.log(s)
+    assert float(student_loss(scores, soft, w)) == pytest.approx(total / 2, abs=1e-6)
+
+
+def test_nystrom_attention_is_exact_with_a_landmark_for_each_token() -> None:
+    torch.manual_seed(0)
+    q, k, v = (torch.randn(2, 12, 4) for _ in range(3))
+    exact = ((q @ k.mT) / 2).softmax(dim=-1) @ v
+    torch.testing.assert_close(nystrom_attention(q, k, v, 12), exact, atol=5e-2, rtol=0)
+
+
+def test_the_pseudo_inverse_inverts() -> None:
+    torch.manual_seed(0)
+    a = (4 * torch.eye(6) + torch.randn(2, 6, 6)).softmax(dim=-1)
+    torch.testing.assert_close(
+        pseudo_inverse(a, 20) @ a, torch.eye(6).expand(2, 6, 6), atol=1e-3, rtol=0
+    )
+
+
+def test_a_transformer_sees_the_order_of_a_bag() -> None:
+    net, (sets, _, _) = made(TransmilNet), bags(2)
+    with torch.no_grad():
+        there = net(sets.rows, sets.offsets).logits[0]
+        turned = torch.cat([sets.rows[: sets.offsets[1]].flip(0), sets.rows[sets.offsets[1] :]])
+        back = net(turned, sets.offsets).logits[0]
+    assert not torch.allclose(there, back, atol=1e-4)

@@ -1,0 +1,160 @@
+"""`clipfg bags` and `clipfg predict` with its head, on drawn features and pictures."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from PIL import Image
+
+import clipfg
+from clipfg.cli import main
+from clipfg.embedding.feature_files import write_features
+from clipfg.errors import DataError, UsageError
+from clipfg.types import ClassList, Features
+
+BAGS, WIDTH = 40, 8
+
+
+@pytest.fixture(autouse=True)
+def few_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("clipfg.heads.bags.base.STEPS", (120,))
+
+
+def world(path: Path, splits: bool = False, spoil: str = "") -> str:
+    """Bags of 4 to 8 rows; those of `sick` have one that is different."""
+    rng = np.random.default_rng(0)
+    ids, labels, parts, rows = [], [], [], []
+    for bag in range(BAGS):
+        for place in range(rng.integers(4, 9)):
+            row = rng.normal(size=WIDTH)
+            row[0] += 20 * (place < 2 and bag % 2)
+            ids.append(f"plant{bag}/leaf{place}.jpg")
+            labels.append(bag % 2)
+            parts.append("test" if bag >= BAGS // 2 else "train")
+            rows.append(row)
+    if spoil == "label":
+        labels[1] = 1
+    if spoil == "split":
+        parts[1] = "test"
+    features = Features(
+        ids=tuple(ids),
+        pooled=np.array(rows, dtype=np.float32),
+        labels=np.array(labels),
+        classes=ClassList(("healthy", "sick")),
+        splits=tuple(parts) if splits or spoil else (),
+    )
+    write_features(features, path)
+    return f"features:{path}"
+
+
+def test_heads_are_compared_on_folds_and_the_first_is_saved(tmp_path: Path) -> None:
+    data = world(tmp_path / "world.npz")
+    run = clipfg.bags(
+        data,
+        bag_by="folder",
+        heads="bag-max,bag-mean",
+        seeds=2,
+        folds=3,
+        output=tmp_path / "run",
+        save=tmp_path / "head.safetensors",
+        html=True,
+    )
+    first, second = run.rows()
+    assert first["head"] == "bag-max"
+    assert first["auc"] > 0.9
+    assert first["auc"] > second["auc"]
+    assert second["auc_p_value"] < 0.05
+    bags = pq.read_table(tmp_path / "run" / "predictions.parquet").to_pylist()
+    instances = pq.read_table(tmp_path / "run" / "instances.parquet").to_pylist()
+    assert [row["id"] for row in bags] == [f"plant{i}" for i in range(BAGS)]
+    assert sum(row["instances"] for row in bags) == len(instances)
+    assert {row["about"] for row in instances} == {"sick"}
+    key = [row["rank"] for row in instances if row["id"].endswith("leaf1.jpg")][1::2]
+    assert np.mean(np.array(key) <= 2) > 0.8
+    assert "healthy" in (tmp_path / "run" / "report.html").read_text()
+    assert json.loads((tmp_path / "run" / "results.json").read_text())["kind"] == "bags"
+
+    found = clipfg.predict(
+        data, head=tmp_path / "head.safetensors", output=tmp_path / "new", prediction_set=0.8
+    )
+    assert found.done == len(instances)
+    assert len(found.rows()) == BAGS
+    assert all("set" in row for row in found.rows())
+    right = [row["prediction"] == ("sick" if i % 2 else "healthy") for i, row in enumerate(bags)]
+    assert np.mean(right) > 0.85
+    assert len(pq.read_table(tmp_path / "new" / "instances.parquet")) == len(instances)
+
+
+def test_the_train_split_is_learnt_from_and_the_test_split_answered(tmp_path: Path) -> None:
+    data = world(tmp_path / "world.npz", splits=True)
+    run = clipfg.bags(
+        data,
+        bag_by=r"(plant\d+)/",
+        heads="bag-max",
+        seeds=1,
+        output=tmp_path / "run",
+        target_error=0.3,
+    )
+    assert run.report.n == BAGS // 2
+    assert any(remark.startswith("Answered ") for remark in run.report.remarks)
+    rows = pq.read_table(tmp_path / "run" / "predictions.parquet").to_pylist()
+    assert [row["id"] for row in rows] == [f"plant{i}" for i in range(BAGS // 2, BAGS)]
+    assert run.report.rows()[0]["top1"] > 0.7
+
+
+@pytest.mark.parametrize(
+    ("spoil", "said"),
+    [("label", "got 'healthy' and 'sick' in 'plant0'"), ("split", "items of 'plant0' in 'train'")],
+)
+def test_a_bag_has_one_label_and_one_split(tmp_path: Path, spoil: str, said: str) -> None:
+    data = world(tmp_path / "world.npz", spoil=spoil)
+    with pytest.raises(DataError, match=said):
+        clipfg.bags(data, bag_by="folder", output=tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({}, "Expected bags in features:.*, got none"),
+        ({"bag_by": "plant"}, "Expected for --bag-by folder"),
+        ({"bag_by": "(leaf1.jpg)"}, "got none for"),
+        ({"bag_by": "(.*)"}, "have one alone"),
+        ({"bag_by": "folder", "heads": "gda"}, "Expected heads on bags, of abmil, "),
+        ({"bag_by": "folder", "negative": "well"}, "Expected for --negative a class"),
+        ({"bag_by": "folder", "limit": 3}, "--limit would cut bags apart"),
+        ({"bag_by": "folder", "split": "test"}, "no splits"),
+    ],
+)
+def test_what_cannot_be_done_is_said(tmp_path: Path, options: dict[str, Any], said: str) -> None:
+    data = world(tmp_path / "world.npz")
+    with pytest.raises((UsageError, DataError), match=said):
+        clipfg.bags(data, output=tmp_path / "run", **options)
+    assert not (tmp_path / "run").exists()
+
+
+def test_pictures_that_cannot_be_read_leave_their_bag(tmp_path: Path, capsys) -> None:
+    rng = np.random.default_rng(0)
+    lines = ["path,label,bag"]
+    for row in range(24):
+        name, label = f"{row}.png", row // 3 % 2
+        noise = rng.integers(0, 100, (40, 40, 3), dtype=np.uint8)
+        noise[..., 0] += 100 * np.uint8(label and row % 3 == 0)
+        Image.fromarray(noise).save(tmp_path / name)
+        lines.append(f"{name},{'ab'[label]},bag{row // 3}")
+    for row in range(3):
+        (tmp_path / f"{row}.png").write_bytes(b"no picture")
+    (tmp_path / "data.csv").write_text("\n".join(lines))
+    words = ["bags", str(tmp_path / "data.csv"), "--model", "builtin:florette", "--negative", "-"]
+    words += ["--head", "bag-mean", "--seeds", "1", "--folds", "2", "--html"]
+    assert main.run([*words, "-o", str(tmp_path / "run"), "--precision", "fp32"]) == 3
+    assert "Left out: the bag 'bag0'" in capsys.readouterr().err
+    page = (tmp_path / "run" / "report.html").read_text()
+    assert page.count("<img") == 21
+    page = tmp_path / "run" / "report.html"
+    page.unlink()
+    assert main.run(["report", str(tmp_path / "run"), "--html"]) == 0
+    assert page.read_text().count("<img") == 21
