@@ -81,7 +81,7 @@ class PatchPrototypes(Head[FeatureSets]):
     steps: int = 250
     batch_size: int = 32
     learning_rate: float = 0.05
-    sparsity: float = 3e-3
+    sparsity: float = 4e-3
     seed: int = 0
 
     def fit(
