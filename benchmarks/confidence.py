@@ -162,13 +162,15 @@ def shifted(name: str, parts: tuple[Images, ...], level: float = 0.9) -> None:
     held = (fits.factor * fits.logits).softmax(dim=1).double()
     nearest = [(fold.features @ fold.train.features.T).amax(dim=1) for fold in fits.folds]
     near = torch.cat(nearest)[fits.order.argsort()]
+    theirs = (test.x @ support.x.T).amax(dim=1)
+    print(f"  nearest support image: cosine {near.mean():.3f} held out, {theirs.mean():.3f} tests")
     sides = {
         "probabilities": (confident(held), confident(shares), 1.0),
-        "nearest image": (near[:, None], (test.x @ support.x.T).amax(dim=1)[:, None], 1.0),
+        "nearest image": (near[:, None], theirs[:, None], 1.0),
         "features": (support.x[fits.order.sort().values], test.x, 100.0),
     }
-    for what, (ours, theirs, penalty) in sides.items():
-        weights, own_weights = density_ratios(ours, theirs, penalty)
+    for what, (before, after, penalty) in sides.items():
+        weights, own_weights = density_ratios(before, after, penalty)
         found = weighted_quantiles(1 - plain.own.double(), weights, own_weights, level)
         line(f"weighted by {what}", torch.from_numpy(found))
     for cosine in (0.97, 0.95, 0.93, 0.91):

@@ -1,5 +1,6 @@
 """What an annotation file says of pictures, row by row, in little memory."""
 
+import math
 from array import array
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -10,6 +11,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from clipfg.data.readers.boxes import BoxFormat
+from clipfg.errors import DataError
 from clipfg.types import UNLABELLED, LeftOut, Role
 
 NO_BOX = (float("nan"),) * 4
@@ -94,7 +96,16 @@ class Annotations:
         box: Sequence[float] | None = None,
         confidence: float = 1.0,
     ) -> None:
-        """A row: a picture, or a box in it, with a label or without."""
+        """A row: a picture, or a box in it, with a label or without.
+
+        Raises `DataError` for a box that is not finite.
+        """
+        if box is not None and not math.isfinite(sum(box)):
+            raise DataError(
+                f"Expected four finite numbers as the box in {self.names[picture]}, got"
+                f" {', '.join(f'{value:g}' for value in box)}; correct it in {self.source}, or"
+                " leave it out."
+            )
         self._rows.append(picture)
         self._labels.append(self._code(label))
         self._boxes.extend(NO_BOX if box is None else box)

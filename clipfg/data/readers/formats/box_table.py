@@ -110,7 +110,7 @@ def read(path: Path, hints: Hints = UNSETTLED) -> Annotations:
             raise DataError(f"Expected a path in row {row + 1} of {path}, got a blank one.")
         number = found.picture(picture, (part and (split_name(part) or part)) or own, sizes[row])
         box = boxes[row]
-        missing = bool(np.isnan(box).any())
+        missing = bool(np.isnan(box).all())
         found.add(number, what, None if missing else box.tolist(), _sure(confidence, row, path))
     _call_by_name(found, path)
     return found

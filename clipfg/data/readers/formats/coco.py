@@ -4,6 +4,7 @@ Boxes are a corner with width and height in pixels. The category "empty" is no c
 that only stands above others, as Roboflow writes it. https://cocodataset.org/#format-data
 """
 
+import math
 from array import array
 from pathlib import Path
 from typing import Any
@@ -61,7 +62,7 @@ def read(path: Path) -> Annotations:
         if not (name := names[category]):
             continue  # an empty picture: it stays without rows, and is counted as such
         box = boxes[4 * row : 4 * row + 4]
-        found.add(pictures[image], name, None if box[0] != box[0] else box)
+        found.add(pictures[image], name, None if all(map(math.isnan, box)) else box)
     for image, caption in captions:
         if image not in pictures:
             raise DataError(f"Expected image_id {image} of a caption to be listed in {path}.")

@@ -91,3 +91,25 @@ def test_numbers_that_are_none(folder: Path):
     )
     with pytest.raises(DataError, match=r"md\.json"):
         load_dataset(str(folder / "md.json"))
+
+
+@pytest.mark.parametrize("box", ["[NaN, 1, 5, 5]", "[1, 1, 1e999, 5]", "[-Infinity, 1, 5, 5]"])
+def test_boxes_that_are_not_finite_are_refused(box: str, folder: Path) -> None:
+    image = '{"id": 1, "file_name": "1.jpg", "width": 60, "height": 40}'
+    given = f'{{"id": 1, "image_id": 1, "category_id": 1, "bbox": {box}}}'
+    kinds = '[{"id": 1, "name": "a"}]'
+    text = f'{{"images": [{image}], "categories": {kinds}, "annotations": [{given}]}}'
+    (folder / "a.json").write_text(text)
+    with pytest.raises(DataError, match=r"four finite numbers as the box in 1\.jpg"):
+        load_dataset(str(folder / "a.json"))
+
+
+@pytest.mark.parametrize("box", ["nan,0,5,5", ",0,5,5", "0,0,inf,5"])
+def test_boxes_of_a_table_are_finite_or_none(box: str, folder: Path) -> None:
+    path = folder / "a.csv"
+    path.write_text(f"path,label,x0,y0,x1,y1\n1.jpg,a,{box}\n1.jpg,b,1,1,9,9\n")
+    with pytest.raises(DataError, match=r"four finite numbers as the box in 1\.jpg"):
+        load_dataset(str(path))
+    Image.new("RGB", (60, 40)).save(folder / "2.jpg")
+    path.write_text("path,label,x0,y0,x1,y1\n1.jpg,a,1,1,9,9\n2.jpg,b,,,,\n")
+    assert load_dataset(str(path)).column("box") == [[1, 1, 9, 9], None]
