@@ -44,7 +44,8 @@ class PatchPrototypes(Head[FeatureSets]):
     prototypes
         How many; None takes 32 and 4 for each class, at most 256. Never more than patches.
     pretraining, steps
-        Steps without and with labels.
+        Steps without and with labels. Many more of the first make prototypes that images share,
+        and classes worse.
     learning_rate
         Of `F` in pretraining; a tenth of it later.
     sparsity
@@ -76,11 +77,11 @@ class PatchPrototypes(Head[FeatureSets]):
     consumes: ClassVar[Consumes] = "patches"
 
     prototypes: int | None = None
-    pretraining: int = 100
-    steps: int = 400
+    pretraining: int = 40
+    steps: int = 250
     batch_size: int = 32
     learning_rate: float = 0.05
-    sparsity: float = 3e-3
+    sparsity: float = 4e-3
     seed: int = 0
 
     def fit(
