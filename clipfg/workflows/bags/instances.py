@@ -57,11 +57,6 @@ class BaggedData:
             f"Bags: {len(sizes):,} of {sizes.min():,} to {sizes.max():,} instances, median"
             f" {np.median(sizes):,.0f}{f'; {alone:,} have one alone' if alone else ''}"
         )
-        if alone == len(sizes):
-            raise UsageError(
-                f"Expected bags of several instances, all {alone:,} of {data.name} have one alone;"
-                " name other bags by --bag-by, or use `clipfg fewshot`."
-            )
         return found
 
     @cached_property
@@ -85,6 +80,14 @@ class BaggedData:
     def splits(self) -> list[str | None]:
         """Of the bags. Raises `DataError` for two splits in one."""
         return bag_splits(self.items.manifest)
+
+    def check_several(self) -> None:
+        """Raises `UsageError` where every bag has one instance: there is nothing to find in it."""
+        if len(self.names) == len(self.items):
+            raise UsageError(
+                f"Expected bags of several instances, all {len(self.names):,} of {self.items.name}"
+                " have one alone; name other bags by --bag-by, or use `clipfg fewshot`."
+            )
 
     def bags(self, which: NDArray[np.bool_]) -> "BaggedData":
         """Some bags, whole."""

@@ -59,6 +59,7 @@ def run_bags(session: Session[BagsOptions]) -> BagsRun:
     names = _heads(options.heads)
     _check_options(options)
     data = BaggedData.of(session.whole(), options, session.failures)
+    data.check_several()
     classes = data.items.classes
     answer_options(options).check(classes)
     negative = negative_class(options.negative, classes)

@@ -88,6 +88,10 @@ def test_heads_are_compared_on_folds_and_the_first_is_saved(tmp_path: Path) -> N
     ]
     assert np.mean(right) > 0.7
     assert len(pq.read_table(tmp_path / "new" / "instances.parquet")) == len(instances)
+    alone = clipfg.predict(
+        data, head=tmp_path / "head.safetensors", bag_by="id", output=tmp_path / "alone"
+    )
+    assert len(alone.rows()) == len(instances)  # a bag of one is a bag
 
 
 def test_the_train_split_is_learnt_from_and_the_test_split_answered(tmp_path: Path) -> None:
