@@ -48,7 +48,13 @@ def run(problem, pool, *names: str):
     return by_shots(learners(*names), support_of(problem), draws, SHOTS, SEEDS, items)
 
 
-@pytest.mark.parametrize("name", [n for n in HEADS if not HEADS.get(n).needs_encoder])
+def fits_here(name: str) -> bool:
+    """Whether a head learns from features of single images."""
+    kind = HEADS.get(name)
+    return not kind.needs_encoder and kind.consumes != "bags"
+
+
+@pytest.mark.parametrize("name", [n for n in HEADS if fits_here(n)])
 def test_a_head_learns_the_same_whatever_it_is_tested_on(problem, name, monkeypatch) -> None:
     """What a head has chosen is bit-equal with another test set, and so is what it predicts."""
     if name == "patch-prototypes":
