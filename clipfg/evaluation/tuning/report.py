@@ -71,8 +71,8 @@ class TuningReport:
         """What was kept, in a sentence."""
         if self.share == 0:
             return (
-                "Training did not improve validation: the base is kept, and the checkpoint is a"
-                " copy of it."
+                "Training did not surely improve validation: the base is kept, and the checkpoint"
+                " is a copy of it."
             )
         if self.share == 1:
             return "The tuned weights are kept as they are."

@@ -18,7 +18,7 @@ from clipfg.training.recipes import Recipe
 from clipfg.training.state import check_room, state_size
 from clipfg.types import Estimate
 from clipfg.workflows.finetune.job import Job
-from clipfg.workflows.finetune.probe import Outcomes, objective_of, zero_shot_of
+from clipfg.workflows.finetune.probe import Outcomes, gain_of, objective_of, zero_shot_of
 
 NAMES = {"retrieval": "Recall@1", "classes": "accuracy"}
 """What an objective is called."""
@@ -28,21 +28,30 @@ PROVENANCE = "provenance.json"
 Measured = Mapping[str, Outcomes]
 
 
-def choose_share(curve: Sequence[Blend[dict[str, Outcomes]]], recipe: Recipe) -> float:
+def choose_share(curve: Sequence[Blend[dict[str, Outcomes]]], recipe: Recipe) -> tuple[float, str]:
     """The share of the tuned weights with the best objective among those that keep enough.
 
     Enough is `recipe.keep` of the base's accuracy on classes, where there are any. 0, the base,
-    where no other share is better.
+    where no other share is better by more than what images at random would show, with a remark.
     """
     base = zero_shot_of(curve[0].measured)
-    best, share = -1.0, 0.0
+    best = curve[0]
     for point in curve:
         kept = zero_shot_of(point.measured)
         enough = base is None or kept is None or kept >= recipe.keep * base
-        value = objective_of(point.measured, recipe.objective)
-        if enough and value > best:
-            best, share = value, point.share
-    return share
+        value, most = (objective_of(one.measured, recipe.objective) for one in (point, best))
+        if enough and value > most:
+            best = point
+    if best is curve[0]:
+        return 0.0, ""
+    gain, margin = gain_of(curve[0].measured, best.measured, recipe.objective)
+    if gain > margin:
+        return best.share, ""
+    return 0.0, (
+        f"The best weights are {100 * gain:.1f} points of {NAMES[recipe.objective]} above the base"
+        f" on validation images, of which chance alone gives up to {100 * margin:.1f}: more of"
+        " these images would tell."
+    )
 
 
 def save_tuned(job: Job, encoder: CheckpointEncoder, path: Path, share: float) -> None:

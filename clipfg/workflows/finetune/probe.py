@@ -1,5 +1,6 @@
 """What is measured of an encoder in training: captions, hard negatives, classes."""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -8,6 +9,7 @@ import numpy as np
 import torch
 from jaxtyping import Bool, Float
 from numpy.typing import NDArray
+from scipy.stats import t as student_t
 from torch import Tensor
 from torch.nn.functional import normalize
 
@@ -150,9 +152,32 @@ def in_batches(encode: EncodeTexts, texts: Sequence[str]) -> Float[Tensor, "t d"
 
 def objective_of(measured: dict[str, Outcomes], objective: str) -> float:
     """What validation compares: Recall@1 both ways, or accuracy on classes."""
+    return float(np.mean([one.mean for one in _compared(measured, objective)]))
+
+
+def gain_of(
+    base: dict[str, Outcomes], other: dict[str, Outcomes], objective: str
+) -> tuple[float, float]:
+    """How much better another encoder is than the base, and half of the 95 % interval of that.
+
+    The interval is over images, whose outcomes in all measures stay together (Student's t of the
+    sums that each image adds to the difference); without end for one image.
+    """
+    pairs = list(zip(_compared(base, objective), _compared(other, objective), strict=True))
+    images = np.unique(np.concatenate([one.clusters for one, _ in pairs]))
+    added = np.zeros(len(images))
+    for before, after in pairs:
+        share = (after.values - before.values) / len(before.values) / len(pairs)
+        np.add.at(added, np.searchsorted(images, before.clusters), share)
+    if len(images) < 2:
+        return float(added.sum()), math.inf
+    deviation = math.sqrt(len(images)) * added.std(ddof=1)
+    return float(added.sum()), float(student_t.ppf(0.975, len(images) - 1) * deviation)
+
+
+def _compared(measured: dict[str, Outcomes], objective: str) -> list[Outcomes]:
     wanted = "zero-shot," if objective == "classes" else "Recall@1,"
-    values = [one.mean for name, one in measured.items() if name.startswith(wanted)]
-    return float(np.mean(values))
+    return [one for name, one in measured.items() if name.startswith(wanted)]
 
 
 def zero_shot_of(measured: dict[str, Outcomes]) -> float | None:

@@ -109,13 +109,16 @@ def _tuned(job: Job, folder: RunFolder, board: Board) -> TuningReport:
             blender = Blender(student.towers, base)
             after = test.measure(view.images, view.texts) if blender.differs else before
             curve = blender.curve(lambda: validation.measure(view.images, view.texts))
-            share = choose_share(curve, recipe)
+            share, doubt = choose_share(curve, recipe)
             blender.put(share)
             ends = {0.0: before, 1.0: after}
             kept = ends.get(share) or test.measure(view.images, view.texts)
         save_tuned(job, student.encoder, folder.part(MODEL), share)
     if len({one.item for one in test.contests}) > 1:
         remarks.append(f"{HARD[0].upper()}{HARD[1:]}: {text_only(test.contests).remark}")
+    if doubt:
+        logger.warning(doubt)
+        remarks.insert(0, doubt)
     if history.stopped:
         remarks.insert(0, f"Training ended early: {history.stopped}.")
         logger.warning(remarks[0])
