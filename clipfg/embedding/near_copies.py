@@ -37,11 +37,13 @@ def find_near_copies(
     neighbours: Tensor,
     hashes: Hashes | None = None,
     thumbnails: Thumbnails | None = None,
+    least: int | None = None,
 ) -> Iterator[Found]:
     """Positions of two images, how alike they are and by what measure, the most alike first.
 
     Parts of one picture, which share its URI, are no copies of one another. Without `hashes`,
-    cosines alone say which pairs are looked at.
+    cosines alone say which pairs are looked at. `least` is how many are at least, from each source;
+    None for `PAIRS` and one more for every ten images.
 
     Cosines differ between encoders by too much for one threshold: of lit-birds, a crop of 90 % of
     each side lies at 0.78 to 0.98 of its original, and other birds at up to 0.95; and an encoder
@@ -50,18 +52,19 @@ def find_near_copies(
     """
     pictures = torch.tensor([*map({uri: i for i, uri in enumerate(uris)}.__getitem__, uris)])
     thumbnails = thumbnails or Thumbnails()
+    least = PAIRS + len(uris) // 10 if least is None else least
     by_cosine = near_pairs(cosines, neighbours, 0.0)
     by_hash = _by_hash(uris, hashes or {})
     sources = {"cosine": _apart(by_cosine, pictures), "perceptual hash": by_hash}
     found: dict[tuple[int, int], Found] = {}
     for source, pairs in sources.items():
         looked, before = 0, len(found)
-        for block in _blocks(pairs):
+        for block in _blocks(pairs, min(BLOCK, least)):
             looked += len(block)
             new = _looked_at([pair for pair in block if pair[:2] not in found], uris, thumbnails)
             found |= {one[:2]: one for one in new}
             known = sum(pair[:2] in found for pair in block)
-            if looked >= PAIRS + len(uris) // 10 and known * RARE < len(block):
+            if looked >= least and known * RARE < len(block):
                 break
         if total := len(pairs.first):
             logger.info(
@@ -87,9 +90,9 @@ def _by_hash(uris: list[str], hashes: Hashes) -> DuplicatePairs:
     return DuplicatePairs(torch.minimum(first, second), torch.maximum(first, second), pairs[2])
 
 
-def _blocks(pairs: DuplicatePairs) -> Iterator[list[tuple[int, int, float]]]:
-    for start in range(0, len(pairs.first), BLOCK):
-        parts = (part[start : start + BLOCK].tolist() for part in pairs)
+def _blocks(pairs: DuplicatePairs, size: int) -> Iterator[list[tuple[int, int, float]]]:
+    for start in range(0, len(pairs.first), size):
+        parts = (part[start : start + size].tolist() for part in pairs)
         yield list(zip(*parts, strict=True))
 
 

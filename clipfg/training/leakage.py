@@ -19,6 +19,8 @@ from clipfg.types import Manifest, content_hash, equal_rows
 
 NEIGHBOURS = 4
 """Evaluation items that are looked at for each training item, by cosine."""
+LOOKED_AT = 400
+"""Pairs whose pixels are looked at, at least; more as long as copies are found."""
 NAMED = 5
 _CELLS = 32_000_000
 
@@ -137,7 +139,7 @@ def _by_feature(
     cosines = torch.cat([best.values for best in near])
     places = torch.cat([best.indices for best in near]) + n
     uris = [*training.uris, *evaluation.uris]
-    for row, other, _, _ in find_near_copies(uris, cosines, places):
+    for row, other, _, _ in find_near_copies(uris, cosines, places, least=LOOKED_AT):
         yield "near copy", row, other - n
 
 
