@@ -32,7 +32,7 @@ def validation_chart(report: TuningReport) -> Chart:
     """What validation gave on the way."""
     steps, values = zip(*report.checks, strict=True)
     curve = Curve(report.objective, tuple(map(float, steps)), tuple(map(_exact, values)))
-    return Chart("Validation", "steps", f"{report.objective} (%)", (curve,))
+    return Chart("Validation", "steps", report.objective, (curve,))
 
 
 def blend_chart(report: TuningReport) -> Chart:
@@ -43,7 +43,7 @@ def blend_chart(report: TuningReport) -> Chart:
     if known:
         at, values = zip(*known, strict=True)
         curves.append(Curve("zero-shot accuracy", at, tuple(map(_exact, values))))
-    return Chart("Between base and tuned", "share of the tuned weights", "%", tuple(curves))
+    return Chart("Between base and tuned", "share of the tuned weights", "on validation images", tuple(curves))
 
 
 def loss_png(report: TuningReport) -> bytes:
