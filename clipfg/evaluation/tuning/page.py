@@ -43,7 +43,12 @@ def blend_chart(report: TuningReport) -> Chart:
     if known:
         at, values = zip(*known, strict=True)
         curves.append(Curve("zero-shot accuracy", at, tuple(map(_exact, values))))
-    return Chart("Between base and tuned", "share of the tuned weights", "on validation images", tuple(curves))
+    return Chart(
+        "Between base and tuned",
+        "share of the tuned weights",
+        "on validation images",
+        tuple(curves),
+    )
 
 
 def loss_png(report: TuningReport) -> bytes:
