@@ -107,11 +107,10 @@ def run(arguments: list[str] | None = None) -> int:
     """Run a command line and return its exit code; no exception comes out."""
     open_streams()
     command = typer.main.get_command(app)
+    given = list(sys.argv[1:] if arguments is None else arguments)
     try:
         # Entered by hand: `app()` would turn interrupts and broken pipes into exits of its own.
-        with command.make_context(
-            "clipfg", list(sys.argv[1:] if arguments is None else arguments)
-        ) as context:
+        with command.make_context("clipfg", given) as context:
             result = command.invoke(context)
         sys.stdout.flush()
         return result if isinstance(result, int) else 0
@@ -121,7 +120,8 @@ def run(arguments: list[str] | None = None) -> int:
         _say("Cancelled; nothing was changed.")
         return 1
     except KeyboardInterrupt:
-        _say("Interrupted. Finished work is kept: run the same command again to resume.")
+        afresh = " without --no-resume" if "--no-resume" in given else ""
+        _say(f"Interrupted. Finished work is kept: run the same command again{afresh} to resume.")
         return 130
     except typer.TyperException as error:
         if hasattr(error, "show"):

@@ -78,3 +78,15 @@ def test_a_bug_leaves_its_trace_in_a_file(
     (trace,) = tmp_path.glob("clipfg-*.txt")
     assert trace.name in capsys.readouterr().err
     assert "RuntimeError: a bug" in trace.read_text()
+
+
+@pytest.mark.parametrize("more", [(), ("--no-resume",)])
+def test_an_interrupt_says_how_to_go_on(more, monkeypatch, capsys) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("clipfg.workflows.embed.run_embed", interrupted)
+    assert main.run(["embed", "synthflora", "-o", "x.parquet", *more]) == 130
+    said = capsys.readouterr().err
+    assert "Finished work is kept" in said
+    assert ("again without --no-resume to resume" in said) == bool(more)
