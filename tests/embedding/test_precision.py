@@ -122,6 +122,7 @@ def test_int8_is_raced_for_runs_of_many_images(
     encoder = load_encoder("builtin:florette", precision="fp32", device="cpu")
     many, few = synthflora.load().select("test"), synthflora.load().select("test", limit=20)
     clock = {"int8": seconds[0], "fp32": seconds[1]}
+    assert 0.01 < precision._speed(encoder.at("int8")) < 100
     monkeypatch.setattr(precision, "_speed", lambda _: clock["fp32"] / clock["int8"])
     assert settle_precision(encoder, few, cache) == (encoder, None)
     found, agreement = settle_precision(encoder, many, cache)

@@ -90,7 +90,10 @@ def _photo(one: PrototypeExplanation, panels: list[dict[str, Any]]) -> dict[str,
         "name": name,
         "label": one.label,
         "source": _source(one.image),
-        "answers": [{"name": each, "share": share} for each, share in one.answers],
+        "answers": [
+            {"name": each, "share": share, "side": "for" if each == name else ""}
+            for each, share in one.answers
+        ],
         "panels": panels,
         "beside": [
             {"title": title, "text": text, "source": _source(one.picture(map_))}
