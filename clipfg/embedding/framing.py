@@ -3,13 +3,13 @@
 An item without a box and a view is the whole image, resized and cropped as its encoder wants it.
 """
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-from jaxtyping import Float
-from torch import Tensor
 
 from clipfg.data.images.decoding import STRIP
 from clipfg.errors import ItemError
@@ -23,6 +23,10 @@ from clipfg.functional.windows import (
     visible_part,
     window_size,
 )
+
+if TYPE_CHECKING:
+    from jaxtyping import Float
+    from torch import Tensor
 
 Crop = Literal["square", "tight", "whole", "region"]
 
@@ -47,7 +51,7 @@ class Framing:
     margin: float = MARGIN
     """What a square leaves around the box on each side, as a share of its longer side."""
 
-    def frame(self, box: Sequence[float] | None, view: str | None) -> "Frame | None":
+    def frame(self, box: Sequence[float] | None, view: str | None) -> Frame | None:
         """What an item with a box, or a view, is shown as; None for all of the image."""
         if self.crop == "whole":
             box = None

@@ -1,12 +1,18 @@
 """From the confidence options and what a head knows of itself to columns for each image."""
 
-import logging
+from __future__ import annotations
 
-from clipfg.confidence import AnswerColumns, AnswerOptions, Confidence
-from clipfg.confidence.group_answers import GroupAnswers
+import logging
+from typing import TYPE_CHECKING
+
+from clipfg.confidence import AnswerOptions
 from clipfg.heads.saving import SavedHead
 from clipfg.options import Options
 from clipfg.types import ClassList
+
+if TYPE_CHECKING:
+    from clipfg.confidence import AnswerColumns, Confidence
+    from clipfg.confidence.group_answers import GroupAnswers
 
 logger = logging.getLogger("clipfg")
 
@@ -25,12 +31,21 @@ def answer_options(options: Options) -> AnswerOptions:
 
 def confidence_of(saved: SavedHead) -> Confidence | None:
     """What a saved head knows of itself. Raises `DataError` where that is damaged."""
+    from clipfg.confidence import Confidence
+
     fields = saved.extras.get(EXTRA)
     return Confidence.from_fields(fields) if fields else None
 
 
+def factor_of(saved: SavedHead) -> float:
+    """What a saved head's logits are multiplied by to be calibrated; 1 without a calibration."""
+    return float(saved.extras.get(EXTRA, {}).get("factor", 1.0))
+
+
 def groups_of(saved: SavedHead) -> GroupAnswers | None:
     """How a saved head answers groups, if it was tried on any. Raises `DataError` for damage."""
+    from clipfg.confidence.group_answers import GroupAnswers
+
     fields = saved.extras.get(GROUPS)
     return GroupAnswers.from_fields(fields) if fields else None
 
@@ -42,6 +57,8 @@ def answer_columns(
     requested = answer_options(options)
     if not requested and confidence is None:
         return None
+    from clipfg.confidence import AnswerColumns
+
     return AnswerColumns(requested, classes, confidence)
 
 

@@ -1,0 +1,58 @@
+"""`similarity` on NumPy arrays, for runs that need torch for nothing else."""
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from clipfg.errors import DataError
+
+
+def cosine_logits(
+    features: Float[np.ndarray, "n d"],
+    weights: Float[np.ndarray, "c d"],
+    scale: float = 1.0,
+    bias: float = 0.0,
+) -> Float[np.ndarray, "n c"]:
+    """`scale * features @ weights.T + bias`. Raises `DataError` when the widths `d` differ."""
+    if features.shape[1] != weights.shape[1]:
+        raise DataError(
+            f"Expected features of width {weights.shape[1]}, as the class weights have, got width"
+            f" {features.shape[1]}; both must come from the same encoder."
+        )
+    return scale * (features @ weights.T) + bias
+
+
+def probabilities(
+    logits: Float[np.ndarray, "n c"], scoring: str = "softmax"
+) -> Float[np.ndarray, "n c"]:
+    """Probabilities in float32, from 0 to 1: of which one is right, or of each by itself."""
+    values = logits.astype(np.float32)
+    if scoring == "softmax":
+        shares = np.exp(values - values.max(axis=1, keepdims=True))
+        return shares / shares.sum(axis=1, keepdims=True)
+    small = np.exp(-np.abs(values))  # of -|z|, which cannot overflow
+    return np.where(values < 0, small, 1) / (1 + small)
+
+
+def top_classes(logits: Float[np.ndarray, "n c"], k: int) -> Int[np.ndarray, "n k"]:
+    """The `k` classes of the largest logits, best first; of equal ones the lower index first.
+
+    Raises `DataError` unless `1 <= k <= c`.
+    """
+    if not 1 <= k <= logits.shape[1]:
+        raise DataError(f"Expected argument `k` from 1 to {logits.shape[1]} classes, got {k}.")
+    left = logits.copy()
+    chosen = []
+    for _ in range(k):
+        best = left.argmax(axis=1)[:, None]  # of equal maxima NumPy returns the first
+        chosen.append(best)
+        np.put_along_axis(left, best, -np.inf, axis=1)
+    return np.concatenate(chosen, axis=1)
+
+
+def class_means(
+    rows: Float[np.ndarray, "t d"], owners: Int[np.ndarray, " t"]
+) -> Float[np.ndarray, "c d"]:
+    """The mean of the rows of each class; every class from 0 to the largest has one."""
+    sums = np.zeros((int(owners.max()) + 1, rows.shape[1]), dtype=np.float32)
+    np.add.at(sums, owners, rows)
+    return sums / np.bincount(owners)[:, None].astype(np.float32)
