@@ -10,9 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow.parquet as pq
 
-from clipfg.data.loading import load_dataset
-from clipfg.data.readers.class_files import read_class_list
-from clipfg.data.readers.folder import read_images
+from clipfg.data.readers.pictures import read_images
 from clipfg.data.readers.walk import SUFFIXES
 from clipfg.embedding.pipeline import PATCHES
 from clipfg.errors import DataError, UsageError
@@ -81,6 +79,8 @@ def run_predict(session: Session[PredictOptions], photos: Sequence[Path] = ()) -
     saved = _saved_head(options.head, plain=plain) if options.head else None
     classes = saved.classes if saved else None
     if options.classes is not None:
+        from clipfg.data.readers.class_files import read_class_list
+
         classes = read_class_list(options.classes, name_column=options.name_column)
     if classes is None:
         raise DataError(f"Expected a head with class names, {options.head} has none.")
@@ -308,6 +308,8 @@ def _images(session: Session[PredictOptions], photos: Sequence[Path]) -> Dataset
         if options.split is not None:
             found = found.select(None if options.split == "all" else options.split)
     elif len(photos) == 1 and photos[0].is_file() and photos[0].suffix.lower() not in SUFFIXES:
+        from clipfg.data.loading import load_dataset
+
         found = load_dataset(str(photos[0]), hints=hints_of(options))
         session.say(Dataset(found))
     else:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from clipfg.data.readers.folder import read_images
+from clipfg.data.readers.pictures import read_images
 from clipfg.errors import DataError, UsageError
 from clipfg.options import RetrieveOptions
 from clipfg.prompting import load_prompts
