@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from threading import RLock
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, get_args
 
 if TYPE_CHECKING:
     from clipfg.encoders.base import Encoder, Precision, TextPath
@@ -37,14 +37,15 @@ class EncoderFacts:
     @classmethod
     def of(cls, encoder: Encoder) -> Self:
         """Those of an encoder; loads its weights where they are a pickle, for the scale."""
-        from clipfg.encoders.base import DTYPES
+        from clipfg.encoders.base import Precision
 
+        kinds: tuple[Precision, ...] = get_args(Precision)
         plain = {name: getattr(encoder, name) for name in cls.__dataclass_fields__ if name in PLAIN}
         return cls(
             **plain,
             device=str(encoder.device),
             context_lengths=dict(encoder.context_lengths),
-            fingerprints={kind: encoder.at(kind).fingerprint for kind in DTYPES},  # type: ignore[arg-type]
+            fingerprints={kind: encoder.at(kind).fingerprint for kind in kinds},
         )
 
 

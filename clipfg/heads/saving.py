@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from clipfg.heads.base import Head
 
-H = TypeVar("H", default="Head")
+H = TypeVar("H", bound="Head[Any] | ArrayHead", default="Head")
 
 FORMAT = 1
 Make = Callable[[str, dict[str, Any], dict[str, Any]], H]

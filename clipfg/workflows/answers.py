@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from clipfg.confidence import AnswerOptions
 from clipfg.heads.saving import SavedHead
@@ -37,7 +37,7 @@ def confidence_of(saved: SavedHead) -> Confidence | None:
     return Confidence.from_fields(fields) if fields else None
 
 
-def factor_of(saved: SavedHead) -> float:
+def factor_of(saved: SavedHead[Any]) -> float:
     """What a saved head's logits are multiplied by to be calibrated; 1 without a calibration."""
     return float(saved.extras.get(EXTRA, {}).get("factor", 1.0))
 

@@ -58,9 +58,10 @@ def classify(
 ) -> ClassifyCounts:
     """Score every image, write `predictions.parquet`, and feed the evaluator where there is one.
 
-    `answers` calibrate the logits and add columns of their own; `groups` take in the head's. Memory
-    is bounded by the batch: no matrix of all features or logits is ever held, unless the surest
-    view of each image counts.
+    `answers` calibrate the logits and add columns of their own; `groups` take in the head's. These,
+    an evaluator and views need a `Head`: an `ArrayHead` only names the likeliest classes. Memory is
+    bounded by the batch: no matrix of all features or logits is ever held, unless the surest view
+    of each image counts.
     """
     started = time.monotonic()
     uris, domains = data.manifest.uris, data.manifest.column("domain")
@@ -72,11 +73,12 @@ def classify(
     if session.views is not None:
         from clipfg.workflows.scored_views import CenterHits
 
+        assert not isinstance(head, ArrayHead)
         center = CenterHits(session.views, head.logits)
     with PredictionWriter(path, classes, top_k, scoring, more, boxes) as writer:
         for batch, factors in _decided(session, data, head):
-            given = _given_to(head, batch)
-            logits, rows = head.logits(given), None
+            logits: Any = head.logits(_given_to(head, batch))
+            rows = None
             if factors is not None:
                 logits = logits * factors[:, None]
             if center is not None:
@@ -125,5 +127,6 @@ def _decided(
     if session.views is not None and goes_by_surest(session.options):
         from clipfg.workflows.scored_views import surest
 
+        assert not isinstance(head, ArrayHead)
         return surest(batches, session.views, head.logits)
     return ((batch, None) for batch in batches)

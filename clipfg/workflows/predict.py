@@ -155,8 +155,10 @@ def run_predict(session: Session[PredictOptions], photos: Sequence[Path] = ()) -
             scoring = encoder.scoring if zero_shot and encoder else "softmax"
             groups.write(folder, classes, options.top_k, scoring, of_groups)
         if options.explain:
+            from clipfg.heads.zero_shot import ZeroShot
             from clipfg.workflows.explain.added import add_explanations, least_sure
 
+            assert isinstance(head, ZeroShot)
             chosen = least_sure(folder.part(PREDICTIONS), options.explain)
             prompts = session.prompts(data.manifest)
             add_explanations(session, data, classes, head, prompts, folder, chosen)
