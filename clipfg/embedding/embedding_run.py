@@ -12,12 +12,13 @@ from clipfg.embedding.cache import EmbeddingCache, FileHash
 from clipfg.embedding.cached_features import CachedFeatures, Dense, ImageKey
 from clipfg.embedding.encode_locks import EncodeLocks
 from clipfg.embedding.framing import Framing
-from clipfg.embedding.image_loader import ImageLoader, ImageRow, LoadedImage
+from clipfg.embedding.image_row import ImageRow
 from clipfg.embedding.scanning import scan
 from clipfg.types import Manifest
 
 if TYPE_CHECKING:
     from clipfg.embedding.batch_encoder import BatchEncoder
+    from clipfg.embedding.image_loader import ImageLoader, LoadedImage
     from clipfg.encoders.base import Encoder
 
 CHUNK = 512
@@ -69,6 +70,8 @@ class EmbeddingRun:
 
     @cached_property
     def _loader(self) -> ImageLoader:
+        from clipfg.embedding.image_loader import ImageLoader
+
         return ImageLoader(self._encoder.preprocessing, self._cached.one)
 
     @cached_property

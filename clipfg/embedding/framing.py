@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from clipfg.data.images.decoding import STRIP
 from clipfg.errors import ItemError
 from clipfg.functional.windows import (
     Window,
@@ -89,6 +88,8 @@ class Frame:
         x0, y0, _, _ = window
         if (part := view_window(self.view, *window_size(window))) is not None:
             window = (x0 + part[0], y0 + part[1], x0 + part[2], y0 + part[3])
+        from clipfg.data.images.decoding import STRIP
+
         return shorten(window, STRIP)
 
     def _around(self, box: Window, width: int, height: int) -> Window:

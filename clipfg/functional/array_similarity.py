@@ -1,17 +1,20 @@
 """`similarity` on NumPy arrays, for runs that need torch for nothing else."""
 
 import numpy as np
-from jaxtyping import Float, Int
+from numpy.typing import NDArray
 
 from clipfg.errors import DataError
 
+Rows = NDArray[np.float32]
+"""Of features, weights or logits: `[n, d]`, `[c, d]`, `[n, c]`."""
+
 
 def cosine_logits(
-    features: Float[np.ndarray, "n d"],
-    weights: Float[np.ndarray, "c d"],
+    features: Rows,
+    weights: Rows,
     scale: float = 1.0,
     bias: float = 0.0,
-) -> Float[np.ndarray, "n c"]:
+) -> Rows:
     """`scale * features @ weights.T + bias`. Raises `DataError` when the widths `d` differ."""
     if features.shape[1] != weights.shape[1]:
         raise DataError(
@@ -21,9 +24,7 @@ def cosine_logits(
     return scale * (features @ weights.T) + bias
 
 
-def probabilities(
-    logits: Float[np.ndarray, "n c"], scoring: str = "softmax"
-) -> Float[np.ndarray, "n c"]:
+def probabilities(logits: Rows, scoring: str = "softmax") -> Rows:
     """Probabilities in float32, from 0 to 1: of which one is right, or of each by itself."""
     values = logits.astype(np.float32)
     if scoring == "softmax":
@@ -33,8 +34,8 @@ def probabilities(
     return np.where(values < 0, small, 1) / (1 + small)
 
 
-def top_classes(logits: Float[np.ndarray, "n c"], k: int) -> Int[np.ndarray, "n k"]:
-    """The `k` classes of the largest logits, best first; of equal ones the lower index first.
+def top_classes(logits: Rows, k: int) -> NDArray[np.int64]:
+    """The `k` classes of the largest logits `[n, k]`, best first; of equal ones the lower index.
 
     Raises `DataError` unless `1 <= k <= c`.
     """
@@ -49,10 +50,8 @@ def top_classes(logits: Float[np.ndarray, "n c"], k: int) -> Int[np.ndarray, "n 
     return np.concatenate(chosen, axis=1)
 
 
-def class_means(
-    rows: Float[np.ndarray, "t d"], owners: Int[np.ndarray, " t"]
-) -> Float[np.ndarray, "c d"]:
-    """The mean of the rows of each class; every class from 0 to the largest has one."""
+def class_means(rows: Rows, owners: NDArray[np.int64]) -> Rows:
+    """The mean `[c, d]` of the rows of each class; `owners` `[t]` has each of them."""
     sums = np.zeros((int(owners.max()) + 1, rows.shape[1]), dtype=np.float32)
     np.add.at(sums, owners, rows)
     return sums / np.bincount(owners)[:, None].astype(np.float32)
