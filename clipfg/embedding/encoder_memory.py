@@ -83,10 +83,11 @@ def _code() -> Iterator[Path]:
 
 
 def _places(path: Path) -> Iterator[Path]:
-    """The folder that a file lies in; for one of the hub's, where it keeps which revision is on."""
+    """The folder that a file lies in, and for one of the hub's what says which revision counts."""
     yield path.parent
-    if path.parent.parent.name == "snapshots":
-        yield path.parents[2] / "refs"
+    for folder in path.parents:
+        if folder.parent.name == "snapshots":
+            yield folder.parent.parent / "refs"
 
 
 def _state(places: Iterable[Path]) -> str:
