@@ -54,4 +54,5 @@ def class_means(rows: Rows, owners: NDArray[np.int64]) -> Rows:
     """The mean `[c, d]` of the rows of each class; `owners` `[t]` has each of them."""
     sums = np.zeros((int(owners.max()) + 1, rows.shape[1]), dtype=np.float32)
     np.add.at(sums, owners, rows)
-    return sums / np.bincount(owners)[:, None].astype(np.float32)
+    counts: NDArray[np.float32] = np.bincount(owners).astype(np.float32)
+    return sums / counts[:, None]
