@@ -6,6 +6,7 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 from clipfg.confidence import AnswerOptions
+from clipfg.errors import DataError
 from clipfg.heads.saving import SavedHead
 from clipfg.options import Options
 from clipfg.types import ClassList
@@ -38,8 +39,19 @@ def confidence_of(saved: SavedHead) -> Confidence | None:
 
 
 def factor_of(saved: SavedHead[Any]) -> float:
-    """What a saved head's logits are multiplied by to be calibrated; 1 without a calibration."""
-    return float(saved.extras.get(EXTRA, {}).get("factor", 1.0))
+    """What a saved head's logits are multiplied by to be calibrated; 1 without a calibration.
+
+    Raises `DataError` where that is damaged.
+    """
+    if EXTRA not in saved.extras:
+        return 1.0
+    try:
+        return float(saved.extras[EXTRA]["factor"])
+    except (KeyError, TypeError, ValueError):
+        raise DataError(
+            "Expected a complete calibration of the head, got one without its factor; fit and save"
+            " the head again."
+        ) from None
 
 
 def groups_of(saved: SavedHead) -> GroupAnswers | None:

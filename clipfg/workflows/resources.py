@@ -25,7 +25,8 @@ class Resources:
     def __init__(self, options: JobOptions) -> None:
         self._folder = options.cache_dir
         self._cache: EmbeddingCache | None = None
-        self._encoders: dict[tuple[str, str, str, bool, bool], Encoder] = {}
+        self._encoders: dict[tuple[str, str, str, bool], Encoder] = {}
+        self._known: dict[tuple[str, str, str, bool], Encoder] = {}
         self._opened: dict[tuple[str, str, str], Encoder] = {}
         self._lock = threading.RLock()
 
@@ -50,10 +51,11 @@ class Resources:
 
         For a job that `embeds_only`, one that is known is opened where something is not cached.
         """
-        key = (name, precision, options.device, precision == "auto" and images is None, embeds_only)
+        key = (name, precision, options.device, precision == "auto" and images is None)
         with self._lock:
-            if key in self._encoders:
-                return self._encoders[key]
+            for made in (self._encoders, self._known if embeds_only else {}):
+                if key in made:
+                    return made[key]
             asked = (name, precision, options.device)
             facts = recall(self.cache, *asked) if embeds_only else None
 
@@ -65,7 +67,7 @@ class Resources:
                 encoder, agreement = settle_precision(encoder, images, self.cache)
                 if agreement is not None:
                     logger.info(str(agreement))
-            self._encoders[key] = encoder
+            (self._encoders if facts is None else self._known)[key] = encoder
             return encoder
 
     def _open(self, name: str, precision: str, device: str, *, offline: bool) -> Encoder:
@@ -88,8 +90,8 @@ class Resources:
     def close(self) -> None:
         """Close the cache and let go of the encoders."""
         with self._lock:
-            self._encoders.clear()
-            self._opened.clear()
+            for made in (self._encoders, self._known, self._opened):
+                made.clear()
             if self._cache is not None:
                 self._cache.close()
                 self._cache = None

@@ -288,13 +288,13 @@ class Session(Generic[Given]):
 
     def pool(self, data: Dataset) -> FeaturePool:
         """All features in memory. Raises `DataError` when no image could be used."""
+        from clipfg.workflows.pool import FeaturePool
+
         started = time.monotonic()
         batches = list(self.batches(data))
         if not batches:
             raise DataError(f"Expected images that can be used, {data.name} has none.")
         seconds = time.monotonic() - started
-        from clipfg.workflows.pool import FeaturePool
-
         return FeaturePool.of(data.manifest, batches, seconds, self.boxes(data.manifest))
 
     # Texts
