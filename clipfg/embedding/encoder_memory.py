@@ -76,7 +76,7 @@ def _key(name: str, precision: str, device: str) -> str:
 
 def _code() -> Iterator[Path]:
     """The code that reads encoders."""
-    yield from Path(__file__).parents[1].joinpath("encoders").rglob("*.py")
+    yield from sorted(Path(__file__).parents[1].joinpath("encoders").rglob("*.py"))
     for name in LIBRARIES:
         if (found := find_spec(name)) and found.origin:
             yield Path(found.origin)
