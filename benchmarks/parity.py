@@ -1,7 +1,7 @@
 """The same predictions as a plain transformers loop, on real images at float32; and in fewer bits.
 
     python -m benchmarks.parity [--shared ../shared]
-    python -m benchmarks.parity --precisions
+    python -m benchmarks.parity --precisions cub100 synthflora
 
 Reads cub100's 1,500 test images and the lit-birds encoder, classifies them by
 `a photo of a {label}.` once with AutoProcessor + AutoModel, image by image as its README has
@@ -75,12 +75,13 @@ def with_clipfg(
     return found, results["metrics"]["top1"]["value"]
 
 
-def compare_precisions(shared: Path) -> None:
+def compare_precisions(shared: Path, names: list[str]) -> None:
     """A line for each data set and format."""
     birds = (shared / "data" / "cub100", f"hf:{shared / 'models' / 'lit-birds'}", "photo")
-    for data, model, prompts in (birds, ("synthflora", "builtin:florette", None)):
+    known = {"cub100": birds, "synthflora": ("synthflora", "builtin:florette", None)}
+    for data, model, prompts in map(known.__getitem__, names):
         exact, accuracy = with_clipfg(data, model, "fp32", prompts)
-        print(f"{Path(data).name}, {len(exact):,} images: {accuracy:.2%} in fp32")
+        print(f"{Path(data).name}, {len(exact):,} images: {accuracy:.2%} in fp32", flush=True)
         for precision in ("bf16", "int8"):
             found, _ = with_clipfg(data, model, precision, prompts)
             right = [np.array([rows[id][1] for id in exact]) for rows in (exact, found)]
@@ -97,9 +98,12 @@ def compare_precisions(shared: Path) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--shared", type=Path, default=Path(__file__).parents[2] / "shared")
-    parser.add_argument("--precisions", action="store_true")
+    parser.add_argument("--precisions", nargs="+", choices=["cub100", "synthflora"])
     chosen = parser.parse_args()
-    (compare_precisions if chosen.precisions else compare_loops)(chosen.shared)
+    if chosen.precisions:
+        compare_precisions(chosen.shared, chosen.precisions)
+    else:
+        compare_loops(chosen.shared)
 
 
 def compare_loops(shared: Path) -> None:
