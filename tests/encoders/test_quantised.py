@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import numpy as np
+import onnx
 import pytest
 import torch
 from torch.nn.functional import cosine_similarity
@@ -96,3 +98,19 @@ def test_what_is_missing_is_said_before_a_run_begins(monkeypatch, tmp_path, caps
 def test_fewer_bits_where_sums_saturate(monkeypatch, flags, bits) -> None:
     monkeypatch.setattr(quantised, "cpu_flags", lambda: flags)
     assert quantised.weight_bits() == bits
+
+
+def test_weights_of_seven_bits_compute_nearly_the_same(monkeypatch, tmp_path) -> None:
+    exact = load("builtin:florette", "fp32")
+    others = {exact.fingerprint, load("builtin:florette").fingerprint}
+    monkeypatch.setattr(quantised, "cpu_flags", lambda: {"avx2"})
+    seven = load("builtin:florette", exports=tmp_path)
+    assert seven.fingerprint not in others
+    pixels = pixels_for(exact)
+    expected, found = (one.encode_images(pixels).pooled for one in (exact, seven))
+    assert cosine_similarity(found, expected).min() > 0.99
+    (path,) = tmp_path.glob("*.onnx")
+    arrays = (onnx.numpy_helper.to_array(part) for part in onnx.load(path).graph.initializer)
+    weights = [array for array in arrays if array.dtype == np.int8 and array.ndim == 2]
+    assert weights
+    assert max(abs(array.astype(int)).max() for array in weights) == 64
