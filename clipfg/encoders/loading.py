@@ -9,7 +9,6 @@ from clipfg.encoders.base import DTYPES, Encoder, Precision
 from clipfg.encoders.families import FAMILIES
 from clipfg.encoders.fgclip.files import holds_fgclip
 from clipfg.encoders.precision import fastest_precision
-from clipfg.encoders.quantised import check_quantisable
 from clipfg.encoders.weights import Digest, file_digest
 from clipfg.errors import MissingError, UsageError
 from clipfg.paths import expanded
@@ -64,6 +63,8 @@ def load_encoder(
         exports=exports,
     )
     if precision == "int8":
+        from clipfg.encoders.quantised import check_quantisable
+
         check_quantisable(encoder.name, any_shape=encoder.preprocessing.any_shape)
     return encoder
 

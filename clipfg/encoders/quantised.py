@@ -36,7 +36,7 @@ def can_quantise() -> bool:
 
 
 def check_quantisable(name: str, *, any_shape: bool) -> None:
-    """Whether an encoder can have an image tower of bytes here.
+    """Refuse an encoder that can have no image tower of bytes here.
 
     Raises `MissingError` without the extra `onnx`, `UsageError` for one of images of any shape.
     """

@@ -28,7 +28,7 @@ def put_positions_first(model: Any) -> None:
     """Let the text tower compute on `[l, t, w]`, which is faster.
 
     `nn.MultiheadAttention` transposes what comes as `[t, l, w]`, and the product with a transposed
-    view goes text by text: in bf16 its weight is copied for each text, two thirds of the time.
+    view goes text by text: in bf16 its weight is copied for each text, more than half of the time.
     """
     transformer = getattr(getattr(model, "text", model), "transformer", None)
     blocks = getattr(transformer, "resblocks", ())
