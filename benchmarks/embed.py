@@ -1,6 +1,7 @@
 """How fast images become features, against what people use today, and what binds it.
 
     python benchmarks/embed.py                     the comparison
+    python benchmarks/embed.py --avx2              float32 and int8, torch held to AVX2
     python benchmarks/embed.py --sweep             threads against processes, torch's own threads
     python benchmarks/embed.py --cached 5000       a second run over images already embedded
     python benchmarks/embed.py --rows 100000       memory while many rows stream
@@ -8,7 +9,8 @@
 ViT-B-32 with random weights (speed does not depend on them) on real JPEGs: the images of
 `--images`, by default those of CUB-200-2011 beside the checkout. Each contender runs in a process
 of its own, in turns; the median of the rounds counts. Loading a model is not timed, starting the
-DataLoader's workers and writing the cache is.
+DataLoader's workers and writing the cache is. Processor seconds are those of all threads and
+processes, and wait for nobody on a busy machine.
 """
 
 import argparse
@@ -26,6 +28,11 @@ HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 IMAGES = HERE.parents[1] / "shared" / "data" / "CUB_200_2011" / "images"
 SLOW = "transformers pipeline"
+AVX2 = {"ATEN_CPU_CAPABILITY": "avx2", "ONEDNN_MAX_CPU_ISA": "AVX2"}
+AVX2 |= {"MKL_ENABLE_INSTRUCTIONS": "AVX2"}
+"""What holds torch to AVX2. ONNX Runtime knows no such bounds."""
+WITHOUT_BF16 = ["clipfg fp32", "clipfg int8", "open_clip loop"]
+WITHOUT_BF16 += ["encode only fp32", "encode only int8", "products only fp32"]
 
 
 def main() -> None:
@@ -34,6 +41,7 @@ def main() -> None:
     parser.add_argument("--limit", type=int, default=300, help="images embedded in a round")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--only", nargs="*", help="names of contenders")
+    parser.add_argument("--avx2", action="store_true", help="hold torch to AVX2")
     parser.add_argument("--sweep", action="store_true")
     parser.add_argument("--cached", type=int, metavar="N")
     parser.add_argument("--rows", type=int, metavar="N")
@@ -55,13 +63,16 @@ def machine() -> str:
     """What the figures belong to."""
     import torch
 
+    from clipfg.encoders.precision import cpu_name
+
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else float("nan")
     flags = Path("/proc/cpuinfo").read_text() if Path("/proc/cpuinfo").exists() else ""
-    bf16 = next((flag for flag in ("amx_bf16", "avx512_bf16") if flag in flags), "no bf16 seen")
+    known = ("avx2", "avx_vnni", "avx512f", "avx512_vnni", "avx512_bf16", "amx_bf16", "amx_int8")
+    sets = " ".join(flag for flag in known if flag in flags.split()) or "instruction sets unknown"
     when = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
     return (
-        f"{when}, {platform.machine()}, {cores} cores, {bf16}, torch {torch.__version__},"
+        f"{when}, {cpu_name()}, {cores} cores ({sets}), torch {torch.__version__},"
         f" Python {platform.python_version()}, load before {load:.1f}"
     )
 
@@ -76,26 +87,27 @@ def compare(folder: Path, chosen: argparse.Namespace) -> None:
     images = sorted(chosen.images.rglob("*.jp*g"))[: chosen.limit] or drawings(folder)
     listing = folder / "images.txt"
     listing.write_text("\n".join(map(str, images)))
-    names = chosen.only or list(SWEEP if chosen.sweep else CONTENDERS)
+    known = WITHOUT_BF16 if chosen.avx2 else SWEEP if chosen.sweep else CONTENDERS
+    names = chosen.only or list(known)
     runs: dict[str, list[dict[str, float]]] = {name: [] for name in names}
     for turn in range(chosen.rounds):
         for name in names:
             if name == SLOW and turn:
                 continue
-            runs[name].append(run(name, model, listing))
+            runs[name].append(run(name, model, listing, AVX2 if chosen.avx2 else {}))
             print(".", end="", file=sys.stderr, flush=True)
     print(file=sys.stderr)
     print(f"{len(images)} images, median of {chosen.rounds} rounds in turns\n")
     show(runs)
 
 
-def run(name: str, model: Path, listing: Path) -> dict[str, float]:
+def run(name: str, model: Path, listing: Path, bounds: dict[str, str]) -> dict[str, float]:
     """One contender in a process of its own."""
     done = subprocess.run(
         [sys.executable, HERE / "embed_contenders.py", name, model, listing],
         capture_output=True,
         text=True,
-        env={**os.environ, "PYTHONPATH": str(HERE.parent), "HF_HUB_OFFLINE": "1"},
+        env={**os.environ, **bounds, "PYTHONPATH": str(HERE.parent), "HF_HUB_OFFLINE": "1"},
     )
     if done.returncode:
         sys.exit(f"{name} failed:\n{done.stderr}")
@@ -104,17 +116,23 @@ def run(name: str, model: Path, listing: Path) -> dict[str, float]:
 
 def show(runs: dict[str, list[dict[str, float]]]) -> None:
     """The table, rates beside the open_clip loop's."""
-    rates = {
-        name: statistics.median(run["images"] / run["seconds"] for run in rounds)
-        for name, rounds in runs.items()
-    }
-    base = rates.get("open_clip loop")
+    rates, costs = (
+        {
+            name: statistics.median(run["images"] / run[measure] for run in rounds)
+            for name, rounds in runs.items()
+        }
+        for measure in ("seconds", "processor")
+    )
+    loop = "open_clip loop"
     width = max(map(len, rates))
-    print(f"{'':{width}}  images/s  of open_clip's  peak MiB")
-    for name, rate in rates.items():
+    print(f"{'':{width}}  images/s  of open_clip's  a processor second  of its  peak MiB")
+    for name in rates:
         peak = statistics.median(run["peak_mib"] for run in runs[name])
-        ratio = f"{rate / base:.2f} x" if base else ""
-        print(f"{name:{width}}  {rate:8.1f}  {ratio:>13}  {peak:8.0f}")
+        ratios = [f"{of[name] / of[loop]:.2f} x" if loop in of else "" for of in (rates, costs)]
+        print(
+            f"{name:{width}}  {rates[name]:8.1f}  {ratios[0]:>13}  {costs[name]:18.1f}"
+            f"  {ratios[1]:>6}  {peak:8.0f}"
+        )
 
 
 def drawings(folder: Path) -> list[Path]:

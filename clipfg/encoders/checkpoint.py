@@ -119,12 +119,9 @@ class CheckpointEncoder(Encoder, Generic[F]):
 
     def encode_images(self, pixels: Pixels, *, patches: bool = False) -> ImageFeatures:
         """Features of resized images, and of their patches where the tower has any."""
+        if self.precision == "int8":
+            quantised.check_quantisable(self.name, any_shape=self.preprocessing.any_shape)
         if isinstance(self.preprocessing, NaFlexPreprocessing):
-            if self.precision == "int8":
-                raise UsageError(
-                    f"{self.name} takes images of any shape, which int8 does not; use --precision"
-                    " fp32 or bf16."
-                )
             return self._encode_shapes(pixels, self.preprocessing, patches=patches)
         if not isinstance(pixels, Tensor):
             pixels = torch.stack(list(pixels))

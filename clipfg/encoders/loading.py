@@ -45,7 +45,8 @@ def load_encoder(
         A folder for towers that were exported for `"int8"`; without one they are exported anew.
 
     Raises `UsageError` for a name, precision or device that does not exist, `MissingError` when
-    weights are not on disk and cannot be fetched, `DataError` for a damaged checkpoint.
+    weights are not on disk and cannot be fetched, or the extra that int8 needs is not installed,
+    `DataError` for a damaged checkpoint.
     """
     if precision != "auto" and precision not in DTYPES:
         raise UsageError(f"Expected a precision of auto, {', '.join(DTYPES)}, got {precision!r}.")
@@ -53,7 +54,7 @@ def load_encoder(
     if precision == "int8" and place.type != "cpu":
         raise UsageError(f"--precision int8 is for CPUs, got device {place}; use bf16 or fp16.")
     prefix, rest = _split(name)
-    return FAMILIES.get(prefix)(
+    encoder = FAMILIES.get(prefix)(
         rest,
         precision=fastest_precision(place) if precision == "auto" else precision,
         device=place,
@@ -61,6 +62,11 @@ def load_encoder(
         digest=digest,
         exports=exports,
     )
+    if precision == "int8":
+        from clipfg.encoders.quantised import check_quantisable
+
+        check_quantisable(encoder.name, any_shape=encoder.preprocessing.any_shape)
+    return encoder
 
 
 def pull(name: str) -> str:

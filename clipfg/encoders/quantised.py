@@ -29,6 +29,21 @@ OPSET = 17
 Tower = Callable[[Tensor], Tensor]
 
 
+def check_quantisable(name: str, *, any_shape: bool) -> None:
+    """Refuse an encoder that can have no image tower of bytes here.
+
+    Raises `MissingError` without the extra `onnx`, `UsageError` for one of images of any shape.
+    """
+    if not can_quantise():
+        raise MissingError(
+            "Expected the extra 'onnx' for --precision int8; pip install 'clipfg[onnx]'."
+        )
+    if any_shape:
+        raise UsageError(
+            f"{name} takes images of any shape, which int8 does not; use --precision fp32 or bf16."
+        )
+
+
 def weight_bits() -> int:
     """8, or 7 on x86 without VNNI, where a sum of products of bytes saturates."""
     flags = cpu_flags()
@@ -83,13 +98,8 @@ def export(
 ) -> None:
     """Write the tower of a model with products of `weight_bits`.
 
-    Raises `MissingError` without the extra `onnx`, `UsageError` for a tower that cannot be
-    exported.
+    Raises `UsageError` for a tower that cannot be exported.
     """
-    if not can_quantise():
-        raise MissingError(
-            "Expected the extra 'onnx' for --precision int8; pip install 'clipfg[onnx]'."
-        )
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
     fast = torch.backends.mha.get_fastpath_enabled()

@@ -2,10 +2,14 @@
 
 from pathlib import Path
 
+import numpy as np
+import onnx
 import pytest
 import torch
 from torch.nn.functional import cosine_similarity
 
+from clipfg.cli.main import run
+from clipfg.data.images import decoding
 from clipfg.encoders import Encoder, load_encoder, precision, quantised
 from clipfg.encoders.naflex import NaFlexPreprocessing
 from clipfg.errors import MissingError, UsageError
@@ -25,12 +29,15 @@ def pixels_for(encoder: Encoder, count: int = 3) -> torch.Tensor:
 @pytest.mark.parametrize("kind", checkpoints.EVERY)
 def test_every_family_computes_nearly_the_same_with_bytes(kind, tmp_path) -> None:
     folder = checkpoints.EVERY[kind](tmp_path / kind)
-    exact, fast = load(folder, "fp32"), load(folder)
-    assert fast.fingerprint != exact.fingerprint
-    if isinstance(fast.preprocessing, NaFlexPreprocessing):
+    exact = load(folder, "fp32")
+    if isinstance(exact.preprocessing, NaFlexPreprocessing):
         with pytest.raises(UsageError, match="images of any shape"):
-            fast.encode_images(pixels_for(fast))
+            load(folder)
+        with pytest.raises(UsageError, match="images of any shape"):
+            exact.at("int8").encode_images(pixels_for(exact))
         return
+    fast = load(folder)
+    assert fast.fingerprint != exact.fingerprint
     pixels = pixels_for(exact)
     expected, found = (one.encode_images(pixels).pooled for one in (exact, fast))
     assert found.dtype == torch.float32
@@ -72,11 +79,16 @@ def test_patches_are_those_of_float32() -> None:
     torch.testing.assert_close(found.patches, expected.patches)
 
 
-def test_what_is_missing_is_said(monkeypatch) -> None:
+def test_what_is_missing_is_said_before_a_run_begins(monkeypatch, tmp_path, capsys) -> None:
     encoder = load("builtin:florette")
     monkeypatch.setattr(precision, "find_spec", lambda _: None)
     with pytest.raises(MissingError, match=r"pip install 'clipfg\[onnx\]'"):
         encoder.encode_images(pixels_for(encoder))
+    monkeypatch.setattr(decoding, "_decode", None)  # a picture that is decoded would fail
+    given = ["zeroshot", "--dataset", "synthflora", "--precision", "int8", "-o", f"{tmp_path}/run"]
+    assert run([*given, "--cache-dir", f"{tmp_path}/cache"]) == MissingError.exit_code
+    assert "pip install 'clipfg[onnx]'" in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
 
 
 @pytest.mark.parametrize(
@@ -86,3 +98,19 @@ def test_what_is_missing_is_said(monkeypatch) -> None:
 def test_fewer_bits_where_sums_saturate(monkeypatch, flags, bits) -> None:
     monkeypatch.setattr(quantised, "cpu_flags", lambda: flags)
     assert quantised.weight_bits() == bits
+
+
+def test_weights_of_seven_bits_compute_nearly_the_same(monkeypatch, tmp_path) -> None:
+    exact = load("builtin:florette", "fp32")
+    others = {exact.fingerprint, load("builtin:florette").fingerprint}
+    monkeypatch.setattr(quantised, "cpu_flags", lambda: {"avx2"})
+    seven = load("builtin:florette", exports=tmp_path)
+    assert seven.fingerprint not in others
+    pixels = pixels_for(exact)
+    expected, found = (one.encode_images(pixels).pooled for one in (exact, seven))
+    assert cosine_similarity(found, expected).min() > 0.99
+    (path,) = tmp_path.glob("*.onnx")
+    arrays = (onnx.numpy_helper.to_array(part) for part in onnx.load(path).graph.initializer)
+    weights = [array for array in arrays if array.dtype == np.int8 and array.ndim == 2]
+    assert weights
+    assert max(abs(array.astype(int)).max() for array in weights) == 64

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from clipfg.encoders.base import Encoder
 from clipfg.encoders.checkpoint import CheckpointEncoder, EncoderOptions
 from clipfg.encoders.open_clip.files import OpenClipFiles, files_in_folder, files_of_tag
-from clipfg.encoders.open_clip.texts import encode_tokens
+from clipfg.encoders.open_clip.texts import encode_tokens, put_positions_first
 from clipfg.encoders.preprocessing import Interpolation, Preprocessing, channels
 from clipfg.encoders.towers import VisionTower
 from clipfg.encoders.towers.open_clip import open_clip_tower
@@ -79,6 +79,7 @@ class OpenClipEncoder(CheckpointEncoder[OpenClipFiles]):
             kind = library.CoCa if "multimodal_cfg" in config else library.CustomTextCLIP
         model = kind(**config)
         library.load_checkpoint(model, str(self.files.weights[0]), weights_only=True)
+        put_positions_first(model)
         return model
 
     @cached_property

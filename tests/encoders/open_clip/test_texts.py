@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from clipfg.encoders.loading import load_encoder
-from clipfg.encoders.open_clip.texts import encode_tokens
+from clipfg.encoders.open_clip.texts import encode_tokens, put_positions_first
 from tests import checkpoints
 
 TEXTS = ["wren", "a photo of a red flower", "the bird with a long bill and white wings"]
@@ -47,7 +47,11 @@ def test_every_causal_layout(config, custom) -> None:
         tokens[row, length] = 399
     with torch.no_grad():
         got, expected = encode_tokens(model, tokens), model.encode_text(tokens)
-    torch.testing.assert_close(got, expected, atol=1e-5, rtol=1e-4)
+        put_positions_first(model)
+        found = [encode_tokens(model, tokens), model.encode_text(tokens)]
+    assert not getattr(model, "text", model).transformer.batch_first
+    for features in (got, *found):
+        torch.testing.assert_close(features, expected, atol=1e-5, rtol=1e-4)
 
 
 def test_only_filled_positions_are_computed(folders) -> None:
