@@ -24,13 +24,14 @@ class FrozenBlocks:
     """The blocks of a tower before the first that is trained, but never its last.
 
     They compute as before, until all inputs of a batch are remembered: then they hand on the tokens
-    `[b n w]` that they made of them, whatever reaches them. The tower's stem still runs. Where it
+    `[b n w]` that they made of them, whatever reaches them; `axis` is that of b, 1 in towers that
+    put positions first. The tower's stem still runs. Where it
     gives a text more or fewer positions than before, as for other texts in the batch, these are
     padding, which nothing looks at.
     """
 
-    def __init__(self, blocks: Sequence[nn.Module]) -> None:
-        self.blocks = tuple(blocks)
+    def __init__(self, blocks: Sequence[nn.Module], axis: int = 0) -> None:
+        self.blocks, self.axis = tuple(blocks), axis
         self._known: dict[Hashable, Tensor] = {}
         self._handed: list[Tensor] = []
         self._made: Any = None
@@ -38,11 +39,11 @@ class FrozenBlocks:
             block.forward = partial(self._forward, block.forward, block is self.blocks[-1])
 
     @classmethod
-    def of(cls, blocks: Sequence[nn.Module]) -> Self:
+    def of(cls, blocks: Sequence[nn.Module], axis: int = 0) -> Self:
         """Those of all blocks of a tower, of which some may have weights with gradients."""
         trained = [any(w.requires_grad for w in block.parameters()) for block in blocks]
         first = (*trained, True).index(True)
-        return cls(blocks[: min(first, max(0, len(blocks) - 1))])
+        return cls(blocks[: min(first, max(0, len(blocks) - 1))], axis)
 
     def __len__(self) -> int:
         return len(self.blocks)
@@ -67,12 +68,12 @@ class FrozenBlocks:
 
     def _as_wide(self, tokens: Tensor) -> Tensor:
         """What is handed on, at as many positions as the tokens that came have."""
-        count = tokens.shape[1]
+        count = tokens.shape[1 - self.axis]
         rows = (
             pad(row[:count], (0, 0) * (row.ndim - 1) + (0, count - len(row[:count])))
             for row in self._handed
         )
-        return torch.stack(list(rows)).to(tokens.device)
+        return torch.stack(list(rows), self.axis).to(tokens.device)
 
     def remember(self, keys: Sequence[Hashable], run: Callable[[], object], total: int) -> bool:
         """Keep what is made of some of `total` inputs; `run` lets the tower run on them.
@@ -83,23 +84,29 @@ class FrozenBlocks:
             return True
         run()
         made, self._made = self._made, None
-        if not isinstance(made, Tensor) or len(made) != len(keys):
+        if not isinstance(made, Tensor) or made.shape[self.axis] != len(keys):
             return False  # blocks of another kind
-        needed = total * made[0].nbytes
+        rows = made.cpu().unbind(self.axis)
+        needed = total * rows[0].nbytes
         if needed > SHARE * machine_memory():
             logger.info(
                 f"Frozen blocks are computed in each step: what they make of {total:,} inputs takes"
                 f" {in_words(needed)}"
             )
             return False
-        self._known |= zip(keys, made.cpu(), strict=True)
+        self._known |= zip(keys, rows, strict=True)
         return True
 
 
 def frozen_blocks(model: nn.Module) -> dict[str, FrozenBlocks]:
     """Of both towers, `images` and `texts`; none of towers that have no rows of blocks."""
     try:
-        rows = {tower: model.get_submodule(name) for tower, name in stacks(model).items()}
+        names = stacks(model)
     except UsageError:
-        rows = {"images": nn.ModuleList(), "texts": nn.ModuleList()}
-    return {tower: FrozenBlocks.of(list(row.children())) for tower, row in rows.items()}
+        return {"images": FrozenBlocks(()), "texts": FrozenBlocks(())}
+    found = {}
+    for tower, name in names.items():
+        row, above = model.get_submodule(name), model.get_submodule(name.rpartition(".")[0])
+        axis = 0 if getattr(above, "batch_first", True) else 1
+        found[tower] = FrozenBlocks.of(list(row.children()), axis)
+    return found
