@@ -6,9 +6,9 @@ from typing import ClassVar
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
-from torch.nn.functional import logsigmoid
+from torch.nn.functional import conv1d, logsigmoid, pad
 
-from clipfg.functional.segments import segment_max, segment_of_rows, segment_sum
+from clipfg.functional.segments import segment_amax, segment_of_rows, segment_sum
 from clipfg.heads.bags.base import BagHead
 from clipfg.heads.bags.nets import Attention, Batch, Found, PoolingNet
 
@@ -67,6 +67,16 @@ class Fasa(nn.Module):
         )
         self.w, self.u = nn.Linear(narrow, columns), nn.Linear(width, columns, bias=False)
 
+    def kernel(self) -> tuple[Float[Tensor, "m m 7"], Float[Tensor, " m"]]:
+        """Of the one convolution that is the sum of all, and its bias."""
+        wide = max(KERNELS)
+        weights = [
+            pad(conv.weight, [(wide - conv.weight.shape[2]) // 2] * 2) for conv in self.around
+        ]
+        return torch.stack(weights).sum(dim=0), torch.stack([c.bias for c in self.around]).sum(
+            dim=0
+        )
+
     def forward(
         self,
         h: Float[Tensor, "r m"],
@@ -77,8 +87,9 @@ class Fasa(nn.Module):
         """Attention before the softmax; `means` and `most` are those of whole bags."""
         x = self.narrow(h)
         line, places = spaced(x, offsets, max(KERNELS) // 2)
-        around = torch.stack([conv(line[None])[0] for conv in self.around]).sum(dim=0)
-        spatial = torch.sigmoid(around.T[places])
+        spatial = torch.sigmoid(
+            conv1d(line[None], *self.kernel(), padding=max(KERNELS) // 2)[0].T[places]
+        )
         channel = torch.sigmoid(self.channel(means) + self.channel(most))
         gated: Tensor = self.w(torch.tanh(x) * spatial)
         return gated + self.u(h * channel[segment_of_rows(offsets)])
@@ -104,7 +115,7 @@ class DsaglNet(PoolingNet):
     def survey(self, h: Float[Tensor, "r m"], offsets: Int[Tensor, " ends"]) -> Found:
         """How many rows each bag has, their mean and their maximum."""
         count = offsets.diff()[:, None].to(h)
-        return count, segment_sum(h, offsets) / count, segment_max(h, offsets)[0]
+        return count, segment_sum(h, offsets) / count, segment_amax(h, offsets)
 
     def merge(self, first: Found, second: Found) -> Found:
         """Those of both parts together."""

@@ -72,7 +72,7 @@ def training(
         net = make(sets.rows.shape[1])
     net.mean, net.deviation = measure(sets.rows)
     generator = torch.Generator().manual_seed(seed)
-    optimizer = torch.optim.AdamW(net.parameters(), lr=RATE, weight_decay=penalty)
+    optimizer = torch.optim.AdamW(net.parameters(), lr=RATE, weight_decay=penalty, fused=True)
     positive = net.evidence_of(labels)[segment_of_rows(sets.offsets)]
 
     def attention() -> Tensor:
