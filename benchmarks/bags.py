@@ -35,7 +35,7 @@ from clipfg.workflows.bags.tiling import cut
 from clipfg.workflows.run_folder import Failures
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
-ALL = ("dsagl", "abmil", "dsmil", "transmil", "bag-max", "bag-mean")
+ALL = ("dsagl", "abmil", "dsmil", "transmil", "bag-max", "bag-mean", "mi-net")
 SHARES = (0.05, 0.1, 0.2, 0.5)
 PUBLISHED = {"elephant": 86.8, "fox": 61.5, "tiger": 83.9}
 PASSED = 0.9

@@ -12,6 +12,7 @@ from clipfg.heads.bags.bag_max import MaxNet
 from clipfg.heads.bags.bag_mean import MeanNet
 from clipfg.heads.bags.dsagl import KERNELS, DsaglNet, pseudo_labels
 from clipfg.heads.bags.dsmil import DsmilNet
+from clipfg.heads.bags.mi_net import MaximaNet
 from clipfg.heads.bags.transmil import (
     LAYER_HEADS,
     TransLayer,
@@ -22,7 +23,7 @@ from clipfg.heads.bags.transmil import (
 from tests.heads.bags.problem import bags
 
 D, WIDTH, CLASSES = 8, 8, 3
-KINDS = (MeanNet, MaxNet, AbmilNet, DsmilNet, DsaglNet, TransmilNet)
+KINDS = (MeanNet, MaxNet, MaximaNet, AbmilNet, DsmilNet, DsaglNet, TransmilNet)
 
 
 def made(kind: type[nets.BagNet]) -> nets.BagNet:
@@ -57,6 +58,13 @@ def mean_by_hand(net: MeanNet, h: list[Tensor], rows: list[Tensor]) -> tuple[Ten
 def max_by_hand(net: MaxNet, h: list[Tensor], rows: list[Tensor]) -> tuple[Tensor, list[Tensor]]:
     scores = [linear(net.classifier, x) for x in h]
     return torch.tensor([max(float(s[k]) for s in scores) for k in range(CLASSES)]), scores
+
+
+def maxima_by_hand(
+    net: MaximaNet, h: list[Tensor], rows: list[Tensor]
+) -> tuple[Tensor, list[Tensor]]:
+    most = torch.tensor([max(float(x[column]) for x in h) for column in range(WIDTH)])
+    return linear(net.classifier, most), [linear(net.classifier, x) for x in h]
 
 
 def abmil_by_hand(
@@ -173,6 +181,7 @@ def transmil_by_hand(
 BY_HAND = {
     MeanNet: mean_by_hand,
     MaxNet: max_by_hand,
+    MaximaNet: maxima_by_hand,
     AbmilNet: abmil_by_hand,
     DsmilNet: dsmil_by_hand,
     DsaglNet: dsagl_by_hand,
