@@ -93,7 +93,7 @@ class BagHead(Head[FeatureSets], ABC):
         """Bag by bag, or several at a time: their logits, and the scores `[r, k]` of their rows.
 
         There is a column of scores for each class but the negative one. Scores order instances:
-        log-odds for dsagl, what an instance adds to its class for bag-mean, bag-max and dsmil;
+        log-odds for dsagl, what an instance says alone for bag-mean, bag-max, mi-net and dsmil;
         attention before the softmax for abmil and transmil. None is a calibrated probability.
         """
         net = self._fitted_net(features)
