@@ -128,7 +128,7 @@ class DsaglNet(PoolingNet):
 
     def score(self, h: Float[Tensor, "r m+k"], attention: Float[Tensor, "r a"]) -> Tensor:  # noqa: ARG002
         """The student's log-odds."""
-        return h[:, self.width :]
+        return h[:, self.width :].clone()  # a view would keep all of `h` in memory
 
     def loss(self, batch: Batch) -> Tensor:
         """The teacher's cross-entropy."""
