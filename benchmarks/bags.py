@@ -3,6 +3,7 @@
     python -m benchmarks.bags shares     # instance AUC by the share of key instances
     python -m benchmarks.bags rules      # what a label of a bag may mean, and who learns it
     python -m benchmarks.bags classic    # Elephant, Fox and Tiger, ten folds
+    python -m benchmarks.bags fit        # seconds of the processor to learn
     python -m benchmarks.bags scale      # seconds and memory up to a million instances
     python -m benchmarks.bags slide      # the same of cutting a picture of 40,000 x 40,000 pixels
 
@@ -35,7 +36,7 @@ from clipfg.workflows.bags.tiling import cut
 from clipfg.workflows.run_folder import Failures
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
-ALL = ("dsagl", "abmil", "dsmil", "transmil", "bag-max", "bag-mean")
+ALL = ("dsagl", "abmil", "dsmil", "transmil", "bag-max", "bag-mean", "mi-net")
 SHARES = (0.05, 0.1, 0.2, 0.5)
 PUBLISHED = {"elephant": 86.8, "fox": 61.5, "tiger": 83.9}
 PASSED = 0.9
@@ -126,7 +127,7 @@ def shares(args: argparse.Namespace) -> None:
         x, y = sources[name]()
         # A class is the key of each seed, among those with the most pictures to draw from.
         often = torch.bincount(y[0]).argsort(descending=True)[: 2 * args.seeds]
-        for share in SHARES:
+        for share in args.shares or SHARES:
             found: dict[str, list[tuple[float, float]]] = {head: [] for head in heads}
             for seed in range(args.seeds):
                 key = int(often[-1 - seed])
@@ -254,6 +255,18 @@ def sizes(most: int, d: int) -> Iterator[tuple[int, Tensor]]:
             size *= 10
 
 
+def learning(args: argparse.Namespace) -> None:
+    """100 drawn bags of 20 rows, 512 wide."""
+    rows = torch.randn(2000, 512, generator=torch.Generator().manual_seed(0))
+    labels = torch.arange(100) % 2
+    sets = FeatureSets(rows, torch.arange(0, 2001, 20))
+    print("| head | processor seconds |\n|---|--:|", flush=True)
+    for head in args.heads or ALL:
+        own = time.process_time()
+        fit(head, (sets, labels, labels), 0, args.steps)
+        print(f"| {head} | {time.process_time() - own:.1f} |", flush=True)
+
+
 def scale(args: argparse.Namespace) -> None:
     d = 256
     small = FeatureSets(torch.randn(400, d), torch.arange(0, 401, 10))
@@ -304,11 +317,19 @@ def slide(args: argparse.Namespace) -> None:  # noqa: ARG001
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parts = {"shares": shares, "rules": rules, "classic": classic, "scale": scale, "slide": slide}
+    parts = {
+        "shares": shares,
+        "rules": rules,
+        "classic": classic,
+        "fit": learning,
+        "scale": scale,
+        "slide": slide,
+    }
     parser.add_argument("part", choices=parts)
     parser.add_argument("--only", nargs="+", help="names of data sets")
     parser.add_argument("--heads", nargs="+")
     parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--shares", nargs="+", type=float, help="of key instances")
     parser.add_argument("--repeats", type=int, default=5, help="of the ten folds")
     parser.add_argument("--steps", type=int)
     parser.add_argument("--most", type=int, default=1_000_000)

@@ -10,6 +10,7 @@ from clipfg.data.grouping import FOLDER, folders, found_in_ids
 from clipfg.errors import DataError, UsageError
 from clipfg.registry import closest
 from clipfg.types import COLUMNS, UNLABELLED, Manifest
+from clipfg.types.manifest import drawn
 
 FLAG = "--bag-by"
 
@@ -77,6 +78,22 @@ def bag_splits(manifest: Manifest) -> list[str | None]:
         seen.add(bag)
         splits[bag] = split
     return splits
+
+
+def draw_bags(manifest: Manifest, count: int, seed: int) -> Manifest:
+    """At most `count` bags, whole, drawn over labels and splits by a seed.
+
+    Raises `DataError` for a bag of two labels or splits.
+    """
+    names, bags = _bag_names(manifest), manifest.bags
+    assert bags is not None
+    if count >= len(names):
+        return manifest
+    pairs = zip(bag_labels(manifest).tolist(), bag_splits(manifest), strict=True)
+    kinds: dict[tuple[int, str | None], int] = {}
+    numbers = np.array([kinds.setdefault(pair, len(kinds)) for pair in pairs])
+    kept = np.isin(bags, drawn(numbers, count, seed))
+    return replace(manifest, table=manifest.table.filter(pa.array(kept)))
 
 
 def _bag_names(manifest: Manifest) -> list[str]:

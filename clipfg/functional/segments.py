@@ -23,21 +23,22 @@ def segment_sum(
     return sums.index_add(0, segment_of_rows(offsets), values)
 
 
+def segment_amax(
+    values: Float[Tensor, "r k"], offsets: Int[Tensor, " ends"]
+) -> Float[Tensor, "b k"]:
+    """The maximum of each run; its gradient is shared by the rows that have it."""
+    return torch.segment_reduce(values, "max", offsets=offsets, axis=0, unsafe=True)
+
+
 def segment_max(
     values: Float[Tensor, "r k"], offsets: Int[Tensor, " ends"]
 ) -> tuple[Float[Tensor, "b k"], Int[Tensor, "b k"]]:
     """The maximum of each run, and the first row that has it."""
-    runs = segment_of_rows(offsets)
-    shape = (len(offsets) - 1, values.shape[1])
-    places = runs[:, None].expand(-1, shape[1])
-    most = values.new_zeros(shape).scatter_reduce(
-        0, places, values.detach(), "amax", include_self=False
-    )
+    most = segment_amax(values.detach(), offsets)
     numbers = torch.arange(len(values), device=values.device)[:, None]
-    candidates = torch.where(values.detach() == most[runs], numbers, len(values))
-    first = torch.zeros(shape, dtype=torch.long, device=values.device).scatter_reduce(
-        0, places, candidates, "amin", include_self=False
-    )
+    there = values.detach() == most[segment_of_rows(offsets)]
+    candidates = torch.where(there, numbers, len(values)).double()
+    first = torch.segment_reduce(candidates, "min", offsets=offsets, axis=0, unsafe=True).long()
     return values.gather(0, first), first
 
 
@@ -46,7 +47,7 @@ def segment_softmax(
 ) -> Float[Tensor, "r k"]:
     """Softmax within each run, column by column."""
     runs = segment_of_rows(offsets)
-    powers = (values - segment_max(values, offsets)[0].detach()[runs]).exp()
+    powers = (values - segment_amax(values.detach(), offsets)[runs]).exp()
     return powers / segment_sum(powers, offsets)[runs]
 
 

@@ -223,6 +223,7 @@ for name, target, summary in (
     ("dsmil", "dsmil:Dsmil", "Bags: the most convincing instance, and those like it"),
     ("transmil", "transmil:Transmil", "Bags: a transformer over instances in order; slow"),
     ("bag-max", "bag_max:BagMax", "Bags: the most convincing instance alone"),
+    ("mi-net", "mi_net:MiNet", "Bags: what some instance shows, thing by thing"),
     ("bag-mean", "bag_mean:BagMean", "Bags: the mean of all instances; the baseline"),
 ):
     HEADS.register(name, f"clipfg.heads.bags.{target}", summary)

@@ -75,8 +75,9 @@ def run_predict(session: Session[PredictOptions], photos: Sequence[Path] = ()) -
     session.embeds_only = not options.explain
     plain = _is_plain(options)
     formats = answer_formats(options.to)
-    data = _images(session, photos)
     saved = _saved_head(options.head, plain=plain) if options.head else None
+    bags = saved is not None and saved.head.consumes == "bags"
+    data = _images(session, photos, None if bags else options.limit)
     classes = saved.classes if saved else None
     if options.classes is not None:
         from clipfg.data.readers.class_files import read_class_list
@@ -84,7 +85,7 @@ def run_predict(session: Session[PredictOptions], photos: Sequence[Path] = ()) -
         classes = read_class_list(options.classes, name_column=options.name_column)
     if classes is None:
         raise DataError(f"Expected a head with class names, {options.head} has none.")
-    if saved is not None and saved.head.consumes == "bags":
+    if saved is not None and bags:
         return _predict_bags(session, data, saved, photos)
     if options.bag_by is not None:
         raise UsageError("--bag-by takes a head on bags; save one by `clipfg bags --save FILE`.")
@@ -289,8 +290,8 @@ def _confidence(manifest: Manifest) -> dict[str, float]:
     return {identity: value for identity, value in pairs if value is not None}
 
 
-def _images(session: Session[PredictOptions], photos: Sequence[Path]) -> Dataset:
-    """The images without their labels; one path may also be a table, a tar or `features:FILE`."""
+def _images(session: Session[PredictOptions], photos: Sequence[Path], limit: int | None) -> Dataset:
+    """At most `limit` images, without labels; a path may be a table, a tar or `features:FILE`."""
     options, features = session.options, None
     if photos and options.dataset is not None:
         raise UsageError(f"--dataset {options.dataset} and photos cannot be combined.")
@@ -323,7 +324,7 @@ def _images(session: Session[PredictOptions], photos: Sequence[Path]) -> Dataset
     ]
     columns = {name: found.table[name] for name in kept}
     data = Dataset(Manifest.build(found.name, columns, reading=found.reading), features)
-    data = data.limited(options.limit, options.seed)
+    data = data.limited(limit, options.seed)
     if said := boxes_said(options, data.manifest):
         logger.info(said)
     return data

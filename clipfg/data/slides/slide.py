@@ -103,7 +103,8 @@ def _pages(path: str) -> list[Any]:
         with TiffFile(path) as tiff:
             pages = [level.keyframe for level in tiff.series[0].levels]
             for page in pages:
-                _ = page.jpegtables, page.dataoffsets  # while the file is open
+                # Read while the file is open; the decoder of JPEG looks at the first part.
+                _ = page.jpegtables, page.dataoffsets, page.decode
     except (TiffFileError, ValueError, IndexError, OSError) as error:
         raise ItemError(f"Expected a TIFF at {path}, got a damaged one: {error}.") from None
     for page in pages:

@@ -11,10 +11,10 @@ from torch import Tensor
 
 from clipfg.errors import DataError, UsageError
 from clipfg.heads.bags.nets import BagNet
-from clipfg.heads.bags.training import choose_steps, logits_of, readings, training
+from clipfg.heads.bags.training import choose_steps, logits_of, training
 from clipfg.heads.base import Consumes, FeatureSets, Head
 
-STEPS = (200, 100, 400)
+STEPS = (60, 30, 120)
 """What is chosen from; the first where there are too few bags to choose by."""
 
 
@@ -34,7 +34,7 @@ class BagHead(Head[FeatureSets], ABC):
     penalty
         AdamW's weight decay.
     steps
-        Of training, with 16 bags each; None chooses among 100, 200 and 400 by cross-entropy on
+        Of training, with 16 bags each; None chooses among 30, 60 and 120 by cross-entropy on
         three folds of the training bags.
     seed
         Of the folds, the weights at the start and the order of bags.
@@ -80,7 +80,7 @@ class BagHead(Head[FeatureSets], ABC):
         self.steps_ = self.steps or choose_steps(
             make, features, labels, self.penalty, STEPS, self.seed
         )
-        *_, net = training(make, features, labels, self.penalty, self.steps_, self.seed)
+        (net,) = training(make, features, labels, self.penalty, [self.steps_], self.seed)
         for name, value in net.state_dict().items():
             setattr(self, f"{name}_", value)
         return self
@@ -93,12 +93,12 @@ class BagHead(Head[FeatureSets], ABC):
         """Bag by bag, or several at a time: their logits, and the scores `[r, k]` of their rows.
 
         There is a column of scores for each class but the negative one. Scores order instances:
-        log-odds for dsagl, what an instance adds to its class for bag-mean, bag-max and dsmil;
+        log-odds for dsagl, what an instance says alone for bag-mean, bag-max, mi-net and dsmil;
         attention before the softmax for abmil and transmil. None is a calibrated probability.
         """
         net = self._fitted_net(features)
         with torch.no_grad():
-            for one in readings(net, features):
+            for one in net.readings(features):
                 yield net.of_classes(one.logits), one.instances
 
     @property

@@ -1,4 +1,4 @@
-"""DSAGL: an attention teacher for bags and a student for instances, which share an adapter."""
+"""DSAGL: an attention teacher for bags and a student for instances."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -6,14 +6,15 @@ from typing import ClassVar
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
-from torch.nn.functional import logsigmoid
+from torch.nn.functional import cross_entropy
 
-from clipfg.functional.segments import segment_max, segment_of_rows, segment_sum
+from clipfg.functional.segments import segment_amax, segment_of_rows, segment_sum
 from clipfg.heads.bags.base import BagHead
-from clipfg.heads.bags.nets import Attention, Batch, Found, PoolingNet
+from clipfg.heads.bags.nets import Batch, Found, PoolingNet
+from clipfg.heads.bags.student import learn
+from clipfg.heads.base import FeatureSets
 
 KERNELS = (3, 5, 7)
-NEGATIVE_WEIGHT = 0.1
 
 
 def pseudo_labels(
@@ -27,17 +28,6 @@ def pseudo_labels(
     return positive * (attention - low) / (high - low).clamp_min(1e-12)
 
 
-def student_loss(
-    scores: Float[Tensor, "r k"], soft: Float[Tensor, "r k"], weight: float = NEGATIVE_WEIGHT
-) -> Float[Tensor, ""]:
-    """`-mean[w (1 - q) log(1 - s) + (1 - w) q log s]`, `s = sigmoid(scores)`, `q` soft labels.
-
-    Most instances of a positive bag are negative, which `w` makes up for.
-    """
-    against, for_ = (1 - soft) * logsigmoid(-scores), soft * logsigmoid(scores)
-    return -(weight * against + (1 - weight) * for_).mean()
-
-
 def spaced(
     h: Float[Tensor, "r m"], offsets: Int[Tensor, " ends"], gap: int
 ) -> tuple[Float[Tensor, "m l"], Int[Tensor, " r"]]:
@@ -48,24 +38,26 @@ def spaced(
 
 
 class Fasa(nn.Module):
-    """Attention by two gates, added: `a = w'(tanh(x) * spatial) + u'(h * channel)`.
+    """Attention by two gates, added: `a = w'(tanh(V h) * (spatial + q * channel))`.
 
-    The spatial gate is the sigmoid of convolutions of `x`, a narrow map of `h`, over the 3, 5 and 7
-    instances around each in the bag's order. The channel gate is the sigmoid of a map of the bag's
-    mean added to one of its maximum.
+    The spatial gate is the sigmoid of `U h + p * around(U h)`: convolutions over the 3, 5 and 7
+    instances around each in the bag's order, summed, column by column. The channel gate is the
+    sigmoid of a map of the bag's mean added to one of its maximum. `p` and `q` are learnt and begin
+    at 0, which is ABMIL's gated attention, so that the order of a bag and the bag as a whole come
+    in as far as they help.
     """
 
     def __init__(self, width: int, columns: int) -> None:
         super().__init__()
         narrow = max(width // 4, 1)
-        self.narrow = nn.Linear(width, narrow)
-        self.around = nn.ModuleList(
-            nn.Conv1d(narrow, narrow, size, padding=size // 2) for size in KERNELS
-        )
+        self.v, self.u = nn.Linear(width, width), nn.Linear(width, width)
+        # The convolutions' sum is one of the widest, which is what is learnt.
+        self.around = nn.Conv1d(width, width, max(KERNELS), padding=max(KERNELS) // 2, groups=width)
         self.channel = nn.Sequential(
             nn.Linear(width, narrow), nn.ReLU(), nn.Linear(narrow, width, bias=False)
         )
-        self.w, self.u = nn.Linear(narrow, columns), nn.Linear(width, columns, bias=False)
+        self.w = nn.Linear(width, columns)
+        self.p, self.q = (nn.Parameter(torch.zeros(())) for _ in range(2))
 
     def forward(
         self,
@@ -75,36 +67,42 @@ class Fasa(nn.Module):
         most: Float[Tensor, "b m"],
     ) -> Float[Tensor, "r k"]:
         """Attention before the softmax; `means` and `most` are those of whole bags."""
-        x = self.narrow(h)
-        line, places = spaced(x, offsets, max(KERNELS) // 2)
-        around = torch.stack([conv(line[None])[0] for conv in self.around]).sum(dim=0)
-        spatial = torch.sigmoid(around.T[places])
+        u = self.u(h)
+        line, places = spaced(u, offsets, max(KERNELS) // 2)
+        spatial = torch.sigmoid(u + self.p * self.around(line[None])[0].T[places])
         channel = torch.sigmoid(self.channel(means) + self.channel(most))
-        gated: Tensor = self.w(torch.tanh(x) * spatial)
-        return gated + self.u(h * channel[segment_of_rows(offsets)])
+        gates = spatial + self.q * channel[segment_of_rows(offsets)]
+        gated: Tensor = self.w(torch.tanh(self.v(h)) * gates)
+        return gated
 
 
 class DsaglNet(PoolingNet):
     """The teacher pools by an attention a class; the student scores instances by themselves.
 
-    Epochs alternate: the teacher learns from bags, then its attention over all training instances
-    gives the labels from which the student learns. Both change the adapter.
+    The teacher learns from bags. Then its attention over all training instances gives the labels
+    from which the student begins; see `student.learn`. A bag's answer is the mean of the teacher's
+    and of the student's largest score in it.
+
+    The last columns of hidden features are the student's scores.
     """
 
-    phases = 2
     reach = max(KERNELS) // 2
 
     def __init__(self, d: int, width: int, classes: int, negative: int | None) -> None:
         super().__init__(d, width, classes, negative)
         self.fasa = Fasa(width, self.evidence)
         self.teacher = nn.Conv1d(self.evidence, self.evidence, width, groups=self.evidence)
-        self.student = nn.Linear(width, self.evidence)
-        self.soft: Tensor | None = None
+        self.student = nn.Linear(d, self.evidence).requires_grad_(False)
 
-    def survey(self, h: Float[Tensor, "r m"], offsets: Int[Tensor, " ends"]) -> Found:
+    def embed(self, rows: Float[Tensor, "r d"]) -> Float[Tensor, "r m+k"]:
+        """The adapter's features and the student's scores."""
+        x = self.scaled(rows)
+        return torch.cat([self.adapter(x), self.student(x)], dim=1)
+
+    def survey(self, h: Float[Tensor, "r m+k"], offsets: Int[Tensor, " ends"]) -> Found:
         """How many rows each bag has, their mean and their maximum."""
         count = offsets.diff()[:, None].to(h)
-        return count, segment_sum(h, offsets) / count, segment_max(h, offsets)[0]
+        return count, segment_sum(h, offsets) / count, segment_amax(h, offsets)
 
     def merge(self, first: Found, second: Found) -> Found:
         """Those of both parts together."""
@@ -113,39 +111,50 @@ class DsaglNet(PoolingNet):
         return count, mean, torch.maximum(first[2], second[2])
 
     def attend(
-        self, h: Float[Tensor, "r m"], offsets: Int[Tensor, " ends"], found: Found
+        self, h: Float[Tensor, "r m+k"], offsets: Int[Tensor, " ends"], found: Found
     ) -> Float[Tensor, "r a"]:
         """By `Fasa`."""
-        attention: Tensor = self.fasa(h, offsets, found[1], found[2])
+        h, means, most = (part[:, : self.width] for part in (h, *found[1:]))
+        attention: Tensor = self.fasa(h, offsets, means, most)
         return attention
 
-    def classify(self, pooled: Float[Tensor, "b a m"], found: Found) -> Float[Tensor, "s b k"]:  # noqa: ARG002
-        """Each class from what its own attention pools."""
-        return self.teacher(pooled)[None, ..., 0]
+    def values(self, h: Float[Tensor, "r m+k"]) -> Float[Tensor, "r m"]:
+        """The adapter's features."""
+        return h[:, : self.width]
 
-    def score(self, h: Float[Tensor, "r m"], attention: Float[Tensor, "r a"]) -> Tensor:  # noqa: ARG002
+    def classify(self, pooled: Float[Tensor, "b a m"], found: Found) -> Float[Tensor, "s b k"]:
+        """Each class from what its own attention pools, and by its likeliest instance."""
+        return torch.stack([self.teacher(pooled)[..., 0], found[2][:, self.width :]])
+
+    def score(self, h: Float[Tensor, "r m+k"], attention: Float[Tensor, "r a"]) -> Tensor:  # noqa: ARG002
         """The student's log-odds."""
-        return self.student(h)
-
-    def begin(self, epoch: int, attention: Attention, positive: Float[Tensor, "r k"]) -> None:
-        """Every other epoch is the student's, on labels by the teacher as it is now."""
-        self.soft = pseudo_labels(attention(), positive) if epoch % 2 else None
+        return h[:, self.width :].clone()  # a view would keep all of `h` in memory
 
     def loss(self, batch: Batch) -> Tensor:
-        """The teacher's or the student's."""
-        if self.soft is None:
-            return super().loss(batch)
-        return student_loss(self.student(self.embed(batch.rows)), self.soft[batch.places])
+        """The teacher's cross-entropy."""
+        logits = self(batch.rows, batch.offsets).streams[0]
+        return cross_entropy(self.of_classes(logits), batch.labels)
+
+    def finish(self, batch: Batch) -> None:
+        """The student learns from the teacher as it is now."""
+        with torch.no_grad():
+            sets = FeatureSets(batch.rows, batch.offsets)
+            attention = torch.cat([one.attention for one in self.readings(sets)])
+        positive = self.evidence_of(batch.labels)[segment_of_rows(batch.offsets)]
+        soft = pseudo_labels(attention, positive)
+        learnt = learn(self.scaled(batch.rows), batch.offsets, positive, soft)
+        self.student.load_state_dict({"weight": learnt.weights, "bias": learnt.bias})
 
 
 @dataclass(eq=False)
 class Dsagl(BagHead):
     """Attention teacher and instance student; see `BagHead`.
 
-    Steps are those of the teacher, and the student has as many.
-
     Source: DSAGL, after Qu et al. 2022 (WENO), arXiv:2210.03664. The papers describe the gates in
-    words; `Fasa` is our reading of them.
+    words; `Fasa` is our reading of them. They tune the encoder by teacher and student in turn; here
+    it is fixed, and its features are what both share. The student is linear, so that it can be
+    fitted to the end with a penalty, and after the teacher's labels it learns from its own. They
+    answer bags by the teacher alone.
     """
 
     name: ClassVar[str] = "dsagl"

@@ -6,7 +6,7 @@ each class but the negative one, whose bags hold nothing of their own.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from clipfg.functional.segments import segment_softmax, weighted_means
+from clipfg.heads.base import FeatureSets
 
 PART = 16_384
 """Rows that are looked at at once; a larger bag is read in parts."""
@@ -38,18 +39,13 @@ class Reading(NamedTuple):
         return self.streams.mean(dim=0)
 
 
-Attention = Callable[[], Float[Tensor, "r a"]]
-"""Reads the attention of all training rows."""
-
-
 @dataclass(frozen=True)
 class Batch:
-    """Some bags to learn from; `places` are those of their rows among all training rows."""
+    """Some bags to learn from."""
 
     rows: Float[Tensor, "r d"]
     offsets: Int[Tensor, " ends"]
     labels: Int[Tensor, " b"]
-    places: Int[Tensor, " r"]
 
 
 class BagNet(nn.Module, ABC):
@@ -58,9 +54,6 @@ class BagNet(nn.Module, ABC):
     It takes rows `d` wide and makes hidden features `width` wide of them. `negative` is the class
     without evidence, or None; its logit is 0.
     """
-
-    phases = 1
-    """Kinds of epochs that take turns; each has the steps that are asked for."""
 
     mean: Tensor
     deviation: Tensor
@@ -75,9 +68,13 @@ class BagNet(nn.Module, ABC):
         self.register_buffer("deviation", torch.ones(d))
 
     def embed(self, rows: Float[Tensor, "r d"]) -> Float[Tensor, "r m"]:
-        """Hidden features of rows, which are scaled by the mean and deviation of the training's."""
-        h: Tensor = self.adapter((rows.float() - self.mean) / self.deviation)
+        """Hidden features of rows."""
+        h: Tensor = self.adapter(self.scaled(rows))
         return h
+
+    def scaled(self, rows: Float[Tensor, "r d"]) -> Float[Tensor, "r d"]:
+        """Rows, which in training have a mean of 0 and a standard deviation of 1."""
+        return (rows.float() - self.mean) / self.deviation
 
     @abstractmethod
     def forward(self, rows: Float[Tensor, "r d"], offsets: Int[Tensor, " ends"]) -> Reading:
@@ -87,12 +84,8 @@ class BagNet(nn.Module, ABC):
     def read_large(self, rows: Float[Tensor, "r d"]) -> Reading:
         """Read one bag of any size, at most `PART` rows at a time."""
 
-    def begin(self, epoch: int, attention: Attention, positive: Float[Tensor, "r k"]) -> None:
-        """Called before an epoch of training.
-
-        `attention()` reads that of all training rows, `positive` `[r, k]` is 1 where a row's bag is
-        of the class of that evidence, else 0.
-        """
+    def finish(self, batch: Batch) -> None:
+        """Called after training, with all bags at once."""
 
     def loss(self, batch: Batch) -> Tensor:
         """Cross-entropy of the bags' labels, the mean over streams."""
@@ -106,6 +99,21 @@ class BagNet(nn.Module, ABC):
             return logits
         before, after = logits.tensor_split([self.negative], dim=1)
         return torch.cat([before, logits.new_zeros(len(logits), 1), after], dim=1)
+
+    def readings(self, sets: FeatureSets) -> Iterator[Reading]:
+        """All bags in order: small ones together, those of more than `PART` rows in parts."""
+        ends = sets.offsets.tolist()
+        first = 0
+        while first < len(sets):
+            last = first + 1
+            while last < len(sets) and ends[last + 1] - ends[first] <= PART:
+                last += 1
+            rows = sets.rows[ends[first] : ends[last]]
+            if len(rows) > PART:
+                yield self.read_large(rows)
+            else:
+                yield self(rows, sets.offsets[first : last + 1] - ends[first])
+            first = last
 
     def evidence_of(self, labels: Int[Tensor, " b"]) -> Float[Tensor, "b k"]:
         """1 where a label is the class of a kind of evidence."""

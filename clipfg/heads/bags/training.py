@@ -1,7 +1,7 @@
 """Training a net on bags, and choosing its steps on folds of them."""
 
 from collections.abc import Callable, Iterator, Sequence
-from itertools import count
+from itertools import count, islice
 
 import torch
 from jaxtyping import Float, Int
@@ -9,15 +9,14 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from clipfg.functional.folds import stratified_folds
-from clipfg.functional.segments import segment_of_rows
-from clipfg.heads.bags.nets import PART, BagNet, Batch, Reading
+from clipfg.heads.bags.nets import PART, BagNet, Batch
 from clipfg.heads.base import FeatureSets
 
 BAGS = 16
 """Bags of a step."""
 MOST = 2048
 """Instances of a bag that an epoch takes, drawn anew each time; so memory has a bound."""
-RATE = 1e-3
+RATE = 3e-3
 FOLDS = 3
 
 Make = Callable[[int], BagNet]
@@ -25,15 +24,14 @@ Make = Callable[[int], BagNet]
 
 
 def batches(
-    sets: FeatureSets, labels: Int[Tensor, " n"], generator: torch.Generator
+    sets: FeatureSets, labels: Int[Tensor, " n"], generator: torch.Generator, bags: int = BAGS
 ) -> Iterator[Batch]:
-    """All bags once, in a random order."""
-    for bags in torch.randperm(len(labels), generator=generator).split(BAGS):
-        ends = zip(sets.offsets[bags].tolist(), sets.offsets[bags + 1].tolist(), strict=True)
+    """All bags once, in a random order, some at a time."""
+    for some in torch.randperm(len(labels), generator=generator).split(bags):
+        ends = zip(sets.offsets[some].tolist(), sets.offsets[some + 1].tolist(), strict=True)
         drawn = [_drawn(start, stop, generator) for start, stop in ends]
         offsets = torch.tensor([0, *map(len, drawn)]).cumsum(0)
-        places = torch.cat(drawn)
-        yield Batch(sets.rows[places], offsets, labels[bags], places)
+        yield Batch(sets.rows.index_select(0, torch.cat(drawn)), offsets, labels[some])
 
 
 def _drawn(start: int, stop: int, generator: torch.Generator) -> Int[Tensor, " r"]:
@@ -63,36 +61,27 @@ def training(
     sets: FeatureSets,
     labels: Int[Tensor, " n"],
     penalty: float,
-    steps: int,
+    steps: Sequence[int],
     seed: int,
 ) -> Iterator[BagNet]:
-    """Train a net, which is given after each step, one of each phase. The seed settles all."""
+    """Train a net, which is given after each number of `steps`. The seed settles all."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         net = make(sets.rows.shape[1])
     net.mean, net.deviation = measure(sets.rows)
+    optimizer = torch.optim.AdamW(net.parameters(), lr=RATE, weight_decay=penalty, fused=True)
     generator = torch.Generator().manual_seed(seed)
-    optimizer = torch.optim.AdamW(net.parameters(), lr=RATE, weight_decay=penalty)
-    positive = net.evidence_of(labels)[segment_of_rows(sets.offsets)]
-
-    def attention() -> Tensor:
-        with torch.no_grad():
-            return torch.cat([one.attention for one in readings(net.eval(), sets)])
-
-    done = 0
-    for epoch in count():
-        net.begin(epoch, attention, positive)
-        for batch in batches(sets, labels, generator):
-            with torch.random.fork_rng(devices=[]):
-                torch.manual_seed(seed * 1_000_003 + done)  # of dropout
-                optimizer.zero_grad()
-                net.train().loss(batch).backward()
-            optimizer.step()
-            done += 1
-            if done % net.phases == 0:
-                yield net
-            if done == steps * net.phases:
-                return
+    endless = (batch for _ in count() for batch in batches(sets, labels, generator))
+    for done, batch in enumerate(islice(endless, max(steps)), 1):
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed * 1_000_003 + done)  # of dropout
+            optimizer.zero_grad()
+            net.train().loss(batch).backward()
+        optimizer.step()
+        if done in steps:
+            own = torch.Generator().manual_seed(seed)
+            net.eval().finish(next(batches(sets, labels, own, len(labels))))
+            yield net
 
 
 def choose_steps(
@@ -114,31 +103,14 @@ def choose_steps(
     for fold in range(int(folds.max()) + 1):
         held, kept = (folds == fold).nonzero().flatten(), (folds != fold).nonzero().flatten()
         tested, truth = sets[held], labels[held]
-        nets = training(make, sets[kept], labels[kept], penalty, max(steps), seed)
-        for done, net in enumerate(nets, 1):
-            if done in losses:
-                loss = cross_entropy(logits_of(net, tested), truth, reduction="sum")
-                losses[done] += float(loss)
+        nets = training(make, sets[kept], labels[kept], penalty, steps, seed)
+        for done, net in zip(sorted(steps), nets, strict=True):
+            loss = cross_entropy(logits_of(net, tested), truth, reduction="sum")
+            losses[done] += float(loss)
     return min(losses, key=losses.__getitem__)
 
 
 def logits_of(net: BagNet, sets: FeatureSets) -> Float[Tensor, "n c"]:
     """Logits of every class for every bag."""
     with torch.no_grad():
-        return torch.cat([net.of_classes(one.logits) for one in readings(net.eval(), sets)])
-
-
-def readings(net: BagNet, sets: FeatureSets) -> Iterator[Reading]:
-    """All bags in order: small ones together, those of more than `PART` rows in parts."""
-    ends = sets.offsets.tolist()
-    first = 0
-    while first < len(sets):
-        last = first + 1
-        while last < len(sets) and ends[last + 1] - ends[first] <= PART:
-            last += 1
-        rows = sets.rows[ends[first] : ends[last]]
-        if len(rows) > PART:
-            yield net.read_large(rows)
-        else:
-            yield net(rows, sets.offsets[first : last + 1] - ends[first])
-        first = last
+        return torch.cat([net.of_classes(one.logits) for one in net.eval().readings(sets)])

@@ -9,11 +9,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from clipfg.data.bagging import bag_labels, bag_splits, bagged_by
+from clipfg.data.bagging import bag_labels, bag_splits, bagged_by, draw_bags
 from clipfg.errors import DataError, UsageError
 from clipfg.heads import FeatureSets
 from clipfg.heads.bags.nets import PART
-from clipfg.options import TileOptions
+from clipfg.options import BagsOptions, PredictOptions
+from clipfg.types import Manifest
 from clipfg.types.dense import bag_offsets, gather
 from clipfg.workflows.bags.tiling import Tiling, cut
 from clipfg.workflows.dataset import Dataset
@@ -32,11 +33,15 @@ class BaggedData:
 
     @classmethod
     def of(
-        cls, data: Dataset, options: TileOptions, failures: Failures, by: str | None = None
+        cls,
+        data: Dataset,
+        options: BagsOptions | PredictOptions,
+        failures: Failures,
+        by: str | None = None,
     ) -> "BaggedData":
         """The items in the bags that `--bag-by` names, else `by`; says how many there are.
 
-        With `--tiles`, a picture is by default a bag.
+        With `--tiles`, a picture is by default a bag. At most `--limit` bags are drawn.
         """
         by, manifest, tiling = options.bag_by or by, data.manifest, None
         if options.tiles is not None:
@@ -45,10 +50,10 @@ class BaggedData:
             own = "bag" if "bag" in manifest.table.column_names else "id"
             manifest = bagged_by(manifest, by or own)
             bag_labels(manifest), bag_splits(manifest)  # what is refused is refused before the cut
-            tiling = cut(manifest, options, failures)
+            tiling = cut(_limited(manifest, options), options, failures)
             manifest = tiling.manifest
         else:
-            manifest = bagged_by(manifest, by)
+            manifest = _limited(bagged_by(manifest, by), options)
         features = data.features and replace(data.features, bag_offsets=None)
         found = cls(Dataset(manifest, features), tiling)
         sizes = np.bincount(found.numbers)
@@ -148,6 +153,15 @@ def gathered(session: Session, data: BaggedData) -> Instances:
         raise DataError(f"Expected images that can be used, {data.items.name} has none.")
     vectors = [(part.sets.rows.numpy(), part.rows) for part in parts]
     return _joined(vectors, data)
+
+
+def _limited(manifest: Manifest, options: BagsOptions | PredictOptions) -> Manifest:
+    if options.limit is None:
+        return manifest
+    made = draw_bags(manifest, options.limit, options.seed)
+    if len(made) < len(manifest):
+        logger.info(f"Used: {options.limit:,} of the bags, drawn by seed {options.seed}")
+    return made
 
 
 def _joined(

@@ -32,7 +32,6 @@ def open_bags(session: Session[PredictOptions], data: Dataset, saved: SavedHead)
         "--to": options.to,
         "--explain": options.explain,
         "--within": options.within,
-        "--limit": options.limit,
     }
     if flag := next((flag for flag, value in given.items() if value), None):
         raise UsageError(

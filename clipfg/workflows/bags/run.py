@@ -176,8 +176,6 @@ def _heads(text: str) -> tuple[str, ...]:
 def _check_options(options: BagsOptions) -> None:
     if options.unknown:
         raise UsageError("--unknown is about single images and cannot be told of bags.")
-    if options.limit is not None:
-        raise UsageError("--limit would cut bags apart; give data with fewer bags.")
     if (save := options.save) and (save.is_dir() or not save.absolute().parent.is_dir()):
         raise UsageError(f"--save must name a file in an existing folder, got {save}.")
 

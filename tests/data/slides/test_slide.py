@@ -32,6 +32,63 @@ def test_any_part_is_that_of_the_whole(tmp_path, pixels, form) -> None:
         assert np.array_equal(slide.part(0, x, y, wide, high), expected)
 
 
+@pytest.mark.parametrize("compression", ["lzw", "deflate", "packbits", "zstd", "lzma"])
+@pytest.mark.parametrize("predictor", [False, True])
+def test_what_is_compressed_without_loss_is_read_as_it_was(
+    tmp_path, pixels, compression, predictor
+) -> None:
+    pytest.importorskip("imagecodecs")
+    path = tmp_path / "slide.tif"
+    form = {"photometric": "rgb", "tile": (32, 48), "compression": compression}
+    tifffile.imwrite(path, pixels, predictor=predictor, **form)
+    assert np.array_equal(Slide(str(path)).part(0, 31, 47, 70, 60), pixels[47:107, 31:101])
+
+
+@pytest.mark.parametrize(
+    ("compression", "photometric", "most"),
+    [
+        ("jpeg", "rgb", 6),
+        ("jpeg", "ycbcr", 6),
+        ("aperio_jp2000_ycbc", "rgb", 6),
+        ("jpeg2000", "rgb", 6),
+        ("webp", "rgb", 9),
+    ],
+)
+def test_what_is_compressed_with_loss_is_nearly_as_it_was(
+    tmp_path, compression, photometric, most
+) -> None:
+    pytest.importorskip("imagecodecs")
+    ramp = np.linspace(0, 255, 150 * 210 * 3).reshape(150, 210, 3)
+    smooth = np.ascontiguousarray(ramp.astype(np.uint8))
+    path = tmp_path / "slide.tif"
+    form = {"photometric": photometric, "tile": (64, 64), "compression": compression}
+    turned = Image.fromarray(smooth).convert("YCbCr" if photometric == "ycbcr" else "RGB")
+    tifffile.imwrite(path, np.asarray(turned), **form)
+    slide = Slide(str(path))
+    assert slide.levels == [(210, 150)]
+    cut = slide.part(0, 31, 47, 70, 60).astype(int)
+    assert np.abs(cut - smooth[47:107, 31:101]).max() <= most
+
+
+def test_levels_as_aperio_writes_them(tmp_path) -> None:
+    """Pages one after another, a thumbnail in strips after the first, no SubIFD."""
+    pytest.importorskip("imagecodecs")
+    path = tmp_path / "slide.svs"
+    shades = np.linspace(0, 255, 1200 * 1680 * 3).reshape(1200, 1680, 3)
+    big = np.ascontiguousarray(shades.astype(np.uint8))
+    tiled = {"photometric": "rgb", "tile": (240, 240), "compression": "jpeg", "metadata": None}
+    said = "Aperio Image Library v11.2.1\r\n1680x1200 (240x240) JPEG/RGB Q=70|AppMag = 20"
+    with tifffile.TiffWriter(path) as writer:
+        writer.write(big, description=said, **tiled)
+        thumbnail = {"photometric": "rgb", "rowsperstrip": 16, "metadata": None}
+        writer.write(big[::4, ::4], description="Aperio Image Library\r\n1680x1200", **thumbnail)
+        writer.write(big[::4, ::4], description="Aperio Image Library\r\n1680x1200", **tiled)
+    slide = Slide(str(path))
+    assert slide.levels == [(1680, 1200), (420, 300)]
+    part = slide.part(1, 4, 6, 90, 80).astype(int)
+    assert np.abs(part - big[::4, ::4][6:86, 4:94]).max() <= 6
+
+
 def test_levels_grey_deep_and_plain_pictures(tmp_path, pixels) -> None:
     path = tmp_path / "levels.tif"
     with tifffile.TiffWriter(path) as writer:

@@ -20,7 +20,7 @@ BAGS, WIDTH = 40, 8
 
 @pytest.fixture(autouse=True)
 def few_steps(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("clipfg.heads.bags.base.STEPS", (90,))
+    monkeypatch.setattr("clipfg.heads.bags.base.STEPS", (40,))
 
 
 def world(path: Path, splits: bool = False, spoil: str = "") -> str:
@@ -111,6 +111,25 @@ def test_the_train_split_is_learnt_from_and_the_test_split_answered(tmp_path: Pa
     assert run.report.rows()[0]["top1"] > 0.7
 
 
+def test_a_limit_draws_whole_bags_over_classes_and_splits(tmp_path: Path, capsys) -> None:
+    data = world(tmp_path / "world.npz", splits=True)
+    words = ["bags", data, "--bag-by", "folder", "--head", "bag-max", "--seeds", "1"]
+    words += ["--limit", "12", "--save", str(tmp_path / "head.safetensors")]
+    assert main.run([*words, "-o", str(tmp_path / "run")]) == 0
+    assert "Used: 12 of the bags" in capsys.readouterr().err
+    rows = pq.read_table(tmp_path / "run" / "predictions.parquet").to_pylist()
+    assert len(rows) == 6  # of the test split
+    assert sorted(row["label"] for row in rows) == 3 * ["healthy"] + 3 * ["sick"]
+    words = ["predict", "--dataset", data, "--head", str(tmp_path / "head.safetensors")]
+    assert main.run([*words, "--split", "all", "--limit", "7", "-o", str(tmp_path / "new")]) == 0
+    rows = pq.read_table(tmp_path / "new" / "predictions.parquet").to_pylist()
+    whole = {f"plant{i}": 0 for i in range(BAGS)}
+    for name in np.load(tmp_path / "world.npz", allow_pickle=False)["ids"].tolist():
+        whole[name.split("/")[0]] += 1
+    assert len(rows) == 7
+    assert all(row["instances"] == whole[row["id"]] for row in rows)
+
+
 @pytest.mark.parametrize(
     ("spoil", "said"),
     [("label", "got 'healthy' and 'sick' in 'plant0'"), ("split", "items of 'plant0' in 'train'")],
@@ -131,7 +150,6 @@ def test_a_bag_has_one_label_and_one_split(tmp_path: Path, spoil: str, said: str
         ({"bag_by": "(.*)"}, "have one alone"),
         ({"bag_by": "folder", "heads": "gda"}, "Expected heads on bags, of abmil, "),
         ({"bag_by": "folder", "negative": "well"}, "Expected for --negative a class"),
-        ({"bag_by": "folder", "limit": 3}, "--limit would cut bags apart"),
         ({"bag_by": "folder", "split": "test"}, "no splits"),
     ],
 )
