@@ -35,7 +35,7 @@ from clipfg.heads.linear_probe import LinearProbe
 from clipfg.heads.patch_prototypes import PatchPrototypes
 from clipfg.types import Manifest
 from clipfg.workflows.protocol.support_sets import Shots, draw_supports
-from clipfg.workflows.prototypes.figures import HeadFigures, Parts, Purity
+from clipfg.workflows.prototypes.figures import Parts, Purity
 
 
 @dataclass
@@ -153,7 +153,6 @@ def report(
         started = perf_counter()
         head = PatchPrototypes(seed=seed).fit(train.patches[rows], train.labels[rows])
         seconds = perf_counter() - started
-        figures = HeadFigures.of(head)
         purity = Purity.of(head, test.patches, parts, seed)
         logits, plain = head.logits(test.patches), head.linear_logits(test.patches)
         top = LinearProbe(seed=seed).fit(largest(head, train.patches[rows]), train.labels[rows])
@@ -165,7 +164,7 @@ def report(
         print(
             f"seed {seed}: {hits[-1].mean():.1%}, linear {linear[-1].mean():.1%}, linear on the"
             f" largest scores {right.double().mean():.1%};"
-            f" {figures.said} {int(speaking.median())} speak for an answer (median)."
+            f" {head.remarks[0]} {int(speaking.median())} speak for an answer (median)."
             + (f" Purity {purity.mean:.1%}, random places {purity.chance:.1%}." if purity else "")
             + f" {seconds:.0f} s",
             flush=True,

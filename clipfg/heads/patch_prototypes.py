@@ -186,6 +186,22 @@ class PatchPrototypes(Head[FeatureSets]):
         self.duplicates_ = prototypes.alike(products, self.used, SAME)
 
     @property
+    def remarks(self) -> tuple[str, ...]:
+        """How many prototypes speak for a class and for any, and how many are alike."""
+        used = self.used
+        left = [pair for pair in self.duplicates_ if used[pair].all()]
+        each = (self.weights_ > 0).sum(dim=1).double().quantile(0.5)
+        return (
+            f"A class uses {each:g} prototypes (median), all classes {int(used.sum()):,};"
+            f" {len(left):,} pairs are duplicates.",
+        )
+
+    @property
+    def exhibits(self) -> Int[Tensor, " m"]:
+        """The images that show prototypes most, ascending."""
+        return self.examples_[..., 0].unique()
+
+    @property
     def used(self) -> Bool[Tensor, " k"]:
         """Which prototypes speak for any class."""
         return (self.weights_ > 0).any(dim=0)

@@ -1,9 +1,11 @@
 """From the confidence options and what a head knows of itself to columns for each image."""
 
 import logging
+from dataclasses import replace
 
 from clipfg.confidence import AnswerColumns, AnswerOptions, Confidence
 from clipfg.confidence.group_answers import GroupAnswers
+from clipfg.errors import UsageError
 from clipfg.heads.saving import SavedHead
 from clipfg.options import Options
 from clipfg.types import ClassList
@@ -27,6 +29,20 @@ def confidence_of(saved: SavedHead) -> Confidence | None:
     """What a saved head knows of itself. Raises `DataError` where that is damaged."""
     fields = saved.extras.get(EXTRA)
     return Confidence.from_fields(fields) if fields else None
+
+
+def without_confidence(options: Options, saved: SavedHead) -> SavedHead:
+    """A head of which some is switched off: what its file says of the whole one is left out.
+
+    Raises `UsageError` for guarantees, which hold for the whole head.
+    """
+    if answer_options(options).guarantees:
+        raise UsageError(
+            "The head's guarantees hold for all its prototypes and cannot be combined with"
+            " --without; leave out one of the two."
+        )
+    extras = {name: own for name, own in saved.extras.items() if name not in (EXTRA, GROUPS)}
+    return replace(saved, extras=extras)
 
 
 def groups_of(saved: SavedHead) -> GroupAnswers | None:

@@ -32,6 +32,7 @@ from clipfg.workflows.answers import (
     confidence_of,
     groups_of,
     log_guarantees,
+    without_confidence,
 )
 from clipfg.workflows.bags.predict import open_bags, predict_bags
 from clipfg.workflows.boxes import boxes_said
@@ -78,6 +79,8 @@ def run_predict(session: Session[PredictOptions], photos: Sequence[Path] = ()) -
     formats = answer_formats(options.to)
     data = _images(session, photos)
     saved = load_head(options.head) if options.head else None
+    if saved is not None and options.without is not None:
+        saved = without_confidence(options, saved)
     classes = saved.classes if saved else None
     if options.classes is not None:
         classes = read_class_list(options.classes, name_column=options.name_column)

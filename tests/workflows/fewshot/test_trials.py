@@ -9,9 +9,9 @@ import torch
 
 from clipfg.evaluation.curves.learning_curve import LearningCurveCell
 from clipfg.heads import HEADS, FeatureSets
+from clipfg.heads.items import Items
 from clipfg.heads.support import Support
 from clipfg.workflows.fewshot.heads import ZERO_SHOT, HeadSet, HeadSpec
-from clipfg.workflows.fewshot.items import Items
 from clipfg.workflows.fewshot.scoring import judge
 from clipfg.workflows.fewshot.trials import by_folds, by_shots
 from clipfg.workflows.protocol.support_sets import Shots, draw_supports
