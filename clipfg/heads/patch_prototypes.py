@@ -88,7 +88,7 @@ class PatchPrototypes(Head[FeatureSets]):
     learning_rate: float = 0.05
     sparsity: float = 4e-3
     per_class: int = 10
-    penalty: float = 0.06
+    penalty: float = 0.03
     seed: int = 0
 
     def fit(

@@ -59,7 +59,7 @@ def test_a_head_learns_the_same_whatever_it_is_tested_on(problem, name, monkeypa
     """What a head has chosen is bit-equal with another test set, and so is what it predicts."""
     if name == "patch-prototypes":
         monkeypatch.setattr(
-            HEADS.get(name).__init__, "__defaults__", (16, 5, 5, 32, 0.05, 3e-3, 10, 0.06, 0)
+            HEADS.get(name).__init__, "__defaults__", (16, 5, 5, 32, 0.05, 3e-3, 10, 0.03, 0)
         )
     trials, head = run(problem, problem.queries, name)
     others, again = run(problem, problem.queries.flip(0)[:50], name)
