@@ -68,11 +68,8 @@ class Evaluation:
             self.session.progress("Training"),
         )
         most = self.shots[-1]
-        rows = draws.rows(0, most)
-        part, words = (
-            self.support.rows(torch.from_numpy(rows)),
-            f"{most} shots, draw {self.seeds[0]}",
-        )
+        rows, words = draws.rows(0, most), f"{most} shots, draw {self.seeds[0]}"
+        part = self.support.rows(torch.from_numpy(rows))
         known = self.calibrator.calibrate(CalibratedHead(head, part, rows, words))
         given = self.pool.given_to(type(known.head))
         self._predict(test, in_blocks(given, known.head.logits), known.answers)
