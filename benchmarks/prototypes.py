@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from benchmarks.pointing import Score, inside, part_points
+from benchmarks.pointing import Score, inside
 from clipfg.data import synthflora
 from clipfg.data.images.decoding import decode, full_size
 from clipfg.data.loading import load_dataset
@@ -93,7 +93,7 @@ def bird_parts(
     manifest: Manifest, encoder: Encoder, root: Path, grid: tuple[int, int]
 ) -> list[list[tuple[str, Tensor]]]:
     """Points as boxes of one cell around them, and the whole bird's box as `bird`."""
-    points, found = part_points(root), []
+    points, found = partpoints(root), []
     side = torch.tensor([*encoder.preprocessing.size[::-1]] * 2)
     half = torch.tensor([-0.5 / grid[1], -0.5 / grid[0], 0.5 / grid[1], 0.5 / grid[0]])
     for uri, box in zip(manifest.uris, manifest.table["box"].to_pylist(), strict=True):
@@ -182,7 +182,7 @@ def report(
         print(
             f"{name:22} {100 * value.value:5.1f} ({100 * value.low:.1f} to {100 * value.high:.1f})"
         )
-    print(f"{'difference':22} {_points(difference_over(other, own).estimate)}")
+    print(f"{'difference':22} {points(difference_over(other, own).estimate)}")
     for (kind, how), score in scores.items():
         print(f"points into {kind:10} {how:20} {score}")
     return own
@@ -246,10 +246,10 @@ def main() -> None:
     base = measure(given.model, given)
     if given.tuned:
         gain = difference_over(base, measure(given.tuned, given)).estimate
-        print(f"{'tuned, not base':22} {_points(gain)}")
+        print(f"{'tuned, not base':22} {points(gain)}")
 
 
-def _points(gap: Estimate) -> str:
+def points(gap: Estimate) -> str:
     return f"{100 * gap.value:+5.1f} ({100 * gap.low:+.1f} to {100 * gap.high:+.1f})"
 
 
