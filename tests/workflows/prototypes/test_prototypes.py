@@ -13,7 +13,7 @@ from clipfg.errors import UsageError
 from clipfg.heads import load_head
 from clipfg.heads.patch_prototypes import PatchPrototypes
 from clipfg.options import ExplainOptions, FewshotOptions, HeadShowOptions, PredictOptions
-from clipfg.workflows.answers import confidence_of
+from clipfg.workflows.answers import confidence_of, groups_of
 from clipfg.workflows.explain.run import run_explain
 from clipfg.workflows.fewshot.run import run_fewshot
 from clipfg.workflows.predict import run_predict
@@ -123,7 +123,9 @@ def test_the_pictures_of_a_plant_become_one_answer(few_steps, flowers, tmp_path)
     given = {"heads": "patch-prototypes", "shots": "4", "seeds": 1, "model": "builtin:florette"}
     given |= {"precision": "fp32", "dataset": str(flowers / "flowers.jsonl"), "group_by": "plant"}
     done = job(run_fewshot, FewshotOptions, save=path, output=tmp_path / "run", **given)
-    assert done.curve.grouped.answers.n == 3
+    assert done.curve.grouped.groups == 3
+    assert done.curve.grouped.answers is not None
+    assert len(groups_of(load_head(path)).confidence) == 6  # plants that were held out whole
     run = job(
         run_predict,
         PredictOptions,
