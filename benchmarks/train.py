@@ -4,12 +4,15 @@
     python benchmarks/train.py --model ViT-B-32    the same with random weights
     python benchmarks/train.py --large 4096        a large batch in the memory of a small one
     python benchmarks/train.py --attention         attention written out against the fused kernel
+    python benchmarks/train.py --frozen            the last block and heads alone, against the same
 
 Pictures are noise and captions are drawn from the built-in data: speed does not depend on them.
 The plain step is open_clip's model, its ClipLoss and AdamW under the same autocast, with the same
-normalising and tokenising in it. Each contender runs in a process of its own, in turns; the median
-of the rounds counts. Memory is what the steps add to the process. On a machine that others use too,
-set OMP_NUM_THREADS=1 and read the ratio of examples a CPU second.
+normalising and tokenising in it; with `--frozen` it trains the same weights. What frozen blocks
+make of the images and their mirror images is computed before the steps, and not timed. Each
+contender runs in a process of its own, in turns; the median of the rounds counts. Memory is what
+the steps add to the process. On a machine that others use too, set OMP_NUM_THREADS=1 and read the
+ratio of examples a CPU second.
 """
 
 import argparse
@@ -42,6 +45,7 @@ def main() -> None:
         "--large", type=int, metavar="N", help="a batch of N, in parts of half of --batch"
     )
     parser.add_argument("--attention", action="store_true")
+    parser.add_argument("--frozen", action="store_true")
     parser.add_argument("--precision", choices=("bf16", "fp32"), default=None)
     parser.add_argument("--child", help=argparse.SUPPRESS)
     chosen = parser.parse_args()
@@ -57,6 +61,8 @@ def main() -> None:
         ]
     if chosen.attention:
         names = ["contrastive written", "contrastive fused"]
+    if chosen.frozen:
+        names = [f"{name} trains=last:1" for name in (PLAIN, "contrastive")]
     runs: dict[str, list[dict[str, float]]] = {name: [] for name in names}
     for _ in range(chosen.rounds):
         for name in names:
@@ -201,6 +207,7 @@ def ours(encoder, recipe, bf16: bool) -> Callable[[int], object]:
     student = Student(encoder, recipe.trains, recompute=recipe.recompute)
     task = Task.of(recipe, student, batches.examples, encoder.encode_texts, 0)
     loop = Loop(task, batches, replace(recipe, steps=1000), lambda: 0.0, bf16=bf16)
+    loop._remember()
     return lambda step: loop._step(loop._load(step), step)
 
 
@@ -209,9 +216,12 @@ def plain(encoder, recipe, bf16: bool) -> Callable[[int], object]:
     import torch
     from open_clip.loss import ClipLoss
 
+    from clipfg.training.parts import choose_parts
+
     batches, model, loss = data(encoder, recipe), encoder.trainable().model.train(), ClipLoss()
-    model.requires_grad_(True)
-    optimiser = torch.optim.AdamW(model.parameters(), lr=recipe.lr, weight_decay=0.01)
+    choose_parts(model, recipe.trains)
+    trained = [weight for weight in model.parameters() if weight.requires_grad]
+    optimiser = torch.optim.AdamW(trained, lr=recipe.lr, weight_decay=0.01)
 
     def step(number: int) -> None:
         batch = batches(number)
@@ -221,7 +231,7 @@ def plain(encoder, recipe, bf16: bool) -> Callable[[int], object]:
             texts = model.encode_text(encoder.tokenizer(list(batch.captions)), normalize=True)
             value = loss(images, texts, model.logit_scale.exp())
         value.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), recipe.gradient_clip)
+        torch.nn.utils.clip_grad_norm_(trained, recipe.gradient_clip)
         optimiser.step()
 
     return step

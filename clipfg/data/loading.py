@@ -11,7 +11,6 @@ from clipfg.data.readers import (
     hub,
     parquet_shards,
     table,
-    table_files,
     table_folder,
     webdataset,
 )
@@ -25,6 +24,8 @@ from clipfg.data.readers.label_names import rename
 from clipfg.data.readers.labels import relabel
 from clipfg.data.readers.split_lists import with_listed_splits
 from clipfg.data.readers.table_columns import NoPathsError
+from clipfg.data.readers.table_formats.opening import SUFFIXES as TABLES
+from clipfg.data.readers.table_formats.opening import is_tabular
 from clipfg.data.readers.unread import with_unread
 from clipfg.data.readers.walk import Walk, is_image, walk
 from clipfg.data.sets import coop
@@ -257,7 +258,7 @@ def _read_file(path: Path, classes: ClassList | None, hints: Hints) -> Manifest:
     if form := annotation_form(Sample(path)):
         return annotations.read_file(path, form, classes=classes, hints=hints)
     suffix = path.suffix.lower()
-    if suffix in table_files.SUFFIXES:
+    if suffix in TABLES:
         return table.read(path, classes=classes, hints=hints)
     if path.name.lower().endswith(webdataset.SUFFIXES):
         return webdataset.read(path, classes=classes)
@@ -265,9 +266,9 @@ def _read_file(path: Path, classes: ClassList | None, hints: Hints) -> Manifest:
         return folder.read(path, classes=classes)
     if suffix == ".zip":
         raise UsageError(f"Expected a folder, a table or a tar, got {path}; unzip it first.")
-    if table_files.is_tabular(path):
+    if is_tabular(path):
         return table.read(path, classes=classes, hints=hints)
-    tables = ", ".join(sorted(table_files.SUFFIXES))
+    tables = ", ".join(sorted(TABLES))
     raise DataError(
         f"Expected a folder, a table ({tables}), a tar, an image or an annotation file of a known"
         f" form, got {path}; write a table with the columns path and label, or convert it to COCO"

@@ -76,10 +76,7 @@ def mine_negatives(
     known = known or [()] * len(captions)
     true = [[*texts, *more] for texts, more in zip(captions, known, strict=True)]
     table = table or SlotTable.learn(true)
-    of_class: dict[int, list[str]] = {}
-    for label, texts in zip([] if labels is None else labels.tolist(), captions, strict=False):
-        if label != UNLABELLED:
-            of_class.setdefault(label, []).extend(texts)
+    of_class = _by_class(captions, labels)
     found = []
     for item, texts in enumerate(captions):
         truth = _Truth.of(true[item])
@@ -93,8 +90,7 @@ def mine_negatives(
                 *_exchanges(caption, truth, table, rng),
                 *_look_alikes(pools, truth, rng),
             ]
-            chosen = _distinct(made, rng)[:most]
-            if chosen:
+            if chosen := _distinct(made, rng)[:most]:
                 found.append(Contest(item, caption, tuple(chosen)))
     if not found:
         raise DataError(
@@ -102,6 +98,17 @@ def mine_negatives(
             f" got none among {len(captions):,} pictures; give captions, descriptions of the"
             " classes, or train without hard negatives."
         )
+    return found
+
+
+def _by_class(
+    captions: Sequence[Sequence[str]], labels: Int[np.ndarray, "n"] | None
+) -> dict[int, list[str]]:
+    """The captions of each class's pictures."""
+    found: dict[int, list[str]] = {}
+    for label, texts in zip([] if labels is None else labels.tolist(), captions, strict=False):
+        if label != UNLABELLED:
+            found.setdefault(label, []).extend(texts)
     return found
 
 

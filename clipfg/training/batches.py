@@ -52,6 +52,13 @@ class Examples:
         return len(self.pixels)
 
     @cached_property
+    def texts(self) -> tuple[str, ...]:
+        """Every text that a batch may have of the items as it stands here, once."""
+        near = (texts for own in self.negatives for texts in own.values())
+        every = (*self.captions, *self.class_texts, *self.phrases, *near)
+        return tuple(dict.fromkeys(text for own in every for text in own))
+
+    @cached_property
     def truths(self) -> list[frozenset[str]]:
         """All texts known to be true of each item."""
         own = self.captions or [()] * len(self)

@@ -80,8 +80,12 @@ class Gradients:
         return losses
 
     def _embed(self, batch: Batch) -> Embeddings:
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16):
+        with self.autocast():
             return self.task.embed(batch)
+
+    def autocast(self) -> torch.autocast:
+        """The format in which the towers compute."""
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16)
 
     def own(self, size: int, index: int | None = None) -> slice:
         """The items of a batch that this process computes."""

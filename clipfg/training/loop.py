@@ -16,6 +16,7 @@ from clipfg.training.batches import Batch, Batches
 from clipfg.training.gradients import Gradients
 from clipfg.training.recipes.base import Recipe
 from clipfg.training.state import check_room, load_state, save_state, state_size
+from clipfg.training.student import DENSE
 from clipfg.training.task import Task
 
 POINTS = 1000
@@ -38,6 +39,8 @@ class History:
     """Steps done and what validation gave then; the first is of the base, after 0 steps."""
     stopped: str = ""
     """Why training ended early; empty where it did not."""
+    diverged: bool = False
+    """Whether that was a loss that is not finite."""
 
     def add(self, step: int, losses: dict[str, float]) -> None:
         """Take in the losses of a step, numbered from 0."""
@@ -100,12 +103,14 @@ class Loop:
             check_room(self.path, 5 * state_size(self.trained))  # with both moments of AdamW
         first = self._resume()
         self.processes.wait_for_everyone()  # all have read the state before one writes it
+        self._remember()
         if not self.history.checks:
             self._check(0)
             self._save(0)
         for step, batch in ahead(self._load, range(first, self.steps)):
             losses = self._step(batch, step)
             if not math.isfinite(losses["loss"]):
+                self.history.diverged = True
                 self.history.stopped = (
                     f"the loss was {losses['loss']} at step {step + 1}, and the weights are those"
                     f" of a check before; lower lr, for example --set lr={self.recipe.lr / 10:g}"
@@ -124,6 +129,19 @@ class Loop:
                 break
         self.put(self.best)
         return self.history
+
+    def _remember(self) -> None:
+        """Let frozen blocks see each image and text once, where steps see them more often."""
+        how, examples, needs = self.batches.sampling, self.batches.examples, self.task.needs
+        seen = self.steps * self.batches.size
+        pixels = examples.pixels.images
+        mirrored = how.mirror or "mirrored" in needs
+        constant = "images" in examples.constants and not needs & DENSE
+        if constant or how.crop < 1 or seen * how.views <= (1 + mirrored) * len(pixels):
+            pixels = pixels[:0]
+        texts = examples.texts if seen > len(examples.texts) else ()
+        with self.gradients.autocast():
+            self.task.student.remember(pixels, texts, mirrored=mirrored)
 
     def _load(self, step: int) -> Batch:
         """The batch of a step, with the pixels of this process unless they are taken in parts."""

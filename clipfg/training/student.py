@@ -1,7 +1,9 @@
 """An encoder in training: from a batch to embeddings with gradients."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from functools import partial
+from hashlib import blake2b
 from itertools import repeat
 
 import torch
@@ -13,6 +15,7 @@ from clipfg.encoders.base import TextPath
 from clipfg.encoders.checkpoint import CheckpointEncoder
 from clipfg.functional.regions import patch_grid
 from clipfg.training.batches import Batch
+from clipfg.training.frozen import frozen_blocks
 from clipfg.training.lora import merge_lora
 from clipfg.training.parts import choose_parts, trains_images, trains_texts
 from clipfg.training.recomputing import recompute_blocks
@@ -26,6 +29,8 @@ and the batch's constants. What a batch lacks (a region, a negative) has rows of
 `valid` of the batch and the empty text tell."""
 
 
+PART = 64
+"""Inputs that frozen blocks see at a time."""
 DENSE = frozenset({"regions", "patches"})
 ONE_EACH = frozenset({"captions", "long", "titles"})
 TEXTS = ONE_EACH | {"phrases", "sentences", "negatives", "false_phrases"}
@@ -60,6 +65,7 @@ class Student(nn.Module):
         self.tokens = _tokens(self.towers, self.encoder.preprocessing.size)
         self.trains_images = trains_images(self.towers)
         self.trains_texts = trains_texts(self.towers)
+        self.frozen = frozen_blocks(self.towers)
         self._frozen_texts = None if self.trains_texts else frozen_texts
         self._known: dict[tuple[str, TextPath], Tensor] = {}
 
@@ -102,6 +108,45 @@ class Student(nn.Module):
         long = {name: wanted.pop(name) for name in ("long",) if name in wanted}
         return made | self._texts(wanted, "short") | self._texts(long, "long")
 
+    @torch.no_grad()
+    def remember(
+        self,
+        pixels: UInt8[Tensor, "n 3 h w"],
+        texts: Sequence[str] = (),
+        *,
+        mirrored: bool = False,
+    ) -> None:
+        """Compute once what frozen blocks make of images (mirrored too) and texts that come again.
+
+        It is kept for the format, half precision or not, that this is called in.
+        """
+        ways = 1 + mirrored
+        shown = (way for part in pixels.split(PART) for way in (part, part.flip(-1))[:ways])
+        for images in shown if self.frozen["images"] and len(pixels) else ():
+            keys, see = self._image_keys(images), partial(self._images, images)
+            if not self.frozen["images"].remember(keys, see, ways * len(pixels)):
+                break
+        parts = (texts[start : start + PART] for start in range(0, len(texts), PART))
+        for part in parts if self.frozen["texts"] and self._frozen_texts is None else ():
+            keys, read = self._text_keys(part, "short"), partial(self.encode_texts, part)
+            if not self.frozen["texts"].remember(keys, read, len(texts)):
+                break
+
+    def _image_keys(self, pixels: UInt8[Tensor, "b 3 h w"]) -> list[Hashable]:
+        """Images by their content; none where nothing of the tower is frozen."""
+        if not self.frozen["images"]:
+            return []
+        format_ = self._format()
+        return [(blake2b(image.cpu().numpy().tobytes()).digest(), format_) for image in pixels]
+
+    def _text_keys(self, texts: Sequence[str], path: TextPath) -> list[Hashable]:
+        format_ = self._format()
+        return [(text, path, format_) for text in texts] if self.frozen["texts"] else []
+
+    def _format(self) -> bool:
+        """Whether towers compute in half precision just now."""
+        return torch.is_autocast_enabled(self.encoder.device.type)
+
     def encode_images(self, pixels: UInt8[Tensor, "b 3 h w"]) -> Float[Tensor, "b d"]:
         """Pooled features, float32, not normalised."""
         return self._images(pixels)[0]
@@ -109,7 +154,8 @@ class Student(nn.Module):
     def encode_texts(self, texts: Sequence[str], path: TextPath = "short") -> Float[Tensor, "t d"]:
         """Features of texts, float32, of any norm."""
         if self._frozen_texts is None:
-            return self.encoder.text_tower(texts, path).float()
+            with self.frozen["texts"].recalled(self._text_keys(texts, path)):
+                return self.encoder.text_tower(texts, path).float()
         new = [text for text in dict.fromkeys(texts) if (text, path) not in self._known]
         if new:
             device = next(self.towers.parameters()).device
@@ -118,7 +164,10 @@ class Student(nn.Module):
         return torch.stack([self._known[text, path] for text in texts])
 
     def _images(self, pixels: Tensor, *, patches: bool = False) -> tuple[Tensor, Tensor | None]:
-        with torch.set_grad_enabled(torch.is_grad_enabled() and self.trains_images):
+        with (
+            torch.set_grad_enabled(torch.is_grad_enabled() and self.trains_images),
+            self.frozen["images"].recalled(self._image_keys(pixels)),
+        ):
             found = self.encoder.image_tower(self.encoder.inputs(pixels), patches=patches)
         return found[0].float(), None if found[1] is None else found[1].float()
 

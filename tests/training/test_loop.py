@@ -39,9 +39,10 @@ def assert_same(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) ->
         assert value.equal(other[name]), name
 
 
-def test_a_killed_run_goes_on_to_the_same_bits(model, tmp_path) -> None:
+@pytest.mark.parametrize("changes", [{}, {"trains": "last:1", "crop": 1.0}])
+def test_a_killed_run_goes_on_to_the_same_bits(model, tmp_path, changes) -> None:
     """Killed within step 6, after a state that was written between two checks."""
-    whole = tiny_loop(model, ema=0.5)
+    whole = tiny_loop(model, ema=0.5, **changes)
     history = whole.run()
     code = f"""
 import os, signal
@@ -53,7 +54,7 @@ def killed(step, losses):
     if step == 6:
         os.kill(os.getpid(), signal.SIGKILL)
 tiny_loop(Path({str(model)!r}), state=Path({str(tmp_path / "state.pt")!r}), report=killed,
-    ema=0.5).run()
+    ema=0.5, **{changes!r}).run()
 """
     assert run_code(code).wait() == -signal.SIGKILL
     seen: list[int] = []
@@ -62,6 +63,7 @@ tiny_loop(Path({str(model)!r}), state=Path({str(tmp_path / "state.pt")!r}), repo
         ema=0.5,
         state=tmp_path / "state.pt",
         report=lambda step, _: seen.append(step),
+        **changes,
     )
     assert again.run() == history
     assert seen == [6, 7]
@@ -181,6 +183,7 @@ def test_a_loss_that_is_not_finite_ends_the_run_at_the_best_check(model) -> None
 
     loop.task.losses = diverging
     history = loop.run()
+    assert history.diverged
     assert "the loss was nan at step 6" in history.stopped
     assert "--set lr=0.0001" in history.stopped
     assert [step for step, _ in history.checks] == [0, 2, 4]

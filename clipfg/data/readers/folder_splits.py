@@ -56,10 +56,10 @@ def hoisted(tree: FolderTree, nodes: list[Node]) -> tuple[Level, str]:
         inner = [_innermost(tree, node) for node in level.children[name]]
         within = splits_among([n for node in inner for n in tree.children(node.path)])
         if "train" in {*within.values()} - {*splits.values()}:
-            level = tree.level([*nodes, *inner])
-            del level.children[name]
-            level.deep.discard(name)
-            return level, name
+            wrappers, children = level.children[name], tree.level([*nodes, *inner]).children
+            children[name] = [node for node in children[name] if node not in wrappers]
+            children = {name: own for name, own in children.items() if own}
+            return Level(tree, [*nodes, *inner], children), name
     return level, ""
 
 

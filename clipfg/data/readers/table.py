@@ -20,7 +20,9 @@ from clipfg.data.readers.folder_words import is_beside, is_holder
 from clipfg.data.readers.label_names import named_beside, rename
 from clipfg.data.readers.labels import named_splits, readable_names, relabel
 from clipfg.data.readers.table_columns import TableColumns, by_content, understand
-from clipfg.data.readers.table_files import TableFile, guarded, join_corners, open_table
+from clipfg.data.readers.table_formats.base import TableFile
+from clipfg.data.readers.table_formats.cells import join_corners
+from clipfg.data.readers.table_formats.opening import guarded, open_table
 from clipfg.data.readers.table_labels import Labelled, label_rows
 from clipfg.data.readers.table_pictures import LISTED, Pictures, find_pictures
 from clipfg.data.readers.walk import is_image

@@ -22,7 +22,7 @@ from clipfg.data.readers import table
 from clipfg.data.readers.codes import are_nameless
 from clipfg.data.readers.folder_words import is_beside, is_holder
 from clipfg.data.readers.labels import natural, relabel, split_name
-from clipfg.data.readers.table_files import SUFFIXES, guarded, is_tabular, open_table
+from clipfg.data.readers.table_formats.opening import SUFFIXES, guarded, is_tabular, open_table
 from clipfg.data.readers.walk import Walk
 from clipfg.errors import ClipfgError, DataError
 from clipfg.types import UNLABELLED, ClassList, Hints, LeftOut, Manifest, Reading, Role

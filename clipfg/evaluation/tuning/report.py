@@ -45,7 +45,8 @@ class TuningReport:
     `losses` are means over one or several steps, which `step` is the middle of; `checks` the steps
     done and what validation gave then; `blend` is the curve between base and tuned weights, `share`
     the point on it that was kept: 0 keeps the base. `context` says what was run, `recipe` holds its
-    numbers, `remarks` what else a reader must know, a sentence each.
+    numbers, `remarks` what else a reader must know, a sentence each; `diverged` says whether
+    training ended at a loss that was not finite.
     """
 
     SCHEMA: ClassVar[int] = 1
@@ -60,6 +61,7 @@ class TuningReport:
     context: Mapping[str, str]
     recipe: Mapping[str, Any]
     remarks: tuple[str, ...] = ()
+    diverged: bool = False
 
     @property
     def n(self) -> int:

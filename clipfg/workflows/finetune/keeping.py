@@ -106,6 +106,7 @@ def tuning_report(
         context=context,
         recipe=asdict(recipe),
         remarks=tuple(remarks),
+        diverged=history.diverged,
     )
 
 

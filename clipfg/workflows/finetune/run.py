@@ -45,6 +45,11 @@ class FinetuneRun(Run):
     report: TuningReport
     model: Path
 
+    @property
+    def exit_code(self) -> int:
+        """1 where training ended at a loss that was not finite, else as for other jobs."""
+        return 1 if self.report.diverged else super().exit_code
+
     def rows(self) -> list[dict[str, Any]]:
         """A row for each measure."""
         return self.report.rows()
@@ -95,6 +100,7 @@ def _tuned(job: Job, folder: RunFolder, board: Board) -> TuningReport:
     test = with_contests(job, probe_of(job, job.parts.test, student))
     check_room(folder.part(MODEL), state_size(student.towers.state_dict()))
     view = _View(student, job.bf16)
+    view.remember(validation.examples.pixels.images, validation.gallery)  # measured many times
 
     def objective() -> float:
         return objective_of(validation.measure(view.images, view.texts), job.recipe.objective)
@@ -154,6 +160,11 @@ class _View:
         """Features of texts."""
         with torch.no_grad(), self._autocast():
             return self.student.encode_texts(texts)
+
+    def remember(self, pixels: Tensor, texts: Sequence[str]) -> None:
+        """What is frozen computes features of these once."""
+        with self._autocast():
+            self.student.remember(pixels, texts)
 
     def _autocast(self) -> torch.autocast:
         device = self.student.encoder.device.type

@@ -2,7 +2,7 @@
 
 from collections import Counter
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from clipfg.data.readers.folder_classes import read_classes
@@ -22,6 +22,7 @@ TREES = st.dictionaries(st.lists(NAMES, max_size=5).map(tuple), st.integers(1, 3
 
 @settings(max_examples=300, deadline=None)
 @given(TREES)
+@example({("test",): 1, ("holdout", "train"): 1, ("holdout", "holdout"): 1})
 def test_no_picture_is_lost(pictures: dict[tuple[str, ...], int]) -> None:
     tree = FolderTree(Counter(pictures))
     try:

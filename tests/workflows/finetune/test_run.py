@@ -69,6 +69,13 @@ def test_a_finished_run_is_shown_again(finished, capsys) -> None:
     assert [row["measure"] for row in shown["table"]] == [r["measure"] for r in finished.rows()]
 
 
+def test_a_run_that_diverges_fails_and_leaves_its_report(tmp_path) -> None:
+    run = finetune(tmp_path, changes=("lr=1e9", "gradient_clip=1e9", "steps=4"))
+    assert run.exit_code == 1
+    assert "Training ended early: the loss was" in run.report.remarks[0]
+    assert load_encoder(str(run.model), precision="fp32", device="cpu")
+
+
 @pytest.mark.slow
 def test_two_processes_give_the_same_run(finished, tmp_path) -> None:
     both = finetune(tmp_path, processes=2)
