@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from benchmarks.pointing import Score, inside
+from benchmarks.pointing import Score, inside, part_points
 from clipfg.data import synthflora
 from clipfg.data.images.decoding import decode, full_size
 from clipfg.data.loading import load_dataset
@@ -93,7 +93,7 @@ def bird_parts(
     manifest: Manifest, encoder: Encoder, root: Path, grid: tuple[int, int]
 ) -> list[list[tuple[str, Tensor]]]:
     """Points as boxes of one cell around them, and the whole bird's box as `bird`."""
-    points, found = partpoints(root), []
+    points, found = part_points(root), []
     side = torch.tensor([*encoder.preprocessing.size[::-1]] * 2)
     half = torch.tensor([-0.5 / grid[1], -0.5 / grid[0], 0.5 / grid[1], 0.5 / grid[0]])
     for uri, box in zip(manifest.uris, manifest.table["box"].to_pylist(), strict=True):

@@ -28,7 +28,7 @@ def few_weights(
         weights = _descend(x, truth, kept, weights, penalty, STEPS)
         count = round(x.shape[1] * (most / x.shape[1]) ** (stage / STAGES))
         best = (weights * means).topk(min(count, x.shape[1]), dim=1).indices
-        kept = torch.zeros_like(kept).scatter(1, best, 1) & (weights > 0)  # type: ignore[arg-type]
+        kept = torch.zeros_like(kept).scatter(1, best, 1) & (weights > 0)
     return _descend(x, truth, kept, weights * kept, penalty, 2 * STEPS)
 
 
