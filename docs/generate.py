@@ -14,7 +14,7 @@ from typing import Any
 
 import typer
 
-from clipfg.cli.main import app
+from clipfg.cli.main import make_app
 from clipfg.encoders.catalogue import CATALOGUE
 from clipfg.options import Option, Options, declared, groups
 from clipfg.workflows.catalogue.datasets import dataset_notes, dataset_table
@@ -80,7 +80,7 @@ def command_line_page() -> str:
         rows = "".join(_row(", ".join(one.flags), one.help) for one in own.values())
         parts.append(f"\n### {panel}\n\n| option | meaning |\n|---|---|\n{rows}")
     parts.append("\n## Commands\n")
-    for name, command in commands(typer.main.get_command(app), "clipfg"):
+    for name, command in commands(typer.main.get_command(make_app()), "clipfg"):
         parts.append(f"\n### `{name}`\n\n{(command.help or '').strip()}\n")
         rows, used = _parameters(command, shared)
         if rows:

@@ -9,7 +9,7 @@ import typer
 
 import clipfg
 from clipfg.cli import main
-from clipfg.cli.main import app
+from clipfg.cli.main import make_app
 from docs import generate
 
 ROOT = Path(__file__).parents[1]
@@ -47,7 +47,7 @@ def test_every_page_is_in_the_index() -> None:
 @pytest.mark.parametrize("line", sorted(set(commands())))
 def test_commands_in_the_docs_parse(line: str) -> None:
     arguments = shlex.split(line, comments=True)[1:]
-    command = typer.main.get_command(app)
+    command = typer.main.get_command(make_app())
     while arguments and arguments[0] in getattr(command, "commands", {}):
         command = command.commands[arguments.pop(0)]  # type: ignore[attr-defined]
     assert not hasattr(command, "commands"), f"{line} names no command"

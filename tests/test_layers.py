@@ -19,7 +19,7 @@ LAYERS: list[set[str]] = [  # top to bottom; siblings on one line never import e
     | {"acquisition", "quality", "pages"},
     {"functional"},
     {"types", "options"},
-    {"registry", "atomic", "memory", "trees", "printable", "paths"},
+    {"registry", "atomic", "memory", "trees", "printable", "paths", "lazy"},
     {"errors"},
     {"__init__"},
 ]

@@ -1,8 +1,10 @@
 """From an options class to a command: flags, sources, logging, and the job with its progress."""
 
 import inspect
+import sys
 from collections.abc import Callable
 from functools import wraps
+from importlib.abc import MetaPathFinder
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_origin
 
@@ -75,8 +77,30 @@ def perform(work: "Callable[[Session[Job]], Done]", options: Job) -> Done:
     from clipfg.cli.console import progress_bars
     from clipfg.workflows.session import Session
 
+    _settle_pandas()
     with progress_bars() as progress, Session(options, progress) as session:
         return work(session)
+
+
+class _NoPandas(MetaPathFinder):
+    @classmethod
+    def find_spec(cls, name: str, *_: Any) -> None:
+        """Finds no module, and lets none be found that is called pandas."""
+        if name == "pandas":
+            raise ModuleNotFoundError(name=name)
+
+
+def _settle_pandas() -> None:
+    """Have pyarrow look for pandas now, and not find it.
+
+    It looks once, at the first list that it is given, to know a Series from one: half a second,
+    where pandas is installed, for what no job hands it. `to_pandas` finds it all the same.
+    """
+    import pyarrow as pa
+
+    sys.meta_path.insert(0, _NoPandas)
+    pa.array([])
+    sys.meta_path.remove(_NoPandas)
 
 
 def _either(name: str, by_position: str | None, by_flag: Any) -> Any:

@@ -1,7 +1,15 @@
 """How far an answer can be trusted: calibration on held-out images, and its guarantees."""
 
-from clipfg.confidence.answer_columns import AnswerColumns
-from clipfg.confidence.answer_options import AnswerOptions
-from clipfg.confidence.confidence import Confidence
+from typing import TYPE_CHECKING
+
+from clipfg.lazy import exported
+
+if TYPE_CHECKING:
+    from clipfg.confidence.answer_columns import AnswerColumns
+    from clipfg.confidence.answer_options import AnswerOptions
+    from clipfg.confidence.confidence import Confidence
+else:
+    homes = {"AnswerColumns": "answer_columns", "AnswerOptions": "answer_options"}
+    __getattr__ = exported(__name__, homes | {"Confidence": "confidence"})
 
 __all__ = ["AnswerColumns", "AnswerOptions", "Confidence"]

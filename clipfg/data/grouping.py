@@ -4,19 +4,24 @@
 near copies need features, and are found in `clipfg.workflows.grouping`.
 """
 
+from __future__ import annotations
+
 import re
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from clipfg.data.images.time_stamps import Shot, shots_at
 from clipfg.data.sources import scheme_of
 from clipfg.errors import DataError, UsageError
 from clipfg.registry import closest
 from clipfg.types import COLUMNS, TOGETHER, Manifest
+
+if TYPE_CHECKING:
+    from clipfg.data.images.time_stamps import Shot
 
 FOLDER, NEAR_COPIES, BURST = "folder", "near-copies", "burst"
 _UNITS = {"": 1.0, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
@@ -75,6 +80,8 @@ def bursts(manifest: Manifest, pause: float) -> list[str | None]:
     A burst is what one camera took with no longer a pause in between, in seconds. Raises
     `DataError` where no picture has a time stamp.
     """
+    from clipfg.data.images.time_stamps import shots_at
+
     shots, ids = shots_at(manifest.uris), manifest.ids
     if not any(shots):
         raise DataError(

@@ -5,7 +5,7 @@ from importlib.util import find_spec
 
 import pyarrow.compute as pc
 
-from clipfg.data.images.photos import INSTALL, LIBRARIES
+from clipfg.data.images.photo_kinds import INSTALL, LIBRARIES
 from clipfg.errors import MissingError
 from clipfg.types import LeftOut, Manifest, Reading
 

@@ -20,16 +20,6 @@ from clipfg.functional.regions import patch_grid
 from clipfg.types import unit_norm
 
 
-def batch_shape(items: int, batch_size: int) -> int:
-    """The number of images in every batch of a run over `items`: even, at most `batch_size`.
-
-    It depends on the number of items and never on how many are cached, so that a resumed run
-    computes in the same shapes, and hence the same bits, as one that was not interrupted.
-    """
-    batches = max(1, -(-items // batch_size))
-    return max(1, -(-items // batches))
-
-
 class BatchEncoder:
     """Encodes images by content, sharing the work with other runs through `cached` and `locks`.
 

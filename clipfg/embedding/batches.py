@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clipfg.embedding.cached_features import ItemFeatures
-from clipfg.embedding.image_loader import ImageRow
+from clipfg.embedding.image_row import ImageRow
 from clipfg.types import Patches, Regions
 from clipfg.types.dense import offsets_of
 

@@ -1,15 +1,19 @@
 """The cache as one run sees it: one encoder, and the kinds of features that the run asks for."""
 
+from __future__ import annotations
+
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from clipfg.embedding.cache import EmbeddingCache, FileHash
-from clipfg.encoders.base import Encoder
 from clipfg.types import content_hash
+
+if TYPE_CHECKING:
+    from clipfg.encoders.base import Encoder
 
 Dense = Literal["patches", "regions"]
 """What can be asked for beside the pooled feature."""

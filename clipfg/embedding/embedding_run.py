@@ -1,18 +1,25 @@
 """The inner loop of the pipeline: which items are loaded, encoded and handed on, and when."""
 
+from __future__ import annotations
+
 from collections import deque
 from collections.abc import Collection, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import cached_property
+from typing import TYPE_CHECKING
 
-from clipfg.embedding.batch_encoder import BatchEncoder, batch_shape
 from clipfg.embedding.cache import EmbeddingCache, FileHash
 from clipfg.embedding.cached_features import CachedFeatures, Dense, ImageKey
 from clipfg.embedding.encode_locks import EncodeLocks
 from clipfg.embedding.framing import Framing
-from clipfg.embedding.image_loader import ImageLoader, ImageRow, LoadedImage
+from clipfg.embedding.image_row import ImageRow
 from clipfg.embedding.scanning import scan
-from clipfg.encoders.base import Encoder
 from clipfg.types import Manifest
+
+if TYPE_CHECKING:
+    from clipfg.embedding.batch_encoder import BatchEncoder
+    from clipfg.embedding.image_loader import ImageLoader, LoadedImage
+    from clipfg.encoders.base import Encoder
 
 CHUNK = 512
 """Items looked up and handed on together: of pooled features alone, a mebibyte or two."""
@@ -20,12 +27,22 @@ MOST_CHUNKS = 8
 """Chunks held at once, including items that wait for an earlier image."""
 
 
+def batch_shape(items: int, batch_size: int) -> int:
+    """The number of images in every batch of a run over `items`: even, at most `batch_size`.
+
+    It depends on the number of items and never on how many are cached, so that a resumed run
+    computes in the same shapes, and hence the same bits, as one that was not interrupted.
+    """
+    batches = max(1, -(-items // batch_size))
+    return max(1, -(-items // batches))
+
+
 class EmbeddingRun:
     """The state of one run.
 
     Items pass through it in the manifest's order: `_loaded_rows` loads their images ahead of time,
     `finished_rows` collects images into batches, encodes them, and hands on the items whose
-    features or failure are known.
+    features or failure are known. Where all are cached, nothing that encodes is imported.
     """
 
     def __init__(
@@ -43,14 +60,25 @@ class EmbeddingRun:
         self._most_rows = MOST_CHUNKS * self._chunk
         self._cached = CachedFeatures(cache, encoder, dense)
         self._source = _images(scan(manifest, self._cached, self._chunk, framing), self._shape)
-        self._loader = ImageLoader(encoder.preprocessing, self._cached.one)
         lock_file = cache.path.with_name("locks") if cache and cache.writable else None
         self._locks = EncodeLocks(lock_file, encoder.fingerprint)
-        self._encoder = BatchEncoder(encoder, self._shape, self._cached, self._locks)
+        self._encoder = encoder
         self._ahead = 2 * self._shape + workers
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="clipfg-decode")
         self._batch: dict[ImageKey, LoadedImage] = {}
         self._files: list[FileHash] = []
+
+    @cached_property
+    def _loader(self) -> ImageLoader:
+        from clipfg.embedding.image_loader import ImageLoader
+
+        return ImageLoader(self._encoder.preprocessing, self._cached.one)
+
+    @cached_property
+    def _batches(self) -> BatchEncoder:
+        from clipfg.embedding.batch_encoder import BatchEncoder
+
+        return BatchEncoder(self._encoder, self._shape, self._cached, self._locks)
 
     def finished_rows(self) -> Iterator[list[ImageRow]]:
         """Lists of consecutive rows whose outcome is known, and kept."""
@@ -101,7 +129,7 @@ class EmbeddingRun:
         """Encode the images of the batch, if there are any, and settle their rows."""
         if not self._batch:
             return False
-        features, foreign = self._encoder.encode(self._batch, self._files)
+        features, foreign = self._batches.encode(self._batch, self._files)
         failed = ("encode", "Expected finite features, got NaN or zero.")
         for key in self._batch:
             self._loader.settle(key, features.get(key, failed), reused=key in foreign)

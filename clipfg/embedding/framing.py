@@ -3,15 +3,14 @@
 An item without a box and a view is the whole image, resized and cropped as its encoder wants it.
 """
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-from jaxtyping import Float
-from torch import Tensor
 
-from clipfg.data.images.decoding import STRIP
 from clipfg.errors import ItemError
 from clipfg.functional.windows import (
     Window,
@@ -23,6 +22,10 @@ from clipfg.functional.windows import (
     visible_part,
     window_size,
 )
+
+if TYPE_CHECKING:
+    from jaxtyping import Float
+    from torch import Tensor
 
 Crop = Literal["square", "tight", "whole", "region"]
 
@@ -47,7 +50,7 @@ class Framing:
     margin: float = MARGIN
     """What a square leaves around the box on each side, as a share of its longer side."""
 
-    def frame(self, box: Sequence[float] | None, view: str | None) -> "Frame | None":
+    def frame(self, box: Sequence[float] | None, view: str | None) -> Frame | None:
         """What an item with a box, or a view, is shown as; None for all of the image."""
         if self.crop == "whole":
             box = None
@@ -85,6 +88,8 @@ class Frame:
         x0, y0, _, _ = window
         if (part := view_window(self.view, *window_size(window))) is not None:
             window = (x0 + part[0], y0 + part[1], x0 + part[2], y0 + part[3])
+        from clipfg.data.images.decoding import STRIP
+
         return shorten(window, STRIP)
 
     def _around(self, box: Window, width: int, height: int) -> Window:

@@ -1,60 +1,32 @@
 """What one thread does beside the encoder: read an image, hash it, decode it, cut and resize it."""
 
+from __future__ import annotations
+
 import logging
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
+from typing import TYPE_CHECKING
 
-import numpy as np
-import torch
-from jaxtyping import Float, UInt8
-from numpy.typing import NDArray
 from PIL import Image
-from torch import Tensor
 
 from clipfg.data.images.decoding import decoded, full_size
-from clipfg.data.sources import Signature, read
+from clipfg.data.sources import read
 from clipfg.embedding.cached_features import ImageKey, ItemFeatures
 from clipfg.embedding.framing import Frame, boxes_inside
-from clipfg.encoders.preprocessing import Preprocessing
+from clipfg.embedding.image_row import ImageRow
 from clipfg.errors import ItemError
 from clipfg.functional.windows import window_size
-from clipfg.types import Failure, content_hash
+from clipfg.types import content_hash
+
+if TYPE_CHECKING:
+    from jaxtyping import Float, UInt8
+    from torch import Tensor
+
+    from clipfg.encoders.preprocessing import Preprocessing
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass(slots=True, eq=False)
-class ImageRow:
-    """One item on its way through the pipeline: its metadata and, in the end, its outcome."""
-
-    position: int
-    id: str
-    uri: str
-    label: int
-    frame: Frame | None = None
-    """The part of the image that the item is; None for all of it."""
-    boxes: NDArray[np.float32] | None = None
-    """Of its regions `[r, 4]`, in pixels of the upright image; None where none are asked for."""
-    phrases: tuple[str | None, ...] = ()
-    signature: Signature | None = None
-    settled: bool = False
-    """Whether the signature will change with the bytes (`cache.is_settled`)."""
-    content: bytes | None = None
-    """The hash of the image's bytes."""
-    key: ImageKey | None = None
-    outcome: ItemFeatures | Failure | None = None
-    reused: bool = False
-
-    def fail(self, stage: str, reason: str) -> None:
-        """End the row with a failure."""
-        self.outcome = Failure(self.id, self.uri, stage, reason)
-
-    def key_for(self, content: bytes) -> ImageKey:
-        """What its features are known by once its content is known."""
-        shown = content if self.frame is None else content_hash(content + self.frame.tag)
-        return shown if self.boxes is None else shown + self.boxes.tobytes()
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +36,10 @@ class LoadedImage:
     pixels: UInt8[Tensor, "3 h w"]
     boxes: Float[Tensor, "r 4"]
 
-    def mirrored(self) -> "LoadedImage":
+    def mirrored(self) -> LoadedImage:
         """Left and right exchanged."""
+        import torch
+
         x0, y0, x1, y1 = self.boxes.T
         width = self.pixels.shape[-1]
         boxes = torch.stack([width - x1, y0, width - x0, y1], dim=1)
@@ -143,6 +117,8 @@ class ImageLoader:
 
     def _framed(self, image: Image.Image, row: ImageRow) -> LoadedImage:
         """The pixels of a row. Raises `ItemError` where its frame is no part of the image."""
+        import torch
+
         frame, resizing = row.frame, self.preprocessing
         size, window, boxes = full_size(image), None, torch.empty(0, 4)
         if row.boxes is not None:

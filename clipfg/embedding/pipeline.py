@@ -6,24 +6,27 @@ Each stage holds a bounded number of items, so memory does not grow with the man
 yielded has been cached, so a run that is killed loses only the images in flight.
 """
 
+from __future__ import annotations
+
 import os
 from collections.abc import Callable, Collection, Iterator
 from functools import partial
-from typing import Any, TypedDict, Unpack
+from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 import numpy as np
 
 from clipfg.embedding.batches import FeatureBatch
-from clipfg.embedding.box_regions import BoxRegions
 from clipfg.embedding.cache import EmbeddingCache
 from clipfg.embedding.cached_features import Dense
 from clipfg.embedding.embedding_run import EmbeddingRun
 from clipfg.embedding.framing import Framing
-from clipfg.embedding.views import ViewItems, Views
-from clipfg.encoders.base import Encoder
 from clipfg.errors import ItemError, UsageError
 from clipfg.types import Failure, Features, Manifest, Patches, Progress, Regions
 from clipfg.types.dense import bag_offsets
+
+if TYPE_CHECKING:
+    from clipfg.embedding.views import ViewItems, Views
+    from clipfg.encoders.base import Encoder
 
 REGIONS: tuple[Dense, ...] = ("regions",)
 WHOLE = Framing("whole")
@@ -109,10 +112,14 @@ def embed(
             on_failure(failure)
 
     if views is not None:
+        from clipfg.embedding.views import ViewItems
+
         looks = ViewItems(manifest, views, report)
         options["framing"] = framing or WHOLE
         return _embed_views(looks, views, encoder, cache, progress, **options)
     if read:
+        from clipfg.embedding.box_regions import BoxRegions
+
         parts = BoxRegions(manifest, encoder.preprocessing, report)
         options |= {"framing": WHOLE, "progress": progress, "on_failure": parts.fail}
         return parts.batches(embed(parts.images, encoder, cache, dense=REGIONS, **options))

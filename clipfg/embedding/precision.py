@@ -1,20 +1,23 @@
 """Whether a fast number format is accurate enough, measured on the run's own images."""
 
+from __future__ import annotations
+
 import json
 import math
 import time
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 
 from clipfg.embedding.cache import EmbeddingCache
 from clipfg.embedding.pipeline import collect
-from clipfg.encoders.base import Encoder
-from clipfg.encoders.precision import cpu_name
-from clipfg.encoders.quantised import can_quantise
+from clipfg.encoders.precision import can_quantise, cpu_name
 from clipfg.types import Manifest
+
+if TYPE_CHECKING:
+    from clipfg.encoders.base import Encoder
 
 IMAGES = 16
 """Number of images on which the formats are compared."""
@@ -80,7 +83,7 @@ def settle_precision(
     """
     key = f"precision/{encoder.fingerprint}"
     if encoder.precision == "fp32":
-        if encoder.device.type != "cpu" or encoder.preprocessing.any_shape or not can_quantise():
+        if not str(encoder.device).startswith("cpu") or encoder.any_shape or not can_quantise():
             return encoder, None
         exact, encoder = encoder, encoder.at("int8")
         key = f"precision/{encoder.fingerprint}/{cpu_name()}"
@@ -126,6 +129,8 @@ def measure_agreement(
 
 def _speed(encoder: Encoder) -> float:
     """How many times as fast as in float32 images are encoded: the best of rounds in turns."""
+    import torch
+
     pixels = torch.zeros(RACED, 3, *encoder.preprocessing.size, dtype=torch.uint8)
     runners = (encoder.at("fp32"), encoder)
     best = [math.inf, math.inf]

@@ -10,7 +10,7 @@ from clipfg.embedding.cache import EmbeddingCache
 from clipfg.embedding.cached_features import CachedFeatures
 from clipfg.embedding.content_hash import look_at
 from clipfg.embedding.framing import Framing
-from clipfg.embedding.image_loader import ImageRow
+from clipfg.embedding.image_row import ImageRow
 from clipfg.errors import ItemError, UsageError
 from clipfg.types import UNLABELLED, Manifest
 

@@ -1,16 +1,20 @@
 """Which way through the text tower each text goes, and how many texts it cuts."""
 
+from __future__ import annotations
+
 import json
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from clipfg.embedding.cache import EmbeddingCache
-from clipfg.encoders.base import Encoder, TextPath
 from clipfg.errors import UsageError
 from clipfg.types import content_hash
+
+if TYPE_CHECKING:
+    from clipfg.encoders.base import Encoder, TextPath
 
 Use = Literal["images", "regions"]
 """What texts are compared with."""

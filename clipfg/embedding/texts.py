@@ -1,18 +1,23 @@
 """Embeddings of texts: each distinct text once, in batches of similar length, all cached."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from itertools import groupby
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
-from jaxtyping import Float
 from numpy.typing import NDArray
-from torch import Tensor
 
 from clipfg.embedding.cache import EmbeddingCache
-from clipfg.encoders.base import Encoder, TextPath
 from clipfg.errors import DataError
 from clipfg.types import Progress, content_hash, unit_norm
+
+if TYPE_CHECKING:
+    from jaxtyping import Float
+    from torch import Tensor
+
+    from clipfg.encoders.base import Encoder, TextPath
 
 
 def embed_texts(
@@ -24,7 +29,23 @@ def embed_texts(
     batch_size: int = 64,
     progress: Progress | None = None,
 ) -> Float[Tensor, "t d"]:
-    """Unit-norm float32 features of texts, in their order.
+    """The rows of `text_rows`, which describes the options, as a tensor."""
+    import torch
+
+    how: Any = {"path": path, "batch_size": batch_size, "progress": progress}
+    return torch.from_numpy(text_rows(texts, encoder, cache, **how))
+
+
+def text_rows(
+    texts: Sequence[str],
+    encoder: Encoder,
+    cache: EmbeddingCache | None,
+    *,
+    path: TextPath | Sequence[TextPath] = "short",
+    batch_size: int = 64,
+    progress: Progress | None = None,
+) -> NDArray[np.float32]:
+    """Unit-norm features of texts `[t, d]`, in their order.
 
     `path` is the way through the text tower, for all of them or for each. Where all are cached,
     neither weights nor tokenizer are loaded. `progress` is called with the number of distinct texts
@@ -50,8 +71,8 @@ def embed_texts(
             if progress is not None:
                 progress(len(vectors), total)
     if not keys:
-        return torch.empty((0, encoder.dim))
-    return torch.from_numpy(np.stack([vectors[key] for key in keys]))
+        return np.empty((0, encoder.dim), dtype=np.float32)
+    return np.stack([vectors[key] for key in keys])
 
 
 def _key(text: str, path: TextPath) -> bytes:
@@ -63,6 +84,8 @@ def _key(text: str, path: TextPath) -> bytes:
 def _encode(
     texts: dict[bytes, str], encoder: Encoder, path: TextPath
 ) -> dict[bytes, NDArray[np.float32]]:
+    import torch
+
     # Encoders with one text tower, such as those of plug-ins, need not know of paths.
     more = {} if path == "short" else {"path": path}
     with torch.inference_mode():

@@ -110,6 +110,16 @@ class Encoder(ABC):
         return self.preprocessing.normalise(pixels.to(self.device)).to(DTYPES[self.precision])
 
     @property
+    def input_shape(self) -> str:
+        """What the image tower takes, in words."""
+        return self.preprocessing.shape
+
+    @property
+    def any_shape(self) -> bool:
+        """Whether it takes each image in its own shape (NaFlex)."""
+        return self.preprocessing.any_shape
+
+    @property
     def context_lengths(self) -> Mapping[TextPath, int]:
         """The text paths that the encoder has, each with its longest text in tokens."""
         return {"short": self.context_length}

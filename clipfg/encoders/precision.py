@@ -1,12 +1,17 @@
 """The fastest number format that a machine supports in hardware."""
 
+from __future__ import annotations
+
 import platform
 import re
+from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import torch
+if TYPE_CHECKING:
+    import torch
 
-from clipfg.encoders.base import Precision
+    from clipfg.encoders.base import Precision
 
 
 def fastest_precision(device: torch.device) -> Precision:
@@ -16,10 +21,17 @@ def fastest_precision(device: torch.device) -> Precision:
     emulate bf16, which is slow.
     """
     if device.type == "cuda":
+        import torch
+
         return "bf16" if torch.cuda.get_device_capability(device) >= (8, 0) else "fp16"
     if device.type == "mps":
         return "fp16"
     return "bf16" if cpu_flags() & {"amx_bf16", "avx512_bf16", "bf16"} else "fp32"
+
+
+def can_quantise() -> bool:
+    """Whether the packages of the extra `onnx` are there."""
+    return all(find_spec(name) is not None for name in ("onnx", "onnxruntime"))
 
 
 def cpu_flags() -> set[str]:

@@ -11,7 +11,6 @@ import tempfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +19,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from clipfg.atomic import finished
-from clipfg.encoders.precision import cpu_flags
+from clipfg.encoders.precision import can_quantise, cpu_flags
 from clipfg.encoders.weights import Digest
 from clipfg.errors import MissingError, UsageError
 
@@ -28,11 +27,6 @@ PRODUCTS = ["MatMul", "Gemm"]
 OPSET = 17
 
 Tower = Callable[[Tensor], Tensor]
-
-
-def can_quantise() -> bool:
-    """Whether the packages of the extra `onnx` are there."""
-    return all(find_spec(name) is not None for name in ("onnx", "onnxruntime"))
 
 
 def weight_bits() -> int:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
@@ -77,7 +78,7 @@ class PredictionWriter:
         self,
         ids: Sequence[str],
         uris: Sequence[str],
-        logits: "Tensor",
+        logits: "Tensor | NDArray[Any]",
         labels: Sequence[int] | NDArray[Any] | None = None,
         more: Sequence[Mapping[str, Any]] | None = None,
     ) -> list[dict[str, Any]]:
@@ -86,15 +87,12 @@ class PredictionWriter:
         `logits` is `[b, c]`; `labels` are class indices, -1 where unknown; `more` has a row of the
         further columns for each item.
         """
-        from clipfg.functional.similarity import probabilities, top_classes
-
-        best = top_classes(logits, self.top_k)
-        shares = probabilities(logits, self.scoring).gather(1, best).tolist()
+        best, shares = _best(logits, self.top_k, self.scoring)
         truth = [-1] * len(ids) if labels is None else [int(label) for label in labels]
         further: Sequence[Mapping[str, Any]] = [{}] * len(ids) if more is None else more
         rows = []
         for id_, uri, label, indices, values, others in zip(
-            ids, uris, truth, best.tolist(), shares, further, strict=True
+            ids, uris, truth, best, shares, further, strict=True
         ):
             known = label >= 0
             names = [self.classes.names[i] for i in indices]
@@ -156,3 +154,19 @@ class PredictionWriter:
             self.close()
         else:
             self.abandon()
+
+
+def _best(
+    logits: "Tensor | NDArray[Any]", k: int, scoring: "Scoring"
+) -> tuple[list[list[int]], list[list[float]]]:
+    """The `k` likeliest classes of each row, best first, and their probabilities."""
+    if isinstance(logits, np.ndarray):
+        from clipfg.functional import array_similarity
+
+        best = array_similarity.top_classes(logits, k)
+        shares = np.take_along_axis(array_similarity.probabilities(logits, scoring), best, axis=1)
+        return best.tolist(), shares.tolist()
+    from clipfg.functional import similarity
+
+    found = similarity.top_classes(logits, k)
+    return found.tolist(), similarity.probabilities(logits, scoring).gather(1, found).tolist()

@@ -1,12 +1,19 @@
 """Classifiers on features, by name."""
 
 from inspect import signature
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from clipfg.errors import MissingError, UsageError
-from clipfg.heads.base import HEADS, FeatureSets, Head
-from clipfg.heads.saving import SavedHead, load_head, save_head
+from clipfg.lazy import exported
 from clipfg.registry import closest
+
+if TYPE_CHECKING:
+    from clipfg.heads.base import HEADS, FeatureSets, Head
+    from clipfg.heads.saving import SavedHead, load_head, save_head
+else:
+    homes = dict.fromkeys(("HEADS", "FeatureSets", "Head"), "base")
+    homes |= dict.fromkeys(("SavedHead", "load_head", "save_head"), "saving")
+    __getattr__ = exported(__name__, homes)
 
 __all__ = ["HEADS", "FeatureSets", "Head", "SavedHead", "as_sklearn", "load_head", "save_head"]
 
@@ -20,6 +27,8 @@ def as_sklearn(name: str = "gda", **settings: Any) -> Any:
     Raises `UsageError` for an unknown head or setting and for a head that needs texts,
     `MissingError` without scikit-learn.
     """
+    from clipfg.heads.base import HEADS
+
     try:
         from clipfg.heads.sklearn_adapter import classifier
     except ModuleNotFoundError as error:

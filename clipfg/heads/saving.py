@@ -1,29 +1,37 @@
 """Heads in files: safetensors with a JSON header, so that loading one runs no code of its own."""
 
+from __future__ import annotations
+
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Generic
 
-import torch
-from torch import Tensor
+from typing_extensions import TypeVar
 
 from clipfg.atomic import finished
-from clipfg.errors import ClipfgError, DataError, UsageError
-from clipfg.functional.similarity import unit_norm
-from clipfg.heads.base import HEADS, FeatureSets, Head
+from clipfg.errors import DataError, UsageError
+from clipfg.heads.array_head import SCORES, ArrayHead
+from clipfg.heads.trial import takes, tried_width
 from clipfg.types import ClassList
 
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from clipfg.heads.base import Head
+
+H = TypeVar("H", bound="Head[Any] | ArrayHead", default="Head")
+
 FORMAT = 1
-TRIED = 256
-"""Rows of a head's own tensors that it is tried on when it is loaded."""
+Make = Callable[[str, dict[str, Any], dict[str, Any]], H]
+"""Makes a head of its name, its settings and what `fit` has computed."""
 _KEY = "clipfg"  # safetensors' metadata holds strings only: all of ours is one JSON string
 _MARK = "/"  # between the name of an extra and of its tensor; no fitted attribute has it
 
 
 @dataclass(frozen=True)
-class SavedHead:
+class SavedHead(Generic[H]):
     """A head from a file, the classes that its logits stand for, and the encoder it needs.
 
     `fingerprint` is that of the encoder whose features the head was fitted on, `model` and
@@ -32,7 +40,7 @@ class SavedHead:
     features on which a head from a file was tried, None for one that holds no tensor.
     """
 
-    head: Head
+    head: H
     classes: ClassList | None = None
     fingerprint: str = ""
     model: str = ""
@@ -50,7 +58,7 @@ class SavedHead:
                 f"Expected features of the encoder that the head was made with{name}, fingerprint"
                 f" {self.fingerprint[:12]}, got {fingerprint[:12]}; use that model and precision."
             )
-        if width not in (None, self.width) and not _answers(self.head, width, None):
+        if width not in (None, self.width) and not takes(self.head, width, None):
             raise DataError(
                 f"Expected a head for features {width} wide, got one for others; use the encoder"
                 " that it was made with, or fit it again."
@@ -107,6 +115,8 @@ def save_head(
 
 def _split(fields: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Tensor]]:
     """Plain values, and tensors as safetensors wants them."""
+    from torch import Tensor
+
     tensors = {key: value for key, value in fields.items() if isinstance(value, Tensor)}
     plain = {key: value for key, value in fields.items() if key not in tensors}
     return plain, {key: value.detach().cpu().contiguous() for key, value in tensors.items()}
@@ -121,96 +131,79 @@ def load_head(path: Path | str) -> SavedHead:
 
     Raises `DataError` for any other file, `UsageError` for a head that is not registered here.
     """
+    header, tensors = _read(path, "pt")
+    return _loaded(path, header, tensors, _fitted_head)
+
+
+def load_array_head(path: Path | str) -> SavedHead[ArrayHead] | None:
+    """As `load_head`, without torch: arrays stand for tensors. None for a head that needs torch."""
+    header, arrays = _read(path, "np")
+    if header.get("head") not in SCORES:
+        return None
+    return _loaded(path, header, arrays, lambda name, own, fitted: ArrayHead(name, own | fitted))
+
+
+def _read(path: Path | str, framework: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The header and the tensors of a file."""
     from safetensors import SafetensorError, safe_open
 
     try:
-        with safe_open(str(path), framework="pt") as file:
+        with safe_open(str(path), framework=framework) as file:
             header = json.loads((file.metadata() or {})[_KEY])
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except OSError as error:
         reason = error.strerror or "no such file"
         raise DataError(f"Could not read a head from {str(path)!r}: {reason}.") from None
-    except (SafetensorError, KeyError, ValueError):
+    except (SafetensorError, KeyError, ValueError, TypeError):
         raise _not_a_head(path) from None
     if not isinstance(header, dict) or header.get("format") != FORMAT:
         raise DataError(
             f"Expected a head in format {FORMAT}, got another format in {str(path)!r};"
             " it was written by another version of clipfg."
         )
+    return header, tensors
+
+
+def _loaded(
+    path: Path | str, header: dict[str, Any], tensors: dict[str, Any], make: Make[H]
+) -> SavedHead[H]:
     try:
-        saved = _rebuild(header, tensors)
+        saved = _rebuild(header, tensors, make)
     except (KeyError, TypeError, AttributeError, ValueError):
         raise _not_a_head(path) from None
     except DataError as error:
         raise DataError(f"{error} ({path})") from None
-    return replace(saved, width=_tried_width(saved, path))
-
-
-def _tried_width(saved: SavedHead, path: Path | str) -> int | None:
-    """The largest width of features that a head gives logits for. Raises `DataError` without."""
-    tensors = {name: x for name, x in saved.head.fitted.items() if isinstance(x, Tensor)}
-    for name, tensor in tensors.items():
-        if tensor.is_floating_point() and not tensor.isfinite().all():
-            raise DataError(
-                f"Expected finite values in the head {str(path)!r}, got NaN or infinity in {name};"
-                " fit it again."
-            )
-    # The width of features is that of some tensor: which one is the head's own business.
-    widths = sorted({side for x in tensors.values() for side in x.shape}, reverse=True)
     count = len(saved.classes) if saved.classes else None
-    width = next((width for width in widths if _answers(saved.head, width, count)), None)
-    if widths and width is None:
-        raise DataError(
-            f"Expected a head whose tensors fit one another and its {count or ''} classes, got"
-            f" {str(path)!r}, which gives no logits; fit it again."
-        )
-    return width
+    return replace(saved, width=tried_width(saved.head, count, path))
 
 
-def _answers(head: Head[Any], width: int, classes: int | None) -> bool:
-    """Whether a head gives finite logits of unit-norm features that are so wide."""
-    rows = _tried(head, width)
-    ends = torch.arange(len(rows) + 1)
-    sets = FeatureSets(rows, ends, torch.ones(len(rows), 2, dtype=torch.int64))
-    try:
-        with torch.inference_mode():
-            logits = head.logits(rows if head.consumes == "pooled" else sets)
-    except (RuntimeError, ValueError, IndexError, TypeError, AttributeError, ClipfgError):
-        return False
-    fits = logits.ndim == 2 and len(logits) == len(rows) and classes in (None, logits.shape[1])
-    return fits and bool(logits.isfinite().all())
-
-
-def _tried(head: Head[Any], width: int) -> Tensor:
-    """Features that meet much of a head: the last rows of its own tensors, such as keys."""
-    own = [torch.ones(1, width)]
-    for tensor in head.fitted.values():
-        if isinstance(tensor, Tensor) and tensor.ndim == 2 and tensor.shape[1] == width:
-            own.append(tensor[-TRIED:].float().cpu())
-    rows = torch.cat(own)
-    return unit_norm(rows[rows.any(dim=1)])
-
-
-def _rebuild(header: dict[str, Any], tensors: dict[str, Tensor]) -> SavedHead:
-    head = HEADS.get(header["head"])(**header["config"])
+def _rebuild(header: dict[str, Any], tensors: dict[str, Any], make: Make[H]) -> SavedHead[H]:
     fitted, extras = dict(header["fitted"]), header.get("extras", {})
     for name, value in tensors.items():
         own, mark, key = name.partition(_MARK)
         (extras[own] if mark else fitted)[key or own] = value
-    for name, value in fitted.items():
+    for name in fitted:
         # only what `fit` computes: a file must not be able to replace a method
         if not name.endswith("_") or name.startswith("_"):
             raise KeyError(name)
-        setattr(head, name, value)
-    head.check_fitted()
     return SavedHead(
-        head,
+        make(header["head"], header["config"], fitted),
         None if header["classes"] is None else ClassList.from_dict(header["classes"]),
         header["fingerprint"],
         header["model"],
         header.get("precision", ""),
         extras,
     )
+
+
+def _fitted_head(name: str, settings: dict[str, Any], fitted: dict[str, Any]) -> Head[Any]:
+    from clipfg.heads.base import HEADS
+
+    head = HEADS.get(name)(**settings)
+    for own, value in fitted.items():
+        setattr(head, own, value)
+    head.check_fitted()
+    return head
 
 
 def _not_a_head(path: Path | str) -> DataError:

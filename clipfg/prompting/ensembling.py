@@ -5,25 +5,31 @@ ensemble decides which sentences are used, how large each `a_t` is, and whether 
 unit norm. Each decision has named alternatives, and names combine: `waffle+weighted`.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
-import torch
-from jaxtyping import Float, Int
-from torch import Tensor
+import numpy as np
+from numpy.typing import NDArray
 
 from clipfg.errors import DataError, UsageError
-from clipfg.functional.similarity import unit_norm
+from clipfg.functional.array_similarity import class_means
 from clipfg.prompting.prompt_set import PromptSet
 from clipfg.prompting.rendering import Sentences, sentences_for
 from clipfg.registry import Registry
 from clipfg.types import ClassList
+from clipfg.types import unit_norm as array_unit_norm
+
+if TYPE_CHECKING:
+    from jaxtyping import Float, Int
+    from torch import Tensor
 
 Maker: TypeAlias = Callable[[PromptSet, ClassList, int], Sentences]
 """Prompt set, classes and random seed to sentences."""
 
-Weigher: TypeAlias = Callable[[Tensor, Sentences, Tensor, float], Tensor]
+Weigher: TypeAlias = "Callable[[Tensor, Sentences, Tensor, float], Tensor]"
 """Unit-norm text features `[t, d]`, their sentences, unlabelled images `[n, d]` and the scale of
 logits to weights `[t]`, positive and of any sum. It never sees a label."""
 
@@ -88,6 +94,10 @@ class Ensemble:
         `images` are unit-norm features of unlabelled images. Raises `UsageError` where they
         are needed and None, `DataError` as `ensemble_mean` does.
         """
+        import torch
+
+        from clipfg.functional.similarity import unit_norm
+
         owners = torch.from_numpy(sentences.owners)
         counts = None
         if self.weigh is not None:
@@ -98,6 +108,14 @@ class Ensemble:
                 )
             counts = self.weigh(unit_norm(features), sentences, images, scale)
         return combine(features, owners, counts, renormalise=self.renormalise)
+
+    def array_weights(
+        self, features: NDArray[np.float32], sentences: Sentences
+    ) -> NDArray[np.float32]:
+        """`weights` `[c, d]` by NumPy, for an ensemble that needs no images."""
+        assert not self.needs_images
+        means = class_means(array_unit_norm(features), sentences.owners)
+        return array_unit_norm(means) if self.renormalise else means
 
 
 def make_ensemble(name: str) -> Ensemble:
@@ -151,6 +169,10 @@ def combine(
     `counts` weigh the sentences of a class relative to each other; None: all count the same.
     Raises `DataError` as `ensemble_mean` does, and for counts that are not positive.
     """
+    import torch
+
+    from clipfg.functional.similarity import unit_norm
+
     if len(text_features) != len(owners) or not len(owners):
         raise DataError(
             f"Expected as many owners as text features and at least one,"

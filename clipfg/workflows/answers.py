@@ -1,14 +1,20 @@
 """From the confidence options and what a head knows of itself to columns for each image."""
 
+from __future__ import annotations
+
 import logging
 from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
-from clipfg.confidence import AnswerColumns, AnswerOptions, Confidence
-from clipfg.confidence.group_answers import GroupAnswers
-from clipfg.errors import UsageError
+from clipfg.confidence import AnswerOptions
+from clipfg.errors import DataError, UsageError
 from clipfg.heads.saving import SavedHead
 from clipfg.options import Options
 from clipfg.types import ClassList
+
+if TYPE_CHECKING:
+    from clipfg.confidence import AnswerColumns, Confidence
+    from clipfg.confidence.group_answers import GroupAnswers
 
 logger = logging.getLogger("clipfg")
 
@@ -27,6 +33,8 @@ def answer_options(options: Options) -> AnswerOptions:
 
 def confidence_of(saved: SavedHead) -> Confidence | None:
     """What a saved head knows of itself. Raises `DataError` where that is damaged."""
+    from clipfg.confidence import Confidence
+
     fields = saved.extras.get(EXTRA)
     return Confidence.from_fields(fields) if fields else None
 
@@ -45,8 +53,26 @@ def without_confidence(options: Options, saved: SavedHead) -> SavedHead:
     return replace(saved, extras=extras)
 
 
+def factor_of(saved: SavedHead[Any]) -> float:
+    """What a saved head's logits are multiplied by to be calibrated; 1 without a calibration.
+
+    Raises `DataError` where that is damaged.
+    """
+    if EXTRA not in saved.extras:
+        return 1.0
+    try:
+        return float(saved.extras[EXTRA]["factor"])
+    except (KeyError, TypeError, ValueError):
+        raise DataError(
+            "Expected a complete calibration of the head, got one without its factor; fit and save"
+            " the head again."
+        ) from None
+
+
 def groups_of(saved: SavedHead) -> GroupAnswers | None:
     """How a saved head answers groups, if it was tried on any. Raises `DataError` for damage."""
+    from clipfg.confidence.group_answers import GroupAnswers
+
     fields = saved.extras.get(GROUPS)
     return GroupAnswers.from_fields(fields) if fields else None
 
@@ -58,6 +84,8 @@ def answer_columns(
     requested = answer_options(options)
     if not requested and confidence is None:
         return None
+    from clipfg.confidence import AnswerColumns
+
     return AnswerColumns(requested, classes, confidence)
 
 

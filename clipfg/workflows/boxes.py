@@ -9,7 +9,6 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from clipfg.data.images.decoding import upright_size
 from clipfg.data.sets.catalogue import DATASETS
 from clipfg.data.sources import read, scheme_of
 from clipfg.embedding.framing import Crop, Framing
@@ -120,6 +119,8 @@ def _regions(manifest: Manifest, grid: Grid) -> Iterator[list[Region] | None]:
 
 
 def _grid(uri: str, grid: Grid) -> list[Region] | None:
+    from clipfg.data.images.decoding import upright_size
+
     try:
         width, height = upright_size(BytesIO(read(uri)) if scheme_of(uri) else Path(uri))
     except ItemError:

@@ -9,15 +9,10 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from clipfg.data.grouping import without_groups
-from clipfg.data.loading import load_dataset
-from clipfg.data.readers.class_files import read_class_list
 from clipfg.data.readers.codes import are_nameless
-from clipfg.data.readers.file_name_labels import offer
-from clipfg.data.readers.label_names import rename
 from clipfg.data.readers.labels import relabel
 from clipfg.data.sets.catalogue import DATASETS
 from clipfg.embedding.batches import FeatureBatch
-from clipfg.embedding.feature_files import read_features
 from clipfg.errors import DataError, UsageError
 from clipfg.options import DataOptions, ReadingOptions
 from clipfg.paths import expanded
@@ -121,6 +116,8 @@ class Dataset:
         """The items whose class is known. Raises `DataError` when there is none."""
         known = np.flatnonzero(self.manifest.labels != UNLABELLED)
         if not known.size:
+            from clipfg.data.readers.file_name_labels import offer
+
             raise DataError(
                 f"Expected labelled images, {self.name} has none; use a folder per class or a"
                 f" manifest with a column `label`.{offer(self.manifest.ids)}"
@@ -130,6 +127,8 @@ class Dataset:
     def check_labelled(self, instead: str) -> None:
         """Raises `DataError` where nothing is labelled; `instead` is a command that needs none."""
         if not (self.manifest.labels != UNLABELLED).any():
+            from clipfg.data.readers.file_name_labels import offer
+
             raise DataError(
                 f"Expected labelled images to measure accuracy on, {self.name} has none; try"
                 f" `{instead}`, which needs no labels.{offer(self.manifest.ids)}"
@@ -164,10 +163,16 @@ def open_dataset(
             "No data is given; name it by --dataset NAME or PATH, such as --dataset synthflora"
             " (built in)."
         )
+    from clipfg.data.loading import load_dataset
+    from clipfg.data.readers.class_files import read_class_list
+
     classes = None
     if options.classes and use_classes:
         classes = read_class_list(options.classes, name_column=options.name_column)
     if name.startswith(FEATURES):
+        from clipfg.data.readers.label_names import rename
+        from clipfg.embedding.feature_files import read_features
+
         features = read_features(expanded(name.removeprefix(FEATURES)))
         manifest = _manifest_of(features, name)
         if options.label_names is not None:

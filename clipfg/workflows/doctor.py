@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Literal
 
 from clipfg import __version__
-from clipfg.data.images.photos import INSTALL, LIBRARIES
+from clipfg.data.images.photo_kinds import INSTALL, LIBRARIES
 from clipfg.options import DoctorOptions
 
 State = Literal["ok", "note", "missing"]

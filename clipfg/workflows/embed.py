@@ -35,6 +35,7 @@ def run_embed(session: Session[EmbedOptions]) -> EmbedRun:
     Images that fail are listed, with the reason, in `OUTPUT.failures.jsonl`. Raises `UsageError`
     for an unknown kind of output before anything is embedded.
     """
+    session.embeds_only = True
     if (path := session.options.output) is not None:
         check_path(path)
     data = session.dataset()

@@ -1,7 +1,7 @@
 """`clipfg predict --group-by`: one answer for each group, from all its pictures."""
 
 from dataclasses import dataclass
-from typing import Self
+from typing import ClassVar, Self
 
 import numpy as np
 import pyarrow as pa
@@ -30,6 +30,7 @@ class GroupPredictions:
     pictures; `numbers` `[n]` say which group each item is of.
     """
 
+    file: ClassVar[str] = PREDICTIONS
     names: list[str]
     uris: list[str]
     numbers: NDArray[np.int64]

@@ -1,20 +1,22 @@
 """`--group-by` on the items of a job, and what is refused or said of the groups."""
 
+from __future__ import annotations
+
 import logging
 from collections.abc import Callable
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from clipfg.data.grouping import NEAR_COPIES, grouped_by, with_groups, without_groups
-from clipfg.embedding.near_copies import find_near_copies
 from clipfg.errors import DataError
-from clipfg.functional.neighbours import nearest_neighbours
 from clipfg.types import UNLABELLED, Manifest, equal_rows
 from clipfg.workflows.dataset import Dataset
-from clipfg.workflows.pool import FeaturePool
+
+if TYPE_CHECKING:
+    from clipfg.workflows.pool import FeaturePool
 
 logger = logging.getLogger("clipfg")
 
@@ -81,6 +83,11 @@ def linked(count: int, first: NDArray[np.int64], second: NDArray[np.int64]) -> N
 
 def _near_copies(manifest: Manifest, pool: FeaturePool) -> list[str | None]:
     """The id of the first picture of which each is a copy, exact or near; else None."""
+    import torch
+
+    from clipfg.embedding.near_copies import find_near_copies
+    from clipfg.functional.neighbours import nearest_neighbours
+
     first = equal_rows(pool.features.numpy())
     pairs = [(a, b) for a, b in enumerate(first.tolist()) if a != b]
     rows = np.flatnonzero(first == np.arange(len(first)))

@@ -1,23 +1,24 @@
 """How images are compared: by cosine as they are, or on directions that tell labels apart."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import numpy as np
-import torch
-from jaxtyping import Float
-from torch import Tensor
-from torch.nn.functional import normalize
 
 from clipfg.errors import UsageError
-from clipfg.heads.whitened_mean import WhitenedMean
 from clipfg.store import KeyStore
 from clipfg.store.index import Index
 from clipfg.types import UNLABELLED
 
+if TYPE_CHECKING:
+    from jaxtyping import Float
+    from torch import Tensor
+
 MetricName = Literal["cosine", "whitened"]
-Map = Callable[[Float[Tensor, "n d"]], Float[Tensor, "n d"]]
+Map: TypeAlias = "Callable[[Float[Tensor, 'n d']], Float[Tensor, 'n d']]"
 
 
 @dataclass(frozen=True)
@@ -25,15 +26,16 @@ class Metric:
     """A store whose keys are searched, and what puts queries where its keys are.
 
     `photos` maps unit-norm features of images to unit-norm rows, `texts` those of texts, given the
-    store's class texts `[c, d]`.
+    store's class texts `[c, d]`; neither changes anything where rows are compared `as_encoded`.
     """
 
     store: KeyStore
     photos: Map = lambda x: x
     texts: Callable[[Tensor, Callable[[], Float[Tensor, "c d"]]], Tensor] = lambda x, _: x
+    as_encoded: bool = True
 
     @classmethod
-    def of(cls, name: MetricName, store: KeyStore) -> "Metric":
+    def of(cls, name: MetricName, store: KeyStore) -> Metric:
         """`cosine` is that of the keys as they are. `whitened` is learnt from their labels.
 
         Keys and photos are turned as by the head `whitened-mean` without texts; every key is, also
@@ -45,6 +47,11 @@ class Metric:
         """
         if name == "cosine":
             return cls(store)
+        import torch
+        from torch.nn.functional import normalize
+
+        from clipfg.heads.whitened_mean import WhitenedMean
+
         labels, keys = torch.from_numpy(store.labels), torch.from_numpy(np.array(store.keys))
         known = labels != UNLABELLED
         classes, dense = labels[known].unique(return_inverse=True)
@@ -60,4 +67,4 @@ class Metric:
 
         turned = torch.cat([head.turn(rows) for rows in keys.split(65_536)]).numpy()
         exact = Index(seed=store.index.seed, device=store.index.device)
-        return cls(replace(store, keys=turned, index=exact), head.turn, texts)
+        return cls(replace(store, keys=turned, index=exact), head.turn, texts, as_encoded=False)

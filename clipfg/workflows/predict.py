@@ -1,51 +1,48 @@
 """Predict: the likeliest classes of unlabelled images."""
 
+from __future__ import annotations
+
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow.parquet as pq
 
-from clipfg.confidence import AnswerColumns
-from clipfg.confidence.group_answers import GroupAnswers
-from clipfg.data.loading import load_dataset
-from clipfg.data.readers.class_files import read_class_list
-from clipfg.data.readers.folder import read_images
-from clipfg.data.readers.formats.joining import join_boxes
+from clipfg.data.readers.pictures import read_images
 from clipfg.data.readers.walk import SUFFIXES
 from clipfg.embedding.pipeline import PATCHES
-from clipfg.encoders import Encoder
 from clipfg.errors import DataError, UsageError
-from clipfg.heads import Head
-from clipfg.heads.class_subset import ClassSubset
-from clipfg.heads.saving import SavedHead, load_head
-from clipfg.heads.zero_shot import ZeroShot
+from clipfg.heads.array_head import ArrayHead
+from clipfg.heads.saving import SavedHead, load_array_head, load_head
 from clipfg.options import PredictOptions
 from clipfg.types import ClassList, Manifest
 from clipfg.workflows.answer_files.answers import Answers, answer_formats
 from clipfg.workflows.answer_files.export import write_answers
+from clipfg.workflows.answers import EXTRA as CONFIDENCE
 from clipfg.workflows.answers import (
     answer_columns,
     answer_options,
     confidence_of,
+    factor_of,
     groups_of,
     log_guarantees,
     without_confidence,
 )
-from clipfg.workflows.bags.predict import open_bags, predict_bags
 from clipfg.workflows.boxes import boxes_said
 from clipfg.workflows.classify import PREDICTIONS, classify
 from clipfg.workflows.dataset import FEATURES, Dataset, hints_of
-from clipfg.workflows.explain.added import add_explanations, check_head, least_sure
-from clipfg.workflows.explain.photos import check_explainable
-from clipfg.workflows.group_predictions import PREDICTIONS as GROUPS
-from clipfg.workflows.group_predictions import GroupPredictions
-from clipfg.workflows.prototypes.saved import parse_without
-from clipfg.workflows.prototypes.switched import SwitchedHead
 from clipfg.workflows.run_folder import Run
 from clipfg.workflows.session import Session
+from clipfg.workflows.views import EXTRA as VIEWS
+from clipfg.workflows.views import goes_by_surest
+
+if TYPE_CHECKING:
+    from clipfg.confidence import AnswerColumns
+    from clipfg.confidence.group_answers import GroupAnswers
+    from clipfg.encoders import Encoder
+    from clipfg.heads import Head
 
 logger = logging.getLogger("clipfg")
 
@@ -76,13 +73,17 @@ def run_predict(session: Session[PredictOptions], photos: Sequence[Path] = ()) -
             else "Give --classes FILE (class names, one per line) or --head FILE (a saved head)."
         )
     _check_groups(options)
+    session.embeds_only = not options.explain
+    plain = _is_plain(options)
     formats = answer_formats(options.to)
     data = _images(session, photos)
-    saved = load_head(options.head) if options.head else None
+    saved = _saved_head(options.head, plain=plain) if options.head else None
     if saved is not None and options.without is not None:
         saved = without_confidence(options, saved)
     classes = saved.classes if saved else None
     if options.classes is not None:
+        from clipfg.data.readers.class_files import read_class_list
+
         classes = read_class_list(options.classes, name_column=options.name_column)
     if classes is None:
         raise DataError(f"Expected a head with class names, {options.head} has none.")
@@ -90,23 +91,29 @@ def run_predict(session: Session[PredictOptions], photos: Sequence[Path] = ()) -
         return _predict_bags(session, data, saved, photos)
     if options.bag_by is not None:
         raise UsageError("--bag-by takes a head on bags; save one by `clipfg bags --save FILE`.")
-    answers = answer_columns(options, classes, confidence_of(saved) if saved else None)
-    head: Head[Any] | None = saved.head if saved else None
+    head: Any = saved.head if saved else None  # an `ArrayHead` if that is what `_saved_head` gave
+    calibrated = bool(saved and saved.extras.get(CONFIDENCE))
+    known = confidence_of(saved) if saved and not isinstance(head, ArrayHead) else None
+    answers = answer_columns(options, classes, known)
     if head is not None and head.consumes == "patches":
         session.dense = PATCHES
     switched = None
     if options.without is not None:
         if head is None:
             raise UsageError("--without is for a head of patch prototypes; name one by --head.")
+        from clipfg.workflows.prototypes.saved import parse_without
+        from clipfg.workflows.prototypes.switched import SwitchedHead
+
         head = switched = SwitchedHead.of(head, parse_without(options.without))
-    calibrated = answers is not None and answers.confidence is not None
-    zero_shot = (head is None or isinstance(head, ZeroShot)) and not calibrated
+    zero_shot = (head is None or head.name == "zero-shot") and not calibrated
     rule = _rule(options, saved)
     if options.within is not None:
         head, classes, answers = _within(options.within, head, classes, answers)
     of_groups = answer_columns(options, classes, rule.confidence) if rule else None
     log_guarantees(answers if rule is None else of_groups)
     if options.explain:
+        from clipfg.workflows.explain.added import check_head
+
         check_head(head)
     if len(classes) == 1:
         logger.warning(
@@ -115,14 +122,21 @@ def run_predict(session: Session[PredictOptions], photos: Sequence[Path] = ()) -
         )
     encoder = _encoder(session, data, saved, zero_shot=zero_shot)
     data = session.grouped(data)
-    groups = GroupPredictions.of(data.manifest, rule, len(classes)) if rule else None
+    groups = None
+    if rule is not None:
+        from clipfg.workflows.group_predictions import GroupPredictions
+
+        groups = GroupPredictions.of(data.manifest, rule, len(classes))
     if options.explain:
+        from clipfg.workflows.explain.photos import check_explainable
+
         check_explainable(session, data, classes)
     with session.run_folder(data.name, photos=[str(photo) for photo in photos]) as folder:
-        head = head or session.zero_shot(
-            session.class_weights(data.manifest, classes),
-            renormalise=session.ensemble().renormalise,
-        )
+        if head is None and plain:
+            head = session.array_zero_shot(data.manifest, classes)
+        elif head is None:
+            weights = session.class_weights(data.manifest, classes)
+            head = session.zero_shot(weights, renormalise=session.ensemble().renormalise)
         counts = classify(
             session,
             data,
@@ -141,7 +155,8 @@ def run_predict(session: Session[PredictOptions], photos: Sequence[Path] = ()) -
             scoring = encoder.scoring if zero_shot and encoder else "softmax"
             groups.write(folder, classes, options.top_k, scoring, of_groups)
         if options.explain:
-            assert isinstance(head, ZeroShot)
+            from clipfg.workflows.explain.added import add_explanations, least_sure
+
             chosen = least_sure(folder.part(PREDICTIONS), options.explain)
             prompts = session.prompts(data.manifest)
             add_explanations(session, data, classes, head, prompts, folder, chosen)
@@ -153,13 +168,29 @@ def run_predict(session: Session[PredictOptions], photos: Sequence[Path] = ()) -
             model = encoder.name if encoder else saved.model if saved else ""
             given = Answers(predicted, classes, model, _confidence(data.manifest))
             folder.results["answers"] = write_answers(formats, given, folder)
-    predictions = folder.path / (PREDICTIONS if groups is None else GROUPS)
+    predictions = folder.path / (PREDICTIONS if groups is None else groups.file)
     return PredictRun(folder.path, counts.done, len(session.failures), predictions)
+
+
+def _is_plain(options: PredictOptions) -> bool:
+    """Whether the likeliest classes are all that is asked for, which NumPy finds without torch."""
+    more = answer_options(options) or (options.within and options.head)
+    several = options.views or goes_by_surest(options) or options.group_by
+    return not (more or several or options.without or options.explain)
+
+
+def _saved_head(path: Path, *, plain: bool) -> SavedHead[Any]:
+    """A head from a file; a calibrated `ArrayHead` where that will do."""
+    if plain and (saved := load_array_head(path)) and VIEWS not in saved.extras:
+        return replace(saved, head=replace(saved.head, factor=factor_of(saved)))
+    return load_head(path)
 
 
 def _predict_bags(
     session: Session[PredictOptions], data: Dataset, saved: SavedHead, photos: Sequence[Path]
 ) -> PredictRun:
+    from clipfg.workflows.bags.predict import open_bags, predict_bags
+
     bags = open_bags(session, data, saved)
     _encoder(session, bags.items, saved, zero_shot=False)
     with session.run_folder(data.name, photos=[str(photo) for photo in photos]) as folder:
@@ -185,9 +216,11 @@ def _rule(options: PredictOptions, saved: SavedHead | None) -> GroupAnswers | No
 
     Raises `UsageError` for guarantees of a head that was never tried on groups.
     """
+    if options.group_by is None and not answer_options(options).guarantees:
+        return None
     rule = groups_of(saved) if saved else None
     if options.group_by is None:
-        if rule is not None and answer_options(options).guarantees:
+        if rule is not None:
             logger.warning(
                 "Guarantees take pictures for independent. The head knows groups of them, and"
                 " those of one group are not: --group-by answers groups, with guarantees of theirs."
@@ -202,6 +235,8 @@ def _rule(options: PredictOptions, saved: SavedHead | None) -> GroupAnswers | No
             "Expected for guarantees of groups a head that was saved by `clipfg fewshot --group-by`"
             " and all its classes, got another; leave out --group-by for guarantees of pictures."
         )
+    from clipfg.confidence.group_answers import GroupAnswers
+
     factor = rule.factor if rule else 1.0
     logger.info("Groups are answered by the mean of logits, with no confidence of their own")
     return GroupAnswers(factor=factor)
@@ -233,6 +268,8 @@ def _within(
     """Only some of the classes. Raises `UsageError` for guarantees, which hold among all."""
     names = classes.below(wanted)
     if head is not None:
+        from clipfg.heads.class_subset import ClassSubset
+
         head = ClassSubset(head, tuple(classes.index(name) for name in names))
     narrowed = classes.only(names)
     if answers is None:
@@ -271,11 +308,15 @@ def _images(session: Session[PredictOptions], photos: Sequence[Path]) -> Dataset
         if options.split is not None:
             found = found.select(None if options.split == "all" else options.split)
     elif len(photos) == 1 and photos[0].is_file() and photos[0].suffix.lower() not in SUFFIXES:
+        from clipfg.data.loading import load_dataset
+
         found = load_dataset(str(photos[0]), hints=hints_of(options))
         session.say(Dataset(found))
     else:
         found = read_images(photos)
         if options.boxes is not None:
+            from clipfg.data.readers.formats.joining import join_boxes
+
             found = join_boxes(found, options.boxes, hints_of(options))
         session.say(Dataset(found))
     kept = [

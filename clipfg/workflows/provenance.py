@@ -1,20 +1,24 @@
 """Which encoder made features, and whether it is the one at hand."""
 
+from __future__ import annotations
+
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
-from clipfg.encoders import Encoder
 from clipfg.errors import DataError
-from clipfg.heads.saving import SavedHead
-from clipfg.store import KeyStore
 from clipfg.types import Features
+
+if TYPE_CHECKING:
+    from clipfg.encoders import Encoder
+    from clipfg.heads.saving import SavedHead
+    from clipfg.store import KeyStore
 
 logger = logging.getLogger("clipfg")
 
 
-MadeBy: TypeAlias = KeyStore | SavedHead
+MadeBy: TypeAlias = "KeyStore | SavedHead"
 """What says which encoder made it, by `model` and `precision`: empty where it does not know."""
 
 

@@ -1,13 +1,20 @@
 """What the jobs of a session share: the cache, and the encoders that were loaded."""
 
+from __future__ import annotations
+
 import logging
 import threading
+from typing import TYPE_CHECKING, cast
 
 from clipfg.embedding.cache import EmbeddingCache
+from clipfg.embedding.encoder_memory import keep, recall
+from clipfg.embedding.known_encoder import KnownEncoder
 from clipfg.embedding.precision import settle_precision
-from clipfg.encoders import Encoder, load_encoder
 from clipfg.options import JobOptions
 from clipfg.types import Manifest
+
+if TYPE_CHECKING:
+    from clipfg.encoders import Encoder
 
 logger = logging.getLogger("clipfg")
 
@@ -19,6 +26,8 @@ class Resources:
         self._folder = options.cache_dir
         self._cache: EmbeddingCache | None = None
         self._encoders: dict[tuple[str, str, str, bool], Encoder] = {}
+        self._known: dict[tuple[str, str, str, bool], Encoder] = {}
+        self._opened: dict[tuple[str, str, str], Encoder] = {}
         self._lock = threading.RLock()
 
     @property
@@ -30,32 +39,59 @@ class Resources:
             return self._cache
 
     def encoder(
-        self, name: str, precision: str, options: JobOptions, images: Manifest | None
+        self,
+        name: str,
+        precision: str,
+        options: JobOptions,
+        images: Manifest | None,
+        *,
+        embeds_only: bool = False,
     ) -> Encoder:
-        """An encoder, loaded once; `auto` is settled on the first images that it meets."""
+        """An encoder, opened once; `auto` is settled on the first images that it meets.
+
+        For a job that `embeds_only`, one that is known is opened where something is not cached.
+        """
         key = (name, precision, options.device, precision == "auto" and images is None)
         with self._lock:
-            if key in self._encoders:
-                return self._encoders[key]
-            encoder = load_encoder(
-                name,
-                precision=precision,  # type: ignore[arg-type]
-                device=options.device,
-                offline=options.offline,
-                digest=self.cache.digest,
-                exports=self._folder / "towers",
-            )
+            for made in (self._encoders, self._known if embeds_only else {}):
+                if key in made:
+                    return made[key]
+            asked = (name, precision, options.device)
+            facts = recall(self.cache, *asked) if embeds_only else None
+
+            def opened() -> Encoder:
+                return self._open(*asked, offline=options.offline)
+
+            encoder = opened() if facts is None else cast("Encoder", KnownEncoder(facts, opened))
             if precision == "auto" and images is not None:
                 encoder, agreement = settle_precision(encoder, images, self.cache)
                 if agreement is not None:
                     logger.info(str(agreement))
-            self._encoders[key] = encoder
+            (self._encoders if facts is None else self._known)[key] = encoder
             return encoder
+
+    def _open(self, name: str, precision: str, device: str, *, offline: bool) -> Encoder:
+        from clipfg.encoders import load_encoder
+
+        key = (name, precision, device)
+        with self._lock:
+            if key not in self._opened:
+                self._opened[key] = load_encoder(
+                    name,
+                    precision=precision,  # type: ignore[arg-type]
+                    device=device,
+                    offline=offline,
+                    digest=self.cache.digest,
+                    exports=self._folder / "towers",
+                )
+                keep(self.cache, *key, self._opened[key])
+            return self._opened[key]
 
     def close(self) -> None:
         """Close the cache and let go of the encoders."""
         with self._lock:
-            self._encoders.clear()
+            for made in (self._encoders, self._known, self._opened):
+                made.clear()
             if self._cache is not None:
                 self._cache.close()
                 self._cache = None

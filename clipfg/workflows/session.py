@@ -8,27 +8,26 @@ A program that runs many jobs, such as a server, keeps one session open and star
 of its own. Jobs may run in several threads.
 """
 
+from __future__ import annotations
+
 import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from typing import Any, Generic, Literal, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Literal, Self, TypeVar
 
-from jaxtyping import Float
-from torch import Tensor
+import numpy as np
+from numpy.typing import NDArray
 
 from clipfg.embedding.batches import FeatureBatch
 from clipfg.embedding.cache import EmbeddingCache
 from clipfg.embedding.cached_features import Dense
 from clipfg.embedding.pipeline import collect, embed
 from clipfg.embedding.text_paths import Use, check_path, choose_paths
-from clipfg.embedding.texts import embed_texts
-from clipfg.embedding.views import Views
-from clipfg.encoders import Encoder
-from clipfg.encoders.base import TextPath
+from clipfg.embedding.texts import text_rows
 from clipfg.encoders.catalogue import DEFAULT_MODEL
 from clipfg.errors import DataError, UsageError
-from clipfg.heads.zero_shot import ZeroShot
+from clipfg.heads.array_head import ArrayHead
 from clipfg.options import (
     DataJobOptions,
     JobOptions,
@@ -38,17 +37,26 @@ from clipfg.options import (
 )
 from clipfg.prompting import PromptSet, load_prompts
 from clipfg.prompting.ensembling import Ensemble, make_ensemble
-from clipfg.prompting.rendering import names_used
+from clipfg.prompting.rendering import Sentences, names_used
 from clipfg.types import ClassList, Failure, Features, Manifest, StageProgress
 from clipfg.workflows import understood
 from clipfg.workflows.boxes import boxes_said, framing_of, reads_regions, region_items
 from clipfg.workflows.dataset import Dataset, labelled_split, open_dataset
 from clipfg.workflows.grouping import check_groups, group_items
-from clipfg.workflows.pool import FeaturePool
 from clipfg.workflows.provenance import MadeBy, Provenance, check_one_encoder, check_same_encoder
 from clipfg.workflows.resources import Resources
 from clipfg.workflows.run_folder import Failures, RunFolder, default_folder
 from clipfg.workflows.views import views_of, views_said
+
+if TYPE_CHECKING:
+    from jaxtyping import Float
+    from torch import Tensor
+
+    from clipfg.embedding.views import Views
+    from clipfg.encoders import Encoder
+    from clipfg.encoders.base import TextPath
+    from clipfg.heads.zero_shot import ZeroShot
+    from clipfg.workflows.pool import FeaturePool
 
 logger = logging.getLogger("clipfg")
 
@@ -66,7 +74,8 @@ class Session(Generic[Given]):
     `progress` makes a callback `(done, total)` for a stage with a label; None shows nothing.
     `encoder` is the one that was opened last: None before, and for features that need none.
     `views` are those of each image, None for the center alone; `dense` what is embedded beside
-    pooled features, for heads that take patches.
+    pooled features, for heads that take patches. `embeds_only`: the job asks the encoder for
+    embeddings alone, so that one which is known is opened only where something is not cached.
     `failures` are the images that could not be used, `cut_texts` a remark for each prompt set some
     of whose texts were too long for the encoder.
     """
@@ -77,6 +86,7 @@ class Session(Generic[Given]):
         self.encoder: Encoder | None = None
         self.views: Views | None = None
         self.dense: tuple[Dense, ...] = ()
+        self.embeds_only = False
         self.cut_texts: dict[str, str] = {}
         self._understood: dict[str, dict[str, Any]] = {}
         self.stages = progress
@@ -84,7 +94,7 @@ class Session(Generic[Given]):
         self._owner = True
         self._fresh: EmbeddingCache | None = None
 
-    def another(self, options: Given, progress: Stages | None = None) -> "Session[Given]":
+    def another(self, options: Given, progress: Stages | None = None) -> Session[Given]:
         """The session of a further job, with this one's cache and encoders."""
         job = Session(options, progress)
         job._shared, job._owner = self._shared, False
@@ -196,13 +206,15 @@ class Session(Generic[Given]):
         if precision == "auto" and like is not None and like.precision:
             precision = like.precision  # type: ignore[assignment]
         images = next((part.manifest for part in parts if part.features is None), None)
-        encoder = self._shared.encoder(name, precision, options, images)
+        encoder = self._shared.encoder(
+            name, precision, options, images, embeds_only=self.embeds_only
+        )
         for part in parts:
             if part.features is not None:
                 check_same_encoder(part.features, encoder)
         check_path(encoder, self._text_path)
         logger.info(
-            f"Model: {encoder.name}, {encoder.preprocessing.shape}, {encoder.dim} wide,"
+            f"Model: {encoder.name}, {encoder.input_shape}, {encoder.dim} wide,"
             f" {encoder.precision} on {encoder.device}"
         )
         self.encoder = encoder
@@ -276,6 +288,8 @@ class Session(Generic[Given]):
 
     def pool(self, data: Dataset) -> FeaturePool:
         """All features in memory. Raises `DataError` when no image could be used."""
+        from clipfg.workflows.pool import FeaturePool
+
         started = time.monotonic()
         batches = list(self.batches(data))
         if not batches:
@@ -296,7 +310,20 @@ class Session(Generic[Given]):
         use: Use | None = None,
         progress: StageProgress | None = None,
     ) -> Float[Tensor, "t d"]:
-        """Unit-norm features of texts made with a prompt set, each by the path that suits it.
+        """The rows of `text_rows`, which describes the arguments, as a tensor."""
+        from torch import from_numpy
+
+        return from_numpy(self.text_rows(texts, prompts, use, progress))
+
+    def text_rows(
+        self,
+        texts: Sequence[str],
+        prompts: str,
+        use: Use | None = None,
+        progress: StageProgress | None = None,
+    ) -> NDArray[np.float32]:
+        """Unit-norm features `[t, d]` of texts made with a prompt set, each by the path that suits
+        it.
 
         `use` is what they are compared with: by default regions where the options read those from
         dense maps. Texts that are cut become a remark. Raises `UsageError` for a path that the
@@ -312,7 +339,7 @@ class Session(Generic[Given]):
                 f" {chosen.longest} tokens that {self.encoder.name} reads."
             )
             logger.warning(self.cut_texts[prompts])
-        return embed_texts(texts, self.encoder, self.kept, path=chosen.paths, progress=progress)
+        return text_rows(texts, self.encoder, self.kept, path=chosen.paths, progress=progress)
 
     def text_weights(
         self,
@@ -323,6 +350,12 @@ class Session(Generic[Given]):
     ) -> Float[Tensor, "c d"]:
         """A unit-norm text weight per class; `images` are unlabelled features, where needed."""
         assert self.encoder is not None
+        sentences = self._sentences(prompts, classes, ensemble)
+        features = self.embed_texts(sentences.texts, prompts.name)
+        return ensemble.weights(features, sentences, images, self.encoder.logit_scale)
+
+    def _sentences(self, prompts: PromptSet, classes: ClassList, ensemble: Ensemble) -> Sentences:
+        """The texts of every class, and what there is to say of them."""
         sentences = ensemble.sentences(prompts, classes, self.options.seed)
         logger.info(
             f"Prompts: {prompts.name}, {len(sentences):,} texts for {len(classes):,} classes"
@@ -332,8 +365,7 @@ class Session(Generic[Given]):
             logger.warning(f"Note on prompts: {note}")
         if remark := names_used(classes):
             logger.info(remark)
-        features = self.embed_texts(sentences.texts, prompts.name)
-        return ensemble.weights(features, sentences, images, self.encoder.logit_scale)
+        return sentences
 
     def class_weights(self, manifest: Manifest, classes: ClassList) -> Float[Tensor, "c d"]:
         """The weights of the one prompt set and ensemble that the options or the data name.
@@ -371,9 +403,20 @@ class Session(Generic[Given]):
 
     def zero_shot(self, weights: Float[Tensor, "c d"], *, renormalise: bool = True) -> ZeroShot:
         """The encoder's own classifier on text weights."""
+        from clipfg.heads.zero_shot import ZeroShot
+
         assert self.encoder is not None
         head = ZeroShot(self.encoder.logit_scale, self.encoder.logit_bias, renormalise)
         return head.fit(text_weights=weights)
+
+    def array_zero_shot(self, manifest: Manifest, classes: ClassList) -> ArrayHead:
+        """The same on `class_weights`, by NumPy alone; raises what that does."""
+        assert self.encoder is not None
+        prompts, ensemble = self.prompts(manifest), self.ensemble()
+        sentences = self._sentences(prompts, classes, ensemble)
+        rows = self.text_rows(sentences.texts, prompts.name)
+        weights = ensemble.array_weights(rows, sentences)
+        return ArrayHead.zero_shot(weights, self.encoder.logit_scale, self.encoder.logit_bias)
 
     # Results
 

@@ -9,7 +9,7 @@ from PIL import Image
 
 import clipfg
 from clipfg.data.loading import load_dataset
-from clipfg.data.readers.folder import read_images
+from clipfg.data.readers.pictures import read_images
 from clipfg.errors import MissingError
 from clipfg.options import DoctorOptions, resolve
 from clipfg.workflows.doctor import examine

@@ -11,7 +11,8 @@ import torch
 from PIL import Image
 
 from clipfg.embedding.cache import EmbeddingCache
-from clipfg.embedding.image_loader import ImageLoader, ImageRow
+from clipfg.embedding.image_loader import ImageLoader
+from clipfg.embedding.image_row import ImageRow
 from clipfg.embedding.pipeline import embed
 from clipfg.encoders.base import ImageFeatures
 from clipfg.types import Manifest

@@ -10,9 +10,9 @@ import pytest
 import torch
 from PIL import Image
 
-from clipfg.embedding.batch_encoder import batch_shape
 from clipfg.embedding.batches import FeatureBatch
 from clipfg.embedding.cache import EmbeddingCache
+from clipfg.embedding.embedding_run import batch_shape
 from clipfg.embedding.pipeline import collect, embed
 from clipfg.errors import ItemError
 from clipfg.types import Failure, Manifest

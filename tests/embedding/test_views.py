@@ -13,7 +13,8 @@ from torchvision.transforms import functional
 from clipfg.embedding import image_loader
 from clipfg.embedding.cache import EmbeddingCache
 from clipfg.embedding.framing import MIRRORED, Framing
-from clipfg.embedding.image_loader import ImageLoader, ImageRow
+from clipfg.embedding.image_loader import ImageLoader
+from clipfg.embedding.image_row import ImageRow
 from clipfg.embedding.pipeline import collect, embed
 from clipfg.embedding.views import VIEWS, Views, mean_of_kinds
 from clipfg.encoders.naflex import NaFlexPreprocessing

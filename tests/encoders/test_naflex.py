@@ -97,7 +97,7 @@ def test_passes_have_one_shape_for_each_budget() -> None:
 def test_any_number_of_images_of_any_shape_go_through_the_pipeline(folders, kind, tmp_path) -> None:
     from PIL import Image
 
-    from clipfg.data.readers.folder import read_images
+    from clipfg.data.readers.pictures import read_images
     from clipfg.embedding.cache import EmbeddingCache
     from clipfg.embedding.pipeline import collect
 

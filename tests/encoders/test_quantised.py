@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.nn.functional import cosine_similarity
 
-from clipfg.encoders import Encoder, load_encoder, quantised
+from clipfg.encoders import Encoder, load_encoder, precision, quantised
 from clipfg.encoders.naflex import NaFlexPreprocessing
 from clipfg.errors import MissingError, UsageError
 from tests import checkpoints
@@ -74,7 +74,7 @@ def test_patches_are_those_of_float32() -> None:
 
 def test_what_is_missing_is_said(monkeypatch) -> None:
     encoder = load("builtin:florette")
-    monkeypatch.setattr(quantised, "find_spec", lambda _: None)
+    monkeypatch.setattr(precision, "find_spec", lambda _: None)
     with pytest.raises(MissingError, match=r"pip install 'clipfg\[onnx\]'"):
         encoder.encode_images(pixels_for(encoder))
 

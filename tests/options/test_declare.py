@@ -5,7 +5,7 @@ from collections import defaultdict
 import pytest
 import typer
 
-from clipfg.cli.main import app
+from clipfg.cli.main import make_app
 from clipfg.options import COMMANDS, Options, declared
 from clipfg.options.resolve import check
 
@@ -13,7 +13,7 @@ KINDS = sorted((kind for own in COMMANDS.values() for kind in own), key=lambda k
 
 
 def test_commands_with_options_are_commands() -> None:
-    assert set(COMMANDS) <= set(typer.main.get_command(app).commands)  # type: ignore[attr-defined]
+    assert set(COMMANDS) <= set(typer.main.get_command(make_app()).commands)  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)

@@ -6,10 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from clipfg.encoders import Encoder
+from clipfg.encoders import Encoder, loading
 from clipfg.errors import ClipfgError, DataError, UsageError
 from clipfg.options import FewshotOptions, LintOptions, SuggestOptions, ZeroshotOptions, resolve
-from clipfg.workflows import resources
 from clipfg.workflows.dataset import Dataset
 from clipfg.workflows.fewshot.run import run_fewshot
 from clipfg.workflows.lint.run import run_lint
@@ -28,13 +27,13 @@ def options(output: Path, **more) -> ZeroshotOptions:
 def loaded(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The names of encoders as they are loaded."""
     names: list[str] = []
-    load = resources.load_encoder
+    load = loading.load_encoder
 
     def count(name: str, **how) -> Encoder:
         names.append(name)
         return load(name, **how)
 
-    monkeypatch.setattr(resources, "load_encoder", count)
+    monkeypatch.setattr(loading, "load_encoder", count)
     return names
 
 

@@ -11,7 +11,7 @@ from clipfg.embedding.batches import FeatureBatch
 from clipfg.embedding.views import Views
 from clipfg.encoders.preprocessing import Preprocessing
 from clipfg.errors import UsageError
-from clipfg.workflows.views import CenterHits, surest
+from clipfg.workflows.scored_views import CenterHits, surest
 
 DATA = {"dataset": "synthflora", "limit": 24}
 MODEL = {"model": "builtin:florette", "precision": "fp32"}

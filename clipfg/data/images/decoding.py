@@ -15,10 +15,9 @@ from pathlib import Path
 from PIL import Image, ImageChops, JpegImagePlugin, UnidentifiedImageError
 
 from clipfg.data.images.deep import check_planes, is_cut, is_deep, scaled_colours, scaled_grey
+from clipfg.data.images.photo_kinds import HEIF, RAW
 from clipfg.data.images.photos import (
-    HEIF,
     ORIENTATION,
-    RAW,
     develop,
     is_heif,
     is_raw,

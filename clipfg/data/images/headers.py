@@ -11,7 +11,8 @@ from jaxtyping import Int
 from PIL import Image
 
 from clipfg.data.images.decoding import FORMATS, LARGEST, UPRIGHT, hush, orientation
-from clipfg.data.images.photos import HEIF, ORIENTATION, RAW, photo_size
+from clipfg.data.images.photo_kinds import HEIF, RAW
+from clipfg.data.images.photos import ORIENTATION, photo_size
 from clipfg.data.sources import read, scheme_of
 
 

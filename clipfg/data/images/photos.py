@@ -10,16 +10,8 @@ from typing import Any
 
 from PIL import Image
 
+from clipfg.data.images.photo_kinds import INSTALL
 from clipfg.errors import ItemError
-
-HEIF = frozenset({".heic", ".heif", ".hif"})
-RAW = frozenset(
-    {*(".cr2", ".cr3", ".nef", ".nrw", ".arw", ".dng", ".raf", ".orf", ".rw2", ".pef", ".srw")}
-)
-"""Suffixes in lower case."""
-
-LIBRARIES = {"pillow_heif": HEIF, "rawpy": RAW}
-INSTALL = 'pip install "clipfg[photos]"'
 
 SMALLEST_PREVIEW = 640
 """The longer side from which a preview is a picture; below that it is a thumbnail for menus."""

@@ -11,7 +11,8 @@ from typing import Any
 from PIL import Image
 
 from clipfg.data.images.decoding import FORMATS, hush
-from clipfg.data.images.photos import HEIF, is_heif, open_heif
+from clipfg.data.images.photo_kinds import HEIF
+from clipfg.data.images.photos import is_heif, open_heif
 from clipfg.data.sources import read, scheme_of
 
 THREADS = 8

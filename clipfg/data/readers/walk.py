@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from clipfg.data.images.photos import HEIF, RAW
+from clipfg.data.images.photo_kinds import HEIF, RAW
 from clipfg.data.readers.labels import Natural, natural
 from clipfg.data.sources import shown
 from clipfg.types import LeftOut

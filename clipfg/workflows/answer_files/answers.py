@@ -12,7 +12,6 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from clipfg import __version__
-from clipfg.data.images.headers import picture_sizes
 from clipfg.data.sources import scheme_of
 from clipfg.errors import UsageError
 from clipfg.registry import Registry
@@ -88,6 +87,8 @@ class Answers:
             answers = tuple(map(self._answer, rows))
             name, size = answers[0].id, (0, 0)
             if any(one.box for one in answers):
+                from clipfg.data.images.headers import picture_sizes
+
                 name = _BOX.sub("", name)
                 width, height = picture_sizes([uri]).upright[0].tolist()
                 size = width, height

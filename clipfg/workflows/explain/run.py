@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from clipfg.data.readers.class_files import read_class_list
-from clipfg.data.readers.folder import read_images
+from clipfg.data.readers.pictures import read_images
 from clipfg.errors import UsageError
 from clipfg.options import ExplainOptions
 from clipfg.prompting.prompt_set import loose

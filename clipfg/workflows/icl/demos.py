@@ -12,7 +12,7 @@ from torch import Tensor
 
 from clipfg.atomic import finished
 from clipfg.data.images.thumbnails import thumbnail
-from clipfg.data.readers.folder import read_images
+from clipfg.data.readers.pictures import read_images
 from clipfg.data.sources import scheme_of
 from clipfg.embedding.cache import EmbeddingCache
 from clipfg.embedding.content_hash import contents_of

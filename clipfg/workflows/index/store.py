@@ -1,17 +1,21 @@
 """Which key store a command means, and what is in it."""
 
+from __future__ import annotations
+
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow.compute as pc
 
-from clipfg.encoders import Encoder
 from clipfg.errors import UsageError
 from clipfg.options import IndexShowOptions
 from clipfg.options.groups import StoreOptions
 from clipfg.store import KeyStore, has_store, read_state, verify
 from clipfg.workflows.dataset import Dataset
 from clipfg.workflows.session import Session
+
+if TYPE_CHECKING:
+    from clipfg.encoders import Encoder
 
 DEFAULT_STORE = Path(".clipfg") / "store"
 """The store of a working folder: `clipfg index build` makes it where no `--store` is named."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from clipfg.data.readers.folder import read_images
+from clipfg.data.readers.pictures import read_images
 from clipfg.errors import DataError, UsageError
 from clipfg.options import RetrieveOptions
 from clipfg.prompting import load_prompts
@@ -15,7 +15,6 @@ from clipfg.workflows.dataset import Dataset
 from clipfg.workflows.index.items import embed_items
 from clipfg.workflows.index.store import default_store, open_store_encoder
 from clipfg.workflows.metric import Metric
-from clipfg.workflows.retrieve.page import page_path, write_page
 from clipfg.workflows.retrieve.queries import Query, read_queries
 from clipfg.workflows.retrieve.search import DUPLICATE, QueryHits, kind_of, search
 from clipfg.workflows.retrieve.vectors import embed_queries
@@ -48,6 +47,7 @@ def run_retrieve(session: Session[RetrieveOptions], query: Sequence[str] = ()) -
     in, `StoreError` for a store of another encoder, `DataError` when no query could be used.
     """
     options = session.options
+    session.embeds_only = True
     duplicate = _duplicate(options)
     queries = _queries(options, query)
     store = open_searched(session)
@@ -74,6 +74,8 @@ def run_retrieve(session: Session[RetrieveOptions], query: Sequence[str] = ()) -
     found = tuple(QueryHits.of(one, hits, store) for one, hits in pairs)
     page = None
     if options.html is not None:
+        from clipfg.workflows.retrieve.page import page_path, write_page
+
         page = page_path(options.html, found)
         write_page(page, found, store, options, duplicate, session.cut_texts.values())
     return RetrieveRun(None, len(found), len(session.failures), found, store, page)

@@ -6,11 +6,8 @@ from typing import Any, TypeAlias
 
 import numpy as np
 import pyarrow as pa
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
-from clipfg.functional.picking import pick
 from clipfg.store import Hits, KeyStore
 from clipfg.workflows.retrieve.queries import Query
 
@@ -72,7 +69,7 @@ def search(
     where: NDArray[np.bool_] | None = None,
     per_class: int | None = None,
     duplicate: float | None = None,
-    photos: Sequence[Tensor] | None = None,
+    photos: Sequence[NDArray[np.float32]] | None = None,
     looks: NDArray[np.float32] | None = None,
 ) -> list[Ranked]:
     """The `k` best hits of each query `[q, d]` among the items of `where` `[n]`, or all.
@@ -85,6 +82,10 @@ def search(
     parents = _parents(store)
     if duplicate is None and per_class is None and parents is None:
         return _filled(store.search(vectors, k, where))
+    import torch
+
+    from clipfg.functional.picking import pick
+
     most = int(where.sum()) if where is not None else len(store)
     found: dict[int, Ranked] = {}
     pending, depth = list(range(len(vectors))), DEEPER * k
@@ -100,7 +101,7 @@ def search(
                 k,
                 per_class=per_class,
                 duplicate=duplicate,
-                above=photos[query] if photos is not None else None,
+                above=torch.from_numpy(photos[query]) if photos is not None else None,
             ).numpy()
             found[query] = positions[kept], scores[kept]
         pending = [q for q in pending if len(found[q][0]) < k] if depth < most else []

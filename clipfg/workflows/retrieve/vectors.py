@@ -1,46 +1,50 @@
 """One vector for each query: its texts and photos embedded and composed."""
 
-from collections.abc import Sequence
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
-from jaxtyping import Float
 from numpy.typing import NDArray
-from torch import Tensor
 
 from clipfg.embedding.text_paths import Use
 from clipfg.errors import DataError
-from clipfg.functional.composing import compose
+from clipfg.functional.array_similarity import class_means
 from clipfg.options import RetrieveOptions
 from clipfg.prompting import load_prompts
-from clipfg.prompting.ensembling import ensemble_mean
 from clipfg.prompting.queries import query_texts
 from clipfg.store import KeyStore
-from clipfg.types import Manifest
+from clipfg.types import Manifest, unit_norm
 from clipfg.workflows.metric import Metric
 from clipfg.workflows.retrieve.queries import Query
 from clipfg.workflows.session import Session
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 GENERAL = "general"
 """Prompts for a store that names no prompt set, as stores of earlier versions do."""
 SAMPLE = 16_384
 """Keys from which the spread of a query's cosines is taken, at most."""
 
-Embedded = dict[str, Float[Tensor, " d"]]
+Rows = NDArray[np.float32]
+Embedded = dict[str, Rows]
+"""Unit-norm features `[d]` by phrase or photo."""
 
 
 @dataclass(frozen=True)
 class QueryVectors:
     """Queries that could be embedded, a unit-norm vector `[q, d]` for each, and its photos'.
 
-    Vectors are as the metric compares them, photos as the encoder makes them.
+    Vectors are as the metric compares them, photos `[p, d]` as the encoder makes them.
     """
 
     queries: list[Query]
-    vectors: NDArray[np.float32]
-    photos: list[Float[Tensor, "p d"]]
+    vectors: Rows
+    photos: list[Rows]
 
 
 def embed_queries(
@@ -48,7 +52,7 @@ def embed_queries(
 ) -> QueryVectors:
     """Embed queries; an unreadable photo makes one a failure. Raises `DataError` if all are."""
     assert session.encoder is not None
-    options, store = session.options, metric.store
+    options, store, width = session.options, metric.store, session.encoder.dim
     texts = _embed_phrases(
         session, [*(text for query in queries for text in query.texts), *options.negated], store
     )
@@ -56,28 +60,51 @@ def embed_queries(
     usable = [query for query in queries if all(uri in photos for uri in query.photos)]
     if not usable:
         raise DataError(f"No photo of a query can be used. {session.failures[-1].reason}")
-    none = torch.empty((0, session.encoder.dim))
-
-    def rows(embedded: Embedded, names: Sequence[str]) -> Float[Tensor, "n d"]:
-        return torch.stack([embedded[name] for name in names]) if names else none
-
-    def turned(phrases: Sequence[str]) -> Float[Tensor, "t d"]:
-        return metric.texts(rows(texts, phrases), of_classes) if phrases else none
+    negated = _rows(texts, options.negated, width)
 
     @cache
-    def of_classes() -> Float[Tensor, "c d"]:
+    def of_classes() -> Rows:
         assert store.classes is not None
         names = store.classes.names
-        return rows(_embed_phrases(session, names, store), names)
+        return _rows(_embed_phrases(session, names, store), names, width)
 
-    keys = torch.from_numpy(np.array(store.keys[:: max(1, -(-len(store) // SAMPLE))]))
-    negated = turned(options.negated)
-    seen = [rows(photos, query.photos) for query in usable]
-    vectors = [
-        compose(turned(query.texts), metric.photos(own), negated, keys, options.weight)
-        for query, own in zip(usable, seen, strict=True)
-    ]
-    return QueryVectors(usable, torch.stack(vectors).numpy(), seen)
+    seen = [_rows(photos, query.photos, width) for query in usable]
+    vectors = []
+    for query, own in zip(usable, seen, strict=True):
+        phrases = _rows(texts, query.texts, width)
+        if metric.as_encoded and not options.negated and not (len(phrases) and len(own)):
+            alone = np.concatenate([phrases, own]).mean(axis=0, keepdims=True)
+            vectors.append(unit_norm(alone)[0])
+        else:
+            vectors.append(_composed(phrases, own, negated, metric, of_classes, options.weight))
+    return QueryVectors(usable, np.stack(vectors), seen)
+
+
+def _rows(embedded: Embedded, names: Sequence[str], width: int) -> Rows:
+    return np.array([embedded[name] for name in names], np.float32).reshape(len(names), width)
+
+
+def _composed(
+    phrases: Rows,
+    photos: Rows,
+    negated: Rows,
+    metric: Metric,
+    of_classes: Callable[[], Rows],
+    weight: float,
+) -> Rows:
+    """What `compose` makes of several parts, on the rows as the metric compares them."""
+    from torch import from_numpy
+
+    from clipfg.functional.composing import compose
+
+    def turned(rows: Rows) -> Tensor:
+        given = from_numpy(rows)
+        return metric.texts(given, lambda: from_numpy(of_classes())) if len(rows) else given
+
+    store = metric.store
+    keys = from_numpy(np.array(store.keys[:: max(1, -(-len(store) // SAMPLE))]))
+    parts = turned(phrases), metric.photos(from_numpy(photos)), turned(negated)
+    return compose(*parts, keys, weight).numpy()
 
 
 def _embed_phrases(
@@ -93,11 +120,11 @@ def _embed_phrases(
     if not session.options.raw:
         prompts = load_prompts(named)
         rendered = [query_texts(phrase, prompts, store.classes) for phrase in phrases]
-    owners = torch.tensor([owner for owner, texts in enumerate(rendered) for _ in texts])
+    owners = np.array([owner for owner, texts in enumerate(rendered) for _ in texts])
     sentences = [text for texts in rendered for text in texts]
     use: Use = "regions" if "parent" in store.items.column_names else "images"
-    features = session.embed_texts(sentences, "(none)" if session.options.raw else named, use)
-    return dict(zip(phrases, ensemble_mean(features, owners), strict=True))
+    features = session.text_rows(sentences, "(none)" if session.options.raw else named, use)
+    return dict(zip(phrases, unit_norm(class_means(features, owners)), strict=True))
 
 
 def _embed_photos(session: Session[RetrieveOptions], uris: Sequence[str]) -> Embedded:
@@ -106,4 +133,4 @@ def _embed_photos(session: Session[RetrieveOptions], uris: Sequence[str]) -> Emb
         return {}
     manifest = Manifest.build("queries", {"uri": list(dict.fromkeys(uris))})
     features = session.features(manifest)
-    return dict(zip(features.ids, torch.from_numpy(features.pooled), strict=True))
+    return dict(zip(features.ids, features.pooled, strict=True))

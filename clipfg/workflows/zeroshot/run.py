@@ -23,8 +23,6 @@ from clipfg.prompting.rendering import names_used
 from clipfg.workflows.answers import answer_columns, log_guarantees
 from clipfg.workflows.classify import PREDICTIONS, classify
 from clipfg.workflows.dataset import Dataset
-from clipfg.workflows.explain.added import add_explanations, mistaken_pairs
-from clipfg.workflows.explain.photos import check_explainable
 from clipfg.workflows.mistakes import surest_mistakes
 from clipfg.workflows.pool import FeaturePool, in_blocks, score
 from clipfg.workflows.run_folder import Run, RunFolder, file_name
@@ -60,6 +58,7 @@ def run_zeroshot(session: Session[ZeroshotOptions]) -> ZeroshotRun | ChoiceRun:
     that cannot be read or has no labels, a missing encoder.
     """
     options = session.options
+    session.embeds_only = not options.explain
     if (choices := open_choices(options)) is not None:
         return run_choices(session, choices)
     ensemble = make_ensemble(options.ensemble)
@@ -74,6 +73,8 @@ def run_zeroshot(session: Session[ZeroshotOptions]) -> ZeroshotRun | ChoiceRun:
     choice = prompt_choice(options, data.manifest, data.classes)
     session.open_encoder(data)
     if options.explain:
+        from clipfg.workflows.explain.photos import check_explainable
+
         check_explainable(session, data, data.classes)
     facts = {"prompts": options.prompts or choice.name, "manifest": data.manifest.digest}
     with session.run_folder(data.name, **facts) as folder:
@@ -208,6 +209,8 @@ class _Evaluation:
     def _explain(self, head: ZeroShot, prompts: PromptSet, file: str) -> None:
         """Add why the surest mistakes were made, where that is asked for."""
         if (most := self.session.options.explain) is not None:
+            from clipfg.workflows.explain.added import add_explanations, mistaken_pairs
+
             chosen = mistaken_pairs(self.folder.part(file), self.data.classes, most)
             add_explanations(
                 self.session, self.data, self.data.classes, head, prompts, self.folder, chosen

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from PIL import Image, features
 
 from clipfg.data.images.decoding import GAP, STRIP, decode
-from clipfg.data.readers.folder import read_images
+from clipfg.data.readers.pictures import read_images
 from clipfg.data.sources import read
 from clipfg.encoders.preprocessing import Preprocessing
 from clipfg.errors import ItemError

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from clipfg.data.readers.folder import read, read_images
+from clipfg.data.readers.folder import read
+from clipfg.data.readers.pictures import read_images
 from clipfg.errors import DataError, UsageError
 from clipfg.types import ClassList
 

@@ -7,8 +7,8 @@ import pytest
 from PIL import Image
 
 from clipfg.data.loading import load_dataset
-from clipfg.data.readers.folder import read_images
 from clipfg.data.readers.formats.joining import join_boxes
+from clipfg.data.readers.pictures import read_images
 from clipfg.errors import DataError, UsageError
 from clipfg.types import ClassList, Hints, Manifest
 
