@@ -160,7 +160,7 @@ def shifted(name: str, parts: tuple[Images, ...], level: float = 0.9) -> None:
     line("as it is", plain.quantile(level) * everywhere)
     fits = CrossFit.of(head, own, 0, FOLDS)
     held = (fits.factor * fits.logits).softmax(dim=1).double()
-    nearest = [(fold.features @ fold.train.features.T).amax(dim=1) for fold in fits.folds]
+    nearest = [(fold.items.features @ fold.train.features.T).amax(dim=1) for fold in fits.folds]
     near = torch.cat(nearest)[fits.order.argsort()]
     theirs = (test.x @ support.x.T).amax(dim=1)
     print(f"  nearest support image: cosine {near.mean():.3f} held out, {theirs.mean():.3f} tests")

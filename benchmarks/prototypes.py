@@ -1,4 +1,8 @@
-"""Do patch prototypes explain? `python -m benchmarks.prototypes [--cub FOLDER --model NAME]`
+r"""Do patch prototypes explain? `python -m benchmarks.prototypes [--cub FOLDER --model NAME]`
+
+    clipfg finetune --recipe patch-prototypes --dataset synthflora --unseen 0 --set steps=200 \
+        -o tuned
+    python -m benchmarks.prototypes --tuned tuned/model
 
 Drawn flowers (the built-in model; every fourth species), whose parts have boxes, or with `--cub`
 real birds, whose parts have points. A head of patch prototypes is fitted on draws of the training
@@ -16,6 +20,7 @@ from time import perf_counter
 import numpy as np
 import platformdirs
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import normalize
 
@@ -33,9 +38,9 @@ from clipfg.functional.similarity import unit_norm
 from clipfg.heads import FeatureSets
 from clipfg.heads.linear_probe import LinearProbe
 from clipfg.heads.patch_prototypes import PatchPrototypes
-from clipfg.types import Manifest
+from clipfg.types import Estimate, Manifest
 from clipfg.workflows.protocol.support_sets import Shots, draw_supports
-from clipfg.workflows.prototypes.figures import HeadFigures, Parts, Purity
+from clipfg.workflows.prototypes.figures import Parts, Purity
 
 
 @dataclass
@@ -144,7 +149,7 @@ def largest(head: PatchPrototypes, patches: FeatureSets) -> Tensor:
 
 def report(
     train: Images, test: Images, texts: Tensor, shots: Shots, seeds: int, kinds: dict
-) -> None:
+) -> NDArray[np.bool_]:
     draws = draw_supports(train.labels.numpy(), tuple(range(seeds)))
     hits, linear, scores = [], [], defaultdict(Score)
     parts = [_parts(test, image) for image in range(len(test.labels))]
@@ -153,7 +158,6 @@ def report(
         started = perf_counter()
         head = PatchPrototypes(seed=seed).fit(train.patches[rows], train.labels[rows])
         seconds = perf_counter() - started
-        figures = HeadFigures.of(head)
         purity = Purity.of(head, test.patches, parts, seed)
         logits, plain = head.logits(test.patches), head.linear_logits(test.patches)
         top = LinearProbe(seed=seed).fit(largest(head, train.patches[rows]), train.labels[rows])
@@ -165,7 +169,7 @@ def report(
         print(
             f"seed {seed}: {hits[-1].mean():.1%}, linear {linear[-1].mean():.1%}, linear on the"
             f" largest scores {right.double().mean():.1%};"
-            f" {figures.said} {int(speaking.median())} speak for an answer (median)."
+            f" {head.remarks[0]} {int(speaking.median())} speak for an answer (median)."
             + (f" Purity {purity.mean:.1%}, random places {purity.chance:.1%}." if purity else "")
             + f" {seconds:.0f} s",
             flush=True,
@@ -178,12 +182,10 @@ def report(
         print(
             f"{name:22} {100 * value.value:5.1f} ({100 * value.low:.1f} to {100 * value.high:.1f})"
         )
-    gap = difference_over(other, own).estimate
-    print(
-        f"{'difference':22} {100 * gap.value:+5.1f} ({100 * gap.low:+.1f} to {100 * gap.high:+.1f})"
-    )
+    print(f"{'difference':22} {points(difference_over(other, own).estimate)}")
     for (kind, how), score in scores.items():
         print(f"points into {kind:10} {how:20} {score}")
+    return own
 
 
 def _parts(test: Images, image: int) -> Parts:
@@ -193,16 +195,9 @@ def _parts(test: Images, image: int) -> Parts:
     return [(name, torch.from_numpy(inside(box[None], test.grid))) for name, box in named]
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--cub", type=Path)
-    parser.add_argument("--model", default="builtin:florette")
-    parser.add_argument("--shots", type=int, default=16)
-    parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--every", type=int, default=4, help="use every N-th species of flowers")
-    parser.add_argument("--cache-dir", type=Path, default=platformdirs.user_cache_dir("clipfg"))
-    given = parser.parse_args()
-    encoder = load_encoder(given.model, precision="fp32", device="cpu")
+def measure(model: str, given: argparse.Namespace) -> NDArray[np.bool_]:
+    """Print the figures of heads on a model's patches; returns which answers are right."""
+    encoder = load_encoder(model, precision="fp32", device="cpu")
     cache = EmbeddingCache(Path(given.cache_dir))
     manifest = load_dataset(str(given.cub)) if given.cub else synthflora.load()
     present = np.unique(manifest.labels)
@@ -224,7 +219,7 @@ def main() -> None:
     kind = "photo of a {}, a type of bird." if given.cub else "photo of a {}."
     texts = normalize(encoder.encode_texts([f"a {kind.format(name)}" for name in names]), dim=1)
     print(
-        f"{given.model}, {len(names)} classes, {len(splits[0].labels)} to learn from at"
+        f"{model}, {len(names)} classes, {len(splits[0].labels)} to learn from at"
         f" {given.shots} shots, {len(splits[1].labels)} test images, {splits[1].grid} patches;"
         " in %, 95% intervals"
     )
@@ -235,7 +230,27 @@ def main() -> None:
         if given.cub
         else {"petals": {"petals"}, "parts": None}
     )
-    report(*splits, texts, Shots(given.shots), given.seeds, kinds)
+    return report(*splits, texts, Shots(given.shots), given.seeds, kinds)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--cub", type=Path)
+    parser.add_argument("--model", default="builtin:florette")
+    parser.add_argument("--tuned", help="the model after `clipfg finetune`, to stand beside it")
+    parser.add_argument("--shots", type=int, default=16)
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--every", type=int, default=4, help="use every N-th species of flowers")
+    parser.add_argument("--cache-dir", type=Path, default=platformdirs.user_cache_dir("clipfg"))
+    given = parser.parse_args()
+    base = measure(given.model, given)
+    if given.tuned:
+        gain = difference_over(base, measure(given.tuned, given)).estimate
+        print(f"{'tuned, not base':22} {points(gain)}")
+
+
+def points(gap: Estimate) -> str:
+    return f"{100 * gap.value:+5.1f} ({100 * gap.low:+.1f} to {100 * gap.high:+.1f})"
 
 
 if __name__ == "__main__":

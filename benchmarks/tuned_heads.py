@@ -24,13 +24,13 @@ from clipfg.evaluation.statistics.repeated import accuracy_over, difference_over
 from clipfg.functional.similarity import unit_norm
 from clipfg.heads import HEADS
 from clipfg.heads.base import Images
+from clipfg.heads.items import Items
 from clipfg.heads.support import Support
 from clipfg.prompting import load_prompts
 from clipfg.prompting.ensembling import make_ensemble
 from clipfg.training.heads import Base
 from clipfg.training.pixels import load_pixels
 from clipfg.types import Manifest
-from clipfg.workflows.fewshot.items import Items
 from clipfg.workflows.protocol.support_sets import draw_supports, parse_shots
 
 

@@ -72,7 +72,8 @@ class Confidence:
         Raises `DataError` if nothing can be held out: one image of each class.
         """
         if calibration is not None:
-            logits, labels = head.logits(calibration.features), calibration.labels
+            logits = head.logits(calibration.items.given_to(type(head)))
+            labels = calibration.labels
             factor = own_factor = fit_temperature(logits, labels)
             seen: Iterable[OODInputs] = [OODInputs(factor * logits, calibration.features, support)]
         else:
@@ -85,7 +86,7 @@ class Confidence:
             logits, labels, own_factor = fitted.logits, fitted.labels, fitted.factor
             factor = temperature_extrapolation.factor_of_all(head, fitted, seed)
             seen = (
-                OODInputs(own_factor * fold.logits, fold.features, fold.train)
+                OODInputs(own_factor * fold.logits, fold.items.features, fold.train)
                 for fold in fitted.folds
             )
         found = OODDetector.fit(head, support, seen, factor, seed, trials) if unknown else None

@@ -13,6 +13,7 @@ from clipfg.functional import novelty
 from clipfg.functional.metrics import confidence
 from clipfg.functional.similarity import unit_norm
 from clipfg.heads import Head
+from clipfg.heads.items import Items
 from clipfg.heads.support import Support
 
 SCORES = ("softmax", "energy", "concept-softmax", "neighbour")
@@ -100,11 +101,11 @@ class OODDetector:
 
 
 def trial_scores(
-    name: str, trial: UnseenClassTrial, features: Float[Tensor, "n d"], factor: float
+    name: str, trial: UnseenClassTrial, items: Items, factor: float
 ) -> Float[Tensor, " n"]:
     """A score of images by the head of a trial, whose logits `factor` calibrates."""
-    logits = factor * trial.head.logits(features)
-    return score(name, logits, features, reference_of(name, trial.train))
+    logits = factor * trial.head.logits(items.given_to(type(trial.head)))
+    return score(name, logits, items.features, reference_of(name, trial.train))
 
 
 def held_out_auroc(
@@ -114,7 +115,7 @@ def held_out_auroc(
     values = []
     for trial in trials:
         known, unknown = (
-            trial_scores(name, trial, support.features[rows], factor)
+            trial_scores(name, trial, support.items[rows], factor)
             for rows in (trial.familiar, trial.strange)
         )
         values.append(novelty.auroc(known, unknown))
@@ -124,7 +125,7 @@ def held_out_auroc(
 def auroc_on(
     name: str,
     trials: list[UnseenClassTrial],
-    features: Float[Tensor, "n d"],
+    items: Items,
     labels: Int[Tensor, " n"],
     factor: float,
 ) -> float | None:
@@ -133,6 +134,6 @@ def auroc_on(
     for trial in trials:
         known = torch.isin(labels, trial.known)
         if known.any() and not known.all():
-            scores = trial_scores(name, trial, features, factor)
+            scores = trial_scores(name, trial, items, factor)
             values.append(novelty.auroc(scores[known], scores[~known]))
     return sum(values) / len(values) if values else None

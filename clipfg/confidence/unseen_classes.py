@@ -50,7 +50,8 @@ def without_classes(head: Head, support: Support, seed: int) -> list[UnseenClass
         if not bool(unknown.any()):
             continue
         train = _of_classes(support, stays & ~out, known)
-        refitted = head.refit(train.features, train.labels, train.texts)
+        given = train.items.given_to(type(head))
+        refitted = head.refit(given, train.labels, train.texts)
         familiar, strange = (rows.nonzero().flatten() for rows in (out & stays, unknown))
         found.append(UnseenClassTrial(refitted, train, known, familiar, strange))
     return found
@@ -61,4 +62,6 @@ def _of_classes(support: Support, rows: Tensor, known: Tensor) -> Support:
     place = torch.full((support.classes,), -1)
     place[known] = torch.arange(len(known))
     texts = None if support.texts is None else support.texts[known]
-    return Support(support.features[rows], place[support.labels[rows]], len(known), texts)
+    labels = place[support.labels[rows]]
+    own = vars(support.items[rows])
+    return Support(labels=labels, classes=len(known), texts=texts, **own)

@@ -61,19 +61,13 @@ def koleo_loss(presence: Float[Tensor, "b k"]) -> Float[Tensor, ""]:
     return -((x - x[nearest]).norm(dim=1) + TINY).log().mean()
 
 
-def class_scores(
-    evidence: Float[Tensor, "b c"], power: Float[Tensor, ""] | float
-) -> Float[Tensor, "b c"]:
-    """`log(1 + evidence^power)` of evidence of 0 or more; softmax makes probabilities of it."""
-    # The gradient by the power has log(evidence), which has none at 0.
-    return (evidence.clamp_min(TINY) ** power).log1p()
-
-
 def class_loss(
     evidence: Float[Tensor, "b c"], labels: Int[Tensor, " b"], power: Float[Tensor, ""] | float
 ) -> Float[Tensor, ""]:
-    """`NLL(log_softmax(log(1 + evidence^power)))`."""
-    return nll_loss(class_scores(evidence, power).log_softmax(dim=1), labels)
+    """`NLL(log_softmax(log(1 + evidence^power)))`, of evidence of 0 or more."""
+    # The gradient by the power has log(evidence), which has none at 0.
+    scores = (evidence.clamp_min(TINY) ** power).log1p()
+    return nll_loss(scores.log_softmax(dim=1), labels)
 
 
 def alike(

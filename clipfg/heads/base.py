@@ -179,6 +179,16 @@ class Head(ABC, Generic[Input]):
         """What `fit` has computed, by name; empty before."""
         return {k: v for k, v in vars(self).items() if k.endswith("_") and not k.startswith("_")}
 
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What a person should know of what it has learnt, a sentence each."""
+        return ()
+
+    @property
+    def exhibits(self) -> Int[Tensor, " m"] | None:
+        """Positions of the support's images that it is shown by, which a file then names."""
+        return None
+
     def check_fitted(self) -> None:
         """Raises `UsageError` when `fit` has not been called."""
         if not self.fitted:

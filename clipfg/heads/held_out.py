@@ -11,6 +11,7 @@ from torch import Tensor
 
 from clipfg.functional.scaling import fit_temperature
 from clipfg.heads.base import Head
+from clipfg.heads.items import Items
 from clipfg.heads.support import FOLDS, Support
 
 _CELLS = 8_000_000  # logits held at once: 32 MB
@@ -30,14 +31,14 @@ class HeldOutFold:
         return self.support.without(self.rows)
 
     @property
-    def features(self) -> Float[Tensor, "h d"]:
-        """Of the held-out images."""
-        return self.support.features[self.rows]
+    def items(self) -> Items:
+        """The held-out images."""
+        return self.support.items[self.rows]
 
     @cached_property
     def logits(self) -> Float[Tensor, "h c"]:
         """Of the held-out images."""
-        return self.head.logits(self.features)
+        return self.head.logits(self.items.given_to(type(self.head)))
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,8 @@ class CrossFit:
         folds = []
         for rows in support.held(seed, most):
             train = support.without(rows)
-            refitted = head.refit(train.features, train.labels, train.texts)
+            given = train.items.given_to(type(head))
+            refitted = head.refit(given, train.labels, train.texts)
             folds.append(HeldOutFold(refitted, support, rows))
         return cls(support, tuple(folds))
 

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from clipfg.errors import UsageError
 from clipfg.functional import prototypes
+from clipfg.functional.nonnegative_logistic import few_weights
 from clipfg.functional.similarity import cosine_logits, unit_norm
 from clipfg.heads.base import Consumes, FeatureSets, Head
 from clipfg.heads.linear_probe import LinearProbe
@@ -33,11 +34,13 @@ BLOCK = 256
 
 @dataclass(eq=False)
 class PatchPrototypes(Head[FeatureSets]):
-    """`logits = log(1 + (W max_p softmax(ReLU(BatchNorm(F x_p))))^m)`, with `W` sparse and >= 0.
+    """`logits = W max_p softmax(ReLU(BatchNorm(F x_p)))`, with `W` sparse and >= 0.
 
     The encoder is frozen, so that what PiPViT trains in it is one linear map `F` of its patches to
     as many channels as there are prototypes. It begins as the centres of clusters of patches.
-    First `F` learns from two views of each image, without labels, then everything does.
+    First `F` learns from two views of each image, without labels, then everything does. What `F`
+    is by then stays, and `W` is found anew, as few weights of a logistic regression: the ones that
+    were learnt along make good prototypes, and tell classes worse.
 
     Parameters
     ----------
@@ -50,6 +53,10 @@ class PatchPrototypes(Head[FeatureSets]):
         Of `F` in pretraining; a tenth of it later.
     sparsity
         What every class weight loses in each step; PIP-Net takes 1e-3, in many more steps.
+    per_class
+        Prototypes that may speak for a class.
+    penalty
+        On the squares of class weights in the end.
 
     Attributes
     ----------
@@ -57,8 +64,6 @@ class PatchPrototypes(Head[FeatureSets]):
         `F` and the normalisation in one, `[k, d]` and `[k]`: `score = filters_ @ x + offsets_`.
     weights_
         `[c, k]`, 0 or more: what a prototype's presence speaks for.
-    power_
-        `m`, 1 or more.
     examples_
         The image and the patch `[k, e, 2]` of the support that show each prototype most, no image
         twice; `example_shares_` `[k, e]` are how much.
@@ -82,6 +87,8 @@ class PatchPrototypes(Head[FeatureSets]):
     batch_size: int = 32
     learning_rate: float = 0.05
     sparsity: float = 4e-3
+    per_class: int = 10
+    penalty: float = 0.03
     seed: int = 0
 
     def fit(
@@ -112,20 +119,20 @@ class PatchPrototypes(Head[FeatureSets]):
         training.pretrain(self.pretraining)
         training.train(self.steps, self.sparsity)
         self.filters_, self.offsets_ = training.folded()
-        weights = training.weights.detach()
+        shown = torch.cat([self.presences(block) for block in features.split(BLOCK)])
+        weights = few_weights(shown, support.labels, support.classes, self.per_class, self.penalty)
         slight = weights < SLIGHT * weights.amax(dim=1, keepdim=True)
-        self.weights_, self.power_ = weights.masked_fill(slight, 0), training.power.item()
+        self.weights_ = weights.masked_fill(slight, 0)
         self.off_: list[int] = []
         self._describe(features)
         return self
 
     def logits(self, features: FeatureSets) -> Float[Tensor, "n c"]:
-        """Class scores of 0 or more; all 0 for an image in which no prototype is present.
+        """The evidence for each class, 0 or more; 0 where none of its prototypes is present.
 
         Raises `UsageError` before `fit`, `DataError` for patches of another width.
         """
-        evidence = self.presences(features) @ self.weights_.T
-        return prototypes.class_scores(evidence, self.power_)
+        return self.presences(features) @ self.weights_.T
 
     def presences(self, features: FeatureSets) -> Float[Tensor, "n k"]:
         """How much of each prototype an image shows, from 0 to 1; 0 below `ABSENT`.
@@ -184,6 +191,22 @@ class PatchPrototypes(Head[FeatureSets]):
         self.examples_ = torch.stack([images, torch.cat(places).T.gather(1, images)], dim=-1)
         self.example_shares_ = top
         self.duplicates_ = prototypes.alike(products, self.used, SAME)
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """How many prototypes speak for a class and for any, and how many are alike."""
+        used = self.used
+        left = [pair for pair in self.duplicates_ if used[pair].all()]
+        each = (self.weights_ > 0).sum(dim=1).double().quantile(0.5)
+        return (
+            f"A class uses {each:g} prototypes (median), all classes {int(used.sum()):,};"
+            f" {len(left):,} pairs are duplicates.",
+        )
+
+    @property
+    def exhibits(self) -> Int[Tensor, " m"]:
+        """The images that show prototypes most, ascending."""
+        return self.examples_[..., 0].unique()
 
     @property
     def used(self) -> Bool[Tensor, " k"]:

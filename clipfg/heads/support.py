@@ -13,6 +13,7 @@ from clipfg.errors import DataError, UsageError
 from clipfg.functional.folds import stratified_folds
 from clipfg.functional.similarity import unit_norm
 from clipfg.heads.base import FeatureSets, Images
+from clipfg.heads.items import Items
 
 FOLDS = 5
 MAX_VALIDATION = 4096
@@ -92,6 +93,11 @@ class Support:
         return len(self.labels)
 
     @property
+    def items(self) -> Items:
+        """Without their labels, as heads take them."""
+        return Items(self.features, self.images, self.patches)
+
+    @property
     def texts_or_zeros(self) -> Float[Tensor, "c d"]:
         """Class texts; without any, rows of zeros, which score every class 0."""
         if self.texts is None:
@@ -137,16 +143,7 @@ class Support:
     def rows(self, which: Tensor) -> "Support":
         """The part that an index array or a mask selects, with the same classes and texts."""
         groups = None if self.groups is None else self.groups[which]
-        images = None if self.images is None else self.images[which.cpu()]
-        patches = None if self.patches is None else self.patches[which.cpu()]
-        return replace(
-            self,
-            features=self.features[which],
-            labels=self.labels[which],
-            groups=groups,
-            images=images,
-            patches=patches,
-        )
+        return replace(self, labels=self.labels[which], groups=groups, **vars(self.items[which]))
 
     def folds(self, seed: int, most: int = FOLDS) -> Int[Tensor, " n"]:
         """The fold that each image is held out in; -1 where it is the only one of its class.

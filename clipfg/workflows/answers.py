@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from clipfg.confidence import AnswerOptions
-from clipfg.errors import DataError
+from clipfg.errors import DataError, UsageError
 from clipfg.heads.saving import SavedHead
 from clipfg.options import Options
 from clipfg.types import ClassList
@@ -36,6 +37,20 @@ def confidence_of(saved: SavedHead) -> Confidence | None:
 
     fields = saved.extras.get(EXTRA)
     return Confidence.from_fields(fields) if fields else None
+
+
+def without_confidence(options: Options, saved: SavedHead) -> SavedHead:
+    """A head of which some is switched off: what its file says of the whole one is left out.
+
+    Raises `UsageError` for guarantees, which hold for the whole head.
+    """
+    if answer_options(options).guarantees:
+        raise UsageError(
+            "The head's guarantees hold for all its prototypes and cannot be combined with"
+            " --without; leave out one of the two."
+        )
+    extras = {name: own for name, own in saved.extras.items() if name not in (EXTRA, GROUPS)}
+    return replace(saved, extras=extras)
 
 
 def factor_of(saved: SavedHead[Any]) -> float:

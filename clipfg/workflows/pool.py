@@ -18,6 +18,7 @@ from clipfg.evaluation.evaluator import Evaluator
 from clipfg.evaluation.predictions import PredictionWriter
 from clipfg.functional.similarity import Scoring
 from clipfg.heads.base import FeatureSets, Images
+from clipfg.heads.items import Items
 from clipfg.types import ClassList, Manifest, Patches
 
 BLOCK = 1024
@@ -73,6 +74,11 @@ class FeaturePool:
 
     def __len__(self) -> int:
         return len(self.ids)
+
+    @property
+    def items(self) -> Items:
+        """What heads may see of them."""
+        return Items(self.features, patches=self.patches)
 
     def thumbnail(self, row: int) -> bytes:
         """A small picture of an item. Raises `ItemError` when its image cannot be read."""

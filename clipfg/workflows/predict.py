@@ -28,6 +28,7 @@ from clipfg.workflows.answers import (
     factor_of,
     groups_of,
     log_guarantees,
+    without_confidence,
 )
 from clipfg.workflows.boxes import boxes_said
 from clipfg.workflows.classify import PREDICTIONS, classify
@@ -78,6 +79,8 @@ def run_predict(session: Session[PredictOptions], photos: Sequence[Path] = ()) -
     saved = _saved_head(options.head, plain=plain) if options.head else None
     bags = saved is not None and saved.head.consumes == "bags"
     data = _images(session, photos, None if bags else options.limit)
+    if saved is not None and options.without is not None:
+        saved = without_confidence(options, saved)
     classes = saved.classes if saved else None
     if options.classes is not None:
         from clipfg.data.readers.class_files import read_class_list

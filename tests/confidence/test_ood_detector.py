@@ -7,6 +7,7 @@ from clipfg.confidence.ood_detector import SCORES, auroc_on, reference_of, score
 from clipfg.confidence.unseen_classes import without_classes
 from clipfg.functional.novelty import auroc
 from clipfg.heads import HEADS
+from clipfg.heads.items import Items
 
 
 @pytest.fixture(scope="module")
@@ -55,9 +56,9 @@ def test_the_same_heads_score_test_images(fitted, world, name) -> None:
         values = score(name, logits, x, reference_of(name, trial.train))
         known = np.isin(labels, trial.known)
         found.append(auroc(values[known], values[~known]))
-    got = auroc_on(name, trials, x, labels, confidence.factor)
+    got = auroc_on(name, trials, Items(x), labels, confidence.factor)
     assert got == pytest.approx(np.mean(found))
-    assert auroc_on(name, trials[:1], x[:1], trials[0].known[:1], 1.0) is None
+    assert auroc_on(name, trials[:1], Items(x[:1]), trials[0].known[:1], 1.0) is None
 
 
 def test_with_two_classes_there_is_none_to_leave_out(world) -> None:

@@ -14,13 +14,13 @@ from clipfg.errors import DataError, UsageError
 from clipfg.functional.similarity import unit_norm
 from clipfg.heads import HEADS, load_head, save_head
 from clipfg.heads.base import Images
+from clipfg.heads.items import Items
 from clipfg.heads.support import Support
 from clipfg.options import FewshotOptions
 from clipfg.prompting.ensembling import make_ensemble
 from clipfg.prompting.rendering import Sentences
 from clipfg.training.heads import Base
 from clipfg.workflows.fewshot.heads import HeadSet, HeadSpec
-from clipfg.workflows.fewshot.items import Items
 from clipfg.workflows.fewshot.run import run_fewshot
 from clipfg.workflows.fewshot.trials import by_folds, by_shots
 from clipfg.workflows.protocol.support_sets import Shots, draw_supports

@@ -1,11 +1,17 @@
+from dataclasses import replace
+
 import pytest
 import torch
 
+from clipfg.confidence import Confidence
+from clipfg.confidence.unseen_classes import without_classes
 from clipfg.functional.scaling import fit_temperature
 from clipfg.heads import HEADS, held_out
+from clipfg.heads.base import FeatureSets
 from clipfg.heads.class_mean import ClassMean
 from clipfg.heads.held_out import CrossFit
 from clipfg.heads.support import Support
+from tests.contracts.patch_mean import PatchMean
 from tests.heads.conftest import make_problem
 
 
@@ -33,9 +39,29 @@ def test_folds_know_what_they_have_learnt_from(support) -> None:
     chosen = HEADS.get("gda")().fit(support.features, support.labels).shrinkage_
     for fold in cross_fit(support, "gda").folds:
         assert len(fold.train) + len(fold.rows) == len(support)
-        own = {tuple(row) for row in fold.features.tolist()}
+        own = {tuple(row) for row in fold.items.features.tolist()}
         assert not own & {tuple(row) for row in fold.train.features.tolist()}
         assert fold.head.config["shrinkage"] == chosen
+
+
+def test_heads_on_patches_are_given_those_of_their_folds() -> None:
+    problem = make_problem(shots=5)
+    count, width = problem.x.shape
+    rows = problem.x.repeat_interleave(3, dim=0)
+    rows = rows + 0.05 * torch.randn(rows.shape, generator=torch.Generator().manual_seed(1))
+    sets = FeatureSets(rows, 3 * torch.arange(count + 1), torch.tensor([[3, 1]] * count))
+    support = Support.of("test", problem.x, problem.labels, torch.eye(6, width))
+    support = replace(support, patches=sets)
+    head = PatchMean().fit(sets, support.labels, support.texts)
+    fitted, folds = CrossFit.of(head, support, 0), support.folds(0)
+    for i in range(0, count, 7):
+        kept = folds != folds[i]
+        own = PatchMean().fit(sets[kept], support.labels[kept], support.texts)
+        torch.testing.assert_close(fitted.logits[i], own.logits(sets[i : i + 1])[0])
+    assert Confidence.fit(head, support).hits.double().mean() > 0.5
+    for trial in without_classes(head, support, 0):
+        alone = PatchMean().fit(trial.train.patches, trial.train.labels, trial.train.texts)
+        assert torch.equal(alone.logits(sets), trial.head.logits(sets))
 
 
 def test_the_factor_is_the_temperature_of_all_held_out_logits(support) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from clipfg.confidence import AnswerColumns, Confidence
 from clipfg.confidence.group_answers import GroupAnswers
@@ -30,24 +31,26 @@ PARTS = 4
 
 
 def can_be_calibrated(kind: type[Head[Any]]) -> bool:
-    """Whether a head's confidence can be learnt on folds of pooled features.
+    """Whether a head's confidence can be learnt on folds of what it takes.
 
     Of a head that learns with the encoder, each fold would train another.
     """
-    return kind.consumes == "pooled" and not kind.needs_encoder
+    return kind.consumes in ("pooled", "patches") and not kind.needs_encoder
 
 
 @dataclass(frozen=True)
 class CalibratedHead:
     """A trained head, what it was trained on (also in words), and what is known of its confidence.
 
-    `answers` say more of each image than its likeliest class; None where that is nothing. `trials`
-    are heads trained without a group of classes, where out-of-distribution images are flagged.
-    `groups` say how the pictures of a group become one answer; None without `--group-by`.
+    `rows` are the positions of its support in all images to learn from. `answers` say more of each
+    image than its likeliest class; None where that is nothing. `trials` are heads trained without a
+    group of classes, where out-of-distribution images are flagged. `groups` say how the pictures of
+    a group become one answer; None without `--group-by`.
     """
 
     head: Head
     support: Support
+    rows: NDArray[np.intp]
     learnt_from: str
     answers: AnswerColumns | None = None
     trials: list[UnseenClassTrial] = field(default_factory=list)
@@ -107,24 +110,24 @@ class Calibrator:
     images: FewshotImages
     split: Dataset | None
 
-    def calibrate(self, head: Head, support: Support, learnt_from: str) -> CalibratedHead:
+    def calibrate(self, known: CalibratedHead) -> CalibratedHead:
         """Learn confidence where it is asked for or saved, and how groups are answered.
 
         One image per class, or one group, is too few.
         """
-        known = self._calibrated(head, support, learnt_from)
+        known = self._calibrated(known)
         if self.session.options.group_by is None:
             return known
         factor = known.confidence.factor if known.confidence else None
         seed = self.session.options.seed
         return replace(known, groups=GroupAnswers.fit(known.head, known.support, seed, factor))
 
-    def _calibrated(self, head: Head, support: Support, learnt_from: str) -> CalibratedHead:
+    def _calibrated(self, known: CalibratedHead) -> CalibratedHead:
         """None is learnt of heads that cannot be calibrated."""
         options, classes = self.session.options, self.images.classes
         asked = answer_options(options)
-        known = CalibratedHead(head, support, learnt_from)
-        if not can_be_calibrated(type(head)) or (not asked and options.save is None):
+        support = known.support
+        if not can_be_calibrated(type(known.head)) or (not asked and options.save is None):
             return known
         held, source = None, ""
         if options.calibration == BY_SPLIT:
@@ -157,7 +160,8 @@ class Calibrator:
         rest = support.rows(~out)
         head = self.heads.fit_first(rest, seed)
         words = f"three quarters of {known.learnt_from}"
-        return CalibratedHead(head, rest, words), support.rows(out)
+        kept = known.rows[(~out).cpu().numpy()]
+        return CalibratedHead(head, rest, kept, words), support.rows(out)
 
     def _of_split(self, data: Dataset) -> Support:
         """The split's images of the classes that are learnt, without any of the support set."""
@@ -170,4 +174,5 @@ class Calibrator:
             logger.warning(remark)
         pool = pool.rows(rows)
         labels = torch.from_numpy(places[pool.labels])
-        return Support(pool.features, labels, len(classes), groups=pool.groups)
+        own = vars(pool.items)
+        return Support(labels=labels, classes=len(classes), groups=pool.groups, **own)

@@ -12,13 +12,13 @@ from clipfg.confidence import AnswerColumns
 from clipfg.errors import DataError
 from clipfg.evaluation.curves.learning_curve import LearningCurve
 from clipfg.evaluation.report.rolled_up import rolled_up
+from clipfg.heads.items import Items
 from clipfg.heads.support import Support
 from clipfg.options import FewshotOptions
 from clipfg.workflows.answers import answer_options, log_guarantees
 from clipfg.workflows.fewshot.calibration import CalibratedHead, Calibrator
 from clipfg.workflows.fewshot.heads import HeadSet
 from clipfg.workflows.fewshot.images import FewshotImages
-from clipfg.workflows.fewshot.items import Items
 from clipfg.workflows.fewshot.reliability import measure_reliability
 from clipfg.workflows.fewshot.scoring import judge
 from clipfg.workflows.fewshot.trials import Trial, by_folds, by_shots
@@ -68,8 +68,9 @@ class Evaluation:
             self.session.progress("Training"),
         )
         most = self.shots[-1]
-        part = self.support.rows(torch.from_numpy(draws.rows(0, most)))
-        known = self.calibrator.calibrate(head, part, f"{most} shots, draw {self.seeds[0]}")
+        rows, words = draws.rows(0, most), f"{most} shots, draw {self.seeds[0]}"
+        part = self.support.rows(torch.from_numpy(rows))
+        known = self.calibrator.calibrate(CalibratedHead(head, part, rows, words))
         given = self.pool.given_to(type(known.head))
         self._predict(test, in_blocks(given, known.head.logits), known.answers)
         curve = self._curve(trials, test.labels, test.groups)
@@ -102,7 +103,8 @@ class Evaluation:
             f" moment in several folds make the estimate too good{self._unless_grouped}."
         )
         head = self.heads.fit_first(support, seeds[0])
-        known = self.calibrator.calibrate(head, support, "all images")
+        rows = np.arange(len(support))
+        known = self.calibrator.calibrate(CalibratedHead(head, support, rows, "all images"))
         log_guarantees(known.answers)
         return self._curve(held.trials, test.labels, test.groups, estimated), known
 

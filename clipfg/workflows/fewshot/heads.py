@@ -11,11 +11,12 @@ from torch import Tensor
 
 from clipfg.errors import UsageError
 from clipfg.heads import HEADS, Head
+from clipfg.heads.base import Consumes
 from clipfg.heads.few_shot import FewShotHead
+from clipfg.heads.items import Items
 from clipfg.heads.support import Support
 from clipfg.heads.transduction import TRANSDUCTIONS
 from clipfg.training.heads import Base
-from clipfg.workflows.fewshot.items import Items
 from clipfg.workflows.pool import in_blocks
 
 ZERO_SHOT = "zero-shot"
@@ -67,6 +68,15 @@ class HeadSet:
             heads.setdefault(spec.head, []).append(spec)
         return heads
 
+    def that_consume(self, what: Consumes) -> list[HeadSpec]:
+        """Those that take a kind of features."""
+        return [spec for spec in self.specs if spec.kind.consumes == what]
+
+    @property
+    def that_need_encoder(self) -> list[HeadSpec]:
+        """Those that learn with the encoder itself."""
+        return [spec for spec in self.specs if spec.kind.needs_encoder]
+
     def fit(self, name: str, support: Support, seed: int) -> tuple[Head, float]:
         """A trained head, and the seconds that training took."""
         kind = HEADS.get(name)
@@ -78,7 +88,7 @@ class HeadSet:
         more: dict[str, Any] = {"base": self.base} if kind.needs_encoder else {}
         if kind.needs_encoder or issubclass(kind, FewShotHead):
             more["groups"] = support.groups
-        given = Items.of(support).given_to(kind)
+        given = support.items.given_to(kind)
         head.fit(given, support.labels, support.texts, **more)
         return head, perf_counter() - started
 

@@ -1,8 +1,7 @@
 """What heads may be handed of the images of a run: features, and pixels where one takes those."""
 
 import logging
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -12,7 +11,6 @@ from torch import Tensor
 from clipfg.embedding.patch_views import collect_patch_views
 from clipfg.embedding.pipeline import default_workers
 from clipfg.errors import DataError, UsageError
-from clipfg.heads import Head
 from clipfg.heads.base import FeatureSets, Images
 from clipfg.heads.support import Support
 from clipfg.options import FewshotOptions
@@ -20,34 +18,12 @@ from clipfg.training.pixels import load_pixels
 from clipfg.types import Failure
 from clipfg.workflows.boxes import framing_of
 from clipfg.workflows.dataset import Dataset
+from clipfg.workflows.fewshot.images import FewshotImages
 from clipfg.workflows.pool import FeaturePool
+from clipfg.workflows.protocol.splits import SupportAndTest
 from clipfg.workflows.session import Session
 
 logger = logging.getLogger("clipfg")
-
-
-@dataclass(frozen=True)
-class Items:
-    """n items without their labels, in each form that the run's heads take."""
-
-    features: Float[Tensor, "n d"]
-    images: Images | None = None
-    patches: FeatureSets | None = None
-
-    @classmethod
-    def of(cls, support: Support) -> "Items":
-        """Those of a support set."""
-        return cls(support.features, support.images, support.patches)
-
-    def __getitem__(self, which: Tensor) -> "Items":
-        images = None if self.images is None else self.images[which.cpu()]
-        patches = None if self.patches is None else self.patches[which.cpu()]
-        return Items(self.features[which], images, patches)
-
-    def given_to(self, head: type[Head[Any]]) -> Any:
-        """What `fit` and `logits` of a head take."""
-        forms = {"images": self.images, "patches": self.patches}
-        return forms.get(head.consumes, self.features)
 
 
 def check_takes_images(session: Session[FewshotOptions], head: str, *parts: Dataset) -> None:
@@ -65,6 +41,21 @@ def check_takes_images(session: Session[FewshotOptions], head: str, *parts: Data
                 f"Head {head!r} trains an encoder on whole images, and {part.name} is used as"
                 f" {what}; use a head on features, such as auto or prolip."
             )
+
+
+def support_of(
+    session: Session[FewshotOptions],
+    roles: SupportAndTest,
+    images: FewshotImages,
+    texts: Float[Tensor, "c d"] | None,
+) -> Support:
+    """All images to learn from, with their patches where the session keeps them."""
+    learnt = images.support
+    labels = torch.from_numpy(learnt.labels)
+    support = Support.of("few-shot", learnt.features, labels, texts, groups=learnt.groups)
+    if not session.dense:
+        return support
+    return replace(support, patches=with_patches(session, roles.support, learnt))
 
 
 def with_patches(session: Session[FewshotOptions], data: Dataset, pool: FeaturePool) -> FeatureSets:

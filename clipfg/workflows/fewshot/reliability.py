@@ -12,7 +12,7 @@ from clipfg.evaluation.statistics.tolerance import least_coverage
 from clipfg.functional.novelty import FALSE_ALARMS
 from clipfg.types import ClassList
 from clipfg.workflows.fewshot.calibration import CalibratedHead
-from clipfg.workflows.pool import FeaturePool
+from clipfg.workflows.pool import FeaturePool, in_blocks
 
 
 def measure_reliability(
@@ -23,7 +23,8 @@ def measure_reliability(
     assert answers is not None
     assert confidence is not None
     asked, labels = answers.options, torch.from_numpy(test.labels)
-    logits = known.head.logits(test.features)
+    given = test.items.given_to(type(known.head))
+    logits = torch.cat(list(in_blocks(given, known.head.logits)))
     calibrated = answers.calibrated(logits)
     shares = calibrated.float().softmax(dim=1)
     certainty, hits = measures.certainty_and_hits(calibrated, labels)
@@ -51,7 +52,7 @@ def measure_reliability(
         ood = OODResult(
             score=NAMES[detector.score],
             auroc_support=detector.aurocs[detector.score],
-            auroc=auroc_on(detector.score, known.trials, test.features, labels, factor),
+            auroc=auroc_on(detector.score, known.trials, test.items, labels, factor),
             called_unknown=proportion(int((familiar <= FALSE_ALARMS).sum()), len(familiar)),
             most=1 - least_coverage(1 - FALSE_ALARMS, [len(detector.known)], [len(familiar)]),
         )

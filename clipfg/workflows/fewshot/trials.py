@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from clipfg.heads import Head
+from clipfg.heads.items import Items
 from clipfg.heads.support import Support
 from clipfg.types import Progress
 from clipfg.workflows.fewshot.heads import ZERO_SHOT, HeadSet, HeadSpec
-from clipfg.workflows.fewshot.items import Items
 from clipfg.workflows.protocol.support_sets import ALL, Shots, SupportDraws
 
 
@@ -100,7 +100,7 @@ def by_folds(
         parts: dict[HeadSpec, list[_Run]] = {}
         splits = support.splits(seed)
         for train, held in splits:
-            x, judged = Items.of(support)[held], place[held] >= 0
+            x, judged = support.items[held], place[held] >= 0
             for name, own in heads.by_head.items():
                 head, seconds = heads.fit(name, train, seed)
                 for spec in own:

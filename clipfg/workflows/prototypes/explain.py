@@ -98,9 +98,9 @@ def explain_photo(
     head, names = known.head, known.classes.names
     assert patches.grids is not None
     grid = (int(patches.grids[0, 0]), int(patches.grids[0, 1]))
-    logits = head.logits(patches)
-    best = top_classes(logits, min(TOP, len(names)))[0].tolist()
-    shares = logits.softmax(dim=1)[0, best].tolist()
+    probabilities = known.probabilities(patches)
+    best = top_classes(probabilities, min(TOP, len(names)))[0].tolist()
+    shares = probabilities[0, best].tolist()
     answer = best[0]
     linear = int(head.linear_logits(patches)[0].argmax())
     rows = patches.rows.float()

@@ -22,31 +22,6 @@ Parts = list[tuple[str, Bool[Tensor, " p"]]]
 
 
 @dataclass(frozen=True)
-class HeadFigures:
-    """`used` speak for some class, `median` of them for a class; `duplicates` are pairs alike."""
-
-    used: int
-    median: float
-    duplicates: int
-
-    @classmethod
-    def of(cls, head: PatchPrototypes) -> "HeadFigures":
-        """Of a fitted head."""
-        used = head.used
-        left = [pair for pair in head.duplicates_ if used[pair].all()]
-        each = (head.weights_ > 0).sum(dim=1).double()
-        return cls(int(used.sum()), float(each.quantile(0.5)), len(left))
-
-    @property
-    def said(self) -> str:
-        """In a sentence."""
-        return (
-            f"A class uses {self.median:g} prototypes (median), all classes {self.used:,};"
-            f" {self.duplicates:,} pairs are duplicates."
-        )
-
-
-@dataclass(frozen=True)
 class Purity:
     """Of the places that show a prototype most, the share in the part that most of them lie in.
 

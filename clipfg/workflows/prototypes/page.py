@@ -13,7 +13,6 @@ from clipfg.errors import ItemError
 from clipfg.explaining.overlay import png
 from clipfg.pages import image_source, render
 from clipfg.workflows.prototypes.explain import PrototypeExplanation
-from clipfg.workflows.prototypes.figures import HeadFigures
 from clipfg.workflows.prototypes.saved import PrototypeHead
 from clipfg.workflows.run_folder import RunFolder, file_name
 
@@ -63,7 +62,7 @@ def write_explanations(
     facts = [
         ("model", encoder.name),
         ("classes", f"{len(known.classes):,}"),
-        ("head", HeadFigures.of(known.head).said),
+        ("head", known.head.remarks[0]),
     ]
     title = photos[0]["title"] if len(photos) == 1 else "The prototypes that speak for answers"
     page = render(

@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
+from jaxtyping import Float
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
+from torch import Tensor
 
 from clipfg.data.images.decoding import decode
 from clipfg.data.sources import read
@@ -16,10 +18,11 @@ from clipfg.encoders.preprocessing import Preprocessing
 from clipfg.errors import DataError, UsageError
 from clipfg.explaining.placement import Placement
 from clipfg.functional.windows import Window, square_window, window_size
-from clipfg.heads import Head
+from clipfg.heads import FeatureSets, Head
 from clipfg.heads.patch_prototypes import PatchPrototypes
 from clipfg.heads.saving import SavedHead, load_head
 from clipfg.types import ClassList
+from clipfg.workflows.answers import confidence_of
 from clipfg.workflows.pool import FeaturePool
 
 EXTRA = "examples"
@@ -42,12 +45,11 @@ class Examples:
 
     @classmethod
     def of(
-        cls, head: PatchPrototypes, support: FeaturePool, rows: NDArray[np.intp], crop: Crop
+        cls, numbers: list[int], support: FeaturePool, rows: NDArray[np.intp], crop: Crop
     ) -> Self:
-        """Those that a head has learnt from the `rows` of a pool of images."""
+        """Some of those that a head has learnt from, the `rows` of a pool of images."""
         assert support.patches is not None
         assert support.patches.grids is not None
-        numbers = head.examples_[..., 0].unique().tolist()
         at = [int(rows[number]) for number in numbers]
         boxes = support.boxes or {}
         return cls(
@@ -121,6 +123,14 @@ class PrototypeHead:
         if saved.classes is None:
             raise DataError(f"Expected a head with class names, {path} has none.")
         return cls(head, saved.classes, Examples.from_fields(saved.extras.get(EXTRA, {})), saved)
+
+    def probabilities(self, patches: FeatureSets) -> Float[Tensor, "n c"]:
+        """Of the classes; calibrated where the file says how, and nothing is switched off."""
+        confidence = confidence_of(self.saved)
+        logits = self.head.logits(patches)
+        if confidence is not None and not self.head.off_:
+            logits = confidence.calibrated(logits)
+        return logits.softmax(dim=1)
 
 
 def prototypes_of(head: Head[Any]) -> PatchPrototypes:

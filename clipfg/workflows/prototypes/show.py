@@ -25,7 +25,7 @@ from clipfg.options import HeadShowOptions
 from clipfg.types import Estimate
 from clipfg.workflows.dataset import Dataset
 from clipfg.workflows.pool import FeaturePool, in_blocks
-from clipfg.workflows.prototypes.figures import HeadFigures, Parts, Purity, known_parts
+from clipfg.workflows.prototypes.figures import Parts, Purity, known_parts
 from clipfg.workflows.prototypes.page import render_head, strongest
 from clipfg.workflows.prototypes.saved import PrototypeHead, parse_without
 from clipfg.workflows.run_folder import Run
@@ -60,7 +60,7 @@ def run_show(session: Session[HeadShowOptions], path: Path) -> ShownHead:
     if options.without is not None:
         left = whole.without(parse_without(options.without))
         known = replace(known, head=left)
-    remarks, purity = [HeadFigures.of(known.head).said], None
+    remarks, purity = [*known.head.remarks], None
     if options.dataset is not None:
         data = _open(session, known)
         pool = session.pool(data)

@@ -22,7 +22,7 @@ from clipfg.heads.support import Support
 from clipfg.options import FewshotOptions, PredictOptions, ZeroshotOptions
 from clipfg.types import UNLABELLED, ClassList
 from clipfg.workflows.answers import confidence_of
-from clipfg.workflows.fewshot.calibration import Calibrator
+from clipfg.workflows.fewshot.calibration import CalibratedHead, Calibrator
 from clipfg.workflows.fewshot.heads import HeadSet, HeadSpec
 from clipfg.workflows.fewshot.images import FewshotImages
 from clipfg.workflows.fewshot.run import run_fewshot
@@ -161,7 +161,8 @@ def calibrated(problem, seed: int, **options):
     head = heads.fit_first(support, seed)
 
     def work(session):
-        return Calibrator(session, heads, images, None).calibrate(head, support, "all images")
+        whole = CalibratedHead(head, support, np.arange(len(support)), "all images")
+        return Calibrator(session, heads, images, None).calibrate(whole)
 
     known = job(work, FewshotOptions, target_error=0.2, seed=seed, **options)
     return known, head, support
@@ -177,6 +178,7 @@ def test_a_quarter_that_is_held_out_is_not_learnt_from(seed) -> None:
     assert torch.equal(known.head.logits(problem.queries), head.logits(problem.queries))
     assert len(known.support) == int((~out).sum())
     assert known.learnt_from == "three quarters of all images"
+    assert np.array_equal(known.rows, np.flatnonzero(~out.numpy()))
     assert torch.equal(known.confidence.labels, support.labels[out])
     hits = head.logits(support.features[out]).argmax(dim=1) == support.labels[out]
     assert torch.equal(known.confidence.hits, hits)

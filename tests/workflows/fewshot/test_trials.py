@@ -9,9 +9,9 @@ import torch
 
 from clipfg.evaluation.curves.learning_curve import LearningCurveCell
 from clipfg.heads import HEADS, FeatureSets
+from clipfg.heads.items import Items
 from clipfg.heads.support import Support
 from clipfg.workflows.fewshot.heads import ZERO_SHOT, HeadSet, HeadSpec
-from clipfg.workflows.fewshot.items import Items
 from clipfg.workflows.fewshot.scoring import judge
 from clipfg.workflows.fewshot.trials import by_folds, by_shots
 from clipfg.workflows.protocol.support_sets import Shots, draw_supports
@@ -58,7 +58,9 @@ def fits_here(name: str) -> bool:
 def test_a_head_learns_the_same_whatever_it_is_tested_on(problem, name, monkeypatch) -> None:
     """What a head has chosen is bit-equal with another test set, and so is what it predicts."""
     if name == "patch-prototypes":
-        monkeypatch.setattr(HEADS.get(name).__init__, "__defaults__", (16, 5, 5, 32, 0.05, 3e-3, 0))
+        monkeypatch.setattr(
+            HEADS.get(name).__init__, "__defaults__", (16, 5, 5, 32, 0.05, 3e-3, 10, 0.03, 0)
+        )
     trials, head = run(problem, problem.queries, name)
     others, again = run(problem, problem.queries.flip(0)[:50], name)
     for key, value in head.fitted.items():

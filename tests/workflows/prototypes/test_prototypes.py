@@ -5,14 +5,17 @@ from inspect import signature
 
 import pyarrow.parquet as pq
 import pytest
+import torch
 
 from clipfg.cli import main
 from clipfg.data import synthflora
 from clipfg.errors import UsageError
 from clipfg.heads import load_head
 from clipfg.heads.patch_prototypes import PatchPrototypes
-from clipfg.options import ExplainOptions, HeadShowOptions, PredictOptions
+from clipfg.options import ExplainOptions, FewshotOptions, HeadShowOptions, PredictOptions
+from clipfg.workflows.answers import confidence_of, groups_of
 from clipfg.workflows.explain.run import run_explain
+from clipfg.workflows.fewshot.run import run_fewshot
 from clipfg.workflows.predict import run_predict
 from clipfg.workflows.prototypes.saved import EXTRA, PrototypeHead
 from clipfg.workflows.prototypes.show import run_show
@@ -34,25 +37,31 @@ def flowers(tmp_path_factory):
             synthflora.draw(flower, synthflora.IMAGE_SIZE).save(folder / name)
             split = "train" if number < 4 else "test"
             own = {"path": name, "label": manifest.classes.names[label], "split": split}
+            own["plant"] = f"{label}-{number // 2}"
             rows.append(own | {"regions": synthflora.regions(flower)})
     (folder / "flowers.jsonl").write_text("\n".join(map(json.dumps, rows)))
     return folder
 
 
 @pytest.fixture(scope="module")
-def saved(flowers, tmp_path_factory):
-    """A saved head, of few steps."""
-    patch = pytest.MonkeyPatch()
+def few_steps():
+    """Heads of few prototypes and few steps."""
     parameters = signature(PatchPrototypes).parameters
-    own = {"prototypes": 16, "pretraining": 30, "steps": 60}
+    own = {"prototypes": 16, "pretraining": 30, "steps": 60, "per_class": 4}
     defaults = tuple(own.get(name, one.default) for name, one in parameters.items())
-    patch.setattr(PatchPrototypes.__init__, "__defaults__", defaults)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(PatchPrototypes.__init__, "__defaults__", defaults)
+        yield
+
+
+@pytest.fixture(scope="module")
+def saved(few_steps, flowers, tmp_path_factory):
+    """A saved head, of few steps."""
     folder = tmp_path_factory.mktemp("saved")
     command = ["fewshot", "--dataset", str(flowers / "flowers.jsonl"), *FLORETTE]
     command += ["--heads", "patch-prototypes", "--shots", "2,4", "--seeds", "1"]
     command += ["-o", str(folder / "run"), "--save", str(folder / "head.safetensors")]
     assert main.run([*command, "--format", "json"]) == 0
-    patch.undo()
     results = json.loads((folder / "run" / "results.json").read_text())
     assert any("A class uses" in remark for remark in results["remarks"])
     return folder / "head.safetensors"
@@ -90,6 +99,43 @@ def test_predict_takes_patches_and_switches_prototypes_off(saved, flowers, tmp_p
     results = json.loads((run.folder / "results.json").read_text())
     assert results["without"] == {"off": used, "changed": changed}
     assert len({row["prediction"] for row in left}) == 1  # nothing is left to tell classes by
+
+
+def test_a_saved_head_is_calibrated_and_what_is_left_of_it_is_not(saved, flowers, tmp_path) -> None:
+    known = load_head(saved)
+    confidence = confidence_of(known)
+    assert len(confidence) == 12  # each image of the support, by a head without it
+    unused = (~known.head.used).nonzero().flatten().tolist()
+    rows, _ = predict(saved, flowers, tmp_path / "whole", prediction_set=0.7)
+    left, _ = predict(saved, flowers, tmp_path / "left", without=str(unused[0]))
+    for row, plain in zip(rows, left, strict=True):
+        assert row["prediction"] == plain["prediction"]
+        raw = torch.tensor(plain["probabilities"]).log()
+        expected = (confidence.factor * raw).softmax(dim=0).tolist()
+        assert row["probabilities"] == pytest.approx(expected, abs=1e-4)
+        assert set(row["set"]) <= {*row["names"]}
+    with pytest.raises(UsageError, match="cannot be combined with --without"):
+        predict(saved, flowers, tmp_path / "both", without="0", target_error=0.1)
+
+
+def test_the_pictures_of_a_plant_become_one_answer(few_steps, flowers, tmp_path) -> None:
+    path = tmp_path / "head.safetensors"
+    given = {"heads": "patch-prototypes", "shots": "4", "seeds": 1, "model": "builtin:florette"}
+    given |= {"precision": "fp32", "dataset": str(flowers / "flowers.jsonl"), "group_by": "plant"}
+    done = job(run_fewshot, FewshotOptions, save=path, output=tmp_path / "run", **given)
+    assert done.curve.grouped.groups == 3
+    assert done.curve.grouped.answers is not None
+    assert len(groups_of(load_head(path)).confidence) == 6  # plants that were held out whole
+    run = job(
+        run_predict,
+        PredictOptions,
+        head=path,
+        dataset=str(flowers / "flowers.jsonl"),
+        split="test",
+        group_by="plant",
+        output=tmp_path / "plants",
+    )
+    assert [row["pictures"] for row in run.rows()] == [2, 2, 2]
 
 
 def test_explain_shows_the_evidence_and_where_it_is(saved, flowers, tmp_path, capsys) -> None:
