@@ -244,11 +244,13 @@ def letter_tokenizer() -> Any:
     return Siglip2Tokenizer(vocab=vocabulary, merges=[], model_input_names=["input_ids"])
 
 
-def dual_encoder(folder: Path) -> Path:
-    """Any two towers: here a ViT and a BERT with token types."""
+def dual_encoder(folder: Path, *, convolutional: bool = False) -> Path:
+    """Any two towers: here a ViT, or a MobileNetV2, and a BERT with token types."""
     from transformers import (
         BertConfig,
         BertModel,
+        MobileNetV2Config,
+        MobileNetV2Model,
         VisionTextDualEncoderModel,
         ViTConfig,
         ViTImageProcessor,
@@ -256,8 +258,10 @@ def dual_encoder(folder: Path) -> Path:
     )
 
     torch.manual_seed(5)
+    mobile = MobileNetV2Config(image_size=32, depth_multiplier=0.25, hidden_size=1280)
     model = VisionTextDualEncoderModel(
-        vision_model=ViTModel(ViTConfig(**VISION)), text_model=BertModel(BertConfig(**TEXT))
+        vision_model=MobileNetV2Model(mobile) if convolutional else ViTModel(ViTConfig(**VISION)),
+        text_model=BertModel(BertConfig(**TEXT)),
     )
     names = ["input_ids", "token_type_ids", "attention_mask"]
     processor = ViTImageProcessor(size={"height": 32, "width": 32})

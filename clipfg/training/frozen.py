@@ -23,15 +23,15 @@ SHARE = 0.125
 class FrozenBlocks:
     """The blocks of a tower before the first that is trained, but never its last.
 
-    They compute as before, until all inputs of a batch are remembered: then they hand on the tokens
-    `[b n w]` that they made of them, whatever reaches them; `axis` is that of b, 1 in towers that
-    put positions first. The tower's stem still runs. Where it
-    gives a text more or fewer positions than before, as for other texts in the batch, these are
-    padding, which nothing looks at.
+    They compute as before, until all inputs of a batch are remembered: then they hand on what they
+    made of them, tokens or maps, whatever reaches them. The tower's stem still runs. `axis` is that
+    of the inputs, 1 in towers that put positions first. The blocks of texts (`padded`) hand on as
+    many positions as reach them, which depend on the batch: the last are padding, which nothing
+    looks at.
     """
 
-    def __init__(self, blocks: Sequence[nn.Module], axis: int = 0) -> None:
-        self.blocks, self.axis = tuple(blocks), axis
+    def __init__(self, blocks: Sequence[nn.Module], *, axis: int = 0, padded: bool = False) -> None:
+        self.blocks, self.axis, self.padded = tuple(blocks), axis, padded
         self._known: dict[Hashable, Tensor] = {}
         self._handed: list[Tensor] = []
         self._made: Any = None
@@ -39,18 +39,18 @@ class FrozenBlocks:
             block.forward = partial(self._forward, block.forward, block is self.blocks[-1])
 
     @classmethod
-    def of(cls, blocks: Sequence[nn.Module], axis: int = 0) -> Self:
+    def of(cls, blocks: Sequence[nn.Module], **how: Any) -> Self:
         """Those of all blocks of a tower, of which some may have weights with gradients."""
         trained = [any(w.requires_grad for w in block.parameters()) for block in blocks]
         first = (*trained, True).index(True)
-        return cls(blocks[: min(first, max(0, len(blocks) - 1))], axis)
+        return cls(blocks[: min(first, max(0, len(blocks) - 1))], **how)
 
     def __len__(self) -> int:
         return len(self.blocks)
 
     def _forward(self, compute: Any, last: bool, tokens: Tensor, *rest: Any, **options: Any) -> Any:
         if self._handed:
-            return self._as_wide(tokens) if last else tokens
+            return self._recalled(tokens) if last else tokens
         made = compute(tokens, *rest, **options)
         if last:
             self._made = made
@@ -66,14 +66,13 @@ class FrozenBlocks:
         finally:
             self._handed = []
 
-    def _as_wide(self, tokens: Tensor) -> Tensor:
-        """What is handed on, at as many positions as the tokens that came have."""
-        count = tokens.shape[1 - self.axis]
-        rows = (
-            pad(row[:count], (0, 0) * (row.ndim - 1) + (0, count - len(row[:count])))
-            for row in self._handed
-        )
-        return torch.stack(list(rows), self.axis).to(tokens.device)
+    def _recalled(self, tokens: Tensor) -> Tensor:
+        """What is handed on in place of what the blocks would make of the tokens."""
+        rows = self._handed
+        if self.padded:
+            count = tokens.shape[1 - self.axis]
+            rows = [pad(row[:count], (0, 0, 0, max(0, count - len(row)))) for row in rows]
+        return torch.stack(rows, self.axis).to(tokens.device)
 
     def remember(self, keys: Sequence[Hashable], run: Callable[[], object], total: int) -> bool:
         """Keep what is made of some of `total` inputs; `run` lets the tower run on them.
@@ -108,5 +107,5 @@ def frozen_blocks(model: nn.Module) -> dict[str, FrozenBlocks]:
     for tower, name in names.items():
         row, above = model.get_submodule(name), model.get_submodule(name.rpartition(".")[0])
         axis = 0 if getattr(above, "batch_first", True) else 1
-        found[tower] = FrozenBlocks.of(list(row.children()), axis)
+        found[tower] = FrozenBlocks.of(list(row.children()), axis=axis, padded=tower == "texts")
     return found

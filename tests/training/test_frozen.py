@@ -5,9 +5,11 @@ from functools import partial
 import pytest
 import torch
 
+from clipfg.encoders import load_encoder
 from clipfg.training import frozen
 from clipfg.training.batches import Batches, Sampling
 from clipfg.training.student import Student
+from tests import checkpoints
 from tests.training import tiny
 
 HOW = Sampling(batch_size=7, seed=0, mirror=True)
@@ -64,6 +66,22 @@ def test_every_library_has_frozen_blocks(encoder, examples) -> None:
     )
     student.encode_images(examples.pixels.images[2:4])  # one is new: all are computed
     assert set(seen[0]) == {2}
+
+
+def test_blocks_of_many_widths(tmp_path) -> None:
+    """A convolutional tower, whose maps shrink while their channels grow; texts of two lengths."""
+    folder = checkpoints.dual_encoder(tmp_path / "model", convolutional=True)
+    encoder = load_encoder(str(folder), precision="fp32", device="cpu")
+    noise = torch.Generator().manual_seed(0)
+    images = torch.randint(0, 256, (3, 3, 32, 32), generator=noise, dtype=torch.uint8)
+    texts = ("red", "a photo of a red flower")
+    student = Student(encoder, "heads")
+    plain = student.encode_images(images), student.encode_texts(texts[:1])
+    student.remember(images, texts)
+    seen = [counted(student, tower) for tower in ("images", "texts")]
+    torch.testing.assert_close(student.encode_images(images), plain[0])
+    torch.testing.assert_close(student.encode_texts(texts[:1]), plain[1])
+    assert seen == [[], []]
 
 
 def test_what_is_trained_is_never_handed_on(encoder) -> None:
