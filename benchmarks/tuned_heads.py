@@ -93,7 +93,7 @@ def main() -> None:
                 own = support.rows(torch.from_numpy(draws.rows(seed, shots)))
                 more = {"base": base} if kind.needs_encoder else {}
                 head = kind(**known if kind.needs_encoder or name == "zero-shot" else {})
-                head.fit(Items.of(own).given_to(kind), own.labels, own.texts, **more)
+                head.fit(own.items.given_to(kind), own.labels, own.texts, **more)
                 hits.append(head.logits(pool.given_to(kind)).argmax(1).numpy() == truth)
             seconds = (time.monotonic() - started) / len(hits)
             table = np.stack(hits)

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import pyarrow.parquet as pq
 
@@ -43,6 +43,8 @@ if TYPE_CHECKING:
     from clipfg.confidence.group_answers import GroupAnswers
     from clipfg.encoders import Encoder
     from clipfg.heads import Head
+    from clipfg.workflows.group_predictions import GroupPredictions
+    from clipfg.workflows.prototypes.switched import SwitchedHead
 
 logger = logging.getLogger("clipfg")
 
@@ -74,103 +76,138 @@ def run_predict(session: Session[PredictOptions], photos: Sequence[Path] = ()) -
         )
     _check_groups(options)
     session.embeds_only = not options.explain
-    plain = _is_plain(options)
     formats = answer_formats(options.to)
-    saved = _saved_head(options.head, plain=plain) if options.head else None
+    saved = _saved_head(options)
     bags = saved is not None and saved.head.consumes == "bags"
     data = _images(session, photos, None if bags else options.limit)
-    if saved is not None and options.without is not None:
-        saved = without_confidence(options, saved)
-    classes = saved.classes if saved else None
-    if options.classes is not None:
-        from clipfg.data.readers.class_files import read_class_list
-
-        classes = read_class_list(options.classes, name_column=options.name_column)
-    if classes is None:
-        raise DataError(f"Expected a head with class names, {options.head} has none.")
+    classes = _classes(options, saved)
     if saved is not None and bags:
         return _predict_bags(session, data, saved, photos)
     if options.bag_by is not None:
         raise UsageError("--bag-by takes a head on bags; save one by `clipfg bags --save FILE`.")
-    head: Any = saved.head if saved else None  # an `ArrayHead` if that is what `_saved_head` gave
-    calibrated = bool(saved and saved.extras.get(CONFIDENCE))
-    known = confidence_of(saved) if saved and not isinstance(head, ArrayHead) else None
-    answers = answer_columns(options, classes, known)
-    if head is not None and head.consumes == "patches":
+    by = _Classifier.of(options, saved, classes)
+    if by.head is not None and by.head.consumes == "patches":
         session.dense = PATCHES
-    switched = None
-    if options.without is not None:
-        if head is None:
-            raise UsageError("--without is for a head of patch prototypes; name one by --head.")
-        from clipfg.workflows.prototypes.saved import parse_without
-        from clipfg.workflows.prototypes.switched import SwitchedHead
-
-        head = switched = SwitchedHead.of(head, parse_without(options.without))
-    zero_shot = (head is None or head.name == "zero-shot") and not calibrated
-    rule = _rule(options, saved)
-    if options.within is not None:
-        head, classes, answers = _within(options.within, head, classes, answers)
-    of_groups = answer_columns(options, classes, rule.confidence) if rule else None
-    log_guarantees(answers if rule is None else of_groups)
-    if options.explain:
-        from clipfg.workflows.explain.added import check_head
-
-        check_head(head)
-    if len(classes) == 1:
-        logger.warning(
-            f"{classes.names[0]!r} is the only class: every image gets it, with a probability of 1."
-            " Name what else there may be by --classes."
-        )
-    encoder = _encoder(session, data, saved, zero_shot=zero_shot)
+    encoder = _encoder(session, data, saved, zero_shot=by.zero_shot)
+    scoring = encoder.scoring if by.zero_shot and encoder else "softmax"
     data = session.grouped(data)
-    groups = None
-    if rule is not None:
-        from clipfg.workflows.group_predictions import GroupPredictions
-
-        groups = GroupPredictions.of(data.manifest, rule, len(classes))
+    groups = by.groups(data)
     if options.explain:
         from clipfg.workflows.explain.photos import check_explainable
 
-        check_explainable(session, data, classes)
+        check_explainable(session, data, by.classes)
     with session.run_folder(data.name, photos=[str(photo) for photo in photos]) as folder:
-        if head is None and plain:
-            head = session.array_zero_shot(data.manifest, classes)
-        elif head is None:
-            weights = session.class_weights(data.manifest, classes)
-            head = session.zero_shot(weights, renormalise=session.ensemble().renormalise)
+        head = by.head or _of_names(session, data, by.classes)
+        how: dict[str, Any] = {"top_k": options.top_k, "scoring": scoring}
         counts = classify(
-            session,
-            data,
-            head,
-            classes,
-            folder,
-            top_k=options.top_k,
-            scoring=encoder.scoring if zero_shot and encoder else "softmax",
-            answers=answers,
-            groups=groups,
+            session, data, head, by.classes, folder, answers=by.answers, groups=groups, **how
         )
-        if switched is not None:
-            logger.info(switched.said)
-            folder.results["without"] = {"off": switched.left.off_, "changed": switched.changed}
+        folder.results |= {"images": counts.done, "skipped": len(session.failures), **by.results()}
         if groups is not None:
-            scoring = encoder.scoring if zero_shot and encoder else "softmax"
-            groups.write(folder, classes, options.top_k, scoring, of_groups)
+            groups.write(folder, by.classes, options.top_k, scoring, by.of_groups)
         if options.explain:
             from clipfg.workflows.explain.added import add_explanations, least_sure
 
             chosen = least_sure(folder.part(PREDICTIONS), options.explain)
             prompts = session.prompts(data.manifest)
-            add_explanations(session, data, classes, head, prompts, folder, chosen)
-        folder.results |= {"images": counts.done, "skipped": len(session.failures)}
-        if answers is not None and answers.options:
-            folder.results["guarantees"] = list(answers.notes)
+            add_explanations(session, data, by.classes, head, prompts, folder, chosen)
         if formats:
-            predicted = folder.part(PREDICTIONS)
             model = encoder.name if encoder else saved.model if saved else ""
-            given = Answers(predicted, classes, model, _confidence(data.manifest))
+            confidence = _confidence(data.manifest)
+            given = Answers(folder.part(PREDICTIONS), by.classes, model, confidence)
             folder.results["answers"] = write_answers(formats, given, folder)
     predictions = folder.path / (PREDICTIONS if groups is None else groups.file)
     return PredictRun(folder.path, counts.done, len(session.failures), predictions)
+
+
+@dataclass(frozen=True)
+class _Classifier:
+    """What answers for images, and what is said of its answers."""
+
+    head: Any
+    """A `Head` or an `ArrayHead`; None for that of the class names, which takes an encoder."""
+    classes: ClassList
+    answers: AnswerColumns | None
+    rule: GroupAnswers | None
+    """How groups are answered; None where images are."""
+    of_groups: AnswerColumns | None
+    switched: SwitchedHead | None
+    """The head, where prototypes are switched off."""
+    zero_shot: bool
+    """Whether its logits are an encoder's own cosines, scored as that was trained."""
+
+    @classmethod
+    def of(cls, options: PredictOptions, saved: SavedHead[Any] | None, classes: ClassList) -> Self:
+        """As the options ask for it. Raises `UsageError` for what the head cannot do."""
+        head: Any = saved.head if saved else None
+        known = confidence_of(saved) if saved and not isinstance(head, ArrayHead) else None
+        answers = answer_columns(options, classes, known)
+        switched = _switched(options.without, head) if options.without is not None else None
+        head = switched or head
+        zero_shot = (head is None or head.name == "zero-shot") and not (
+            saved and saved.extras.get(CONFIDENCE)
+        )
+        rule = _rule(options, saved)
+        if options.within is not None:
+            head, classes, answers = _within(options.within, head, classes, answers)
+        of_groups = answer_columns(options, classes, rule.confidence) if rule else None
+        log_guarantees(answers if rule is None else of_groups)
+        if options.explain:
+            from clipfg.workflows.explain.added import check_head
+
+            check_head(head)
+        if len(classes) == 1:
+            logger.warning(
+                f"{classes.names[0]!r} is the only class: every image gets it, with a probability"
+                " of 1. Name what else there may be by --classes."
+            )
+        return cls(head, classes, answers, rule, of_groups, switched, zero_shot)
+
+    def groups(self, data: Dataset) -> GroupPredictions | None:
+        """Where the answers of groups are gathered; None where images are answered."""
+        if self.rule is None:
+            return None
+        from clipfg.workflows.group_predictions import GroupPredictions
+
+        return GroupPredictions.of(data.manifest, self.rule, len(self.classes))
+
+    def results(self) -> dict[str, Any]:
+        """What a finished run says of its answers in `results.json`."""
+        found: dict[str, Any] = {}
+        if self.switched is not None:
+            logger.info(self.switched.said)
+            found["without"] = {"off": self.switched.left.off_, "changed": self.switched.changed}
+        if self.answers is not None and self.answers.options:
+            found["guarantees"] = list(self.answers.notes)
+        return found
+
+
+def _switched(without: str, head: Any) -> SwitchedHead:
+    if head is None:
+        raise UsageError("--without is for a head of patch prototypes; name one by --head.")
+    from clipfg.workflows.prototypes.saved import parse_without
+    from clipfg.workflows.prototypes.switched import SwitchedHead
+
+    return SwitchedHead.of(head, parse_without(without))
+
+
+def _classes(options: PredictOptions, saved: SavedHead[Any] | None) -> ClassList:
+    """The classes to choose among. Raises `DataError` for a head that does not name its own."""
+    if options.classes is not None:
+        from clipfg.data.readers.class_files import read_class_list
+
+        return read_class_list(options.classes, name_column=options.name_column)
+    if saved is None or saved.classes is None:
+        raise DataError(f"Expected a head with class names, {options.head} has none.")
+    return saved.classes
+
+
+def _of_names(session: Session[PredictOptions], data: Dataset, classes: ClassList) -> Any:
+    """The zero-shot head of class names."""
+    if _is_plain(session.options):
+        return session.array_zero_shot(data.manifest, classes)
+    weights = session.class_weights(data.manifest, classes)
+    return session.zero_shot(weights, renormalise=session.ensemble().renormalise)
 
 
 def _is_plain(options: PredictOptions) -> bool:
@@ -180,11 +217,16 @@ def _is_plain(options: PredictOptions) -> bool:
     return not (more or several or options.without or options.explain)
 
 
-def _saved_head(path: Path, *, plain: bool) -> SavedHead[Any]:
-    """A head from a file; a calibrated `ArrayHead` where that will do."""
-    if plain and (saved := load_array_head(path)) and VIEWS not in saved.extras:
-        return replace(saved, head=replace(saved.head, factor=factor_of(saved)))
-    return load_head(path)
+def _saved_head(options: PredictOptions) -> SavedHead[Any] | None:
+    """The head of `--head`; a calibrated `ArrayHead` where that will do."""
+    if options.head is None:
+        return None
+    if _is_plain(options):
+        saved = load_array_head(options.head)
+        if saved is not None and VIEWS not in saved.extras:
+            return replace(saved, head=replace(saved.head, factor=factor_of(saved)))
+    found = load_head(options.head)
+    return found if options.without is None else without_confidence(options, found)
 
 
 def _predict_bags(

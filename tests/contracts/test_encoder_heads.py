@@ -155,7 +155,7 @@ def test_folds_are_predicted_by_what_was_not_trained_on_them(name, encoder, base
     _, (heads, support) = trials(name, encoder, base, pictures(1))
     found = by_folds(heads, support, (0,))
     train, held = support.splits(0)[0]
-    x = Items.of(support)[held].given_to(HEADS.get(name))
+    x = support.items[held].given_to(HEADS.get(name))
     alone = heads.fit(name, train, 0)[0].logits(x)
     torch.testing.assert_close(found.logits[held], alone)
 
