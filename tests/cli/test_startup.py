@@ -19,7 +19,7 @@ from clipfg.functional.similarity import unit_norm
 from clipfg.heads import HEADS, save_head
 from clipfg.heads.support import Support
 from clipfg.types import ClassList
-from clipfg.workflows import predict
+from clipfg.workflows import classifier, predict
 
 MODEL = ["--model", "builtin:florette"]
 HEAVY = {"torch", "transformers", "open_clip", "pandas", "scipy", "sklearn", "PIL", "jaxtyping"}
@@ -111,7 +111,8 @@ def test_answers_are_those_of_torch(
     if calibrated:
         given = ["--head", request.getfixturevalue("head")]
     assert run("predict", photos, *given, "--output", tmp_path / "arrays") == 0
-    monkeypatch.setattr(predict, "_is_plain", lambda _: False)
+    for module in (classifier, predict):
+        monkeypatch.setattr(module, "is_plain", lambda _: False)
     assert run("predict", photos, *given, "--output", tmp_path / "tensors") == 0
     own, known = (
         pq.read_table(tmp_path / name / "predictions.parquet") for name in ("arrays", "tensors")
