@@ -10,6 +10,6 @@ if TYPE_CHECKING:
     from clipfg.confidence.confidence import Confidence
 else:
     homes = {"AnswerColumns": "answer_columns", "AnswerOptions": "answer_options"}
-    __getattr__ = exported(__name__, homes | {"Confidence": "confidence"})
+    __getattr__, __dir__ = exported(__name__, homes | {"Confidence": "confidence"})
 
 __all__ = ["AnswerColumns", "AnswerOptions", "Confidence"]

@@ -29,7 +29,10 @@ if TYPE_CHECKING:
 
 LIBRARIES = ("torch", "open_clip", "transformers")
 """Another version of one may read the same files in another way."""
-VARIABLES = ("HF_HOME", "HF_HUB_CACHE", "XDG_CACHE_HOME", "CUDA_VISIBLE_DEVICES")
+VARIABLES = (
+    *("HOME", "HF_HOME", "HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "XDG_CACHE_HOME"),
+    *("CUDA_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES"),
+)
 """Of the environment: where models lie, and which GPUs are there."""
 GPUS = ("nvidia[0-9]*", "kfd", "dxg")
 """What Linux calls them in `/dev`."""
@@ -41,24 +44,28 @@ def recall(cache: EmbeddingCache, name: str, precision: str, device: str) -> Enc
         return None
     with suppress(ValueError, TypeError, KeyError, OSError):  # another version's, or files are gone
         known = json.loads(kept)
-        if known["state"] == _state(map(Path, known["places"])):
+        if known["state"] == _state(map(Path, known["places"]), time.time_ns()):
             return EncoderFacts(**known["facts"])
     return None
 
 
-def keep(cache: EmbeddingCache, name: str, precision: str, device: str, encoder: Encoder) -> None:
+def keep(
+    cache: EmbeddingCache, name: str, precision: str, device: str, encoder: Encoder, since_ns: int
+) -> None:
     """Keep the facts of an encoder that `load_encoder` has opened for these arguments.
+
+    It began to at `since_ns`: files that have changed from then on may not be those it read.
 
     Not of one whose scale lies in a pickle, which is read as a whole, or whose files are so new
     that they may change again unseen; nor of a plug-in's without files.
     """
     files: tuple[Path, ...] = getattr(getattr(encoder, "files", None), "hashed", ())
-    if not files or not all(path.suffix == ".safetensors" for path in encoder.files.weights):  # type: ignore[attr-defined]
+    code = getattr(sys.modules[type(encoder).__module__], "__file__", None)
+    if not (files and code) or any(x.suffix != ".safetensors" for x in encoder.files.weights):  # type: ignore[attr-defined]
         return
-    places = sorted({place for path in files for place in _places(path)})
-    places.append(Path(sys.modules[type(encoder).__module__].__file__ or ""))
+    places = [*sorted({place for path in files for place in _places(path)}), Path(code)]
     with suppress(OSError):
-        if state := _state(places):
+        if state := _state(places, since_ns):
             facts = asdict(EncoderFacts.of(encoder))
             known = {"facts": facts, "places": list(map(str, places)), "state": state}
             cache.put_fact(_key(name, precision, device), json.dumps(known))
@@ -70,7 +77,7 @@ def _key(name: str, precision: str, device: str) -> str:
     where = str(expanded(part).resolve()) if part else ""
     gpus = sorted(str(path) for kind in GPUS for path in Path("/dev").glob(kind))
     machine = [platform.machine(), cpu_name(), *gpus, *(os.environ.get(n, "") for n in VARIABLES)]
-    asked = [name, where, precision, device, *machine, _state(_code())]
+    asked = [name, where, precision, device, *machine, _state(_code(), time.time_ns())]
     return f"encoder/{content_hash(json.dumps(asked).encode()).hex()}"
 
 
@@ -90,16 +97,18 @@ def _places(path: Path) -> Iterator[Path]:
             yield folder.parent.parent / "refs"
 
 
-def _state(places: Iterable[Path]) -> str:
+def _state(places: Iterable[Path], seen_ns: int) -> str:
     """A hash of the names, sizes and times of change of files and of all in folders.
 
-    Empty where one has just changed, and may change again with the same size and time.
+    Of both times: what is copied over a file can bring its own time of change, but no change hides
+    from that of the file's entry. Empty where one changed just before `seen_ns` or later, and
+    may change again with the same size and time.
     """
-    now, entries = time.time_ns(), []
+    entries = []
     for place in places:
         for path in sorted(place.iterdir()) if place.is_dir() else (place,):
             found = path.stat()
-            if path.is_file() and not is_settled((found.st_size, found.st_mtime_ns), now):
+            if path.is_file() and not is_settled((found.st_size, found.st_mtime_ns), seen_ns):
                 return ""
-            entries.append((str(path), found.st_size, found.st_mtime_ns))
+            entries.append((str(path), found.st_size, found.st_mtime_ns, found.st_ctime_ns))
     return content_hash(json.dumps(entries).encode()).hex()

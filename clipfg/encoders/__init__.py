@@ -10,6 +10,6 @@ if TYPE_CHECKING:
     from clipfg.encoders.preprocessing import Preprocessing
 else:
     homes = {"Encoder": "base", "ImageFeatures": "base", "load_encoder": "loading"}
-    __getattr__ = exported(__name__, homes | {"Preprocessing": "preprocessing"})
+    __getattr__, __dir__ = exported(__name__, homes | {"Preprocessing": "preprocessing"})
 
 __all__ = ["Encoder", "ImageFeatures", "Preprocessing", "load_encoder"]

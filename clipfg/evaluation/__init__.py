@@ -11,6 +11,6 @@ if TYPE_CHECKING:
     from clipfg.evaluation.report.report import Report
 else:
     homes = {"Evaluator": "evaluator", "PredictionWriter": "predictions", "Report": "report.report"}
-    __getattr__ = exported(__name__, homes)
+    __getattr__, __dir__ = exported(__name__, homes)
 
 __all__ = ["Estimate", "Evaluator", "PredictionWriter", "Report"]

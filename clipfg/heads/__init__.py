@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 else:
     homes = dict.fromkeys(("HEADS", "FeatureSets", "Head"), "base")
     homes |= dict.fromkeys(("SavedHead", "load_head", "save_head"), "saving")
-    __getattr__ = exported(__name__, homes)
+    __getattr__, __dir__ = exported(__name__, homes)
 
 __all__ = ["HEADS", "FeatureSets", "Head", "SavedHead", "as_sklearn", "load_head", "save_head"]
 

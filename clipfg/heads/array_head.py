@@ -43,14 +43,17 @@ class ArrayHead:
 
 
 def _cosines(own: Fitted, x: Rows) -> Rows:
-    return cosine_logits(x, own["weights_"], own["scale"], own.get("bias", 0.0))
+    return cosine_logits(x, own["weights_"], own["scale"], own["bias"])
 
 
 def _linear(own: Fitted, x: Rows) -> Rows:
-    logits = cosine_logits(x, own["weights_"]) + own["bias_"]
-    if floor := own.get("floor_"):
-        logits += cosine_logits(x, own["floor_texts_"], floor)
-    return logits
+    return cosine_logits(x, own["weights_"]) + own["bias_"]
+
+
+def _probe(own: Fitted, x: Rows) -> Rows:
+    if not (floor := own["floor_"]):
+        return _linear(own, x)
+    return _linear(own, x) + cosine_logits(x, own["floor_texts_"], floor)
 
 
 def _texts(own: Fitted, x: Rows) -> Rows:
@@ -72,26 +75,42 @@ def _kernel(own: Fitted, x: Rows) -> Rows:
 
 
 MEMBERS = {"whitened-mean": _whitened, "kernel-ridge": _kernel}
-SETTINGS = {"scale": 100.0, "gamma": 2.0}
-"""Of the members of `auto`, which are made with their defaults."""
+DEFAULTS = {"scale": 100.0, "bias": 0.0, "gamma": 2.0}
+"""The settings that logits depend on; the members of `auto` are made with these."""
+OTHERS = frozenset(
+    {
+        *("normalise", "floor", "cost", "iterations", "seed", "steps"),
+        "shrinkage",
+        "alpha",
+        "penalty",
+    }
+)
+"""The settings that matter to learning alone."""
 
 
 def _auto(own: Fitted, x: Rows) -> Rows:
-    logits = cosine_logits(x, own["texts_"], own["tau_"])
+    texts, parts = cosine_logits(x, own["texts_"], own["tau_"]), []
     for place, (name, spread) in enumerate(zip(own["members_"], own["spreads_"], strict=True)):
         start = f"m{place}_"
         learnt = {k.removeprefix(start): v for k, v in own.items() if k.startswith(start)}
-        share = own["beta_"] / len(own["members_"]) / spread
-        logits += share * MEMBERS[name](SETTINGS | learnt, x)
-    return logits
+        parts.append(MEMBERS[name](DEFAULTS | learnt, x) / spread)
+    blend = np.stack(parts).mean(axis=0)  # where shapes differ this raises, a sum would not
+    return texts + own["beta_"] * blend
 
 
 SCORES: dict[str, Callable[[Fitted, Rows], Rows]] = {
     "zero-shot": _cosines,
     "class-mean": _cosines,
-    **dict.fromkeys(("linear-probe", "cross-modal-linear-probe", "lp++", "gda"), _linear),
+    **dict.fromkeys(("linear-probe", "cross-modal-linear-probe"), _probe),
+    **dict.fromkeys(("lp++", "gda"), _linear),
     "whitened-mean": lambda own, x: _texts(own, x) + own["alpha_"] * _whitened(own, x),
     "kernel-ridge": lambda own, x: _texts(own, x) + own["alpha_"] * _kernel(own, x),
     "auto": _auto,
 }
 """What each kind of head makes of unit-norm rows."""
+
+
+def scores(name: Any, settings: Any) -> bool:
+    """Whether that is a kind in `SCORES`, of whose settings all are known here."""
+    known = isinstance(settings, Mapping) and settings.keys() <= DEFAULTS.keys() | OTHERS
+    return known and isinstance(name, str) and name in SCORES

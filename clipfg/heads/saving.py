@@ -12,7 +12,7 @@ from typing_extensions import TypeVar
 
 from clipfg.atomic import finished
 from clipfg.errors import DataError, UsageError
-from clipfg.heads.array_head import SCORES, ArrayHead
+from clipfg.heads.array_head import DEFAULTS, ArrayHead, scores
 from clipfg.heads.trial import takes, tried_width
 from clipfg.types import ClassList
 
@@ -136,11 +136,14 @@ def load_head(path: Path | str) -> SavedHead:
 
 
 def load_array_head(path: Path | str) -> SavedHead[ArrayHead] | None:
-    """As `load_head`, without torch: arrays stand for tensors. None for a head that needs torch."""
+    """As `load_head`, without torch: arrays stand for tensors.
+
+    None for a head that needs torch, and for one that only `load_head` can judge.
+    """
     header, arrays = _read(path, "np")
-    if header.get("head") not in SCORES:
+    if not scores(header.get("head"), header.get("config")):
         return None
-    return _loaded(path, header, arrays, lambda name, own, fitted: ArrayHead(name, own | fitted))
+    return _loaded(path, header, arrays, _array_head)
 
 
 def _read(path: Path | str, framework: str) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -178,7 +181,8 @@ def _loaded(
 
 
 def _rebuild(header: dict[str, Any], tensors: dict[str, Any], make: Make[H]) -> SavedHead[H]:
-    fitted, extras = dict(header["fitted"]), header.get("extras", {})
+    fitted = dict(header["fitted"])
+    extras = {name: dict(record) for name, record in header.get("extras", {}).items()}
     for name, value in tensors.items():
         own, mark, key = name.partition(_MARK)
         (extras[own] if mark else fitted)[key or own] = value
@@ -186,12 +190,13 @@ def _rebuild(header: dict[str, Any], tensors: dict[str, Any], make: Make[H]) -> 
         # only what `fit` computes: a file must not be able to replace a method
         if not name.endswith("_") or name.startswith("_"):
             raise KeyError(name)
+    texts = header["fingerprint"], header["model"], header.get("precision", "")
+    if not all(isinstance(text, str) for text in texts):
+        raise TypeError(texts)
     return SavedHead(
         make(header["head"], header["config"], fitted),
         None if header["classes"] is None else ClassList.from_dict(header["classes"]),
-        header["fingerprint"],
-        header["model"],
-        header.get("precision", ""),
+        *texts,
         extras,
     )
 
@@ -204,6 +209,10 @@ def _fitted_head(name: str, settings: dict[str, Any], fitted: dict[str, Any]) ->
         setattr(head, own, value)
     head.check_fitted()
     return head
+
+
+def _array_head(name: str, settings: dict[str, Any], fitted: dict[str, Any]) -> ArrayHead:
+    return ArrayHead(name, DEFAULTS | settings | fitted)
 
 
 def _not_a_head(path: Path | str) -> DataError:

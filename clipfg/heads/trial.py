@@ -17,6 +17,11 @@ if TYPE_CHECKING:
 
 TRIED = 256
 """Rows of a head's own tensors that it is tried on when it is loaded."""
+UNFIT = (
+    *(RuntimeError, ValueError, LookupError, TypeError, AttributeError, ArithmeticError),
+    ClipfgError,
+)
+"""What a head raises whose values do not fit one another."""
 
 
 def tried_width(head: Head[Any] | ArrayHead, classes: int | None, path: Path | str) -> int | None:
@@ -49,7 +54,7 @@ def takes(head: Head[Any] | ArrayHead, width: int, classes: int | None) -> bool:
     try:
         with np.errstate(all="ignore"):
             logits = head.logits(rows) if isinstance(head, ArrayHead) else _logits(head, rows)
-    except (RuntimeError, ValueError, LookupError, TypeError, AttributeError, ClipfgError):
+    except UNFIT:
         return False
     fits = logits.ndim == 2 and len(logits) == len(rows) and classes in (None, logits.shape[1])
     return fits and bool(np.isfinite(logits).all())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -61,12 +62,15 @@ def factor_of(saved: SavedHead[Any]) -> float:
     if EXTRA not in saved.extras:
         return 1.0
     try:
-        return float(saved.extras[EXTRA]["factor"])
-    except (KeyError, TypeError, ValueError):
+        factor = float(saved.extras[EXTRA]["factor"])
+    except (KeyError, TypeError, ValueError, OverflowError):
+        factor = math.nan
+    if not 0 < factor < math.inf:
         raise DataError(
             "Expected a complete calibration of the head, got one without its factor; fit and save"
             " the head again."
-        ) from None
+        )
+    return factor
 
 
 def groups_of(saved: SavedHead) -> GroupAnswers | None:

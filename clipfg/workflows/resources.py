@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from typing import TYPE_CHECKING, cast
 
 from clipfg.embedding.cache import EmbeddingCache
 from clipfg.embedding.encoder_memory import keep, recall
 from clipfg.embedding.known_encoder import KnownEncoder
 from clipfg.embedding.precision import settle_precision
+from clipfg.errors import DataError
 from clipfg.options import JobOptions
 from clipfg.types import Manifest
 
@@ -60,7 +62,15 @@ class Resources:
             facts = recall(self.cache, *asked) if embeds_only else None
 
             def opened() -> Encoder:
-                return self._open(*asked, offline=options.offline)
+                encoder = self._open(*asked, offline=options.offline)
+                if facts is not None and encoder.fingerprint != facts.fingerprints[facts.precision]:
+                    with self._lock:
+                        self._known.clear()
+                    raise DataError(
+                        f"Expected {name} as it was at the start of the run, got other files or"
+                        " another machine; run the command again."
+                    )
+                return encoder
 
             encoder = opened() if facts is None else cast("Encoder", KnownEncoder(facts, opened))
             if precision == "auto" and images is not None:
@@ -76,6 +86,7 @@ class Resources:
         key = (name, precision, device)
         with self._lock:
             if key not in self._opened:
+                since_ns = time.time_ns()
                 self._opened[key] = load_encoder(
                     name,
                     precision=precision,  # type: ignore[arg-type]
@@ -84,7 +95,7 @@ class Resources:
                     digest=self.cache.digest,
                     exports=self._folder / "towers",
                 )
-                keep(self.cache, *key, self._opened[key])
+                keep(self.cache, *key, self._opened[key], since_ns)
             return self._opened[key]
 
     def close(self) -> None:

@@ -1,6 +1,7 @@
 """What is remembered of encoders, and when it no longer holds."""
 
 import os
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -39,7 +40,7 @@ def known(cache: EmbeddingCache, folder: Path, precision: str = "fp32") -> Encod
 def kept(cache: EmbeddingCache, folder: Path, precision: Any = "fp32") -> Encoder:
     """The encoder in a folder, which is kept in mind."""
     encoder = load_encoder(str(folder), precision=precision, device="cpu")
-    keep(cache, str(folder), precision, "cpu", encoder)
+    keep(cache, str(folder), precision, "cpu", encoder, time.time_ns())
     return encoder
 
 
@@ -86,7 +87,9 @@ def test_the_encoder_is_opened_once_for_what_is_not_known(tmp_path: Path) -> Non
         _ = twin.no_such
 
 
-@pytest.mark.parametrize("change", ["weights", "new file", "configuration", "gone"])
+@pytest.mark.parametrize(
+    "change", ["weights", "new file", "configuration", "same size and time", "gone"]
+)
 def test_a_change_of_the_files_is_seen(change: str, cache: EmbeddingCache, tmp_path: Path) -> None:
     folder = aged(clip(tmp_path / "model"))
     kept(cache, folder)
@@ -99,9 +102,27 @@ def test_a_change_of_the_files_is_seen(change: str, cache: EmbeddingCache, tmp_p
         path = folder / "config.json"
         path.write_text(path.read_text() + " ")
         os.utime(path, ns=(LONG_AGO, LONG_AGO))
+    elif change == "same size and time":
+        path = folder / "config.json"
+        path.write_text(path.read_text().swapcase())
+        os.utime(path, ns=(LONG_AGO, LONG_AGO))
     else:
         folder.rename(tmp_path / "moved")
     assert known(cache, folder) is None
+
+
+def test_files_that_change_while_they_are_read_are_not_kept_in_mind(
+    cache: EmbeddingCache, tmp_path: Path
+) -> None:
+    folder = clip(tmp_path / "model")
+    encoder = load_encoder(str(folder), precision="fp32", device="cpu")
+    began = time.time_ns() - 10**10
+    for path in (*folder.iterdir(), folder):
+        os.utime(path, ns=(began + 10**9, began + 10**9))  # nine seconds ago
+    keep(cache, str(folder), "fp32", "cpu", encoder, began)
+    assert known(cache, folder) is None
+    keep(cache, str(folder), "fp32", "cpu", encoder, time.time_ns())
+    assert known(cache, folder) is not None
 
 
 def test_another_request_is_another_encoder(
@@ -123,7 +144,7 @@ def test_a_name_means_what_lies_in_the_working_folder(
         aged(clip(tmp_path / place / "model"))
     monkeypatch.chdir(tmp_path / "one")
     encoder = load_encoder("hf:model", precision="fp32", device="cpu")
-    keep(cache, "hf:model", "fp32", "cpu", encoder)
+    keep(cache, "hf:model", "fp32", "cpu", encoder, time.time_ns())
     assert recall(cache, "hf:model", "fp32", "cpu") is not None
     monkeypatch.chdir(tmp_path / "two")
     assert recall(cache, "hf:model", "fp32", "cpu") is None
@@ -158,7 +179,8 @@ def test_another_revision_of_the_hub_is_another_encoder(
     (repository / "refs").mkdir()
     (repository / "refs" / "main").write_text("a" * 40)
     aged(repository / "refs")
-    keep(cache, "hf:me/birds", "fp32", "cpu", load_encoder("hf:me/birds", precision="fp32"))
+    encoder = load_encoder("hf:me/birds", precision="fp32")
+    keep(cache, "hf:me/birds", "fp32", "cpu", encoder, time.time_ns())
     assert recall(cache, "hf:me/birds", "fp32", "cpu") is not None
     (repository / "refs" / "main").write_text("b" * 40)
     assert recall(cache, "hf:me/birds", "fp32", "cpu") is None

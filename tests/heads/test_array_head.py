@@ -1,6 +1,8 @@
 """Heads on arrays against the same heads on tensors."""
 
 import json
+from collections.abc import Callable
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +15,10 @@ from safetensors.numpy import load_file, save_file
 from clipfg.errors import DataError
 from clipfg.functional.similarity import unit_norm
 from clipfg.heads import HEADS, load_head, save_head
-from clipfg.heads.array_head import SCORES, ArrayHead
-from clipfg.heads.saving import load_array_head
+from clipfg.heads.array_head import DEFAULTS, OTHERS, SCORES, ArrayHead
+from clipfg.heads.saving import SavedHead, load_array_head
 from clipfg.types import ClassList
+from clipfg.workflows.answers import factor_of
 
 N, D, C = 24, 16, 4
 NAMES = ClassList(("a", "b", "c", "d"))
@@ -83,6 +86,82 @@ def test_the_factor_calibrates() -> None:
 
 def test_other_heads_need_torch(tmp_path: Path) -> None:
     assert load_array_head(saved(tmp_path / "head", "knn")) is None
+
+
+def rewritten(path: Path, change: Callable[[dict[str, Any], dict[str, Any]], None]) -> Path:
+    """A head's file after a change of its tensors and its header."""
+    arrays = load_file(path)
+    with path.open("rb") as file:
+        outer = json.loads(file.read(int.from_bytes(file.read(8), "little")))
+    header = json.loads(outer["__metadata__"]["clipfg"])
+    change(arrays, header)
+    save_file(arrays, path, {"clipfg": json.dumps(header)})
+    return path
+
+
+def test_all_settings_are_known() -> None:
+    for name in SCORES:
+        assert set(signature(HEADS.get(name)).parameters) <= DEFAULTS.keys() | OTHERS
+
+
+@pytest.mark.parametrize("name", ["zero-shot", "class-mean", "whitened-mean", "kernel-ridge"])
+def test_settings_that_a_file_lacks_are_the_defaults(name: str, tmp_path: Path) -> None:
+    path = rewritten(saved(tmp_path / "head", name), lambda _, header: header["config"].clear())
+    arrays, x = load_array_head(path), drawn(9, 2)
+    assert arrays is not None
+    known = load_head(path).head.logits(x).numpy()
+    assert_allclose(arrays.head.logits(x.numpy()), known, rtol=1e-5, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"), [("head", ["gda"]), ("config", {"new": 1}), ("config", [])]
+)
+def test_what_is_not_known_is_left_to_torch(key: str, value: Any, tmp_path: Path) -> None:
+    def change(_: dict[str, Any], header: dict[str, Any]) -> None:
+        header[key] = value
+
+    assert load_array_head(rewritten(saved(tmp_path / "head", "gda"), change)) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "key", "value"),
+    [
+        ("auto", "beta_", 10**400),
+        ("auto", "spreads_", [0.0, 1.0]),
+        ("auto", "m0_weights_", np.ones((1, D), np.float32)),
+        ("linear-probe", "floor_", None),
+        ("knn", "alpha_", 10**400),
+    ],
+)
+def test_hostile_heads_are_refused(name: str, key: str, value: Any, tmp_path: Path) -> None:
+    def change(arrays: dict[str, Any], header: dict[str, Any]) -> None:
+        fields = arrays if isinstance(value, np.ndarray) else header["fitted"]
+        assert fields.pop(key) is not None
+        fields |= {} if value is None else {key: value}
+
+    path = rewritten(saved(tmp_path / "head", name), change)
+    with pytest.raises(DataError, match="fit it again"):
+        load_array_head(path) or load_head(path)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"), [("fingerprint", 1), ("model", []), ("extras", {"a": 1})]
+)
+def test_records_are_what_they_should_be(key: str, value: Any, tmp_path: Path) -> None:
+    def change(_: dict[str, Any], header: dict[str, Any]) -> None:
+        header[key] = value
+
+    path = rewritten(saved(tmp_path / "head", "gda"), change)
+    for load in (load_array_head, load_head):
+        with pytest.raises(DataError, match="not one or is damaged"):
+            load(path)
+
+
+@pytest.mark.parametrize("factor", [float("nan"), -1.0, 0.0, 10**400, "x"])
+def test_a_damaged_calibration_is_refused(factor: Any) -> None:
+    head = ArrayHead.zero_shot(drawn(C, 0).numpy(), 50.0, 0.0)
+    with pytest.raises(DataError, match="factor"):
+        factor_of(SavedHead(head, extras={"confidence": {"factor": factor}}))
 
 
 @pytest.mark.parametrize("damage", ["nan", "width", "missing"])
