@@ -24,6 +24,7 @@ from benchmarks.embed_contenders import make_model
 from clipfg.embedding.cache import EmbeddingCache
 from clipfg.embedding.texts import embed_texts
 from clipfg.encoders import Encoder, load_encoder
+from clipfg.encoders.base import DTYPES
 from clipfg.prompting import load_prompts, texts_for
 from clipfg.prompting.ensembling import ensemble_mean
 from clipfg.types import ClassList
@@ -43,16 +44,19 @@ def main() -> None:
     print(f"{machine()}, {torch.get_num_threads()} threads")
     with TemporaryDirectory() as folder:
         make_model(Path(folder))
-        encoders = {
-            kind: load_encoder(folder, precision=kind, device="cpu") for kind in ("bf16", "fp32")
-        }
-        measure(encoders, names, chosen.rounds, Path(folder) / "cache")
+        measure(Path(folder), names, chosen.rounds)
 
 
-def measure(encoders: dict[str, Encoder], names: list[str], rounds: int, cache_dir: Path) -> None:
+def measure(folder: Path, names: list[str], rounds: int) -> None:
+    from open_clip import create_model
+
     specs: dict[str, Callable[[], torch.Tensor]] = {}
-    for kind, encoder in encoders.items():
-        specs[f"open_clip's builder, {kind}"] = lambda e=encoder: theirs(e, names)
+    encoders: dict[str, Encoder] = {}
+    for kind in ("bf16", "fp32"):
+        encoder = encoders[kind] = load_encoder(str(folder), precision=kind, device="cpu")
+        # As open_clip lays it out: clipfg changes the order of axes in the text tower.
+        model = create_model(f"local-dir:{folder}").to(DTYPES[kind]).eval()
+        specs[f"open_clip's builder, {kind}"] = lambda m=model, e=encoder: theirs(m, e, names)
         specs[f"clipfg, {kind}"] = lambda e=encoder: ours(e, names, None)
     seconds: dict[str, list[float]] = {name: [] for name in specs}
     weights: dict[str, torch.Tensor] = {}
@@ -71,7 +75,7 @@ def measure(encoders: dict[str, Encoder], names: list[str], rounds: int, cache_d
         scaled = median * ALL / len(names)
         row = f"| {name} | {median:.1f} | {texts / median:.0f} | {scaled:.0f} s |"
         print(f"{row} {base / median:.2f} x |")
-    with EmbeddingCache(cache_dir) as cache:
+    with EmbeddingCache(folder / "cache") as cache:
         first, _ = timed(lambda: ours(encoders["bf16"], names, cache))
         second, _ = timed(lambda: ours(encoders["bf16"], names, cache))
     print(f"| clipfg, bf16, writing the cache | {first:.1f} | {texts / first:.0f} | | |")
@@ -82,13 +86,11 @@ def measure(encoders: dict[str, Encoder], names: list[str], rounds: int, cache_d
         print(f"\nLowest cosine between the two builders' class weights, {kind}: {lowest:.6f}")
 
 
-def theirs(encoder: Encoder, names: list[str]) -> torch.Tensor:
+def theirs(model: torch.nn.Module, encoder: Encoder, names: list[str]) -> torch.Tensor:
     """open_clip's builder with its defaults."""
     from open_clip import OPENAI_IMAGENET_TEMPLATES, build_zero_shot_classifier
 
-    return build_zero_shot_classifier(
-        encoder.model, encoder.tokenizer, names, OPENAI_IMAGENET_TEMPLATES
-    ).T
+    return build_zero_shot_classifier(model, encoder.tokenizer, names, OPENAI_IMAGENET_TEMPLATES).T
 
 
 def ours(encoder: Encoder, names: list[str], cache: EmbeddingCache | None) -> torch.Tensor:

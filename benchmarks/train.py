@@ -213,12 +213,14 @@ def ours(encoder, recipe, bf16: bool) -> Callable[[int], object]:
 
 def plain(encoder, recipe, bf16: bool) -> Callable[[int], object]:
     """A step as open_clip's own training makes it."""
+    import open_clip
     import torch
     from open_clip.loss import ClipLoss
 
     from clipfg.training.parts import choose_parts
 
-    batches, model, loss = data(encoder, recipe), encoder.trainable().model.train(), ClipLoss()
+    batches, loss = data(encoder, recipe), ClipLoss()
+    model = open_clip.create_model(f"local-dir:{encoder.files.weights[0].parent}").train()
     choose_parts(model, recipe.trains)
     trained = [weight for weight in model.parameters() if weight.requires_grad]
     optimiser = torch.optim.AdamW(trained, lr=recipe.lr, weight_decay=0.01)

@@ -99,8 +99,10 @@ def _settle_pandas() -> None:
     import pyarrow as pa
 
     sys.meta_path.insert(0, _NoPandas)
-    pa.array([])
-    sys.meta_path.remove(_NoPandas)
+    try:
+        pa.array([])
+    finally:
+        sys.meta_path.remove(_NoPandas)
 
 
 def _either(name: str, by_position: str | None, by_flag: Any) -> Any:

@@ -77,14 +77,9 @@ def _kernel(own: Fitted, x: Rows) -> Rows:
 MEMBERS = {"whitened-mean": _whitened, "kernel-ridge": _kernel}
 DEFAULTS = {"scale": 100.0, "bias": 0.0, "gamma": 2.0}
 """The settings that logits depend on; the members of `auto` are made with these."""
-OTHERS = frozenset(
-    {
-        *("normalise", "floor", "cost", "iterations", "seed", "steps"),
-        "shrinkage",
-        "alpha",
-        "penalty",
-    }
-)
+OTHERS = {
+    *("alpha", "cost", "floor", "iterations", "normalise", "penalty", "seed", "shrinkage", "steps")
+}
 """The settings that matter to learning alone."""
 
 

@@ -17,11 +17,11 @@ from clipfg.training.parts import stacks
 logger = logging.getLogger("clipfg")
 
 SHARE = 0.125
-"""Of the machine's memory, the most that the tokens of one tower may take."""
+"""Of the machine's memory, the most that may be taken by what is to be remembered at once."""
 
 
 class FrozenBlocks:
-    """The blocks of a tower before the first that is trained, but never its last.
+    """The blocks of a tower before the first that is trained, but never its last, computed once.
 
     They compute as before, until all inputs of a batch are remembered: then they hand on what they
     made of them, tokens or maps, whatever reaches them. The tower's stem still runs. `axis` is that
@@ -57,8 +57,9 @@ class FrozenBlocks:
         return made
 
     @contextmanager
-    def recalled(self, keys: Sequence[Hashable]) -> Iterator[None]:
+    def recalled(self, keys_of: Callable[[], Sequence[Hashable]]) -> Iterator[None]:
         """While a tower runs on the inputs of these keys: hand on what was made of them."""
+        keys = keys_of() if self._known else ()
         if all(key in self._known for key in keys):
             self._handed = [self._known[key] for key in keys]
         try:
@@ -77,7 +78,7 @@ class FrozenBlocks:
     def remember(self, keys: Sequence[Hashable], run: Callable[[], object], total: int) -> bool:
         """Keep what is made of some of `total` inputs; `run` lets the tower run on them.
 
-        False, and nothing is kept, where all would take too much memory.
+        False, and these are not kept, where all would take too much memory.
         """
         if all(key in self._known for key in keys):
             return True

@@ -133,15 +133,13 @@ class Student(nn.Module):
                 break
 
     def _image_keys(self, pixels: UInt8[Tensor, "b 3 h w"]) -> list[Hashable]:
-        """Images by their content; none where nothing of the tower is frozen."""
-        if not self.frozen["images"]:
-            return []
+        """Images by their content."""
         format_ = self._format()
         return [(blake2b(image.cpu().numpy().tobytes()).digest(), format_) for image in pixels]
 
     def _text_keys(self, texts: Sequence[str], path: TextPath) -> list[Hashable]:
         format_ = self._format()
-        return [(text, path, format_) for text in texts] if self.frozen["texts"] else []
+        return [(text, path, format_) for text in texts]
 
     def _format(self) -> bool:
         """Whether towers compute in half precision just now."""
@@ -154,7 +152,7 @@ class Student(nn.Module):
     def encode_texts(self, texts: Sequence[str], path: TextPath = "short") -> Float[Tensor, "t d"]:
         """Features of texts, float32, of any norm."""
         if self._frozen_texts is None:
-            with self.frozen["texts"].recalled(self._text_keys(texts, path)):
+            with self.frozen["texts"].recalled(partial(self._text_keys, texts, path)):
                 return self.encoder.text_tower(texts, path).float()
         new = [text for text in dict.fromkeys(texts) if (text, path) not in self._known]
         if new:
@@ -166,7 +164,7 @@ class Student(nn.Module):
     def _images(self, pixels: Tensor, *, patches: bool = False) -> tuple[Tensor, Tensor | None]:
         with (
             torch.set_grad_enabled(torch.is_grad_enabled() and self.trains_images),
-            self.frozen["images"].recalled(self._image_keys(pixels)),
+            self.frozen["images"].recalled(partial(self._image_keys, pixels)),
         ):
             found = self.encoder.image_tower(self.encoder.inputs(pixels), patches=patches)
         return found[0].float(), None if found[1] is None else found[1].float()

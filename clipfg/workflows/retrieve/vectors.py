@@ -68,6 +68,10 @@ def embed_queries(
         names = store.classes.names
         return _rows(_embed_phrases(session, names, store), names, width)
 
+    @cache
+    def sampled() -> Rows:
+        return np.array(store.keys[:: max(1, -(-len(store) // SAMPLE))])
+
     seen = [_rows(photos, query.photos, width) for query in usable]
     vectors = []
     for query, own in zip(usable, seen, strict=True):
@@ -76,7 +80,8 @@ def embed_queries(
             alone = np.concatenate([phrases, own]).mean(axis=0, keepdims=True)
             vectors.append(unit_norm(alone)[0])
         else:
-            vectors.append(_composed(phrases, own, negated, metric, of_classes, options.weight))
+            parts = phrases, own, negated
+            vectors.append(_composed(parts, sampled(), metric, of_classes, options.weight))
     return QueryVectors(usable, np.stack(vectors), seen)
 
 
@@ -85,26 +90,23 @@ def _rows(embedded: Embedded, names: Sequence[str], width: int) -> Rows:
 
 
 def _composed(
-    phrases: Rows,
-    photos: Rows,
-    negated: Rows,
+    parts: tuple[Rows, Rows, Rows],
+    keys: Rows,
     metric: Metric,
     of_classes: Callable[[], Rows],
     weight: float,
 ) -> Rows:
-    """What `compose` makes of several parts, on the rows as the metric compares them."""
+    """What `compose` makes of phrases, photos and negated phrases as the metric compares them."""
     from torch import from_numpy
 
     from clipfg.functional.composing import compose
 
-    def turned(rows: Rows) -> Tensor:
-        given = from_numpy(rows)
-        return metric.texts(given, lambda: from_numpy(of_classes())) if len(rows) else given
+    def turned(rows: Tensor) -> Tensor:
+        return metric.texts(rows, lambda: from_numpy(of_classes())) if len(rows) else rows
 
-    store = metric.store
-    keys = from_numpy(np.array(store.keys[:: max(1, -(-len(store) // SAMPLE))]))
-    parts = turned(phrases), metric.photos(from_numpy(photos)), turned(negated)
-    return compose(*parts, keys, weight).numpy()
+    phrases, photos, negated = map(from_numpy, parts)
+    given = turned(phrases), metric.photos(photos), turned(negated)
+    return compose(*given, from_numpy(keys), weight).numpy()
 
 
 def _embed_phrases(
