@@ -110,11 +110,11 @@ def bird_parts(
 def maps_of(head: PatchPrototypes, texts: Tensor, patches: Tensor, label: int) -> dict[str, Tensor]:
     """Maps of the true class over one image's patches."""
     one = FeatureSets(patches, torch.tensor([0, len(patches)]))
-    shares, weights = head.shares(one), head.weights_[label]
+    scores, weights = head.scores(one), head.weights_[label]
     present = head.presences(one)[0] > 0
-    found = {"prototypes, summed": (shares * weights * present).sum(dim=1)}
+    found = {"prototypes, summed": (scores * weights * present).sum(dim=1)}
     for number in ((weights > 0) & present).nonzero().flatten().tolist():
-        found[f"prototype {number}"] = shares[:, number]
+        found[f"prototype {number}"] = scores[:, number]
     found["CAM"] = patches @ head.linear_[label]
     found["dense"] = normalize(patches, dim=1) @ texts[label]
     return found
@@ -139,14 +139,6 @@ def point(
     return scores
 
 
-def largest(head: PatchPrototypes, patches: FeatureSets) -> Tensor:
-    """The largest score of each prototype in any patch, before the softmax: what it costs not to
-    average.
-    """
-    scores = patches.rows @ head.filters_.T + head.offsets_
-    return unit_norm(scores.unflatten(0, (len(patches), -1)).amax(dim=1))
-
-
 def report(
     train: Images, test: Images, texts: Tensor, shots: Shots, seeds: int, kinds: dict
 ) -> NDArray[np.bool_]:
@@ -160,15 +152,16 @@ def report(
         seconds = perf_counter() - started
         purity = Purity.of(head, test.patches, parts, seed)
         logits, plain = head.logits(test.patches), head.linear_logits(test.patches)
-        top = LinearProbe(seed=seed).fit(largest(head, train.patches[rows]), train.labels[rows])
-        right = top.logits(largest(head, test.patches)).argmax(dim=1) == test.labels
+        own = unit_norm(head.presences(train.patches[rows]))
+        free = LinearProbe(seed=seed).fit(own, train.labels[rows])
+        answers = free.logits(unit_norm(head.presences(test.patches))).argmax(dim=1)
         hits.append((logits.argmax(dim=1) == test.labels).numpy())
         linear.append((plain.argmax(dim=1) == test.labels).numpy())
         presence = head.presences(test.patches)
         speaking = ((presence * head.weights_[logits.argmax(dim=1)]) > 0).sum(dim=1)
         print(
-            f"seed {seed}: {hits[-1].mean():.1%}, linear {linear[-1].mean():.1%}, linear on the"
-            f" largest scores {right.double().mean():.1%};"
+            f"seed {seed}: {hits[-1].mean():.1%}, linear {linear[-1].mean():.1%}, linear on"
+            f" presences {(answers == test.labels).double().mean():.1%};"
             f" {head.remarks[0]} {int(speaking.median())} speak for an answer (median)."
             + (f" Purity {purity.mean:.1%}, random places {purity.chance:.1%}." if purity else "")
             + f" {seconds:.0f} s",
