@@ -17,18 +17,17 @@ def few_weights(
     """Weights `W >= 0` of `softmax(x @ W.T)`, at most `most` of them for a class.
 
     They minimise the mean negative log-likelihood plus `penalty * |W|^2 / 2c` among those that are
-    kept. Kept are, in stages, the ones that add most to their class's own items beyond what they add
-    to all items.
+    kept. Kept are, in stages, the ones that add most to their class's own items (`x` is 0 or more).
     Every class must have an item.
     """
     truth = one_hot(labels, classes).T.to(x)
-    gains = (truth @ x) / truth.sum(dim=1, keepdim=True) - x.mean(dim=0)
+    means = (truth @ x) / truth.sum(dim=1, keepdim=True)
     weights = x.new_zeros(classes, x.shape[1])
     kept = torch.ones_like(weights, dtype=torch.bool)
     for stage in range(1, STAGES + 1):
         weights = _descend(x, truth, kept, weights, penalty, STEPS)
         count = round(x.shape[1] * (most / x.shape[1]) ** (stage / STAGES))
-        best = (weights * gains).topk(min(count, x.shape[1]), dim=1).indices
+        best = (weights * means).topk(min(count, x.shape[1]), dim=1).indices
         kept = torch.zeros_like(kept).scatter(1, best, 1) & (weights > 0)
     return _descend(x, truth, kept, weights * kept, penalty, 2 * STEPS)
 

@@ -52,6 +52,10 @@ class PatchPrototypes(Head[FeatureSets]):
         Steps without and with labels.
     learning_rate
         Of both.
+    threshold
+        By how many standard deviations the score of a patch must be above the mean to show a
+        prototype, in the beginning. With less, more patches do, and prototypes point worse; with
+        more, they point better and tell classes worse.
     per_class
         Prototypes that may speak for a class.
     penalty
@@ -85,6 +89,7 @@ class PatchPrototypes(Head[FeatureSets]):
     steps: int = 100
     batch_size: int = 32
     learning_rate: float = 2e-3
+    threshold: float = 2.0
     per_class: int = 10
     penalty: float = 3e-3
     seed: int = 0
@@ -111,6 +116,7 @@ class PatchPrototypes(Head[FeatureSets]):
             self.prototypes or min(MOST, 32 + 4 * support.classes),
             self.batch_size,
             self.learning_rate,
+            self.threshold,
             self.seed,
         )
         training.pretrain(self.pretraining)
@@ -132,7 +138,8 @@ class PatchPrototypes(Head[FeatureSets]):
             prototypes.presences(self.scores(block), block.owners, len(block))
             for block in features.split(BLOCK)
         ]
-        scales = 1 / torch.cat(means).amax(dim=0).clamp_min(1e-6)
+        most = torch.cat(means).amax(dim=0)
+        scales = 1 / torch.where(most > 0, most, 1)
         self.filters_, self.offsets_ = scales[:, None] * self.filters_, scales * self.offsets_
         shown = torch.cat([self.presences(block) for block in features.split(BLOCK)])
         self.weights_ = few_weights(
@@ -171,6 +178,14 @@ class PatchPrototypes(Head[FeatureSets]):
         twin.off_ = sorted({*self.off_, *numbers})
         twin.weights_ = self.weights_.clone()
         twin.weights_[:, twin.off_] = 0
+        return twin
+
+    def among(self, classes: Sequence[int]) -> Self:
+        """The same head for some of its classes, by their index."""
+        self.check_fitted()
+        twin, kept = copy(self), list(classes)
+        twin.weights_ = self.weights_[kept]
+        twin.linear_, twin.linear_bias_ = self.linear_[kept], self.linear_bias_[kept]
         return twin
 
     def linear_logits(self, features: FeatureSets) -> Float[Tensor, "n c"]:

@@ -29,6 +29,7 @@ class PrototypeTraining:
         count: int,
         batch_size: int,
         learning_rate: float,
+        threshold: float,
         seed: int,
     ) -> None:
         self._features, self._labels, self._rate = features, labels, learning_rate
@@ -41,7 +42,7 @@ class PrototypeTraining:
         centres = kmeans(self._scaled(seen), count, self._random, iterations=10).centres
         self._filters = normalize(centres, dim=1).requires_grad_()
         self._gain = torch.full((count,), GAIN).requires_grad_()
-        self._shift = torch.zeros(count).requires_grad_()
+        self._shift = torch.full((count,), -threshold * GAIN).requires_grad_()
 
     @property
     def _shared(self) -> list[Tensor]:

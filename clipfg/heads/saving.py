@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic
 
@@ -204,7 +205,14 @@ def _rebuild(header: dict[str, Any], tensors: dict[str, Any], make: Make[H]) -> 
 def _fitted_head(name: str, settings: dict[str, Any], fitted: dict[str, Any]) -> Head[Any]:
     from clipfg.heads.base import HEADS
 
-    head = HEADS.get(name)(**settings)
+    kind = HEADS.get(name)
+    unknown = sorted(settings.keys() - signature(kind).parameters)
+    if unknown:
+        raise DataError(
+            f"Expected the settings that a {name} head has, got {unknown[0]!r} too: another version"
+            " of clipfg wrote it; fit it again."
+        )
+    head = kind(**settings)
     for own, value in fitted.items():
         setattr(head, own, value)
     head.check_fitted()

@@ -114,7 +114,7 @@ class ExplainOptions(DataJobOptions, PromptOptions, PrototypeOptions, OutputOpti
 
 
 @options("Query", command="heads")
-class HeadShowOptions(DataJobOptions, PrototypeOptions, OutputOptions):
+class HeadShowOptions(DataJobOptions, TaxonomyOptions, PrototypeOptions, OutputOptions):
     """Options of `clipfg heads show`."""
 
 
