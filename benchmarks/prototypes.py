@@ -140,7 +140,13 @@ def point(
 
 
 def report(
-    train: Images, test: Images, texts: Tensor, shots: Shots, seeds: int, kinds: dict
+    blank: PatchPrototypes,
+    train: Images,
+    test: Images,
+    texts: Tensor,
+    shots: Shots,
+    seeds: int,
+    kinds: dict,
 ) -> NDArray[np.bool_]:
     draws = draw_supports(train.labels.numpy(), tuple(range(seeds)))
     hits, linear, scores = [], [], defaultdict(Score)
@@ -148,13 +154,15 @@ def report(
     for seed in range(seeds):
         rows = torch.from_numpy(draws.rows(min(seed, draws.that_differ(shots) - 1), shots))
         started = perf_counter()
-        head = PatchPrototypes(seed=seed).fit(train.patches[rows], train.labels[rows])
+        head = replace(blank, seed=seed).fit(train.patches[rows], train.labels[rows])
         seconds = perf_counter() - started
         purity = Purity.of(head, test.patches, parts, seed)
         logits, plain = head.logits(test.patches), head.linear_logits(test.patches)
-        own = unit_norm(head.presences(train.patches[rows]))
-        free = LinearProbe(seed=seed).fit(own, train.labels[rows])
-        answers = free.logits(unit_norm(head.presences(test.patches))).argmax(dim=1)
+        # An image that shows no prototype has zeros alone, which have no direction.
+        own, new = (
+            unit_norm(head.presences(x) + 1e-6) for x in (train.patches[rows], test.patches)
+        )
+        answers = LinearProbe(seed=seed).fit(own, train.labels[rows]).logits(new).argmax(dim=1)
         hits.append((logits.argmax(dim=1) == test.labels).numpy())
         linear.append((plain.argmax(dim=1) == test.labels).numpy())
         presence = head.presences(test.patches)
@@ -214,7 +222,7 @@ def measure(model: str, given: argparse.Namespace) -> NDArray[np.bool_]:
     print(
         f"{model}, {len(names)} classes, {len(splits[0].labels)} to learn from at"
         f" {given.shots} shots, {len(splits[1].labels)} test images, {splits[1].grid} patches;"
-        " in %, 95% intervals"
+        f" threshold {given.threshold:g}; in %, 95% intervals"
     )
     birds: dict[str, set[str] | None] = {"bird": {"bird"}}
     for_birds = sorted({name for own in splits[1].parts for name, _ in own} - {"bird"})
@@ -223,7 +231,8 @@ def measure(model: str, given: argparse.Namespace) -> NDArray[np.bool_]:
         if given.cub
         else {"petals": {"petals"}, "parts": None}
     )
-    return report(*splits, texts, Shots(given.shots), given.seeds, kinds)
+    blank = PatchPrototypes(threshold=given.threshold)
+    return report(blank, *splits, texts, Shots(given.shots), given.seeds, kinds)
 
 
 def main() -> None:
@@ -234,6 +243,7 @@ def main() -> None:
     parser.add_argument("--shots", type=int, default=16)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--every", type=int, default=4, help="use every N-th species of flowers")
+    parser.add_argument("--threshold", type=float, default=PatchPrototypes.threshold)
     parser.add_argument("--cache-dir", type=Path, default=platformdirs.user_cache_dir("clipfg"))
     given = parser.parse_args()
     base = measure(given.model, given)

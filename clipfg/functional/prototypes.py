@@ -22,9 +22,12 @@ def shares(scores: Float[Tensor, "r k"]) -> Float[Tensor, "r k"]:
 def presences(
     scores: Float[Tensor, "r k"], owners: Int[Tensor, " r"], count: int
 ) -> Float[Tensor, "n k"]:
-    """The mean `ReLU(score)` of each prototype over the patches of each of `count` images."""
+    """The mean `ReLU(score)` of each prototype over the patches of each of `count` images.
+
+    0 for an image without patches.
+    """
     sums = scores.new_zeros(count, scores.shape[1]).index_add(0, owners, scores.relu())
-    return sums / torch.bincount(owners, minlength=count)[:, None]
+    return sums / torch.bincount(owners, minlength=count).clamp_min(1)[:, None]
 
 
 def largest(

@@ -89,7 +89,7 @@ class PatchPrototypes(Head[FeatureSets]):
     steps: int = 100
     batch_size: int = 32
     learning_rate: float = 2e-3
-    threshold: float = 2.0
+    threshold: float = 1.0
     per_class: int = 10
     penalty: float = 3e-3
     seed: int = 0
@@ -132,7 +132,7 @@ class PatchPrototypes(Head[FeatureSets]):
     def _settle(
         self, training: PrototypeTraining, features: FeatureSets, support: Support
     ) -> Float[Tensor, " k"]:
-        """Take the prototypes as they are and find class weights; returns what scores are scaled by."""
+        """Take the prototypes as they are and find class weights; returns the scale of scores."""
         self.filters_, self.offsets_ = training.folded()
         means = [
             prototypes.presences(self.scores(block), block.owners, len(block))
@@ -142,7 +142,7 @@ class PatchPrototypes(Head[FeatureSets]):
         scales = 1 / torch.where(most > 0, most, 1)
         self.filters_, self.offsets_ = scales[:, None] * self.filters_, scales * self.offsets_
         shown = torch.cat([self.presences(block) for block in features.split(BLOCK)])
-        self.weights_ = few_weights(
+        self.weights_: Float[Tensor, "c k"] = few_weights(
             shown, support.labels, support.classes, self.per_class, self.penalty
         )
         return scales

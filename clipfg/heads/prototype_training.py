@@ -68,8 +68,9 @@ class PrototypeTraining:
         for _ in range(steps):
             items = self._draw()
             seen, labels = self._look(items), self._labels[items]
-            nll = _mean(lambda presence: cross_entropy(presence @ weights.T, labels), seen.presence)
-            loss = 2 * nll + 0.01 * (seen.align + _mean(prototypes.tanh_loss, seen.largest))
+            nll = sum(cross_entropy(each @ weights.T, labels) for each in seen.presence)
+            # Of two views the sum is twice the mean.
+            loss = nll + 0.01 * (seen.align + _mean(prototypes.tanh_loss, seen.largest))
             optimiser.zero_grad()
             loss.backward()
             optimiser.step()
@@ -95,12 +96,14 @@ class PrototypeTraining:
             other = other[shown].to(rows)
         both = self._scaled(torch.cat([rows, other])) @ self._filters.T
         scores = batch_norm(both, None, None, self._gain, self._shift, training=True, eps=EPS)
-        views, whose, count = scores.split([len(rows), len(other)]), (owners, owners[shown]), len(batch)
+        views, whose = scores.split([len(rows), len(other)]), (owners, owners[shown])
         shares = [prototypes.shares(view) for view in views]
-        largest = map(prototypes.largest, shares, whose, (count, count))
-        presence = map(prototypes.presences, views, whose, (count, count))
-        align = prototypes.align_loss(shares[0][shown], shares[1])
-        return _Seen(align, list(largest), list(presence))
+        count = (len(batch), len(batch))
+        return _Seen(
+            prototypes.align_loss(shares[0][shown], shares[1]),
+            list(map(prototypes.largest, shares, whose, count)),
+            list(map(prototypes.presences, views, whose, count)),
+        )
 
     def folded(self) -> tuple[Float[Tensor, "k d"], Float[Tensor, " k"]]:
         """`F` and the normalisation by all patches of the support as one linear map."""
