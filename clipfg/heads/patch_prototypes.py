@@ -120,32 +120,26 @@ class PatchPrototypes(Head[FeatureSets]):
             self.seed,
         )
         training.pretrain(self.pretraining)
-        scales = self._settle(training, features, support)
-        training.train(self.weights_ * scales, self.steps)
-        self._settle(training, features, support)
-        slight = self.weights_ < SLIGHT * self.weights_.amax(dim=1, keepdim=True)
-        self.weights_ = self.weights_.masked_fill(slight, 0)
+        weights, scales = self._settle(training, features, support)
+        training.train(weights * scales, self.steps)
+        weights, _ = self._settle(training, features, support)
+        slight = weights < SLIGHT * weights.amax(dim=1, keepdim=True)
+        self.weights_ = weights.masked_fill(slight, 0)
         self.off_: list[int] = []
         self._describe(features)
         return self
 
     def _settle(
         self, training: PrototypeTraining, features: FeatureSets, support: Support
-    ) -> Float[Tensor, " k"]:
-        """Take the prototypes as they are and find class weights; returns the scale of scores."""
+    ) -> tuple[Float[Tensor, "c k"], Float[Tensor, " k"]]:
+        """Take the prototypes as they are; returns class weights, and what scores are scaled by."""
         self.filters_, self.offsets_ = training.folded()
-        means = [
-            prototypes.presences(self.scores(block), block.owners, len(block))
-            for block in features.split(BLOCK)
-        ]
-        most = torch.cat(means).amax(dim=0)
+        most = torch.cat([self._means(block) for block in features.split(BLOCK)]).amax(dim=0)
         scales = 1 / torch.where(most > 0, most, 1)
         self.filters_, self.offsets_ = scales[:, None] * self.filters_, scales * self.offsets_
         shown = torch.cat([self.presences(block) for block in features.split(BLOCK)])
-        self.weights_: Float[Tensor, "c k"] = few_weights(
-            shown, support.labels, support.classes, self.per_class, self.penalty
-        )
-        return scales
+        found = few_weights(shown, support.labels, support.classes, self.per_class, self.penalty)
+        return found, scales
 
     def logits(self, features: FeatureSets) -> Float[Tensor, "n c"]:
         """The evidence for each class, 0 or more; 0 where none of its prototypes is present.
@@ -159,8 +153,11 @@ class PatchPrototypes(Head[FeatureSets]):
 
         1 is as much as any image of the support shows. Raises as `logits` does.
         """
-        found = prototypes.presences(self.scores(features), features.owners, len(features))
+        found = self._means(features)
         return torch.where(found >= ABSENT, found, 0)
+
+    def _means(self, features: FeatureSets) -> Float[Tensor, "n k"]:
+        return prototypes.presences(self.scores(features), features.owners, len(features))
 
     def scores(self, features: FeatureSets) -> Float[Tensor, "r k"]:
         """How much every patch shows of each prototype, 0 or more; presences are their means."""

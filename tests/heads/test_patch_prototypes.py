@@ -1,5 +1,7 @@
 """Patch prototypes on patches whose true parts are known."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -80,6 +82,12 @@ def test_presence_is_one_where_the_support_shows_a_prototype_most(head) -> None:
     sets, _, _ = scenes(48)
     means = head.scores(sets).unflatten(0, (48, 9)).mean(dim=1)
     torch.testing.assert_close(means.amax(dim=0), torch.ones(len(head.filters_)))
+
+
+def test_fewer_patches_show_a_prototype_above_a_higher_threshold(head) -> None:
+    sets, labels, _ = scenes(48)
+    strict = replace(few_steps(), threshold=2.0).fit(sets, labels)
+    assert (strict.scores(sets) > 0).float().mean() < (head.scores(sets) > 0).float().mean()
 
 
 def test_weights_are_sparse_and_never_below_zero(head) -> None:
