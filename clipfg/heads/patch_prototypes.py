@@ -223,7 +223,7 @@ class PatchPrototypes(Head[FeatureSets]):
         each = (self.weights_ > 0).sum(dim=1).double().quantile(0.5)
         return (
             f"A class uses {each:g} prototypes (median), all classes {int(used.sum()):,};"
-            f" {len(left):,} pairs are duplicates.",
+            f" duplicate pairs: {len(left):,}.",
         )
 
     @property
