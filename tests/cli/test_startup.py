@@ -20,6 +20,7 @@ from clipfg.heads import HEADS, save_head
 from clipfg.heads.support import Support
 from clipfg.types import ClassList
 from clipfg.workflows import classifier, predict
+from clipfg.workflows.zeroshot import evaluation
 
 MODEL = ["--model", "builtin:florette"]
 HEAVY = {"torch", "transformers", "open_clip", "pandas", "scipy", "sklearn", "PIL", "jaxtyping"}
@@ -93,6 +94,27 @@ def test_other_cached_runs_import_nothing_heavy(photos: Path, tmp_path: Path) ->
     for query in ("red rose", next(photos.iterdir())):
         assert not imported(tmp_path, "retrieve", query, *store) & HEAVY
     assert not imported(tmp_path, "embed", photos, *MODEL, "-o", tmp_path / "x.npz") & TORCH
+
+
+@pytest.mark.parametrize("data", ["synthflora", "synthflora-captions"])
+def test_cached_accuracy_imports_no_torch(data: str, tmp_path: Path) -> None:
+    given = ["zeroshot", data, "--limit", "8", "--format", "table", "--output", tmp_path / "run"]
+    assert not imported(tmp_path, *given) & TORCH
+
+
+@pytest.mark.parametrize("ensemble", ["mean", "score-mean"])
+def test_accuracy_is_that_of_torch(ensemble: str, tmp_path: Path, monkeypatch) -> None:
+    given = ["zeroshot", "synthflora", "--limit", "60", "--ensemble", ensemble, "--output"]
+    assert run(*given, tmp_path / "arrays") == 0
+    monkeypatch.setattr(evaluation, "array_zero_shot", evaluation.zero_shot)
+    assert run(*given, tmp_path / "tensors") == 0
+    own, known = (
+        json.loads((tmp_path / name / "results.json").read_text()) for name in ("arrays", "tensors")
+    )
+    own_metrics, known_metrics = own.pop("metrics"), known.pop("metrics")
+    for name, estimate in known_metrics.items():
+        assert own_metrics[name] == pytest.approx(estimate, rel=1e-5)
+    assert own == known
 
 
 def test_what_is_not_cached_is_embedded(photos: Path, names: Path, tmp_path: Path) -> None:

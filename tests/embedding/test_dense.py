@@ -348,7 +348,7 @@ def test_florette_finds_the_parts_of_a_flower(tmp_path: Path) -> None:
     with EmbeddingCache(tmp_path, warn=refuse) as cache:
         features = collect(manifest, encoder, cache, dense=BOTH)
         regions = features.regions
-        texts = embed_texts(regions.phrases, encoder, cache).numpy()
+        texts = embed_texts(regions.phrases, encoder, cache)
     grid = encoder.preprocessing.size[0] // 8
     assert features.patches.grids.tolist() == [[grid, grid]] * 40
     hits = []
