@@ -1,7 +1,6 @@
 """Short runs import what they use: where all is cached, torch and its friends are not of it."""
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -35,10 +34,8 @@ with open(sys.argv[1], "w") as file:
 
 
 @pytest.fixture
-def photos(tmp_path: Path) -> Path:
+def photos(tmp_path: Path, settled: None) -> Path:
     synthflora.export(tmp_path / "photos", n=3, size=96)
-    for photo in (tmp_path / "photos").iterdir():
-        os.utime(photo, (1e9, 1e9))  # one that has just changed is hashed again in each run
     return tmp_path / "photos"
 
 
@@ -71,6 +68,11 @@ def run(*arguments: object) -> int:
 def imported(tmp_path: Path, *arguments: object) -> set[str]:
     """The modules of a process that ran a command, which had run before."""
     assert run(*arguments) == 0
+    return loaded(tmp_path, *arguments)
+
+
+def loaded(tmp_path: Path, *arguments: object) -> set[str]:
+    """The modules of a process that runs a command."""
     found = tmp_path / "modules"
     command = [sys.executable, "-c", RUN, found, *arguments, "-q"]
     done = subprocess.run([*map(str, command)], capture_output=True, text=True, check=False)
@@ -94,6 +96,18 @@ def test_other_cached_runs_import_nothing_heavy(photos: Path, tmp_path: Path) ->
     for query in ("red rose", next(photos.iterdir())):
         assert not imported(tmp_path, "retrieve", query, *store) & HEAVY
     assert not imported(tmp_path, "embed", photos, *MODEL, "-o", tmp_path / "x.npz") & TORCH
+
+
+def test_a_known_image_at_a_new_place_imports_no_torch(
+    photos: Path, names: Path, tmp_path: Path
+) -> None:
+    given = ["predict", photos, "--classes", names, *MODEL, "--output"]
+    assert run(*given, tmp_path / "one") == 0
+    photos.rename(tmp_path / "moved")
+    given[1] = tmp_path / "moved"
+    assert not loaded(tmp_path, *given, tmp_path / "two") & TORCH
+    own, known = (pq.read_table(tmp_path / n / "predictions.parquet") for n in ("two", "one"))
+    assert own["probabilities"] == known["probabilities"]
 
 
 @pytest.mark.parametrize("data", ["synthflora", "synthflora-captions"])
