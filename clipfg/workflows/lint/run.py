@@ -8,7 +8,6 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-import torch
 
 from clipfg.embedding.texts import embed_texts
 from clipfg.embedding.thumbnails import Thumbnails
@@ -108,8 +107,10 @@ def _check_classes(session: Session[LintOptions], data: Dataset) -> Iterator[Lin
     features = count = None
     context = {}
     if encoder is not None:
+        from torch import from_numpy
+
         names = [readable(name) for name in classes.names]
-        features = torch.from_numpy(embed_texts(names, encoder, session.kept))
+        features = from_numpy(embed_texts(names, encoder, session.kept))
         count, context = encoder.count_tokens, {"context": max(encoder.context_lengths.values())}
     for issue in lint_class_names(classes.names, features, count, **context):
         yield LintFinding("class-name", issue.level, issue.where, issue.what)
