@@ -134,7 +134,9 @@ class AnswerColumns:
         groups: list[tuple[str | None, float | None]] = [(None, None)] * len(shares)
         if level is not None:
             tree = self.tree.groups if by_error else self.tree
-            found = zip(*(values.tolist() for values in tree.roll_up(shares, level)), strict=True)
+            found = zip(
+                *(values.tolist() for values in tree.roll_up(shares.numpy(), level)), strict=True
+            )
             groups = [(tree.nodes[i], share) if i >= 0 else (None, None) for i, share in found]
         names = [self.classes.names[k] for k in shares.argmax(dim=1).tolist()]
         likely = zip(names, shares.amax(dim=1).tolist(), strict=True)

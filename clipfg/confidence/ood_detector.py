@@ -10,8 +10,7 @@ from torch import Tensor
 
 from clipfg.confidence.unseen_classes import UnseenClassTrial, without_classes
 from clipfg.functional import novelty
-from clipfg.functional.metrics import confidence
-from clipfg.functional.similarity import unit_norm
+from clipfg.functional.similarity import confidence, unit_norm
 from clipfg.heads import Head
 from clipfg.heads.items import Items
 from clipfg.heads.support import Support
