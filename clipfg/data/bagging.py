@@ -18,7 +18,8 @@ FLAG = "--bag-by"
 def bagged_by(manifest: Manifest, by: str | None) -> Manifest:
     """The items with a bag each, those of a bag together; by default in those of the data.
 
-    `by` is `folder`, a column of texts, or a regular expression whose group is found in the ids.
+    `by` is `folder`, a column of texts, or a regular expression whose group is found in the ids;
+    None is the column `bag`, else `group`.
     Raises `UsageError` for anything else and for data without bags, `DataError` for items that are
     in none.
     """
@@ -103,12 +104,12 @@ def _bag_names(manifest: Manifest) -> list[str]:
 def _names(manifest: Manifest, by: str | None) -> list[str | None]:
     own = [name for name in manifest.table.column_names if COLUMNS[name] == pa.string()]
     if by is None:
-        if "bag" not in own:
+        by = next((name for name in ("bag", "group") if name in own), None)
+        if by is None:
             raise UsageError(
                 f"Expected bags in {manifest.name}, got none; name them by {FLAG} folder, a regular"
                 r" expression such as '(slide\d+)_', or a table with a column `bag`."
             )
-        by = "bag"
     if by == FOLDER:
         return list(folders(manifest))
     if by in own:

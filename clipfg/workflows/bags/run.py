@@ -58,7 +58,7 @@ def run_bags(session: Session[BagsOptions]) -> BagsRun:
     options = session.options
     names = _heads(options.heads)
     _check_options(options)
-    data = BaggedData.of(session.whole(), options, session.failures)
+    data = BaggedData.of(session.whole(grouped=False), options, session.failures)
     data.check_several()
     classes = data.items.classes
     answer_options(options).check(classes)
