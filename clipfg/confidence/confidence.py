@@ -33,7 +33,8 @@ class Confidence:
     probability of the predicted class, and `hits` says whether that was correct; `own` is the
     calibrated probability of the true class, and `labels` are those classes. `source` is where the
     images come from, `FOLDS` for cross-fitting. `ood` detects images of no class; None if not
-    requested, or with too few images. `remarks` are later findings on a test set, a sentence each.
+    requested. `remarks` are later findings on a test set, a sentence each. `unit` is what has an
+    answer: an image or a bag of them.
     """
 
     factor: float
@@ -45,6 +46,7 @@ class Confidence:
     source: str
     ood: OODDetector | None = None
     remarks: tuple[str, ...] = ()
+    unit: str = "image"
 
     @classmethod
     def fit(
@@ -100,6 +102,7 @@ class Confidence:
             classes=support.classes,
             source=source or FOLDS,
             ood=found,
+            unit="image" if support.bags is None else "bag",
         )
 
     def __len__(self) -> int:
@@ -150,6 +153,7 @@ class Confidence:
     def from_fields(cls, fields: Mapping[str, Any]) -> Self:
         """The inverse of `to_fields`. Raises `DataError` for anything else."""
         try:
+            fields = {"unit": "image"} | dict(fields)  # not in older files
             own = {key: fields[key] for key in cls.__dataclass_fields__ if key != "ood"}
             detector = None
             if "unknown_score" in fields:

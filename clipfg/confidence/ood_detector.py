@@ -61,7 +61,7 @@ class OODDetector:
 
     `score` is the one of `SCORES` that is best at detecting held-out classes, `known` are its
     values, and `reference` is what it compares features with. `aurocs` are those of every score,
-    averaged over groups of held-out classes.
+    averaged over groups of held-out classes; none where no class can be left out.
     """
 
     score: str
@@ -78,17 +78,16 @@ class OODDetector:
         factor: float,
         seed: int,
         trials: list[UnseenClassTrial] | None = None,
-    ) -> Self | None:
+    ) -> Self:
         """Choose the score, and keep its values on the images `seen`.
 
-        `factor` calibrates the head's logits. None if the support has too few images or classes
-        to leave any out.
+        `factor` calibrates the head's logits. The nearest neighbour is taken where no class can be
+        left out to choose by.
         """
         trials = without_classes(head, support, seed) if trials is None else trials
-        if not trials:
-            return None
-        aurocs = {name: held_out_auroc(name, trials, support, factor) for name in SCORES}
-        best = max(SCORES, key=lambda name: aurocs[name])
+        tried = SCORES if trials else ()
+        aurocs = {name: held_out_auroc(name, trials, support, factor) for name in tried}
+        best = max(tried, key=lambda name: aurocs[name], default="neighbour")
         known = [score(best, z, x, reference_of(best, train)) for z, x, train in seen]
         return cls(best, torch.cat(known), reference_of(best, support), aurocs)
 

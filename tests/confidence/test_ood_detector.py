@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
-import torch
 
 from clipfg.confidence import Confidence
+from clipfg.confidence.guarantees import unknown_note
 from clipfg.confidence.ood_detector import SCORES, auroc_on, reference_of, score
 from clipfg.confidence.unseen_classes import without_classes
 from clipfg.functional.novelty import auroc
@@ -61,8 +61,15 @@ def test_the_same_heads_score_test_images(fitted, world, name) -> None:
     assert auroc_on(name, trials[:1], Items(x[:1]), trials[0].known[:1], 1.0) is None
 
 
-def test_with_two_classes_there_is_none_to_leave_out(world) -> None:
-    support = world.support(6, classes=2)
+def test_with_two_classes_there_is_none_to_leave_out_and_the_nearest_image_decides(world) -> None:
+    support = world.support(12, classes=2)
     head = HEADS.get("class-mean")().fit(support.features, support.labels)
-    assert Confidence.fit(head, support, unknown=True).ood is None
-    assert torch.isfinite(torch.tensor(Confidence.fit(head, support).factor))
+    confidence = Confidence.fit(head, support, unknown=True)
+    assert confidence.ood.score == "neighbour"
+    assert not confidence.ood.aurocs
+    note = unknown_note(Confidence.from_fields(confidence.to_fields()))
+    assert "There are too few classes to leave some out" in note
+    x, labels = world.draw(800, 3)
+    familiar = confidence.ood.familiarity(head.logits(x), x)
+    assert auroc(familiar[labels < 2], familiar[labels >= 2]) > 0.6
+    assert Confidence.fit(head, support).ood is None

@@ -28,7 +28,6 @@ def open_bags(session: Session[PredictOptions], data: Dataset, saved: SavedHead)
     options = session.options
     given = {
         "--group-by": options.group_by,
-        "--unknown": options.unknown,
         "--to": options.to,
         "--explain": options.explain,
         "--within": options.within,

@@ -23,14 +23,15 @@ def few_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("clipfg.heads.bags.base.STEPS", (40,))
 
 
-def world(path: Path, splits: bool = False, spoil: str = "") -> str:
+def world(path: Path, splits: bool = False, spoil: str = "", seed: int = 0) -> str:
     """Bags of 4 to 8 rows; those of `sick` have one that is different."""
-    rng = np.random.default_rng(0)
+    rng = np.random.default_rng(seed)
     ids, labels, parts, rows = [], [], [], []
     for bag in range(BAGS):
         for place in range(rng.integers(4, 9)):
             row = rng.normal(size=WIDTH)
             row[0] += 20 * (place < 2 and bag % 2)
+            row[1] -= 20 * (spoil == "strange")
             ids.append(f"plant{bag}/leaf{place}.jpg")
             labels.append(bag % 2)
             parts.append("test" if bag >= BAGS // 2 else "train")
@@ -44,7 +45,7 @@ def world(path: Path, splits: bool = False, spoil: str = "") -> str:
         pooled=np.array(rows, dtype=np.float32),
         labels=np.array(labels),
         classes=ClassList(("healthy", "sick")),
-        splits=tuple(parts) if splits or spoil else (),
+        splits=tuple(parts) if splits or spoil in ("label", "split") else (),
     )
     write_features(features, path)
     return f"features:{path}"
@@ -109,6 +110,31 @@ def test_the_train_split_is_learnt_from_and_the_test_split_answered(tmp_path: Pa
     rows = pq.read_table(tmp_path / "run" / "predictions.parquet").to_pylist()
     assert [row["id"] for row in rows] == [f"plant{i}" for i in range(BAGS // 2, BAGS)]
     assert run.report.rows()[0]["top1"] > 0.7
+
+
+def test_bags_unlike_any_that_were_learnt_from_are_flagged(tmp_path: Path, capsys) -> None:
+    data, head = world(tmp_path / "world.npz"), str(tmp_path / "head.safetensors")
+    words = ["bags", data, "--bag-by", "folder", "--head", "bag-mean", "--seeds", "1"]
+    words += ["--folds", "2", "--save", head]
+    assert main.run([*words, "--unknown", "-o", str(tmp_path / "run")]) == 0
+    assert "5% of bags of known classes are flagged as unknown, by the cosine with the nearest" in (
+        capsys.readouterr().err
+    )
+    new = ["predict", "--head", head, "--unknown", "-o"]
+    found = {}
+    for name, spoil in (("known", ""), ("unknown", "strange")):
+        made = world(tmp_path / f"{name}.npz", spoil=spoil, seed=1)
+        assert main.run([*new, str(tmp_path / name), "--dataset", made, "--split", "all"]) == 0
+        rows = pq.read_table(tmp_path / name / "predictions.parquet").to_pylist()
+        found[name] = np.mean([row["unknown"] for row in rows])
+    assert found["known"] <= 0.2
+    assert found["unknown"] == 1
+    capsys.readouterr()
+    assert main.run([*words, "-o", str(tmp_path / "plain")]) == 0
+    assert main.run([*new, str(tmp_path / "none"), "--dataset", data]) == 0
+    assert "No bag is flagged as unknown: the head was saved without" in capsys.readouterr().err
+    rows = pq.read_table(tmp_path / "none" / "predictions.parquet").to_pylist()
+    assert {row["unknown"] for row in rows} == {None}
 
 
 def test_a_limit_draws_whole_bags_over_classes_and_splits(tmp_path: Path, capsys) -> None:
