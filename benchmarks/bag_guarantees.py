@@ -2,7 +2,7 @@
 
     python -m benchmarks.bag_guarantees
 
-A bag has 8 to 14 pictures, of which 30 to 50% are of its kind: a genus of synthflora, or five
+A bag has 8 to 14 pictures, of which 30 to 50% are of its kind: two genera of synthflora, or five
 variants of Aircraft. There are three kinds, and bags with nothing of their own. A head learns from
 `--bags` of each, whose folds calibrate it, and is tested on as many others, and on bags of three
 further kinds, which are in no bag that it has learnt from. No picture is in two bags that are
@@ -36,8 +36,8 @@ FILE = "fgvc.npz"
 
 
 def kinds(classes: int, seed: int) -> Tensor:
-    """The kind of each class: 1 to 6 have a twentieth of the classes each, 0 has the rest."""
-    own = classes // 20
+    """The kind of each class: 1 to 6 have a twentieth each, but at least two; 0 the rest."""
+    own = max(2, classes // 20)
     found = torch.zeros(classes, dtype=torch.long)
     order = torch.randperm(classes, generator=torch.Generator().manual_seed(seed))
     found[order[: (KEYS + STRANGE) * own]] = torch.arange(1, KEYS + STRANGE + 1).repeat(own)
