@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from clipfg.data.grouping import FOLDER, folders, found_in_ids
 from clipfg.errors import DataError, UsageError
 from clipfg.registry import closest
-from clipfg.types import COLUMNS, UNLABELLED, Manifest
+from clipfg.types import COLUMNS, IN_A_BAG, UNLABELLED, Manifest
 from clipfg.types.manifest import drawn
 
 FLAG = "--bag-by"
@@ -24,7 +24,7 @@ def bagged_by(manifest: Manifest, by: str | None) -> Manifest:
     in none.
     """
     names = _names(manifest, by)
-    missing = [i for i, name in enumerate(names) if not name]
+    missing = [i for i, name in enumerate(names) if not name or name.lower() == "nan"]
     if missing:
         raise DataError(
             f"Expected every item of {manifest.name} in a bag, got none for {len(missing):,} of"
@@ -103,6 +103,7 @@ def _bag_names(manifest: Manifest) -> list[str]:
 
 def _names(manifest: Manifest, by: str | None) -> list[str | None]:
     own = [name for name in manifest.table.column_names if COLUMNS[name] == pa.string()]
+    reading = manifest.reading
     if by is None:
         by = next((name for name in ("bag", "group") if name in own), None)
         if by is None:
@@ -112,11 +113,14 @@ def _names(manifest: Manifest, by: str | None) -> list[str | None]:
             )
     if by == FOLDER:
         return list(folders(manifest))
+    if reading is not None and any(role.meaning == IN_A_BAG for role in reading.roles):
+        by = "bag"  # a column that the reader has taken
     if by in own:
         return manifest.table[by].to_pylist()
     if "(" not in by:
+        known = [*(name for name in own if name not in ("id", "uri", "split")), FOLDER]
         raise UsageError(
             f"Expected for {FLAG} folder, a column of {manifest.name} or a regular expression with"
-            f" a group in parentheses, got {by!r}.{closest(by, (*own, FOLDER))}"
+            f" a group in parentheses, got {by!r}.{closest(by, known)}"
         )
     return found_in_ids(manifest, by, FLAG)

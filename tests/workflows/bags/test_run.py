@@ -37,6 +37,8 @@ def world(path: Path, splits: bool = False, spoil: str = "", seed: int = 0) -> s
             labels.append(bag % 2)
             parts.append("test" if bag >= BAGS // 2 else "train")
             rows.append(row)
+    if spoil == "alone":
+        labels = [1] * len(labels)
     if spoil == "label":
         labels[1] = 1
     if spoil == "split":
@@ -168,6 +170,13 @@ def test_a_bag_has_one_label_and_one_split(tmp_path: Path, spoil: str, said: str
     assert not (tmp_path / "run").exists()
 
 
+def test_one_class_is_nothing_to_tell_apart(tmp_path: Path) -> None:
+    data = world(tmp_path / "world.npz", spoil="alone")
+    with pytest.raises(DataError, match="two classes to tell apart, got those of 'sick' alone"):
+        clipfg.bags(data, bag_by="folder", output=tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [
@@ -176,6 +185,7 @@ def test_a_bag_has_one_label_and_one_split(tmp_path: Path, spoil: str, said: str
         ({"bag_by": "(leaf1.jpg)"}, "got none for"),
         ({"bag_by": "(.*)"}, "have one alone"),
         ({"bag_by": "folder", "heads": "gda"}, "Expected heads on bags, of abmil, "),
+        ({"bag_by": r"(plant\d*[02468])/"}, "got none for"),
         ({"bag_by": "folder", "negative": "well"}, "Expected for --negative a class"),
         ({"bag_by": "folder", "split": "test"}, "no splits"),
     ],
@@ -189,22 +199,27 @@ def test_what_cannot_be_done_is_said(tmp_path: Path, options: dict[str, Any], sa
 
 def test_pictures_that_cannot_be_read_leave_their_bag(tmp_path: Path, capsys) -> None:
     rng = np.random.default_rng(0)
-    lines = ["path,label,bag"]
+    lines = ["path,label,plant no"]
     for row in range(24):
         name, label = f"{row}.png", row // 3 % 2
         noise = rng.integers(0, 100, (40, 40, 3), dtype=np.uint8)
         noise[..., 0] += 100 * np.uint8(label and row % 3 == 0)
         Image.fromarray(noise).save(tmp_path / name)
-        lines.append(f"{name},{'ab'[label]},bag{row // 3}")
+        lines.append(f"{name},{'ab'[label]},bag{row // 3}{' ' * (row % 3)}")
     for row in range(3):
         (tmp_path / f"{row}.png").write_bytes(b"no picture")
     (tmp_path / "data.csv").write_text("\n".join(lines))
-    words = ["bags", str(tmp_path / "data.csv"), "--model", "builtin:florette", "--negative", "-"]
-    words += ["--head", "bag-mean", "--seeds", "1", "--folds", "2", "--html"]
+    data, head = str(tmp_path / "data.csv"), str(tmp_path / "head.safetensors")
+    words = ["bags", data, "--bag-by", "Plant No", "--model", "builtin:florette", "--negative", "-"]
+    words += ["--head", "bag-mean", "--seeds", "1", "--folds", "2", "--html", "--save", head]
     assert main.run([*words, "-o", str(tmp_path / "run"), "--precision", "fp32"]) == 3
     assert "Left out: the bag 'bag0'" in capsys.readouterr().err
     page = (tmp_path / "run" / "report.html").read_text()
     assert page.count("<img") == 21
+    words = ["predict", data, "--head", head, "-o", str(tmp_path / "new")]
+    assert main.run([*words, "--model", "builtin:florette", "--precision", "fp32"]) == 3
+    rows = pq.read_table(tmp_path / "new" / "predictions.parquet").to_pylist()
+    assert [row["id"] for row in rows] == [f"bag{i}" for i in range(1, 8)]
     page = tmp_path / "run" / "report.html"
     page.unlink()
     assert main.run(["report", str(tmp_path / "run"), "--html"]) == 0
