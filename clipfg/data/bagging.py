@@ -7,6 +7,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from clipfg.data.grouping import FOLDER, folders, found_in_ids
+from clipfg.data.readers.column_names import key_of
 from clipfg.errors import DataError, UsageError
 from clipfg.registry import closest
 from clipfg.types import COLUMNS, IN_A_BAG, UNLABELLED, Manifest
@@ -113,8 +114,9 @@ def _names(manifest: Manifest, by: str | None) -> list[str | None]:
             )
     if by == FOLDER:
         return list(folders(manifest))
-    if reading is not None and any(role.meaning == IN_A_BAG for role in reading.roles):
-        by = "bag"  # a column that the reader has taken
+    taken = [one.part for one in reading.roles if one.meaning == IN_A_BAG] if reading else []
+    if key_of(f"column {by}") in map(key_of, taken):
+        by = "bag"
     if by in own:
         return manifest.table[by].to_pylist()
     if "(" not in by:

@@ -220,6 +220,8 @@ def test_pictures_that_cannot_be_read_leave_their_bag(tmp_path: Path, capsys) ->
     assert main.run([*words, "--model", "builtin:florette", "--precision", "fp32"]) == 3
     rows = pq.read_table(tmp_path / "new" / "predictions.parquet").to_pylist()
     assert [row["id"] for row in rows] == [f"bag{i}" for i in range(1, 8)]
+    words += ["--bag-by", r"(\d)\."]  # not the column, which is one of the head
+    assert main.run([*words, "-o", str(tmp_path / "other"), "--limit", "4"]) == 3
     page = tmp_path / "run" / "report.html"
     page.unlink()
     assert main.run(["report", str(tmp_path / "run"), "--html"]) == 0
