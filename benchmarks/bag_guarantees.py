@@ -24,9 +24,8 @@ from torch import Tensor
 
 from benchmarks.bags import fit, flowers, gain, real
 from clipfg.confidence import AnswerColumns, AnswerOptions, Confidence
-from clipfg.confidence.ood_detector import SCORES, reference_of, score
-from clipfg.functional.novelty import FALSE_ALARMS, auroc, neighbour_cosine
-from clipfg.functional.similarity import unit_norm
+from clipfg.confidence.ood_detector import BAG_SCORES, reference_of, score
+from clipfg.functional.novelty import FALSE_ALARMS, auroc
 from clipfg.heads import FeatureSets
 from clipfg.heads.bags.base import BagHead
 from clipfg.heads.support import Support
@@ -136,7 +135,7 @@ def promises(head: BagHead, world: World, seed: int) -> dict[str, Any]:
     assert detector is not None
     for what, bags in (("known called unknown", sets), ("unknown found", unknown)):
         calibrated = confidence.calibrated(head.logits(bags))
-        found[what] = portion(detector.familiarity(calibrated, bags.means) <= FALSE_ALARMS)
+        found[what] = portion(detector.familiarity(calibrated, bags) <= FALSE_ALARMS)
     return found | {"score": detector.score}
 
 
@@ -145,17 +144,10 @@ def scores(head: BagHead, world: World, seed: int) -> dict[str, Any]:  # noqa: A
     (learnt, labels), (tested, _), (unknown, _) = world
     support = Support(learnt.means, labels, head.classes_, bags=learnt)
     found = {}
-    for name in SCORES:
+    for name in BAG_SCORES:
         reference = reference_of(name, support)
-        values = [score(name, head.logits(x), x.means, reference) for x in (tested, unknown)]
-        found[f"bag: {name}"] = auroc(*values)
-    known_rows, parts = unit_norm(learnt.rows), []
-    for x in (tested, unknown):
-        near = neighbour_cosine(unit_norm(x.rows), known_rows)
-        parts.append(near.split(x.offsets.diff().tolist()))
-    for name, of in (("least", torch.amin), ("mean", torch.mean)):
-        known, other = (torch.stack([of(bag, dim=0) for bag in bags]) for bags in parts)
-        found[f"instances: {name} neighbour"] = auroc(known, other)
+        values = [score(name, head.logits(x), x, reference) for x in (tested, unknown)]
+        found[name] = auroc(*values)
     return found
 
 

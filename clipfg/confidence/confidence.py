@@ -77,7 +77,9 @@ class Confidence:
             logits = head.logits(calibration.items.given_to(type(head)))
             labels = calibration.labels
             factor = own_factor = fit_temperature(logits, labels)
-            seen: Iterable[OODInputs] = [OODInputs(factor * logits, calibration.features, support)]
+            seen: Iterable[OODInputs] = [
+                OODInputs(factor * logits, calibration.items.compared, support)
+            ]
         else:
             fitted = CrossFit.of(head, support, seed, temperature_extrapolation.FOLDS)
             if not fitted.folds:
@@ -88,7 +90,7 @@ class Confidence:
             logits, labels, own_factor = fitted.logits, fitted.labels, fitted.factor
             factor = temperature_extrapolation.factor_of_all(head, fitted, seed)
             seen = (
-                OODInputs(own_factor * fold.logits, fold.items.features, fold.train)
+                OODInputs(own_factor * fold.logits, fold.items.compared, fold.train)
                 for fold in fitted.folds
             )
         found = OODDetector.fit(head, support, seen, factor, seed, trials) if unknown else None

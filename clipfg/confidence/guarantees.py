@@ -11,6 +11,7 @@ NAMES = {
     "energy": "the energy of the logits",
     "concept-softmax": "the largest softmax share of cosines with the classes' concepts",
     "neighbour": "the cosine with the nearest labelled {unit}",
+    "instances": "the mean cosine of instances with the nearest one of the labelled bags",
 }
 
 NO_LABELS = (

@@ -32,6 +32,11 @@ class Items:
         )
         return Items(self.features[which], images, patches, bags)
 
+    @property
+    def compared(self) -> Float[Tensor, "n d"] | FeatureSets:
+        """By what an item is told to be like others: its feature, or all those of a bag."""
+        return self.features if self.bags is None else self.bags
+
     def given_to(self, head: type[Head[Any]]) -> Any:
         """What `fit` and `logits` of a head take."""
         forms = {"images": self.images, "patches": self.patches, "bags": self.bags}

@@ -78,7 +78,7 @@ class BagRows:
         """Bags with the head's own logits, and the scores of their instances."""
         sizes = block.sets.offsets.diff().tolist()
         answers = self.answers
-        own = answers.rows(block.sets.means, logits) if answers else [{}] * len(logits)
+        own = answers.rows(block.sets, logits) if answers else [{}] * len(logits)
         shown = answers.calibrated(logits) if answers else logits
         self._bags.write(
             [self.data.names[bag] for bag in block.bags],

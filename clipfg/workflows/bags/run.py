@@ -252,7 +252,7 @@ def _measured(answers: AnswerColumns, trial: BagTrial, bags: TriedBags) -> tuple
             f"Sets hold the true class of {inside:,} of {len(truth):,} test bags; their mean size"
             f" is {size:.2f}."
         )
-    if (familiar := answers.familiarity(bags.tested.sets.means, calibrated)) is not None:
+    if (familiar := answers.familiarity(bags.tested.sets, calibrated)) is not None:
         called = int((familiar <= FALSE_ALARMS).sum())
         said.append(
             f"Called {called:,} of {len(truth):,} test bags, all of known classes, unknown."

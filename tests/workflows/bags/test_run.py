@@ -120,8 +120,9 @@ def test_bags_unlike_any_that_were_learnt_from_are_flagged(tmp_path: Path, capsy
     words = ["bags", data, "--bag-by", "folder", "--head", "bag-mean", "--seeds", "1"]
     words += ["--folds", "2", "--save", head]
     assert main.run([*words, "--unknown", "-o", str(tmp_path / "run")]) == 0
-    assert "5% of bags of known classes are flagged as unknown, by the cosine with the nearest" in (
-        capsys.readouterr().err
+    assert (
+        "5% of bags of known classes are flagged as unknown, by the mean cosine of instances"
+        in (capsys.readouterr().err)
     )
     new = ["predict", "--head", head, "--unknown", "-o"]
     found = {}
