@@ -203,7 +203,8 @@ class Head(ABC, Generic[Input]):
 
 
 HEADS: Registry[type[Head]] = Registry("head", "clipfg.heads")
-for name, target, summary in (
+HEADS.register_all(
+    "clipfg.heads",
     ("auto", "auto:Auto", "Best default: the strongest heads, weighed against the texts"),
     ("whitened-mean", "whitened_mean:WhitenedMean", "Strong from 1 shot on, and fast"),
     (
@@ -232,9 +233,9 @@ for name, target, summary in (
     ),
     ("class-mean", "class_mean:ClassMean", "The simplest baseline: the nearest class average"),
     ("zero-shot", "zero_shot:ZeroShot", "Class names alone; needs no labelled image"),
-):
-    HEADS.register(name, f"clipfg.heads.{target}", summary)
-for name, target, summary in (
+)
+HEADS.register_all(
+    "clipfg.heads.bags",
     ("abmil", "abmil:Abmil", "Bags: attention says which instances count; a good first choice"),
     ("dsagl", "dsagl:Dsagl", "Bags: learns best which instances are of the class; slower"),
     ("dsmil", "dsmil:Dsmil", "Bags: the most convincing instance, and those like it"),
@@ -242,9 +243,9 @@ for name, target, summary in (
     ("bag-max", "bag_max:BagMax", "Bags: the most convincing instance alone"),
     ("mi-net", "mi_net:MiNet", "Bags: what some instance shows, thing by thing"),
     ("bag-mean", "bag_mean:BagMean", "Bags: the mean of all instances; the baseline"),
-):
-    HEADS.register(name, f"clipfg.heads.bags.{target}", summary)
-for name, target, summary in (  # by name alone, as a plug-in's: training lies above this package
+)
+HEADS.register_all(  # by name alone, as a plug-in's: training lies above this package
+    "clipfg.training.heads",
     ("coop", "coop:Coop", "Learns words before the class names; needs the encoder; slow"),
     ("clip-lora", "clip_lora:ClipLora", "Trains the encoder's attention by LoRA; very slow on CPU"),
     ("flyp", "flyp:Flyp", "Trains the whole encoder on images and class texts; very slow on CPU"),
@@ -253,5 +254,4 @@ for name, target, summary in (  # by name alone, as a plug-in's: training lies a
         "prolip_encoder:ProlipEncoder",
         "Trains the encoder's image projection, held close to its start; slow",
     ),
-):
-    HEADS.register(name, f"clipfg.training.heads.{target}", summary)
+)

@@ -2,19 +2,16 @@
 
 from pathlib import Path
 
+from clipfg.options.data import GroupOptions, TaxonomyOptions, TileOptions, ViewPoolingOptions
 from clipfg.options.declare import option, options
 from clipfg.options.groups import (
     ConfidenceOptions,
     DataJobOptions,
-    GroupOptions,
     OutputOptions,
     PageOptions,
     PromptOptions,
     PrototypeOptions,
-    TaxonomyOptions,
-    TileOptions,
     TopKOptions,
-    ViewPoolingOptions,
 )
 
 
