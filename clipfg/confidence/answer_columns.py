@@ -17,6 +17,7 @@ from clipfg.functional.conformal import lac_scores, prediction_sets
 from clipfg.functional.hierarchy import Tree
 from clipfg.functional.novelty import FALSE_ALARMS
 from clipfg.functional.selective import SelectionThreshold
+from clipfg.heads import FeatureSets
 from clipfg.types import ClassList
 
 
@@ -93,7 +94,7 @@ class AnswerColumns:
         return certainty > self.cut.threshold
 
     def rows(
-        self, features: Float[Tensor, "n d"], logits: Float[Tensor, "n c"]
+        self, features: Float[Tensor, "n d"] | FeatureSets, logits: Float[Tensor, "n c"]
     ) -> list[dict[str, Any]]:
         """The columns of each image; `logits` as the head gives them."""
         calibrated = self.calibrated(logits)
@@ -119,7 +120,7 @@ class AnswerColumns:
         return [dict(zip(names, values, strict=True)) for values in zip(*columns, strict=True)]
 
     def familiarity(
-        self, features: Float[Tensor, "n d"], calibrated: Float[Tensor, "n c"]
+        self, features: Float[Tensor, "n d"] | FeatureSets, calibrated: Float[Tensor, "n c"]
     ) -> Float[Tensor, " n"] | None:
         """The share of known images that are no more familiar; None without an OOD detector."""
         detector = self.confidence.ood if self.confidence else None

@@ -13,9 +13,11 @@ from typing import Any, ClassVar, Generic, Literal, Self
 import torch
 from jaxtyping import Float, Int, UInt8
 from torch import Tensor
+from torch.nn.functional import normalize
 from typing_extensions import TypeVar
 
 from clipfg.errors import DataError, UsageError
+from clipfg.functional.segments import segment_sum
 from clipfg.registry import Registry
 from clipfg.types import Features, Patches
 
@@ -62,6 +64,11 @@ class FeatureSets:
         return torch.arange(len(self), device=self.offsets.device).repeat_interleave(
             self.offsets.diff()
         )
+
+    @cached_property
+    def means(self) -> Float[Tensor, "n d"]:
+        """The mean of each item's rows, scaled to unit norm; 0 where it is 0."""
+        return normalize(segment_sum(self.rows.float(), self.offsets))
 
     @classmethod
     def of_patches(cls, features: Features) -> Self:

@@ -160,7 +160,7 @@ class BagOptions(Options):
     bag_by: str | None = option(
         None,
         "What makes a bag: folder, a column, or a regular expression whose group is found in the"
-        " ids; by default the column bag.",
+        " ids; by default the column bag, else group.",
         metavar="folder|COLUMN|REGEX",
     )
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-TOGETHER = "what belongs together"
+TOGETHER, IN_A_BAG = "what belongs together", "what makes a bag"
 """The meaning of a column that `--group-by` names."""
 
 
@@ -64,6 +64,8 @@ class Hints:
     """`"first"` label of a picture that has several, or `"skip"` it."""
     group_by: str | None = None
     """What keeps pictures together, if it is a column of a table."""
+    bag_by: str | None = None
+    """What makes bags, if it is a column of a table."""
     boxes: Path | None = None
     """A file of boxes for the pictures."""
     min_confidence: float | None = None

@@ -29,7 +29,7 @@ from clipfg.data.readers.walk import is_image
 from clipfg.data.sources import shown
 from clipfg.errors import DataError, UsageError
 from clipfg.registry import closest
-from clipfg.types import TOGETHER, UNLABELLED, ClassList, Hints, Manifest, Reading, Role
+from clipfg.types import IN_A_BAG, TOGETHER, UNLABELLED, ClassList, Hints, Manifest, Reading, Role
 
 UNSETTLED = Hints()
 _NOTE = re.compile(r"^(?:total|sum|summe|mean|average|note|source)|\S\s+\S|[:=]", re.IGNORECASE)
@@ -249,8 +249,8 @@ def _manifest(
     classes = labelled.classes
     if classes is not None and "parent" in found and not classes.parents:
         classes = _with_parents(classes, found["label"], found["parent"])
-    if "group" in found:
-        found["group"] = _without_blanks(found["group"])
+    for ours in {"group", "bag"} & {*found}:
+        found[ours] = _without_blanks(found[ours])
     reading = _reading(columns, pictures, given, labelled, splits is not None)
     return Manifest.build(name, found, classes, reading=reading)
 
@@ -300,6 +300,8 @@ def _reading(
         roles.append(Role(f"column {columns.split}", "split"))
     if "group" in columns.carried:
         roles.append(Role(f"column {columns.carried['group']}", TOGETHER))
+    if columns.carried.get("bag", "bag") != "bag":
+        roles.append(Role(f"column {columns.carried['bag']}", IN_A_BAG))
     doubts = list(labelled.doubts)
     if len(pictures.missing):
         rows = pictures.missing[:LISTED].tolist()

@@ -20,15 +20,18 @@ from clipfg.workflows.session import Session
 logger = logging.getLogger("clipfg")
 
 
-def open_bags(session: Session[PredictOptions], data: Dataset, saved: SavedHead) -> BaggedData:
-    """The items in bags: by `--bag-by` and `--tiles`, else as those that the head has learnt from.
+def as_learnt(options: PredictOptions, saved: SavedHead) -> PredictOptions:
+    """With bags like those that the head has learnt from, where no others are asked for."""
+    known = dict(saved.extras.get(BAGS, {}))
+    by = options.bag_by or known.pop("bag_by", None)
+    return replace(options, **({} if options.tiles else known) | {"bag_by": by})
 
-    Raises `UsageError` for options that are of single images.
-    """
+
+def open_bags(session: Session[PredictOptions], data: Dataset) -> BaggedData:
+    """The items in bags. Raises `UsageError` for options that are of single images."""
     options = session.options
     given = {
         "--group-by": options.group_by,
-        "--unknown": options.unknown,
         "--to": options.to,
         "--explain": options.explain,
         "--within": options.within,
@@ -37,11 +40,7 @@ def open_bags(session: Session[PredictOptions], data: Dataset, saved: SavedHead)
         raise UsageError(
             f"{flag} is about single images and cannot be combined with a head on bags."
         )
-    known = dict(saved.extras.get(BAGS, {}))
-    by = known.pop("bag_by", None)
-    if options.tiles is None:
-        options = replace(options, **known)
-    return BaggedData.of(data, options, session.failures, by)
+    return BaggedData.of(data, options, session.failures)
 
 
 def predict_bags(
