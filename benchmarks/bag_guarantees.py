@@ -116,27 +116,34 @@ def promises(head: BagHead, world: World, seed: int) -> dict[str, Any]:
     (learnt, own), (sets, labels), (unknown, _) = world
     support = Support(learnt.means, own, head.classes_, bags=learnt)
     confidence = Confidence.fit(cast(Any, head), support, seed=seed, unknown=True)
-    classes = ClassList(tuple(map(str, range(head.classes_))))
-    shares = confidence.calibrated(head.logits(sets)).softmax(dim=1)
-    right = shares.argmax(dim=1) == labels
-    found: dict[str, Any] = {"right": portion(right)}
-    inside = AnswerColumns(AnswerOptions(None, LEVEL), classes, confidence).sets(shares)
-    assert inside is not None
-    found[f"in sets at {LEVEL}"] = portion(inside.gather(1, labels[:, None]))
-    found["classes in a set"] = float(inside.sum(dim=1).double().mean())
-    for target in TARGETS:
-        answers = AnswerColumns(AnswerOptions(target), classes, confidence)
-        answered = answers.answered(shares)
-        wrong = portion(~right[answered]) if answered.any() else None
-        found[f"answered at {target}"] = portion(answered)
-        found[f"wrong at {target}"] = wrong
-        found[f"over wrong at {target}"] = wrong is not None and wrong > target
+    found = kept_promises(confidence, head.logits(sets), labels, TARGETS)
     detector = confidence.ood
     assert detector is not None
     for what, bags in (("known called unknown", sets), ("unknown found", unknown)):
         calibrated = confidence.calibrated(head.logits(bags))
         found[what] = portion(detector.familiarity(calibrated, bags) <= FALSE_ALARMS)
     return found | {"score": detector.score}
+
+
+def kept_promises(
+    confidence: Confidence, logits: Tensor, labels: Tensor, targets: tuple[float, ...]
+) -> dict[str, Any]:
+    """How often sets hold the true class, and answers at each target error are wrong."""
+    classes = ClassList(tuple(map(str, range(logits.shape[1]))))
+    shares = confidence.calibrated(logits).softmax(dim=1)
+    right = shares.argmax(dim=1) == labels
+    found: dict[str, Any] = {"right": portion(right)}
+    inside = AnswerColumns(AnswerOptions(None, LEVEL), classes, confidence).sets(shares)
+    assert inside is not None
+    found[f"in sets at {LEVEL}"] = portion(inside.gather(1, labels[:, None]))
+    found["classes in a set"] = float(inside.sum(dim=1).double().mean())
+    for target in targets:
+        answered = AnswerColumns(AnswerOptions(target), classes, confidence).answered(shares)
+        wrong = portion(~right[answered]) if answered.any() else None
+        found[f"answered at {target}"] = portion(answered)
+        found[f"wrong at {target}"] = wrong
+        found[f"over wrong at {target}"] = wrong is not None and wrong > target
+    return found
 
 
 def scores(head: BagHead, world: World, seed: int) -> dict[str, Any]:  # noqa: ARG001

@@ -196,27 +196,34 @@ def _parts(test: Images, image: int) -> Parts:
     return [(name, torch.from_numpy(inside(box[None], test.grid))) for name, box in named]
 
 
-def measure(model: str, given: argparse.Namespace) -> NDArray[np.bool_]:
-    """Print the figures of heads on a model's patches; returns which answers are right."""
-    encoder = load_encoder(model, precision="fp32", device="cpu")
+def learnt_and_tested(
+    given: argparse.Namespace, encoder: Encoder
+) -> tuple[list[str], list[tuple[Manifest, FeatureSets, Tensor]]]:
+    """Names of the classes, and of the images to learn from and to test on patches and classes."""
     cache = EmbeddingCache(Path(given.cache_dir))
     manifest = load_dataset(str(given.cub)) if given.cub else synthflora.load()
     present = np.unique(manifest.labels)
     kept = present if given.cub else present[:: given.every]
-    names = [manifest.classes.names[label] for label in kept]
     splits = []
     for split in ("train", "test"):
         part = manifest.select(split)
         part = replace(part, table=part.table.filter(np.isin(part.labels, kept)))
         sets, labels = embedded(part, encoder, cache, views=split == "train")
-        images = Images(sets, torch.from_numpy(np.searchsorted(kept, labels.numpy())), [])
-        if split == "test":
-            images.parts = (
-                bird_parts(part, encoder, given.cub, images.grid)
-                if given.cub
-                else flower_parts(part, encoder)
-            )
-        splits.append(images)
+        splits.append((part, sets, torch.from_numpy(np.searchsorted(kept, labels.numpy()))))
+    return [manifest.classes.names[label] for label in kept], splits
+
+
+def measure(model: str, given: argparse.Namespace) -> NDArray[np.bool_]:
+    """Print the figures of heads on a model's patches; returns which answers are right."""
+    encoder = load_encoder(model, precision="fp32", device="cpu")
+    names, found = learnt_and_tested(given, encoder)
+    splits = [Images(sets, labels, []) for _, sets, labels in found]
+    part = found[1][0]
+    splits[1].parts = (
+        bird_parts(part, encoder, given.cub, splits[1].grid)
+        if given.cub
+        else flower_parts(part, encoder)
+    )
     kind = "photo of a {}, a type of bird." if given.cub else "photo of a {}."
     texts = normalize(encoder.encode_texts([f"a {kind.format(name)}" for name in names]), dim=1)
     print(
