@@ -8,7 +8,7 @@ Source: PiPViT (Oghbaie et al. 2025, arXiv:2506.10669), after PIP-Net (Nauta et 
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
-from torch.nn.functional import nll_loss, normalize
+from torch.nn.functional import normalize
 
 TINY = 1e-8
 """Added before logarithms."""
@@ -70,15 +70,6 @@ def koleo_loss(presence: Float[Tensor, "b k"]) -> Float[Tensor, ""]:
     with torch.no_grad():
         nearest = (x @ x.T).fill_diagonal_(-1).argmax(dim=1)
     return -((x - x[nearest]).norm(dim=1) + TINY).log().mean()
-
-
-def class_loss(
-    evidence: Float[Tensor, "b c"], labels: Int[Tensor, " b"], power: Float[Tensor, ""] | float
-) -> Float[Tensor, ""]:
-    """`NLL(log_softmax(log(1 + evidence^power)))`, of evidence of 0 or more."""
-    # The gradient by the power has log(evidence), which has none at 0.
-    scores = (evidence.clamp_min(TINY) ** power).log1p()
-    return nll_loss(scores.log_softmax(dim=1), labels)
 
 
 def alike(

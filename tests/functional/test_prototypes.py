@@ -91,35 +91,16 @@ def test_koleo_is_that_of_a_loop(scores) -> None:
     assert prototypes.koleo_loss(presence[:1]) == 0
 
 
-def test_the_class_loss_is_that_of_a_loop() -> None:
-    evidence, labels, power = [[0.0, 2.0, 0.5], [1.5, 0.2, 3.0]], [1, 0], 1.7
-    total = 0.0
-    for row, label in zip(evidence, labels, strict=True):
-        scores = [math.log(1 + value**power) for value in row]
-        total -= scores[label] - math.log(sum(map(math.exp, scores)))
-    found = prototypes.class_loss(torch.tensor(evidence), torch.tensor(labels), power)
-    assert float(found) == pytest.approx(total / 2, rel=1e-5)
-
-
 @pytest.mark.parametrize("loss", [prototypes.tanh_loss, prototypes.koleo_loss])
 def test_gradients_of_presences_are_right(loss, scores) -> None:
     torch.autograd.gradcheck(loss, scores.exp().requires_grad_())
 
 
-def test_gradients_through_all_of_it_are_right(scores) -> None:
-    labels, weights = torch.tensor([0, 2, 1]), torch.rand(3, 4, dtype=torch.float64)
+def test_gradients_through_shares_and_presences_are_right(scores) -> None:
+    weights = torch.rand(2, 3, 4, dtype=torch.float64)
 
-    def loss(scores: torch.Tensor, power: torch.Tensor) -> torch.Tensor:
-        presence = prototypes.largest(prototypes.shares(scores), OWNERS, 3)
-        return prototypes.class_loss(presence @ weights.T, labels, power)
+    def both(scores: torch.Tensor) -> torch.Tensor:
+        largest = prototypes.largest(prototypes.shares(scores), OWNERS, 3)
+        return (weights * torch.stack([largest, prototypes.presences(scores, OWNERS, 3)])).sum()
 
-    power = torch.tensor(1.7, dtype=torch.float64, requires_grad=True)
-    torch.autograd.gradcheck(loss, (scores.requires_grad_(), power))
-
-
-def test_no_evidence_at_all_keeps_gradients_finite() -> None:
-    evidence = torch.zeros(2, 3, requires_grad=True)
-    power = torch.tensor(2.0, requires_grad=True)
-    prototypes.class_loss(evidence, torch.tensor([0, 1]), power).backward()
-    assert evidence.grad.isfinite().all()
-    assert power.grad.isfinite()
+    torch.autograd.gradcheck(both, scores.requires_grad_())

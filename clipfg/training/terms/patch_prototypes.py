@@ -5,7 +5,7 @@ from typing import ClassVar
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
-from torch.nn.functional import batch_norm
+from torch.nn.functional import batch_norm, cross_entropy
 
 from clipfg.functional import prototypes
 from clipfg.functional.regions import patch_grid
@@ -14,12 +14,16 @@ from clipfg.training.recipes.patch_prototypes import PatchPrototypes as PatchPro
 from clipfg.training.student import Embeddings, Student
 from clipfg.training.terms.base import Context, Term
 
+GAIN = 3.0
+"""Where training begins: the scale of normalised scores, and how far below 0 the mean is."""
+
 
 class PatchPrototypes(Term):
     """`2 NLL + 0.01 align + 0.01 tanh` of the images and their mirror images.
 
-    Prototypes and non-negative class weights are the term's own. Images without a class are left
-    out. Raises `DataError` for fewer than two classes.
+    Prototypes and non-negative class weights are the term's own; classes are told by what the head
+    of that name goes by, the mean score of a prototype over an image. Images without a class are
+    left out. Raises `DataError` for fewer than two classes.
     """
 
     needs: ClassVar[frozenset[str]] = frozenset({"patches", "mirrored"})
@@ -31,10 +35,9 @@ class PatchPrototypes(Term):
         classes = context.classes()
         count = context.numbers(PatchPrototypesRecipe).prototypes
         self.filters = nn.Parameter(torch.randn(count, context.dim) / context.dim**0.5)
-        self.gain = nn.Parameter(torch.full((count,), 3.0))
-        self.shift = nn.Parameter(torch.zeros(count))
+        self.gain = nn.Parameter(torch.full((count,), GAIN))
+        self.shift = nn.Parameter(torch.full((count,), -GAIN))
         self.weights = nn.Parameter(torch.full((len(classes), count), 0.1))
-        self.power = nn.Parameter(torch.tensor(2.0))
         self.register_buffer("_classes", classes, persistent=False)
 
     def forward(self, made: Embeddings, batch: Batch, student: Student) -> Float[Tensor, ""]:
@@ -49,11 +52,11 @@ class PatchPrototypes(Term):
             return first.sum() * 0  # no spread to normalise by
         scores = torch.cat([first, mirrored]).flatten(0, 1) @ self.filters.T
         scores = batch_norm(scores, None, None, self.gain, self.shift, training=True)
-        shares = prototypes.shares(scores)
-        one, other = shares.chunk(2)
-        views = shares.unflatten(0, (-1, first.shape[1])).amax(dim=1).chunk(2)
-        weights, power = self.weights.clamp(min=0), self.power.clamp(min=1)
-        nll = [prototypes.class_loss(seen @ weights.T, labels, power) for seen in views]
-        tanh = [prototypes.tanh_loss(seen) for seen in views]
+        one, other = prototypes.shares(scores).chunk(2)
+        seen = scores.relu().unflatten(0, (2, len(first), -1)).mean(dim=2)
+        weights = self.weights.clamp(min=0)
+        nll = [cross_entropy(presence @ weights.T, labels) for presence in seen]
+        largest = [shares.unflatten(0, (len(first), -1)).amax(dim=1) for shares in (one, other)]
+        tanh = [prototypes.tanh_loss(each) for each in largest]
         align = prototypes.align_loss(one, other)
         return sum(nll) + 0.01 * align + 0.01 * sum(tanh) / 2  # 2 NLL, in the mean of both views

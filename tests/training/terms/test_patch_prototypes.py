@@ -27,17 +27,16 @@ def test_the_loss_is_that_of_a_loop(clip, examples) -> None:
     views = [made["patches"], made["mirrored"].unflatten(1, (side, side)).flip(2).flatten(1, 2)]
     rows = torch.cat([view[known] for view in views]).flatten(0, 1) @ term.filters.T
     mean, spread = rows.mean(dim=0), (rows.var(dim=0, correction=0) + 1e-5).sqrt()
-    shares = ((rows - mean) / spread * 3).relu().softmax(dim=1)
-    one, other = shares.unflatten(0, (2, len(known), -1))
+    scores = ((rows - mean) / spread * 3 - 3).relu().unflatten(0, (2, len(known), -1))
+    one, other = scores.softmax(dim=3)
     total = -(one * other).sum(dim=2).log().mean() * 0.01
-    for view in (one, other):
-        presence = view.amax(dim=1)
-        scores = (1 + (presence @ term.weights.T) ** 2).log()
+    for shares, shown in zip((one, other), scores.mean(dim=2), strict=True):
+        evidence = shown @ term.weights.T
         chosen = [
-            scores[at].softmax(0)[int(batch.labels[row])].log() for at, row in enumerate(known)
+            evidence[at].softmax(0)[int(batch.labels[row])].log() for at, row in enumerate(known)
         ]
         total = total - torch.stack(chosen).mean()
-        total = total - 0.01 * presence.sum(dim=0).tanh().log().mean() / 2
+        total = total - 0.01 * shares.amax(dim=1).sum(dim=0).tanh().log().mean() / 2
     loss = task.losses(made, batch)["patch-prototypes"]
     torch.testing.assert_close(loss, total, rtol=1e-4, atol=1e-5)
 
