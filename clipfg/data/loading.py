@@ -234,7 +234,7 @@ def _read_folder(path: Path, classes: ClassList | None, hints: Hints) -> Manifes
         classes=classes,
         hints=hints,
     )
-    return manifest if hints.label_level is not None else with_unread(manifest, found)
+    return manifest if hints.label_level is not None else with_unread(manifest, found, hints)
 
 
 def _read_unmarked(path: Path, found: Walk, classes: ClassList | None, hints: Hints) -> Manifest:

@@ -117,6 +117,7 @@ SPLITS = ("split", "set", "subset", "partition", "datasplit", "dataset", "phase"
 TRAINING = ("istrain", "istraining", "istrainingimg", "istrainingimage", "train")
 """Columns that are 1 for the training split."""
 HELD_OUT = {"isvalid": "val", "isval": "val", "isvalidation": "val", "istest": "test"}
+HELD_OUT |= {"test": "test", "istesting": "test", "istestimage": "test"}
 """Columns that are 1 for another split."""
 
 NO_SPECIES = frozenset(

@@ -5,9 +5,10 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 
+from clipfg.data.readers import table_folder
 from clipfg.data.readers.walk import Parts, Walk
 from clipfg.data.sources import shown
-from clipfg.types import Manifest, Reading
+from clipfg.types import Hints, Manifest, Reading
 
 SUFFIXES = frozenset(
     {".json", ".jsonl", ".ndjson", ".csv", ".tsv", ".txt", ".xml", ".manifest"}
@@ -22,11 +23,13 @@ HEAD = 1 << 18
 _LABELS = re.compile(r"label|class|annot|target|truth|meta", re.IGNORECASE)
 
 
-def with_unread(manifest: Manifest, found: Walk) -> Manifest:
+def with_unread(manifest: Manifest, found: Walk, hints: Hints) -> Manifest:
     """The manifest with a doubt where it has no labels and a file seems to have them."""
     reading = manifest.reading or Reading("pictures")
     if manifest.classes is not None:
         return manifest
+    if doubt := table_folder.without_classes(found.root, hints):
+        return replace(manifest, reading=replace(reading, doubts=(*reading.doubts, doubt)))
     said = " ".join(reading.doubts)
     files = [parts for parts in _telling(found) if parts[-1] not in said]
     if not files:
