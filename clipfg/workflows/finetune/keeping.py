@@ -90,7 +90,7 @@ def tuning_report(
     """The report of a run: measures of the base, the tuned and the kept weights on test images."""
     base, tuned, kept = measured
     return TuningReport(
-        table=tuple(_row(name, base[name], tuned[name], kept[name], seed) for name in base),
+        table=tuple(_row(name, base[name], tuned[name], kept[name], share, seed) for name in base),
         blend=tuple(
             BlendPoint(
                 point.share,
@@ -110,7 +110,9 @@ def tuning_report(
     )
 
 
-def _row(name: str, base: Outcomes, tuned: Outcomes, kept: Outcomes, seed: int) -> TuningRow:
+def _row(
+    name: str, base: Outcomes, tuned: Outcomes, kept: Outcomes, share: float, seed: int
+) -> TuningRow:
     clusters = [str(number) for number in base.clusters.tolist()]
 
     def mean(values: np.ndarray, least: float = 0.0) -> Estimate:
@@ -122,6 +124,7 @@ def _row(name: str, base: Outcomes, tuned: Outcomes, kept: Outcomes, seed: int) 
         mean(base.values),
         mean(tuned.values),
         mean(kept.values),
-        mean(kept.values - base.values, least=-1.0),
+        # A copy of the base changes nothing, however few images say so.
+        mean(kept.values - base.values, least=-1.0) if share else Estimate(0.0, 0.0, 0.0),
         base.chance,
     )

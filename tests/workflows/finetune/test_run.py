@@ -13,6 +13,7 @@ from clipfg.data import synthflora
 from clipfg.encoders import load_encoder
 from clipfg.errors import ClipfgError, DataError, MissingError, UsageError
 from clipfg.options import FinetuneOptions
+from clipfg.types import Estimate
 from clipfg.workflows.finetune.run import FinetuneRun, run_finetune
 from clipfg.workflows.finetune.watching import Watcher, tensorboard
 from tests.workflows.jobs import job
@@ -95,6 +96,7 @@ def test_a_run_that_makes_it_worse_says_so_and_keeps_the_base(tmp_path) -> None:
     for name, value in base.state_dict().items():
         assert kept.state_dict()[name].equal(value)
     assert all(row.kept == row.base for row in run.report.table)
+    assert {row.change for row in run.report.table} == {Estimate(0.0, 0.0, 0.0)}
 
 
 def test_a_full_disk_is_said_before_training(tmp_path, monkeypatch) -> None:
