@@ -7,9 +7,10 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from clipfg.data.grouping import FOLDER, folders, found_in_ids
+from clipfg.data.readers.column_names import key_of
 from clipfg.errors import DataError, UsageError
 from clipfg.registry import closest
-from clipfg.types import COLUMNS, UNLABELLED, Manifest
+from clipfg.types import BAGGED, COLUMNS, UNLABELLED, Manifest
 from clipfg.types.manifest import drawn
 
 FLAG = "--bag-by"
@@ -111,6 +112,9 @@ def _names(manifest: Manifest, by: str | None) -> list[str | None]:
         by = "bag"
     if by == FOLDER:
         return list(folders(manifest))
+    roles = manifest.reading.roles if manifest.reading else ()
+    if any(r.meaning == BAGGED and key_of(r.part) == key_of(f"column {by}") for r in roles):
+        by = "bag"  # a column that the reader has taken
     if by in own:
         return manifest.table[by].to_pylist()
     if "(" not in by:

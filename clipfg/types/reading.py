@@ -5,6 +5,8 @@ from pathlib import Path
 
 TOGETHER = "what belongs together"
 """The meaning of a column that `--group-by` names."""
+BAGGED = "bag"
+"""The meaning of a column that `--bag-by` names."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,8 @@ class Hints:
     """`"first"` label of a picture that has several, or `"skip"` it."""
     group_by: str | None = None
     """What keeps pictures together, if it is a column of a table."""
+    bag_by: str | None = None
+    """What makes a bag, if it is a column of a table."""
     boxes: Path | None = None
     """A file of boxes for the pictures."""
     min_confidence: float | None = None

@@ -62,6 +62,10 @@ def run_predict(session: Session[PredictOptions], photos: Sequence[Path] = ()) -
     formats = answer_formats(options.to)
     saved = saved_head(options)
     bags = saved is not None and saved.head.consumes == "bags"
+    if saved is not None and bags:
+        from clipfg.workflows.bags.predict import as_learnt
+
+        options = session.options = as_learnt(options, saved)
     data = _images(session, photos, None if bags else options.limit)
     classes = classes_of(options, saved)
     if saved is not None and bags:
@@ -116,7 +120,7 @@ def _predict_bags(
 ) -> PredictRun:
     from clipfg.workflows.bags.predict import open_bags, predict_bags
 
-    bags = open_bags(session, data, saved)
+    bags = open_bags(session, data)
     _encoder(session, bags.items, saved, zero_shot=False)
     with session.run_folder(data.name, photos=[str(photo) for photo in photos]) as folder:
         done = predict_bags(session, bags, saved, folder)

@@ -101,6 +101,8 @@ def understand(
         for ours, keys in names.CARRIED.items()
         if (column := first_of(keys, at | whole))
     }
+    if bag := at.get(key_of(hints.bag_by or "")):
+        carried["bag"] = bag
     if "box" not in carried and all(corner in whole for corner in CORNERS):
         carried |= {corner: whole[corner] for corner in CORNERS}
     split = _split(at, sample, hints)

@@ -37,13 +37,12 @@ class BaggedData:
         data: Dataset,
         options: BagsOptions | PredictOptions,
         failures: Failures,
-        by: str | None = None,
     ) -> "BaggedData":
-        """The items in the bags that `--bag-by` names, else `by`; says how many there are.
+        """The items in the bags that `--bag-by` names; says how many there are.
 
         With `--tiles`, a picture is by default a bag. At most `--limit` bags are drawn.
         """
-        by, manifest, tiling = options.bag_by or by, data.manifest, None
+        by, manifest, tiling = options.bag_by, data.manifest, None
         if options.tiles is not None:
             if data.features is not None:
                 raise UsageError("--tiles needs pictures; features of whole images have no tiles.")

@@ -20,8 +20,17 @@ from clipfg.workflows.session import Session
 logger = logging.getLogger("clipfg")
 
 
-def open_bags(session: Session[PredictOptions], data: Dataset, saved: SavedHead) -> BaggedData:
-    """The items in bags: by `--bag-by` and `--tiles`, else as those that the head has learnt from.
+def as_learnt(options: PredictOptions, saved: SavedHead) -> PredictOptions:
+    """Options with the bags and tiles that a head has learnt from, where they name none."""
+    known = dict(saved.extras.get(BAGS, {}))
+    by = known.pop("bag_by", None)
+    if options.tiles is None:
+        options = replace(options, **known)
+    return replace(options, bag_by=options.bag_by or by)
+
+
+def open_bags(session: Session[PredictOptions], data: Dataset) -> BaggedData:
+    """The items in bags, by `--bag-by` and `--tiles`.
 
     Raises `UsageError` for options that are of single images.
     """
@@ -37,11 +46,7 @@ def open_bags(session: Session[PredictOptions], data: Dataset, saved: SavedHead)
         raise UsageError(
             f"{flag} is about single images and cannot be combined with a head on bags."
         )
-    known = dict(saved.extras.get(BAGS, {}))
-    by = known.pop("bag_by", None)
-    if options.tiles is None:
-        options = replace(options, **known)
-    return BaggedData.of(data, options, session.failures, by)
+    return BaggedData.of(data, options, session.failures)
 
 
 def predict_bags(
