@@ -47,6 +47,7 @@ LABELS = (
         "cultivar",
     ),
     *("commonname", "vernacularname", "diagnosis", "dx", "disease", "diseasename", "speciesname"),
+    *("diagnose", "defect", "defecttype", "product", "productname"),
     *("scientificname", "primarylabel", "classlabel", "tag", "tags", "groundtruth", "gt"),
     *("finelabel", "finelabels", "variantname", "variant", "truth", "findinglabels", "finding"),
     *(

@@ -20,6 +20,8 @@ LOOKED_AT = 20
 """Files of a suffix that are looked at, and how many pictures they are asked for."""
 HEAD = 1 << 18
 
+_YOLO = re.compile(rb"\d+(?: +\d*\.?\d+){4,}\s*(?:\n|$)")
+"""`class x y width height`."""
 _LABELS = re.compile(r"label|class|annot|target|truth|meta", re.IGNORECASE)
 
 
@@ -35,11 +37,18 @@ def with_unread(manifest: Manifest, found: Walk, hints: Hints) -> Manifest:
     if not files:
         return manifest
     more = f" (and {len(files) - 1} more)" if len(files) > 1 else ""
-    doubt = (
-        f"{shown('/'.join(files[0]))}{more} is about these pictures, but in no form that is read"
-        " here, so that they have no labels; write a table with the columns path and label, or"
-        " convert it to COCO (`pip install panlabel` converts most forms)."
-    )
+    doubt = f"{shown('/'.join(files[0]))}{more} is about these pictures, but "
+    if _YOLO.match(_head(found, files[0])):
+        doubt += (
+            "lacks the names of its classes; write a data.yaml with `names:` and the folders of"
+            " pictures as `train:` and `val:`."
+        )
+    else:
+        doubt += (
+            "in no form that is read here, so that they have no labels; write a table with the"
+            " columns path and label, or convert it to COCO (`pip install panlabel` converts most"
+            " forms)."
+        )
     return replace(manifest, reading=replace(reading, doubts=(*reading.doubts, doubt)))
 
 
@@ -57,9 +66,13 @@ def _telling(found: Walk) -> Iterator[Parts]:
 
 
 def _names_one(found: Walk, parts: Parts, asked: list[bytes]) -> bool:
+    text = _head(found, parts)
+    return any(name in text for name in asked)
+
+
+def _head(found: Walk, parts: Parts) -> bytes:
     try:
         with found.root.joinpath(*parts).open("rb") as file:
-            text = file.read(HEAD)
+            return file.read(HEAD)
     except OSError:
-        return False
-    return any(name in text for name in asked)
+        return b""
