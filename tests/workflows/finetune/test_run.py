@@ -65,6 +65,14 @@ def test_the_checkpoint_is_a_model(finished) -> None:
     assert told["recipe"]["steps"] == 3
 
 
+def test_a_tuned_encoder_is_not_lost_to_another_run(finished) -> None:
+    with pytest.raises(UsageError, match=r"holds an encoder that was tuned otherwise \(recipe\)"):
+        finetune(finished.folder.parent, changes=("lr=3e-5",))
+    told = (finished.model / "provenance.json").read_bytes()
+    assert finetune(finished.folder.parent, html=True).model == finished.model  # the same again
+    assert (finished.model / "provenance.json").read_bytes() == told
+
+
 def test_a_finished_run_is_shown_again(finished, capsys) -> None:
     assert main.run(["report", str(finished.folder), "--format", "json"]) == 0
     shown = json.loads(capsys.readouterr().out)
