@@ -87,7 +87,7 @@ SCIENTIFIC = (
 )
 FINER = ("breed", "breedname", "dogbreed", "catbreed", "variety", "varietyname", "cultivar")
 """Kinds within a species."""
-EPITHETS = ("species", "specificepithet", "epithet", "speciesepithet")
+EPITHETS = ("species", "specificepithet", "epithet", "speciesepithet", "art")
 SYNONYM = re.compile(
     r"(synonyms?\d*|othernames?\d*|alias(es)?|(common|vernacular)?name[a-z]{2}"
     r"|(name|commonname|species|label)?"
@@ -96,11 +96,11 @@ SYNONYM = re.compile(
 """Further names of a class: in other languages, and synonyms."""
 
 RANKS = {
-    "genus": ("genus", "genusname"),
+    "genus": ("genus", "genusname", "gattung"),
     "subfamily": ("subfamily",),
-    "family": ("family", "familyname"),
-    "order": ("order", "ordername", "taxonorder"),
-    "class": ("class", "taxonclass", "classrank"),
+    "family": ("family", "familyname", "familie"),
+    "order": ("order", "ordername", "taxonorder", "ordnung"),
+    "class": ("class", "taxonclass", "classrank", "klasse"),
     "phylum": ("phylum", "division"),
     "kingdom": ("kingdom",),
 }

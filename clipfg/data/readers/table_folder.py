@@ -25,7 +25,7 @@ from clipfg.data.readers.labels import natural, relabel, split_name
 from clipfg.data.readers.table_formats.opening import SUFFIXES, guarded, is_tabular, open_table
 from clipfg.data.readers.table_pictures import NOTES
 from clipfg.data.readers.walk import Walk
-from clipfg.errors import ClipfgError, DataError
+from clipfg.errors import ClipfgError, DataError, MissingError
 from clipfg.types import UNLABELLED, ClassList, Hints, LeftOut, Manifest, Reading, Role
 
 COVERED = 0.9
@@ -120,6 +120,8 @@ def without_classes(path: Path, hints: Hints) -> str:
     for file in [file for place in _places(_unwrapped(path)) for file in _files(place)][:LOOKED_AT]:
         try:
             manifest = table.read(file, hints=hints)
+        except MissingError as error:
+            return str(error)
         except ClipfgError:
             continue
         doubts = manifest.reading.doubts if manifest.reading else ()

@@ -661,6 +661,25 @@ WRITTEN = [
         typed="",
     ),
     three(
+        "text-called-xls",
+        "text that a database calls a spreadsheet",
+        rows("Bild\tArt", FILES, BIRDS, sep="\t"),
+        "export.xls",
+        files=pictures("images/"),
+    ),
+    three(
+        "german-ranks",
+        "ranks of a taxonomy in German, of which the class is Aves",
+        rows(
+            "Bild,Klasse,Gattung,Art",
+            FILES,
+            ["Aves"] * 3,
+            ["Cyanocitta", "Dolichonyx", "Anas"],
+            ["cristata", "oryzivorus", "platyrhynchos"],
+        ),
+        classes=("Anas platyrhynchos", "Cyanocitta cristata", "Dolichonyx oryzivorus"),
+    ),
+    three(
         "label-before-class-name",
         "label before class_name, and the other is a synonym",
         rows("path,class_name,label", FILES, ["jay", "blackbird", "duck"], BIRDS),
