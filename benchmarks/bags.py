@@ -87,8 +87,8 @@ def hidden(key: Tensor, other: Tensor, share: float, seed: int, bags: int = 100)
     return FeatureSets(torch.cat(rows), offsets), labels, torch.cat(marks)
 
 
-def flowers(cache_dir: Path | None) -> tuple[list[Tensor], list[Tensor]]:
-    """Features of 2,000 training and 2,000 test pictures, and their genera."""
+def flowers(cache_dir: Path | None, limit: int = 2000) -> tuple[list[Tensor], list[Tensor]]:
+    """Features of at most `limit` training and as many test pictures, and their genera."""
     taxonomy = synthflora.classes()
     genera = [taxonomy.parents[name] for name in taxonomy.names]
     order = {genus: i for i, genus in enumerate(dict.fromkeys(genera))}
@@ -96,7 +96,7 @@ def flowers(cache_dir: Path | None) -> tuple[list[Tensor], list[Tensor]]:
     x, y = [], []
     for split in ("train", "test"):
         made = clipfg.embed(
-            "synthflora", split=split, limit=2000, cache_dir=cache_dir, precision="fp32"
+            "synthflora", split=split, limit=limit, cache_dir=cache_dir, precision="fp32"
         ).features
         x.append(torch.from_numpy(made.pooled))
         y.append(genus[torch.from_numpy(made.labels)])

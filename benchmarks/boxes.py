@@ -55,7 +55,7 @@ def show(data: Manifest, encoder: Encoder) -> None:
     assert data.classes is not None
     present = sorted(set(data.labels.tolist()))
     texts = [f"a photo of a {data.classes.names[label]}." for label in present]
-    weights = embed_texts(texts, encoder, None).numpy()
+    weights = embed_texts(texts, encoder, None)
     labels = np.searchsorted(present, data.labels)
     images = len(set(data.uris))
     print(f"{data.name}: {len(data)} boxes in {images} images, {len(present)} classes")

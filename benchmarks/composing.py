@@ -202,8 +202,10 @@ def birds(
     """The last word of names ("warbler") without one of its species; and a photo with its name."""
     last = np.array([name.split()[-1].lower() for name in names])
     groups = [word for word, count in Counter(last.tolist()).items() if count >= 3]
-    species = embed_texts([f"a photo of a {name}." for name in names], encoder, cache)
-    words = embed_texts([f"a photo of a {word}." for word in groups], encoder, cache)
+    species, words = (
+        torch.from_numpy(embed_texts([f"a photo of a {name}." for name in own], encoder, cache))
+        for own in (names, groups)
+    )
     none = keys[:0]
     less = [
         Case(word[None], none, species[c][None], np.isin(labels, group) & (labels != c))
@@ -223,4 +225,4 @@ def _phrases(
     encoder: Encoder, cache: EmbeddingCache, words: Sequence[tuple[str, str]]
 ) -> dict[tuple[str, str], Tensor]:
     rows = embed_texts([PHRASES[a].format(value) for a, value in words], encoder, cache)
-    return dict(zip(words, unit_norm(rows), strict=True))
+    return dict(zip(words, unit_norm(torch.from_numpy(rows)), strict=True))

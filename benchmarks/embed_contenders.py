@@ -19,6 +19,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import numpy as np
 import torch
 
 from benchmarks.embed_scale import peak
@@ -153,17 +154,21 @@ def encode_only(model: Path, images: list[str], precision: str = "auto") -> Resu
         return _timed(rounds * BATCH, lambda: [encoder.encode_images(batch) for _ in range(rounds)])
 
 
-def products_of(patch: int, batch: int, precision: str) -> Callable[[], None]:
-    """The matrix products of a ViT-B of 224 pixels at its own shapes, and nothing else."""
-    kind, width = {"bf16": torch.bfloat16, "fp32": torch.float32}[precision], 768
-    patches = (224 // patch) ** 2
+def shapes_of(patch: int, batch: int) -> list[tuple[int, int, int, int]]:
+    """The products of a ViT-B of 224 pixels: rows, inner size, columns, and how many there are."""
+    width, patches = 768, (224 // patch) ** 2
     tokens = batch * (patches + 1)
     shapes = [(batch * patches, 3 * patch**2, width, 1), (batch, width, 512, 1)]
     shapes += [(tokens, width, 3 * width, 12), (tokens, width, width, 12)]
-    shapes += [(tokens, width, 4 * width, 12), (tokens, 4 * width, width, 12)]
+    return [*shapes, (tokens, width, 4 * width, 12), (tokens, 4 * width, width, 12)]
+
+
+def products_of(patch: int, batch: int, precision: str) -> Callable[[], None]:
+    """The matrix products of a ViT-B of 224 pixels at its own shapes, and nothing else."""
+    kind = {"bf16": torch.bfloat16, "fp32": torch.float32}[precision]
     pairs = [
         (torch.randn(rows, inner, dtype=kind), torch.randn(columns, inner, dtype=kind), times)
-        for rows, inner, columns, times in shapes
+        for rows, inner, columns, times in shapes_of(patch, batch)
     ]
 
     def run() -> None:
@@ -180,6 +185,36 @@ def products_only(_: Path, __: list[str], precision: str = "bf16") -> Result:
     with torch.inference_mode():
         run()
         return min((_timed(BATCH, run) for _ in range(5)), key=lambda found: found["seconds"])
+
+
+def products_of_bytes(_: Path, __: list[str]) -> Result:
+    """The products of ViT-B-32 in int8 by ONNX Runtime, image by image as a tower runs them."""
+    import onnxruntime
+    from onnx import TensorProto, helper, numpy_helper
+
+    random, nodes, weights, inputs = np.random.default_rng(0), [], [], {}
+    for rows, inner, columns, times in shapes_of(32, 1):
+        inputs[f"x{inner}x{rows}"] = random.standard_normal((rows, inner), dtype=np.float32)
+        for _ in range(times):
+            at = str(len(nodes))
+            bytes_ = random.integers(-63, 64, (inner, columns), dtype=np.int8)
+            weights.append(numpy_helper.from_array(bytes_, f"w{at}"))
+            weights.append(numpy_helper.from_array(np.ones(columns, np.float32), f"s{at}"))
+            names = [f"x{inner}x{rows}", f"w{at}", f"s{at}"]
+            nodes.append(
+                helper.make_node("DynamicQuantizeMatMul", names, [at], domain="com.microsoft")
+            )
+    told = [helper.make_tensor_value_info(n, TensorProto.FLOAT, x.shape) for n, x in inputs.items()]
+    ends = [helper.make_tensor_value_info(n.output[0], TensorProto.FLOAT, None) for n in nodes]
+    graph = helper.make_graph(nodes, "products", told, ends, weights)
+    domains = [helper.make_opsetid("", 17), helper.make_opsetid("com.microsoft", 1)]
+    file = helper.make_model(graph, opset_imports=domains, ir_version=9).SerializeToString()
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    session = onnxruntime.InferenceSession(file, options, providers=["CPUExecutionProvider"])
+    session.run(None, inputs)
+    runs = (_timed(1, lambda: session.run(None, inputs)) for _ in range(BATCH))
+    return min(runs, key=lambda found: found["seconds"])
 
 
 def by_hand(model: Path, images: list[str], workers: int, processes: bool, threads: int) -> Result:
@@ -218,6 +253,7 @@ CONTENDERS: dict[str, Callable[..., Result]] = {
     "encode only fp32": lambda m, p: encode_only(m, p, precision="fp32"),
     "encode only int8": lambda m, p: encode_only(m, p, precision="int8"),
     "products only bf16": products_only,
+    "products only int8": products_of_bytes,
     "products only fp32": lambda m, p: products_only(m, p, precision="fp32"),
 }
 SWEEP: dict[str, Callable[..., Result]] = {

@@ -26,6 +26,7 @@ from clipfg.embedding.texts import embed_texts
 from clipfg.evaluation.statistics.intervals import proportion
 from clipfg.evaluation.statistics.paired import compare
 from clipfg.heads.transduction import TRANSDUCTIONS
+from clipfg.heads.zero_shot import ZeroShot
 from clipfg.options import ZeroshotOptions, resolve
 from clipfg.prompting import criteria, load_prompts
 from clipfg.prompting.ensembling import make_ensemble
@@ -101,9 +102,11 @@ class Pool:
         """Text logits of every image, and how many sentences made them."""
         chosen = make_ensemble(ensemble)
         sentences = chosen.sentences(load_prompts(prompts), self.classes, SEED)
-        texts = embed_texts(sentences.texts, self.encoder, self.session.cache)
+        texts = torch.from_numpy(embed_texts(sentences.texts, self.encoder, self.session.cache))
         weights = chosen.weights(texts, sentences, self.features, self.encoder.logit_scale)
-        head = self.session.zero_shot(weights, renormalise=chosen.renormalise)
+        head = ZeroShot(self.encoder.logit_scale, self.encoder.logit_bias, chosen.renormalise).fit(
+            text_weights=weights
+        )
         return head.logits(self.features), len(sentences)
 
 

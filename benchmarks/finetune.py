@@ -104,7 +104,7 @@ class Bench:
 
     def texts(self, texts: Sequence[str]) -> Tensor:
         """Features of texts by the base."""
-        return embed_texts(texts, self.encoder, None)
+        return torch.from_numpy(embed_texts(texts, self.encoder, None))
 
     def with_targets(self, examples: Examples, manifest: Manifest, noise: bool = False) -> Examples:
         """The constants of distillation, from crops of the manifest's regions or from noise."""

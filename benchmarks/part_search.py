@@ -60,7 +60,7 @@ def main() -> None:
         for region in regions:
             parts[region["phrase"]][id].append(region["box"])
     queries = sorted(phrase for phrase, images in parts.items() if len(images) >= HITS)
-    texts = embed_texts(queries, encoder, None).numpy()
+    texts = embed_texts(queries, encoder, None)
     contents = {
         "whole images": (whole, None),
         **{

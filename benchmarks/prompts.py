@@ -95,7 +95,8 @@ def theirs(model: torch.nn.Module, encoder: Encoder, names: list[str]) -> torch.
 
 def ours(encoder: Encoder, names: list[str], cache: EmbeddingCache | None) -> torch.Tensor:
     texts, owners = texts_for(load_prompts("openai"), ClassList(tuple(names)))
-    return ensemble_mean(embed_texts(texts, encoder, cache), torch.from_numpy(owners))
+    features = torch.from_numpy(embed_texts(texts, encoder, cache))
+    return ensemble_mean(features, torch.from_numpy(owners))
 
 
 def timed(build: Callable[[], torch.Tensor]) -> tuple[float, torch.Tensor]:

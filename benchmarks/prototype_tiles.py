@@ -32,9 +32,9 @@ from clipfg.workflows.protocol.support_sets import Shots, draw_supports
 def with_tiles(
     own: FeatureSets, manifest: Manifest, encoder: Encoder, cache: EmbeddingCache
 ) -> FeatureSets:
-    """The patches of images, and after them those of their quarters, which no further view shows.
+    """The patches of images, and after them those of their quarters.
 
-    Grids are left out: there are several in an image.
+    Grids are left out, as there are several in an image, and further views, which show no quarters.
     """
     names = VIEWS["tiles"]
     items = ViewItems(manifest, Views(names, names, names, ""), print)
@@ -43,11 +43,7 @@ def with_tiles(
     count, width = len(own), own.rows.shape[1]
     finer = torch.from_numpy(tiles.values).float().view(count, -1, width)
     rows = torch.cat([own.rows.view(count, -1, width), finer], dim=1)
-    views = None
-    if own.views is not None:
-        known = own.views.unflatten(1, (count, -1))
-        views = torch.cat([known, known.new_zeros(len(known), *finer.shape)], dim=2).flatten(1, 2)
-    return FeatureSets(rows.flatten(0, 1), torch.arange(count + 1) * rows.shape[1], views=views)
+    return FeatureSets(rows.flatten(0, 1), torch.arange(count + 1) * rows.shape[1])
 
 
 def main() -> None:

@@ -110,11 +110,11 @@ def bird_parts(
 def maps_of(head: PatchPrototypes, texts: Tensor, patches: Tensor, label: int) -> dict[str, Tensor]:
     """Maps of the true class over one image's patches."""
     one = FeatureSets(patches, torch.tensor([0, len(patches)]))
-    shares, weights = head.shares(one), head.weights_[label]
+    scores, weights = head.scores(one), head.weights_[label]
     present = head.presences(one)[0] > 0
-    found = {"prototypes, summed": (shares * weights * present).sum(dim=1)}
+    found = {"prototypes, summed": (scores * weights * present).sum(dim=1)}
     for number in ((weights > 0) & present).nonzero().flatten().tolist():
-        found[f"prototype {number}"] = shares[:, number]
+        found[f"prototype {number}"] = scores[:, number]
     found["CAM"] = patches @ head.linear_[label]
     found["dense"] = normalize(patches, dim=1) @ texts[label]
     return found
@@ -139,16 +139,14 @@ def point(
     return scores
 
 
-def largest(head: PatchPrototypes, patches: FeatureSets) -> Tensor:
-    """The largest score of each prototype in any patch, before the softmax: what it costs not to
-    average.
-    """
-    scores = patches.rows @ head.filters_.T + head.offsets_
-    return unit_norm(scores.unflatten(0, (len(patches), -1)).amax(dim=1))
-
-
 def report(
-    train: Images, test: Images, texts: Tensor, shots: Shots, seeds: int, kinds: dict
+    blank: PatchPrototypes,
+    train: Images,
+    test: Images,
+    texts: Tensor,
+    shots: Shots,
+    seeds: int,
+    kinds: dict,
 ) -> NDArray[np.bool_]:
     draws = draw_supports(train.labels.numpy(), tuple(range(seeds)))
     hits, linear, scores = [], [], defaultdict(Score)
@@ -156,19 +154,22 @@ def report(
     for seed in range(seeds):
         rows = torch.from_numpy(draws.rows(min(seed, draws.that_differ(shots) - 1), shots))
         started = perf_counter()
-        head = PatchPrototypes(seed=seed).fit(train.patches[rows], train.labels[rows])
+        head = replace(blank, seed=seed).fit(train.patches[rows], train.labels[rows])
         seconds = perf_counter() - started
         purity = Purity.of(head, test.patches, parts, seed)
         logits, plain = head.logits(test.patches), head.linear_logits(test.patches)
-        top = LinearProbe(seed=seed).fit(largest(head, train.patches[rows]), train.labels[rows])
-        right = top.logits(largest(head, test.patches)).argmax(dim=1) == test.labels
+        # An image that shows no prototype has zeros alone, which have no direction.
+        own, new = (
+            unit_norm(head.presences(x) + 1e-6) for x in (train.patches[rows], test.patches)
+        )
+        answers = LinearProbe(seed=seed).fit(own, train.labels[rows]).logits(new).argmax(dim=1)
         hits.append((logits.argmax(dim=1) == test.labels).numpy())
         linear.append((plain.argmax(dim=1) == test.labels).numpy())
         presence = head.presences(test.patches)
         speaking = ((presence * head.weights_[logits.argmax(dim=1)]) > 0).sum(dim=1)
         print(
-            f"seed {seed}: {hits[-1].mean():.1%}, linear {linear[-1].mean():.1%}, linear on the"
-            f" largest scores {right.double().mean():.1%};"
+            f"seed {seed}: {hits[-1].mean():.1%}, linear {linear[-1].mean():.1%}, linear on"
+            f" presences {(answers == test.labels).double().mean():.1%};"
             f" {head.remarks[0]} {int(speaking.median())} speak for an answer (median)."
             + (f" Purity {purity.mean:.1%}, random places {purity.chance:.1%}." if purity else "")
             + f" {seconds:.0f} s",
@@ -195,33 +196,40 @@ def _parts(test: Images, image: int) -> Parts:
     return [(name, torch.from_numpy(inside(box[None], test.grid))) for name, box in named]
 
 
-def measure(model: str, given: argparse.Namespace) -> NDArray[np.bool_]:
-    """Print the figures of heads on a model's patches; returns which answers are right."""
-    encoder = load_encoder(model, precision="fp32", device="cpu")
+def learnt_and_tested(
+    given: argparse.Namespace, encoder: Encoder
+) -> tuple[list[str], list[tuple[Manifest, FeatureSets, Tensor]]]:
+    """Names of the classes, and of the images to learn from and to test on patches and classes."""
     cache = EmbeddingCache(Path(given.cache_dir))
     manifest = load_dataset(str(given.cub)) if given.cub else synthflora.load()
     present = np.unique(manifest.labels)
     kept = present if given.cub else present[:: given.every]
-    names = [manifest.classes.names[label] for label in kept]
     splits = []
     for split in ("train", "test"):
         part = manifest.select(split)
         part = replace(part, table=part.table.filter(np.isin(part.labels, kept)))
         sets, labels = embedded(part, encoder, cache, views=split == "train")
-        images = Images(sets, torch.from_numpy(np.searchsorted(kept, labels.numpy())), [])
-        if split == "test":
-            images.parts = (
-                bird_parts(part, encoder, given.cub, images.grid)
-                if given.cub
-                else flower_parts(part, encoder)
-            )
-        splits.append(images)
+        splits.append((part, sets, torch.from_numpy(np.searchsorted(kept, labels.numpy()))))
+    return [manifest.classes.names[label] for label in kept], splits
+
+
+def measure(model: str, given: argparse.Namespace) -> NDArray[np.bool_]:
+    """Print the figures of heads on a model's patches; returns which answers are right."""
+    encoder = load_encoder(model, precision="fp32", device="cpu")
+    names, found = learnt_and_tested(given, encoder)
+    splits = [Images(sets, labels, []) for _, sets, labels in found]
+    part = found[1][0]
+    splits[1].parts = (
+        bird_parts(part, encoder, given.cub, splits[1].grid)
+        if given.cub
+        else flower_parts(part, encoder)
+    )
     kind = "photo of a {}, a type of bird." if given.cub else "photo of a {}."
     texts = normalize(encoder.encode_texts([f"a {kind.format(name)}" for name in names]), dim=1)
     print(
         f"{model}, {len(names)} classes, {len(splits[0].labels)} to learn from at"
         f" {given.shots} shots, {len(splits[1].labels)} test images, {splits[1].grid} patches;"
-        " in %, 95% intervals"
+        f" threshold {given.threshold:g}; in %, 95% intervals"
     )
     birds: dict[str, set[str] | None] = {"bird": {"bird"}}
     for_birds = sorted({name for own in splits[1].parts for name, _ in own} - {"bird"})
@@ -230,7 +238,8 @@ def measure(model: str, given: argparse.Namespace) -> NDArray[np.bool_]:
         if given.cub
         else {"petals": {"petals"}, "parts": None}
     )
-    return report(*splits, texts, Shots(given.shots), given.seeds, kinds)
+    blank = PatchPrototypes(threshold=given.threshold)
+    return report(blank, *splits, texts, Shots(given.shots), given.seeds, kinds)
 
 
 def main() -> None:
@@ -241,6 +250,7 @@ def main() -> None:
     parser.add_argument("--shots", type=int, default=16)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--every", type=int, default=4, help="use every N-th species of flowers")
+    parser.add_argument("--threshold", type=float, default=PatchPrototypes.threshold)
     parser.add_argument("--cache-dir", type=Path, default=platformdirs.user_cache_dir("clipfg"))
     given = parser.parse_args()
     base = measure(given.model, given)

@@ -138,7 +138,8 @@ def table(case: Case, cache: EmbeddingCache) -> None:
     texts = None
     if case.prompts is not None and tested.classes is not None:
         sentences, owners = texts_for(load_prompts(case.prompts), tested.classes)
-        texts = ensemble_mean(embed_texts(sentences, encoder, cache), torch.from_numpy(owners))
+        features = torch.from_numpy(embed_texts(sentences, encoder, cache))
+        texts = ensemble_mean(features, torch.from_numpy(owners))
     first = None
     for names, pooling in combinations():
         head = ZeroShot(encoder.logit_scale)

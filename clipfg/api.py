@@ -74,7 +74,7 @@ def explain(*photos: OneOrMore, **options: Any) -> ExplainRun | PrototypeRun:
 def show_head(head: str | Path, data: Data = None, **options: Any) -> ShownHead:
     """Draw a saved head of patch prototypes, and with `data` measure it: `run.page`, `run.remarks`.
 
-    `without="17,23"` switches prototypes off.
+    `without="17,23"` switches prototypes off, `within=` draws some of the classes.
     """
     return _perform(lambda job: run_show(job, Path(head)), kinds.HeadShowOptions, data, options)
 

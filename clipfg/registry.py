@@ -44,6 +44,11 @@ class Registry(Generic[T]):
         self._targets[name] = target
         self._summaries[name] = summary
 
+    def register_all(self, package: str, *parts: tuple[str, str, str]) -> None:
+        """Add parts of a package: names, `"module:attribute"` within it, and summaries."""
+        for name, target, summary in parts:
+            self.register(name, f"{package}.{target}", summary)
+
     def get(self, name: str) -> T:
         """The part called `name`, imported now. Raises `UsageError` for an unknown name."""
         targets = self._read_plugins()

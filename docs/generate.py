@@ -16,7 +16,7 @@ import typer
 
 from clipfg.cli.main import make_app
 from clipfg.encoders.catalogue import CATALOGUE
-from clipfg.options import Option, Options, declared, groups
+from clipfg.options import Option, Options, data, declared, groups
 from clipfg.workflows.catalogue.datasets import dataset_notes, dataset_table
 
 DOCS = Path(__file__).parent
@@ -57,10 +57,11 @@ COMMON = {"config", "quiet", "verbose", "help"}
 def shared_options() -> dict[str, dict[str, Option]]:
     """Options that mean the same to several commands, by panel and name."""
     found: dict[str, dict[str, Option]] = {}
-    for group in vars(groups).values():
-        if isinstance(group, type) and issubclass(group, Options):
-            for one in declared(group):
-                if one.shared:
+    for module in (data, groups):
+        for group in vars(module).values():
+            own = isinstance(group, type) and group.__module__ == module.__name__
+            if own and issubclass(group, Options):
+                for one in filter(lambda one: one.shared, declared(group)):
                     found.setdefault(one.panel, {})[one.name] = one
     return found
 

@@ -35,6 +35,12 @@ def nothing_waits_for_the_disk() -> Iterator[None]:
         yield
 
 
+@pytest.fixture
+def settled(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Files that were just written count as old: nothing sets back the time of a file's entry."""
+    monkeypatch.setattr("clipfg.embedding.cache.SETTLED_NS", 0)
+
+
 @pytest.fixture(scope="session")
 def shared() -> Path:
     """The folder of real images and the real encoder, which the project does not contain."""

@@ -45,19 +45,22 @@ class AcquisitionStrategy(Protocol):
 
 
 STRATEGIES: Registry[AcquisitionStrategy] = Registry("strategy", "clipfg.acquisition")
-for name, module, summary in (
-    ("uherding", "kernel_coverage", "Best default: covers the images, weighted by uncertainty"),
-    ("maxherding", "kernel_coverage", "Covers the images; needs no class probabilities"),
-    ("typiclust", "typiclust", "The most typical image of each unlabelled cluster"),
-    ("k-center", "k_center", "The images farthest from all labels, outliers included"),
+STRATEGIES.register_all(
+    "clipfg.acquisition",
+    (
+        "uherding",
+        "kernel_coverage:uherding",
+        "Best default: covers the images, weighted by uncertainty",
+    ),
+    ("maxherding", "kernel_coverage:maxherding", "Covers the images; needs no class probabilities"),
+    ("typiclust", "typiclust:typiclust", "The most typical image of each unlabelled cluster"),
+    ("k-center", "k_center:k_center", "The images farthest from all labels, outliers included"),
     (
         "margin",
-        "least_certain",
+        "least_certain:margin",
         "Smallest margin between the top two classes; weak with few labels",
     ),
-    ("entropy", "least_certain", "Images of the least certain class; can lose to random"),
-    ("badge", "badge", "Images that would change the classifier most, all different"),
-    ("random", "random", "The control that every other strategy has to beat"),
-):
-    function = name.replace("-", "_")
-    STRATEGIES.register(name, f"clipfg.acquisition.{module}:{function}", summary)
+    ("entropy", "least_certain:entropy", "Images of the least certain class; can lose to random"),
+    ("badge", "badge:badge", "Images that would change the classifier most, all different"),
+    ("random", "random:random", "The control that every other strategy has to beat"),
+)

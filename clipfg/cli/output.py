@@ -136,14 +136,15 @@ def print_result(
     result: Result, rows: Sequence[Row], format: str | None, *, whole: bool = False
 ) -> None:
     """A result for a person, or its figures as rows; `whole`: as `json` all of it."""
-    from clipfg.cli.console import stdout
-    from clipfg.evaluation.serialization import to_json
-    from clipfg.evaluation.terminal import render_terminal
-
     form = chosen_format(format)
     if form == "table":
+        from clipfg.cli.console import stdout
+        from clipfg.evaluation.terminal import render_terminal
+
         stdout().print(render_terminal(result, stdout().width))
     elif form == "json" and whole:
+        from clipfg.evaluation.serialization import to_json
+
         json.dump(to_json(result), sys.stdout, indent=2, ensure_ascii=False)
         sys.stdout.write("\n")
     else:

@@ -17,6 +17,7 @@ from clipfg.functional.conformal import lac_scores, prediction_sets
 from clipfg.functional.hierarchy import Tree
 from clipfg.functional.novelty import FALSE_ALARMS
 from clipfg.functional.selective import SelectionThreshold
+from clipfg.heads import FeatureSets
 from clipfg.types import ClassList
 
 
@@ -93,7 +94,7 @@ class AnswerColumns:
         return certainty > self.cut.threshold
 
     def rows(
-        self, features: Float[Tensor, "n d"], logits: Float[Tensor, "n c"]
+        self, features: Float[Tensor, "n d"] | FeatureSets, logits: Float[Tensor, "n c"]
     ) -> list[dict[str, Any]]:
         """The columns of each image; `logits` as the head gives them."""
         calibrated = self.calibrated(logits)
@@ -119,7 +120,7 @@ class AnswerColumns:
         return [dict(zip(names, values, strict=True)) for values in zip(*columns, strict=True)]
 
     def familiarity(
-        self, features: Float[Tensor, "n d"], calibrated: Float[Tensor, "n c"]
+        self, features: Float[Tensor, "n d"] | FeatureSets, calibrated: Float[Tensor, "n c"]
     ) -> Float[Tensor, " n"] | None:
         """The share of known images that are no more familiar; None without an OOD detector."""
         detector = self.confidence.ood if self.confidence else None
@@ -134,7 +135,9 @@ class AnswerColumns:
         groups: list[tuple[str | None, float | None]] = [(None, None)] * len(shares)
         if level is not None:
             tree = self.tree.groups if by_error else self.tree
-            found = zip(*(values.tolist() for values in tree.roll_up(shares, level)), strict=True)
+            found = zip(
+                *(values.tolist() for values in tree.roll_up(shares.numpy(), level)), strict=True
+            )
             groups = [(tree.nodes[i], share) if i >= 0 else (None, None) for i, share in found]
         names = [self.classes.names[k] for k in shares.argmax(dim=1).tolist()]
         likely = zip(names, shares.amax(dim=1).tolist(), strict=True)

@@ -33,7 +33,8 @@ class Confidence:
     probability of the predicted class, and `hits` says whether that was correct; `own` is the
     calibrated probability of the true class, and `labels` are those classes. `source` is where the
     images come from, `FOLDS` for cross-fitting. `ood` detects images of no class; None if not
-    requested, or with too few images. `remarks` are later findings on a test set, a sentence each.
+    requested. `remarks` are later findings on a test set, a sentence each. `unit` is what has an
+    answer: an image or a bag of them.
     """
 
     factor: float
@@ -45,6 +46,7 @@ class Confidence:
     source: str
     ood: OODDetector | None = None
     remarks: tuple[str, ...] = ()
+    unit: str = "image"
 
     @classmethod
     def fit(
@@ -75,7 +77,9 @@ class Confidence:
             logits = head.logits(calibration.items.given_to(type(head)))
             labels = calibration.labels
             factor = own_factor = fit_temperature(logits, labels)
-            seen: Iterable[OODInputs] = [OODInputs(factor * logits, calibration.features, support)]
+            seen: Iterable[OODInputs] = [
+                OODInputs(factor * logits, calibration.items.compared, support)
+            ]
         else:
             fitted = CrossFit.of(head, support, seed, temperature_extrapolation.FOLDS)
             if not fitted.folds:
@@ -86,7 +90,7 @@ class Confidence:
             logits, labels, own_factor = fitted.logits, fitted.labels, fitted.factor
             factor = temperature_extrapolation.factor_of_all(head, fitted, seed)
             seen = (
-                OODInputs(own_factor * fold.logits, fold.items.features, fold.train)
+                OODInputs(own_factor * fold.logits, fold.items.compared, fold.train)
                 for fold in fitted.folds
             )
         found = OODDetector.fit(head, support, seen, factor, seed, trials) if unknown else None
@@ -100,6 +104,7 @@ class Confidence:
             classes=support.classes,
             source=source or FOLDS,
             ood=found,
+            unit="image" if support.bags is None else "bag",
         )
 
     def __len__(self) -> int:
@@ -150,6 +155,7 @@ class Confidence:
     def from_fields(cls, fields: Mapping[str, Any]) -> Self:
         """The inverse of `to_fields`. Raises `DataError` for anything else."""
         try:
+            fields = {"unit": "image"} | dict(fields)  # not in older files
             own = {key: fields[key] for key in cls.__dataclass_fields__ if key != "ood"}
             detector = None
             if "unknown_score" in fields:

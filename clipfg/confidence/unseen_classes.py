@@ -1,5 +1,6 @@
 """Heads that have not learnt some of the classes, to test detection of unknown images."""
 
+from copy import copy
 from dataclasses import dataclass
 
 import torch
@@ -31,14 +32,18 @@ def without_classes(head: Head, support: Support, seed: int) -> list[UnseenClass
     """`head` fitted again without each of five groups of classes, and without one fold.
 
     The fold's images of the remaining classes are `familiar`, all images of the group `strange`:
-    those of the fold alone where the head has seen other boxes of their pictures. Empty if there
-    are not enough classes or images to leave any out.
+    those of the fold alone where the head has seen other boxes of their pictures. The negative
+    class of a head on bags, which has nothing of its own, always stays. Empty if there are not
+    enough classes or images to leave any out.
     """
+    negative = head.config.get("negative")
     folds = support.folds(seed)
     generator = torch.Generator().manual_seed(seed)
     order = torch.randperm(support.classes, generator=generator)
     groups = torch.empty_like(order)
     groups[order] = torch.arange(support.classes) % GROUPS
+    if negative is not None:
+        groups[negative] = -1
     found = []
     for group in range(min(GROUPS, support.classes)):
         stays = (groups != group)[support.labels]
@@ -51,7 +56,10 @@ def without_classes(head: Head, support: Support, seed: int) -> list[UnseenClass
             continue
         train = _of_classes(support, stays & ~out, known)
         given = train.items.given_to(type(head))
-        refitted = head.refit(given, train.labels, train.texts)
+        kind = copy(head)
+        if negative is not None:
+            kind.negative = int((known == negative).nonzero())  # type: ignore[attr-defined]
+        refitted = kind.refit(given, train.labels, train.texts)
         familiar, strange = (rows.nonzero().flatten() for rows in (out & stays, unknown))
         found.append(UnseenClassTrial(refitted, train, known, familiar, strange))
     return found

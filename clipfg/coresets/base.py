@@ -165,7 +165,8 @@ def nearest_distinct(rows: Float[Tensor, "n d"], keys: Float[Tensor, "m d"]) -> 
 
 
 CORESETS: Registry[type[Coreset]] = Registry("coreset strategy", "clipfg.coresets")
-for name, target, summary in (
+CORESETS.register_all(
+    "clipfg.coresets",
     ("discriminant", "discriminant:Discriminant", "Best default: keys that tell classes apart"),
     ("k-means", "k_means:KMeans", "For classes that consist of several clusters; fast"),
     ("class-mean", "class_mean:ClassMeanCoreset", "One key for each class; hard to beat, instant"),
@@ -180,8 +181,7 @@ for name, target, summary in (
     ("k-center", "k_center:KCenter", "Real images that cover a class, outliers included"),
     ("infoscore", "infoscore:InfoScore", "Real images that most help to classify others"),
     ("random", "random:Random", "The control that every other strategy has to beat"),
-):
-    CORESETS.register(name, f"clipfg.coresets.{target}", summary)
+)
 
 
 def make_coreset(spec: str, seed: int = 0) -> Coreset:

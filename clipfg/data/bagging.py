@@ -10,7 +10,7 @@ from clipfg.data.grouping import FOLDER, folders, found_in_ids
 from clipfg.data.readers.column_names import key_of
 from clipfg.errors import DataError, UsageError
 from clipfg.registry import closest
-from clipfg.types import BAGGED, COLUMNS, UNLABELLED, Manifest
+from clipfg.types import COLUMNS, IN_A_BAG, UNLABELLED, Manifest
 from clipfg.types.manifest import drawn
 
 FLAG = "--bag-by"
@@ -19,12 +19,13 @@ FLAG = "--bag-by"
 def bagged_by(manifest: Manifest, by: str | None) -> Manifest:
     """The items with a bag each, those of a bag together; by default in those of the data.
 
-    `by` is `folder`, a column of texts, or a regular expression whose group is found in the ids.
+    `by` is `folder`, a column of texts, or a regular expression whose group is found in the ids;
+    None is the column `bag`, else `group`.
     Raises `UsageError` for anything else and for data without bags, `DataError` for items that are
     in none.
     """
     names = _names(manifest, by)
-    missing = [i for i, name in enumerate(names) if not name]
+    missing = [i for i, name in enumerate(names) if not name or name.lower() == "nan"]
     if missing:
         raise DataError(
             f"Expected every item of {manifest.name} in a bag, got none for {len(missing):,} of"
@@ -103,23 +104,25 @@ def _bag_names(manifest: Manifest) -> list[str]:
 
 def _names(manifest: Manifest, by: str | None) -> list[str | None]:
     own = [name for name in manifest.table.column_names if COLUMNS[name] == pa.string()]
+    reading = manifest.reading
     if by is None:
-        if "bag" not in own:
+        by = next((name for name in ("bag", "group") if name in own), None)
+        if by is None:
             raise UsageError(
                 f"Expected bags in {manifest.name}, got none; name them by {FLAG} folder, a regular"
                 r" expression such as '(slide\d+)_', or a table with a column `bag`."
             )
-        by = "bag"
     if by == FOLDER:
         return list(folders(manifest))
-    roles = manifest.reading.roles if manifest.reading else ()
-    if any(r.meaning == BAGGED and key_of(r.part) == key_of(f"column {by}") for r in roles):
-        by = "bag"  # a column that the reader has taken
+    taken = [one.part for one in reading.roles if one.meaning == IN_A_BAG] if reading else []
+    if key_of(f"column {by}") in map(key_of, taken):
+        by = "bag"
     if by in own:
         return manifest.table[by].to_pylist()
     if "(" not in by:
+        known = [*(name for name in own if name not in ("id", "uri", "split")), FOLDER]
         raise UsageError(
             f"Expected for {FLAG} folder, a column of {manifest.name} or a regular expression with"
-            f" a group in parentheses, got {by!r}.{closest(by, (*own, FOLDER))}"
+            f" a group in parentheses, got {by!r}.{closest(by, known)}"
         )
     return found_in_ids(manifest, by, FLAG)

@@ -19,16 +19,17 @@ from clipfg.registry import Registry, closest
 LARGEST = 1 << 30
 """Bytes that one image may have on disk; a longer file is no image."""
 
-Signature = tuple[int, int]
-"""Size in bytes and time of the last change in nanoseconds."""
+Signature = tuple[int, ...]
+"""Size in bytes, time of the last change in nanoseconds and, of a file, that of its entry's change:
+what is copied over a file can bring its own time, but no change hides from the entry."""
 
 
 @dataclass(frozen=True)
 class ByteSource:
     """How the URIs of one scheme are read; both functions raise `ItemError`.
 
-    `signature` is `(size, mtime_ns)` without reading the bytes: together with the URI it says
-    whether the bytes read before are still current.
+    `signature` is had without reading the bytes: together with the URI it says whether the bytes
+    read before are still current.
     """
 
     read: Callable[[str], bytes]
@@ -62,7 +63,7 @@ def read(uri: str) -> bytes:
 
 
 def signature(uri: str) -> Signature:
-    """A cheap identity of what `uri` holds now: `(size, mtime_ns)`; nothing is read or drawn.
+    """A cheap identity of what `uri` holds now; nothing is read or drawn.
 
     Equal signatures of one URI mean equal bytes, except for a file rewritten with the same length
     within one tick of its clock. Raises `ItemError` when there is nothing at `uri`.
@@ -99,7 +100,16 @@ def stat_file(path: str | bytes, largest: int | None = LARGEST) -> Signature:
             f"Expected an image of at most {largest >> 20} MiB at {shown(path)}, got"
             f" {found.st_size >> 20} MiB."
         )
-    return found.st_size, found.st_mtime_ns
+    return signature_of(found)
+
+
+def signature_of(found: os.stat_result) -> Signature:
+    """The signature of a file from what the system says of it.
+
+    Renaming a file or changing its rights makes another one. On Windows, where an entry has the
+    time of its creation, a change that restores size and time goes unseen.
+    """
+    return found.st_size, found.st_mtime_ns, found.st_ctime_ns
 
 
 def read_file(path: str | bytes) -> bytes:

@@ -1,6 +1,6 @@
 """Embeddings kept between runs, by the content of the item and the encoder's fingerprint.
 
-A file seen before is recognised by its size and time of change, without reading it; a new one by a
+A file seen before is recognised by its size and times of change, without reading it; a new one by a
 hash of its bytes, so that a moved, copied or renamed image is not embedded again. Many runs may
 share the SQLite file; its locks do not work on most network file systems.
 """
@@ -18,8 +18,8 @@ from typing import Any, Literal, Self, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from clipfg.data.sources import Signature, scheme_of
-from clipfg.embedding.database import CHECKSUM, VECTORS
+from clipfg.data.sources import Signature, scheme_of, signature_of
+from clipfg.embedding.database import CHECKSUM, COLUMN, VECTORS
 from clipfg.embedding.sqlite_file import SqliteFile
 from clipfg.encoders.weights import file_digest
 
@@ -29,13 +29,12 @@ DENSE = ("patches", "regions")
 
 Vectors = dict[bytes, NDArray[Any]]
 FileHash = tuple[str, Signature, bytes]
-"""The URI of a file, its size and time of change, and the hash of its bytes."""
+"""The URI of a file, its signature, and the hash of its bytes."""
 
-COLUMN = "SELECT 1 FROM pragma_table_info(?) WHERE name = 'checksum'"
 FILE = "embeddings.sqlite"
 SETTLED_NS = 2_000_000_000
 """A file changed less than this before it was looked at may change again within one tick of the
-file system's clock (2 s on FAT) and keep its size and time, so it is hashed each time."""
+file system's clock (2 s on FAT) and keep its signature, so it is hashed each time."""
 
 
 class EmbeddingCache(SqliteFile):
@@ -66,25 +65,25 @@ class EmbeddingCache(SqliteFile):
         return again
 
     def contents(self, signatures: Mapping[str, Signature]) -> dict[str, bytes]:
-        """Content hashes of the files seen before with the same size and time of change."""
+        """Content hashes of the files seen before with the same signature."""
         if self._written is not None:
             return {}
         uris = {_absolute(uri): uri for uri in signatures}
-        query = "SELECT uri, size, mtime_ns, content FROM memo WHERE uri IN ({})"
+        # The last column is not there in a cache of before that cannot be written.
+        rows = self.select("SELECT * FROM memo WHERE uri IN ({})", list(uris))
         return {
             uris[key]: content
-            for key, *seen, content in self.select(query, list(uris))
-            if signatures[uris[key]] == tuple(seen)
+            for key, size, changed, content, *entry in rows
+            if signatures[uris[key]] == (size, changed, *filter(None, entry))
         }
 
     def digest(self, path: Path) -> str:
-        """The hash of a file's bytes in hexadecimal, remembered by size and time of change.
+        """The hash of a file's bytes in hexadecimal, remembered by its signature.
 
         Raises `OSError` when the file cannot be read.
         """
         seen_ns = time.time_ns()
-        state = path.stat()
-        signature = (state.st_size, state.st_mtime_ns)
+        signature = signature_of(path.stat())
         content = self.contents({str(path): signature}).get(str(path))
         if content is None:
             content = bytes.fromhex(file_digest(path))
@@ -165,7 +164,7 @@ class EmbeddingCache(SqliteFile):
                 "SELECT id FROM encoders WHERE fingerprint = ?", (fingerprint,)
             ).fetchone()[0]
             connection.execute(VECTORS.format(kind))
-            if not connection.execute(COLUMN, (kind,)).fetchone():
+            if not connection.execute(COLUMN, (kind, "checksum")).fetchone():
                 connection.execute(CHECKSUM.format(kind))
             blobs = ((content, _to_blob(kind, row)) for content, row in vectors.items())
             connection.executemany(
@@ -189,7 +188,8 @@ class EmbeddingCache(SqliteFile):
 
     def _has_checksums(self, kind: Kind) -> bool:
         """Whether the table has the column, which caches of before get at the first `put`."""
-        if kind not in self._checked and any(self.select(COLUMN.replace("?", f"'{kind}'"))):
+        query = f"SELECT 1 FROM pragma_table_info('{kind}') WHERE name IN ({{}})"
+        if kind not in self._checked and any(self.select(query, ["checksum"])):
             self._checked.add(kind)
         return kind in self._checked
 
@@ -262,8 +262,8 @@ class EmbeddingCache(SqliteFile):
 
 
 def is_settled(signature: Signature, seen_ns: int) -> bool:
-    """Whether a file seen at `seen_ns` cannot change again and keep its size and time of change."""
-    return seen_ns - signature[1] > SETTLED_NS
+    """Whether a file seen at `seen_ns` cannot change again and keep its signature."""
+    return seen_ns - max(signature[1:]) > SETTLED_NS
 
 
 def remove_cache(folder: Path | str) -> int:
@@ -312,8 +312,12 @@ def _from_row(
 
 def _insert_files(connection: sqlite3.Connection, files: Iterable[FileHash]) -> None:
     connection.executemany(
-        "INSERT OR REPLACE INTO memo (uri, size, mtime_ns, content) VALUES (?, ?, ?, ?)",
-        ((_absolute(uri), *signature, content) for uri, signature, content in files),
+        "INSERT OR REPLACE INTO memo (uri, content, size, mtime_ns, ctime_ns)"
+        " VALUES (?, ?, ?, ?, ?)",
+        (
+            (_absolute(uri), content, *signature, *[None] * (3 - len(signature)))
+            for uri, signature, content in files
+        ),
     )
 
 

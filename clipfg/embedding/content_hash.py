@@ -23,8 +23,8 @@ def look_at(uri: str) -> tuple[Signature, bool]:
 def contents_of(uris: Iterable[str], cache: EmbeddingCache) -> dict[str, bytes]:
     """The content hash of each image, as its embedding is cached under.
 
-    Files that the cache has seen with the same size and time of change are not read. An image that
-    cannot be read has no entry.
+    Files that the cache has seen with the same signature are not read. An image that cannot be
+    read has no entry.
     """
     seen = {}
     for uri in dict.fromkeys(uris):

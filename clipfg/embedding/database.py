@@ -21,9 +21,13 @@ CREATE TABLE IF NOT EXISTS {} (
 """
 CHECKSUM = "ALTER TABLE {} ADD COLUMN checksum INTEGER"
 """For tables of before: rows without a checksum keep NULL there."""
+CTIME = "ALTER TABLE memo ADD COLUMN ctime_ns INTEGER"
+"""For caches of before, whose files are hashed once more: they have NULL there."""
+COLUMN = "SELECT 1 FROM pragma_table_info(?) WHERE name = ?"
 SCHEMA = f"""
 CREATE TABLE memo (
-    uri TEXT PRIMARY KEY, size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, content BLOB NOT NULL
+    uri TEXT PRIMARY KEY, size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, content BLOB NOT NULL,
+    ctime_ns INTEGER
 ) WITHOUT ROWID;
 CREATE TABLE encoders (
     id INTEGER PRIMARY KEY, fingerprint TEXT NOT NULL UNIQUE, name TEXT NOT NULL,
@@ -101,7 +105,8 @@ def _create(connection: sqlite3.Connection, file: Path) -> None:
     # and slower. (Network file systems with broken locks are no place for a cache: see the docs.)
     connection.execute("PRAGMA journal_mode=WAL")
     connection.execute("PRAGMA synchronous=NORMAL")
-    if known:
+    has_ctime = COLUMN, ("memo", "ctime_ns")
+    if known and connection.execute(*has_ctime).fetchone():
         return
     with connection:  # commits, or rolls back after an exception
         connection.execute("BEGIN IMMEDIATE")
@@ -110,6 +115,8 @@ def _create(connection: sqlite3.Connection, file: Path) -> None:
                 connection.execute(statement)
             connection.execute(f"PRAGMA application_id={APPLICATION}")
             connection.execute(f"PRAGMA user_version={VERSION}")
+        elif not connection.execute(*has_ctime).fetchone():  # another run may have been faster
+            connection.execute(CTIME)
 
 
 def _recognise(connection: sqlite3.Connection, file: Path) -> bool:

@@ -4,9 +4,16 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Collection, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import (
+    FIRST_COMPLETED,
+    Future,
+    InvalidStateError,
+    ThreadPoolExecutor,
+    wait,
+)
+from contextlib import suppress
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from clipfg.embedding.cache import EmbeddingCache, FileHash
 from clipfg.embedding.cached_features import CachedFeatures, Dense, ImageKey
@@ -20,6 +27,7 @@ if TYPE_CHECKING:
     from clipfg.embedding.batch_encoder import BatchEncoder
     from clipfg.embedding.image_loader import ImageLoader, LoadedImage
     from clipfg.encoders.base import Encoder
+    from clipfg.encoders.preprocessing import Preprocessing
 
 CHUNK = 512
 """Items looked up and handed on together: of pooled features alone, a mebibyte or two."""
@@ -65,6 +73,8 @@ class EmbeddingRun:
         self._encoder = encoder
         self._ahead = 2 * self._shape + workers
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="clipfg-decode")
+        self._asked: Future[None] = Future()
+        self._resizing: Future[Preprocessing] = Future()
         self._batch: dict[ImageKey, LoadedImage] = {}
         self._files: list[FileHash] = []
 
@@ -72,7 +82,7 @@ class EmbeddingRun:
     def _loader(self) -> ImageLoader:
         from clipfg.embedding.image_loader import ImageLoader
 
-        return ImageLoader(self._encoder.preprocessing, self._cached.one)
+        return ImageLoader(self._preprocessing, self._cached.one)
 
     @cached_property
     def _batches(self) -> BatchEncoder:
@@ -120,10 +130,29 @@ class EmbeddingRun:
             row, future = queue.popleft()
             image = None
             if future is not None:
-                image = future.result().pop(row.position, None)
+                image = self._images(future).pop(row.position, None)
                 loading -= 1
                 self._note_file(row)
             yield row, image
+
+    def _preprocessing(self) -> Preprocessing:
+        """The encoder's, for a thread that decodes."""
+        with suppress(InvalidStateError):  # another thread has asked
+            self._asked.set_result(None)
+        return self._resizing.result()
+
+    def _images(self, future: Future[dict[int, LoadedImage]]) -> dict[int, LoadedImage]:
+        """What a thread has loaded.
+
+        An encoder that is only known is opened here when one asks, and never by a thread that
+        decodes: the caller of this run may hold a lock that opening takes.
+        """
+        if not self._resizing.done():
+            either: tuple[Future[Any], ...] = (future, self._asked)
+            wait(either, return_when=FIRST_COMPLETED)
+            if self._asked.done():
+                self._resizing.set_result(self._encoder.preprocessing)
+        return future.result()
 
     def _encode(self) -> bool:
         """Encode the images of the batch, if there are any, and settle their rows."""
@@ -150,6 +179,7 @@ class EmbeddingRun:
 
     def close(self) -> None:
         """Stop the threads and keep the content hashes found so far, however the run ends."""
+        self._resizing.cancel()  # where opening the encoder failed, or nobody listens any more
         self._pool.shutdown(wait=True, cancel_futures=True)
         self._keep_files()
         self._locks.close()

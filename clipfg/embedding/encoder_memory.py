@@ -18,6 +18,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from clipfg.data.sources import signature_of
 from clipfg.embedding.cache import EmbeddingCache, is_settled
 from clipfg.embedding.known_encoder import EncoderFacts
 from clipfg.encoders.precision import cpu_name
@@ -98,17 +99,15 @@ def _places(path: Path) -> Iterator[Path]:
 
 
 def _state(places: Iterable[Path], seen_ns: int) -> str:
-    """A hash of the names, sizes and times of change of files and of all in folders.
+    """A hash of the names and signatures of files and of all in folders.
 
-    Of both times: what is copied over a file can bring its own time of change, but no change hides
-    from that of the file's entry. Empty where one changed just before `seen_ns` or later, and
-    may change again with the same size and time.
+    Empty where one changed just before `seen_ns` or later, and may change again unseen.
     """
     entries = []
     for place in places:
         for path in sorted(place.iterdir()) if place.is_dir() else (place,):
-            found = path.stat()
-            if path.is_file() and not is_settled((found.st_size, found.st_mtime_ns), seen_ns):
+            found = signature_of(path.stat())
+            if path.is_file() and not is_settled(found, seen_ns):
                 return ""
-            entries.append((str(path), found.st_size, found.st_mtime_ns, found.st_ctime_ns))
+            entries.append((str(path), *found))
     return content_hash(json.dumps(entries).encode()).hex()

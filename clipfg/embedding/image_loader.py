@@ -50,7 +50,8 @@ class LoadedImage:
 class ImageLoader:
     """Loads each image once: rows of an image that is in flight wait for its outcome."""
 
-    preprocessing: Preprocessing
+    preprocessing: Callable[[], Preprocessing]
+    """The encoder's, asked for when an image is to be encoded."""
     kept: Callable[[ImageKey], ItemFeatures | None]
     """The features kept of an image, or None."""
     _waiting: dict[ImageKey, list[ImageRow]] = field(default_factory=dict)
@@ -73,8 +74,9 @@ class ImageLoader:
         wanted = {key: row for row in rows if (key := self._claim(row, content))}
         if not wanted:
             return {}
+        resizing = self.preprocessing()
         try:
-            return self._load(data, wanted)
+            return self._load(data, wanted, resizing)
         except Exception as error:  # a decoder's own mistake costs one image, not the run
             kind = "" if isinstance(error, ItemError) else f"{type(error).__name__}: "
             for key in wanted:
@@ -95,15 +97,17 @@ class ImageLoader:
             return None
         return key
 
-    def _load(self, data: bytes, rows: Mapping[ImageKey, ImageRow]) -> dict[int, LoadedImage]:
+    def _load(
+        self, data: bytes, rows: Mapping[ImageKey, ImageRow], resizing: Preprocessing
+    ) -> dict[int, LoadedImage]:
         frames = [row.frame for row in rows.values()]
         whole = not any(frames)
         loaded = {}
-        with decoded(data, partial(self._target, frames), cut=whole) as image:
+        with decoded(data, partial(_target, resizing, frames), cut=whole) as image:
             self._say_bits(image, next(iter(rows.values())).uri)
             for key, row in rows.items():
                 try:
-                    loaded[row.position] = self._framed(image, row)
+                    loaded[row.position] = _framed(image, row, resizing)
                 except ItemError as error:
                     self.settle(key, ("crop", str(error)))
         return loaded
@@ -114,37 +118,6 @@ class ImageLoader:
             first, self._said = bits is not None and not self._said, self._said or bits is not None
         if first:
             _log.info(f"Pictures with few bits in 16 are scaled by those: {uri} has {bits}")
-
-    def _framed(self, image: Image.Image, row: ImageRow) -> LoadedImage:
-        """The pixels of a row. Raises `ItemError` where its frame is no part of the image."""
-        import torch
-
-        frame, resizing = row.frame, self.preprocessing
-        size, window, boxes = full_size(image), None, torch.empty(0, 4)
-        if row.boxes is not None:
-            boxes = boxes_inside(torch.from_numpy(row.boxes), *size)
-        if frame is not None:
-            window = frame.window(*size)
-            size = window_size(window)
-            resizing = replace(resizing, resize=frame.resize or resizing.resize)
-            boxes = boxes - boxes.new_tensor([*window[:2]] * 2)
-        loaded = LoadedImage(resizing(image, window), resizing.map_boxes(boxes, *size))
-        return loaded.mirrored() if frame is not None and frame.mirrored else loaded
-
-    def _target(self, frames: Sequence[Frame | None], width: int, height: int) -> tuple[int, int]:
-        """The size of a whole image at which each of its frames has the size that is used."""
-        wide = high = 1
-        for frame in frames:
-            part = (width, height)
-            if frame is not None:
-                try:
-                    part = window_size(frame.window(width, height))
-                except ItemError:
-                    continue  # told when the image is there
-            used = self.preprocessing.target(*part)
-            wide = max(wide, round(width * used[0] / part[0]))
-            high = max(high, round(height * used[1] / part[1]))
-        return wide, high
 
     def settle(
         self, key: ImageKey, outcome: ItemFeatures | tuple[str, str], reused: bool = False
@@ -158,3 +131,38 @@ class ImageLoader:
             else:
                 row.reused = reused or place > 0
                 row.outcome = outcome
+
+
+def _framed(image: Image.Image, row: ImageRow, resizing: Preprocessing) -> LoadedImage:
+    """The pixels of a row. Raises `ItemError` where its frame is no part of the image."""
+    import torch
+
+    frame = row.frame
+    size, window, boxes = full_size(image), None, torch.empty(0, 4)
+    if row.boxes is not None:
+        boxes = boxes_inside(torch.from_numpy(row.boxes), *size)
+    if frame is not None:
+        window = frame.window(*size)
+        size = window_size(window)
+        resizing = replace(resizing, resize=frame.resize or resizing.resize)
+        boxes = boxes - boxes.new_tensor([*window[:2]] * 2)
+    loaded = LoadedImage(resizing(image, window), resizing.map_boxes(boxes, *size))
+    return loaded.mirrored() if frame is not None and frame.mirrored else loaded
+
+
+def _target(
+    resizing: Preprocessing, frames: Sequence[Frame | None], width: int, height: int
+) -> tuple[int, int]:
+    """The size of a whole image at which each of its frames has the size that is used."""
+    wide = high = 1
+    for frame in frames:
+        part = (width, height)
+        if frame is not None:
+            try:
+                part = window_size(frame.window(width, height))
+            except ItemError:
+                continue  # told when the image is there
+        used = resizing.target(*part)
+        wide = max(wide, round(width * used[0] / part[0]))
+        high = max(high, round(height * used[1] / part[1]))
+    return wide, high

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import groupby
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,29 +14,10 @@ from clipfg.errors import DataError
 from clipfg.types import Progress, content_hash, unit_norm
 
 if TYPE_CHECKING:
-    from jaxtyping import Float
-    from torch import Tensor
-
     from clipfg.encoders.base import Encoder, TextPath
 
 
 def embed_texts(
-    texts: Sequence[str],
-    encoder: Encoder,
-    cache: EmbeddingCache | None,
-    *,
-    path: TextPath | Sequence[TextPath] = "short",
-    batch_size: int = 64,
-    progress: Progress | None = None,
-) -> Float[Tensor, "t d"]:
-    """The rows of `text_rows`, which describes the options, as a tensor."""
-    import torch
-
-    how: Any = {"path": path, "batch_size": batch_size, "progress": progress}
-    return torch.from_numpy(text_rows(texts, encoder, cache, **how))
-
-
-def text_rows(
     texts: Sequence[str],
     encoder: Encoder,
     cache: EmbeddingCache | None,

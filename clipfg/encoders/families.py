@@ -16,11 +16,10 @@ class Family(Protocol):
 
 
 FAMILIES: Registry[Family] = Registry("encoder family", "clipfg.encoders")
-FAMILIES.register(
-    "open_clip", "clipfg.encoders.open_clip.encoder:load", "open_clip's models and folders"
+FAMILIES.register_all(
+    "clipfg.encoders",
+    ("open_clip", "open_clip.encoder:load", "open_clip's models and folders"),
+    ("hf", "transformers.encoder:load", "Models in transformers' layout"),
+    ("fgclip", "fgclip.encoder:load", "FG-CLIP 1 and 2"),
+    ("builtin", "builtin:load", "Models that ship with clipfg"),
 )
-FAMILIES.register(
-    "hf", "clipfg.encoders.transformers.encoder:load", "Models in transformers' layout"
-)
-FAMILIES.register("fgclip", "clipfg.encoders.fgclip.encoder:load", "FG-CLIP 1 and 2")
-FAMILIES.register("builtin", "clipfg.encoders.builtin:load", "Models that ship with clipfg")

@@ -2,10 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 from itertools import compress
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from clipfg.errors import DataError
 from clipfg.evaluation.report.report import DomainRow, Report
@@ -13,10 +12,9 @@ from clipfg.evaluation.report.rows import class_rows, confusions, level_rows
 from clipfg.evaluation.statistics.intervals import RESAMPLES, intervals
 from clipfg.evaluation.statistics.outcomes import TOP_K, Outcomes
 from clipfg.evaluation.statistics.severity import severity
+from clipfg.functional import metrics
+from clipfg.functional.array_similarity import as_array, confidence, top_classes
 from clipfg.types import ClassList, Estimate
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 
 class Evaluator:
@@ -39,8 +37,8 @@ class Evaluator:
 
     def update(
         self,
-        logits: "Tensor",
-        labels: "Tensor | NDArray[Any] | Sequence[int]",
+        logits: Any,
+        labels: Any,
         domains: Sequence[str | None] | None = None,
     ) -> None:
         """Score one batch.
@@ -48,7 +46,7 @@ class Evaluator:
         Parameters
         ----------
         logits
-            `[b, c]`.
+            `[b, c]`, an array or a tensor.
         labels
             Class indices `[b]`; items labelled -1 are counted and otherwise excluded.
         domains
@@ -57,12 +55,7 @@ class Evaluator:
         Raises `DataError` for shapes or labels that do not fit the classes, and for logits that
         are not finite.
         """
-        import torch
-
-        from clipfg.functional.metrics import confidence, negative_log_likelihood, rank_of_truth
-        from clipfg.functional.similarity import top_classes
-
-        truth = torch.as_tensor(labels, device=logits.device)
+        logits, truth = as_array(logits), as_array(labels)
         if logits.ndim != 2 or logits.shape[1] != len(self.classes):
             raise DataError(
                 f"Expected logits of shape [b, {len(self.classes)}], one column per class,"
@@ -81,11 +74,11 @@ class Evaluator:
         logits, truth = logits[known], truth[known]
         self._parts.append(
             Outcomes(
-                labels=truth.cpu().numpy().astype(np.int32),
-                predictions=top_classes(logits, 1)[:, 0].cpu().numpy().astype(np.int32),
-                in_top_k=(rank_of_truth(logits, truth) < TOP_K).cpu().numpy(),
-                nll=negative_log_likelihood(logits, truth).cpu().numpy(),
-                confidence=confidence(logits).cpu().numpy(),
+                labels=truth.astype(np.int32),
+                predictions=top_classes(logits, 1)[:, 0].astype(np.int32),
+                in_top_k=metrics.rank_of_truth(logits, truth) < TOP_K,
+                nll=metrics.negative_log_likelihood(logits, truth),
+                confidence=confidence(logits),
             )
         )
         kept = known.tolist()
@@ -140,20 +133,12 @@ class Evaluator:
 
 def point_estimates(outcomes: Outcomes, classes: int) -> dict[str, float]:
     """Every metric of `report.METRICS`, without intervals."""
-    from torch import from_numpy
-
-    from clipfg.functional import metrics
-
-    labels, predictions = from_numpy(outcomes.labels), from_numpy(outcomes.predictions)
-    counts = metrics.class_counts(predictions, labels, classes)
-    ece = metrics.expected_calibration_error(
-        from_numpy(outcomes.confidence), from_numpy(outcomes.hits)
-    )
+    counts = metrics.class_counts(outcomes.predictions, outcomes.labels, classes)
     return {
         "top1": float(outcomes.hits.mean()),
         "top5": float(outcomes.in_top_k.mean()),
-        "mean_per_class": float(metrics.per_class_accuracy(counts).nanmean()),
-        "macro_f1": float(metrics.per_class_f1(counts).nanmean()),
+        "mean_per_class": float(np.nanmean(metrics.per_class_accuracy(counts))),
+        "macro_f1": float(np.nanmean(metrics.per_class_f1(counts))),
         "nll": float(outcomes.nll.mean(dtype=np.float64)),
-        "ece": float(ece),
+        "ece": metrics.expected_calibration_error(outcomes.confidence, outcomes.hits),
     }

@@ -13,11 +13,10 @@ from numpy.typing import NDArray
 
 from clipfg.atomic import publish
 from clipfg.errors import DataError
+from clipfg.functional.array_similarity import as_array, probabilities, top_classes
 from clipfg.types import BOX, ClassList
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
     from clipfg.functional.similarity import Scoring
 
 SCHEMA = pa.schema(
@@ -78,21 +77,23 @@ class PredictionWriter:
         self,
         ids: Sequence[str],
         uris: Sequence[str],
-        logits: "Tensor | NDArray[Any]",
+        logits: Any,
         labels: Sequence[int] | NDArray[Any] | None = None,
         more: Sequence[Mapping[str, Any]] | None = None,
     ) -> list[dict[str, Any]]:
         """Add a batch and return its rows, with the columns of `schema`.
 
-        `logits` is `[b, c]`; `labels` are class indices, -1 where unknown; `more` has a row of the
-        further columns for each item.
+        `logits` is `[b, c]`, an array or a tensor; `labels` are class indices, -1 where unknown;
+        `more` has a row of the further columns for each item.
         """
-        best, shares = _best(logits, self.top_k, self.scoring)
+        logits = as_array(logits)
+        best = top_classes(logits, self.top_k)
+        shares = np.take_along_axis(probabilities(logits, self.scoring), best, axis=1)
         truth = [-1] * len(ids) if labels is None else [int(label) for label in labels]
         further: Sequence[Mapping[str, Any]] = [{}] * len(ids) if more is None else more
         rows = []
         for id_, uri, label, indices, values, others in zip(
-            ids, uris, truth, best, shares, further, strict=True
+            ids, uris, truth, best.tolist(), shares.tolist(), further, strict=True
         ):
             known = label >= 0
             names = [self.classes.names[i] for i in indices]
@@ -154,19 +155,3 @@ class PredictionWriter:
             self.close()
         else:
             self.abandon()
-
-
-def _best(
-    logits: "Tensor | NDArray[Any]", k: int, scoring: "Scoring"
-) -> tuple[list[list[int]], list[list[float]]]:
-    """The `k` likeliest classes of each row, best first, and their probabilities."""
-    if isinstance(logits, np.ndarray):
-        from clipfg.functional import array_similarity
-
-        best = array_similarity.top_classes(logits, k)
-        shares = np.take_along_axis(array_similarity.probabilities(logits, scoring), best, axis=1)
-        return best.tolist(), shares.tolist()
-    from clipfg.functional import similarity
-
-    found = similarity.top_classes(logits, k)
-    return found.tolist(), similarity.probabilities(logits, scoring).gather(1, found).tolist()

@@ -27,10 +27,10 @@ class Method(Protocol):
 
 
 METHODS: Registry[Method] = Registry("method of explanation", "clipfg.explaining")
-for name, target, summary in (
+METHODS.register_all(
+    "clipfg.explaining",
     ("dense", "dense:dense", "Cosine of each patch's own feature with the text"),
     ("legrad", "legrad:legrad", "Gradients of the score by the attention of every block"),
     ("grad-eclip", "grad_eclip:grad_eclip", "Gradients by the values that are pooled last"),
     ("rollout", "rollout:rollout", "Attention through all blocks, the same for every text"),
-):
-    METHODS.register(name, f"clipfg.explaining.{target}", summary)
+)

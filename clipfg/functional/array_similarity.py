@@ -1,5 +1,7 @@
 """`similarity` on NumPy arrays, for runs that need torch for nothing else."""
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -7,6 +9,16 @@ from clipfg.errors import DataError
 
 Rows = NDArray[np.float32]
 """Of features, weights or logits: `[n, d]`, `[c, d]`, `[n, c]`."""
+
+
+def as_array(values: Any) -> NDArray[Any]:
+    """Numbers or a tensor of any device as an array; what has fewer than 32 bits as float32."""
+    if not hasattr(values, "detach"):
+        return np.asarray(values)
+    tensor = values.detach().cpu()
+    few = tensor.is_floating_point() and tensor.element_size() < 4
+    array: NDArray[Any] = (tensor.float() if few else tensor).numpy()
+    return array
 
 
 def cosine_logits(
@@ -24,17 +36,29 @@ def cosine_logits(
     return scale * (features @ weights.T) + bias
 
 
-def probabilities(logits: Rows, scoring: str = "softmax") -> Rows:
-    """Probabilities in float32, from 0 to 1: of which one is right, or of each by itself."""
+def probabilities(logits: NDArray[Any], scoring: str = "softmax") -> Rows:
+    """Probabilities in float32, from 0 to 1: of which one is right, or of each by itself.
+
+    Raises `DataError` for a `scoring` other than "softmax" and "sigmoid".
+    """
     values = logits.astype(np.float32)
     if scoring == "softmax":
         shares = np.exp(values - values.max(axis=1, keepdims=True))
         return shares / shares.sum(axis=1, keepdims=True)
+    if scoring != "sigmoid":
+        raise DataError(
+            f"Expected argument `scoring` to be 'softmax' or 'sigmoid', got {scoring!r}."
+        )
     small = np.exp(-np.abs(values))  # of -|z|, which cannot overflow
     return np.where(values < 0, small, 1) / (1 + small)
 
 
-def top_classes(logits: Rows, k: int) -> NDArray[np.int64]:
+def confidence(logits: NDArray[Any]) -> NDArray[np.float32]:
+    """The softmax probability `[n]` of the predicted class, from 1/c to 1."""
+    return probabilities(logits).max(axis=1)
+
+
+def top_classes(logits: NDArray[Any], k: int) -> NDArray[np.int64]:
     """The `k` classes of the largest logits `[n, k]`, best first; of equal ones the lower index.
 
     Raises `DataError` unless `1 <= k <= c`.

@@ -8,7 +8,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from clipfg.errors import DataError
-from clipfg.functional.metrics import check_not_nan, confidence
+from clipfg.functional.metrics import check_not_nan
+from clipfg.functional.similarity import confidence
 
 FALSE_ALARMS = 0.05
 """The share of known images that may be flagged as unknown."""

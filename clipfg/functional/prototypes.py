@@ -15,11 +15,22 @@ TINY = 1e-8
 
 
 def shares(scores: Float[Tensor, "r k"]) -> Float[Tensor, "r k"]:
-    """How much each patch shows of each prototype: `softmax(ReLU(score))`, which sums to 1."""
+    """How much of each patch each prototype is: `softmax(ReLU(score))`, which sums to 1."""
     return scores.relu().softmax(dim=1)
 
 
 def presences(
+    scores: Float[Tensor, "r k"], owners: Int[Tensor, " r"], count: int
+) -> Float[Tensor, "n k"]:
+    """The mean `ReLU(score)` of each prototype over the patches of each of `count` images.
+
+    0 for an image without patches.
+    """
+    sums = scores.new_zeros(count, scores.shape[1]).index_add(0, owners, scores.relu())
+    return sums / torch.bincount(owners, minlength=count).clamp_min(1)[:, None]
+
+
+def largest(
     shares: Float[Tensor, "r k"], owners: Int[Tensor, " r"], count: int
 ) -> Float[Tensor, "n k"]:
     """The largest share of each prototype in any patch of each of `count` images."""

@@ -68,6 +68,11 @@ def probabilities(
     raise DataError(f"Expected argument `scoring` to be 'softmax' or 'sigmoid', got {scoring!r}.")
 
 
+def confidence(logits: Float[Tensor, "*n c"]) -> Float[Tensor, "*n"]:
+    """The softmax probability of the predicted class, from 1/c to 1."""
+    return logits.float().softmax(dim=-1).amax(dim=-1)
+
+
 def top_classes(logits: Float[Tensor, "n c"], k: int) -> Int[Tensor, "n k"]:
     """The `k` classes of the largest logits, best first; of equal ones the lower index first.
 

@@ -11,7 +11,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from clipfg.functional.metrics import confidence
+from clipfg.functional.similarity import confidence
 
 HOLDS = 0.5
 """A view holds the object from this cosine with the whole image: see `python -m benchmarks.views`,

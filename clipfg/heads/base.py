@@ -13,9 +13,11 @@ from typing import Any, ClassVar, Generic, Literal, Self
 import torch
 from jaxtyping import Float, Int, UInt8
 from torch import Tensor
+from torch.nn.functional import normalize
 from typing_extensions import TypeVar
 
 from clipfg.errors import DataError, UsageError
+from clipfg.functional.segments import segment_sum
 from clipfg.registry import Registry
 from clipfg.types import Features, Patches
 
@@ -62,6 +64,11 @@ class FeatureSets:
         return torch.arange(len(self), device=self.offsets.device).repeat_interleave(
             self.offsets.diff()
         )
+
+    @cached_property
+    def means(self) -> Float[Tensor, "n d"]:
+        """The mean of each item's rows, scaled to unit norm; 0 where it is 0."""
+        return normalize(segment_sum(self.rows.float(), self.offsets))
 
     @classmethod
     def of_patches(cls, features: Features) -> Self:
@@ -196,7 +203,8 @@ class Head(ABC, Generic[Input]):
 
 
 HEADS: Registry[type[Head]] = Registry("head", "clipfg.heads")
-for name, target, summary in (
+HEADS.register_all(
+    "clipfg.heads",
     ("auto", "auto:Auto", "Best default: the strongest heads, weighed against the texts"),
     ("whitened-mean", "whitened_mean:WhitenedMean", "Strong from 1 shot on, and fast"),
     (
@@ -225,9 +233,9 @@ for name, target, summary in (
     ),
     ("class-mean", "class_mean:ClassMean", "The simplest baseline: the nearest class average"),
     ("zero-shot", "zero_shot:ZeroShot", "Class names alone; needs no labelled image"),
-):
-    HEADS.register(name, f"clipfg.heads.{target}", summary)
-for name, target, summary in (
+)
+HEADS.register_all(
+    "clipfg.heads.bags",
     ("abmil", "abmil:Abmil", "Bags: attention says which instances count; a good first choice"),
     ("dsagl", "dsagl:Dsagl", "Bags: learns best which instances are of the class; slower"),
     ("dsmil", "dsmil:Dsmil", "Bags: the most convincing instance, and those like it"),
@@ -235,9 +243,9 @@ for name, target, summary in (
     ("bag-max", "bag_max:BagMax", "Bags: the most convincing instance alone"),
     ("mi-net", "mi_net:MiNet", "Bags: what some instance shows, thing by thing"),
     ("bag-mean", "bag_mean:BagMean", "Bags: the mean of all instances; the baseline"),
-):
-    HEADS.register(name, f"clipfg.heads.bags.{target}", summary)
-for name, target, summary in (  # by name alone, as a plug-in's: training lies above this package
+)
+HEADS.register_all(  # by name alone, as a plug-in's: training lies above this package
+    "clipfg.training.heads",
     ("coop", "coop:Coop", "Learns words before the class names; needs the encoder; slow"),
     ("clip-lora", "clip_lora:ClipLora", "Trains the encoder's attention by LoRA; very slow on CPU"),
     ("flyp", "flyp:Flyp", "Trains the whole encoder on images and class texts; very slow on CPU"),
@@ -246,5 +254,4 @@ for name, target, summary in (  # by name alone, as a plug-in's: training lies a
         "prolip_encoder:ProlipEncoder",
         "Trains the encoder's image projection, held close to its start; slow",
     ),
-):
-    HEADS.register(name, f"clipfg.training.heads.{target}", summary)
+)

@@ -19,7 +19,7 @@ from clipfg.heads.prototype_training import PrototypeTraining
 from clipfg.heads.support import Support
 
 ABSENT = 0.1
-"""Presences below this count as none, as in PiPViT."""
+"""Presences below this share of the largest in the support count as none."""
 SLIGHT = 0.1
 """Weights below this share of their class's largest become 0 in the end."""
 MOST = 256
@@ -34,25 +34,28 @@ BLOCK = 256
 
 @dataclass(eq=False)
 class PatchPrototypes(Head[FeatureSets]):
-    """`logits = W max_p softmax(ReLU(BatchNorm(F x_p)))`, with `W` sparse and >= 0.
+    """`logits = W mean_p ReLU(F x_p + b)`, with `W` sparse and >= 0.
 
     The encoder is frozen, so that what PiPViT trains in it is one linear map `F` of its patches to
-    as many channels as there are prototypes. It begins as the centres of clusters of patches.
-    First `F` learns from two views of each image, without labels, then everything does. What `F`
-    is by then stays, and `W` is found anew, as few weights of a logistic regression: the ones that
-    were learnt along make good prototypes, and tell classes worse.
+    as many channels as there are prototypes. It begins as the centres of clusters of patches, and
+    first learns from two views of each image, without labels. Then `W` is found, as few weights of
+    a logistic regression, both learn together, and for the `F` that this gives, `W` is found anew.
+
+    PiPViT's presence is the largest share of a prototype in any patch, after a softmax over all.
+    That tells classes worse, by points, and is left to what is learnt without labels.
 
     Parameters
     ----------
     prototypes
         How many; None takes 32 and 4 for each class, at most 256. Never more than patches.
     pretraining, steps
-        Steps without and with labels. Many more of the first make prototypes that images share,
-        and classes worse.
+        Steps without and with labels.
     learning_rate
-        Of `F` in pretraining; a tenth of it later.
-    sparsity
-        What every class weight loses in each step; PIP-Net takes 1e-3, in many more steps.
+        Of both.
+    threshold
+        By how many standard deviations the score of a patch must be above the mean to show a
+        prototype, in the beginning. With less, more patches do, and prototypes point worse; with
+        more, they point better and tell classes worse.
     per_class
         Prototypes that may speak for a class.
     penalty
@@ -61,21 +64,21 @@ class PatchPrototypes(Head[FeatureSets]):
     Attributes
     ----------
     filters_, offsets_
-        `F` and the normalisation in one, `[k, d]` and `[k]`: `score = filters_ @ x + offsets_`.
+        `F` and `b`, `[k, d]` and `[k]`, scaled so that 1 is the largest presence in the support.
     weights_
         `[c, k]`, 0 or more: what a prototype's presence speaks for.
     examples_
         The image and the patch `[k, e, 2]` of the support that show each prototype most, no image
-        twice; `example_shares_` `[k, e]` are how much.
+        twice; `example_scores_` `[k, e]` are how much.
     linear_, linear_bias_
         A linear head on the mean patch of the same images, to compare with: `[c, d]` and `[c]`.
     duplicates_
         Pairs of prototypes that speak for a class and are at the same places of the support: the
-        cosine of their shares, of those of `ABSENT` or more, is above `SAME`.
+        cosine of their scores is above `SAME`.
     off_
         The prototypes that are switched off.
 
-    Source: Oghbaie et al. 2025, arXiv:2506.10669; sparsity from Nauta et al. 2023 (PIP-Net).
+    Source: after Oghbaie et al. 2025, arXiv:2506.10669 (PiPViT).
     """
 
     name: ClassVar[str] = "patch-prototypes"
@@ -83,12 +86,12 @@ class PatchPrototypes(Head[FeatureSets]):
 
     prototypes: int | None = None
     pretraining: int = 40
-    steps: int = 250
+    steps: int = 100
     batch_size: int = 32
-    learning_rate: float = 0.05
-    sparsity: float = 4e-3
+    learning_rate: float = 2e-3
+    threshold: float = 1.0
     per_class: int = 10
-    penalty: float = 0.03
+    penalty: float = 3e-3
     seed: int = 0
 
     def fit(
@@ -110,22 +113,33 @@ class PatchPrototypes(Head[FeatureSets]):
         training = PrototypeTraining(
             features,
             support.labels,
-            support.classes,
             self.prototypes or min(MOST, 32 + 4 * support.classes),
             self.batch_size,
             self.learning_rate,
+            self.threshold,
             self.seed,
         )
         training.pretrain(self.pretraining)
-        training.train(self.steps, self.sparsity)
-        self.filters_, self.offsets_ = training.folded()
-        shown = torch.cat([self.presences(block) for block in features.split(BLOCK)])
-        weights = few_weights(shown, support.labels, support.classes, self.per_class, self.penalty)
+        weights, scales = self._settle(training, features, support)
+        training.train(weights * scales, self.steps)
+        weights, _ = self._settle(training, features, support)
         slight = weights < SLIGHT * weights.amax(dim=1, keepdim=True)
         self.weights_ = weights.masked_fill(slight, 0)
         self.off_: list[int] = []
         self._describe(features)
         return self
+
+    def _settle(
+        self, training: PrototypeTraining, features: FeatureSets, support: Support
+    ) -> tuple[Float[Tensor, "c k"], Float[Tensor, " k"]]:
+        """Take the prototypes as they are; returns class weights, and what scores are scaled by."""
+        self.filters_, self.offsets_ = training.folded()
+        most = torch.cat([self._means(block) for block in features.split(BLOCK)]).amax(dim=0)
+        scales = 1 / torch.where(most > 0, most, 1)
+        self.filters_, self.offsets_ = scales[:, None] * self.filters_, scales * self.offsets_
+        shown = torch.cat([self.presences(block) for block in features.split(BLOCK)])
+        found = few_weights(shown, support.labels, support.classes, self.per_class, self.penalty)
+        return found, scales
 
     def logits(self, features: FeatureSets) -> Float[Tensor, "n c"]:
         """The evidence for each class, 0 or more; 0 where none of its prototypes is present.
@@ -135,18 +149,20 @@ class PatchPrototypes(Head[FeatureSets]):
         return self.presences(features) @ self.weights_.T
 
     def presences(self, features: FeatureSets) -> Float[Tensor, "n k"]:
-        """How much of each prototype an image shows, from 0 to 1; 0 below `ABSENT`.
+        """How much of each prototype an image shows: the mean over its patches, 0 below `ABSENT`.
 
-        Raises as `logits` does.
+        1 is as much as any image of the support shows. Raises as `logits` does.
         """
-        found = prototypes.presences(self.shares(features), features.owners, len(features))
+        found = self._means(features)
         return torch.where(found >= ABSENT, found, 0)
 
-    def shares(self, features: FeatureSets) -> Float[Tensor, "r k"]:
-        """How much of each prototype every patch shows; those of a patch sum to 1."""
+    def _means(self, features: FeatureSets) -> Float[Tensor, "n k"]:
+        return prototypes.presences(self.scores(features), features.owners, len(features))
+
+    def scores(self, features: FeatureSets) -> Float[Tensor, "r k"]:
+        """How much every patch shows of each prototype, 0 or more; presences are their means."""
         self.check_fitted()
-        scores = cosine_logits(features.rows.float(), self.filters_) + self.offsets_
-        return prototypes.shares(scores)
+        return (cosine_logits(features.rows.float(), self.filters_) + self.offsets_).relu()
 
     def without(self, numbers: Sequence[int]) -> Self:
         """The same head with some prototypes switched off. Raises `UsageError` for an unknown."""
@@ -161,18 +177,26 @@ class PatchPrototypes(Head[FeatureSets]):
         twin.weights_[:, twin.off_] = 0
         return twin
 
+    def among(self, classes: Sequence[int]) -> Self:
+        """The same head for some of its classes, by their index."""
+        self.check_fitted()
+        twin, kept = copy(self), list(classes)
+        twin.weights_ = self.weights_[kept]
+        twin.linear_, twin.linear_bias_ = self.linear_[kept], self.linear_bias_[kept]
+        return twin
+
     def linear_logits(self, features: FeatureSets) -> Float[Tensor, "n c"]:
         """Scores of the linear head on the mean patch, which explains nothing."""
         self.check_fitted()
         return cosine_logits(mean_patches(features), self.linear_) + self.linear_bias_
 
     def peaks(self, features: FeatureSets) -> tuple[Float[Tensor, "n k"], Int[Tensor, "n k"]]:
-        """Where each image shows each prototype most: the share, and the patch by its number."""
-        shares, owners = self.shares(features), features.owners
-        top = prototypes.presences(shares, owners, len(features))
-        numbers = torch.arange(len(shares))[:, None].expand_as(shares)
-        numbers = torch.where(shares == top[owners], numbers, len(shares))
-        start = torch.full(top.shape, len(shares))
+        """Where each image shows each prototype most: the score, and the patch by its number."""
+        scores, owners = self.scores(features), features.owners
+        top = prototypes.largest(scores, owners, len(features))
+        numbers = torch.arange(len(scores))[:, None].expand_as(scores)
+        numbers = torch.where(scores == top[owners], numbers, len(scores))
+        start = torch.full(top.shape, len(scores))
         first = start.scatter_reduce(0, owners[:, None].expand_as(numbers), numbers, "amin")
         return top, first - features.offsets[:-1, None]
 
@@ -184,12 +208,11 @@ class PatchPrototypes(Head[FeatureSets]):
             top, patches = self.peaks(block)
             best.append(top)
             places.append(patches)
-            shares = self.shares(block)
-            present = torch.where(shares >= ABSENT, shares, 0).double()
-            products += present.T @ present
+            scores = self.scores(block).double()
+            products += scores.T @ scores
         top, images = torch.cat(best).T.topk(min(EXAMPLES, len(features)), dim=1)
         self.examples_ = torch.stack([images, torch.cat(places).T.gather(1, images)], dim=-1)
-        self.example_shares_ = top
+        self.example_scores_ = top
         self.duplicates_ = prototypes.alike(products, self.used, SAME)
 
     @property
@@ -200,7 +223,7 @@ class PatchPrototypes(Head[FeatureSets]):
         each = (self.weights_ > 0).sum(dim=1).double().quantile(0.5)
         return (
             f"A class uses {each:g} prototypes (median), all classes {int(used.sum()):,};"
-            f" {len(left):,} pairs are duplicates.",
+            f" duplicate pairs: {len(left):,}.",
         )
 
     @property

@@ -1,13 +1,12 @@
 """How patch prototypes learn: on two views of each image, first without labels, then with them."""
 
 from collections.abc import Callable
-from functools import partial
 from typing import NamedTuple
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
-from torch.nn.functional import batch_norm, normalize
+from torch.nn.functional import batch_norm, cross_entropy, normalize
 
 from clipfg.functional import prototypes
 from clipfg.functional.kmeans import kmeans
@@ -15,32 +14,22 @@ from clipfg.heads.base import FeatureSets
 
 SEEN = 8192
 """Patches at most that prototypes begin as the clusters of."""
-GAIN, WEIGHT, POWER = 3.0, 0.3, 2.0
-"""Where training begins: the scale of normalised scores, all class weights, and `m`."""
-CLASS_RATE = 0.05
-"""The learning rate of class weights, as in PIP-Net."""
-FAINT = 0.05
-"""Adam's epsilon for class weights times the number of classes, by which their gradients shrink. A
-fainter gradient moves a weight less, so that what every step takes away wins; with the usual 1e-8 a
-weight that hardly matters is kept by full steps."""
+GAIN = 3.0
+"""Where training begins: the scale of normalised scores."""
 EPS = 1e-5
 
 
 class PrototypeTraining:
-    """The parameters of a head while they learn.
-
-    `count` is how many prototypes there are to be, `learning_rate` that of their filters in
-    pretraining.
-    """
+    """The parameters of a head while they learn; `count` is how many prototypes there are to be."""
 
     def __init__(
         self,
         features: FeatureSets,
         labels: Int[Tensor, " n"],
-        classes: int,
         count: int,
         batch_size: int,
         learning_rate: float,
+        threshold: float,
         seed: int,
     ) -> None:
         self._features, self._labels, self._rate = features, labels, learning_rate
@@ -53,10 +42,7 @@ class PrototypeTraining:
         centres = kmeans(self._scaled(seen), count, self._random, iterations=10).centres
         self._filters = normalize(centres, dim=1).requires_grad_()
         self._gain = torch.full((count,), GAIN).requires_grad_()
-        self._shift = torch.zeros(count).requires_grad_()
-        noise = torch.randn(classes, count, generator=self._random)
-        self.weights = (WEIGHT * (1 + 0.1 * noise)).clamp_min(0).requires_grad_()
-        self.power = torch.tensor(POWER).requires_grad_()
+        self._shift = torch.full((count,), -threshold * GAIN).requires_grad_()
 
     @property
     def _shared(self) -> list[Tensor]:
@@ -68,37 +54,29 @@ class PrototypeTraining:
         for step in range(steps):
             seen = self._look(self._draw())
             loss = (step / steps) * seen.align
-            loss = loss + 5 * seen.mean(prototypes.tanh_loss)
-            loss = loss + 0.05 * seen.mean(prototypes.koleo_loss)
+            loss = loss + 5 * _mean(prototypes.tanh_loss, seen.largest)
+            loss = loss + 0.05 * _mean(prototypes.koleo_loss, seen.largest)
             optimiser.zero_grad()
             loss.backward()
             optimiser.step()
 
-    def train(self, steps: int, sparsity: float) -> None:
-        """`2 NLL + 0.01 align + 0.01 tanh`; every step takes `sparsity` from all weights."""
-        faint = FAINT / len(self.weights)
-        optimiser = torch.optim.Adam(
-            [
-                {"params": self._shared, "lr": self._rate / 10},
-                {"params": [self.weights, self.power], "lr": CLASS_RATE, "eps": faint},
-            ]
-        )
+    def train(self, weights: Float[Tensor, "c k"], steps: int) -> None:
+        """`2 NLL + 0.01 align + 0.01 tanh`. Class weights begin as given; those of 0 stay so."""
+        kept, weights = weights > 0, weights.clone().requires_grad_()
+        optimiser = torch.optim.Adam([*self._shared, weights], lr=self._rate)
         schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, max(steps, 1))
         for _ in range(steps):
             items = self._draw()
-            seen = self._look(items)
-            nll = partial(self._class_loss, self._labels[items])
-            loss = 2 * seen.mean(nll) + 0.01 * (seen.align + seen.mean(prototypes.tanh_loss))
+            seen, labels = self._look(items), self._labels[items]
+            nll = sum(cross_entropy(each @ weights.T, labels) for each in seen.presence)
+            # Of two views the sum is twice the mean.
+            loss = nll + 0.01 * (seen.align + _mean(prototypes.tanh_loss, seen.largest))
             optimiser.zero_grad()
             loss.backward()
             optimiser.step()
             schedule.step()
             with torch.no_grad():
-                self.weights.sub_(sparsity).clamp_(min=0)
-                self.power.clamp_(min=1)
-
-    def _class_loss(self, labels: Tensor, presence: Tensor) -> Tensor:
-        return prototypes.class_loss(presence @ self.weights.T, labels, self.power)
+                weights.clamp_(min=0).mul_(kept)
 
     def _draw(self) -> Int[Tensor, " b"]:
         return torch.randperm(len(self._features), generator=self._random)[: self.batch_size]
@@ -115,13 +93,16 @@ class PrototypeTraining:
             which = int(torch.randint(len(batch.views), (), generator=self._random))
             other = batch.views[which]
             shown = other.any(dim=1)
-        both = self._scaled(torch.cat([rows, other[shown].to(rows)])) @ self._filters.T
+            other = other[shown].to(rows)
+        both = self._scaled(torch.cat([rows, other])) @ self._filters.T
         scores = batch_norm(both, None, None, self._gain, self._shift, training=True, eps=EPS)
-        first, second = prototypes.shares(scores).split([len(rows), int(shown.sum())])
+        views, whose = scores.split([len(rows), len(other)]), (owners, owners[shown])
+        shares = [prototypes.shares(view) for view in views]
+        count = (len(batch), len(batch))
         return _Seen(
-            prototypes.align_loss(first[shown], second),
-            prototypes.presences(first, owners, len(batch)),
-            prototypes.presences(second, owners[shown], len(batch)),
+            prototypes.align_loss(shares[0][shown], shares[1]),
+            list(map(prototypes.largest, shares, whose, count)),
+            list(map(prototypes.presences, views, whose, count)),
         )
 
     def folded(self) -> tuple[Float[Tensor, "k d"], Float[Tensor, " k"]]:
@@ -134,12 +115,15 @@ class PrototypeTraining:
 
 
 class _Seen(NamedTuple):
-    """Two views of some images: how they disagree, and what is present in each."""
+    """Two views of some images: how they disagree, and in each the largest share of prototypes in
+    any patch and their presences.
+    """
 
     align: Float[Tensor, ""]
-    first: Float[Tensor, "b k"]
-    second: Float[Tensor, "b k"]
+    largest: list[Float[Tensor, "b k"]]
+    presence: list[Float[Tensor, "b k"]]
 
-    def mean(self, loss: Callable[[Tensor], Tensor]) -> Tensor:
-        """The mean of a loss over the two."""
-        return (loss(self.first) + loss(self.second)) / 2
+
+def _mean(loss: Callable[[Tensor], Tensor], views: list[Tensor]) -> Tensor:
+    """The mean of a loss over the two views."""
+    return (loss(views[0]) + loss(views[1])) / 2

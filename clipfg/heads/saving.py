@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic
 
@@ -131,8 +133,7 @@ def load_head(path: Path | str) -> SavedHead:
 
     Raises `DataError` for any other file, `UsageError` for a head that is not registered here.
     """
-    header, tensors = _read(path, "pt")
-    return _loaded(path, header, tensors, _fitted_head)
+    return _loaded(path, _header(path), _tensors(path, "pt"), _fitted_head)
 
 
 def load_array_head(path: Path | str) -> SavedHead[ArrayHead] | None:
@@ -140,31 +141,41 @@ def load_array_head(path: Path | str) -> SavedHead[ArrayHead] | None:
 
     None for a head that needs torch, and for one that only `load_head` can judge.
     """
-    header, arrays = _read(path, "np")
+    header = _header(path)
     if not scores(header.get("head"), header.get("config")):
         return None
-    return _loaded(path, header, arrays, _array_head)
+    return _loaded(path, header, _tensors(path, "np"), _array_head)
 
 
-def _read(path: Path | str, framework: str) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The header and the tensors of a file."""
-    from safetensors import SafetensorError, safe_open
-
-    try:
-        with safe_open(str(path), framework=framework) as file:
-            header = json.loads((file.metadata() or {})[_KEY])
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except OSError as error:
-        reason = error.strerror or "no such file"
-        raise DataError(f"Could not read a head from {str(path)!r}: {reason}.") from None
-    except (SafetensorError, KeyError, ValueError, TypeError):
-        raise _not_a_head(path) from None
+def _header(path: Path | str) -> dict[str, Any]:
+    """All of a file but its tensors, which stay unread. Raises `DataError` for any other file."""
+    with _opened(path, "np") as file:
+        header = json.loads((file.metadata() or {})[_KEY])
     if not isinstance(header, dict) or header.get("format") != FORMAT:
         raise DataError(
             f"Expected a head in format {FORMAT}, got another format in {str(path)!r};"
             " it was written by another version of clipfg."
         )
-    return header, tensors
+    return header
+
+
+def _tensors(path: Path | str, framework: str) -> dict[str, Any]:
+    with _opened(path, framework) as file:
+        return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+
+
+@contextmanager
+def _opened(path: Path | str, framework: str) -> Iterator[Any]:
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(str(path), framework=framework) as file:
+            yield file
+    except OSError as error:
+        reason = error.strerror or "no such file"
+        raise DataError(f"Could not read a head from {str(path)!r}: {reason}.") from None
+    except (SafetensorError, KeyError, ValueError, TypeError):
+        raise _not_a_head(path) from None
 
 
 def _loaded(
@@ -204,7 +215,14 @@ def _rebuild(header: dict[str, Any], tensors: dict[str, Any], make: Make[H]) -> 
 def _fitted_head(name: str, settings: dict[str, Any], fitted: dict[str, Any]) -> Head[Any]:
     from clipfg.heads.base import HEADS
 
-    head = HEADS.get(name)(**settings)
+    kind = HEADS.get(name)
+    unknown = sorted(settings.keys() - signature(kind).parameters)
+    if unknown:
+        raise DataError(
+            f"Expected the settings that a {name} head has, got {unknown[0]!r} too: another version"
+            " of clipfg wrote it; fit it again."
+        )
+    head = kind(**settings)
     for own, value in fitted.items():
         setattr(head, own, value)
     head.check_fitted()

@@ -25,8 +25,8 @@ class Support:
     """Unit-norm features `[n, d]` with labels from 0 to `classes - 1`, and class texts or None.
 
     `groups` are numbers of what must stay together, such as the boxes of one picture: no fold has
-    part of a group. None where each image is its own. `images` and `patches` are for heads that
-    take those.
+    part of a group. None where each image is its own. `images`, `patches` and `bags` are for heads
+    that take those; the features of bags are their means.
     """
 
     features: Float[Tensor, "n d"]
@@ -36,6 +36,7 @@ class Support:
     groups: Int[Tensor, " n"] | None = None
     images: Images | None = None
     patches: FeatureSets | None = None
+    bags: FeatureSets | None = None
 
     @classmethod
     def of(
@@ -95,7 +96,7 @@ class Support:
     @property
     def items(self) -> Items:
         """Without their labels, as heads take them."""
-        return Items(self.features, self.images, self.patches)
+        return Items(self.features, self.images, self.patches, self.bags)
 
     @property
     def texts_or_zeros(self) -> Float[Tensor, "c d"]:

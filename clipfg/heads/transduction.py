@@ -28,7 +28,8 @@ class Transduction(Protocol):
 
 
 TRANSDUCTIONS: Registry[Transduction] = Registry("transductive method", "clipfg.transductions")
-for name, target, summary in (
+TRANSDUCTIONS.register_all(
+    "clipfg.heads",
     (
         "label-propagation",
         "label_propagation:label_propagation",
@@ -36,8 +37,7 @@ for name, target, summary in (
     ),
     ("transclip", "transclip:transclip", "For many images of every class; harms small pools"),
     ("tda", "tda:tda", "For images that arrive one by one; small effect"),
-):
-    TRANSDUCTIONS.register(name, f"clipfg.heads.{target}", summary)
+)
 
 
 def caution(method: str, images: int, classes: int) -> str:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clipfg.errors import ClipfgError, DataError
+from clipfg.functional.array_similarity import as_array
 from clipfg.heads.array_head import ArrayHead
 from clipfg.types import unit_norm
 
@@ -68,7 +69,9 @@ def _logits(head: Head[Any], rows: NDArray[np.float32]) -> NDArray[Any]:
     x = torch.from_numpy(rows)
     ends, grids = torch.arange(len(x) + 1), torch.ones(len(x), 2, dtype=torch.int64)
     with torch.inference_mode():
-        return _array(head.logits(x if head.consumes == "pooled" else FeatureSets(x, ends, grids)))
+        return as_array(
+            head.logits(x if head.consumes == "pooled" else FeatureSets(x, ends, grids))
+        )
 
 
 def _rows(head: Head[Any] | ArrayHead, width: int) -> NDArray[np.float32]:
@@ -79,11 +82,4 @@ def _rows(head: Head[Any] | ArrayHead, width: int) -> NDArray[np.float32]:
 
 
 def _arrays(head: Head[Any] | ArrayHead) -> dict[str, NDArray[Any]]:
-    return {name: _array(value) for name, value in head.fitted.items() if hasattr(value, "shape")}
-
-
-def _array(value: Any) -> NDArray[Any]:
-    if isinstance(value, np.ndarray):
-        return value
-    value = value.detach().cpu()
-    return np.asarray((value.float() if value.is_floating_point() else value).numpy())
+    return {name: as_array(value) for name, value in head.fitted.items() if hasattr(value, "shape")}

@@ -59,17 +59,16 @@ class DemonstrationStrategy(ABC):
 DEMONSTRATIONS: Registry[type[DemonstrationStrategy]] = Registry(
     "demonstration strategy", "clipfg.icl"
 )
-DEMONSTRATIONS.register("nearest", "clipfg.icl.nearest:Nearest", "The most similar images")
-DEMONSTRATIONS.register(
-    "per-class", "clipfg.icl.per_class:PerClass", "The most similar image of every class in turn"
-)
-DEMONSTRATIONS.register(
-    "diverse", "clipfg.icl.diverse:Diverse", "Similar to the photo, not to each other"
-)
-DEMONSTRATIONS.register(
-    "image-then-text",
-    "clipfg.icl.image_then_text:ImageThenText",
-    "Similar images, ordered by how well the text of their class fits",
+DEMONSTRATIONS.register_all(
+    "clipfg.icl",
+    ("nearest", "nearest:Nearest", "The most similar images"),
+    ("per-class", "per_class:PerClass", "The most similar image of every class in turn"),
+    ("diverse", "diverse:Diverse", "Similar to the photo, not to each other"),
+    (
+        "image-then-text",
+        "image_then_text:ImageThenText",
+        "Similar images, ordered by how well the text of their class fits",
+    ),
 )
 
 

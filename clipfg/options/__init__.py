@@ -23,23 +23,25 @@ from clipfg.options.curating import (
     ReportOptions,
     SuggestOptions,
 )
-from clipfg.options.declare import COMMANDS, Option, Options, declared
-from clipfg.options.groups import (
+from clipfg.options.data import (
     BoxOptions,
-    ConfidenceOptions,
-    DataJobOptions,
     DataOptions,
-    FormatOptions,
     GroupOptions,
-    JobOptions,
-    ModelOptions,
-    OutputOptions,
-    PromptOptions,
     ReadingOptions,
     RegionOptions,
     TileOptions,
     ViewOptions,
     ViewPoolingOptions,
+)
+from clipfg.options.declare import COMMANDS, Option, Options, declared
+from clipfg.options.groups import (
+    ConfidenceOptions,
+    DataJobOptions,
+    FormatOptions,
+    JobOptions,
+    ModelOptions,
+    OutputOptions,
+    PromptOptions,
 )
 from clipfg.options.resolve import resolve, to_json, user_file
 from clipfg.options.searching import (

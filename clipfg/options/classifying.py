@@ -2,19 +2,16 @@
 
 from pathlib import Path
 
+from clipfg.options.data import GroupOptions, TaxonomyOptions, TileOptions, ViewPoolingOptions
 from clipfg.options.declare import option, options
 from clipfg.options.groups import (
     ConfidenceOptions,
     DataJobOptions,
-    GroupOptions,
     OutputOptions,
     PageOptions,
     PromptOptions,
     PrototypeOptions,
-    TaxonomyOptions,
-    TileOptions,
     TopKOptions,
-    ViewPoolingOptions,
 )
 
 
@@ -114,7 +111,7 @@ class ExplainOptions(DataJobOptions, PromptOptions, PrototypeOptions, OutputOpti
 
 
 @options("Query", command="heads")
-class HeadShowOptions(DataJobOptions, PrototypeOptions, OutputOptions):
+class HeadShowOptions(DataJobOptions, TaxonomyOptions, PrototypeOptions, OutputOptions):
     """Options of `clipfg heads show`."""
 
 

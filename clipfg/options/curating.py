@@ -2,20 +2,22 @@
 
 from pathlib import Path
 
+from clipfg.options.data import (
+    DataNameOptions,
+    DataRootOptions,
+    GroupOptions,
+    ReadingOptions,
+    RegionOptions,
+)
 from clipfg.options.declare import option, options
 from clipfg.options.groups import (
     CacheOptions,
     DataJobOptions,
-    DataNameOptions,
-    DataRootOptions,
     FormatOptions,
-    GroupOptions,
     NetworkOptions,
     OutputOptions,
     PageOptions,
     PromptOptions,
-    ReadingOptions,
-    RegionOptions,
     SeedOptions,
 )
 

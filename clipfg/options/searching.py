@@ -3,19 +3,18 @@
 from pathlib import Path
 from typing import ClassVar, Literal
 
+from clipfg.options.data import GroupOptions, RegionOptions
 from clipfg.options.declare import option, options
 from clipfg.options.groups import (
     DataJobOptions,
     DemonstrationOptions,
     FormatOptions,
-    GroupOptions,
     JobOptions,
     MetricOptions,
     OutputOptions,
     PageOptions,
     PromptOptions,
     PromptSetOptions,
-    RegionOptions,
     StoreOptions,
     TopKOptions,
 )

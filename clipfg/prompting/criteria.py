@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from clipfg.functional import metrics
+from clipfg.functional import similarity
 from clipfg.functional.neighbours import nearest_neighbours
 
 NEIGHBOURS = 5
@@ -19,7 +19,7 @@ NEIGHBOURS = 5
 
 def confidence(logits: Float[Tensor, "n c"], features: Float[Tensor, "n d"]) -> float:  # noqa: ARG001
     """The mean probability of the predicted class, from 1/c to 1."""
-    return float(metrics.confidence(logits).mean())
+    return float(similarity.confidence(logits).mean())
 
 
 def margin(logits: Float[Tensor, "n c"], features: Float[Tensor, "n d"]) -> float:  # noqa: ARG001

@@ -44,15 +44,15 @@ class EnsemblePart:
 
 
 ENSEMBLES: Registry[EnsemblePart] = Registry("prompt ensemble", "clipfg.ensembles")
-for _name, _part, _what in (
+ENSEMBLES.register_all(
+    "clipfg.prompting",
     ("mean", "ensembling:MEAN", "The mean of each class's texts; the default"),
     ("score-mean", "score_mean:PART", "The mean score of each class's texts"),
     ("sentences", "sentences:PART", "Descriptions alone, without the bare templates"),
     ("product", "product:PART", "Every template with every description"),
     ("waffle", "waffle:PART", "Random words and letters as descriptions; a control"),
     ("weighted", "weighted:PART", "Templates weighted by unlabelled images"),
-):
-    ENSEMBLES.register(_name, f"clipfg.prompting.{_part}", _what)
+)
 
 MEAN = EnsemblePart()
 

@@ -3,10 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-TOGETHER = "what belongs together"
+TOGETHER, IN_A_BAG = "what belongs together", "what makes a bag"
 """The meaning of a column that `--group-by` names."""
-BAGGED = "bag"
-"""The meaning of a column that `--bag-by` names."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +65,7 @@ class Hints:
     group_by: str | None = None
     """What keeps pictures together, if it is a column of a table."""
     bag_by: str | None = None
-    """What makes a bag, if it is a column of a table."""
+    """What makes bags, if it is a column of a table."""
     boxes: Path | None = None
     """A file of boxes for the pictures."""
     min_confidence: float | None = None

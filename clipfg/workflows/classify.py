@@ -58,10 +58,9 @@ def classify(
 ) -> ClassifyCounts:
     """Score every image, write `predictions.parquet`, and feed the evaluator where there is one.
 
-    `answers` calibrate the logits and add columns of their own; `groups` take in the head's. These,
-    an evaluator and views need a `Head`: an `ArrayHead` only names the likeliest classes. Memory is
-    bounded by the batch: no matrix of all features or logits is ever held, unless the surest view
-    of each image counts.
+    `answers` calibrate the logits and add columns of their own; `groups` take in the head's. These
+    and views need a `Head`, not an `ArrayHead`. Memory is bounded by the batch: no matrix of all
+    features or logits is ever held, unless the surest view of each image counts.
     """
     started = time.monotonic()
     uris, domains = data.manifest.uris, data.manifest.column("domain")

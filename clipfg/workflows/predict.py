@@ -20,6 +20,7 @@ from clipfg.types import ClassList, Manifest
 from clipfg.workflows.answer_files.answers import Answers, answer_formats
 from clipfg.workflows.answer_files.export import write_answers
 from clipfg.workflows.boxes import boxes_said, framed_as, whole_said
+from clipfg.workflows.class_texts import array_zero_shot, named_ensemble, named_prompts, zero_shot
 from clipfg.workflows.classifier import Classifier, classes_of, is_plain, saved_head
 from clipfg.workflows.classify import PREDICTIONS, classify
 from clipfg.workflows.dataset import FEATURES, Dataset, hints_of
@@ -100,7 +101,7 @@ def run_predict(session: Session[PredictOptions], photos: Sequence[Path] = ()) -
             from clipfg.workflows.explain.added import add_explanations, least_sure
 
             chosen = least_sure(folder.part(PREDICTIONS), options.explain)
-            prompts = session.prompts(data.manifest)
+            prompts = named_prompts(options, data.manifest)
             add_explanations(session, data, by.classes, head, prompts, folder, chosen)
         if formats:
             model = encoder.name if encoder else saved.model if saved else ""
@@ -113,10 +114,10 @@ def run_predict(session: Session[PredictOptions], photos: Sequence[Path] = ()) -
 
 def _of_names(session: Session[PredictOptions], data: Dataset, classes: ClassList) -> Any:
     """The zero-shot head of class names."""
-    if is_plain(session.options):
-        return session.array_zero_shot(data.manifest, classes)
-    weights = session.class_weights(data.manifest, classes)
-    return session.zero_shot(weights, renormalise=session.ensemble().renormalise)
+    options = session.options
+    prompts, ensemble = named_prompts(options, data.manifest), named_ensemble(options)
+    make = array_zero_shot if is_plain(options) else zero_shot
+    return make(session, prompts, classes, ensemble)
 
 
 def _predict_bags(

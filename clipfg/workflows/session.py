@@ -12,35 +12,21 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Generic, Literal, Self, TypeVar
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
 from clipfg.embedding.batches import FeatureBatch
 from clipfg.embedding.cache import EmbeddingCache
 from clipfg.embedding.cached_features import Dense
 from clipfg.embedding.pipeline import collect, embed
-from clipfg.embedding.text_paths import Use, check_path, choose_paths
-from clipfg.embedding.texts import text_rows
+from clipfg.embedding.text_paths import check_path
 from clipfg.encoders.catalogue import DEFAULT_MODEL
 from clipfg.errors import DataError, UsageError
-from clipfg.heads.array_head import ArrayHead
-from clipfg.options import (
-    DataJobOptions,
-    JobOptions,
-    PromptOptions,
-    RegionOptions,
-    to_json,
-)
-from clipfg.prompting import PromptSet, load_prompts
-from clipfg.prompting.ensembling import Ensemble, make_ensemble
-from clipfg.prompting.rendering import Sentences, names_used
-from clipfg.types import ClassList, Failure, Features, Manifest, StageProgress
+from clipfg.options import DataJobOptions, JobOptions, RegionOptions, to_json
+from clipfg.types import Failure, Features, Manifest, StageProgress
 from clipfg.workflows import understood
-from clipfg.workflows.boxes import boxes_said, framing_of, reads_regions, region_items
+from clipfg.workflows.boxes import boxes_said, framing_of, region_items
 from clipfg.workflows.dataset import Dataset, labelled_split, open_dataset
 from clipfg.workflows.grouping import check_groups, group_items
 from clipfg.workflows.provenance import MadeBy, Provenance, check_one_encoder, check_same_encoder
@@ -49,13 +35,8 @@ from clipfg.workflows.run_folder import Failures, RunFolder, default_folder
 from clipfg.workflows.views import views_of, views_said
 
 if TYPE_CHECKING:
-    from jaxtyping import Float
-    from torch import Tensor
-
     from clipfg.embedding.views import Views
     from clipfg.encoders import Encoder
-    from clipfg.encoders.base import TextPath
-    from clipfg.heads.zero_shot import ZeroShot
     from clipfg.workflows.pool import FeaturePool
 
 logger = logging.getLogger("clipfg")
@@ -212,7 +193,7 @@ class Session(Generic[Given]):
         for part in parts:
             if part.features is not None:
                 check_same_encoder(part.features, encoder)
-        check_path(encoder, self._text_path)
+        check_path(encoder, getattr(options, "text_path", "auto"))
         logger.info(
             f"Model: {encoder.name}, {encoder.input_shape}, {encoder.dim} wide,"
             f" {encoder.precision} on {encoder.device}"
@@ -296,127 +277,6 @@ class Session(Generic[Given]):
             raise DataError(f"Expected images that can be used, {data.name} has none.")
         seconds = time.monotonic() - started
         return FeaturePool.of(data.manifest, batches, seconds, self.boxes(data.manifest))
-
-    # Texts
-
-    @property
-    def _text_path(self) -> TextPath | Literal["auto"]:
-        return getattr(self.options, "text_path", "auto")
-
-    def embed_texts(
-        self,
-        texts: Sequence[str],
-        prompts: str,
-        use: Use | None = None,
-        progress: StageProgress | None = None,
-    ) -> Float[Tensor, "t d"]:
-        """The rows of `text_rows`, which describes the arguments, as a tensor."""
-        from torch import from_numpy
-
-        return from_numpy(self.text_rows(texts, prompts, use, progress))
-
-    def text_rows(
-        self,
-        texts: Sequence[str],
-        prompts: str,
-        use: Use | None = None,
-        progress: StageProgress | None = None,
-    ) -> NDArray[np.float32]:
-        """Unit-norm features `[t, d]` of texts made with a prompt set, each by the path that suits
-        it.
-
-        `use` is what they are compared with: by default regions where the options read those from
-        dense maps. Texts that are cut become a remark. Raises `UsageError` for a path that the
-        encoder lacks.
-        """
-        assert self.encoder is not None
-        use = use or ("regions" if reads_regions(self.options) else "images")
-        chosen = choose_paths(texts, self.encoder, self.kept, self._text_path, use)
-        logger.debug(f"Text paths: {chosen}")
-        if chosen.cut:
-            self.cut_texts[prompts] = (
-                f"{chosen.cut:,} of {len(texts):,} texts (prompts {prompts}) were cut at the"
-                f" {chosen.longest} tokens that {self.encoder.name} reads."
-            )
-            logger.warning(self.cut_texts[prompts])
-        return text_rows(texts, self.encoder, self.kept, path=chosen.paths, progress=progress)
-
-    def text_weights(
-        self,
-        prompts: PromptSet,
-        classes: ClassList,
-        ensemble: Ensemble,
-        images: Float[Tensor, "n d"] | None = None,
-    ) -> Float[Tensor, "c d"]:
-        """A unit-norm text weight per class; `images` are unlabelled features, where needed."""
-        assert self.encoder is not None
-        sentences = self._sentences(prompts, classes, ensemble)
-        features = self.embed_texts(sentences.texts, prompts.name)
-        return ensemble.weights(features, sentences, images, self.encoder.logit_scale)
-
-    def _sentences(self, prompts: PromptSet, classes: ClassList, ensemble: Ensemble) -> Sentences:
-        """The texts of every class, and what there is to say of them."""
-        sentences = ensemble.sentences(prompts, classes, self.options.seed)
-        logger.info(
-            f"Prompts: {prompts.name}, {len(sentences):,} texts for {len(classes):,} classes"
-            + ("" if ensemble.name == "mean" else f", ensemble {ensemble.name}")
-        )
-        for note in prompts.notes:
-            logger.warning(f"Note on prompts: {note}")
-        if remark := names_used(classes):
-            logger.info(remark)
-        return sentences
-
-    def class_weights(self, manifest: Manifest, classes: ClassList) -> Float[Tensor, "c d"]:
-        """The weights of the one prompt set and ensemble that the options or the data name.
-
-        Raises `UsageError` as `prompts` and `ensemble` do.
-        """
-        return self.text_weights(self.prompts(manifest), classes, self.ensemble())
-
-    def check_prompts(self, manifest: Manifest) -> None:
-        """Raise what `class_weights` would, before images are embedded."""
-        self.prompts(manifest)
-        self.ensemble()
-
-    def prompts(self, manifest: Manifest) -> PromptSet:
-        """The set of `--prompts`, else the data's own. Raises `UsageError` for several sets."""
-        assert isinstance(self.options, PromptOptions)
-        named = self.options.prompts
-        if named and (named == "auto" or "," in named):
-            raise UsageError(
-                f"--prompts {named} is for `clipfg zeroshot`, which compares prompt sets; name one"
-                " set here."
-            )
-        return load_prompts(named or manifest.prompts)
-
-    def ensemble(self) -> Ensemble:
-        """The ensemble of `--ensemble`. Raises `UsageError` for one that needs images first."""
-        assert isinstance(self.options, PromptOptions)
-        ensemble = make_ensemble(self.options.ensemble)
-        if ensemble.needs_images:
-            raise UsageError(
-                f"--ensemble {self.options.ensemble} needs all images at once and works only with"
-                " `clipfg zeroshot`; try mean or score-mean."
-            )
-        return ensemble
-
-    def zero_shot(self, weights: Float[Tensor, "c d"], *, renormalise: bool = True) -> ZeroShot:
-        """The encoder's own classifier on text weights."""
-        from clipfg.heads.zero_shot import ZeroShot
-
-        assert self.encoder is not None
-        head = ZeroShot(self.encoder.logit_scale, self.encoder.logit_bias, renormalise)
-        return head.fit(text_weights=weights)
-
-    def array_zero_shot(self, manifest: Manifest, classes: ClassList) -> ArrayHead:
-        """The same on `class_weights`, by NumPy alone; raises what that does."""
-        assert self.encoder is not None
-        prompts, ensemble = self.prompts(manifest), self.ensemble()
-        sentences = self._sentences(prompts, classes, ensemble)
-        rows = self.text_rows(sentences.texts, prompts.name)
-        weights = ensemble.array_weights(rows, sentences)
-        return ArrayHead.zero_shot(weights, self.encoder.logit_scale, self.encoder.logit_bias)
 
     # Results
 

@@ -1,7 +1,6 @@
 """Short runs import what they use: where all is cached, torch and its friends are not of it."""
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -20,6 +19,7 @@ from clipfg.heads import HEADS, save_head
 from clipfg.heads.support import Support
 from clipfg.types import ClassList
 from clipfg.workflows import classifier, predict
+from clipfg.workflows.zeroshot import evaluation
 
 MODEL = ["--model", "builtin:florette"]
 HEAVY = {"torch", "transformers", "open_clip", "pandas", "scipy", "sklearn", "PIL", "jaxtyping"}
@@ -34,10 +34,8 @@ with open(sys.argv[1], "w") as file:
 
 
 @pytest.fixture
-def photos(tmp_path: Path) -> Path:
+def photos(tmp_path: Path, settled: None) -> Path:
     synthflora.export(tmp_path / "photos", n=3, size=96)
-    for photo in (tmp_path / "photos").iterdir():
-        os.utime(photo, (1e9, 1e9))  # one that has just changed is hashed again in each run
     return tmp_path / "photos"
 
 
@@ -70,6 +68,11 @@ def run(*arguments: object) -> int:
 def imported(tmp_path: Path, *arguments: object) -> set[str]:
     """The modules of a process that ran a command, which had run before."""
     assert run(*arguments) == 0
+    return loaded(tmp_path, *arguments)
+
+
+def loaded(tmp_path: Path, *arguments: object) -> set[str]:
+    """The modules of a process that runs a command."""
     found = tmp_path / "modules"
     command = [sys.executable, "-c", RUN, found, *arguments, "-q"]
     done = subprocess.run([*map(str, command)], capture_output=True, text=True, check=False)
@@ -93,6 +96,39 @@ def test_other_cached_runs_import_nothing_heavy(photos: Path, tmp_path: Path) ->
     for query in ("red rose", next(photos.iterdir())):
         assert not imported(tmp_path, "retrieve", query, *store) & HEAVY
     assert not imported(tmp_path, "embed", photos, *MODEL, "-o", tmp_path / "x.npz") & TORCH
+
+
+def test_a_known_image_at_a_new_place_imports_no_torch(
+    photos: Path, names: Path, tmp_path: Path
+) -> None:
+    given = ["predict", photos, "--classes", names, *MODEL, "--output"]
+    assert run(*given, tmp_path / "one") == 0
+    photos.rename(tmp_path / "moved")
+    given[1] = tmp_path / "moved"
+    assert not loaded(tmp_path, *given, tmp_path / "two") & TORCH
+    own, known = (pq.read_table(tmp_path / n / "predictions.parquet") for n in ("two", "one"))
+    assert own["probabilities"] == known["probabilities"]
+
+
+@pytest.mark.parametrize("data", ["synthflora", "synthflora-captions"])
+def test_cached_accuracy_imports_no_torch(data: str, tmp_path: Path) -> None:
+    given = ["zeroshot", data, "--limit", "8", "--format", "table", "--output", tmp_path / "run"]
+    assert not imported(tmp_path, *given) & TORCH
+
+
+@pytest.mark.parametrize("ensemble", ["mean", "score-mean"])
+def test_accuracy_is_that_of_torch(ensemble: str, tmp_path: Path, monkeypatch) -> None:
+    given = ["zeroshot", "synthflora", "--limit", "60", "--ensemble", ensemble, "--output"]
+    assert run(*given, tmp_path / "arrays") == 0
+    monkeypatch.setattr(evaluation, "array_zero_shot", evaluation.zero_shot)
+    assert run(*given, tmp_path / "tensors") == 0
+    own, known = (
+        json.loads((tmp_path / name / "results.json").read_text()) for name in ("arrays", "tensors")
+    )
+    own_metrics, known_metrics = own.pop("metrics"), known.pop("metrics")
+    for name, estimate in known_metrics.items():
+        assert own_metrics[name] == pytest.approx(estimate, rel=1e-5)
+    assert own == known
 
 
 def test_what_is_not_cached_is_embedded(photos: Path, names: Path, tmp_path: Path) -> None:

@@ -3,11 +3,13 @@ import pytest
 import torch
 
 from clipfg.confidence import Confidence
+from clipfg.confidence.guarantees import unknown_note
 from clipfg.confidence.ood_detector import SCORES, auroc_on, reference_of, score
 from clipfg.confidence.unseen_classes import without_classes
 from clipfg.functional.novelty import auroc
-from clipfg.heads import HEADS
+from clipfg.heads import HEADS, FeatureSets
 from clipfg.heads.items import Items
+from clipfg.heads.support import Support
 
 
 @pytest.fixture(scope="module")
@@ -61,8 +63,37 @@ def test_the_same_heads_score_test_images(fitted, world, name) -> None:
     assert auroc_on(name, trials[:1], Items(x[:1]), trials[0].known[:1], 1.0) is None
 
 
-def test_with_two_classes_there_is_none_to_leave_out(world) -> None:
-    support = world.support(6, classes=2)
+def test_a_bag_is_as_known_as_its_instances_are_on_average() -> None:
+    draw = torch.Generator().manual_seed(0)
+    rows = torch.randn(12, 4, generator=draw)
+    bags = FeatureSets(rows, torch.tensor([0, 2, 5, 9, 12]))
+    support = Support(bags.means, torch.tensor([0, 1, 0, 1]), 2, bags=bags)
+    new = FeatureSets(torch.randn(5, 4, generator=draw), torch.tensor([0, 1, 5]))
+    want, means = [], []
+    for bag in (new.rows[:1], new.rows[1:]):
+        cosines = [max(float(torch.cosine_similarity(x, y, dim=0)) for y in rows) for x in bag]
+        want.append(sum(cosines) / len(cosines))
+        mean = sum(bag) / len(bag)
+        means.append(max(float(torch.cosine_similarity(mean, y, dim=0)) for y in bags.means))
+    logits = torch.zeros(2, 2)
+    for name, wanted in (("instances", want), ("neighbour", means)):
+        got = score(name, logits, new, reference_of(name, support))
+        torch.testing.assert_close(got, torch.tensor(wanted))
+    assert support.items[torch.tensor([1, 3])].compared.rows.tolist() == [
+        *rows[2:5].tolist(),
+        *rows[9:].tolist(),
+    ]
+
+
+def test_with_two_classes_there_is_none_to_leave_out_and_the_nearest_image_decides(world) -> None:
+    support = world.support(12, classes=2)
     head = HEADS.get("class-mean")().fit(support.features, support.labels)
-    assert Confidence.fit(head, support, unknown=True).ood is None
-    assert torch.isfinite(torch.tensor(Confidence.fit(head, support).factor))
+    confidence = Confidence.fit(head, support, unknown=True)
+    assert confidence.ood.score == "neighbour"
+    assert not confidence.ood.aurocs
+    note = unknown_note(Confidence.from_fields(confidence.to_fields()))
+    assert "There are too few classes to leave some out" in note
+    x, labels = world.draw(800, 3)
+    familiar = confidence.ood.familiarity(head.logits(x), x)
+    assert auroc(familiar[labels < 2], familiar[labels >= 2]) > 0.6
+    assert Confidence.fit(head, support).ood is None

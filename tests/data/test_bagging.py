@@ -24,7 +24,8 @@ def test_bags_stand_together_in_the_order_in_which_they_begin() -> None:
     assert found.column("bag") == ["b", "b", "a", "a"]
     assert bagged_by(manifest(), r"/(\d)_").column("bag") == ["2", "2", "1", "1"]
     assert bagged_by(manifest(group=list("pqpq")), "group").column("bag") == list("ppqq")
-    own = bagged_by(manifest(bag=list("xyxy")), None)
+    assert bagged_by(manifest(group=list("pqpq")), None).column("bag") == list("ppqq")
+    own = bagged_by(manifest(bag=list("xyxy"), group=list("ppqq")), None)
     assert own.column("bag") == list("xxyy")
     assert own.bags is not None
     assert own.bags.tolist() == [0, 0, 1, 1]
@@ -48,6 +49,8 @@ def test_a_column_of_ones_own_table_makes_bags(tmp_path: Path) -> None:
         ("(z)", {}, UsageError, "Expected --bag-by to be found"),
         ("(x)", {}, DataError, "got none for 2 of 4, such as 'b/1_y.jpg'"),
         (None, {"bag": ["a", None, "a", ""]}, DataError, "got none for 2 of 4"),
+        (None, {"bag": ["a", "NaN", "a", "b"]}, DataError, "got none for 1 of 4"),
+        ("spilt", {"split": ["train"] * 4}, UsageError, "got 'spilt'."),
     ],
 )
 def test_what_makes_no_bags_is_said(by, columns, error, said) -> None:

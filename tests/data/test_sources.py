@@ -9,7 +9,15 @@ import pytest
 
 from clipfg.data import sources, synthflora
 from clipfg.data.readers.tar_members import member_uri
-from clipfg.data.sources import SOURCES, ByteSource, file_uri, read, scheme_of, signature
+from clipfg.data.sources import (
+    SOURCES,
+    ByteSource,
+    file_uri,
+    read,
+    scheme_of,
+    signature,
+    signature_of,
+)
 from clipfg.errors import ItemError
 
 
@@ -18,7 +26,7 @@ def test_a_path_is_read_and_signed(tmp_path: Path) -> None:
     file.write_bytes(b"12345")
     os.utime(file, ns=(7, 1_700_000_000_123_456_789))
     assert read(str(file)) == b"12345"
-    assert signature(str(file)) == (5, 1_700_000_000_123_456_789)
+    assert signature(str(file)) == (5, 1_700_000_000_123_456_789, file.stat().st_ctime_ns)
 
 
 def test_a_name_that_is_not_unicode(tmp_path: Path) -> None:
@@ -97,7 +105,7 @@ def test_a_member_is_read_where_it_lies(tmp_path: Path) -> None:
     uris = [member_uri(shard, m.offset_data, m.size, m.name) for m in members]
     assert [read(uri) for uri in uris] == [b"first", b"second one"]
     stat = shard.stat()
-    assert {signature(uri) for uri in uris} == {(stat.st_size, stat.st_mtime_ns)}
+    assert {signature(uri) for uri in uris} == {signature_of(stat)}
     shard.write_bytes(shard.read_bytes()[:600])
     with pytest.raises(ItemError, match="ends at 600"):
         read(uris[1])

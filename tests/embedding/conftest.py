@@ -8,7 +8,7 @@ from tests.embedding.drawn_images import draw, refuse
 
 
 @pytest.fixture
-def images(tmp_path: Path) -> list[str]:
+def images(tmp_path: Path, settled: None) -> list[str]:
     folder = tmp_path / "images"
     folder.mkdir()
     return [draw(folder / f"{seed:03}.png", seed) for seed in range(50)]

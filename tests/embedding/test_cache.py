@@ -2,17 +2,20 @@ import os
 import shutil
 import sqlite3
 import threading
+import time
 from hashlib import blake2b
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from clipfg.data.sources import signature
 from clipfg.embedding.cache import FILE, EmbeddingCache, remove_cache
 from clipfg.embedding.database import SCHEMA, VERSION
 from clipfg.embedding.sqlite_file import KEYS
+from clipfg.encoders.weights import file_digest
 from clipfg.errors import StoreError
-from tests.embedding.drawn_images import age, refuse
+from tests.embedding.drawn_images import refuse
 
 
 def keys(count: int, start: int = 0) -> list[bytes]:
@@ -74,24 +77,62 @@ def test_a_relative_path_is_the_same_file(
     assert cache.contents({"a.jpg": (5, 10)}) == {}
 
 
-def test_digest_is_the_hash_and_is_remembered_once_settled(
-    cache: EmbeddingCache, tmp_path: Path
+def test_a_digest_is_the_hash_and_is_remembered_once_settled(
+    cache: EmbeddingCache, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path = tmp_path / "weights.bin"
+    path, hashed = tmp_path / "weights.bin", []
+
+    def counted(path: Path) -> str:
+        hashed.append(path)
+        return file_digest(path)
+
+    monkeypatch.setattr("clipfg.embedding.cache.file_digest", counted)
     path.write_bytes(b"first")
-    assert cache.digest(path) == blake2b(b"first", digest_size=16).hexdigest()
-    stamp = path.stat().st_mtime
-    path.write_bytes(b"other")  # same size, and the same time to the clock's tick
-    os.utime(path, (stamp, stamp))
-    assert cache.digest(path) == blake2b(b"other", digest_size=16).hexdigest()
-    age(path)
-    known = cache.digest(path)
-    settled = path.stat().st_mtime
-    path.write_bytes(b"third")
-    os.utime(path, (settled, settled))  # on purpose: the cache trusts size and time
-    assert cache.digest(path) == known
+    digests = {cache.digest(path), cache.digest(path)}
+    assert digests == {blake2b(b"first", digest_size=16).hexdigest()}
+    assert len(hashed) == 2
+    monkeypatch.setattr("clipfg.embedding.cache.SETTLED_NS", 0)
+    digests |= {cache.digest(path), cache.digest(path)}
+    assert (len(digests), len(hashed)) == (1, 3)
+    path.rename(tmp_path / "aside")
+    (tmp_path / "aside").rename(path)  # another time of the entry, and the same bytes
+    digests |= {cache.digest(path), cache.digest(path)}
+    assert (len(digests), len(hashed)) == (1, 4)
     with pytest.raises(OSError, match="absent"):
         cache.digest(tmp_path / "absent")
+
+
+@pytest.mark.usefixtures("settled")
+def test_bytes_of_the_same_size_and_time_are_seen(cache: EmbeddingCache, tmp_path: Path) -> None:
+    path = tmp_path / "weights.bin"
+    path.write_bytes(b"first")
+    cache.digest(path)
+    before = path.stat()
+    time.sleep(0.02)  # a tick of the system's clock
+    path.write_bytes(b"other")
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))  # as `cp -p` does
+    assert path.stat().st_size == before.st_size
+    assert cache.digest(path) == blake2b(b"other", digest_size=16).hexdigest()
+
+
+@pytest.mark.usefixtures("settled")
+def test_files_of_an_earlier_cache_are_hashed_once_more(tmp_path: Path) -> None:
+    path = tmp_path / "weights.bin"
+    path.write_bytes(b"first")
+    state = path.stat()
+    of_before = state.st_size, state.st_mtime_ns
+    with EmbeddingCache(tmp_path / "kept", warn=refuse) as cache:
+        cache.put("images", "one", "one", vectors(3), [(str(path), of_before, b"x" * 16)])
+        cache.remember([("drawn:1", (1, 0), b"y" * 16)])
+        cache._connection.execute("ALTER TABLE memo DROP COLUMN ctime_ns")
+        seen = {str(path): signature(str(path)), "drawn:1": (1, 0)}
+        assert cache.contents(seen) == {"drawn:1": b"y" * 16}  # one that cannot be written
+    with EmbeddingCache(tmp_path / "kept", warn=refuse) as cache:
+        assert cache.contents(seen) == {"drawn:1": b"y" * 16}
+        known = cache.digest(path)
+        assert known == blake2b(b"first", digest_size=16).hexdigest()
+        assert cache.contents(seen)[str(path)].hex() == known
+        assert len(cache.get("images", "one", keys(3))) == 3
 
 
 def test_info_and_clear(cache: EmbeddingCache) -> None:

@@ -13,6 +13,7 @@ from PIL import Image
 
 from clipfg.data import synthflora
 from clipfg.data.loading import load_dataset
+from clipfg.data.sources import signature
 from clipfg.embedding.cache import EmbeddingCache
 from clipfg.embedding.feature_files import read_features, write_features
 from clipfg.embedding.pipeline import collect, embed
@@ -173,7 +174,7 @@ def test_a_cache_of_pooled_features_is_added_to_and_keeps_its_bits(
     nudged = np.nextafter(before.pooled, 0)  # as if they had been computed elsewhere
     contents = cache.contents
     collect(manifest, CountingEncoder(), cache)
-    hashes = list(contents({uri: _signature(uri) for uri in manifest.uris}).values())
+    hashes = list(contents({uri: signature(uri) for uri in manifest.uris}).values())
     cache.clear()
     cache.put("images", vectors=dict(zip(hashes, nudged, strict=True)), **odd)
     features = collect(manifest, CountingEncoder(log), cache, dense=("patches",))
@@ -182,11 +183,6 @@ def test_a_cache_of_pooled_features_is_added_to_and_keeps_its_bits(
     assert tables(cache) == {"images": 23, "texts": 0, "patches": 23}
     assert cache.info()[0]["patches"] == 23
     assert cache.clear() == 46
-
-
-def _signature(uri: str) -> tuple[int, int]:
-    state = Path(uri).stat()
-    return state.st_size, state.st_mtime_ns
 
 
 def test_one_image_may_have_different_boxes(
@@ -348,7 +344,7 @@ def test_florette_finds_the_parts_of_a_flower(tmp_path: Path) -> None:
     with EmbeddingCache(tmp_path, warn=refuse) as cache:
         features = collect(manifest, encoder, cache, dense=BOTH)
         regions = features.regions
-        texts = embed_texts(regions.phrases, encoder, cache).numpy()
+        texts = embed_texts(regions.phrases, encoder, cache)
     grid = encoder.preprocessing.size[0] // 8
     assert features.patches.grids.tolist() == [[grid, grid]] * 40
     hits = []

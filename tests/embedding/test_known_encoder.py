@@ -15,6 +15,8 @@ from clipfg.embedding.known_encoder import EncoderFacts, KnownEncoder
 from clipfg.encoders import Encoder, load_encoder
 from tests.checkpoints import clip, fgclip2, open_clip_siglip, siglip2_naflex
 
+pytestmark = pytest.mark.usefixtures("settled")
+
 LONG_AGO = 10**9
 FACTS = ("name", "precision", "dim", "scoring", "logit_scale", "logit_bias", "dense_version")
 FACTS += ("input_shape", "any_shape", "fingerprint", "text_paths")
@@ -151,8 +153,9 @@ def test_a_name_means_what_lies_in_the_working_folder(
 
 
 def test_files_that_may_still_change_are_not_kept_in_mind(
-    cache: EmbeddingCache, tmp_path: Path
+    cache: EmbeddingCache, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("clipfg.embedding.cache.SETTLED_NS", 10**12)
     folder = clip(tmp_path / "model")
     kept(cache, folder)
     assert known(cache, folder) is None

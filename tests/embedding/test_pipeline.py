@@ -4,6 +4,7 @@ import shutil
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,8 +14,10 @@ from PIL import Image
 from clipfg.embedding.batches import FeatureBatch
 from clipfg.embedding.cache import EmbeddingCache
 from clipfg.embedding.embedding_run import batch_shape
+from clipfg.embedding.known_encoder import EncoderFacts, KnownEncoder
 from clipfg.embedding.pipeline import collect, embed
-from clipfg.errors import ItemError
+from clipfg.encoders import Encoder
+from clipfg.errors import DataError, ItemError
 from clipfg.types import Failure, Manifest
 from tests.embedding.counting_encoder import CountingEncoder
 from tests.embedding.drawn_images import draw
@@ -148,6 +151,32 @@ def test_an_image_changed_within_one_tick_is_embedded_again(
     paint(200)
     after = collect(manifest, CountingEncoder(), cache)
     assert not np.array_equal(before.pooled, after.pooled)
+
+
+@pytest.mark.usefixtures("settled")
+def test_an_image_overwritten_with_its_old_size_and_time_is_embedded_again(
+    cache: EmbeddingCache, tmp_path: Path
+) -> None:
+    path, other = tmp_path / "one.bmp", tmp_path / "other.bmp"
+    Image.new("RGB", (32, 32), (10, 0, 0)).save(path)
+    Image.new("RGB", (32, 32), (200, 0, 0)).save(other)
+    manifest = Manifest.build("one", {"uri": [str(path)]})
+    before = collect(manifest, CountingEncoder(), cache)
+    state = path.stat()
+    os.utime(other, ns=(state.st_atime_ns, state.st_mtime_ns))
+    shutil.copy2(other, path)
+    after, mtime = collect(manifest, CountingEncoder(), cache), path.stat().st_mtime_ns
+    assert (path.stat().st_size, mtime) == (state.st_size, state.st_mtime_ns)
+    assert not np.array_equal(before.pooled, after.pooled)
+
+
+def test_an_encoder_that_cannot_be_opened_ends_the_run(manifest: Manifest) -> None:
+    def gone() -> Encoder:
+        raise DataError("gone")
+
+    encoder: Any = KnownEncoder(EncoderFacts.of(CountingEncoder()), gone)
+    with pytest.raises(DataError, match="gone"):
+        collect(manifest, encoder, None, workers=2)
 
 
 def test_rows_and_failures_come_in_the_manifests_order(

@@ -36,7 +36,7 @@ def views(names: str, preprocessing: Preprocessing = SQUARE) -> Views:
 def shown(path: str, view: str, preprocessing: Preprocessing, boxes: object = None) -> object:
     row = ImageRow(0, "a", path, -1, Framing("whole").frame(None, view))
     row.boxes = boxes  # type: ignore[assignment]
-    return ImageLoader(preprocessing, lambda _: None).fetch([row])[0]
+    return ImageLoader(lambda: preprocessing, lambda _: None).fetch([row])[0]
 
 
 def test_ten_crop_is_torchvisions(tmp_path: Path) -> None:

@@ -26,7 +26,17 @@ def test_a_patch_is_shared_out_among_prototypes(scores) -> None:
     torch.testing.assert_close(prototypes.shares(scores), torch.tensor(expected).double())
 
 
-def test_presence_is_the_largest_share_of_an_image(scores) -> None:
+def test_presence_is_the_mean_of_what_patches_show(scores) -> None:
+    rows = scores.tolist()
+    expected = []
+    for image in range(3):
+        own = [row for row, owner in zip(rows, OWNERS.tolist(), strict=True) if owner == image]
+        expected.append([sum(max(row[k], 0.0) for row in own) / len(own) for k in range(4)])
+    found = prototypes.presences(scores, OWNERS, 3)
+    torch.testing.assert_close(found, torch.tensor(expected).double())
+
+
+def test_the_largest_share_is_that_of_an_image(scores) -> None:
     shares = prototypes.shares(scores)
     rows = shares.tolist()
     expected = [
@@ -34,7 +44,7 @@ def test_presence_is_the_largest_share_of_an_image(scores) -> None:
          for k in range(4)]
         for image in range(3)
     ]  # fmt: skip
-    found = prototypes.presences(shares, OWNERS, 3)
+    found = prototypes.largest(shares, OWNERS, 3)
     torch.testing.assert_close(found, torch.tensor(expected).double())
 
 
@@ -57,7 +67,7 @@ def test_each_view_learns_from_the_other_as_it_stands(scores) -> None:
 
 
 def test_the_tanh_loss_is_that_of_a_loop(scores) -> None:
-    presence = prototypes.presences(prototypes.shares(scores), OWNERS, 3)
+    presence = prototypes.largest(prototypes.shares(scores), OWNERS, 3)
     columns = presence.T.tolist()
     expected = -sum(math.log(math.tanh(sum(column))) for column in columns) / 4
     assert float(prototypes.tanh_loss(presence)) == pytest.approx(expected, rel=1e-6)
@@ -100,7 +110,7 @@ def test_gradients_through_all_of_it_are_right(scores) -> None:
     labels, weights = torch.tensor([0, 2, 1]), torch.rand(3, 4, dtype=torch.float64)
 
     def loss(scores: torch.Tensor, power: torch.Tensor) -> torch.Tensor:
-        presence = prototypes.presences(prototypes.shares(scores), OWNERS, 3)
+        presence = prototypes.largest(prototypes.shares(scores), OWNERS, 3)
         return prototypes.class_loss(presence @ weights.T, labels, power)
 
     power = torch.tensor(1.7, dtype=torch.float64, requires_grad=True)

@@ -4,7 +4,7 @@ import math
 
 import torch
 
-from clipfg.functional.metrics import confidence
+from clipfg.functional.similarity import confidence
 from clipfg.functional.surest_view import holds_object, kind_factors, surest_view
 
 KINDS = ("center", "tiles", "tiles", "ten-crop")

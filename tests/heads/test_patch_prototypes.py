@@ -1,5 +1,7 @@
 """Patch prototypes on patches whose true parts are known."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -35,7 +37,7 @@ def scenes(count: int, seed: int = 0) -> tuple[FeatureSets, torch.Tensor, torch.
 
 
 def few_steps() -> PatchPrototypes:
-    return PatchPrototypes(prototypes=10, pretraining=60, steps=150, sparsity=5e-3, per_class=4)
+    return PatchPrototypes(prototypes=10, steps=50, threshold=1.0, per_class=4)
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +54,7 @@ def test_it_tells_classes_by_their_parts(head) -> None:
         strongest = int(
             (head.presences(sets)[labels == label].mean(dim=0) * head.weights_[label]).argmax()
         )
-        there = (labels == label) & (top[:, strongest] > 0.5)
+        there = (labels == label) & (top[:, strongest] > 0)
         at = shown[there].gather(1, places[there, strongest, None]).flatten()
         assert len(at)
         assert torch.isin(at, torch.tensor(parts)).float().mean() > 0.9
@@ -64,8 +66,7 @@ def test_logits_are_those_of_a_loop(head) -> None:
         presence = torch.zeros(len(head.filters_))
         for row in sets.rows[image * 9 : (image + 1) * 9]:
             scores = torch.stack([f @ row for f in head.filters_]) + head.offsets_
-            powers = scores.clamp_min(0).exp()
-            presence = torch.maximum(presence, powers / powers.sum())
+            presence += scores.clamp_min(0) / 9
         presence[presence < ABSENT] = 0
         expected = [float(w @ presence) for w in head.weights_]
         torch.testing.assert_close(found, torch.tensor(expected), rtol=1e-4, atol=1e-5)
@@ -77,6 +78,18 @@ def test_the_same_seed_gives_the_same_head(head) -> None:
     assert torch.equal(again.weights_, head.weights_)
 
 
+def test_presence_is_one_where_the_support_shows_a_prototype_most(head) -> None:
+    sets, _, _ = scenes(48)
+    means = head.scores(sets).unflatten(0, (48, 9)).mean(dim=1)
+    torch.testing.assert_close(means.amax(dim=0), torch.ones(len(head.filters_)))
+
+
+def test_fewer_patches_show_a_prototype_above_a_higher_threshold(head) -> None:
+    sets, labels, _ = scenes(48)
+    strict = replace(few_steps(), threshold=2.0).fit(sets, labels)
+    assert (strict.scores(sets) > 0).float().mean() < (head.scores(sets) > 0).float().mean()
+
+
 def test_weights_are_sparse_and_never_below_zero(head) -> None:
     assert (head.weights_ >= 0).all()
     assert (head.weights_ == 0).float().mean() > 0.5
@@ -85,10 +98,10 @@ def test_weights_are_sparse_and_never_below_zero(head) -> None:
 
 def test_examples_show_their_prototype_most(head) -> None:
     sets, _, _ = scenes(48)
-    shares = head.shares(sets).unflatten(0, (48, 9))
+    scores = head.scores(sets).unflatten(0, (48, 9))
     for number, pairs in enumerate(head.examples_.tolist()):
-        best = shares[..., number].amax(dim=1).topk(len(pairs)).values
-        found = [float(shares[image, patch, number]) for image, patch in pairs]
+        best = scores[..., number].amax(dim=1).topk(len(pairs)).values
+        found = [float(scores[image, patch, number]) for image, patch in pairs]
         torch.testing.assert_close(torch.tensor(found), best)
         assert len({image for image, _ in pairs}) == len(pairs)
 
@@ -107,6 +120,14 @@ def test_a_prototype_can_be_switched_off(head) -> None:
         head.without([99])
 
 
+def test_some_classes_keep_what_speaks_for_them(head) -> None:
+    sets, _, _ = scenes(6)
+    some = head.among([2, 0])
+    torch.testing.assert_close(some.logits(sets), head.logits(sets)[:, [2, 0]])
+    torch.testing.assert_close(some.linear_logits(sets), head.linear_logits(sets)[:, [2, 0]])
+    assert len(head.weights_) == CLASSES
+
+
 def test_two_prototypes_at_the_same_places_are_duplicates(head) -> None:
     sets, _, _ = scenes(48)
     twin = head.without([])
@@ -116,7 +137,7 @@ def test_two_prototypes_at_the_same_places_are_duplicates(head) -> None:
     twin.weights_ = head.weights_.repeat(1, 2)
     twin._describe(sets)
     used = (head.weights_ > 0).any(dim=0).nonzero().flatten().tolist()
-    present = [n for n in used if (twin.shares(sets)[:, n] >= ABSENT).any()]
+    present = [n for n in used if (twin.scores(sets)[:, n] > 0).any()]
     assert all([n, n + 10] in twin.duplicates_ for n in present)
     assert present
 

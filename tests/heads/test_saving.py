@@ -91,7 +91,7 @@ def header(**changes) -> dict[str, str]:
         ({"clipfg": "{"}, "not one or is damaged"),
         ({"clipfg": "[]"}, "format 1"),
         (header(format=99), "another version"),
-        (header(config={"scale": 1.0, "new": 2}), "not one or is damaged"),
+        (header(config={"scale": 1.0, "new": 2}), "got 'new' too: another version of clipfg"),
         (header(fitted={"logits": 1}), "not one or is damaged"),
         (header(fitted={"__class__": 1}), "not one or is damaged"),
     ],

@@ -174,7 +174,7 @@ def test_a_store_of_regions_finds_parts_and_says_where(scenes: Path, tmp_path: P
     assert len(rows) == 2  # one hit for each picture
     held = KeyStore.load(store)
     query = embed_texts([text], load_encoder("builtin:florette", precision="fp32"), None)
-    cosines = held.keys @ query[0].numpy()
+    cosines = held.keys @ query[0]
     parents = np.array(held.items["parent"].to_pylist())
     for row in rows:
         own = np.flatnonzero(parents == row["id"].split("#")[0])

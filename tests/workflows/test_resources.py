@@ -12,6 +12,8 @@ from tests.checkpoints import clip
 
 LONG_AGO = 10**18
 
+pytestmark = pytest.mark.usefixtures("settled")
+
 
 def aged(folder: Path) -> Path:
     for path in (*folder.iterdir(), folder):

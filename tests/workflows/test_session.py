@@ -9,6 +9,7 @@ import pytest
 from clipfg.encoders import Encoder, loading
 from clipfg.errors import ClipfgError, DataError, UsageError
 from clipfg.options import FewshotOptions, LintOptions, SuggestOptions, ZeroshotOptions, resolve
+from clipfg.workflows.class_texts import class_weights, named_ensemble
 from clipfg.workflows.dataset import Dataset
 from clipfg.workflows.fewshot.run import run_fewshot
 from clipfg.workflows.lint.run import run_lint
@@ -119,9 +120,9 @@ def test_one_prompt_set_and_no_ensemble_that_needs_images(tmp_path: Path) -> Non
         data = session.dataset()
         session.open_encoder(data)
         with pytest.raises(UsageError, match="--prompts photo,name is for"):
-            session.class_weights(data.manifest, data.classes)
+            class_weights(session, data.manifest, data.classes)
         with pytest.raises(UsageError, match="--ensemble weighted needs all images"):
-            session.ensemble()
+            named_ensemble(session.options)
 
 
 @pytest.mark.parametrize(

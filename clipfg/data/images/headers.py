@@ -1,19 +1,23 @@
 """Sizes and orientations of pictures from their headers, without decoding them."""
 
+from __future__ import annotations
+
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from io import BytesIO
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from jaxtyping import Int
 from PIL import Image
 
 from clipfg.data.images.decoding import FORMATS, LARGEST, UPRIGHT, hush, orientation
 from clipfg.data.images.photo_kinds import HEIF, RAW
 from clipfg.data.images.photos import ORIENTATION, photo_size
 from clipfg.data.sources import read, scheme_of
+
+if TYPE_CHECKING:
+    from jaxtyping import Int
 
 
 @dataclass(frozen=True)
@@ -22,7 +26,7 @@ class PictureSizes:
 
     stored: Int[np.ndarray, "p 2"]
     """0 where the header cannot be read."""
-    turn: Int[np.ndarray, "p"]
+    turn: Int[np.ndarray, " p"]
     """1 to 8 (EXIF 2.32, tag 274); from 5 on, width and height of the upright picture change."""
 
     @property

@@ -5,16 +5,20 @@ pixels, as shares of the picture, or in per cent; of the picture as it is stored
 orientation sets it upright. The file's format says which, and the picture's own size is the check.
 """
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, Self, get_args
+from typing import TYPE_CHECKING, Literal, Self, get_args
 
 import numpy as np
-from jaxtyping import Float, Int
 from numpy.typing import NDArray
 
 from clipfg.data.images.headers import PictureSizes
 from clipfg.errors import UsageError
+
+if TYPE_CHECKING:
+    from jaxtyping import Float, Int
 
 Layout = Literal["xyxy", "xywh", "cxcywh"]
 Unit = Literal["pixels", "relative", "percent"]
@@ -70,7 +74,7 @@ def place(
     boxes: Float[np.ndarray, "n 4"],
     box_format: BoxFormat,
     sizes: PictureSizes,
-    rows: Int[np.ndarray, "n"],
+    rows: Int[np.ndarray, " n"],
     annotated: Int[np.ndarray, "p 2"],
 ) -> Float[np.ndarray, "n 4"]:
     """Boxes as corners in pixels of the upright pictures; NaN where a picture's size is not known.
@@ -104,7 +108,7 @@ def place(
 
 def _fit_stored_only(
     boxes: Float[np.ndarray, "n 4"],
-    rows: Int[np.ndarray, "n"],
+    rows: Int[np.ndarray, " n"],
     stored: Float[np.ndarray, "p 2"],
     upright: Float[np.ndarray, "p 2"],
 ) -> NDArray[np.bool_]:
@@ -129,7 +133,7 @@ def _same_shape(
 
 def _turn(
     boxes: Float[np.ndarray, "n 4"],
-    turn: Int[np.ndarray, "n"],
+    turn: Int[np.ndarray, " n"],
     stored: Float[np.ndarray, "n 2"],
     chosen: NDArray[np.bool_],
 ) -> Float[np.ndarray, "n 4"]:

@@ -29,7 +29,7 @@ from clipfg.data.readers.walk import is_image
 from clipfg.data.sources import shown
 from clipfg.errors import DataError, UsageError
 from clipfg.registry import closest
-from clipfg.types import BAGGED, TOGETHER, UNLABELLED, ClassList, Hints, Manifest, Reading, Role
+from clipfg.types import IN_A_BAG, TOGETHER, UNLABELLED, ClassList, Hints, Manifest, Reading, Role
 
 UNSETTLED = Hints()
 _NOTE = re.compile(r"^(?:total|sum|summe|mean|average|note|source)|\S\s+\S|[:=]", re.IGNORECASE)
@@ -250,8 +250,8 @@ def _manifest(
     classes = labelled.classes
     if classes is not None and "parent" in found and not classes.parents:
         classes = _with_parents(classes, found["label"], found["parent"])
-    for together in {"bag", "group"} & found.keys():
-        found[together] = _without_blanks(found[together])
+    for ours in {"group", "bag"} & {*found}:
+        found[ours] = _without_blanks(found[ours])
     reading = _reading(columns, pictures, given, labelled, splits is not None)
     return Manifest.build(name, found, classes, reading=reading)
 
@@ -299,10 +299,10 @@ def _reading(
         roles.append(Role(f"{pictures.found:,} of {len(given):,} pictures", "found by their names"))
     if has_splits:
         roles.append(Role(f"column {columns.split}", "split"))
-    if "bag" in columns.carried:
-        roles.append(Role(f"column {columns.carried['bag']}", BAGGED))
     if "group" in columns.carried:
         roles.append(Role(f"column {columns.carried['group']}", TOGETHER))
+    if columns.carried.get("bag", "bag") != "bag":
+        roles.append(Role(f"column {columns.carried['bag']}", IN_A_BAG))
     doubts = list(labelled.doubts)
     if len(pictures.missing):
         rows = pictures.missing[:LISTED].tolist()

@@ -1,17 +1,21 @@
 """The rows of a table by the class that each is of, and what its columns say of each class."""
 
+from __future__ import annotations
+
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
-from jaxtyping import Int
 
 from clipfg.data.readers import column_names as known
 from clipfg.data.readers.codes import are_codes, identity, is_number
 from clipfg.data.readers.labels import plain
 from clipfg.data.readers.table_cells import Values
+
+if TYPE_CHECKING:
+    from jaxtyping import Int
 
 
 @dataclass(frozen=True)

@@ -101,16 +101,15 @@ def understand(
         for ours, keys in names.CARRIED.items()
         if (column := first_of(keys, at | whole))
     }
-    if bag := at.get(key_of(hints.bag_by or "")):
-        carried["bag"] = bag
     if "box" not in carried and all(corner in whole for corner in CORNERS):
         carried |= {corner: whole[corner] for corner in CORNERS}
     split = _split(at, sample, hints)
     taken = {*paths[:1], *carried.values(), split}
     labels = _labels(at, columns, sample, hints, taken)
     one_hot = () if labels else _one_hot(columns, sample, {*taken, *paths})
-    if group := _group(hints.group_by, at | whole, labels):
-        carried["group"] = group
+    for ours, wanted in (("group", hints.group_by), ("bag", hints.bag_by)):
+        if column := _named(ours, wanted, at | whole, labels):
+            carried[ours] = column
     ranks = {level: at[key] for level, keys in names.RANKS.items() if (key := _in(keys, at))}
     folder = first_of(names.FOLDERS, at)
     if folder in paths[:1]:
@@ -118,13 +117,18 @@ def understand(
     return TableColumns(paths, folder, labels, ranks, one_hot, split, carried)
 
 
-def _group(wanted: str | None, at: Mapping[str, str], labels: Sequence[str]) -> str | None:
-    """The column that `--group-by` names, if it is one. Raises `UsageError` for a clash."""
+def _named(
+    ours: str, wanted: str | None, at: Mapping[str, str], labels: Sequence[str]
+) -> str | None:
+    """The column that `--group-by` or `--bag-by` names, if it is one.
+
+    Raises `UsageError` for a clash.
+    """
     column = at.get(key_of(wanted)) if wanted else None
-    if column not in (None, "group") and "group" in labels:
+    if column not in (None, ours) and ours in labels:
         raise UsageError(
-            "Expected labels in a column that is not called 'group', which --group-by fills; call"
-            " that column otherwise."
+            f"Expected labels in a column that is not called {ours!r}, which --{ours}-by fills;"
+            " call that column otherwise."
         )
     return column
 

@@ -31,7 +31,7 @@ def _parse(uri: str) -> tuple[str, int, int]:
 def read(uri: str) -> bytes:
     """The bytes of one member. Raises `ItemError` when the archive is missing or too short."""
     path, offset, size = _parse(uri)
-    length, _ = stat_file(path, largest=None)
+    length = stat_file(path, largest=None)[0]
     if offset + size > length:
         raise ItemError(
             f"Expected {size} bytes at {offset} of {shown(path)}, but it ends at {length}."
@@ -45,7 +45,7 @@ def read(uri: str) -> bytes:
 
 
 def signature(uri: str) -> Signature:
-    """Size and time of the archive; the member's place in it is part of the URI."""
+    """That of the archive; the member's place in it is part of the URI."""
     return stat_file(_parse(uri)[0], largest=None)
 
 

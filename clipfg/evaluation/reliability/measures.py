@@ -18,7 +18,7 @@ from clipfg.evaluation.statistics.tolerance import least_coverage, most_errors
 from clipfg.functional import metrics
 from clipfg.functional.conformal import fewest_calibrating
 from clipfg.functional.selective import aurc, risk_coverage
-from clipfg.functional.similarity import top_classes
+from clipfg.functional.similarity import confidence, top_classes
 
 POINTS = 50
 """Points of the risk-coverage curve that are kept."""
@@ -26,9 +26,10 @@ POINTS = 50
 
 def calibration(logits: Float[Tensor, "n c"], labels: Int[Tensor, " n"]) -> CalibrationResult:
     """NLL and calibration error of logits."""
+    certainty, hits = certainty_and_hits(logits, labels)
     return CalibrationResult(
-        nll=float(metrics.negative_log_likelihood(logits, labels).mean()),
-        ece=float(metrics.expected_calibration_error(*certainty_and_hits(logits, labels))),
+        nll=float(metrics.negative_log_likelihood(logits.numpy(), labels.numpy()).mean()),
+        ece=metrics.expected_calibration_error(certainty.numpy(), hits.numpy()),
     )
 
 
@@ -36,7 +37,7 @@ def certainty_and_hits(
     logits: Float[Tensor, "n c"], labels: Int[Tensor, " n"]
 ) -> tuple[Float[Tensor, " n"], Bool[Tensor, " n"]]:
     """The largest probability of each image, and whether its class is the true one."""
-    return metrics.confidence(logits), top_classes(logits, 1)[:, 0] == labels
+    return confidence(logits), top_classes(logits, 1)[:, 0] == labels
 
 
 def risk_points(

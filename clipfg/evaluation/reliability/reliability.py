@@ -69,14 +69,15 @@ class OODResult:
     """Detection, by a score, of images that belong to none of the classes.
 
     `auroc_support` is on held-out images of the support, `auroc` on the test images, each the mean
-    over heads that have not learnt a group of classes; None where the test set could not tell.
+    over heads that have not learnt a group of classes; None where there is none or where the test
+    set could not tell.
     `called_unknown` is the share of test images, all of known classes, that are flagged as
     out-of-distribution, `most` the largest such share that chance explains where the guarantee
     holds.
     """
 
     score: str
-    auroc_support: float
+    auroc_support: float | None
     auroc: float | None
     called_unknown: Estimate
     most: float = 1.0

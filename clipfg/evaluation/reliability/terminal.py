@@ -48,7 +48,8 @@ def rows(found: Reliability) -> Iterator[Row]:
     if ood := found.ood:
         flagged = "known classes flagged as out-of-distribution"
         yield _row(flagged, f"≤ {percent(FALSE_ALARMS)}", ood.called_unknown)
-        yield "AUROC, classes left out of the support", "", f"{ood.auroc_support:.3f}", ""
+        if ood.auroc_support is not None:
+            yield "AUROC, classes left out of the support", "", f"{ood.auroc_support:.3f}", ""
         if ood.auroc is not None:
             yield "AUROC, the same classes in the test set", "", f"{ood.auroc:.3f}", ""
     for level in found.by_level:

@@ -5,6 +5,7 @@ import numpy as np
 from clipfg.evaluation.report.report import ClassRow, Confusion, LevelRow
 from clipfg.evaluation.statistics.intervals import proportion
 from clipfg.evaluation.statistics.outcomes import Outcomes
+from clipfg.functional import metrics
 from clipfg.types import ClassList
 
 CONFUSIONS_KEPT = 50
@@ -12,21 +13,15 @@ CONFUSIONS_KEPT = 50
 
 def class_rows(outcomes: Outcomes, classes: ClassList) -> tuple[ClassRow, ...]:
     """A row for every class, in the list's order, those without items included."""
-    from torch import from_numpy
-
-    from clipfg.functional import metrics
-
-    counts = metrics.class_counts(
-        from_numpy(outcomes.predictions), from_numpy(outcomes.labels), len(classes)
-    )
-    sizes = counts[:, 0].numpy()
+    counts = metrics.class_counts(outcomes.predictions, outcomes.labels, len(classes))
+    sizes = counts[:, 0]
     near = np.bincount(outcomes.labels, weights=outcomes.in_top_k, minlength=len(classes))
     with np.errstate(invalid="ignore"):
         columns = (
-            metrics.per_class_accuracy(counts).numpy(),
+            metrics.per_class_accuracy(counts),
             near / sizes,
-            metrics.per_class_precision(counts).numpy(),
-            metrics.per_class_f1(counts).numpy(),
+            metrics.per_class_precision(counts),
+            metrics.per_class_f1(counts),
         )
     return tuple(
         ClassRow(name, int(sizes[i]), *(None if np.isnan(c[i]) else float(c[i]) for c in columns))
@@ -36,11 +31,7 @@ def class_rows(outcomes: Outcomes, classes: ClassList) -> tuple[ClassRow, ...]:
 
 def confusions(outcomes: Outcomes, classes: ClassList) -> tuple[Confusion, ...]:
     """The `CONFUSIONS_KEPT` most frequent mistakes, most frequent first."""
-    from torch import from_numpy
-
-    from clipfg.functional.metrics import confusion_counts
-
-    cells = confusion_counts(from_numpy(outcomes.predictions), from_numpy(outcomes.labels)).numpy()
+    cells = metrics.confusion_counts(outcomes.predictions, outcomes.labels)
     mistakes = cells[cells[:, 0] != cells[:, 1]]
     sizes = np.bincount(outcomes.labels, minlength=len(classes))
     # most frequent first; among equals the larger share of its class, then index order

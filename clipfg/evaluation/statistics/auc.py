@@ -13,8 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clipfg.errors import DataError
-from clipfg.evaluation.statistics.intervals import LEVEL, constant_interval
+from clipfg.evaluation.statistics.intervals import constant_interval
 from clipfg.evaluation.statistics.repeated import Difference
+from clipfg.evaluation.statistics.tango import NORMAL
 from clipfg.types import Estimate
 
 Floats = NDArray[np.float64]
@@ -47,12 +48,10 @@ def auc_difference(first: Floats, second: Floats, labels: NDArray[np.int64]) -> 
 def _interval(
     mean: float, values: Floats, influence: Floats, least: float = 0.0
 ) -> tuple[float, float]:
-    from scipy.stats import norm
-
     spread = _spread(values, influence)
     if not spread:
         return constant_interval(mean, len(influence), least)
-    reach = float(norm.ppf((1 + LEVEL) / 2)) * spread
+    reach = NORMAL * spread
     return mean - reach, mean + reach
 
 

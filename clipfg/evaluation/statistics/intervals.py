@@ -32,6 +32,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clipfg.evaluation.statistics.outcomes import Outcomes
+from clipfg.evaluation.statistics.tango import NORMAL
+from clipfg.functional.metrics import calibration_gaps
 from clipfg.types import Estimate
 
 RESAMPLES = 1000
@@ -73,10 +75,10 @@ def percentile_interval(draws: Floats, value: float) -> tuple[float, float]:
 
 def wilson_interval(right: int, n: int) -> tuple[float, float]:
     """The score interval of a proportion; it has width even at 0 of n and n of n."""
-    from scipy.stats import binomtest
-
-    low, high = binomtest(right, n).proportion_ci(LEVEL, method="wilson")
-    return float(low), float(high)
+    whole = n + NORMAL**2
+    centre = (right + NORMAL**2 / 2) / whole
+    spread = NORMAL / whole * math.sqrt(right * (n - right) / n + NORMAL**2 / 4)
+    return centre - spread if right else 0.0, centre + spread if right < n else 1.0
 
 
 def constant_interval(
@@ -130,17 +132,13 @@ class WeightedSums:
     @classmethod
     def of(cls, outcomes: Outcomes) -> Self:
         """Lay out `outcomes`, given in any order."""
-        from torch import from_numpy
-
-        from clipfg.functional.metrics import calibration_gaps
-
         ordered = outcomes.select(np.argsort(outcomes.labels, kind="stable"))
         hits = ordered.hits
         classes, runs = np.unique(ordered.labels, return_index=True)
         wrong = np.flatnonzero(~hits & np.isin(ordered.predictions, classes))
         wrong = wrong[np.argsort(ordered.predictions[wrong], kind="stable")]
         predicted, wrong_runs = np.unique(ordered.predictions[wrong], return_index=True)
-        gaps = calibration_gaps(from_numpy(ordered.confidence), from_numpy(hits)).numpy()
+        gaps = calibration_gaps(ordered.confidence, hits)
         columns = [hits, ordered.in_top_k, ordered.nll, gaps]
         return cls(
             columns=np.column_stack(columns).astype(np.float64),

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from clipfg.evaluation.statistics.intervals import constant_interval, percentile_interval
@@ -35,11 +34,11 @@ def severity(outcomes: Outcomes, classes: ClassList, seed: int, resamples: int) 
     if not classes.parents or not len(wrong):
         return None
     tree = Tree.of(classes.names, [classes.lineage(name) for name in classes.names])
-    labels, predictions = (torch.from_numpy(x).long() for x in (wrong.labels, wrong.predictions))
-    steps = tree.distances(labels, predictions).numpy()
+    steps = tree.distances(wrong.labels, wrong.predictions)
     most = int(tree.heights.max()) + 1
     mean = _mean(steps, most, seed, resamples)
-    return Severity(len(wrong), mean, _chance(tree, wrong.labels), most)
+    chance = float(tree.mean_distances[wrong.labels].mean())
+    return Severity(len(wrong), mean, chance, most)
 
 
 def _mean(steps: NDArray[np.int64], most: int, seed: int, resamples: int) -> Estimate:
@@ -52,11 +51,3 @@ def _mean(steps: NDArray[np.int64], most: int, seed: int, resamples: int) -> Est
     value = float(steps.mean())
     low, high = percentile_interval(draws / len(steps), value)
     return Estimate(value, max(low, 1.0), min(high, float(most)))
-
-
-def _chance(tree: Tree, labels: NDArray[np.int32]) -> float:
-    total, everyone = 0.0, torch.arange(len(tree.paths))
-    for label, count in zip(*np.unique(labels, return_counts=True), strict=True):
-        own = torch.full_like(everyone, int(label))
-        total += int(count) * float(tree.distances(own, everyone).double().sum())
-    return total / len(labels) / (len(tree.paths) - 1)

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from clipfg.errors import DataError, UsageError
 from clipfg.heads.bags.nets import BagNet
-from clipfg.heads.bags.training import choose_steps, logits_of, training
+from clipfg.heads.bags.training import choose_steps, finish, logits_of, training
 from clipfg.heads.base import Consumes, FeatureSets, Head
 
 STEPS = (60, 30, 120)
@@ -81,6 +81,7 @@ class BagHead(Head[FeatureSets], ABC):
             make, features, labels, self.penalty, STEPS, self.seed
         )
         (net,) = training(make, features, labels, self.penalty, [self.steps_], self.seed)
+        finish(net, features, labels, self.seed)
         for name, value in net.state_dict().items():
             setattr(self, f"{name}_", value)
         return self

@@ -6,7 +6,6 @@ from typing import ClassVar
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy
 
 from clipfg.functional.segments import segment_amax, segment_of_rows, segment_sum
 from clipfg.heads.bags.base import BagHead
@@ -80,8 +79,8 @@ class DsaglNet(PoolingNet):
     """The teacher pools by an attention a class; the student scores instances by themselves.
 
     The teacher learns from bags. Then its attention over all training instances gives the labels
-    from which the student begins; see `student.learn`. A bag's answer is the mean of the teacher's
-    and of the student's largest score in it.
+    from which the student begins; see `student.learn`. Bags are answered by the teacher alone: the
+    student's largest score in a bag orders bags about as well but is no log-odds of theirs.
 
     The last columns of hidden features are the student's scores.
     """
@@ -101,7 +100,7 @@ class DsaglNet(PoolingNet):
 
     def survey(self, h: Float[Tensor, "r m+k"], offsets: Int[Tensor, " ends"]) -> Found:
         """How many rows each bag has, their mean and their maximum."""
-        count = offsets.diff()[:, None].to(h)
+        h, count = self.values(h), offsets.diff()[:, None].to(h)
         return count, segment_sum(h, offsets) / count, segment_amax(h, offsets)
 
     def merge(self, first: Found, second: Found) -> Found:
@@ -114,26 +113,21 @@ class DsaglNet(PoolingNet):
         self, h: Float[Tensor, "r m+k"], offsets: Int[Tensor, " ends"], found: Found
     ) -> Float[Tensor, "r a"]:
         """By `Fasa`."""
-        h, means, most = (part[:, : self.width] for part in (h, *found[1:]))
-        attention: Tensor = self.fasa(h, offsets, means, most)
+        attention: Tensor = self.fasa(self.values(h), offsets, *found[1:])
         return attention
 
     def values(self, h: Float[Tensor, "r m+k"]) -> Float[Tensor, "r m"]:
         """The adapter's features."""
         return h[:, : self.width]
 
-    def classify(self, pooled: Float[Tensor, "b a m"], found: Found) -> Float[Tensor, "s b k"]:
-        """Each class from what its own attention pools, and by its likeliest instance."""
-        return torch.stack([self.teacher(pooled)[..., 0], found[2][:, self.width :]])
+    def classify(self, pooled: Float[Tensor, "b a m"], found: Found) -> Float[Tensor, "s b k"]:  # noqa: ARG002
+        """Each class from what its own attention pools."""
+        logits: Tensor = self.teacher(pooled)[None, ..., 0]
+        return logits
 
     def score(self, h: Float[Tensor, "r m+k"], attention: Float[Tensor, "r a"]) -> Tensor:  # noqa: ARG002
         """The student's log-odds."""
         return h[:, self.width :].clone()  # a view would keep all of `h` in memory
-
-    def loss(self, batch: Batch) -> Tensor:
-        """The teacher's cross-entropy."""
-        logits = self(batch.rows, batch.offsets).streams[0]
-        return cross_entropy(self.of_classes(logits), batch.labels)
 
     def finish(self, batch: Batch) -> None:
         """The student learns from the teacher as it is now."""
@@ -153,8 +147,7 @@ class Dsagl(BagHead):
     Source: DSAGL, after Qu et al. 2022 (WENO), arXiv:2210.03664. The papers describe the gates in
     words; `Fasa` is our reading of them. They tune the encoder by teacher and student in turn; here
     it is fixed, and its features are what both share. The student is linear, so that it can be
-    fitted to the end with a penalty, and after the teacher's labels it learns from its own. They
-    answer bags by the teacher alone.
+    fitted to the end with a penalty, and after the teacher's labels it learns from its own.
     """
 
     name: ClassVar[str] = "dsagl"

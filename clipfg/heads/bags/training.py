@@ -79,9 +79,13 @@ def training(
             net.train().loss(batch).backward()
         optimizer.step()
         if done in steps:
-            own = torch.Generator().manual_seed(seed)
-            net.eval().finish(next(batches(sets, labels, own, len(labels))))
-            yield net
+            yield net.eval()
+
+
+def finish(net: BagNet, sets: FeatureSets, labels: Int[Tensor, " n"], seed: int) -> None:
+    """What a trained net learns from all bags at once."""
+    generator = torch.Generator().manual_seed(seed)
+    net.finish(next(batches(sets, labels, generator, len(labels))))
 
 
 def choose_steps(

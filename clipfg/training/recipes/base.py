@@ -95,7 +95,8 @@ RANGES: dict[str, tuple[float, float]] = {
 """The least and the most of numbers that do not go from 0 to any."""
 
 RECIPES: Registry[type[Recipe]] = Registry("recipe", "clipfg.recipes")
-for name, target, summary in (
+RECIPES.register_all(
+    "clipfg.training.recipes",
     ("distill", "distill:Distill", "Region-text distillation; the default of --distill"),
     ("contrastive", "contrastive:Contrastive", "Images against their captions; the plain baseline"),
     ("sigmoid", "sigmoid:Sigmoid", "The same by SigLIP's pairwise loss"),
@@ -113,8 +114,7 @@ for name, target, summary in (
         "patch_prototypes:PatchPrototypes",
         "Patches fit for the head of that name; for labelled images",
     ),
-):
-    RECIPES.register(name, f"clipfg.training.recipes.{target}", summary)
+)
 
 
 def load_recipe(name: str, changes: Iterable[str] = ()) -> Recipe:

@@ -65,11 +65,13 @@ class Means:
 
 
 PROPOSALS: Registry[Callable[[Means], Proposer]] = Registry("kind of region", "clipfg.regions")
-_HERE = "clipfg.training.regions"
-PROPOSALS.register("boxes", f"{_HERE}.boxes:boxes", "the data's own regions or boxes")
-PROPOSALS.register("grid", f"{_HERE}.grid:grid", "windows that overlap, whatever they show")
-PROPOSALS.register("attention", f"{_HERE}.attention:attention", "where the encoder itself looks")
-PROPOSALS.register("detector", f"{_HERE}.detector:detector", "detector:REPO finds objects")
+PROPOSALS.register_all(
+    "clipfg.training.regions",
+    ("boxes", "boxes:boxes", "the data's own regions or boxes"),
+    ("grid", "grid:grid", "windows that overlap, whatever they show"),
+    ("attention", "attention:attention", "where the encoder itself looks"),
+    ("detector", "detector:detector", "detector:REPO finds objects"),
+)
 
 
 def propose(

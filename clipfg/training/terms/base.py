@@ -67,7 +67,8 @@ class Term(nn.Module):
 
 
 TERMS: Registry[type[Term]] = Registry("loss", "clipfg.terms")
-for name, target, summary in (
+TERMS.register_all(
+    "clipfg.training.terms",
     ("contrastive", "contrastive:Contrastive", "Images against captions (CLIP)"),
     ("sigmoid", "sigmoid:Sigmoid", "Pairs of images and captions (SigLIP)"),
     ("regions", "regions:Regions", "Regions against their phrases (FG-CLIP)"),
@@ -91,5 +92,4 @@ for name, target, summary in (
         "patch_prototypes:PatchPrototypes",
         "Patches that show prototypes of classes (PiPViT)",
     ),
-):
-    TERMS.register(name, f"clipfg.training.terms.{target}", summary)
+)

@@ -140,15 +140,15 @@ class AnswerFormat:
 
 
 ANSWER_FORMATS: Registry[AnswerFormat] = Registry("format of answers", "clipfg.answer_formats")
-_HERE = "clipfg.workflows.answer_files"
-ANSWER_FORMATS.register(
-    "megadetector", f"{_HERE}.megadetector:FORMAT", "JSON for Timelapse and EcoAssist"
+ANSWER_FORMATS.register_all(
+    "clipfg.workflows.answer_files",
+    ("megadetector", "megadetector:FORMAT", "JSON for Timelapse and EcoAssist"),
+    ("coco", "coco:FORMAT", "COCO with a score for each answer"),
+    ("label-studio", "label_studio:FORMAT", "tasks to be checked"),
+    ("camtrap-dp", "camtrap_dp:FORMAT", "tables of observations"),
+    ("xmp", "xmp:FORMAT", "sidecars with keywords, where sure"),
+    ("links", "links:FORMAT", "a folder per class with links"),
 )
-ANSWER_FORMATS.register("coco", f"{_HERE}.coco:FORMAT", "COCO with a score for each answer")
-ANSWER_FORMATS.register("label-studio", f"{_HERE}.label_studio:FORMAT", "tasks to be checked")
-ANSWER_FORMATS.register("camtrap-dp", f"{_HERE}.camtrap_dp:FORMAT", "tables of observations")
-ANSWER_FORMATS.register("xmp", f"{_HERE}.xmp:FORMAT", "sidecars with keywords, where sure")
-ANSWER_FORMATS.register("links", f"{_HERE}.links:FORMAT", "a folder per class with links")
 
 
 def answer_formats(names: str | None) -> dict[str, AnswerFormat]:

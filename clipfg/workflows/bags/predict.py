@@ -21,23 +21,17 @@ logger = logging.getLogger("clipfg")
 
 
 def as_learnt(options: PredictOptions, saved: SavedHead) -> PredictOptions:
-    """Options with the bags and tiles that a head has learnt from, where they name none."""
+    """With bags like those that the head has learnt from, where no others are asked for."""
     known = dict(saved.extras.get(BAGS, {}))
-    by = known.pop("bag_by", None)
-    if options.tiles is None:
-        options = replace(options, **known)
-    return replace(options, bag_by=options.bag_by or by)
+    by = options.bag_by or known.pop("bag_by", None)
+    return replace(options, **({} if options.tiles else known) | {"bag_by": by})
 
 
 def open_bags(session: Session[PredictOptions], data: Dataset) -> BaggedData:
-    """The items in bags, by `--bag-by` and `--tiles`.
-
-    Raises `UsageError` for options that are of single images.
-    """
+    """The items in bags. Raises `UsageError` for options that are of single images."""
     options = session.options
     given = {
         "--group-by": options.group_by,
-        "--unknown": options.unknown,
         "--to": options.to,
         "--explain": options.explain,
         "--within": options.within,

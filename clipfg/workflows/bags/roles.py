@@ -73,7 +73,8 @@ def labelled_bags(
 ) -> tuple[BaggedData, NDArray[np.bool_] | None]:
     """The labelled bags that are learnt from or tested on, and which of them are only tested.
 
-    None for that without a `split` to test on. Raises `DataError` where there is no such bag.
+    None for that without a `split` to test on. Raises `DataError` where there is no such bag, and
+    for one class alone.
     """
     known, splits = data.labels != UNLABELLED, np.array(data.splits, dtype=object)
     if not known.all():
@@ -81,6 +82,11 @@ def labelled_bags(
     used = known if split is None else known & np.isin(splits, [TRAIN, split])
     if not used.any():
         data.items.labelled()  # says what labels look like
+    if len(kinds := np.unique(data.labels[used])) < 2:
+        alone = data.items.classes.names[kinds[0]]
+        raise DataError(
+            f"Expected bags of two classes to tell apart, got those of {alone!r} alone."
+        )
     if split is None:
         return data.bags(used), None
     if not (used & (splits == split)).any():

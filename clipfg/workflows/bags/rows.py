@@ -77,8 +77,8 @@ class BagRows:
     ) -> None:
         """Bags with the head's own logits, and the scores of their instances."""
         sizes = block.sets.offsets.diff().tolist()
-        answers, none = self.answers, logits.new_zeros(len(logits), 0)
-        own = answers.rows(none, logits) if answers else [{}] * len(logits)
+        answers = self.answers
+        own = answers.rows(block.sets, logits) if answers else [{}] * len(logits)
         shown = answers.calibrated(logits) if answers else logits
         self._bags.write(
             [self.data.names[bag] for bag in block.bags],

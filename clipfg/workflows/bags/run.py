@@ -15,6 +15,7 @@ from clipfg.errors import DataError, UsageError
 from clipfg.evaluation.bags.report import BagReport
 from clipfg.evaluation.page import render_page
 from clipfg.evaluation.serialization import to_json
+from clipfg.functional.novelty import FALSE_ALARMS
 from clipfg.heads import HEADS, FeatureSets, save_head
 from clipfg.heads.bags.base import BagHead
 from clipfg.heads.support import Support
@@ -58,7 +59,7 @@ def run_bags(session: Session[BagsOptions]) -> BagsRun:
     options = session.options
     names = _heads(options.heads)
     _check_options(options)
-    data = BaggedData.of(session.whole(), options, session.failures)
+    data = BaggedData.of(session.whole(grouped=False), options, session.failures)
     data.check_several()
     classes = data.items.classes
     answer_options(options).check(classes)
@@ -77,12 +78,12 @@ def run_bags(session: Session[BagsOptions]) -> BagsRun:
         answers = None
         if options.save is not None or answer_options(options):
             head = head or trials.fit(names[0], *bags.learnt, options.seed)
-            answers = answer_columns(options, classes, _confidence(head, bags, options.seed))
+            answers = answer_columns(options, classes, _confidence(head, bags, options))
             log_guarantees(answers)
         # Heads of folds are not the one that is calibrated.
         shown = None if bags.folds else answers
         _write(folder, data, bags, done[0], negative, options.top_k, shown)
-        remarks = _measured(shown, done[0], bags.truth) if shown else ()
+        remarks = _measured(shown, done[0], bags) if shown else ()
         report = _report(session, data.items, bags, done, remarks)
         folder.results = to_json(report)
         if data.tiling is not None:
@@ -177,20 +178,18 @@ def _heads(text: str) -> tuple[str, ...]:
 
 
 def _check_options(options: BagsOptions) -> None:
-    if options.unknown:
-        raise UsageError("--unknown is about single images and cannot be told of bags.")
     if (save := options.save) and (save.is_dir() or not save.absolute().parent.is_dir()):
         raise UsageError(f"--save must name a file in an existing folder, got {save}.")
 
 
-def _confidence(head: BagHead, bags: TriedBags, seed: int) -> Confidence | None:
+def _confidence(head: BagHead, bags: TriedBags, options: BagsOptions) -> Confidence | None:
     """From folds of the bags that are learnt from; None where none can be held out."""
     sets, labels = bags.learnt
-    support = Support(cast(Any, sets), labels, bags.classes)
-    if not len(support.held_out([seed])):
+    support = Support(sets.means, labels, bags.classes, bags=sets)
+    if not len(support.held_out([options.seed])):
         logger.warning("The head is not calibrated: that takes two bags of a class.")
         return None
-    return Confidence.fit(cast(Any, head), support, seed=seed)
+    return Confidence.fit(cast(Any, head), support, seed=options.seed, unknown=options.unknown)
 
 
 def _report(
@@ -239,12 +238,11 @@ def _write(
         writer.write(bags.tested, logits, torch.cat(trial.scores), labelled=True)
 
 
-def _measured(
-    answers: AnswerColumns, trial: BagTrial, labels: NDArray[np.int64]
-) -> tuple[str, ...]:
+def _measured(answers: AnswerColumns, trial: BagTrial, bags: TriedBags) -> tuple[str, ...]:
     """What the test bags say of the guarantees that were asked for."""
-    truth = torch.from_numpy(labels)
-    shares = answers.calibrated(torch.from_numpy(trial.logits[0]).float()).softmax(dim=1)
+    truth = torch.from_numpy(bags.truth)
+    calibrated = answers.calibrated(torch.from_numpy(trial.logits[0]).float())
+    shares = calibrated.softmax(dim=1)
     said = []
     if answers.options.target_error is not None:
         given = answers.answered(shares)
@@ -256,5 +254,10 @@ def _measured(
         said.append(
             f"Sets hold the true class of {inside:,} of {len(truth):,} test bags; their mean size"
             f" is {size:.2f}."
+        )
+    if (familiar := answers.familiarity(bags.tested.sets, calibrated)) is not None:
+        called = int((familiar <= FALSE_ALARMS).sum())
+        said.append(
+            f"Called {called:,} of {len(truth):,} test bags, all of known classes, unknown."
         )
     return tuple(said)

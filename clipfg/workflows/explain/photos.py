@@ -11,6 +11,7 @@ from clipfg.explaining import METHODS
 from clipfg.heads.zero_shot import ZeroShot
 from clipfg.prompting import PromptSet, load_prompts
 from clipfg.types import UNLABELLED, ClassList, Failure
+from clipfg.workflows.class_texts import session_texts
 from clipfg.workflows.dataset import Dataset
 from clipfg.workflows.explain.explainer import Explainer, Pair
 from clipfg.workflows.explain.explanation import Explanation
@@ -63,9 +64,11 @@ def make_explainer(
     encoder = session.encoder
     assert encoder is not None
     described = load_prompts(phrases) if phrases else prompts
-    found = Phrases(
-        described, classes, lambda texts: session.embed_texts(texts, described.name, "regions")
-    )
+
+    def embed(texts: Sequence[str]) -> torch.Tensor:
+        return torch.from_numpy(session_texts(session, texts, described.name, "regions"))
+
+    found = Phrases(described, classes, embed)
     if not any(map(found.of, classes.names)):
         if phrases:
             raise UsageError(f"--phrases {phrases} describes none of these classes. {HOW}")

@@ -12,6 +12,7 @@ from clipfg.options import ExplainOptions
 from clipfg.prompting.prompt_set import loose
 from clipfg.registry import closest
 from clipfg.types import ClassList
+from clipfg.workflows.class_texts import named_ensemble, named_prompts, zero_shot
 from clipfg.workflows.dataset import Dataset
 from clipfg.workflows.explain.explainer import Pair
 from clipfg.workflows.explain.explanation import Explanation
@@ -53,13 +54,12 @@ def run_explain(
         raise UsageError("--head and --without are for --method prototypes.")
     data, classes = _photos(session, photos)
     pair = _pair(options, classes)
-    prompts, ensemble = session.prompts(data.manifest), session.ensemble()
+    prompts, ensemble = named_prompts(options, data.manifest), named_ensemble(options)
     session.open_encoder(data)
     check_explainable(session, data, classes, options.method)
     facts = {"photos": [str(photo) for photo in photos], "prompts": prompts.name}
     with session.run_folder(data.name, **facts) as folder:
-        weights = session.text_weights(prompts, classes, ensemble)
-        head = session.zero_shot(weights, renormalise=ensemble.renormalise)
+        head = zero_shot(session, prompts, classes, ensemble)
         explainer = make_explainer(session, classes, head, prompts, options.method, options.phrases)
         explained = explain_photos(session, explainer, data, [pair] * len(data))
         table, details = write_explanations(folder, explained, explainer, options.method)

@@ -11,6 +11,7 @@ from clipfg.evaluation.statistics.repeated import accuracy_over
 from clipfg.heads import Head
 from clipfg.options import FewshotOptions
 from clipfg.types import ClassList, Estimate
+from clipfg.workflows.class_texts import class_weights
 from clipfg.workflows.fewshot.heads import HeadSet
 from clipfg.workflows.fewshot.images import gather_images
 from clipfg.workflows.fewshot.items import support_of
@@ -39,7 +40,7 @@ def accuracy_by_pictures(
     images = gather_images(job, roles, (shots,), seeds)
     classes, texts = known
     if texts is not None and images.classes.names != classes.names:
-        texts = job.class_weights(roles.support.manifest, images.classes)
+        texts = class_weights(job, roles.support.manifest, images.classes)
     support = support_of(job, roles, images, texts)
     first = HeadSet((heads.first,), heads.first, heads.scales)
     if images.test is None:

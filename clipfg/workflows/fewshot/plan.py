@@ -12,6 +12,7 @@ from clipfg.heads.saving import check_savable
 from clipfg.options import FewshotOptions
 from clipfg.types import Manifest
 from clipfg.workflows.answers import answer_options
+from clipfg.workflows.class_texts import check_prompts
 from clipfg.workflows.dataset import Dataset
 from clipfg.workflows.fewshot.calibration import calibration_split, can_be_calibrated
 from clipfg.workflows.fewshot.heads import ZERO_SHOT, HeadSet, HeadSpec, parse_heads
@@ -63,7 +64,7 @@ class Plan:
         session.open_encoder_if_needed(*parts, without="there are no class texts and no zero-shot")
         manifest = parts[0].manifest
         if session.encoder is not None:
-            session.check_prompts(manifest)  # a misspelt name costs no embedding
+            check_prompts(options, manifest)  # a misspelt name costs no embedding
         heads = _head_set(session, asked)
         _check_heads(session, heads, parts)
         if heads.that_consume("patches"):

@@ -50,8 +50,8 @@ def measure_reliability(
     if detector is not None and familiar is not None:
         factor = confidence.factor
         ood = OODResult(
-            score=NAMES[detector.score],
-            auroc_support=detector.aurocs[detector.score],
+            score=NAMES[detector.score].format(unit="image"),
+            auroc_support=detector.aurocs.get(detector.score),
             auroc=auroc_on(detector.score, known.trials, test.items, labels, factor),
             called_unknown=proportion(int((familiar <= FALSE_ALARMS).sum()), len(familiar)),
             most=1 - least_coverage(1 - FALSE_ALARMS, [len(detector.known)], [len(familiar)]),

@@ -20,6 +20,7 @@ from clipfg.types import ClassList, Manifest
 from clipfg.workflows.answers import EXTRA, GROUPS
 from clipfg.workflows.boxes import EXTRA as BOXES
 from clipfg.workflows.boxes import framing_of
+from clipfg.workflows.class_texts import class_weights, named_ensemble, named_prompts
 from clipfg.workflows.fewshot.calibration import CalibratedHead, Calibrator
 from clipfg.workflows.fewshot.evaluation import Evaluation
 from clipfg.workflows.fewshot.groups import accuracy_by_pictures, with_answers
@@ -61,7 +62,7 @@ def run_fewshot(session: Session[FewshotOptions]) -> FewshotRun:
             logger.warning(remark)
         texts = None
         if session.encoder is not None:
-            texts = session.class_weights(plan.manifest, images.classes)
+            texts = class_weights(session, plan.manifest, images.classes)
         curve, known = _evaluation(session, plan, images, texts, folder).run()
         for remark in known.head.remarks:
             logger.info(remark)
@@ -151,6 +152,7 @@ def _extras(
 def _base(session: Session[FewshotOptions], manifest: Manifest, classes: ClassList) -> Base:
     """The session's encoder, and what the prompts say of the classes."""
     assert isinstance(session.encoder, CheckpointEncoder)
-    ensemble = session.ensemble()
-    made = ensemble.sentences(session.prompts(manifest), classes, session.options.seed)
+    options = session.options
+    prompts, ensemble = named_prompts(options, manifest), named_ensemble(options)
+    made = ensemble.sentences(prompts, classes, options.seed)
     return Base(session.encoder, classes.names, made, ensemble)

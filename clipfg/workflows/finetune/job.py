@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 from clipfg.embedding.texts import embed_texts
@@ -62,7 +63,7 @@ class Job:
         """The encoder, ready to be trained."""
 
         def frozen_texts(texts: Sequence[str], path: TextPath) -> Tensor:
-            return embed_texts(texts, self.encoder, self.session.kept, path=path)
+            return torch.from_numpy(embed_texts(texts, self.encoder, self.session.kept, path=path))
 
         return Student(
             self.encoder,

@@ -30,6 +30,7 @@ from clipfg.training.teacher import (
     region_features,
 )
 from clipfg.types import COLUMNS, UNLABELLED, Manifest
+from clipfg.workflows.class_texts import named_ensemble, named_prompts, session_texts
 from clipfg.workflows.dataset import Dataset
 from clipfg.workflows.finetune.regions import with_regions
 from clipfg.workflows.session import Session
@@ -115,8 +116,8 @@ def class_sentences(
         return ()
     if classes.texts:
         return [classes.texts.get(name, (name,)) for name in classes.names]
-    prompts = session.prompts(manifest)
-    made = session.ensemble().sentences(prompts, classes, session.options.seed)
+    prompts = named_prompts(session.options, manifest)
+    made = named_ensemble(session.options).sentences(prompts, classes, session.options.seed)
     found: list[list[str]] = [[] for _ in classes.names]
     for owner, text in zip(made.owners.tolist(), made.texts, strict=True):
         found[owner].append(text)
@@ -181,7 +182,7 @@ def _class_means(session: Session[FinetuneOptions], examples: Examples) -> Float
     """Of each class's texts."""
     texts = [text for own in examples.class_texts for text in own]
     owners = [row for row, own in enumerate(examples.class_texts) for _ in own]
-    features = session.embed_texts(texts, "class texts")
+    features = torch.from_numpy(session_texts(session, texts, "class texts"))
     sums = torch.zeros(len(examples.class_texts), features.shape[1])
     return normalize(sums.index_add_(0, torch.tensor(owners), features), dim=-1)
 
@@ -217,7 +218,8 @@ def _with_phrases(
     if named and "targets" not in needs:
         return examples
     texts = list(counts)
-    features = dict(zip(texts, session.embed_texts(texts, "spans", "regions"), strict=True))
+    rows = torch.from_numpy(session_texts(session, texts, "spans", "regions"))
+    features = dict(zip(texts, rows, strict=True))
     crops, mask = _seen(session, manifest, encoder, recipe, examples.phrases, features)
     if not named:
         phrases = [

@@ -13,7 +13,7 @@ from scipy.stats import t as student_t
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from clipfg.functional.metrics import average_precision, first_hit
+from clipfg.functional.ranking import average_precision, first_hit
 from clipfg.mining.negatives import Contest
 from clipfg.training.batches import Examples
 

@@ -14,6 +14,7 @@ from clipfg.prompting.rendering import Sentences
 from clipfg.training.leakage import find_leaks, leaks_said
 from clipfg.training.student import Student
 from clipfg.training.teacher import embedded
+from clipfg.workflows.class_texts import named_ensemble, named_prompts
 from clipfg.workflows.dataset import Dataset
 from clipfg.workflows.finetune.job import Job
 from clipfg.workflows.finetune.learning import Material, gather, mined
@@ -80,8 +81,8 @@ def _class_weights(job: Job, data: Dataset) -> Callable[[EncodeTexts], Tensor] |
     classes = data.manifest.classes
     if classes is None or not (data.manifest.labels >= 0).any():
         return None
-    ensemble = job.session.ensemble()
-    prompts = job.session.prompts(data.manifest)
+    ensemble = named_ensemble(job.session.options)
+    prompts = named_prompts(job.session.options, data.manifest)
     sentences: Sentences = ensemble.sentences(prompts, classes, job.seed)
     scale = job.encoder.logit_scale
     return lambda encode: ensemble.weights(encode(sentences.texts), sentences, None, scale)

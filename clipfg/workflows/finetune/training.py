@@ -17,6 +17,7 @@ from clipfg.training.recipes import Recipe
 from clipfg.training.state import load_state
 from clipfg.training.student import Student
 from clipfg.training.task import Task
+from clipfg.workflows.class_texts import session_texts
 from clipfg.workflows.finetune.job import Job
 from clipfg.workflows.finetune.keeping import NAMES
 from clipfg.workflows.finetune.learning import Material
@@ -46,7 +47,7 @@ def train(
         report: Report | None = None,
     ) -> Loop:
         def frozen_texts(texts: Sequence[str]) -> Tensor:
-            return job.session.embed_texts(texts, "captions")
+            return torch.from_numpy(session_texts(job.session, texts, "captions"))
 
         task = Task.of(recipe, student, batches.examples, frozen_texts, job.seed)
         validate = torch.no_grad()(measure)

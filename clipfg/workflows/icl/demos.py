@@ -22,6 +22,7 @@ from clipfg.icl import CHATS, in_order
 from clipfg.icl.prompts import with_sources
 from clipfg.options import DemosOptions
 from clipfg.types import Failure, Manifest
+from clipfg.workflows.class_texts import class_weights
 from clipfg.workflows.dataset import Dataset
 from clipfg.workflows.icl.demonstrations import (
     Demonstration,
@@ -88,7 +89,7 @@ def run_demos(session: Session[DemosOptions], photo: Path) -> DemosRun:
     scorer = LvlmScorer.of(session)
     query = _embed(session, manifest)
     suited = replace(manifest, prompts=store.prompts or manifest.prompts)
-    texts = session.class_weights(suited, classes)
+    texts = class_weights(session, suited, classes)
     finder = DemonstrationFinder(metric, plan, classes, encoder.fingerprint, texts)
     uri = manifest.uris[0]
     shown = _select_others(uri, query, finder, session.cache)

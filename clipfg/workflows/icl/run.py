@@ -15,6 +15,7 @@ from clipfg.evaluation.serialization import to_json
 from clipfg.options import IclOptions
 from clipfg.store import KeyStore
 from clipfg.types import UNLABELLED
+from clipfg.workflows.class_texts import named_ensemble, named_prompts, zero_shot
 from clipfg.workflows.dataset import Dataset
 from clipfg.workflows.icl.asking import ask_about_all
 from clipfg.workflows.icl.demonstrations import DemonstrationFinder, DemonstrationPlan
@@ -55,7 +56,7 @@ def run_icl(session: Session[IclOptions]) -> IclRun:
     `ClipfgError`s: data without labels, a store of another encoder, a missing model.
     """
     options = session.options
-    plan, ensemble = DemonstrationPlan.of(options), session.ensemble()
+    plan, ensemble = DemonstrationPlan.of(options), named_ensemble(options)
     store = open_store(options)
     data = session.dataset()
     data.check_labelled("clipfg demos")
@@ -71,18 +72,18 @@ def run_icl(session: Session[IclOptions]) -> IclRun:
     if scorer is not None:
         facts["lvlm_fingerprint"] = scorer.fingerprint
     with session.run_folder(data.name, **facts) as folder:
-        weights = session.class_weights(data.manifest, data.classes)
-        texts = weights if plan.strategy.needs_texts else None
+        prompts = named_prompts(options, data.manifest)
+        head = zero_shot(session, prompts, data.classes, ensemble)
+        texts = head.weights_ if plan.strategy.needs_texts else None
         finder = DemonstrationFinder(metric, plan, data.classes, encoder.fingerprint, texts)
         builder = QuestionBuilder.of(options, finder)
         pool, excluded = _images_to_ask_about(session, data, store)
-        head = session.zero_shot(weights, renormalise=ensemble.renormalise)
-        zero_shot = head.logits(pool.features)
+        by_texts = head.logits(pool.features)
         path = folder.part("answers.jsonl")
-        outcomes = ask_about_all(session, pool, builder, scorer, zero_shot, path)
+        outcomes = ask_about_all(session, pool, builder, scorer, by_texts, path)
         if not outcomes:
             raise DataError("None of the images could be classified; see the warnings above.")
-        pool, zero_shot = pool.rows(np.array(list(outcomes))), zero_shot[list(outcomes)]
+        pool, by_texts = pool.rows(np.array(list(outcomes))), by_texts[list(outcomes)]
         context = {
             "data": data.name,
             "split": options.split or "",
@@ -91,7 +92,7 @@ def run_icl(session: Session[IclOptions]) -> IclRun:
             "demonstrations": f"{plan.shots}, {plan.strategy.name}, {options.metric}",
         }
         done, name = list(outcomes.values()), scorer.lvlm.name if scorer else None
-        methods = scores_by_method(done, zero_shot, plan.shots, name)
+        methods = scores_by_method(done, by_texts, plan.shots, name)
         comparison = MethodScorer(pool, data.classes, folder, options, context).compare(
             methods, done, plan.choices
         )

@@ -107,7 +107,10 @@ def _check_classes(session: Session[LintOptions], data: Dataset) -> Iterator[Lin
     features = count = None
     context = {}
     if encoder is not None:
-        features = embed_texts([readable(name) for name in classes.names], encoder, session.kept)
+        from torch import from_numpy
+
+        names = [readable(name) for name in classes.names]
+        features = from_numpy(embed_texts(names, encoder, session.kept))
         count, context = encoder.count_tokens, {"context": max(encoder.context_lengths.values())}
     for issue in lint_class_names(classes.names, features, count, **context):
         yield LintFinding("class-name", issue.level, issue.where, issue.what)

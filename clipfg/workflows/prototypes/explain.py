@@ -28,7 +28,7 @@ SIDE = 512
 
 @dataclass(frozen=True)
 class Speaker:
-    """A prototype that speaks for the answer by `presence * weight`; `map` are its shares."""
+    """A prototype that speaks for the answer by `presence * weight`; `map` are its scores."""
 
     number: int
     presence: float
@@ -126,10 +126,10 @@ def _speakers(
     presence = known.head.presences(patches)[0]
     weights = known.head.weights_[answer]
     evidence = presence * weights
-    shares = known.head.shares(patches)
+    scores = known.head.scores(patches)
     order = evidence.argsort(descending=True)[:SPEAKERS].tolist()
     return tuple(
-        Speaker(at, float(presence[at]), float(weights[at]), shares[:, at].unflatten(0, grid))
+        Speaker(at, float(presence[at]), float(weights[at]), scores[:, at].unflatten(0, grid))
         for at in order
         if evidence[at] > 0
     )

@@ -12,7 +12,7 @@ from torch import Tensor
 from clipfg.encoders.preprocessing import Preprocessing
 from clipfg.functional.regions import holds
 from clipfg.heads import FeatureSets
-from clipfg.heads.patch_prototypes import ABSENT, PatchPrototypes
+from clipfg.heads.patch_prototypes import PatchPrototypes
 
 SHOWING = 10
 """Images by which the purity of a prototype is measured, as in PIP-Net."""
@@ -38,13 +38,13 @@ class Purity:
         cls, head: PatchPrototypes, patches: FeatureSets, parts: list[Parts], seed: int = 0
     ) -> "Purity | None":
         """On images whose parts are known; None where they show no prototype in use."""
-        shares, places = _peaks(head, patches)
+        scores, places = _peaks(head, patches)
         generator = torch.Generator().manual_seed(seed)
         found: dict[int, tuple[str, float]] = {}
         by_chance = []
         for number in head.used.nonzero().flatten().tolist():
-            top, images = shares[:, number].topk(min(SHOWING, len(patches)))
-            images = images[top >= ABSENT]
+            top, images = scores[:, number].topk(min(SHOWING, len(patches)))
+            images = images[top > 0]
             if not len(images):
                 continue
             sizes = patches.offsets.diff()[images]

@@ -12,6 +12,7 @@ from clipfg.errors import DataError, ItemError, UsageError
 from clipfg.heads import FeatureSets
 from clipfg.options import ExplainOptions
 from clipfg.types import UNLABELLED, Failure
+from clipfg.workflows.class_texts import class_weights
 from clipfg.workflows.dataset import Dataset
 from clipfg.workflows.prototypes.explain import PrototypeExplanation, explain_photo
 from clipfg.workflows.prototypes.page import PAGE, write_explanations
@@ -56,7 +57,7 @@ def explain_by_prototypes(
         )
     session.dense = PATCHES
     with session.run_folder(data.name, head=str(options.head)) as folder:
-        texts = session.class_weights(data.manifest, known.classes)
+        texts = class_weights(session, data.manifest, known.classes)
         features = session.features(data.manifest)
         if not len(features):
             raise DataError(f"Expected photos that can be read, {data.name} has none.")

@@ -1,7 +1,7 @@
 """A head of patch prototypes from a file, with the images of its support that show them."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -123,6 +123,17 @@ class PrototypeHead:
         if saved.classes is None:
             raise DataError(f"Expected a head with class names, {path} has none.")
         return cls(head, saved.classes, Examples.from_fields(saved.extras.get(EXTRA, {})), saved)
+
+    def within(self, node: str | None) -> Self:
+        """The classes below a node of the taxonomy, or those named; all for None.
+
+        Raises `UsageError` as `ClassList.below` does.
+        """
+        if node is None:
+            return self
+        names = self.classes.below(node)
+        columns = [self.classes.index(name) for name in names]
+        return replace(self, head=self.head.among(columns), classes=self.classes.only(names))
 
     def probabilities(self, patches: FeatureSets) -> Float[Tensor, "n c"]:
         """Of the classes; calibrated where the file says how, and nothing is switched off."""

@@ -50,12 +50,12 @@ class ShownHead(Run):
 
 
 def run_show(session: Session[HeadShowOptions], path: Path) -> ShownHead:
-    """Draw a saved head of patch prototypes; with `--dataset`, measure it too.
+    """Draw a saved head of patch prototypes, or some of its classes; with `--dataset`, measure it.
 
     Raises `ClipfgError`s.
     """
     options = session.options
-    known = PrototypeHead.load(path)
+    known = PrototypeHead.load(path).within(options.within)
     whole = known.head
     if options.without is not None:
         left = whole.without(parse_without(options.without))

@@ -18,6 +18,7 @@ from clipfg.prompting import load_prompts
 from clipfg.prompting.queries import query_texts
 from clipfg.store import KeyStore
 from clipfg.types import Manifest, unit_norm
+from clipfg.workflows.class_texts import session_texts
 from clipfg.workflows.metric import Metric
 from clipfg.workflows.retrieve.queries import Query
 from clipfg.workflows.session import Session
@@ -125,7 +126,7 @@ def _embed_phrases(
     owners = np.array([owner for owner, texts in enumerate(rendered) for _ in texts])
     sentences = [text for texts in rendered for text in texts]
     use: Use = "regions" if "parent" in store.items.column_names else "images"
-    features = session.text_rows(sentences, "(none)" if session.options.raw else named, use)
+    features = session_texts(session, sentences, "(none)" if session.options.raw else named, use)
     return dict(zip(phrases, unit_norm(class_means(features, owners)), strict=True))
 
 

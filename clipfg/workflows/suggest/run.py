@@ -16,6 +16,7 @@ from clipfg.errors import DataError, UsageError
 from clipfg.functional.similarity import cosine_logits
 from clipfg.options import SuggestOptions
 from clipfg.types import UNLABELLED, ClassList, equal_rows
+from clipfg.workflows.class_texts import check_prompts, class_weights
 from clipfg.workflows.dataset import Dataset
 from clipfg.workflows.pool import FeaturePool
 from clipfg.workflows.protocol.listed_images import read_listed, with_labels
@@ -55,7 +56,7 @@ def run_suggest(session: Session[SuggestOptions]) -> SuggestRun:
     STRATEGIES.get(strategy)  # a misspelt name costs no embedding
     data, own = _counted_labels(session, session.dataset(options.split or "all"))
     if session.open_encoder_if_needed(*(part for part in (data, own) if part is not None)):
-        session.check_prompts(data.manifest)  # neither does a misspelt prompt set
+        check_prompts(options, data.manifest)  # neither does a misspelt prompt set
     facts = {"strategy": strategy, "manifest": data.manifest.digest}
     with session.run_folder(data.name, **facts) as folder:
         pool, labelled = _pools(session, data, own)
@@ -154,7 +155,7 @@ def _probabilities(
     present = torch.unique(labels)
     texts = None
     if session.encoder is not None:
-        texts = session.class_weights(data.manifest, classes)
+        texts = class_weights(session, data.manifest, classes)
         if len(present) < len(classes):
             logits = cosine_logits(pool.features, texts, session.encoder.logit_scale)
             return logits.softmax(dim=1), list(classes.names)

@@ -8,24 +8,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-import torch
-from torch import Tensor
 
 from clipfg.data.loading import load_choices
 from clipfg.errors import DataError, UsageError
-from clipfg.evaluation.choices.answers import Answer, ties, wins
+from clipfg.evaluation.choices.answers import Answer, Scores, ties, wins
 from clipfg.evaluation.choices.evaluate import evaluate
 from clipfg.evaluation.choices.report import ChoiceReport
-from clipfg.evaluation.page import render_page
 from clipfg.evaluation.serialization import to_json
 from clipfg.options import ZeroshotOptions
 from clipfg.pages.formats import count
 from clipfg.types import BOX, Choice, ChoiceSet
 from clipfg.workflows.boxes import boxes_said, framing_of
+from clipfg.workflows.class_texts import session_texts
 from clipfg.workflows.dataset import Dataset, warn_if_incomplete
-from clipfg.workflows.mistakes import surest_mistakes
 from clipfg.workflows.run_folder import Run
 from clipfg.workflows.session import Session
 
@@ -131,6 +129,9 @@ def run_choices(session: Session[ZeroshotOptions], choices: ChoiceSet) -> Choice
         folder.results = to_json(report)
         write_answers(folder.part(PREDICTIONS), answers, encoder.logit_scale)
         if options.html:
+            from clipfg.evaluation.page import render_page
+            from clipfg.workflows.mistakes import surest_mistakes
+
             mistakes = surest_mistakes(folder.part(PREDICTIONS))
             folder.write_text("report.html", render_page(report, mistakes))
     return ChoiceRun(folder.path, len(answers), len(session.failures), report)
@@ -142,19 +143,19 @@ def answer(session: Session[ZeroshotOptions], choices: ChoiceSet, parts: Dataset
     texts = list(dict.fromkeys(text for choice in choices.choices for text in choice.texts))
     place = {text: row for row, text in enumerate(texts)}
     progress = session.progress("Embedding texts")
-    embedded = session.embed_texts(texts, choices.name, progress=progress)
+    embedded = session_texts(session, texts, choices.name, progress=progress)
     groups = list(choices.by_part.values())
-    scored: dict[Choice, tuple[list[int], Tensor]] = {}
-    total = torch.zeros(embedded.shape[1])
+    scored: dict[Choice, tuple[list[int], Scores]] = {}
+    total = np.zeros(embedded.shape[1], dtype=np.float32)
     for batch in session.batches(parts):
-        for position, feature in zip(batch.positions, torch.from_numpy(batch.vectors), strict=True):
+        for position, feature in zip(batch.positions, batch.vectors, strict=True):
             for choice in groups[position]:
                 rows = [place[text] for text in choice.texts]
                 scored[choice] = (rows, embedded[rows] @ feature)
                 total += feature
-    blind = (embedded @ (total / max(len(scored), 1))).numpy()
+    blind = embedded @ (total / np.float32(max(len(scored), 1)))
     return [
-        Answer(choice, scores.numpy(), blind[rows])
+        Answer(choice, scores, blind[rows])
         for choice in choices.choices
         if choice in scored
         for rows, scores in [scored[choice]]

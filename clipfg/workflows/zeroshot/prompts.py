@@ -1,21 +1,12 @@
-"""Which prompt sets a run is about: those named, or the one that suits the images best."""
+"""Which prompt sets a run is about: those named, or those of which one is to be chosen."""
 
-import logging
 from dataclasses import dataclass
-
-from jaxtyping import Float
-from torch import Tensor
 
 from clipfg.errors import UsageError
 from clipfg.options import ZeroshotOptions
 from clipfg.prompting import PromptSet, load_prompts
-from clipfg.prompting.criteria import CHOSEN, CRITERIA
-from clipfg.prompting.ensembling import Ensemble
 from clipfg.prompting.loading import covering_descriptions
 from clipfg.types import ClassList, Manifest
-from clipfg.workflows.session import Session
-
-logger = logging.getLogger("clipfg")
 
 AUTO = "auto"
 
@@ -54,26 +45,3 @@ def prompt_choice(options: ZeroshotOptions, manifest: Manifest, classes: ClassLi
     if twice := next((name for name in names if names.count(name) > 1), None):
         raise UsageError(f"Prompt set {twice!r} is listed twice.")
     return PromptChoice(tuple(map(load_prompts, names)), auto)
-
-
-def choose_by_images(
-    session: Session[ZeroshotOptions],
-    sets: tuple[PromptSet, ...],
-    features: Float[Tensor, "n d"],
-    classes: ClassList,
-    ensemble: Ensemble,
-) -> tuple[PromptSet, dict[str, float]]:
-    """The first set with the best label-free criterion on these images, and all values."""
-    values = {}
-    for prompts in sets:
-        weights = session.text_weights(prompts, classes, ensemble, images=features)
-        head = session.zero_shot(weights, renormalise=ensemble.renormalise)
-        values[prompts.name] = CRITERIA[CHOSEN](head.logits(features), features)
-    best = max(sets, key=lambda prompts: values[prompts.name])
-    logger.info(f"Chose prompts {best.name!r} without labels, by {CHOSEN}: {listed(values)}")
-    return best, values
-
-
-def listed(values: dict[str, float]) -> str:
-    """Every set with its value."""
-    return ", ".join(f"{name} {value:.3f}" for name, value in values.items())

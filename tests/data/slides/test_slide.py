@@ -6,7 +6,7 @@ from PIL import Image
 
 from clipfg.data.slides.slide import Slide
 from clipfg.data.slides.tiles import Tile, is_blank, tiles_of
-from clipfg.data.sources import read, signature
+from clipfg.data.sources import read, signature, signature_of
 from clipfg.errors import ItemError
 
 tifffile = pytest.importorskip("tifffile")
@@ -140,7 +140,7 @@ def test_tiles_cover_a_picture_and_are_read_by_their_uri(tmp_path, pixels) -> No
     header, data = read(tiles[-1].uri).split(b" 255\n", 1)
     assert header == b"P6 64 64"
     assert data == pixels[-64:, -64:].tobytes()
-    assert signature(tiles[0].uri) == (path.stat().st_size, path.stat().st_mtime_ns)
+    assert signature(tiles[0].uri) == signature_of(path.stat())
     with pytest.raises(ItemError, match="a URI like tile:"):
         read("tile:nothing")
 

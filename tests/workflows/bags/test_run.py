@@ -23,18 +23,22 @@ def few_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("clipfg.heads.bags.base.STEPS", (40,))
 
 
-def world(path: Path, splits: bool = False, spoil: str = "") -> str:
+def world(path: Path, splits: bool = False, spoil: str = "", seed: int = 0) -> str:
     """Bags of 4 to 8 rows; those of `sick` have one that is different."""
-    rng = np.random.default_rng(0)
+    rng = np.random.default_rng(seed)
     ids, labels, parts, rows = [], [], [], []
     for bag in range(BAGS):
         for place in range(rng.integers(4, 9)):
             row = rng.normal(size=WIDTH)
             row[0] += 20 * (place < 2 and bag % 2)
+            row[1] -= 20 * (spoil == "strange")
+            row[2] += 10  # as encoders' features have much in common
             ids.append(f"plant{bag}/leaf{place}.jpg")
             labels.append(bag % 2)
             parts.append("test" if bag >= BAGS // 2 else "train")
             rows.append(row)
+    if spoil == "alone":
+        labels = [1] * len(labels)
     if spoil == "label":
         labels[1] = 1
     if spoil == "split":
@@ -44,7 +48,7 @@ def world(path: Path, splits: bool = False, spoil: str = "") -> str:
         pooled=np.array(rows, dtype=np.float32),
         labels=np.array(labels),
         classes=ClassList(("healthy", "sick")),
-        splits=tuple(parts) if splits or spoil else (),
+        splits=tuple(parts) if splits or spoil in ("label", "split") else (),
     )
     write_features(features, path)
     return f"features:{path}"
@@ -132,6 +136,32 @@ def test_the_train_split_is_learnt_from_and_the_test_split_answered(tmp_path: Pa
     assert run.report.rows()[0]["top1"] > 0.7
 
 
+def test_bags_unlike_any_that_were_learnt_from_are_flagged(tmp_path: Path, capsys) -> None:
+    data, head = world(tmp_path / "world.npz"), str(tmp_path / "head.safetensors")
+    words = ["bags", data, "--bag-by", "folder", "--head", "bag-mean", "--seeds", "1"]
+    words += ["--folds", "2", "--save", head]
+    assert main.run([*words, "--unknown", "-o", str(tmp_path / "run")]) == 0
+    assert (
+        "5% of bags of known classes are flagged as unknown, by the mean cosine of instances"
+        in (capsys.readouterr().err)
+    )
+    new = ["predict", "--head", head, "--unknown", "-o"]
+    found = {}
+    for name, spoil in (("known", ""), ("unknown", "strange")):
+        made = world(tmp_path / f"{name}.npz", spoil=spoil, seed=1)
+        assert main.run([*new, str(tmp_path / name), "--dataset", made, "--split", "all"]) == 0
+        rows = pq.read_table(tmp_path / name / "predictions.parquet").to_pylist()
+        found[name] = np.mean([row["unknown"] for row in rows])
+    assert found["known"] <= 0.2
+    assert found["unknown"] == 1
+    capsys.readouterr()
+    assert main.run([*words, "-o", str(tmp_path / "plain")]) == 0
+    assert main.run([*new, str(tmp_path / "none"), "--dataset", data]) == 0
+    assert "No bag is flagged as unknown: the head was saved without" in capsys.readouterr().err
+    rows = pq.read_table(tmp_path / "none" / "predictions.parquet").to_pylist()
+    assert {row["unknown"] for row in rows} == {None}
+
+
 def test_a_limit_draws_whole_bags_over_classes_and_splits(tmp_path: Path, capsys) -> None:
     data = world(tmp_path / "world.npz", splits=True)
     words = ["bags", data, "--bag-by", "folder", "--head", "bag-max", "--seeds", "1"]
@@ -162,6 +192,13 @@ def test_a_bag_has_one_label_and_one_split(tmp_path: Path, spoil: str, said: str
     assert not (tmp_path / "run").exists()
 
 
+def test_one_class_is_nothing_to_tell_apart(tmp_path: Path) -> None:
+    data = world(tmp_path / "world.npz", spoil="alone")
+    with pytest.raises(DataError, match="two classes to tell apart, got those of 'sick' alone"):
+        clipfg.bags(data, bag_by="folder", output=tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [
@@ -170,6 +207,7 @@ def test_a_bag_has_one_label_and_one_split(tmp_path: Path, spoil: str, said: str
         ({"bag_by": "(leaf1.jpg)"}, "got none for"),
         ({"bag_by": "(.*)"}, "have one alone"),
         ({"bag_by": "folder", "heads": "gda"}, "Expected heads on bags, of abmil, "),
+        ({"bag_by": r"(plant\d*[02468])/"}, "got none for"),
         ({"bag_by": "folder", "negative": "well"}, "Expected for --negative a class"),
         ({"bag_by": "folder", "split": "test"}, "no splits"),
     ],
@@ -183,22 +221,29 @@ def test_what_cannot_be_done_is_said(tmp_path: Path, options: dict[str, Any], sa
 
 def test_pictures_that_cannot_be_read_leave_their_bag(tmp_path: Path, capsys) -> None:
     rng = np.random.default_rng(0)
-    lines = ["path,label,bag"]
+    lines = ["path,label,plant no"]
     for row in range(24):
         name, label = f"{row}.png", row // 3 % 2
         noise = rng.integers(0, 100, (40, 40, 3), dtype=np.uint8)
         noise[..., 0] += 100 * np.uint8(label and row % 3 == 0)
         Image.fromarray(noise).save(tmp_path / name)
-        lines.append(f"{name},{'ab'[label]},bag{row // 3}")
+        lines.append(f"{name},{'ab'[label]},bag{row // 3}{' ' * (row % 3)}")
     for row in range(3):
         (tmp_path / f"{row}.png").write_bytes(b"no picture")
     (tmp_path / "data.csv").write_text("\n".join(lines))
-    words = ["bags", str(tmp_path / "data.csv"), "--model", "builtin:florette", "--negative", "-"]
-    words += ["--head", "bag-mean", "--seeds", "1", "--folds", "2", "--html"]
+    data, head = str(tmp_path / "data.csv"), str(tmp_path / "head.safetensors")
+    words = ["bags", data, "--bag-by", "Plant No", "--model", "builtin:florette", "--negative", "-"]
+    words += ["--head", "bag-mean", "--seeds", "1", "--folds", "2", "--html", "--save", head]
     assert main.run([*words, "-o", str(tmp_path / "run"), "--precision", "fp32"]) == 3
     assert "Left out: the bag 'bag0'" in capsys.readouterr().err
     page = (tmp_path / "run" / "report.html").read_text()
     assert page.count("<img") == 21
+    words = ["predict", data, "--head", head, "-o", str(tmp_path / "new")]
+    assert main.run([*words, "--model", "builtin:florette", "--precision", "fp32"]) == 3
+    rows = pq.read_table(tmp_path / "new" / "predictions.parquet").to_pylist()
+    assert [row["id"] for row in rows] == [f"bag{i}" for i in range(1, 8)]
+    words += ["--bag-by", r"(\d)\."]  # not the column, which is one of the head
+    assert main.run([*words, "-o", str(tmp_path / "other"), "--limit", "4"]) == 3
     page = tmp_path / "run" / "report.html"
     page.unlink()
     assert main.run(["report", str(tmp_path / "run"), "--html"]) == 0

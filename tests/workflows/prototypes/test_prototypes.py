@@ -47,7 +47,7 @@ def flowers(tmp_path_factory):
 def few_steps():
     """Heads of few prototypes and few steps."""
     parameters = signature(PatchPrototypes).parameters
-    own = {"prototypes": 16, "pretraining": 30, "steps": 60, "per_class": 4}
+    own = {"prototypes": 16, "pretraining": 10, "steps": 20, "per_class": 4}
     defaults = tuple(own.get(name, one.default) for name, one in parameters.items())
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(PatchPrototypes.__init__, "__defaults__", defaults)
@@ -182,6 +182,18 @@ def test_on_data_the_effect_of_switching_off_is_shown(saved, flowers, tmp_path) 
     parts = {row["part"] for row in run.rows()}
     assert parts - {""}
     assert parts <= {"", "petals", "centre", "leaf", "leaves"}
+
+
+def test_some_classes_are_drawn_alone(saved, flowers, tmp_path, capsys) -> None:
+    names = PrototypeHead.load(saved).classes.names[1:]
+    command = ["heads", "show", str(saved), "--within", ",".join(names), "-o", str(tmp_path / "s")]
+    command += ["--dataset", str(flowers / "flowers.jsonl"), "--split", "test", "--format", "json"]
+    assert main.run(command) == 0
+    shown = capsys.readouterr()
+    assert {row["class"] for row in json.loads(shown.out)} == set(names)
+    assert "on 4 images" in shown.err
+    assert main.run([*command[:4], "no-such-flower"]) != 0
+    assert "Expected a class or a group of classes" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from clipfg.embedding.feature_files import read_features, write_features
 from clipfg.errors import UsageError
 from clipfg.options import ZeroshotOptions
 from clipfg.types import UNLABELLED, Features
-from clipfg.workflows.zeroshot import prompts as prompt_choice
+from clipfg.workflows.zeroshot import pooled
 from clipfg.workflows.zeroshot.run import run_zeroshot
 from tests.workflows.jobs import job
 
@@ -122,7 +122,7 @@ def test_auto_takes_the_best_by_its_criterion_and_says_so(
     file, cache_dir, tmp_path, monkeypatch, caplog
 ) -> None:
     liked = iter([0.1, 0.9, 0.5])
-    monkeypatch.setitem(prompt_choice.CRITERIA, prompt_choice.CHOSEN, lambda *_: next(liked))
+    monkeypatch.setitem(pooled.CRITERIA, pooled.CHOSEN, lambda *_: next(liked))
     options = {"prompts": "auto,photo,general,name"}
     labelled = relabelled(file, tmp_path / "x.parquet", read_features(file).labels)
     with caplog.at_level("INFO", logger="clipfg"):

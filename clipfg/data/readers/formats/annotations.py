@@ -1,18 +1,22 @@
 """What an annotation file says of pictures, row by row, in little memory."""
 
+from __future__ import annotations
+
 import math
 from array import array
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-from jaxtyping import Float, Int
 
 from clipfg.data.readers.boxes import BoxFormat
 from clipfg.errors import DataError
 from clipfg.types import UNLABELLED, LeftOut, Role
+
+if TYPE_CHECKING:
+    from jaxtyping import Float, Int
 
 NO_BOX = (float("nan"),) * 4
 
@@ -121,7 +125,7 @@ class Annotations:
         first, before = self._left.get(why, (what, 0))
         self._left[why] = first, before + count
 
-    def extend(self, other: "Annotations") -> None:
+    def extend(self, other: Annotations) -> None:
         """Append the pictures and rows of another file of the same form."""
         for name in other.classes:
             self.classes.setdefault(name, len(self.classes))
@@ -154,7 +158,7 @@ class Annotations:
         self.failed.add(self.picture(name))
         self.leave(name, why)
 
-    def translate(self, meaning: Callable[[str], "Meaning"]) -> None:
+    def translate(self, meaning: Callable[[str], Meaning]) -> None:
         """Replace the labels of the rows so far by what they mean, once all of it is known."""
         meanings = [meaning(label) for label in self.classes]
         self.classes = {}
@@ -182,12 +186,12 @@ class Annotations:
         return [LeftOut(what, count, why) for why, (what, count) in self._left.items()]
 
     @property
-    def rows(self) -> Int[np.ndarray, "n"]:
+    def rows(self) -> Int[np.ndarray, " n"]:
         """The picture of each row."""
         return np.frombuffer(self._rows, np.int32).astype(np.int64)
 
     @property
-    def labels(self) -> Int[np.ndarray, "n"]:
+    def labels(self) -> Int[np.ndarray, " n"]:
         """The label of each row, `UNLABELLED` where it has none."""
         return np.frombuffer(self._labels, np.int32).astype(np.int64)
 
@@ -197,7 +201,7 @@ class Annotations:
         return np.frombuffer(self._boxes, np.float64).reshape(-1, 4)
 
     @property
-    def confidence(self) -> Float[np.ndarray, "n"]:
+    def confidence(self) -> Float[np.ndarray, " n"]:
         """How sure each row is, 1 where the file says nothing."""
         return np.frombuffer(self._confidence, np.float32)
 

@@ -1,10 +1,11 @@
 """From annotations and the pictures on disk to a manifest: an item a box, or a picture."""
 
-from typing import Any
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
-from jaxtyping import Float, Int
 from numpy.typing import NDArray
 
 from clipfg.data.readers.boxes import BoxFormat, box_ids
@@ -14,6 +15,9 @@ from clipfg.data.readers.formats.placing import placed_boxes
 from clipfg.data.readers.labels import natural, readable_names
 from clipfg.errors import DataError
 from clipfg.types import UNLABELLED, ClassList, Hints, LeftOut, Manifest, Reading
+
+if TYPE_CHECKING:
+    from jaxtyping import Float, Int
 
 
 def assemble(annotations: Annotations, found: Found, name: str, hints: Hints) -> Manifest:
@@ -114,7 +118,7 @@ def _say_several(
 
 
 def _box_columns(
-    boxes: Float[np.ndarray, "n 4"], confidence: Float[np.ndarray, "n"]
+    boxes: Float[np.ndarray, "n 4"], confidence: Float[np.ndarray, " n"]
 ) -> dict[str, pa.Array]:
     """Boxes, null for whole pictures, and how sure they are; nothing where no item has a box."""
     whole = np.isnan(boxes).any(axis=1)
@@ -126,8 +130,8 @@ def _box_columns(
 
 
 def _classes(
-    annotations: Annotations, labels: Int[np.ndarray, "n"]
-) -> tuple[Int[np.ndarray, "n"], ClassList | None]:
+    annotations: Annotations, labels: Int[np.ndarray, " n"]
+) -> tuple[Int[np.ndarray, " n"], ClassList | None]:
     """Labels in the order that the file gives its classes, or the natural order of those used."""
     given = list(annotations.classes)
     if annotations.ordered:
@@ -143,11 +147,11 @@ def _classes(
 
 
 def _settle(
-    rows: Int[np.ndarray, "n"],
-    labels: Int[np.ndarray, "n"],
+    rows: Int[np.ndarray, " n"],
+    labels: Int[np.ndarray, " n"],
     boxes: Float[np.ndarray, "n 4"],
     several_labels: str | None,
-) -> tuple[NDArray[np.bool_], Int[np.ndarray, "n"], NDArray[np.bool_]]:
+) -> tuple[NDArray[np.bool_], Int[np.ndarray, " n"], NDArray[np.bool_]]:
     """Which rows are items, their labels, and which are pictures with several labels.
 
     A label of the whole picture goes to its boxes where they have none. A picture without boxes is

@@ -117,30 +117,32 @@ class Form:
 
 
 FORMS: Registry[Form] = Registry("annotation format", "clipfg.formats")
-_HERE = "clipfg.data.readers.formats"
-FORMS.register("megadetector", f"{_HERE}.megadetector:MEGADETECTOR", "MegaDetector's boxes, 1.x")
-FORMS.register("microsoft", f"{_HERE}.megadetector:MICROSOFT", "Microsoft's list of detections")
-FORMS.register("speciesnet", f"{_HERE}.speciesnet:FORM", "SpeciesNet's predictions")
-FORMS.register("coco", f"{_HERE}.coco:FORM", "COCO instances and COCO Camera Traps")
-FORMS.register("yolo", f"{_HERE}.yolo:FORM", "YOLO labels and their data.yaml")
-FORMS.register("voc", f"{_HERE}.voc:FORM", "Pascal VOC, an XML file a picture")
-FORMS.register("labelme", f"{_HERE}.labelme:FORM", "LabelMe, a JSON file a picture")
-FORMS.register("label-studio", f"{_HERE}.label_studio:FORM", "Label Studio JSON, JSON-MIN, CSV")
-FORMS.register("fiftyone", f"{_HERE}.fiftyone:FORM", "FiftyOne labels.json")
-FORMS.register("camtrap-dp", f"{_HERE}.camtrap_dp:FORM", "Camtrap DP tables")
-FORMS.register("cvat", f"{_HERE}.cvat:FORM", "CVAT for images, XML")
-FORMS.register("create-ml", f"{_HERE}.create_ml:FORM", "Create ML JSON")
-FORMS.register("via", f"{_HERE}.via:FORM", "VGG Image Annotator, JSON")
-FORMS.register("vertex", f"{_HERE}.cloud:VERTEX", "Vertex AI, JSON lines")
-FORMS.register("automl", f"{_HERE}.cloud:AUTOML", "Vertex AI and AutoML, import CSV")
-FORMS.register("sagemaker", f"{_HERE}.cloud:SAGEMAKER", "SageMaker Ground Truth manifests")
-FORMS.register("azure", f"{_HERE}.cloud:AZURE", "Azure ML, JSON lines")
-FORMS.register("box-table", f"{_HERE}.box_table:FORM", "CSV with columns of boxes")
-FORMS.register("xmp", f"{_HERE}.xmp:FORM", "XMP sidecars written by clipfg")
-FORMS.register("picture-labels", f"{_HERE}.picture_labels:FORM", "A JSON map or list of labels")
-FORMS.register("picture-list", f"{_HERE}.picture_list:FORM", "Lines of a picture and its class")
-FORMS.register("hub-objects", f"{_HERE}.hub_objects:FORM", "metadata.jsonl with objects")
-FORMS.register("foreign", f"{_HERE}.foreign:FORM", "Formats that are known and not read")
+FORMS.register_all(
+    "clipfg.data.readers.formats",
+    ("megadetector", "megadetector:MEGADETECTOR", "MegaDetector's boxes, 1.x"),
+    ("microsoft", "megadetector:MICROSOFT", "Microsoft's list of detections"),
+    ("speciesnet", "speciesnet:FORM", "SpeciesNet's predictions"),
+    ("coco", "coco:FORM", "COCO instances and COCO Camera Traps"),
+    ("yolo", "yolo:FORM", "YOLO labels and their data.yaml"),
+    ("voc", "voc:FORM", "Pascal VOC, an XML file a picture"),
+    ("labelme", "labelme:FORM", "LabelMe, a JSON file a picture"),
+    ("label-studio", "label_studio:FORM", "Label Studio JSON, JSON-MIN, CSV"),
+    ("fiftyone", "fiftyone:FORM", "FiftyOne labels.json"),
+    ("camtrap-dp", "camtrap_dp:FORM", "Camtrap DP tables"),
+    ("cvat", "cvat:FORM", "CVAT for images, XML"),
+    ("create-ml", "create_ml:FORM", "Create ML JSON"),
+    ("via", "via:FORM", "VGG Image Annotator, JSON"),
+    ("vertex", "cloud:VERTEX", "Vertex AI, JSON lines"),
+    ("automl", "cloud:AUTOML", "Vertex AI and AutoML, import CSV"),
+    ("sagemaker", "cloud:SAGEMAKER", "SageMaker Ground Truth manifests"),
+    ("azure", "cloud:AZURE", "Azure ML, JSON lines"),
+    ("box-table", "box_table:FORM", "CSV with columns of boxes"),
+    ("xmp", "xmp:FORM", "XMP sidecars written by clipfg"),
+    ("picture-labels", "picture_labels:FORM", "A JSON map or list of labels"),
+    ("picture-list", "picture_list:FORM", "Lines of a picture and its class"),
+    ("hub-objects", "hub_objects:FORM", "metadata.jsonl with objects"),
+    ("foreign", "foreign:FORM", "Formats that are known and not read"),
+)
 
 
 _ODD = (AttributeError, IndexError, KeyError, OverflowError, TypeError, ValueError)

@@ -1,14 +1,15 @@
 """Boxes of one file onto pictures that come from elsewhere: `--boxes md.json`."""
 
+from __future__ import annotations
+
 import os
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from jaxtyping import Int
 
 from clipfg.data.readers.formats.annotations import Annotations
 from clipfg.data.readers.formats.assembling import assemble
@@ -19,6 +20,9 @@ from clipfg.data.sources import scheme_of
 from clipfg.errors import UsageError
 from clipfg.paths import expanded
 from clipfg.types import UNLABELLED, Hints, Manifest, Reading
+
+if TYPE_CHECKING:
+    from jaxtyping import Int
 
 UNSETTLED = Hints()
 
@@ -98,7 +102,7 @@ def _with_classes_of(base: Manifest, boxed: Manifest, *, detected: bool) -> Mani
     return replace(boxed, table=boxed.table.set_column(place, "label", blank), classes=None)
 
 
-def _behind(boxed: Manifest, name: str, more: int, order: Int[np.ndarray, "n"]) -> pa.Array:
+def _behind(boxed: Manifest, name: str, more: int, order: Int[np.ndarray, " n"]) -> pa.Array:
     """A column of `boxed` with `more` nulls behind it, in another order."""
     column = boxed.table[name].combine_chunks()
     return pa.concat_arrays([column, pa.nulls(more, column.type)]).take(pa.array(order))

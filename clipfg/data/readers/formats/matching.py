@@ -1,12 +1,14 @@
 """The pictures that annotations name, found among those on disk."""
 
+from __future__ import annotations
+
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-from jaxtyping import Int
 from numpy.typing import NDArray
 
 from clipfg.data.readers.formats.annotations import Annotations
@@ -14,6 +16,9 @@ from clipfg.data.readers.picture_index import PictureIndex
 from clipfg.data.readers.walk import Parts, Walk
 from clipfg.data.sources import file_uri, scheme_of
 from clipfg.errors import DataError
+
+if TYPE_CHECKING:
+    from jaxtyping import Int
 
 
 @dataclass(frozen=True)
@@ -30,7 +35,7 @@ class Found:
         return np.array([bool(one) for one in self.ids], bool)
 
     @property
-    def first(self) -> Int[np.ndarray, "p"]:
+    def first(self) -> Int[np.ndarray, " p"]:
         """The number of the first annotated picture that is the same one on disk."""
         known: dict[str, int] = {}
         pairs = enumerate(self.uris)

@@ -1,7 +1,10 @@
 """Boxes of annotations in the pixels of their pictures, checked against the headers of those."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
-from jaxtyping import Float, Int
 from numpy.typing import NDArray
 
 from clipfg.data.images.headers import picture_sizes
@@ -10,12 +13,15 @@ from clipfg.data.readers.formats.annotations import Annotations
 from clipfg.data.readers.formats.matching import Found
 from clipfg.errors import DataError
 
+if TYPE_CHECKING:
+    from jaxtyping import Float, Int
+
 MOST_OUTSIDE = 0.05
 """With a larger share of boxes outside their pictures, the boxes are read in a wrong way."""
 
 
 def placed_boxes(
-    annotations: Annotations, found: Found, order: Int[np.ndarray, "n"], doubts: list[str]
+    annotations: Annotations, found: Found, order: Int[np.ndarray, " n"], doubts: list[str]
 ) -> Float[np.ndarray, "n 4"]:
     """The boxes of rows in pixels of the upright pictures, NaN for rows without a box."""
     given = annotations.boxes[order]
@@ -82,8 +88,8 @@ def _tell(
 def _refuse_shape(
     annotations: Annotations,
     found: Found,
-    used: Int[np.ndarray, "p"],
-    other: Int[np.ndarray, "q"],
+    used: Int[np.ndarray, " p"],
+    other: Int[np.ndarray, " q"],
     upright: Int[np.ndarray, "p 2"],
     annotated: Int[np.ndarray, "p 2"],
 ) -> None:
