@@ -28,7 +28,9 @@ def report(
             # To be read, runs of a kind are a table: others have other columns.
             readable = chosen_format(options.format) == "table"
             kinds = dict.fromkeys(type(one) if readable else object for _, one in reports)
-            for kind in kinds:
+            for place, kind in enumerate(kinds):
+                if place:
+                    typer.echo()
                 of_kind = [(run, one) for run, one in reports if isinstance(one, kind)]
                 print_rows(compare(of_kind), options.format)
             return
