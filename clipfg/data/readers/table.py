@@ -328,12 +328,14 @@ def _named(
     own, reading = manifest.classes, manifest.reading
     assert reading is not None
     if own is None:
-        others = [c for c in table.columns if c not in {*columns.paths[:1], columns.split}]
+        taken = {*columns.paths[:1], columns.split, *columns.carried.values()}
+        others = [column for column in table.columns if column not in taken]
         doubt = (
             "No column is known to name the classes"
             f" ({', '.join(others)[:200] or 'there is no other'}); name it by --label-column."
         )
-        if not columns.labels and not columns.one_hot and classes is None:
+        needless = "captions" in columns.carried and not others
+        if not (columns.labels or columns.one_hot or needless) and classes is None:
             reading = replace(reading, doubts=(*reading.doubts, doubt))
         return replace(manifest, classes=classes, reading=reading)
     for position, name in enumerate(own.names):

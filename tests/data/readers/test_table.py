@@ -323,3 +323,11 @@ def test_a_sheet_that_cannot_be_read_is_said(
     reading = load_dataset(str(tmp_path)).reading
     assert reading is not None
     assert "pip install 'clipfg[tables]'" in reading.doubts[0]
+
+
+def test_captions_are_no_classes(tmp_path: Path) -> None:
+    lines = [{"path": f"{i}.jpg", "captions": ["a bird"], "split": "train"} for i in range(2)]
+    path = write(tmp_path, "\n".join(map(json.dumps, lines)), "t.jsonl")
+    reading = read(path).reading
+    assert reading is not None
+    assert not any("--label-column" in doubt for doubt in reading.doubts)
