@@ -59,7 +59,9 @@ def _cell(value: Any) -> Any:
 
 
 def _print_table(rows: Sequence[Row], title: str | None) -> None:
-    """Columns in their order where they fit; else names first, and numbers in tables below."""
+    """Columns in their order where they fit; else what all rows share above, names first, and
+    numbers in tables below.
+    """
     from rich.cells import cell_len
     from rich.table import Table
     from rich.text import Text
@@ -80,10 +82,15 @@ def _print_table(rows: Sequence[Row], title: str | None) -> None:
     )
     if least > stdout().width:
         names = [key for key in keys if key not in numbers]
+        shared = [key for key in names[1:] if len({cell[key] for cell in cells}) == 1 < len(cells)]
+        said = [f"{key.replace('_', ' ')} {cells[0][key]}" for key in shared if cells[0][key]]
+        names = [key for key in names if key not in shared]
         body = [[cell[key] for key in (*names, *numbers)] for cell in cells]
         left, right = ([key.replace("_", " ") for key in part] for part in (names, numbers))
         if title:
             stdout().print(Text(title, style="italic"))
+        if said:
+            stdout().print(Text("  ·  ".join(said) + "\n"))
         stdout().print(table(left, right, body, stdout().width))
         return
     shown = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")

@@ -85,7 +85,8 @@ def _doubts_on_counts(manifest: Manifest, classes: ClassList) -> list[str]:
     if len(classes) == 1:
         return [
             f"There is one class ({classes.names[0]!r}), so that every answer is that one and"
-            " chance is 100 %; --classes names more, --label-level chooses another folder."
+            " chance is 100 %; --classes names more, --label-level chooses another folder,"
+            " --label-column another column."
         ]
     if used == 1:
         name = classes.names[int(counts.argmax())]

@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from clipfg.data.doubts import with_doubts
+from clipfg.data.doubts import doubts, with_doubts
 from clipfg.data.readers import (
     folder,
     hub,
@@ -138,11 +138,15 @@ def _load(
 
 def _as_said(manifest: Manifest, hints: Hints) -> Manifest:
     """Labels from the names of pictures, and names for labels, as `hints` say."""
+    stale = doubts(manifest)
     if hints.label_from_name is not None:
         manifest = labelled_by_name(manifest, hints.label_from_name)
-    if hints.label_names is None:
-        return manifest
-    return rename(manifest, read_class_list(hints.label_names, ids=True))
+    if hints.label_names is not None:
+        manifest = rename(manifest, read_class_list(hints.label_names, ids=True))
+    if (reading := manifest.reading) is not None:
+        kept = tuple(doubt for doubt in reading.doubts if doubt not in stale)
+        manifest = replace(manifest, reading=replace(reading, doubts=kept))
+    return with_doubts(manifest)
 
 
 def load_choices(name: str, *, data_root: Path | None = None) -> ChoiceSet | None:
@@ -234,7 +238,7 @@ def _read_folder(path: Path, classes: ClassList | None, hints: Hints) -> Manifes
         classes=classes,
         hints=hints,
     )
-    return manifest if hints.label_level is not None else with_unread(manifest, found)
+    return manifest if hints.label_level is not None else with_unread(manifest, found, hints)
 
 
 def _read_unmarked(path: Path, found: Walk, classes: ClassList | None, hints: Hints) -> Manifest:

@@ -96,7 +96,7 @@ def mine_negatives(
         raise DataError(
             f"Expected captions that state colours, shapes or other attributes with alternatives,"
             f" got none among {len(captions):,} pictures; give captions, descriptions of the"
-            " classes, or train without hard negatives."
+            " classes (--prompts), or take a recipe without hard negatives, as contrastive."
         )
     return found
 

@@ -14,8 +14,12 @@ from clipfg.data.sources import read, scheme_of
 from clipfg.embedding.framing import Crop, Framing
 from clipfg.errors import ItemError, UsageError
 from clipfg.functional.windows import GRID, Grid, grid_windows
-from clipfg.options import BoxOptions, Options, RegionOptions
+from clipfg.heads.saving import SavedHead
+from clipfg.options import BoxOptions, Options, PredictOptions, RegionOptions
 from clipfg.types import COLUMNS, Manifest
+
+EXTRA = "boxes"
+"""Under what name a saved head carries how the boxes that it has learnt from were embedded."""
 
 Region = dict[str, Any]
 """A cell of the `regions` column: a box and a phrase or None."""
@@ -36,6 +40,25 @@ def framing_of(options: Options, manifest: Manifest) -> Framing | None:
     default: Crop = "whole" if published else "square"
     crop = "region" if reads_regions(options) else options.crop or default
     return None if crop == "whole" else Framing(crop)
+
+
+def framed_as(options: PredictOptions, saved: SavedHead) -> PredictOptions:
+    """Options with boxes embedded as those that a head has learnt from, where they do not say."""
+    crop = saved.extras.get(EXTRA, {}).get("crop")
+    if crop is None or options.boxes_as or options.crop:
+        return options
+    return replace(options, **({"boxes_as": crop} if crop == "region" else {"crop": crop}))
+
+
+def whole_said(options: PredictOptions, saved: SavedHead, manifest: Manifest) -> str:
+    """A warning where a head has learnt from boxes and sees whole pictures; else empty."""
+    whole = options.crop == "whole" or framing_of(options, manifest) is not None
+    if EXTRA not in saved.extras or whole:
+        return ""
+    return (
+        "The head has learnt from boxes, and these pictures are used whole; give their boxes by"
+        " --boxes FILE, or by --dataset."
+    )
 
 
 def reads_regions(options: Options) -> bool:

@@ -19,7 +19,7 @@ from clipfg.options import PredictOptions
 from clipfg.types import ClassList, Manifest
 from clipfg.workflows.answer_files.answers import Answers, answer_formats
 from clipfg.workflows.answer_files.export import write_answers
-from clipfg.workflows.boxes import boxes_said
+from clipfg.workflows.boxes import boxes_said, framed_as, whole_said
 from clipfg.workflows.class_texts import array_zero_shot, named_ensemble, named_prompts, zero_shot
 from clipfg.workflows.classifier import Classifier, classes_of, is_plain, saved_head
 from clipfg.workflows.classify import PREDICTIONS, classify
@@ -66,13 +66,17 @@ def run_predict(session: Session[PredictOptions], photos: Sequence[Path] = ()) -
     if saved is not None and bags:
         from clipfg.workflows.bags.predict import as_learnt
 
-        session.options = as_learnt(options, saved)
+        options = session.options = as_learnt(options, saved)
+    elif saved is not None:
+        options = session.options = framed_as(options, saved)
     data = _images(session, photos, None if bags else options.limit)
     classes = classes_of(options, saved)
     if saved is not None and bags:
         return _predict_bags(session, data, saved, photos)
     if options.bag_by is not None:
         raise UsageError("--bag-by takes a head on bags; save one by `clipfg bags --save FILE`.")
+    if saved is not None and (said := whole_said(options, saved, data.manifest)):
+        logger.warning(said)
     by = Classifier.of(options, saved, classes)
     if by.head is not None and by.head.consumes == "patches":
         session.dense = PATCHES

@@ -101,4 +101,4 @@ def compare(reports: Sequence[tuple[str, Finished]]) -> list[dict[str, Any]]:
         rows.append(own | {k: one.value for k, one in estimates.items() if one is not None})
     # Runs may differ in what they say of themselves; a table has one set of columns.
     columns = list(dict.fromkeys(key for row in rows for key in row))
-    return [{key: row.get(key, "") for key in columns} for row in rows]
+    return [{key: row.get(key) for key in columns} for row in rows]

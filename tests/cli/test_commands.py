@@ -55,6 +55,29 @@ def test_zeroshot_on_the_built_in_data(
     assert len(list(csv.DictReader(io.StringIO(capsys.readouterr().out)))) == 2
 
 
+def test_runs_of_several_kinds_are_a_table_each(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    data = ["--dataset", "synthflora", "--limit", "40", *FLORETTE]
+    for prompts in ("general", "photo"):
+        assert main.run(["zeroshot", *data, "--prompts", prompts, "-o", prompts]) == 0
+    few = ["--head", "class-mean", "--shots", "1", "--seeds", "1"]
+    assert main.run(["fewshot", *data, *few, "-o", "few"]) == 0
+    capsys.readouterr()
+    assert main.run(["report", "general", "photo", "few", "--format", "table"]) == 0
+    printed = capsys.readouterr().out
+    first, second = printed.split("learnt from")
+    assert first.split("\n")[2].split()[:4] == ["run", "prompts", "n", "top1"]
+    assert "data synthflora" in first
+    assert "macro f1" in first
+    assert "few  class-mean" in second
+    assert main.run(["report", "general", "few", "--format", "json"]) == 0
+    rows = json.loads(capsys.readouterr().out)
+    assert rows[0]["head"] is None
+    assert rows[-1]["macro_f1"] is None
+
+
 def test_a_second_run_embeds_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     command = ["zeroshot", "--dataset", "synthflora", "--limit", "20", *FLORETTE]
     assert main.run([*command, "-o", "one"]) == 0

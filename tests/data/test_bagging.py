@@ -1,13 +1,15 @@
 """Which items make a bag, in what order, and what is refused."""
 
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from clipfg.data.bagging import bag_labels, bag_splits, bagged_by
+from clipfg.data.readers.table import read
 from clipfg.errors import DataError, UsageError
-from clipfg.types import ClassList, Manifest
+from clipfg.types import ClassList, Hints, Manifest
 
 IDS = ("b/2_x.jpg", "a/1_x.jpg", "b/1_y.jpg", "a/2_y.jpg")
 
@@ -27,6 +29,15 @@ def test_bags_stand_together_in_the_order_in_which_they_begin() -> None:
     assert own.column("bag") == list("xxyy")
     assert own.bags is not None
     assert own.bags.tolist() == [0, 0, 1, 1]
+
+
+def test_a_column_of_ones_own_table_makes_bags(tmp_path: Path) -> None:
+    file = tmp_path / "leaves.csv"
+    file.write_text("file,label,Plant No\n1.jpg,well,7\n2.jpg,ill,8\n3.jpg,well, 7\n")
+    found = read(file, hints=Hints(bag_by="plant_no"))
+    assert bagged_by(found, "plant_no").column("bag") == ["7", "7", "8"]
+    with pytest.raises(UsageError, match="Expected for --bag-by"):
+        bagged_by(read(file), "plant_no")
 
 
 @pytest.mark.parametrize(

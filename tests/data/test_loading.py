@@ -5,11 +5,12 @@ import tarfile
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from clipfg.data.loading import load_dataset
 from clipfg.data.sets.catalogue import DATASETS, DatasetCard
 from clipfg.errors import ClipfgError, DataError, MissingError, UsageError
-from clipfg.types import ClassList
+from clipfg.types import ClassList, Hints
 from tests.data.layouts import touch
 from tests.data.sets.test_cub200 import lay_out as lay_out_cub
 from tests.data.sets.test_flowers102 import lay_out as lay_out_flowers
@@ -151,3 +152,26 @@ def test_real_data_by_name(shared: Path) -> None:
     table = load_dataset(str(shared / "data/cub100"))
     assert table.splits == {"test": 1500, "train": 2999}
     assert table.name == "cub100"
+
+
+def test_names_that_are_given_settle_the_doubt_on_numbers(tmp_path: Path) -> None:
+    for folder in ("43003", "43004", "43007"):
+        (tmp_path / "birds" / folder).mkdir(parents=True)
+        Image.new("RGB", (8, 8)).save(tmp_path / "birds" / folder / "1.png")
+    names = tmp_path / "shop" / "names.csv"  # beside the folder it would be found
+    names.parent.mkdir()
+    names.write_text("sku,title\n43007,Mallard\n43003,Blue Jay\n43004,Bobolink\n")
+    birds = str(tmp_path / "birds")
+    plain = load_dataset(birds)
+    assert plain.reading is not None
+    assert "numbers" in plain.reading.doubts[0]
+    named = load_dataset(birds, hints=Hints(label_names=names))
+    assert named.reading is not None
+    assert named.reading.doubts == ()
+    assert named.classes is not None
+    titles = [named.classes.names[label] for label in named.labels]
+    assert dict(zip(named.ids, titles, strict=True)) == {
+        "43003/1.png": "Blue Jay",
+        "43004/1.png": "Bobolink",
+        "43007/1.png": "Mallard",
+    }

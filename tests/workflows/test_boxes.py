@@ -1,6 +1,7 @@
 """Items that are parts of images, through the jobs: own tables with boxes, regions, the grid."""
 
 import json
+import logging
 from collections.abc import Callable
 from pathlib import Path
 
@@ -62,6 +63,26 @@ def test_a_table_with_boxes_is_an_item_a_box(scenes: Path, tmp_path: Path) -> No
         dataset=table, classes=scenes / "names.txt", **more | {"output": tmp_path / "named"}
     ).rows()
     assert [row["box"] for row in rows][:2] == [[0, 0, 100, 100], [100, 0, 200, 100]]
+
+
+def test_a_head_remembers_how_boxes_were_cut_out(
+    scenes: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    table, head = str(scenes / "flowers.csv"), tmp_path / "head.safetensors"
+    few = {"shots": "1", "seeds": 1, "heads": "class-mean", "save": head}
+    clipfg.fewshot(table, crop="tight", output=tmp_path / "few", **few, **MODEL)
+
+    def probabilities(run: str, *photos: Path, **options: object) -> list[list[float]]:
+        more = MODEL | {"head": head, "output": tmp_path / run}
+        return [row["probabilities"] for row in clipfg.predict(*photos, **options, **more).rows()]
+
+    with caplog.at_level(logging.WARNING, logger="clipfg"):
+        alike = probabilities("same", dataset=table)
+        assert alike == probabilities("tight", dataset=table, crop="tight")
+        assert alike != probabilities("square", dataset=table, crop="square")
+        assert "these pictures are used whole" not in caplog.text
+        assert len(probabilities("whole", scenes / "pictures")) == 2
+        assert "these pictures are used whole" in caplog.text
 
 
 def test_what_boxes_are_taken_for() -> None:

@@ -20,6 +20,7 @@ NAMES = (
     *("name", "classname", "labelname", "displayname", "class", "label", "categoryname"),
     *("category", *known.COMMON, "speciesname", "breed", "variety", "cultivar", "title", "target"),
     *("disease", "diseasename", "productname", "itemname", "species", *known.SCIENTIFIC),
+    *("meaning", "diagnosis", "defect", "product"),
 )
 """What the column of names is called; the first whose values are no codes is taken."""
 IDS = (
@@ -37,6 +38,7 @@ IDS = (
         "speciescode",
     ),
 )
+_PLAIN_IDS = frozenset(IDS) - frozenset(NAMES)
 PARENTS = ("parent", "grandparent")
 _TEXT = re.compile(r"(texts?|descriptions?|captions?)[ _-]?\d*$")
 
@@ -224,15 +226,19 @@ def _texts(record: Record) -> tuple[str, ...]:
 def _ids(
     records: Sequence[Record], keys: Mapping[str, str], rows: Sequence[int], taken: set[str]
 ) -> tuple[str, ...]:
-    """The first column of ids that has another one for each class; nothing where there is none."""
-    for key in dict.fromkeys(IDS):
+    """The first column of ids that has another one for each class; nothing where there is none.
+
+    The first column of all holds ids under any name (`sku`), where its values are codes.
+    """
+    first = next(iter(keys), "")
+    for key in dict.fromkeys([*IDS, first]):
         if key not in keys or key in taken:
             continue
         values = [records[row].get(keys[key]) for row in rows]
         if any(isinstance(value, list | dict | bool) or value in (None, "") for value in values):
             continue
         ids = tuple(identity(name_of(value)) for value in values)
-        if len(set(ids)) == len(ids) and (key not in NAMES or are_codes(ids)):
+        if len(set(ids)) == len(ids) and (key in _PLAIN_IDS or are_codes(ids)):
             return ids
     return ()
 

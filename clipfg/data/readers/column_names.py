@@ -47,6 +47,7 @@ LABELS = (
         "cultivar",
     ),
     *("commonname", "vernacularname", "diagnosis", "dx", "disease", "diseasename", "speciesname"),
+    *("diagnose", "defect", "defecttype", "product", "productname"),
     *("scientificname", "primarylabel", "classlabel", "tag", "tags", "groundtruth", "gt"),
     *("finelabel", "finelabels", "variantname", "variant", "truth", "findinglabels", "finding"),
     *(
@@ -86,7 +87,7 @@ SCIENTIFIC = (
 )
 FINER = ("breed", "breedname", "dogbreed", "catbreed", "variety", "varietyname", "cultivar")
 """Kinds within a species."""
-EPITHETS = ("species", "specificepithet", "epithet", "speciesepithet")
+EPITHETS = ("species", "specificepithet", "epithet", "speciesepithet", "art")
 SYNONYM = re.compile(
     r"(synonyms?\d*|othernames?\d*|alias(es)?|(common|vernacular)?name[a-z]{2}"
     r"|(name|commonname|species|label)?"
@@ -95,11 +96,11 @@ SYNONYM = re.compile(
 """Further names of a class: in other languages, and synonyms."""
 
 RANKS = {
-    "genus": ("genus", "genusname"),
+    "genus": ("genus", "genusname", "gattung"),
     "subfamily": ("subfamily",),
-    "family": ("family", "familyname"),
-    "order": ("order", "ordername", "taxonorder"),
-    "class": ("class", "taxonclass", "classrank"),
+    "family": ("family", "familyname", "familie"),
+    "order": ("order", "ordername", "taxonorder", "ordnung"),
+    "class": ("class", "taxonclass", "classrank", "klasse"),
     "phylum": ("phylum", "division"),
     "kingdom": ("kingdom",),
 }
@@ -117,6 +118,7 @@ SPLITS = ("split", "set", "subset", "partition", "datasplit", "dataset", "phase"
 TRAINING = ("istrain", "istraining", "istrainingimg", "istrainingimage", "train")
 """Columns that are 1 for the training split."""
 HELD_OUT = {"isvalid": "val", "isval": "val", "isvalidation": "val", "istest": "test"}
+HELD_OUT |= {"test": "test", "istesting": "test", "istestimage": "test"}
 """Columns that are 1 for another split."""
 
 NO_SPECIES = frozenset(

@@ -102,13 +102,6 @@ BUCKET = re.compile(r"[0-9a-f]{1,3}", re.IGNORECASE)
 CODE = re.compile(r"[ncv]?\d+")
 """Numbers, and synset ids such as n01440764: they name a class for a machine."""
 
-_SPLITS = {
-    **dict.fromkeys(_listed("trainval, trainset, traindata, trn, trainingsdaten"), "train"),
-    **dict.fromkeys(_listed("entrenamiento, entrainement, 训练, 训练集"), "train"),
-    **dict.fromkeys(_listed("valset, eval, evaluation, validset, validationset, devset"), "val"),
-    **dict.fromkeys(_listed("validierung, validacion, 验证, 验证集"), "val"),
-    **dict.fromkeys(_listed("testset, testdata, tst, testdaten, prueba, 测试, 测试集"), "test"),
-}
 _FILLERS = HOLDERS | _listed(
     "set, split, dir, folder, mini, small, final, clean, subset, a, b, a, b"
 )
@@ -163,7 +156,7 @@ def split_of(name: str) -> tuple[str, str] | None:
     parts = re.findall(r"[^\W\d_]+|\d+", words(name))
     if parts in (["train", "val"], ["train", "valid"]):
         return "train", ""
-    splits = [split_name(part) or _SPLITS.get(part) for part in parts]
+    splits = [split_name(part) for part in parts]
     named = [split for split in splits if split]
     if len(named) != 1:
         return None

@@ -15,9 +15,14 @@ from clipfg.registry import closest
 from clipfg.types import UNLABELLED, ClassList, Manifest
 
 SPLITS = {
-    **dict.fromkeys(("train", "training"), "train"),
-    **dict.fromkeys(("val", "valid", "validation", "dev"), "val"),
-    **dict.fromkeys(("test", "testing"), "test"),
+    **dict.fromkeys(("train", "training", "trn", "trainval", "trainset", "traindata"), "train"),
+    **dict.fromkeys(("trainingsdaten", "entrenamiento", "entrainement"), "train"),
+    **dict.fromkeys(("训练", "训练集"), "train"),
+    **dict.fromkeys(("val", "valid", "validation", "dev", "vld", "eval", "evaluation"), "val"),
+    **dict.fromkeys(("valset", "validset", "validationset", "devset"), "val"),
+    **dict.fromkeys(("validierung", "validacion", "验证", "验证集"), "val"),
+    **dict.fromkeys(("test", "testing", "tst", "testset", "testdata", "testdaten"), "test"),
+    **dict.fromkeys(("prueba", "测试", "测试集"), "test"),
 }
 """Names that data sets give their splits, and the names used here."""
 

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from clipfg.data.readers.codes import are_nameless
-from clipfg.data.readers.column_names import HELD_OUT, key_of
+from clipfg.data.readers.column_names import HELD_OUT, SPLITS, key_of
 from clipfg.data.readers.folder_words import is_beside, is_holder
 from clipfg.data.readers.label_names import named_beside, rename
 from clipfg.data.readers.labels import named_splits, readable_names, relabel
@@ -126,8 +126,9 @@ def _splits(cells: pa.Table, columns: TableColumns) -> pa.Array | None:
     coded = cells[columns.split].combine_chunks().cast(pa.string()).dictionary_encode()
     values = coded.dictionary.to_pylist()
     flags = {value.lower() for value in values}
-    if flags and flags <= set(_TRAINING):
-        marked = HELD_OUT.get(key_of(columns.split))
+    key = key_of(columns.split)
+    if flags and flags <= set(_TRAINING) and key not in SPLITS:
+        marked = HELD_OUT.get(key)
         other = {"train": marked, "test": "train"} if marked else {"train": "train", "test": "test"}
         names: list[str | None] = [other[_TRAINING[value.lower()]] for value in values]
     else:
@@ -152,8 +153,8 @@ def _one_label(
     example = labelled.example
     parts = {"box", "regions", "bag", "view"} & set(cells.column_names)
     if labelled.classes is not None and columns.paths and not parts:
-        pictures = cells[columns.paths[0]].combine_chunks().dictionary_encode().indices
-        rows = pc.fill_null(pictures, -1).to_numpy().astype(np.int64)
+        pictures = _path_texts(cells, columns.paths[0], columns.folder)
+        rows = pc.fill_null(pictures.dictionary_encode().indices, -1).to_numpy().astype(np.int64)
         order = np.argsort(rows, kind="stable")
         same = rows[order][1:] == rows[order][:-1]
         other = labelled.labels[order][1:] != labelled.labels[order][:-1]
@@ -327,12 +328,14 @@ def _named(
     own, reading = manifest.classes, manifest.reading
     assert reading is not None
     if own is None:
-        others = [c for c in table.columns if c not in {*columns.paths[:1], columns.split}]
+        taken = {*columns.paths[:1], columns.split, *columns.carried.values()}
+        others = [column for column in table.columns if column not in taken]
         doubt = (
             "No column is known to name the classes"
             f" ({', '.join(others)[:200] or 'there is no other'}); name it by --label-column."
         )
-        if not columns.labels and not columns.one_hot and classes is None:
+        needless = "captions" in columns.carried and not others
+        if not (columns.labels or columns.one_hot or needless) and classes is None:
             reading = replace(reading, doubts=(*reading.doubts, doubt))
         return replace(manifest, classes=classes, reading=reading)
     for position, name in enumerate(own.names):

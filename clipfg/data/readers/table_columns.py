@@ -192,6 +192,8 @@ def _labels(
     keys += [key for key in at if names.SYNONYM.fullmatch(key)]
     if "path" not in taken and not any(key in at for key in keys):
         keys += ["name", "text"]
+    if "x" in at:
+        keys = [key for key in keys if key != "y"]  # a place in the picture
     media = {c for c in columns if {v.lower() for v in sample[c] if v} <= _MEDIA and any(sample[c])}
     free = {c for c in columns if c not in {*taken, *media} or key_of(c) in wanted}
     found = [at[key] for key in dict.fromkeys(keys) if key in at and at[key] in free]

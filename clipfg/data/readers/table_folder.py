@@ -23,8 +23,9 @@ from clipfg.data.readers.codes import are_nameless
 from clipfg.data.readers.folder_words import is_beside, is_holder
 from clipfg.data.readers.labels import natural, relabel, split_name
 from clipfg.data.readers.table_formats.opening import SUFFIXES, guarded, is_tabular, open_table
+from clipfg.data.readers.table_pictures import NOTES
 from clipfg.data.readers.walk import Walk
-from clipfg.errors import ClipfgError, DataError
+from clipfg.errors import ClipfgError, DataError, MissingError
 from clipfg.types import UNLABELLED, ClassList, Hints, LeftOut, Manifest, Reading, Role
 
 COVERED = 0.9
@@ -76,27 +77,57 @@ def read(path: Path, found: Walk, hints: Hints, classes: ClassList | None) -> Ma
     if by_folders is not None and not _says_more(whole, by_folders, chosen):
         return None
     whole = _with_answers(whole, found)
-    whole = replace(whole, reading=_reading(whole, chosen, found, path, by_folders))
+    others = [file.name for (_, file), _ in read_ones if file not in {f for (_, f), _ in chosen}]
+    whole = replace(whole, reading=_reading(whole, chosen, others, found, path, by_folders))
     return relabel(whole, classes)
 
 
 def _tables(path: Path, hints: Hints) -> list[Table]:
     """The tables that name pictures and their classes: in the folders of splits, else beside."""
-    places = [p for p in sorted(path.iterdir(), key=lambda p: natural(p.name)) if p.is_dir()]
     below: list[Table] = [
         (split, file)
-        for place in places
+        for place in _folders(path)
         if (split := _split_of(place.name)) is not None
         for file in _files(place)
         if _is_labelled(file, hints)
     ]
     if below:
         return below
-    holders = [place for place in places if is_holder(place.name) or is_beside(place.name)]
-    for place in (path, *holders):
+    for place in _places(path):
         if found := [(_split_of(f.stem), f) for f in _files(place) if _is_labelled(f, hints)]:
             return found
     return []
+
+
+def _folders(path: Path) -> list[Path]:
+    return [p for p in sorted(path.iterdir(), key=lambda p: natural(p.name)) if p.is_dir()]
+
+
+def _places(path: Path) -> list[Path]:
+    """Where tables of all pictures lie."""
+    return [path, *(p for p in _folders(path) if _is_notes(p.name))]
+
+
+def _is_notes(name: str) -> bool:
+    return is_holder(name) or is_beside(name) or name.lower() in NOTES
+
+
+def without_classes(path: Path, hints: Hints) -> str:
+    """What is said of a folder's table that names its pictures and has no known column of classes.
+
+    Blank where there is none.
+    """
+    for file in [file for place in _places(_unwrapped(path)) for file in _files(place)][:LOOKED_AT]:
+        try:
+            manifest = table.read(file, hints=hints)
+        except MissingError as error:
+            return str(error)
+        except ClipfgError:
+            continue
+        doubts = manifest.reading.doubts if manifest.reading else ()
+        if manifest.classes is None and doubts and _share_there(manifest) >= 0.5:
+            return f"{file.relative_to(path).as_posix()} names these pictures. {doubts[0]}"
+    return ""
 
 
 def _unwrapped(path: Path) -> Path:
@@ -256,6 +287,7 @@ def _pairs(whole: Manifest, by_folders: Manifest) -> set[tuple[int, int]]:
 def _reading(
     whole: Manifest,
     ones: list[tuple[Table, Manifest]],
+    unread: list[str],
     found: Walk,
     path: Path,
     by_folders: Manifest | None,
@@ -268,6 +300,12 @@ def _reading(
         doubts.append(
             f"Folders could be classes too, but {files[0]} puts the pictures of each into several;"
             " --label-level 1 takes the folders."
+        )
+    if unread:
+        doubts.append(
+            f"{', '.join(unread[:3])}{', ...' * (len(unread) > 3)} names pictures and classes too,"
+            f" and is not read beside {files[0]}; name the table that counts, or put all rows into"
+            " one."
         )
     named = set(whole.uris)
     others = [p for p in found.pictures if str(found.root.joinpath(*p)) not in named]

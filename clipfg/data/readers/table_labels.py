@@ -25,6 +25,7 @@ from clipfg.data.readers import column_names as known
 from clipfg.data.readers.class_tables import with_lineages
 from clipfg.data.readers.codes import are_codes, are_nameless, are_short, identity, is_number
 from clipfg.data.readers.column_names import key_of
+from clipfg.data.readers.folder_words import UNSORTED
 from clipfg.data.readers.labels import natural, plain
 from clipfg.data.readers.table_cells import Values, are_tags, distinct_rows, labels_in
 from clipfg.data.readers.table_classes import TableClasses
@@ -135,12 +136,15 @@ class _Naming:
         return ranks
 
     def _leave_out_blanks(self, names: Sequence[str], ranks: Mapping[str, str]) -> None:
-        """No label where the name of a taxon says that a picture shows none: `Blank`."""
+        """No label where a cell says that nobody gave one (`unlabeled`), or a taxon that a picture
+        shows none (`Blank`).
+        """
         taxa = {*known.COMMON, *known.SCIENTIFIC} | ({*map(key_of, names)} if ranks else set())
         found: dict[str, None] = {}
-        for column in (column for column in names if key_of(column) in taxa):
+        for column in names:
             cells = self.values[column]
-            found |= dict.fromkeys(c for c in cells if plain(c) in known.NO_SPECIES)
+            none = UNSORTED | known.NO_SPECIES if key_of(column) in taxa else UNSORTED
+            found |= dict.fromkeys(c for c in cells if plain(c) in none)
             self.values[column] = ["" if cell in found else cell for cell in cells]
         if found:
             self.doubts.append(

@@ -19,9 +19,7 @@ from clipfg.errors import DataError
 LISTED = 10
 """Most pictures that a message names."""
 
-_NOTES = frozenset(
-    {"annotations", "labels", "metadata", "meta", "csv", "splits", "lists", "tables"}
-)
+NOTES = frozenset({"annotations", "labels", "metadata", "meta", "csv", "splits", "lists", "tables"})
 """Folders of tables, whose pictures lie beside them."""
 
 
@@ -142,7 +140,7 @@ def _is_text(name: str) -> bool:
 def _index(folder: Path) -> tuple[Path, PictureIndex]:
     """The pictures below a table's folder, or beside it where it holds nothing but tables."""
     index = PictureIndex.below(folder)
-    if not len(index) and folder.name.lower() in _NOTES:
+    if not len(index) and folder.name.lower() in NOTES:
         return folder.parent, PictureIndex.below(folder.parent)
     return folder, index
 

@@ -5,9 +5,10 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 
+from clipfg.data.readers import table_folder
 from clipfg.data.readers.walk import Parts, Walk
 from clipfg.data.sources import shown
-from clipfg.types import Manifest, Reading
+from clipfg.types import Hints, Manifest, Reading
 
 SUFFIXES = frozenset(
     {".json", ".jsonl", ".ndjson", ".csv", ".tsv", ".txt", ".xml", ".manifest"}
@@ -19,24 +20,35 @@ LOOKED_AT = 20
 """Files of a suffix that are looked at, and how many pictures they are asked for."""
 HEAD = 1 << 18
 
+_YOLO = re.compile(rb"\d+(?: +\d*\.?\d+){4,}\s*(?:\n|$)")
+"""`class x y width height`."""
 _LABELS = re.compile(r"label|class|annot|target|truth|meta", re.IGNORECASE)
 
 
-def with_unread(manifest: Manifest, found: Walk) -> Manifest:
+def with_unread(manifest: Manifest, found: Walk, hints: Hints) -> Manifest:
     """The manifest with a doubt where it has no labels and a file seems to have them."""
     reading = manifest.reading or Reading("pictures")
     if manifest.classes is not None:
         return manifest
+    if doubt := table_folder.without_classes(found.root, hints):
+        return replace(manifest, reading=replace(reading, doubts=(*reading.doubts, doubt)))
     said = " ".join(reading.doubts)
     files = [parts for parts in _telling(found) if parts[-1] not in said]
     if not files:
         return manifest
     more = f" (and {len(files) - 1} more)" if len(files) > 1 else ""
-    doubt = (
-        f"{shown('/'.join(files[0]))}{more} is about these pictures, but in no form that is read"
-        " here, so that they have no labels; write a table with the columns path and label, or"
-        " convert it to COCO (`pip install panlabel` converts most forms)."
-    )
+    doubt = f"{shown('/'.join(files[0]))}{more} is about these pictures, but "
+    if _YOLO.match(_head(found, files[0])):
+        doubt += (
+            "lacks the names of its classes; write a data.yaml with `names:` and the folders of"
+            " pictures as `train:` and `val:`."
+        )
+    else:
+        doubt += (
+            "in no form that is read here, so that they have no labels; write a table with the"
+            " columns path and label, or convert it to COCO (`pip install panlabel` converts most"
+            " forms)."
+        )
     return replace(manifest, reading=replace(reading, doubts=(*reading.doubts, doubt)))
 
 
@@ -54,9 +66,13 @@ def _telling(found: Walk) -> Iterator[Parts]:
 
 
 def _names_one(found: Walk, parts: Parts, asked: list[bytes]) -> bool:
+    text = _head(found, parts)
+    return any(name in text for name in asked)
+
+
+def _head(found: Walk, parts: Parts) -> bytes:
     try:
         with found.root.joinpath(*parts).open("rb") as file:
-            text = file.read(HEAD)
+            return file.read(HEAD)
     except OSError:
-        return False
-    return any(name in text for name in asked)
+        return b""

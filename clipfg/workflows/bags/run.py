@@ -157,7 +157,10 @@ def _compare(
 ) -> tuple[list[BagTrial], BagHead | None]:
     """What each head says of the tested bags; the first head, where it has learnt from the rest."""
     if not len(bags.held):
-        raise DataError("Expected two bags of a class, or bags to test on, got none.")
+        raise DataError(
+            "Expected two bags of a class, or bags to test on, got none; where each folder is a"
+            " bag, --label-level 1 says that the class is named above it."
+        )
     if bags.folds:
         return trials.on_folds(*bags.learnt, folds), None
     return trials.on_test(*bags.learnt, bags.tested.sets)

@@ -18,6 +18,7 @@ from clipfg.options import FewshotOptions
 from clipfg.training.heads import Base
 from clipfg.types import ClassList, Manifest
 from clipfg.workflows.answers import EXTRA, GROUPS
+from clipfg.workflows.boxes import EXTRA as BOXES
 from clipfg.workflows.boxes import framing_of
 from clipfg.workflows.class_texts import class_weights, named_ensemble, named_prompts
 from clipfg.workflows.fewshot.calibration import CalibratedHead, Calibrator
@@ -139,8 +140,10 @@ def _extras(
         extras[GROUPS] = known.groups.to_fields()
     if session.views is not None:
         extras[VIEWS] = {"names": "+".join(session.views.names)}
+    framing = framing_of(session.options, plan.roles.support.manifest)
+    if framing is not None:
+        extras[BOXES] = {"crop": framing.crop}
     if (shown := known.head.exhibits) is not None:
-        framing = framing_of(session.options, plan.roles.support.manifest)
         crop = framing.crop if framing else "whole"
         extras[EXAMPLES] = Examples.of(shown.tolist(), images.support, known.rows, crop).to_fields()
     return extras

@@ -15,7 +15,7 @@ from clipfg.training.recipes import RECIPES, Recipe, load_recipe
 from clipfg.training.student import Student
 from clipfg.training.task import parse_terms
 from clipfg.training.terms import TERMS
-from clipfg.workflows.finetune.parts import Parts, open_parts
+from clipfg.workflows.finetune.parts import Parts, check_whole, open_parts
 from clipfg.workflows.session import Session
 
 
@@ -34,10 +34,14 @@ class Job:
 
     @classmethod
     def of(cls, session: Session[FinetuneOptions]) -> "Job":
-        """Raises `UsageError` for an unknown recipe and an encoder that cannot be trained."""
+        """Raises `UsageError` for an unknown recipe, an encoder that cannot be trained, and as
+        `check_whole` does.
+        """
         recipe = recipe_of(session.options)
         needs = frozenset().union(*(TERMS.get(name).needs for name in parse_terms(recipe.losses)))
         parts = open_parts(session)
+        regions = bool(needs & {"regions", "phrases", "targets"})
+        check_whole(session.options, parts.train, recipe.name, regions=regions)
         encoder = session.open_encoder(*parts.each)
         if not isinstance(encoder, CheckpointEncoder):
             raise UsageError(

@@ -1,8 +1,10 @@
 """Which weights between base and tuned are kept, the checkpoint of them, and the report."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -10,12 +12,14 @@ from clipfg import __version__
 from clipfg.encoders.catalogue import CATALOGUE
 from clipfg.encoders.checkpoint import CheckpointEncoder
 from clipfg.encoders.model_files import write_json
+from clipfg.errors import DataError, UsageError
 from clipfg.evaluation.statistics.clustered import clustered_mean
 from clipfg.evaluation.tuning.report import BlendPoint, TuningReport, TuningRow
 from clipfg.training.blending import Blend
 from clipfg.training.loop import History
 from clipfg.training.recipes import Recipe
 from clipfg.training.state import check_room, state_size
+from clipfg.trees import parse_json
 from clipfg.types import Estimate
 from clipfg.workflows.finetune.job import Job
 from clipfg.workflows.finetune.probe import Outcomes, gain_of, objective_of, zero_shot_of
@@ -58,23 +62,43 @@ def save_tuned(job: Job, encoder: CheckpointEncoder, path: Path, share: float) -
     """The checkpoint, with where it comes from. Raises `ResourceError` where it finds no room."""
     check_room(path, state_size(encoder.model.state_dict()))
     encoder.save(path)
-    base = job.encoder
-    entry = next((one for one in CATALOGUE if one.name == base.name), None)
-    train = job.parts.train
-    write_json(
-        path / PROVENANCE,
-        {
-            "base": base.name,
-            "base_fingerprint": base.fingerprint,
-            "base_licence": entry.licence if entry else None,
-            "data": train.name,
-            "data_digest": train.manifest.digest,
-            "recipe": {"name": job.recipe.name, **asdict(job.recipe)},
-            "share_of_tuned_weights": share,
-            "seed": job.seed,
-            "clipfg": __version__,
-        },
-    )
+    entry = next((one for one in CATALOGUE if one.name == job.encoder.name), None)
+    more = {
+        "base_licence": entry.licence if entry else None,
+        "share_of_tuned_weights": share,
+        "clipfg": __version__,
+    }
+    write_json(path / PROVENANCE, _made_of(job) | more)
+
+
+def check_no_other(job: Job, path: Path) -> None:
+    """Raises `UsageError` where a folder holds a checkpoint that another run has made.
+
+    It may have taken hours; the same run may be written over itself.
+    """
+    try:
+        kept = dict(parse_json((path / PROVENANCE).read_text(encoding="utf-8")))
+    except (OSError, TypeError, ValueError, DataError):
+        return  # nothing is there that could be lost
+    new = json.loads(json.dumps(_made_of(job)))
+    if other := [name for name, value in new.items() if kept.get(name) != value]:
+        raise UsageError(
+            f"{path} holds an encoder that was tuned otherwise ({', '.join(other)}); name another"
+            " folder by --output, or remove it."
+        )
+
+
+def _made_of(job: Job) -> dict[str, Any]:
+    """What a checkpoint follows from."""
+    base, train = job.encoder, job.parts.train
+    return {
+        "base": base.name,
+        "base_fingerprint": base.fingerprint,
+        "data": train.name,
+        "data_digest": train.manifest.digest,
+        "recipe": {"name": job.recipe.name, **asdict(job.recipe)},
+        "seed": job.seed,
+    }
 
 
 def tuning_report(
@@ -90,7 +114,7 @@ def tuning_report(
     """The report of a run: measures of the base, the tuned and the kept weights on test images."""
     base, tuned, kept = measured
     return TuningReport(
-        table=tuple(_row(name, base[name], tuned[name], kept[name], seed) for name in base),
+        table=tuple(_row(name, base[name], tuned[name], kept[name], share, seed) for name in base),
         blend=tuple(
             BlendPoint(
                 point.share,
@@ -110,7 +134,9 @@ def tuning_report(
     )
 
 
-def _row(name: str, base: Outcomes, tuned: Outcomes, kept: Outcomes, seed: int) -> TuningRow:
+def _row(
+    name: str, base: Outcomes, tuned: Outcomes, kept: Outcomes, share: float, seed: int
+) -> TuningRow:
     clusters = [str(number) for number in base.clusters.tolist()]
 
     def mean(values: np.ndarray, least: float = 0.0) -> Estimate:
@@ -122,6 +148,7 @@ def _row(name: str, base: Outcomes, tuned: Outcomes, kept: Outcomes, seed: int) 
         mean(base.values),
         mean(tuned.values),
         mean(kept.values),
-        mean(kept.values - base.values, least=-1.0),
+        # A copy of the base changes nothing, however few images say so.
+        mean(kept.values - base.values, least=-1.0) if share else Estimate(0.0, 0.0, 0.0),
         base.chance,
     )

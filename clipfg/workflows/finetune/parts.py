@@ -92,6 +92,35 @@ def open_parts(session: Session[FinetuneOptions]) -> Parts:
     return parts
 
 
+def check_whole(options: FinetuneOptions, data: Dataset, recipe: str, *, regions: bool) -> None:
+    """Whether pictures can be learnt from whole, as training sees them; `regions`: and boxes.
+
+    Raises `UsageError` for options that show parts of pictures, `DataError` where boxes give one
+    picture several classes.
+    """
+    crop = options.crop if options.crop != "whole" else None
+    asked = {"--views": options.views, "--boxes-as": options.boxes_as, "--crop": crop}
+    if flag := next((flag for flag, value in asked.items() if value), None):
+        raise UsageError(
+            f"{flag} cannot be combined with fine-tuning, which sees pictures whole; cut out the"
+            " parts beforehand, or use `clipfg fewshot`."
+        )
+    if regions or "box" not in data.manifest.table.column_names:
+        return
+    classes: dict[str, set[int]] = {}
+    for uri, label in zip(data.manifest.uris, data.manifest.labels.tolist(), strict=True):
+        classes.setdefault(uri, set()).add(label)
+    if several := sum(len(own) > 1 for own in classes.values()):
+        raise DataError(
+            f"Expected one class for each picture, as {recipe} sees pictures whole, got boxes of"
+            f" several in {several:,} of {len(classes):,}; cut out the boxes beforehand, use"
+            " `clipfg fewshot`, or --distill, which learns from boxes."
+        )
+    logger.warning(
+        f"Boxes are not used: {recipe} sees pictures whole, and --distill learns from them"
+    )
+
+
 def _test_split(options: FinetuneOptions, whole: Dataset) -> str:
     splits = whole.manifest.splits
     split = options.split or default_split(options.dataset, whole.manifest)

@@ -21,7 +21,12 @@ from clipfg.training.blending import Blender
 from clipfg.training.state import check_room, held, state_size
 from clipfg.training.student import Student
 from clipfg.workflows.finetune.job import Job
-from clipfg.workflows.finetune.keeping import choose_share, save_tuned, tuning_report
+from clipfg.workflows.finetune.keeping import (
+    check_no_other,
+    choose_share,
+    save_tuned,
+    tuning_report,
+)
 from clipfg.workflows.finetune.probe import HARD, objective_of
 from clipfg.workflows.finetune.processes import together
 from clipfg.workflows.finetune.sources import learnt_by, probe_of, with_contests
@@ -78,6 +83,8 @@ def _lead(session: Session[FinetuneOptions]) -> FinetuneRun:
     options = session.options
     with tensorboard(options.tensorboard) as board:
         job = Job.of(session)
+        if options.output is not None:
+            check_no_other(job, options.output / MODEL)
         facts = {"recipe": asdict(job.recipe), "manifest": job.parts.train.manifest.digest}
         with session.run_folder(job.parts.train.name, **facts) as folder:
             report = _tuned(job, folder, board)

@@ -201,7 +201,8 @@ def _halved(session: Session, whole: Dataset) -> SupportAndTest:
         things = "images" if labelled.manifest.groups is None else "groups of images"
         raise DataError(
             f"Expected a class with two {things}, {whole.name} has none; `clipfg fewshot"
-            " --own-labels` trains a head on all images, without a test set."
+            " --own-labels` trains a head on all images, without a test set, and --label-level"
+            " takes the classes from another folder."
         )
     support, test = (labelled.rows(np.flatnonzero(part)) for part in (~held, held))
     test = test.limited(session.options.limit, seed)

@@ -93,6 +93,50 @@ ROBOFLOW_ROWS = [["scene1.jpg", WIDE, HIGH, name, *box] for name, box in PAIRS]
 
 TABLES = [
     boxed(
+        "boxes-defects",
+        "places in columns x and y, which is no class, and a class called defect",
+        {
+            "log.csv": table(
+                "image,defect,x,y,width,height",
+                [["scene1.jpg", name, *xywh(box)] for name, box in PAIRS],
+            )
+        },
+        labels=ids(),
+    ),
+    boxed(
+        "boxes-commas",
+        "decimal commas, and a column of classes that nobody knows",
+        {
+            "log.csv": table(
+                "Datei;Vogel;xmin;ymin;xmax;ymax",
+                [["scene1.jpg", name, *(f"{v},0" for v in box)] for name, box in PAIRS],
+                ";",
+            )
+        },
+        labels=ids(),
+        options={"label_column": "Vogel"},
+    ),
+    Form(
+        "boxes-unknown-class",
+        "boxes whose column of classes nobody knows",
+        {
+            "scene1.jpg": SCENE,
+            "log.csv": table(
+                "image,vogel,x_center,y_center,w,h",
+                [["scene1.jpg", name, *centre(box)] for name, box in PAIRS],
+            ),
+        },
+        items=3,
+        doubt="(vogel); name it by --label-column",
+    ),
+    Form(
+        "yolo-without-names",
+        "YOLO labels without a data.yaml",
+        {"train/images/scene1.jpg": SCENE, "train/labels/scene1.txt": YOLO},
+        splits={"train": 1},
+        doubt="lacks the names of its classes",
+    ),
+    boxed(
         "a02",
         "boxes under clipfg's own names",
         {"boxes.csv": table("path,label,x0,y0,x1,y1", [["scene1.jpg", n, *b] for n, b in PAIRS])},

@@ -64,6 +64,15 @@ def test_a_csv_is_known_by_its_header_whatever_it_is_called(tmp_path: Path) -> N
     assert read_class_list(write(tmp_path, "name\nparent\n")).names == ("name", "parent")
 
 
+@pytest.mark.parametrize("header", ["sku,title,price,category", "gbifID;meaning;x;y"])
+def test_the_first_column_holds_ids_under_any_name(tmp_path: Path, header: str) -> None:
+    rows = [header, *("2,jay,9,bird", "0,gull,9,bird", "1,owl,8,bird")]
+    path = write(tmp_path, "\n".join(rows).replace(",", ";" if ";" in header else ","), "names.csv")
+    assert read_class_list(path) == ClassList(("jay", "gull", "owl"), ids=("2", "0", "1"))
+    counted = write(tmp_path, "name,images\njay,2\ngull,0\nowl,1\n", "counted.csv")
+    assert read_class_list(counted).ids == ()
+
+
 def test_a_csv_of_one_column_splits_nothing(tmp_path: Path) -> None:
     classes = read_class_list(write(tmp_path, 'name\nhawk, red\n"a, b"\n', "names.csv"))
     assert classes.names[0].replace(" ", "") == "hawk,red"

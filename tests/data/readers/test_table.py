@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
+from PIL import Image
 from pyarrow import parquet
 
+from clipfg.data.loading import load_dataset
 from clipfg.data.readers.table import read
 from clipfg.data.sources import signature
 from clipfg.errors import DataError, MissingError
@@ -256,7 +258,7 @@ def test_spreadsheets(tmp_path: Path) -> None:
 def test_a_spreadsheet_without_the_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "python_calamine", None)
     with pytest.raises(MissingError, match=r"clipfg\[tables\].* save the sheet as CSV"):
-        read(write(tmp_path, "x", "t.xlsx"))
+        read(write(tmp_path, b"PK\x03\x04\0", "t.xlsx"))
 
 
 def test_parquet_with_lists_of_labels(tmp_path: Path) -> None:
@@ -310,3 +312,22 @@ def test_real_captions(shared: Path) -> None:
     captions = manifest.column("captions")
     assert captions is not None
     assert {len(texts) for texts in captions} == {5}
+
+
+def test_a_sheet_that_cannot_be_read_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "python_calamine", None)
+    Image.new("RGB", (8, 8)).save(tmp_path / "1.png")
+    write(tmp_path, b"PK\x03\x04\0", "labels.xlsx")
+    reading = load_dataset(str(tmp_path)).reading
+    assert reading is not None
+    assert "pip install 'clipfg[tables]'" in reading.doubts[0]
+
+
+def test_captions_are_no_classes(tmp_path: Path) -> None:
+    lines = [{"path": f"{i}.jpg", "captions": ["a bird"], "split": "train"} for i in range(2)]
+    path = write(tmp_path, "\n".join(map(json.dumps, lines)), "t.jsonl")
+    reading = read(path).reading
+    assert reading is not None
+    assert not any("--label-column" in doubt for doubt in reading.doubts)

@@ -98,6 +98,27 @@ def test_heads_are_compared_on_folds_and_the_first_is_saved(tmp_path: Path) -> N
     assert len(alone.rows()) == len(instances)  # a bag of one is a bag
 
 
+def test_a_head_remembers_the_column_of_its_bags(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    lines = ["file,label,plant"]
+    for i in range(12):
+        colour = (200, 40, 40) if i % 4 < 2 else (40, 200, 40)
+        pixels = np.clip(rng.normal(colour, 30, (32, 32, 3)), 0, 255).astype(np.uint8)
+        Image.fromarray(pixels).save(tmp_path / f"{i}.png")
+        lines.append(f"{i}.png,{'sick' if i % 4 < 2 else 'healthy'},plant{i // 2}")
+    table = tmp_path / "leaves.csv"
+    table.write_text("\n".join(lines))
+    head = tmp_path / "head.safetensors"
+    common = {"model": "builtin:florette", "precision": "fp32", "cache_dir": tmp_path / "cache"}
+    run = clipfg.bags(
+        table, bag_by="plant", heads="bag-mean", seeds=1, folds=2, save=head, **common
+    )
+    assert run.report.n == 6
+    found = clipfg.predict(dataset=table, head=head, output=tmp_path / "new", **common).rows()
+    assert [row["id"] for row in found] == [f"plant{i}" for i in range(6)]
+    assert [row["prediction"] for row in found] == ["sick", "healthy"] * 3
+
+
 def test_the_train_split_is_learnt_from_and_the_test_split_answered(tmp_path: Path) -> None:
     data = world(tmp_path / "world.npz", splits=True)
     run = clipfg.bags(

@@ -3,6 +3,7 @@
 import json
 import logging
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from clipfg.data import synthflora
 from clipfg.encoders import load_encoder
 from clipfg.errors import ClipfgError, DataError, MissingError, UsageError
 from clipfg.options import FinetuneOptions
+from clipfg.types import Estimate
 from clipfg.workflows.finetune.run import FinetuneRun, run_finetune
 from clipfg.workflows.finetune.watching import Watcher, tensorboard
 from tests.workflows.jobs import job
@@ -63,6 +65,14 @@ def test_the_checkpoint_is_a_model(finished) -> None:
     assert told["recipe"]["steps"] == 3
 
 
+def test_a_tuned_encoder_is_not_lost_to_another_run(finished) -> None:
+    with pytest.raises(UsageError, match=r"holds an encoder that was tuned otherwise \(recipe\)"):
+        finetune(finished.folder.parent, changes=("lr=3e-5",))
+    told = (finished.model / "provenance.json").read_bytes()
+    assert finetune(finished.folder.parent, html=True).model == finished.model  # the same again
+    assert (finished.model / "provenance.json").read_bytes() == told
+
+
 def test_a_finished_run_is_shown_again(finished, capsys) -> None:
     assert main.run(["report", str(finished.folder), "--format", "json"]) == 0
     shown = json.loads(capsys.readouterr().out)
@@ -95,6 +105,7 @@ def test_a_run_that_makes_it_worse_says_so_and_keeps_the_base(tmp_path) -> None:
     for name, value in base.state_dict().items():
         assert kept.state_dict()[name].equal(value)
     assert all(row.kept == row.base for row in run.report.table)
+    assert {row.change for row in run.report.table} == {Estimate(0.0, 0.0, 0.0)}
 
 
 def test_a_full_disk_is_said_before_training(tmp_path, monkeypatch) -> None:
@@ -122,6 +133,29 @@ def test_what_is_wrong_is_said(tmp_path, options, kind, message) -> None:
     with pytest.raises(ClipfgError, match=message) as caught:
         finetune(tmp_path, dataset=tmp_path / "photos", model="builtin:florette", **options)
     assert isinstance(caught.value, kind)
+
+
+def test_boxes_are_no_pictures(tmp_path, caplog) -> None:
+    synthflora.export(tmp_path / "photos", 12, size=64)
+    photos = sorted((tmp_path / "photos").rglob("*.png")) or sorted(tmp_path.rglob("*.jpg"))
+    table = tmp_path / "boxes.csv"
+
+    def write(*labels: str) -> None:
+        rows = [f"{photo},{label},2,2,30,30" for photo in photos for label in labels]
+        table.write_text("\n".join(["path,label,x0,y0,x1,y1", *rows]))
+
+    few = {"dataset": table, "model": "builtin:florette", "recipe": "flyp"}
+    write("rose", "lily")
+    with pytest.raises(DataError, match=r"as flyp sees pictures whole, got boxes of several in \d"):
+        finetune(tmp_path, **few)
+    with pytest.raises(UsageError, match="--crop cannot be combined with fine-tuning"):
+        finetune(tmp_path, crop="tight", **few)
+    with pytest.raises(UsageError, match="--views cannot be combined with fine-tuning"):
+        finetune(tmp_path, views="tiles", **few)
+    write("rose")
+    with caplog.at_level(logging.WARNING, logger="clipfg"), suppress(ClipfgError):
+        finetune(tmp_path, **few)  # one class for all is too few to learn from
+    assert "Boxes are not used: flyp sees pictures whole" in caplog.text
 
 
 def test_tensorboard_is_an_extra(tmp_path, monkeypatch) -> None:

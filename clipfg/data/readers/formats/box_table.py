@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from clipfg.data.readers import column_names
 from clipfg.data.readers.boxes import BoxFormat, Layout
@@ -31,6 +32,7 @@ COLUMNS: tuple[tuple[Layout, tuple[str, str, str, str]], ...] = (
     ("cxcywh", ("cx", "cy", "w", "h")),
     ("cxcywh", ("x_center", "y_center", "width", "height")),
     ("cxcywh", ("xcenter", "ycenter", "width", "height")),
+    ("cxcywh", ("x_center", "y_center", "w", "h")),
     ("xywh", ("bbox_x", "bbox_y", "bbox_width", "bbox_height")),
     ("xywh", ("bbox_x", "bbox_y", "bbox_w", "bbox_h")),
     ("xywh", ("bboxx", "bboxy", "bboxwidth", "bboxheight")),
@@ -96,6 +98,11 @@ def read(path: Path, hints: Hints = UNSETTLED) -> Annotations:
     found = Annotations("a table of boxes", path, _format(boxes, columns.layout))
     found.roles = [Role(f"column {name}", "path"), Role(", ".join(columns.names), "an item a box")]
     found.roles += [Role(f"column {label}", "class")] if label else []
+    if label is None and (others := [c for c in rest.values() if c not in {name, split, sure}]):
+        found.doubts.append(
+            f"No column is known to name the classes ({', '.join(others):.200}); name it by"
+            " --label-column."
+        )
     own = split_name(path.parent.name)
     texts = [
         table[column].to_pylist() if column else [None] * len(boxes)
@@ -204,7 +211,8 @@ def _four(cell: str | None, row: int, path: Path) -> list[float]:
 
 def _numbers(table: pa.Table, names: Sequence[str], path: Path) -> Any:
     try:
-        parts = [table[name].cast(pa.float64()).to_numpy() for name in names]
+        points = (pc.replace_substring(table[name], ",", ".") for name in names)  # 10,5
+        parts = [part.cast(pa.float64()).to_numpy() for part in points]
     except pa.ArrowException as error:
         what = ", ".join(names)
         raise DataError(f"Expected numbers as {what} in {path}, got: {reason(error)}.") from None

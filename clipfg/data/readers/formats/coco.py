@@ -6,6 +6,7 @@ that only stands above others, as Roboflow writes it. https://cocodataset.org/#f
 
 import math
 from array import array
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +52,7 @@ def read(path: Path) -> Annotations:
                 continue
             of.append(value.get("image_id"))
             what.append(value.get("category_id"))
-            box = value.get("bbox") or ()
+            box = value.get("bbox") or _around(value.get("segmentation"))
             boxes.extend(box if len(box) == 4 else (NONE,) * 4)
     names = _classes(categories, set(what))
     found.declare([name for name in names.values() if name])
@@ -76,6 +77,16 @@ def read(path: Path) -> Annotations:
     if split:
         found.roles.append(Role(path.name, f"split {split}"))
     return found
+
+
+def _around(polygons: Any) -> Sequence[float]:
+    """The box around polygons `[[x, y, x, y, ...], ...]`; nothing for what is none."""
+    try:
+        points = [float(value) for polygon in polygons for value in polygon]
+        left, top = min(points[::2]), min(points[1::2])
+    except (TypeError, ValueError):
+        return ()
+    return left, top, max(points[::2]) - left, max(points[1::2]) - top
 
 
 def _classes(categories: dict[Any, dict[str, Any]], used: set[Any]) -> dict[Any, str]:

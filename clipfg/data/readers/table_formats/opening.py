@@ -44,8 +44,20 @@ def open_table(path: Path) -> TableFile:
     suffix = path.suffix.lower()
     readers = {".jsonl": open_lines, ".ndjson": open_lines}
     readers |= {".parquet": open_parquet, ".pq": open_parquet}
-    readers |= dict.fromkeys(SHEETS, open_sheet)
+    if not _is_text(path):  # databases write text and call it .xls
+        readers |= dict.fromkeys(SHEETS, open_sheet)
     return guarded(path, readers.get(suffix, open_csv))
+
+
+def _is_text(path: Path) -> bool:
+    """Whether a file is text by its first bytes, and so no spreadsheet of any kind."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(HEAD)
+    except OSError:
+        return False
+    wide = head.startswith((b"\xff\xfe", b"\xfe\xff"))
+    return wide or (bool(head) and b"\0" not in head and not head.startswith(b"PK"))
 
 
 def guarded(path: Path, read: Callable[[Path], Any]) -> Any:
