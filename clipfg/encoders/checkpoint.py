@@ -96,7 +96,7 @@ class CheckpointEncoder(Encoder, Generic[F]):
     @cached_property
     def fingerprint(self) -> str:
         """Hash of the files, the configuration, the preprocessing and the precision."""
-        bits = f", weights of {weight_bits()} bits" if self.precision == "int8" else ""
+        bits = f", by rows, weights of {weight_bits()} bits" if self.precision == "int8" else ""
         facts = {"preprocessing": vars(self.preprocessing), "precision": self.precision + bits}
         return weights.fingerprint_of({**self._facts(), **facts}, self.files.hashed, self._digest)
 

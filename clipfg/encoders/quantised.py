@@ -1,9 +1,9 @@
 """Image towers whose matrix products are of 8-bit integers, run by ONNX Runtime.
 
 The fastest way on processors without bf16. A tower is exported once, in float32, and the weights of
-its products are rounded to bytes; what they are multiplied with is rounded as it comes. An image
-goes through by itself: were its neighbours in a batch rounded with it, its feature would depend on
-them. Convolutions stay as they are, as ONNX Runtime is slower at those of integers.
+its products are rounded to bytes; what they are multiplied with is rounded as it comes, row by row
+(`byte_products`), so that no feature depends on other images. Convolutions stay as they are, as
+ONNX Runtime is slower at those of integers.
 """
 
 import logging
@@ -19,12 +19,14 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from clipfg.atomic import finished
+from clipfg.encoders.byte_products import with_byte_products
 from clipfg.encoders.precision import can_quantise, cpu_flags
 from clipfg.encoders.weights import Digest
 from clipfg.errors import MissingError, UsageError
 
-PRODUCTS = ["MatMul", "Gemm"]
 OPSET = 17
+TOGETHER = 8
+"""Images of a thread, which share the reading of weights."""
 
 Tower = Callable[[Tensor], Tensor]
 
@@ -62,14 +64,16 @@ class QuantisedTower:
         self._session = onnxruntime.InferenceSession(
             given, options, providers=["CPUExecutionProvider"]
         )
+        (entry,) = self._session.get_inputs()
+        self._together = 1 if entry.shape[0] == 1 else TOGETHER
         self._threads = ThreadPoolExecutor(torch.get_num_threads())
 
     def __call__(self, inputs: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b d"]:
         """Pooled features of normalised pixels."""
-        return torch.cat(list(self._threads.map(self._run, inputs.split(1))))
+        return torch.cat(list(self._threads.map(self._run, inputs.split(self._together))))
 
-    def _run(self, image: Tensor) -> Tensor:
-        (found,) = self._session.run(None, {"inputs": image.numpy()})
+    def _run(self, images: Tensor) -> Tensor:
+        (found,) = self._session.run(None, {"inputs": images.numpy()})
         return torch.from_numpy(found)
 
 
@@ -98,32 +102,30 @@ def export(
 ) -> None:
     """Write the tower of a model with products of `weight_bits`.
 
-    Raises `UsageError` for a tower that cannot be exported.
+    Where the tower's code fixes the number of images, that is one. Raises `UsageError` for a tower
+    that cannot be exported.
     """
-    from onnxruntime.quantization import QuantType, quantize_dynamic
+    import onnx
 
     fast = torch.backends.mha.get_fastpath_enabled()
     with tempfile.TemporaryDirectory() as folder, _quiet():
         whole = Path(folder) / "float32.onnx"
         torch.backends.mha.set_fastpath_enabled(False)  # it has no form in ONNX
         try:
-            torch.onnx.export(
-                _Exported(model, tower).eval(),
-                (sample,),
-                str(whole),
-                input_names=["inputs"],
-                output_names=["features"],
-                dynamo=False,
-                opset_version=OPSET,
-            )
-            quantize_dynamic(
-                str(whole),
-                str(path),
-                op_types_to_quantize=PRODUCTS,
-                per_channel=True,
-                reduce_range=weight_bits() == 7,
-                weight_type=QuantType.QInt8,
-            )
+            for axes in ({"inputs": {0: "images"}, "features": {0: "images"}}, None):
+                torch.onnx.export(
+                    _Exported(model, tower).eval(),
+                    (sample,),
+                    str(whole),
+                    input_names=["inputs"],
+                    output_names=["features"],
+                    dynamic_axes=axes,
+                    dynamo=False,
+                    opset_version=OPSET,
+                )
+                onnx.save(with_byte_products(onnx.load(whole), weight_bits()), path)
+                if axes is None or _takes_several(path, sample):
+                    break
         except (RuntimeError, ValueError, torch.onnx.errors.OnnxExporterError) as error:
             reason = str(error).strip().splitlines()[0]
             raise UsageError(
@@ -132,6 +134,14 @@ def export(
             ) from None
         finally:
             torch.backends.mha.set_fastpath_enabled(fast)
+
+
+def _takes_several(path: Path, sample: Float[Tensor, "1 3 h w"]) -> bool:
+    tower = QuantisedTower(path)
+    try:
+        return len(tower(sample.expand(2, -1, -1, -1))) == 2
+    except Exception:  # ONNX Runtime has many kinds, none of them public
+        return False
 
 
 class _Exported(nn.Module):

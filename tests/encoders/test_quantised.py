@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import onnx
+import onnxruntime
 import pytest
 import torch
 from torch.nn.functional import cosine_similarity
@@ -11,6 +12,7 @@ from torch.nn.functional import cosine_similarity
 from clipfg.cli.main import run
 from clipfg.data.images import decoding
 from clipfg.encoders import Encoder, load_encoder, precision, quantised
+from clipfg.encoders.byte_products import with_byte_products
 from clipfg.encoders.naflex import NaFlexPreprocessing
 from clipfg.errors import MissingError, UsageError
 from tests import checkpoints
@@ -47,9 +49,16 @@ def test_every_family_computes_nearly_the_same_with_bytes(kind, tmp_path) -> Non
 
 def test_a_feature_does_not_depend_on_its_neighbours() -> None:
     encoder = load("builtin:florette")
-    pixels = pixels_for(encoder)
-    alone = [encoder.encode_images(row[None]).pooled for row in pixels]
-    assert torch.cat(alone).equal(encoder.encode_images(pixels).pooled)
+    pixels = pixels_for(encoder, 9)
+    first = encoder.encode_images(pixels).pooled
+    pixels[1:8], pixels[8] = 255 * (pixels[1:8] > 250), pixels[8]
+    again = encoder.encode_images(pixels).pooled
+    assert again[0].equal(first[0])
+    assert again[8].equal(first[8])
+    assert not again[1].equal(first[1])
+    torch.testing.assert_close(
+        encoder.encode_images(pixels[:1]).pooled, first[:1], rtol=0, atol=1e-3
+    )
 
 
 def test_a_tower_is_exported_once_and_a_damaged_one_again(tmp_path, monkeypatch) -> None:
@@ -114,3 +123,44 @@ def test_weights_of_seven_bits_compute_nearly_the_same(monkeypatch, tmp_path) ->
     weights = [array for array in arrays if array.dtype == np.int8 and array.ndim == 2]
     assert weights
     assert max(abs(array.astype(int)).max() for array in weights) == 64
+
+
+class FixedTower(torch.nn.Module):
+    """A tower whose code fixes the number of images."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.product = torch.nn.Linear(12, 5)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.product(x.reshape(1, 12))
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@pytest.mark.parametrize("bits", [7, 8])
+@pytest.mark.parametrize("shape", [(4, 12), (2, 3, 12)])
+def test_products_of_bytes_are_those_of_a_loop(tmp_path, bits, shape) -> None:
+    layer = torch.nn.Linear(12, 5)
+    x = torch.randn(shape, generator=torch.Generator().manual_seed(0))
+    x[0] = 0
+    x[1] *= 100
+    how = {"input_names": ["x"], "dynamo": False, "opset_version": quantised.OPSET}
+    torch.onnx.export(layer, (x,), f"{tmp_path}/a.onnx", **how)
+    model = with_byte_products(onnx.load(f"{tmp_path}/a.onnx"), bits)
+    (found,) = onnxruntime.InferenceSession(model.SerializeToString()).run(None, {"x": x.numpy()})
+    steps, columns = {7: 64, 8: 127}[bits], layer.weight.detach().numpy()
+    for row, out in zip(x.reshape(-1, 12).numpy(), found.reshape(-1, 5), strict=True):
+        most = abs(row).max() or 1.0
+        for column, bias, value in zip(columns, layer.bias.tolist(), out, strict=True):
+            scale = abs(column).max() / steps
+            pairs = zip(np.rint(row / most * 127), np.rint(column / scale), strict=True)
+            expected = sum(a * b for a, b in pairs) * most / 127 * scale + bias
+            assert value == pytest.approx(expected, rel=1e-4, abs=1e-5)
+
+
+def test_a_tower_for_one_image_alone_takes_them_one_by_one(tmp_path) -> None:
+    tower, sample = FixedTower(), torch.randn(1, 3, 2, 2)
+    quantised.export("fixed", tower, tower, sample, tmp_path / "tower.onnx")
+    found = quantised.QuantisedTower(tmp_path / "tower.onnx")(torch.cat([sample, 2 * sample]))
+    expected = torch.cat([tower(sample), tower(2 * sample)])
+    torch.testing.assert_close(found, expected.detach(), rtol=0, atol=0.05)
