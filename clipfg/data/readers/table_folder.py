@@ -20,29 +20,25 @@ import pyarrow as pa
 from clipfg.data.readers import folder as folders
 from clipfg.data.readers import table
 from clipfg.data.readers.codes import are_nameless
-from clipfg.data.readers.folder_words import is_beside, is_holder
-from clipfg.data.readers.labels import natural, relabel, split_name
-from clipfg.data.readers.table_formats.opening import SUFFIXES, guarded, is_tabular, open_table
-from clipfg.data.readers.table_pictures import NOTES
+from clipfg.data.readers.folder_tables import (
+    Table,
+    labelled_tables,
+    share_there,
+    split_in,
+    unwrapped,
+)
+from clipfg.data.readers.labels import natural, relabel
 from clipfg.data.readers.walk import Walk
-from clipfg.errors import ClipfgError, DataError, MissingError
+from clipfg.errors import ClipfgError, DataError
 from clipfg.types import UNLABELLED, ClassList, Hints, LeftOut, Manifest, Reading, Role
 
 COVERED = 0.9
 """The least share of a folder's pictures that a table names where it counts for more than the
 folders that they lie in."""
 
-LOOKED_AT = 50
-"""Files of other suffixes that may be tables: there may be a million of captions."""
-
-_ANSWERS = re.compile(r"submission|submit|prediction|result|report|inventory", re.IGNORECASE)
-"""Tables of answers and of other things."""
 _TELLING = re.compile(
     r"label|meta|train|test|val|annot|class|truth|list|split|info|data", re.IGNORECASE
 )
-
-Table = tuple[str | None, Path]
-"""A table and the split that its place or name says it is of."""
 
 
 def read(path: Path, found: Walk, hints: Hints, classes: ClassList | None) -> Manifest | None:
@@ -53,8 +49,8 @@ def read(path: Path, found: Walk, hints: Hints, classes: ClassList | None) -> Ma
     """
     if hints.label_level is not None:
         return None
-    path = _unwrapped(path)
-    tables = _tables(path, hints)
+    path = unwrapped(path)
+    tables = labelled_tables(path, hints)
     if not tables:
         return None
     problem: ClipfgError | None = None
@@ -65,7 +61,7 @@ def read(path: Path, found: Walk, hints: Hints, classes: ClassList | None) -> Ma
         except ClipfgError as error:
             problem = problem or error
             continue
-        if _share_there(manifest) >= 0.5 and manifest.classes is not None:
+        if share_there(manifest) >= 0.5 and manifest.classes is not None:
             read_ones.append(((split, file), manifest))
     by_folders = _by_folders(found.root, found)
     if not read_ones:
@@ -80,100 +76,6 @@ def read(path: Path, found: Walk, hints: Hints, classes: ClassList | None) -> Ma
     others = [file.name for (_, file), _ in read_ones if file not in {f for (_, f), _ in chosen}]
     whole = replace(whole, reading=_reading(whole, chosen, others, found, path, by_folders))
     return relabel(whole, classes)
-
-
-def _tables(path: Path, hints: Hints) -> list[Table]:
-    """The tables that name pictures and their classes: in the folders of splits, else beside."""
-    below: list[Table] = [
-        (split, file)
-        for place in _folders(path)
-        if (split := _split_of(place.name)) is not None
-        for file in _files(place)
-        if _is_labelled(file, hints)
-    ]
-    if below:
-        return below
-    for place in _places(path):
-        if found := [(_split_of(f.stem), f) for f in _files(place) if _is_labelled(f, hints)]:
-            return found
-    return []
-
-
-def _folders(path: Path) -> list[Path]:
-    return [p for p in sorted(path.iterdir(), key=lambda p: natural(p.name)) if p.is_dir()]
-
-
-def _places(path: Path) -> list[Path]:
-    """Where tables of all pictures lie."""
-    return [path, *(p for p in _folders(path) if _is_notes(p.name))]
-
-
-def _is_notes(name: str) -> bool:
-    return is_holder(name) or is_beside(name) or name.lower() in NOTES
-
-
-def without_classes(path: Path, hints: Hints) -> str:
-    """What is said of a folder's table that names its pictures and has no known column of classes.
-
-    Blank where there is none.
-    """
-    for file in [file for place in _places(_unwrapped(path)) for file in _files(place)][:LOOKED_AT]:
-        try:
-            manifest = table.read(file, hints=hints)
-        except MissingError as error:
-            return str(error)
-        except ClipfgError:
-            continue
-        doubts = manifest.reading.doubts if manifest.reading else ()
-        if manifest.classes is None and doubts and _share_there(manifest) >= 0.5:
-            return f"{file.relative_to(path).as_posix()} names these pictures. {doubts[0]}"
-    return ""
-
-
-def _unwrapped(path: Path) -> Path:
-    """The folder inside folders that hold nothing else, and are called like no split."""
-    while len(inside := [p for p in path.iterdir() if p.name[:1] not in "._"]) == 1:
-        if not inside[0].is_dir() or _split_of(inside[0].name):
-            break
-        path = inside[0]
-    return path
-
-
-def _split_of(name: str) -> str | None:
-    """The split in a name: `train`, `train_labels`, `birds-val`."""
-    return next(filter(None, map(split_name, [name, *re.split(r"[\W_]+", name)])), None)
-
-
-def _files(path: Path) -> list[Path]:
-    try:
-        files = sorted(path.iterdir(), key=lambda p: natural(p.name))
-    except OSError:
-        return []
-    others = [file for file in files if file.suffix.lower() not in SUFFIXES][:LOOKED_AT]
-    return [
-        file
-        for file in files
-        if not file.name.startswith(".")
-        and not _ANSWERS.search(file.stem)
-        and file.is_file()
-        and (file.suffix.lower() in SUFFIXES or (file in others and is_tabular(file)))
-    ]
-
-
-def _is_labelled(file: Path, hints: Hints) -> bool:
-    """Whether a table names pictures and their classes."""
-    try:
-        opened = open_table(file)
-        columns = guarded(file, lambda _: table.columns_of(opened, hints))
-    except ClipfgError:
-        return False
-    return bool(columns.labels or columns.one_hot or columns.ranks) and opened.image is None
-
-
-def _share_there(manifest: Manifest) -> float:
-    """The share of a table's pictures that are there."""
-    missing = manifest.reading.missing if manifest.reading else 0
-    return 1 - missing / len(manifest)
 
 
 def _by_folders(path: Path, found: Walk) -> Manifest | None:
@@ -232,7 +134,7 @@ def _with_answers(whole: Manifest, found: Walk) -> Manifest:
 
     The rows of tables are then of the split that their own folders are called after.
     """
-    splits = {str(found.root.joinpath(*parts)): _split_of(parts[0]) for parts in found.pictures}
+    splits = {str(found.root.joinpath(*parts)): split_in(parts[0]) for parts in found.pictures}
     named = {splits.get(uri) for uri in whole.uris}
     others = {uri: split for uri, split in splits.items() if split and split not in named}
     if whole.splits or None in named or not others:

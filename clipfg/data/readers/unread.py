@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 
-from clipfg.data.readers import table_folder
+from clipfg.data.readers.folder_tables import without_classes
 from clipfg.data.readers.walk import Parts, Walk
 from clipfg.data.sources import shown
 from clipfg.types import Hints, Manifest, Reading
@@ -30,7 +30,7 @@ def with_unread(manifest: Manifest, found: Walk, hints: Hints) -> Manifest:
     reading = manifest.reading or Reading("pictures")
     if manifest.classes is not None:
         return manifest
-    if doubt := table_folder.without_classes(found.root, hints):
+    if doubt := without_classes(found.root, hints):
         return replace(manifest, reading=replace(reading, doubts=(*reading.doubts, doubt)))
     said = " ".join(reading.doubts)
     files = [parts for parts in _telling(found) if parts[-1] not in said]
