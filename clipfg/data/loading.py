@@ -138,6 +138,8 @@ def _load(
 
 def _as_said(manifest: Manifest, hints: Hints) -> Manifest:
     """Labels from the names of pictures, and names for labels, as `hints` say."""
+    if hints.label_from_name is None and hints.label_names is None:
+        return manifest
     stale = doubts(manifest)
     if hints.label_from_name is not None:
         manifest = labelled_by_name(manifest, hints.label_from_name)

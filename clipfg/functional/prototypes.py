@@ -15,7 +15,7 @@ TINY = 1e-8
 
 
 def shares(scores: Float[Tensor, "r k"]) -> Float[Tensor, "r k"]:
-    """How much of each patch each prototype is: `softmax(ReLU(score))`, which sums to 1."""
+    """How much each patch shows of each prototype: `softmax(ReLU(score))`, which sums to 1."""
     return scores.relu().softmax(dim=1)
 
 

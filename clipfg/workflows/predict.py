@@ -63,12 +63,7 @@ def run_predict(session: Session[PredictOptions], photos: Sequence[Path] = ()) -
     formats = answer_formats(options.to)
     saved = saved_head(options)
     bags = saved is not None and saved.head.consumes == "bags"
-    if saved is not None and bags:
-        from clipfg.workflows.bags.predict import as_learnt
-
-        options = session.options = as_learnt(options, saved)
-    elif saved is not None:
-        options = session.options = framed_as(options, saved)
+    options = session.options = _as_learnt(options, saved)
     data = _images(session, photos, None if bags else options.limit)
     classes = classes_of(options, saved)
     if saved is not None and bags:
@@ -110,6 +105,17 @@ def run_predict(session: Session[PredictOptions], photos: Sequence[Path] = ()) -
             folder.results["answers"] = write_answers(formats, given, folder)
     predictions = folder.path / (PREDICTIONS if groups is None else groups.file)
     return PredictRun(folder.path, counts.done, len(session.failures), predictions)
+
+
+def _as_learnt(options: PredictOptions, saved: SavedHead | None) -> PredictOptions:
+    """With bags and boxes like those that a head has learnt from, where options do not say."""
+    if saved is None:
+        return options
+    if saved.head.consumes == "bags":
+        from clipfg.workflows.bags.predict import as_learnt
+
+        return as_learnt(options, saved)
+    return framed_as(options, saved)
 
 
 def _of_names(session: Session[PredictOptions], data: Dataset, classes: ClassList) -> Any:
