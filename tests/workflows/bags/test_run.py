@@ -110,9 +110,8 @@ def test_a_head_remembers_the_column_of_its_bags(tmp_path: Path) -> None:
     table.write_text("\n".join(lines))
     head = tmp_path / "head.safetensors"
     common = {"model": "builtin:florette", "precision": "fp32", "cache_dir": tmp_path / "cache"}
-    run = clipfg.bags(
-        table, bag_by="plant", heads="bag-mean", seeds=1, folds=2, save=head, **common
-    )
+    tried = {"heads": "bag-mean", "seeds": 1, "folds": 2}
+    run = clipfg.bags(table, bag_by="plant", save=head, output=tmp_path / "run", **tried, **common)
     assert run.report.n == 6
     found = clipfg.predict(dataset=table, head=head, output=tmp_path / "new", **common).rows()
     assert [row["id"] for row in found] == [f"plant{i}" for i in range(6)]
