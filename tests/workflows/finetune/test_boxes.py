@@ -13,9 +13,12 @@ import clipfg
 from clipfg.data import synthflora
 from clipfg.embedding.framing import Framing
 from clipfg.encoders import load_encoder
+from clipfg.encoders.preprocessing import Preprocessing
 from clipfg.errors import DataError, UsageError
-from clipfg.options import FinetuneOptions
+from clipfg.options import FewshotOptions, FinetuneOptions
 from clipfg.types import Manifest
+from clipfg.workflows.fewshot.items import load_images
+from clipfg.workflows.fewshot.run import run_fewshot
 from clipfg.workflows.finetune.job import Job
 from clipfg.workflows.finetune.learning import Material, _taken_for, gather
 from clipfg.workflows.finetune.run import FinetuneRun, run_finetune
@@ -144,13 +147,15 @@ def test_another_framing_is_another_run(session) -> None:
     assert square == same != tight
 
 
-def plain(manifest: Manifest, job: Job, framing: Framing | None) -> torch.Tensor:
+def plain(
+    manifest: Manifest, preprocessing: Preprocessing, framing: Framing | None
+) -> torch.Tensor:
     """Each item by itself: its window of the picture through the encoder's own preprocessing."""
     found = []
     for uri, box in zip(manifest.uris, manifest.column("box"), strict=True):
         with Image.open(uri) as image:
             window = framing and framing.frame(box, None).window(*image.size)
-            found.append(job.encoder.preprocessing(image.convert("RGB"), window))
+            found.append(preprocessing(image.convert("RGB"), window))
     return torch.stack(found)
 
 
@@ -169,9 +174,9 @@ def test_all_that_looks_at_items_sees_their_cut_outs(session, crop: str) -> None
     assert remark == ""
     test = probe_of(job, job.parts.test, student)
     for examples, part in ((learnt.examples, job.parts.train), (test.examples, job.parts.test)):
-        wanted = plain(part.manifest, job, Framing(crop))
+        wanted = plain(part.manifest, job.encoder.preprocessing, Framing(crop))
         assert examples.pixels.images.equal(wanted)
-        assert not wanted[::2].equal(plain(part.manifest, job, None)[::2])
+        assert not wanted.equal(plain(part.manifest, job.encoder.preprocessing, None))
         torch.testing.assert_close(
             examples.constants["images"], unit(job, wanted), atol=1e-5, rtol=0
         )
@@ -213,3 +218,19 @@ def test_regions_of_whole_pictures_are_not_cut_out(table: Path, tmp_path: Path) 
     for options in ({"boxes_as": "region"}, {"views": "tiles"}):
         with pytest.raises(UsageError, match="cannot be combined with fine-tuning"):
             finetune(table, tmp_path, **options)
+
+
+def test_heads_that_train_the_encoder_see_cut_outs_too(table: Path, tmp_path: Path) -> None:
+    given = SMALL | {"dataset": str(table), "cache_dir": tmp_path, "heads": "flyp"}
+    with Session(FewshotOptions(**given)) as few:
+        train = few.whole().select("train")
+        few.open_encoder(train)
+        images = load_images(few, train, train.manifest.ids[::-1])
+        assert few.encoder is not None
+        wanted = plain(train.manifest, few.encoder.preprocessing, Framing())
+        assert images.load().equal(wanted.flip(0))
+    with (
+        Session(FewshotOptions(**given, boxes_as="region", output=tmp_path / "run")) as few,
+        pytest.raises(UsageError, match="is used as regions of a dense map"),
+    ):
+        run_fewshot(few)
