@@ -1,7 +1,7 @@
 """Near copies: pairs that an encoder or a perceptual hash finds alike, looked at pixel by pixel."""
 
 import logging
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -102,7 +102,7 @@ def _blocks(pairs: DuplicatePairs, size: int) -> Iterator[list[tuple[int, int, f
 
 
 def _sketches(
-    rows: Iterable[int],
+    rows: Collection[int],
     uris: Sequence[str],
     frames: Sequence[Frame | None] | None,
     thumbnails: Thumbnails,

@@ -110,34 +110,37 @@ def framing_for(
             " cut out of its picture, once."
         )
     train = parts.train.manifest
-    if regions:
-        if options.boxes_as or options.crop not in (None, "whole"):
-            raise UsageError(
-                f"Recipe {recipe} learns from boxes as regions of the whole picture, so they cannot"
-                " be cut out; leave out --crop and --boxes-as, or take another recipe, such as"
-                " flyp."
-            )
-        return None
-    framings = (framing_of(options, part.manifest) for part in parts.each)
+    if regions and (options.boxes_as or options.crop not in (None, "whole")):
+        raise UsageError(
+            f"Recipe {recipe} learns from boxes as regions of the whole picture, so they cannot be"
+            " cut out; leave out --crop and --boxes-as, or take another recipe, such as flyp."
+        )
+    framings = () if regions else (framing_of(options, part.manifest) for part in parts.each)
     framing = next(filter(None, framings), None)
-    if framing is None:
-        _check_one_class(train, recipe)
-    if said := boxes_said(options, train):
+    several = 0 if framing else _of_several_classes(train)
+    if several and not regions:
+        raise DataError(
+            f"Expected one class for each picture, as {recipe} is to see pictures whole, got boxes"
+            f" of several in {several:,}; cut them out by --crop square, or use --distill, which"
+            " learns from boxes as regions."
+        )
+    if several:
+        logger.warning(
+            f"{several:,} pictures have boxes of several classes, and {recipe} is shown pictures"
+            " whole, so that accuracy on classes says little; flyp is shown boxes that are cut out."
+        )
+    elif not regions and (said := boxes_said(options, train)):
         logger.info(said)
     return framing
 
 
-def _check_one_class(train: Manifest, recipe: str) -> None:
+def _of_several_classes(data: Manifest) -> int:
+    """The pictures whose boxes have several classes."""
     classes: dict[str, set[int]] = {}
-    if "box" in train.table.column_names:
-        for uri, label in zip(train.uris, train.labels.tolist(), strict=True):
+    if "box" in data.table.column_names:
+        for uri, label in zip(data.uris, data.labels.tolist(), strict=True):
             classes.setdefault(uri, set()).add(label)
-    if several := sum(len(own) > 1 for own in classes.values()):
-        raise DataError(
-            f"Expected one class for each picture, as {recipe} is to see pictures whole, got boxes"
-            f" of several in {several:,} of {len(classes):,}; cut them out by --crop square, or use"
-            " --distill, which learns from boxes as regions."
-        )
+    return sum(len(own) > 1 for own in classes.values())
 
 
 def _test_split(options: FinetuneOptions, whole: Dataset) -> str:

@@ -220,6 +220,12 @@ def test_regions_of_whole_pictures_are_not_cut_out(table: Path, tmp_path: Path) 
             finetune(table, tmp_path, **options)
 
 
+def test_several_classes_of_a_whole_picture_are_said(session, caplog) -> None:
+    with caplog.at_level(logging.WARNING, logger="clipfg"):
+        assert job_of(session, recipe="distill").framing is None
+    assert "16 pictures have boxes of several classes, and distill is shown" in caplog.text
+
+
 def test_heads_that_train_the_encoder_see_cut_outs_too(table: Path, tmp_path: Path) -> None:
     given = SMALL | {"dataset": str(table), "cache_dir": tmp_path, "heads": "flyp"}
     with Session(FewshotOptions(**given)) as few:
