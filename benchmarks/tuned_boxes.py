@@ -44,6 +44,7 @@ def main() -> None:
             with TemporaryDirectory() as folder:
                 table = scenes(flowers, boxes, Path(folder), seed)
                 found.append(figures(table, boxes, seed, args.epochs))
+            print(f"seed {seed}: {found[-1]}", flush=True)
         print(f"{boxes} labelled of four flowers a picture, {args.seeds} seeds")
         for name in found[0]:
             values = [100 * one[name] for one in found]

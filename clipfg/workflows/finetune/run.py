@@ -145,7 +145,7 @@ def _tuned(job: Job, folder: RunFolder, board: Board) -> TuningReport:
         "recipe": recipe.name,
     }
     if job.framing is not None:
-        context["boxes"] = f"cut out ({job.framing.crop})"
+        context["items"] = f"boxes, cut out ({job.framing.crop})"
     measured = (before, after, kept)
     return tuning_report(measured, curve, share, history, recipe, context, remarks, job.seed)
 

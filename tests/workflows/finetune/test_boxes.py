@@ -107,7 +107,7 @@ def test_the_run_says_how_boxes_were_cut_out(table: Path, finished: FinetuneRun)
     for file in files:
         assert json.loads((finished.folder.parent / file).read_text())["framing"] == square
     results = json.loads((finished.folder / "results.json").read_text())
-    assert results["context"]["boxes"] == "cut out (square)"
+    assert results["context"]["items"] == "boxes, cut out (square)"
     with pytest.raises(UsageError, match=r"was tuned otherwise \(framing\)"):
         finetune(table, finished.folder.parent, crop="tight")
 
