@@ -53,7 +53,7 @@ class VisionTower:
         self,
         inputs: Float[Tensor, "b ..."],  # noqa: ARG002
     ) -> tuple[Float[Tensor, "b d"], Float[Tensor, "b p d"]]:
-        """Pooled features, the same bits as `pooled` gives, and those of patches from the same pass.
+        """Pooled features, bit for bit those of `pooled`, and patches' from the same pass.
 
         Each patch is pooled alone, as if it were all that there is to attend to or to average.
         Raises `UsageError` for a silent tower.
