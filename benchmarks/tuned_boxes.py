@@ -1,16 +1,16 @@
 """Fine-tuning on cut-outs, against whole pictures and against the base on cut-outs.
 
-    python -m benchmarks.tuned_boxes [--scenes 4/4,1/4,1/1] [--seeds 3] [--epochs 12]
+    python -m benchmarks.tuned_boxes [--scenes 4/4,1/4,1/1] [--seeds 3] [--epochs 12] [--keep FILE]
 
 Drawn flowers of 20 species that the built-in model has not seen, in a quarter of a picture each:
-four that all have a box and a class, so that whole pictures have several, four of which one has
-them, and one alone. Zero-shot accuracy on test pictures of the weights
-that `clipfg finetune` keeps, means over seeds, which draw the pictures and the training. It caches
-nothing that lasts.
+four that all have a box and a class, so that a whole picture has several; four of which one has
+them; and one alone. Zero-shot accuracy on test pictures of the weights that `clipfg finetune`
+keeps, means over seeds, which draw the pictures and the training.
 """
 
 import argparse
 from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -19,7 +19,7 @@ import torch
 from PIL import Image
 
 import clipfg
-from benchmarks.finetune import gain
+from benchmarks.finetune import gain, kept
 from clipfg.data import synthflora
 
 SIDE = 96
@@ -27,6 +27,7 @@ KINDS = 20
 SPLITS = {"train": 12, "val": 4, "test": 10}
 """Flowers of each species."""
 BASE = "builtin:florette"
+Flowers = list[tuple[str, Image.Image]]
 
 
 def main() -> None:
@@ -35,6 +36,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--epochs", type=int, default=12)
     parser.add_argument("--scenes", default="4/4,1/4,1/1", help="labelled flowers of how many")
+    parser.add_argument("--keep", type=Path, help="file of runs that need not be run again")
     args = parser.parse_args()
     torch.set_num_threads(1)
     flowers = {split: list(drawn(split, each)) for split, each in SPLITS.items()}
@@ -42,9 +44,8 @@ def main() -> None:
         boxes, count = map(int, scene.split("/"))
         found = []
         for seed in range(args.seeds):
-            with TemporaryDirectory() as folder:
-                table = scenes(flowers, boxes, count, Path(folder), seed)
-                found.append(figures(table, boxes, seed, args.epochs))
+            run = partial(figures, flowers, boxes, count, seed, args.epochs)
+            found.append(kept(args.keep, f"{scene} {seed} {args.epochs}", run))
             print(f"seed {seed}: {found[-1]}", flush=True)
         print(f"{boxes} labelled of {count} flowers a picture, {args.seeds} seeds")
         for name in found[0]:
@@ -53,8 +54,16 @@ def main() -> None:
             print(f"  {name:32}{np.mean(values):6.1f}  {gain(more)}", flush=True)
 
 
-def figures(table: Path, boxes: int, seed: int, epochs: int) -> Mapping[str, float]:
+def figures(
+    flowers: Mapping[str, Flowers], boxes: int, count: int, seed: int, epochs: int
+) -> dict[str, float]:
     """The accuracy of each encoder, named by how it was trained and what it was shown."""
+    with TemporaryDirectory() as folder:
+        table = scenes(flowers, boxes, count, Path(folder), seed)
+        return _figures(table, boxes == 1, seed, epochs)
+
+
+def _figures(table: Path, one_class: bool, seed: int, epochs: int) -> dict[str, float]:
     settings = {
         "prompts": "synthflora",
         "cache_dir": table.parent / "cache",
@@ -71,7 +80,7 @@ def figures(table: Path, boxes: int, seed: int, epochs: int) -> Mapping[str, flo
 
     models = {"base": BASE}
     for name, crop in ways.items():
-        if boxes == 1 or crop != "whole":  # one picture of several classes is refused
+        if one_class or crop != "whole":  # a whole picture of several classes is refused
             run = clipfg.finetune(
                 str(table),
                 model=BASE,
@@ -90,13 +99,7 @@ def figures(table: Path, boxes: int, seed: int, epochs: int) -> Mapping[str, flo
     }
 
 
-def scenes(
-    flowers: Mapping[str, list[tuple[str, Image.Image]]],
-    boxes: int,
-    count: int,
-    folder: Path,
-    seed: int,
-) -> Path:
+def scenes(flowers: Mapping[str, Flowers], boxes: int, count: int, folder: Path, seed: int) -> Path:
     """Pictures of `count` flowers of one split in random places, with boxes of the first `boxes`.
 
     Every flower has a box once; the rest of a picture has the mean colour of its first flower.
