@@ -33,7 +33,7 @@ class Job:
     encoder: CheckpointEncoder
     parts: Parts
     needs: frozenset[str]
-    framing: Framing | None = None
+    framing: Framing | None
 
     @classmethod
     def of(cls, session: Session[FinetuneOptions]) -> "Job":
