@@ -38,6 +38,7 @@ def doubts(manifest: Manifest) -> list[str]:
     found = []
     if (classes := manifest.classes) is not None:
         found += [*_doubts_on_names(classes), *_doubts_on_counts(manifest, classes)]
+        found += _doubts_on_splits(manifest, classes)
     pictures = pc.count_distinct(manifest.table["uri"]).as_py()
     if pictures < len(manifest) and not {"box", "bag"} & {*manifest.table.column_names}:
         found.append(
@@ -70,12 +71,25 @@ def _doubts_on_names(classes: ClassList) -> list[str]:
         found.append(
             f"A class is called {unsorted[0]!r}: pictures without a label have a blank one."
         )
+    if garbled := [name for name in names if _repaired(name) != name]:
+        found.append(
+            f"Classes are garbled ({garbled[0]!r} for {_repaired(garbled[0])!r}), as where UTF-8 was"
+            " saved as if it were Windows Latin; save the file again."
+        )
     if folders := [name for name in names if is_holder(name) or is_beside(name)]:
         found.append(
             f"Classes are called like folders ({_some(folders)}); --label-level chooses another"
             " folder."
         )
     return found
+
+
+def _repaired(name: str) -> str:
+    """A name whose letters of UTF-8 were taken for Windows Latin, as it was."""
+    try:
+        return name.encode("cp1252").decode("utf-8")
+    except UnicodeError:
+        return name
 
 
 def _doubts_on_counts(manifest: Manifest, classes: ClassList) -> list[str]:
@@ -95,6 +109,25 @@ def _doubts_on_counts(manifest: Manifest, classes: ClassList) -> list[str]:
         return [
             f"Most of the {used:,} classes have one picture; --label-level chooses another folder."
         ]
+    return []
+
+
+def _doubts_on_splits(manifest: Manifest, classes: ClassList) -> list[str]:
+    """A held-out split of a single class that no other has, where these have several."""
+    held: dict[str, set[int | None]] = {}
+    for pair in manifest.table.group_by(["split", "label"]).aggregate([]).to_pylist():
+        if pair["split"] is not None:
+            held.setdefault(pair["split"], set()).add(pair["label"])
+    for split, own in held.items():
+        others = set().union(*(those for other, those in held.items() if other != split))
+        first, *more = own
+        alone = not more and first is not None and first not in others
+        if split != "train" and alone and len(others) > 1:
+            name = classes.names[first]
+            return [
+                f"All pictures of split {split} are of {name!r}, which no other split has: labels"
+                " that are not given are blank."
+            ]
     return []
 
 

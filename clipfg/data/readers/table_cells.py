@@ -18,10 +18,15 @@ from numpy.typing import NDArray
 from clipfg.data.readers.labels import plain
 from clipfg.errors import DataError
 
+_UNSEEN = re.compile("[\u00ad\u200b\u200e\u200f\u2060\ufeff]")
+"""Marks without a width that web pages leave in what is copied from them."""
+
 Values = dict[str, list[str]]
 """The values of each column, for each distinct row."""
 
 MISSING = frozenset({"nan", "NaN", "NULL", "null", "N/A", "n/a", "NA", "#N/A", "<NA>", "None"})
+MAY_BE_NAMES = frozenset({"NA", "None", "null", "NULL"})
+"""Of these, what a class may really be called."""
 _MARKS = frozenset({"?", "-", "--", "\u2013", "\u2014"})
 """What stands for nothing where others are words: they may be signs to be told apart."""
 
@@ -51,7 +56,7 @@ def _without_marks(values: list[str]) -> list[str]:
 
 def clean(value: str | None) -> str:
     """A label in composed Unicode without white space around it; blank where it says nothing."""
-    text = unicodedata.normalize("NFC", value or "").strip()
+    text = _UNSEEN.sub("", unicodedata.normalize("NFC", value or "")).strip()
     if text.startswith("{"):
         text = _in_object(text)
     return "" if text in MISSING else text

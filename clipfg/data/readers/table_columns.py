@@ -22,10 +22,12 @@ _MEDIA = {"stillimage", "image", "photo", "photograph", "image/jpeg", "image/png
 """What a column `type` says of pictures as such."""
 FEW = 20
 """In so few rows, all may be of one class."""
-_ONE = {"1", "1.0", "true"}
+ONE = frozenset({"1", "1.0", "true", "yes", "y", "x", "\u2713", "\u2714"})
+"""What a column of a class has where a picture is of it."""
+_ANSWERS = {"accept", "reject", "ignore"}
 _COUNT = re.compile(r"count|number|verified|delete|flag|^(is|has|n|num)[_ A-Z]", re.ASCII)
 """Columns of numbers that are no classes of their own."""
-_BINARY = {"0", "1", "0.0", "1.0", "true", "false", ""}
+_BINARY = {"0", "0.0", "false", "no", "n", "", *ONE}
 
 
 class NoPathsError(DataError):
@@ -87,6 +89,11 @@ def understand(
                 f"Expected a column of the table for {flag}, got {wanted!r}."
                 f"{closest(wanted, columns)} It has {_listed(columns)}."
             )
+    if (answers := at.get("answer")) and {"accept"} < {*sample[answers]} <= _ANSWERS:
+        raise DataError(
+            f"Expected labels that count, got Prodigy's answers in column {answers!r}; keep the rows"
+            " of 'accept', each with its label."
+        )
     whole = {ours: at.pop(ours) for ours in (*CORNERS, "box", "regions") if ours in at}
     columns = [column for column in columns if column not in whole.values()]
     paths = _paths(at, columns, sample, hints)
@@ -222,7 +229,7 @@ def _one_hot(columns: Sequence[str], sample: Sample, taken: set[str | None]) -> 
     ]
     if len(binary) < 2:
         return ()
-    ones = [[value.lower() in _ONE for value in sample[c]] for c in binary]
+    ones = [[value.lower() in ONE for value in sample[c]] for c in binary]
     marked = sum(map(any, zip(*ones, strict=True)))
     if (sum(map(any, ones)) < 2 and len(ones[0]) > FEW) or 2 * marked < len(ones[0]):
         return ()  # counts and marks of other things

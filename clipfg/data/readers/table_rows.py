@@ -37,9 +37,17 @@ def without_blank_rows(cells: pa.Table) -> pa.Table:
 
 
 def without_notes(cells: pa.Table, columns: TableColumns) -> tuple[pa.Table, str]:
-    """The rows without the last ones where these name no picture, as sums and remarks; a doubt."""
+    """The rows without what names no picture: units in the first, sums and remarks in the last.
+
+    Also a doubt that says so.
+    """
     if not columns.paths or cells.num_rows < 2:
         return cells, ""
+    if not any(cells[columns.paths[0]][:1].to_pylist()) and cells[columns.paths[0]][1].as_py():
+        first = ", ".join(
+            repr(value)[:60] for value in cells.slice(0, 1).to_pylist()[0].values() if value
+        )
+        return cells.slice(1), f"The first row names no picture ({first}) and is left out."
     last = cells[columns.paths[0]][-NOTES - 1 :].to_pylist()
     count = next((n for n, value in enumerate(reversed(last)) if is_image(value or "")), 0)
     if not count or not all(map(_NOTE.search, map(str, last[-count:]))):

@@ -25,7 +25,8 @@ MOST = 12
 """Lists beside one that are looked at, for the numbers of all classes."""
 
 _ENDS = "|".join(suffix[1:] for suffix in sorted(SUFFIXES, reverse=True))
-_LINE = re.compile(rf"\"?(.+?\.(?:{_ENDS}))\"?(?:\s*[,;:|\t]\s*|\s+)\"?(\S.*?)\"?", re.IGNORECASE)
+_BETWEEN = r"\s*(?:[,;:|\t→=]|[-=]>)\s*|\s+(?:[-–] +)?"
+_LINE = re.compile(rf"\"?(.+?\.(?:{_ENDS}))\"?(?:{_BETWEEN})\"?(\S.*?)\"?", re.IGNORECASE)
 
 
 def read(path: Path) -> Annotations:
