@@ -73,8 +73,8 @@ def _doubts_on_names(classes: ClassList) -> list[str]:
         )
     if garbled := [name for name in names if _repaired(name) != name]:
         found.append(
-            f"Classes are garbled ({garbled[0]!r} for {_repaired(garbled[0])!r}), as where UTF-8 was"
-            " saved as if it were Windows Latin; save the file again."
+            f"Classes are garbled ({garbled[0]!r} for {_repaired(garbled[0])!r}), as where UTF-8"
+            " was saved as if it were Windows Latin; save the file again."
         )
     if folders := [name for name in names if is_holder(name) or is_beside(name)]:
         found.append(
@@ -105,6 +105,12 @@ def _doubts_on_counts(manifest: Manifest, classes: ClassList) -> list[str]:
     if used == 1:
         name = classes.names[int(counts.argmax())]
         return [f"All labelled pictures are of one class ({name!r})."]
+    blank = int((labels == UNLABELLED).sum())
+    if 1 < used == len(labels) - blank <= blank and labels[0] != UNLABELLED:
+        return [
+            f"Each of the {used:,} pictures with a label is of another class, and {blank:,} have"
+            " none, as where cells of a spreadsheet were merged; fill the blank ones."
+        ]
     if used >= MANY and 2 * int((counts == 1).sum()) > used:
         return [
             f"Most of the {used:,} classes have one picture; --label-level chooses another folder."
@@ -121,8 +127,8 @@ def _doubts_on_splits(manifest: Manifest, classes: ClassList) -> list[str]:
     for split, own in held.items():
         others = set().union(*(those for other, those in held.items() if other != split))
         first, *more = own
-        alone = not more and first is not None and first not in others
-        if split != "train" and alone and len(others) > 1:
+        alone = not more and first not in others and split != "train"
+        if first is not None and alone and len(others) > 1:
             name = classes.names[first]
             return [
                 f"All pictures of split {split} are of {name!r}, which no other split has: labels"

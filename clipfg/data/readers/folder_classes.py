@@ -131,6 +131,12 @@ def _folded(paths: dict[Parts, Parts], found: Classes) -> dict[Parts, Parts]:
     """Paths without levels that make no class: below pictures, and pieces of one class."""
     held = set(paths.values())
     cut = {p: next((p[:n] for n in range(1, len(p)) if p[:n] in held), p) for p in held}
+    if within := in_order(path for path, kept in cut.items() if path != kept):
+        found.doubts.append(
+            f"Folders such as {'/'.join(within[0])} lie beside pictures of"
+            f" {cut[within[0]][-1]!r} and were taken for pieces of that class; --label-level"
+            " decides otherwise."
+        )
     below: dict[str, set[Parts]] = defaultdict(set)
     for path in cut.values():
         below[path[0]].add(path[1:])
@@ -153,6 +159,14 @@ def _folded(paths: dict[Parts, Parts], found: Classes) -> dict[Parts, Parts]:
         found.doubts.append(
             f"The same names ({', '.join(shared[:3])}) are below several folders, so that classes"
             " are called by both; --label-level takes one of the levels."
+        )
+    elif (alone := next((t for t in below if () in below[t]), None)) and any(
+        len(p) > 1 for p in cut.values()
+    ):
+        inner = next(path for path in in_order(cut.values()) if len(path) > 1)
+        found.doubts.append(
+            f"Folders such as {'/'.join(inner)} were taken for classes beside {alone!r};"
+            f" --label-level takes {inner[0]!r} for one."
         )
     found.folded |= dict.fromkeys(n for path, kept in cut.items() for n in path[len(kept) :])
     return {folder: cut[path] for folder, path in paths.items()}

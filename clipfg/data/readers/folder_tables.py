@@ -14,6 +14,9 @@ from clipfg.types import Hints, Manifest
 LOOKED_AT = 50
 """Files of other suffixes that may be tables: there may be a million of captions."""
 
+MANY = 1000
+"""Folders that are looked into for a table in each."""
+
 _ANSWERS = re.compile(r"submission|submit|prediction|result|report|inventory", re.IGNORECASE)
 """Tables of answers and of other things."""
 
@@ -22,7 +25,9 @@ Table = tuple[str | None, Path]
 
 
 def labelled_tables(path: Path, hints: Hints) -> list[Table]:
-    """The tables that name pictures and their classes: in the folders of splits, else beside."""
+    """The tables that name pictures and their classes: in the folders of splits, beside all
+    pictures, or one in each folder.
+    """
     below: list[Table] = [
         (split, file)
         for place in _folders(path)
@@ -35,7 +40,8 @@ def labelled_tables(path: Path, hints: Hints) -> list[Table]:
     for place in _places(path):
         if found := [(split_in(f.stem), f) for f in _files(place) if _is_labelled(f, hints)]:
             return found
-    return []
+    own = [[(None, f) for f in _files(p) if _is_labelled(f, hints)] for p in _folders(path)[:MANY]]
+    return [one for found in own for one in found] if all(map(len, own)) else []
 
 
 def _folders(path: Path) -> list[Path]:

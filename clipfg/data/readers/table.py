@@ -18,7 +18,7 @@ from clipfg.data.readers.table_formats.cells import join_corners
 from clipfg.data.readers.table_formats.opening import guarded, open_table
 from clipfg.data.readers.table_labels import label_rows
 from clipfg.data.readers.table_manifest import manifest_of, named, open_quote
-from clipfg.data.readers.table_pictures import Pictures, find_pictures
+from clipfg.data.readers.table_pictures import Pictures, find_pictures, folder_column
 from clipfg.data.readers.table_rows import (
     one_label,
     path_texts,
@@ -53,6 +53,7 @@ def read(
     path = path.absolute()
     table = open_table(path)
     columns = guarded(path, lambda _: columns_of(table, hints))
+    columns = replace(columns, folder=folder_column(columns, table.sample, path))
     first = (hints.name_column or "").partition(",")[0]
     if first and classes is None and key_of(first) not in map(key_of, table.columns):
         raise UsageError(

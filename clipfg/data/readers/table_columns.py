@@ -34,6 +34,10 @@ class NoPathsError(DataError):
     """A table that names no pictures."""
 
 
+class OtherPicturesError(DataError):
+    """A table that names none of the pictures that are there."""
+
+
 Sample = Mapping[str, Sequence[str]]
 """Some values of each column."""
 
@@ -91,8 +95,8 @@ def understand(
             )
     if (answers := at.get("answer")) and {"accept"} < {*sample[answers]} <= _ANSWERS:
         raise DataError(
-            f"Expected labels that count, got Prodigy's answers in column {answers!r}; keep the rows"
-            " of 'accept', each with its label."
+            f"Expected labels that count, got Prodigy's answers in column {answers!r}; keep the"
+            " rows of 'accept', each with its label."
         )
     whole = {ours: at.pop(ours) for ours in (*CORNERS, "box", "regions") if ours in at}
     columns = [column for column in columns if column not in whole.values()]

@@ -13,7 +13,7 @@ which the reading of a table tells those that applied:
 """
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -32,6 +32,7 @@ from clipfg.data.readers.table_cells import (
     Values,
     are_tags,
     distinct_rows,
+    joined,
     labels_in,
 )
 from clipfg.data.readers.table_classes import TableClasses
@@ -72,9 +73,10 @@ def label_rows(table: pa.Table, columns: TableColumns, hints: Hints) -> Labelled
     return labelled
 
 
-def _no_label(words: Iterable[str]) -> str:
+def _no_label(words: Sequence[str]) -> str:
     shown = ", ".join(map(repr, words))
-    return f"{shown} was taken for pictures without a label, not for a class."
+    were = "were" if len(words) > 1 else "was"
+    return f"{shown} {were} taken for pictures without a label, not for a class."
 
 
 def _one_hot(table: pa.Table, columns: Sequence[str]) -> Labelled:
@@ -131,6 +133,11 @@ class _Naming:
             for labels, cell in zip(several, self.values[main], strict=True)
         ):
             return self._lists(several, rows, main)
+        if cell := joined(self.values[main]):
+            self.doubts.append(
+                f"Cells of column {main} such as {cell!r:.60} begin with what is a class by itself,"
+                " and are taken for one name; put ; between several labels."
+            )
         return self._single(main, names, ranks, rows)
 
     def _ranks(self) -> dict[str, str]:
@@ -164,7 +171,7 @@ class _Naming:
                 found |= dict.fromkeys(c for c in cells if c in {"-1", "-1.0"})
             self.values[column] = ["" if cell in found else cell for cell in cells]
         if found:
-            self.doubts.append(_no_label(found))
+            self.doubts.append(_no_label([*found]))
 
     def _join_epithet(self, names: list[str], ranks: Mapping[str, str]) -> None:
         """A genus and an epithet, as two columns have them, as one scientific name."""

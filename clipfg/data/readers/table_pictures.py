@@ -11,8 +11,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from clipfg.data.readers.folder_words import is_holder
 from clipfg.data.readers.labels import split_name
 from clipfg.data.readers.picture_index import PictureIndex
+from clipfg.data.readers.table_columns import OtherPicturesError, Sample, TableColumns
 from clipfg.data.sources import SOURCES, file_uri, scheme_of, shown
 from clipfg.errors import DataError
 
@@ -21,6 +23,7 @@ LISTED = 10
 
 NOTES = frozenset({"annotations", "labels", "metadata", "meta", "csv", "splits", "lists", "tables"})
 """Folders of tables, whose pictures lie beside them."""
+_FOLDER = re.compile(r"\w[\w .-]{0,80}")
 
 
 @dataclass
@@ -84,6 +87,24 @@ def find_pictures(
     uris = pc.replace_with_mask(uris, pa.array(mask), pa.array(new, pa.string()))
     missing = np.array([row for row in absent if not mask[row]], np.intp)
     return Pictures(uris, best, len(rows), missing, _example(index))
+
+
+def folder_column(columns: TableColumns, sample: Sample, path: Path) -> str | None:
+    """The column that names the folders of pictures whose names stand alone: a site, a camera."""
+    names = sample[columns.paths[0]] if columns.paths else ()
+    if columns.folder or not any(names) or any("/" in name or "\\" in name for name in names):
+        return columns.folder
+    root = path.parent.parent if path.parent.name.lower() in NOTES else path.parent
+    places = [root, *(p for p in root.iterdir() if is_holder(p.name))]
+
+    def is_folder(name: str) -> bool:
+        return bool(_FOLDER.fullmatch(name)) and any((place / name).is_dir() for place in places)
+
+    for column, values in sample.items():
+        several = column not in columns.labels and len({*values}) > 1
+        if several and all(map(is_folder, {*values})):
+            return column
+    return None
 
 
 def resolve(given: pa.Array, folder: Path) -> pa.Array:
@@ -192,7 +213,7 @@ def _check_any(
             " fetch them into its folder (img2dataset does), by the names or ids that it has."
         )
     if len(index):
-        raise DataError(
+        raise OtherPicturesError(
             f"Expected the pictures of {path} below {shown(str(root))}, found none of"
             f" {len(given):,}; the table has such as {first!r:.120}, the folder"
             f" {_example(index)!r:.120}. Name the column by --path-column."
