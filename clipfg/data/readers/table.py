@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 
 from clipfg.data.readers.column_names import key_of
 from clipfg.data.readers.table_columns import TableColumns, by_content, understand
+from clipfg.data.readers.table_doubts import other_labels
 from clipfg.data.readers.table_formats.base import TableFile
 from clipfg.data.readers.table_formats.cells import join_corners
 from clipfg.data.readers.table_formats.opening import guarded, open_table
@@ -70,6 +71,8 @@ def read(
         label_rows(cells, columns, hints), cells, splits, columns, path, hints
     )
     pictures, given = _pictures(table, cells, columns, path, splits)
+    if hints.label_column is None:
+        labelled.doubts.extend(other_labels(table, columns, labelled.roles))
     manifest = manifest_of(name or path.stem, cells, columns, pictures, given, splits, labelled)
     if notes and manifest.reading:
         doubts = (*manifest.reading.doubts, notes)

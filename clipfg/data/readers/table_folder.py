@@ -29,6 +29,8 @@ from clipfg.data.readers.folder_tables import (
 )
 from clipfg.data.readers.labels import natural, plain, relabel
 from clipfg.data.readers.table_columns import OtherPicturesError
+from clipfg.data.readers.table_doubts import naming
+from clipfg.data.readers.table_formats.opening import open_table
 from clipfg.data.readers.walk import Walk
 from clipfg.errors import ClipfgError, DataError
 from clipfg.types import UNLABELLED, ClassList, Hints, LeftOut, Manifest, Reading, Role
@@ -251,6 +253,13 @@ def _reading(
     maps = [role.part for role in first.roles if role.meaning == "names of the labels"]
     left_out = found.left_out(*(Path(file).name for file in files), *maps)
     if others:
-        left_out.append(LeftOut("/".join(others[0]), len(others), f"not in {files[0]}"))
+        again = naming(open_table(ones[0][0][1]), {parts[-1] for parts in others})
+        why = f"named by column {again}, which is not read" if again else f"not in {files[0]}"
+        left_out.append(LeftOut("/".join(others[0]), len(others), why))
+        if again:
+            doubts.append(
+                f"Column {again} names pictures too, which are left out; write a row for each"
+                " picture, or --path-column takes that column."
+            )
     form = "a table" if len(files) == 1 else "a table for each split"
     return replace(first, form=form, roles=roles, left_out=tuple(left_out), doubts=tuple(doubts))

@@ -11,10 +11,12 @@ from clipfg.data.sources import shown
 from clipfg.types import Hints, Manifest, Reading
 
 SUFFIXES = frozenset(
-    {".json", ".jsonl", ".ndjson", ".csv", ".tsv", ".txt", ".xml", ".manifest"}
+    {".json", ".jsonl", ".ndjson", ".csv", ".tsv", ".txt", ".xml", ".xmp", ".manifest"}
 ) | {*("", ".labels", ".lst", ".dat", ".tab", ".yaml", ".yml")}
-BINARY = frozenset({".mat", ".npy", ".npz", ".pkl", ".pickle", ".h5", ".rds", ".rdata"})
-"""Of files that hold labels where their name says so."""
+BINARY = frozenset({".mat", ".npy", ".npz", ".pkl", ".pickle", ".h5", ".rds", ".rdata"}) | {
+    *(".db", ".sqlite", ".sqlite3", ".mdb", ".accdb", ".feather", ".arrow", ".gz", ".numbers")
+}
+"""Of files that hold labels where their name says so, or they name a picture."""
 
 LOOKED_AT = 20
 """Files of a suffix that are looked at, and how many pictures they are asked for."""
@@ -30,9 +32,10 @@ def with_unread(manifest: Manifest, found: Walk, hints: Hints) -> Manifest:
     reading = manifest.reading or Reading("pictures")
     if manifest.classes is not None:
         return manifest
-    if doubt := without_classes(found.root, hints):
-        return replace(manifest, reading=replace(reading, doubts=(*reading.doubts, doubt)))
     said = " ".join(reading.doubts)
+    file, doubt = without_classes(found.root, hints)
+    if file and file not in said:
+        return replace(manifest, reading=replace(reading, doubts=(*reading.doubts, doubt)))
     files = [parts for parts in _telling(found) if parts[-1] not in said]
     if not files:
         return manifest
@@ -53,21 +56,29 @@ def with_unread(manifest: Manifest, found: Walk, hints: Hints) -> Manifest:
 
 
 def _telling(found: Walk) -> Iterator[Parts]:
-    """Files that are called as a picture, or name one, or are called labels."""
+    """Files that are called as a picture, or name some, or are called labels."""
     names = [parts[-1] for parts in found.pictures]
     own = {name.lower() for name in names} | {name.rpartition(".")[0].lower() for name in names}
     asked = [os.fsencode(name) for name in [*names[:LOOKED_AT], *names[-LOOKED_AT:]]]
     for suffix, files in sorted(found.others.items()):
-        for parts in sorted(files)[:LOOKED_AT]:
+        for parts in sorted(files)[:LOOKED_AT] if suffix in SUFFIXES | BINARY else ():
             stem = parts[-1].rpartition(".")[0].lower() or parts[-1].lower()
-            named = suffix in BINARY and _LABELS.search(stem)
-            if named or (suffix in SUFFIXES and (stem in own or _names_one(found, parts, asked))):
+            called = bool(_LABELS.search(stem))
+            if suffix in BINARY:
+                told = called or _names_some(found, parts, asked)
+            else:
+                told = stem in own or _names_some(found, parts, asked)
+                told = told or (called and _head(found, parts).count(b"\n") == len(names) > 2)
+            if told:
                 yield parts
 
 
-def _names_one(found: Walk, parts: Parts, asked: list[bytes]) -> bool:
+def _names_some(found: Walk, parts: Parts, asked: list[bytes]) -> bool:
+    """Whether a file has the name of a picture, or those of nearly all without their suffix."""
     text = _head(found, parts)
-    return any(name in text for name in asked)
+    stems = {name.rpartition(b".")[0] for name in asked}
+    tokens = {*re.findall(rb"[^\s,;|\"']+", text)} if len(stems) > 2 else set()
+    return any(name in text for name in asked) or 5 * len(stems & tokens) > 4 * len(stems)
 
 
 def _head(found: Walk, parts: Parts) -> bytes:
