@@ -141,6 +141,11 @@ class Levels:
             self._refuse_variants(level)
             return holders
         if not level.deep & {*holders} and len(strangers) > 1:
+            if holders and not level.deep:
+                self.doubts.append(
+                    f"{holders[0]}/ is called like a folder that holds pictures of any class, and"
+                    f" is left out; --label-level {len(level.nodes[0].path) + 1} makes it a class."
+                )
             level.leave_out(holders, NO_CLASS)
             return []
         if not holders or level.deep & {*strangers}:

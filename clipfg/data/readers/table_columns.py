@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from clipfg.data.readers import column_names as names
 from clipfg.data.readers.codes import are_codes
 from clipfg.data.readers.column_names import first_of, key_of
+from clipfg.data.readers.folder_words import SETS
 from clipfg.data.readers.labels import split_name
 from clipfg.data.readers.walk import is_image
 from clipfg.data.sources import scheme_of
@@ -253,12 +254,14 @@ def _split(at: Mapping[str, str], sample: Sample, hints: Hints) -> str | None:
             return column
         if key in names.HELD_OUT and len(values) == 2 and values <= _BINARY:
             return column
-    return None
+    others = (c for c in at.values() if len({*filter(None, sample[c])}) > 1)
+    return next((column for column in others if _are_splits(sample[column])), None)
 
 
 def _are_splits(values: Sequence[str]) -> bool:
-    given = [value for value in values if value and value.lower() != "unassigned"]
-    return bool(given) and all(split_name(value) for value in given)
+    given = {value for value in values if value and value.lower() != "unassigned"}
+    named = {value for value in given if split_name(value)}
+    return bool(named) and all(value.lower() in SETS for value in given - named)
 
 
 def _are_ids(values: Sequence[str]) -> bool:

@@ -26,7 +26,7 @@ from clipfg.data.readers.class_tables import with_lineages
 from clipfg.data.readers.codes import are_codes, are_nameless, are_short, identity, is_number
 from clipfg.data.readers.column_names import key_of
 from clipfg.data.readers.folder_words import UNSORTED
-from clipfg.data.readers.labels import natural, plain
+from clipfg.data.readers.labels import natural, numbered, plain, readable_names
 from clipfg.data.readers.table_cells import (
     MAY_BE_NAMES,
     Values,
@@ -292,6 +292,8 @@ class _Naming:
         own = {key: counter.most_common(1)[0][0] for key, counter in groups.spelt.items()}
         own = {k: re.sub(r"\.0+$", "", v) if is_number(v) else v for k, v in own.items()}
         title = groups.titles(own, answered)
+        if numbered([*title.values()]):  # 001.Blue_Jay, as a folder may be called
+            title = dict(zip(title, readable_names([*title.values()]), strict=True))
         order = sorted(own, key=lambda key: natural(title[key]))
         places = {key: place for place, key in enumerate(order)}
         classes = tuple(title[key] for key in order)

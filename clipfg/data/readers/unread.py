@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 
-from clipfg.data.readers.folder_tables import without_classes
+from clipfg.data.readers.folder_tables import split_in, without_classes
 from clipfg.data.readers.walk import Parts, Walk
 from clipfg.data.sources import shown
 from clipfg.types import Hints, Manifest, Reading
@@ -22,6 +22,7 @@ LOOKED_AT = 20
 """Files of a suffix that are looked at, and how many pictures they are asked for."""
 HEAD = 1 << 18
 
+_BY_HAND = {"a folder per class", "a table"}
 _YOLO = re.compile(rb"\d+(?: +\d*\.?\d+){4,}\s*(?:\n|$)")
 """`class x y width height`."""
 _LABELS = re.compile(r"label|class|annot|target|truth|meta", re.IGNORECASE)
@@ -31,7 +32,7 @@ def with_unread(manifest: Manifest, found: Walk, hints: Hints) -> Manifest:
     """The manifest with a doubt where it has no labels and a file seems to have them."""
     reading = manifest.reading or Reading("pictures")
     if manifest.classes is not None:
-        return manifest
+        return _with_unread_splits(manifest, reading, found)
     said = " ".join(reading.doubts)
     file, doubt = without_classes(found.root, hints)
     if file and file not in said:
@@ -53,6 +54,20 @@ def with_unread(manifest: Manifest, found: Walk, hints: Hints) -> Manifest:
             " forms)."
         )
     return replace(manifest, reading=replace(reading, doubts=(*reading.doubts, doubt)))
+
+
+def _with_unread_splits(manifest: Manifest, reading: Reading, found: Walk) -> Manifest:
+    """The manifest with a doubt where it has no splits and a file that is not used lists some."""
+    used = " ".join(role.part for role in reading.roles)
+    files = () if manifest.splits or reading.form not in _BY_HAND else _telling(found)
+    for parts in files:
+        if split_in(parts[-1].partition(".")[0]) and parts[-1] not in used:
+            doubt = (
+                f"{shown('/'.join(parts))} seems to list pictures of a split, and is not read;"
+                " write a table with the columns path, label and split."
+            )
+            return replace(manifest, reading=replace(reading, doubts=(*reading.doubts, doubt)))
+    return manifest
 
 
 def _telling(found: Walk) -> Iterator[Parts]:
