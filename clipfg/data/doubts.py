@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow.compute as pc
 
 from clipfg.data.readers.folder_words import UNSORTED, is_beside, is_group, is_holder, words
+from clipfg.data.readers.labels import plain
 from clipfg.types import UNLABELLED, ClassList, Manifest, Reading
 
 NUMBER = re.compile(r"(?:(?:c|cls|class|label|category|id) ?)?\d[\d ]*")
@@ -70,6 +71,12 @@ def _doubts_on_names(classes: ClassList) -> list[str]:
     if unsorted := [name for name in names if words(name) in UNSORTED | UNKNOWN]:
         found.append(
             f"A class is called {unsorted[0]!r}: pictures without a label have a blank one."
+        )
+    alike = {plain(name): name for name in reversed(names)}
+    if again := [name for name in names if alike[plain(name)] != name]:
+        found.append(
+            f"Classes {alike[plain(again[0])]!r} and {again[0]!r} differ in spelling alone; give"
+            " them one name if they are one."
         )
     if garbled := [name for name in names if _repaired(name) != name]:
         found.append(

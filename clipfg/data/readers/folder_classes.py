@@ -11,6 +11,7 @@ from clipfg.data.readers.class_tables import with_lineages
 from clipfg.data.readers.folder_tree import Place
 from clipfg.data.readers.folder_words import (
     is_beside,
+    is_beside_of,
     is_code,
     says_little,
     split_of,
@@ -83,7 +84,7 @@ def _below_the_class(levels: Parts) -> tuple[Parts, str | None, bool]:
     """The levels that may name a class, a split inside the class, and whether to leave it out."""
     kept, split = [levels[0]], None
     for name in levels[1:]:
-        if is_beside(name):
+        if is_beside(name) or is_beside_of(name, {words(kept[-1])}):
             return levels, None, True
         inside = split_of(name)
         if inside and not inside[1]:

@@ -25,6 +25,7 @@ from clipfg.data.readers.table_rows import (
     path_texts,
     splits_of,
     without_blank_rows,
+    without_headers,
     without_notes,
 )
 from clipfg.errors import DataError, UsageError
@@ -63,7 +64,8 @@ def read(
         )
     taken = {column: column for column in columns.all()} | dict(columns.carried)
     cells: pa.Table = guarded(path, lambda _: join_corners(table.read(taken)))
-    cells, notes = without_notes(without_blank_rows(cells), columns)
+    cells = without_headers(without_blank_rows(cells), columns)
+    cells, notes = without_notes(cells, columns)
     if cells.num_rows == 0:
         raise DataError(f"Expected rows in {path}, got none.")
     splits = splits_of(cells, columns)

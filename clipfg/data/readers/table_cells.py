@@ -57,7 +57,7 @@ def _without_marks(values: list[str]) -> list[str]:
 
 def clean(value: str | None) -> str:
     """A label in composed Unicode without white space around it; blank where it says nothing."""
-    text = _UNSEEN.sub("", unicodedata.normalize("NFC", value or "")).strip()
+    text = _UNSEEN.sub("", unicodedata.normalize("NFC", value or "")).strip().rstrip(";|")
     if text.startswith("{"):
         text = _in_object(text)
     return "" if text in MISSING else text

@@ -22,6 +22,11 @@ def other_labels(table: TableFile, columns: TableColumns, roles: list[Role]) -> 
     main = next((r.part.removeprefix("column ") for r in roles if r.meaning == "class"), "")
     told |= {*columns.paths[:1], *columns.carried.values(), *columns.ranks.values()}
     others = [c for c in table.columns if c not in told and c != columns.split]
+    if table.headless and any(len({*table.sample[c]} - {""}) > 1 for c in others if c not in told):
+        place = 1 + table.columns.index(main) if main in table.columns else 2
+        return [
+            f"The table has no header, and its column {place} was taken for the class; write one."
+        ]
     for column in others if main in table.sample else ():
         rows = zip(table.sample[main], table.sample[column], strict=True)
         pairs = [(plain(own), plain(other)) for own, other in rows if own and other]

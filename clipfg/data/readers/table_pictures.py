@@ -15,8 +15,8 @@ from clipfg.data.readers.folder_words import is_holder
 from clipfg.data.readers.labels import split_name
 from clipfg.data.readers.picture_index import PictureIndex
 from clipfg.data.readers.table_columns import OtherPicturesError, Sample, TableColumns
-from clipfg.data.sources import SOURCES, file_uri, scheme_of, shown
-from clipfg.errors import DataError
+from clipfg.data.sources import SOURCES, file_uri, scheme_of, shown, signature
+from clipfg.errors import DataError, ItemError
 
 LISTED = 10
 """Most pictures that a message names."""
@@ -137,7 +137,7 @@ def _present(uris: pa.Array) -> NDArray[np.bool_]:
         rows = order[bounds[place] : bounds[place + 1]]
         if not folder.startswith("/") and folder:
             scheme = uris[int(rows[0])].as_py()
-            known = [scheme_of(uris[int(row)].as_py()) in SOURCES for row in rows]
+            known = [_is_known(uris[int(row)].as_py()) for row in rows]
             there[rows] = known if scheme_of(scheme) is not None else False
             continue
         try:
@@ -148,6 +148,15 @@ def _present(uris: pa.Array) -> NDArray[np.bool_]:
         own = bases.take(pa.array(rows))
         there[rows] = pc.is_in(own, pa.array(names, pa.string())).to_numpy(zero_copy_only=False)
     return there
+
+
+def _is_known(uri: str) -> bool:
+    """Whether a URI can be read here: a file of another machine (`file:/C:/1.jpg`) cannot."""
+    scheme = scheme_of(uri)
+    try:
+        return scheme in SOURCES and (scheme != "file" or signature(uri) is not None)
+    except ItemError:
+        return False
 
 
 def _is_text(name: str) -> bool:

@@ -36,6 +36,14 @@ def without_blank_rows(cells: pa.Table) -> pa.Table:
     return cells.filter(pa.array(~blank))
 
 
+def without_headers(cells: pa.Table, columns: TableColumns) -> pa.Table:
+    """The rows that are no header again, as where tables were put together."""
+    if not columns.paths:
+        return cells
+    own = pc.equal(pc.fill_null(cells[columns.paths[0]], ""), columns.paths[0])
+    return cells.filter(pc.invert(own)) if pc.any(own).as_py() else cells
+
+
 def without_notes(cells: pa.Table, columns: TableColumns) -> tuple[pa.Table, str]:
     """The rows without what names no picture: units in the first, sums and remarks in the last.
 

@@ -4,11 +4,14 @@ import os
 import re
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
 
 from clipfg.data.readers.folder_tables import split_in, without_classes
 from clipfg.data.readers.walk import Parts, Walk
 from clipfg.data.sources import shown
-from clipfg.types import Hints, Manifest, Reading
+from clipfg.types import UNLABELLED, Hints, Manifest, Reading
 
 SUFFIXES = frozenset(
     {".json", ".jsonl", ".ndjson", ".csv", ".tsv", ".txt", ".xml", ".xmp", ".manifest"}
@@ -57,14 +60,25 @@ def with_unread(manifest: Manifest, found: Walk, hints: Hints) -> Manifest:
 
 
 def _with_unread_splits(manifest: Manifest, reading: Reading, found: Walk) -> Manifest:
-    """The manifest with a doubt where it has no splits and a file that is not used lists some."""
+    """The manifest with a doubt where a file that is not used seems to say more of its pictures.
+
+    That is their splits where it has none, or the labels of those that have none.
+    """
     used = " ".join(role.part for role in reading.roles)
-    files = () if manifest.splits or reading.form not in _BY_HAND else _telling(found)
-    for parts in files:
-        if split_in(parts[-1].partition(".")[0]) and parts[-1] not in used:
+    bare = manifest.labels == UNLABELLED
+    if reading.form not in _BY_HAND or (manifest.splits and not bare.any()):
+        return manifest
+    names = [os.fsencode(Path(uri).name) for uri in np.array(manifest.uris)[bare][:LOOKED_AT]]
+    for parts in _telling(found):
+        what = ""
+        if not manifest.splits and split_in(parts[-1].partition(".")[0]):
+            what = "list pictures of a split"
+        elif any(name in _head(found, parts) for name in names):
+            what = "have labels of pictures that are without"
+        if what and parts[-1] not in used:
             doubt = (
-                f"{shown('/'.join(parts))} seems to list pictures of a split, and is not read;"
-                " write a table with the columns path, label and split."
+                f"{shown('/'.join(parts))} seems to {what}, and is not read; write a table with the"
+                " columns path, label and split."
             )
             return replace(manifest, reading=replace(reading, doubts=(*reading.doubts, doubt)))
     return manifest

@@ -63,7 +63,7 @@ def open_sheet(path: Path) -> TableFile:
 def _rows(sheet: Any) -> list[list[Any]]:
     """The cells of a sheet; each of those that were merged has what all of them say."""
     rows: list[list[Any]] = sheet.to_python(skip_empty_area=False)
-    for (top, left), (bottom, right) in sheet.merged_cell_ranges or ():
+    for (top, left), (bottom, right) in getattr(sheet, "merged_cell_ranges", None) or ():
         for row in rows[top : bottom + 1]:
             row[left : right + 1] = [rows[top][left]] * len(row[left : right + 1])
     return rows
@@ -98,7 +98,7 @@ def _below_titles(rows: Sequence[list[str]]) -> list[list[str]]:
 
 def _known(row: Sequence[str]) -> int:
     known = {*names.PATHS, *names.IDS, *names.LABELS, *names.SPLITS}
-    return sum(key_of(cell) in known for cell in row)
+    return len(known.intersection(map(key_of, row)))
 
 
 def _cell_text(cell: Any) -> str:
