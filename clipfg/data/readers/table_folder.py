@@ -103,7 +103,7 @@ def _chosen(ones: list[tuple[Table, Manifest]]) -> list[tuple[Table, Manifest]]:
     splits = {split for (split, _), _ in of_splits}
     if len(splits) == len(of_splits) > 1:
         return of_splits
-    pictures = [{*manifest.uris} for _, manifest in ones]
+    pictures = [{*manifest.uris} for _, manifest in ones] if len(ones) > 1 else [set()]
     if len(set().union(*pictures)) == sum(map(len, pictures)):
         return ones
     return [max(ones, key=lambda one: (bool(_TELLING.search(one[0][1].stem)), len(one[1])))]

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
+import pyarrow as pa
 
 from clipfg.data.readers.folder_tables import split_in, without_classes
 from clipfg.data.readers.walk import Parts, Walk
@@ -68,7 +68,8 @@ def _with_unread_splits(manifest: Manifest, reading: Reading, found: Walk) -> Ma
     bare = manifest.labels == UNLABELLED
     if reading.form not in _BY_HAND or (manifest.splits and not bare.any()):
         return manifest
-    names = [os.fsencode(Path(uri).name) for uri in np.array(manifest.uris)[bare][:LOOKED_AT]]
+    some = manifest.table["uri"].filter(pa.array(bare))[:LOOKED_AT].to_pylist()
+    names = [os.fsencode(Path(uri).name) for uri in some]
     for parts in _telling(found):
         what = ""
         if not manifest.splits and split_in(parts[-1].partition(".")[0]):

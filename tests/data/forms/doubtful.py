@@ -63,7 +63,7 @@ CELLS = [
         doubt="'-1'",
     ),
     twelve(
-        "unseen",
+        "no-width",
         "marks without a width",
         rows(
             "path,label",

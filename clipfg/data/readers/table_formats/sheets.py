@@ -91,9 +91,11 @@ def joined_sheets(sheets: Mapping[str, Sequence[list[str]]]) -> list[list[str]]:
 
 
 def _below_titles(rows: Sequence[list[str]]) -> list[list[str]]:
-    """The rows from the header on: of the first, that with the most names of columns."""
-    counts = [0 if is_headless(rows[0]) else _known(row) for row in rows[:HEADERS]]
-    return [*rows[counts.index(max(counts)) :]]
+    """The rows from the header on: of the first, that with the most names of columns, each once."""
+    if is_headless(rows[0]):
+        return [*rows]
+    told = [(_known(row), len({*row}) == len(row)) for row in rows[:HEADERS]]
+    return [*rows[told.index(max(told)) if max(told)[0] else 0 :]]
 
 
 def _known(row: Sequence[str]) -> int:
