@@ -8,6 +8,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from clipfg.data.readers import table
 from clipfg.data.readers.folder_words import split_of
 from clipfg.data.readers.labels import split_name
 from clipfg.data.readers.picture_index import PictureIndex
@@ -48,17 +49,19 @@ def with_listed_splits(manifest: Manifest, found: Walk) -> Manifest:
     column = pa.array([splits.get(uri, rest) for uri in manifest.uris], pa.string())
     if len(pc.unique(column)) < 2 or column.null_count > (1 - COVERED) * len(manifest):
         return manifest
-    table = manifest.table
-    table = table.set_column(table.column_names.index("split"), "split", column)
+    rows = manifest.table
+    rows = rows.set_column(rows.column_names.index("split"), "split", column)
     reading = manifest.reading or Reading("pictures")
     roles = (*reading.roles, Role(", ".join(_shown(path, found.root) for path in used), "splits"))
     listed = {path.name for path in used}
     kept = tuple(one for one in reading.left_out if Path(one.what).name not in listed)
-    return replace(manifest, table=table, reading=replace(reading, roles=roles, left_out=kept))
+    return replace(manifest, table=rows, reading=replace(reading, roles=roles, left_out=kept))
 
 
 def _lists(found: Walk) -> Iterator[tuple[Path, str, list[str]]]:
-    """Each list with its split: `test.txt`, `testing_list.txt`, or those of one `splits.json`."""
+    """Each list with its split: `test.txt`, `testing_list.txt`, or those of one `splits.json` or
+    `split.csv`.
+    """
     for parts in found.others.get(".txt", []):
         stem = _LIST.sub("", parts[-1].removesuffix(".txt"))
         told = split_of(stem)
@@ -73,6 +76,15 @@ def _lists(found: Walk) -> Iterator[tuple[Path, str, list[str]]]:
             for name, names in content.items() if isinstance(content, dict) else ():
                 if (split := split_name(name)) and isinstance(names, list):
                     yield path, split, [name for name in names if isinstance(name, str)]
+
+    for parts in (*found.others.get(".csv", []), *found.others.get(".tsv", [])):
+        path = found.root.joinpath(*parts)
+        if "split" not in parts[-1].lower():
+            continue
+        listed = table.read(path)
+        for split in () if listed.classes else listed.splits:
+            rows = listed.table.filter(pc.equal(listed.table["split"], split))
+            yield path, split, rows["uri"].to_pylist()
 
 
 def _shown(path: Path, root: Path) -> str:

@@ -202,6 +202,8 @@ def _labels(
     wanted = [key_of(hints.label_column)] if hints.label_column is not None else []
     keys = [*wanted, *names.LABELS, *names.COMMON, *names.SCIENTIFIC]
     keys += [key for key in at if names.SYNONYM.fullmatch(key)]
+    if "genus" in at and not any(key in at for key in keys):
+        keys += names.EPITHETS
     if "path" not in taken and not any(key in at for key in keys):
         keys += ["name", "text"]
     if "x" in at:

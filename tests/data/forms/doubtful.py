@@ -219,6 +219,18 @@ COLUMNS = [
         doubt="'Mallard'",
     ),
     three(
+        "genus-and-epithet",
+        "a genus and an epithet by Darwin Core's name",
+        rows(
+            "file,genus,specificEpithet",
+            FILES,
+            ("Anas", "Aix", "Anas"),
+            ("crecca", "sponsa", "acuta"),
+        ),
+        classes=("Aix sponsa", "Anas acuta", "Anas crecca"),
+        labels={"bluejay1.jpg": "Anas crecca"},
+    ),
+    three(
         "photo-in-address",
         "the picture's number in the middle of its address",
         rows(
@@ -381,6 +393,21 @@ FOLDERS = [
         items=6,
         classes=BIRDS,
         splits={"train": 3, "test": 3},
+    ),
+    Form(
+        "split-table",
+        "splits in a table that names no classes",
+        {
+            **tree("img/Jay", "img/Owl"),
+            "split.csv": rows(
+                "path,split",
+                [f"img/{c}/{n}.jpg" for c in ("Jay", "Owl") for n in (1, 2)],
+                ["train", "test"] * 2,
+            ),
+        },
+        items=4,
+        classes=("Jay", "Owl"),
+        splits={"train": 2, "test": 2},
     ),
     Form(
         "unread-split",
