@@ -142,6 +142,8 @@ def _reading(
     has_splits: bool,
 ) -> Reading:
     roles = [Role(f"column {pictures.column}", "path"), *labelled.roles]
+    if columns.folder is not None:
+        roles.insert(1, Role(f"column {columns.folder}", "folder of the path"))
     if pictures.found:
         roles.append(Role(f"{pictures.found:,} of {len(given):,} pictures", "found by their names"))
     if has_splits:

@@ -3,6 +3,7 @@
 import os
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -95,16 +96,24 @@ def folder_column(columns: TableColumns, sample: Sample, path: Path) -> str | No
     if columns.folder or not any(names) or any("/" in name or "\\" in name for name in names):
         return columns.folder
     root = path.parent.parent if path.parent.name.lower() in NOTES else path.parent
-    places = [root, *(p for p in root.iterdir() if is_holder(p.name))]
-
-    def is_folder(name: str) -> bool:
-        return bool(_FOLDER.fullmatch(name)) and any((place / name).is_dir() for place in places)
-
+    folders: set[str] = set()
     for column, values in sample.items():
-        several = column not in columns.labels and len({*values}) > 1
-        if several and all(map(is_folder, {*values})):
+        given = {*values}
+        if column in columns.labels or len(given) < 2 or not all(map(_FOLDER.fullmatch, given)):
+            continue
+        folders = folders or _folders(root)
+        if given <= folders:
             return column
     return None
+
+
+def _folders(root: Path) -> set[str]:
+    """The names of the folders in a folder, and in those of them that only hold pictures."""
+    found: set[str] = set()
+    for folder in (root, *(p for p in root.iterdir() if is_holder(p.name) and p.is_dir())):
+        with suppress(OSError), os.scandir(folder) as listing:
+            found |= {entry.name for entry in listing if entry.is_dir()}
+    return found
 
 
 def resolve(given: pa.Array, folder: Path) -> pa.Array:
