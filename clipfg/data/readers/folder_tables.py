@@ -78,6 +78,8 @@ def without_classes(path: Path, hints: Hints) -> tuple[str, str]:
         doubts = manifest.reading.doubts if manifest.reading else ()
         if manifest.classes is None and doubts and share_there(manifest) >= 0.5:
             return called, f"{called} names these pictures. {doubts[0]}"
+        if "captions" in manifest.table.column_names and share_there(manifest) >= 0.5:
+            return called, f"{called} has captions of these pictures; name it as the data."
     return problem
 
 

@@ -60,6 +60,7 @@ def read(
     if not tables:
         return None, ""
     problem: ClipfgError | None = None
+    absent = ""
     read_ones: list[tuple[Table, Manifest]] = []
     for split, file in tables:
         try:
@@ -69,12 +70,14 @@ def read(
             continue
         if share_there(manifest) >= 0.5 and manifest.classes is not None:
             read_ones.append(((split, file), manifest))
+        elif share_there(manifest) > 0 and (reading := manifest.reading):
+            absent = f"{file.name} is not read. {' '.join(reading.doubts)}"
     by_folders = _by_folders(found.root, found)
     if not read_ones:
         if by_folders is None and problem is not None and len(tables) == 1:
             raise problem
         told = problem is not None and not isinstance(problem, OtherPicturesError)
-        return None, f"Folders are read, and not their table: {problem}" if told else ""
+        return None, f"Folders are read, and not their table: {problem}" if told else absent
     chosen = _chosen(read_ones)
     whole = _joined(path, chosen)
     if by_folders is not None and not _says_more(whole, by_folders, chosen):

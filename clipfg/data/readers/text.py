@@ -15,7 +15,7 @@ LARGEST = 1 << 29
 _log = logging.getLogger(__name__)
 
 _LETTER = r"A-Za-zÀ-ÖØ-öø-ÿŠšŽžŒœŸ"
-_WITHIN = r"\x00-\x7f\xa0\xad´·–—‘’…"
+_WITHIN = r"\x00-\x7f\xa0\xad´·×°ªº®–—‘’…"
 _GARBLED = re.compile(
     rf"[\ufffdƒ]|[{_LETTER}][^{_WITHIN}{_LETTER}][{_LETTER}]|[{_LETTER}][À-ÖØ-ÞŠŽŒŸ][a-z]"
     r"|[^\W\d_a-zA-Z]{4}"

@@ -39,10 +39,10 @@ ENCODINGS = [
     three(
         "cp1252-header",
         "a header, quotes and dashes in Windows Latin",
-        rows("fichier;espèce", FILES, ("Grue – l’oiseau", "Mésange", "Épervier"), sep=";").encode(
-            "cp1252"
-        ),
-        classes=("Grue – l’oiseau", "Mésange", "Épervier"),
+        rows(
+            "fichier;espèce", FILES, ("Grue×oie – l’oiseau", "Mésange", "Épervier"), sep=";"
+        ).encode("cp1252"),
+        classes=("Grue×oie – l’oiseau", "Mésange", "Épervier"),
     ),
     three(
         "utf8-twice",
@@ -229,6 +229,30 @@ COLUMNS = [
         ),
         classes=("Aix sponsa", "Anas acuta", "Anas crecca"),
         labels={"bluejay1.jpg": "Anas crecca"},
+    ),
+    twelve(
+        "row-numbers",
+        "numbers of rows that are names of pictures by chance, or not",
+        rows("id,species", range(1, 13), KINDS),
+        labels={},
+        doubt="Column id counts the rows",
+    ),
+    twelve(
+        "mostly-missing",
+        "a table most of whose pictures are elsewhere",
+        rows("file,species", [f"x{f}" for f in TWELVE[:8]] + [*TWELVE[8:]], KINDS),
+        classes=(),
+        labels={},
+        doubt="8 of 12 pictures are not there",
+    ),
+    twelve(
+        "captions-beside",
+        "a table of captions in a folder",
+        rows("image,caption", TWELVE, KINDS),
+        "captions.csv",
+        classes=(),
+        labels={},
+        doubt="has captions",
     ),
     three(
         "photo-in-address",
