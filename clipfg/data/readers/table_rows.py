@@ -98,9 +98,11 @@ def one_label(
     dropped = np.zeros(len(labelled.labels), bool)
     example = labelled.example
     parts = {"box", "regions", "bag", "view"} & set(cells.column_names)
+    total = len(labelled.labels)
     if labelled.classes is not None and columns.paths and not parts:
         pictures = path_texts(cells, columns.paths[0], columns.folder)
         rows = pc.fill_null(pictures.dictionary_encode().indices, -1).to_numpy().astype(np.int64)
+        total = len(np.unique(rows))
         order = np.argsort(rows, kind="stable")
         same = rows[order][1:] == rows[order][:-1]
         other = labelled.labels[order][1:] != labelled.labels[order][:-1]
@@ -110,17 +112,17 @@ def one_label(
             first = np.zeros(len(rows), bool)
             first[np.unique(rows, return_index=True)[1]] = True
             dropped = several & ~first
-            one = labelled.labels[rows == clashing[0]]
+            one = dict.fromkeys(labelled.labels[rows == clashing[0]].tolist())
             example = example or tuple(labelled.classes.names[label] for label in one if label >= 0)
     if several is None or not several.any():
         return labelled, cells, splits
     count = int((several & ~dropped).sum())
-    which = f"{count:,} of {int((~dropped).sum()):,} pictures of {path} have several labels"
+    which = f"{count:,} of {total:,} pictures of {path} have several labels"
     if hints.several_labels is None:
         shown_labels = ", ".join(repr(label)[:40] for label in example[:4])
         raise DataError(
             f"Expected one label for each picture, got several for {count:,} of"
-            f" {int((~dropped).sum()):,} in {path}, such as {shown_labels}; take the first of each"
+            f" {total:,} in {path}, such as {shown_labels}; take the first of each"
             " by --several-labels first, or leave these pictures out by --several-labels skip."
         )
     skipped = hints.several_labels == "skip"
