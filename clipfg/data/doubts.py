@@ -19,7 +19,8 @@ CODE = re.compile(r"(?<![n\d])(?!(?:19|20)\d\d(?!\d))\d{4,}")
 
 MANY = 10
 """Classes, most of them with one picture, from which the level of the classes is doubted."""
-
+HIDDEN = 3
+"""So many pictures of a split with a label of their own may be without one."""
 
 UNKNOWN = frozenset({"unknown", "unidentified", "undetermined", "indeterminate", "not identified"})
 """What people write where they do not know."""
@@ -73,7 +74,7 @@ def _doubts_on_names(classes: ClassList) -> list[str]:
             f"A class is called {unsorted[0]!r}: pictures without a label have a blank one."
         )
     alike = {plain(name): name for name in reversed(names)}
-    if again := [name for name in names if alike[plain(name)] != name]:
+    if again := [n for n in names if alike[plain(n)] != n and len(n) > 2]:
         found.append(
             f"Classes {alike[plain(again[0])]!r} and {again[0]!r} differ in spelling alone; give"
             " them one name if they are one."
@@ -113,7 +114,8 @@ def _doubts_on_counts(manifest: Manifest, classes: ClassList) -> list[str]:
         name = classes.names[int(counts.argmax())]
         return [f"All labelled pictures are of one class ({name!r})."]
     blank = int((labels == UNLABELLED).sum())
-    if 1 < used == len(labels) - blank <= blank and labels[0] != UNLABELLED:
+    begins = blank > 0 and labels[0] != UNLABELLED == labels[1]
+    if begins and 1 < used == len(labels) - blank <= blank:
         return [
             f"Each of the {used:,} pictures with a label is of another class, and {blank:,} have"
             " none, as where cells of a spreadsheet were merged; fill the blank ones."
@@ -127,19 +129,20 @@ def _doubts_on_counts(manifest: Manifest, classes: ClassList) -> list[str]:
 
 def _doubts_on_splits(manifest: Manifest, classes: ClassList) -> list[str]:
     """A held-out split of a single class that no other has, where these have several."""
-    held: dict[str, set[int | None]] = {}
-    for pair in manifest.table.group_by(["split", "label"]).aggregate([]).to_pylist():
+    held: dict[str, dict[int | None, int]] = {}
+    pairs = manifest.table.group_by(["split", "label"]).aggregate([([], "count_all")])
+    for pair in pairs.to_pylist():
         if pair["split"] is not None:
-            held.setdefault(pair["split"], set()).add(pair["label"])
+            held.setdefault(pair["split"], {})[pair["label"]] = pair["count_all"]
     for split, own in held.items():
-        others = set().union(*(those for other, those in held.items() if other != split))
-        first, *more = own
+        others = {label for other, those in held.items() if other != split for label in those}
+        (first, count), *more = own.items()
         alone = not more and first not in others and split != "train"
-        if first is not None and alone and len(others) > 1:
+        if first is not None and alone and count >= HIDDEN and len(others) > 1:
             name = classes.names[first]
             return [
-                f"All pictures of split {split} are of {name!r}, which no other split has: labels"
-                " that are not given are blank."
+                f"All {count:,} pictures of split {split} are of {name!r}, which no other split"
+                " has: labels that are not given are blank."
             ]
     return []
 

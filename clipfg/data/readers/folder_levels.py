@@ -135,17 +135,14 @@ class Levels:
             flat = [name for name in names if is_holder(name) and name not in level.deep]
             level.leave_out(flat, f"beside {held[0]}/")
         names = [*level.children]
-        holders = [name for name in names if is_holder(name) or is_part(name)]
+        kinds = {name for name in names if words(name) in DOMAINS}
+        kinds = kinds if len(kinds) > 1 else set()  # photo/ beside painting/ is a class
+        holders = [n for n in names if (is_holder(n) or is_part(n)) and n not in kinds]
         strangers = [name for name in names if name not in holders]
         if not strangers:
             self._refuse_variants(level)
             return holders
         if not level.deep & {*holders} and len(strangers) > 1:
-            if holders and not level.deep:
-                self.doubts.append(
-                    f"{holders[0]}/ is called like a folder that holds pictures of any class, and"
-                    f" is left out; --label-level {len(level.nodes[0].path) + 1} makes it a class."
-                )
             level.leave_out(holders, NO_CLASS)
             return []
         if not holders or level.deep & {*strangers}:

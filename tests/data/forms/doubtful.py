@@ -216,7 +216,7 @@ COLUMNS = [
         "splits in a column of any name",
         rows("path,label,status", TWELVE, KINDS, ["train", "train", "query"] * 4),
         splits={"train": 8, "query": 4},
-        doubt="'Mallard'",
+        doubt="All 4 pictures of split query",
     ),
     three(
         "genus-and-epithet",
@@ -390,12 +390,11 @@ FOLDERS = [
     ),
     Form(
         "called-photo",
-        "a class that is called like a folder",
-        tree("drawing", "painting", "photo"),
-        items=4,
-        classes=("drawing", "painting"),
-        left_out=("photo",),
-        doubt="photo/",
+        "a class that is called like a folder, beside others of its kind",
+        tree("drawing", "painting", "photo", "sketch"),
+        items=8,
+        classes=("drawing", "painting", "photo", "sketch"),
+        doubt="(photo)",
     ),
     Form(
         "testing-list",
