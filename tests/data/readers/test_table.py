@@ -256,6 +256,22 @@ def test_spreadsheets(tmp_path: Path) -> None:
     assert manifest.splits == {"train": 1}
 
 
+def test_each_of_merged_cells_has_what_all_say(tmp_path: Path) -> None:
+    openpyxl = pytest.importorskip("openpyxl", reason="openpyxl is not installed")
+    pytest.importorskip("python_calamine", reason="the extra `tables` is not installed")
+    book = openpyxl.Workbook()
+    rows = [["file", "label"], ["a.jpg", "jay"], ["b.jpg", None], ["c.jpg", "owl"], ["d.jpg", None]]
+    for row in rows:
+        book.active.append(row)
+    book.active.merge_cells("B2:B3")
+    book.active.merge_cells("B4:B5")
+    book.active.merge_cells("F3:G9")  # of nothing
+    book.save(tmp_path / "t.xlsx")
+    manifest = read(tmp_path / "t.xlsx")
+    assert manifest.classes == ClassList(("jay", "owl"))
+    assert manifest.labels.tolist() == [0, 0, 1, 1]
+
+
 def test_sheets_of_the_same_columns_are_one_table() -> None:
     notes = [["These are birds", ""]]
     one, two = [["file", "by"], ["1.jpg", "me"]], [["file", "by"], ["2.jpg", "me"]]

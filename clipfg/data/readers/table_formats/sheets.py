@@ -65,7 +65,8 @@ def _rows(sheet: Any) -> list[list[Any]]:
     rows: list[list[Any]] = sheet.to_python(skip_empty_area=False)
     for (top, left), (bottom, right) in getattr(sheet, "merged_cell_ranges", None) or ():
         for row in rows[top : bottom + 1]:
-            row[left : right + 1] = [rows[top][left]] * len(row[left : right + 1])
+            own = slice(left, right + 1)
+            row[own] = rows[top][left : left + 1] * len(row[own])  # none beyond what is filled
     return rows
 
 
