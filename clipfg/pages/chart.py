@@ -109,6 +109,8 @@ class Chart:
         axes.fill_between(curve.x, low, high, color=colour, alpha=alpha, linewidth=0)
 
     def _dress(self, axes: "Axes") -> None:
+        from matplotlib.ticker import MaxNLocator
+
         axes.set_title(self.title, loc="left", fontsize=12, color=INK)
         axes.set_xlabel(self.x_label, color=SOFT)
         axes.set_ylabel(f"{self.y_label} (%)", color=SOFT)
@@ -117,8 +119,10 @@ class Chart:
         axes.spines["bottom"].set_color(LINE)
         axes.tick_params(colors=SOFT, length=0)
         axes.set_axisbelow(True)
+        places = sorted({x for curve in self.curves for x in curve.x})
         if self.log_x:
-            places = sorted({x for curve in self.curves for x in curve.x})
             axes.set_xscale("log", base=2)
             axes.set_xticks(places, [f"{place:g}" for place in places])
             axes.minorticks_off()
+        elif all(place == int(place) for place in places):  # there is no half of a step
+            axes.xaxis.set_major_locator(MaxNLocator("auto", steps=[1, 2, 5, 10], integer=True))

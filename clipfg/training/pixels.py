@@ -61,12 +61,13 @@ def load_pixels(
     workers: int = 2,
     progress: Progress | None = None,
     on_failure: Callable[[Failure], None] | None = None,
+    strict: bool = False,
 ) -> Pixels:
     """Decode the images of a manifest; items that cannot be used are reported and left out.
 
     With `framing`, items are the parts of their images that `embed` would take them for. An image
     is decoded once for items of it that follow one another. Raises `UsageError` for preprocessing
-    that gives images of many shapes.
+    that gives images of many shapes, and, if `strict`, the first failure as `ItemError`.
     """
     if len({preprocessing.frame(*size) for size in ((64, 64), (64, 256), (256, 64))}) > 1:
         raise UsageError(
@@ -80,6 +81,8 @@ def load_pixels(
         loaded = threads.map(partial(_load, preprocessing), _by_image(manifest, framing))
         for row, one in enumerate(chain.from_iterable(loaded)):
             if isinstance(one, Failure):
+                if strict:
+                    raise ItemError(one.reason)
                 if on_failure is not None:
                     on_failure(one)
             else:

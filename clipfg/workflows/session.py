@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
@@ -32,6 +32,7 @@ from clipfg.workflows.grouping import check_groups, group_items
 from clipfg.workflows.provenance import MadeBy, Provenance, check_one_encoder, check_same_encoder
 from clipfg.workflows.resources import Resources
 from clipfg.workflows.run_folder import Failures, RunFolder, default_folder
+from clipfg.workflows.tuned import framing_said, seen_said
 from clipfg.workflows.views import views_of, views_said
 
 if TYPE_CHECKING:
@@ -155,7 +156,7 @@ class Session(Generic[Given]):
         split = split or options.split or labelled_split(options.dataset, data.manifest)
         chosen = data.select(split)
         if len(chosen) < len(data):
-            logger.info(f"Used: {len(chosen):,} pictures of the split {split}")
+            logger.info(f"Used: {understood.pictures(chosen.manifest)} of the split {split}")
         chosen = chosen.limited(options.limit, options.seed)
         chosen = self.in_regions(chosen)
         if said := boxes_said(options, chosen.manifest):
@@ -198,6 +199,8 @@ class Session(Generic[Given]):
             f"Model: {encoder.name}, {encoder.input_shape}, {encoder.dim} wide,"
             f" {encoder.precision} on {encoder.device}"
         )
+        if images is not None and (said := framing_said(encoder.name, framing_of(options, images))):
+            logger.warning(said)
         self.encoder = encoder
         self.views = views_of(options, encoder, like)
         if self.views is not None:
@@ -219,6 +222,10 @@ class Session(Generic[Given]):
                 logger.info(f"No --model is named: {without}")
             return None
         return self.open_encoder(*parts, like=like)
+
+    def seen_in_training(self, uris: Sequence[str]) -> str:
+        """A warning where the encoder was trained on images to measure it on; else empty."""
+        return "" if self.encoder is None else seen_said(self.encoder.name, uris, self.cache)
 
     def provenance(self, data: Dataset) -> Provenance:
         """Who made the features of `data` in this session."""

@@ -12,7 +12,7 @@ NAMED = 4
 
 def sentence(manifest: Manifest) -> str:
     """`9 pictures, 3 classes (a, b, c), splits test 3, train 6; left out: cover.jpg, runs/`."""
-    parts = [_pictures(manifest)]
+    parts = [pictures(manifest)]
     if (classes := manifest.classes) is not None:
         shown = ", ".join(classes.names[:NAMED]) + (", ..." if len(classes) > NAMED else "")
         parts.append(f"{len(classes):,} {'class' if len(classes) == 1 else 'classes'} ({shown})")
@@ -27,18 +27,29 @@ def sentence(manifest: Manifest) -> str:
     return ", ".join(parts) + (f"; left out: {_listed(left_out)}" if left_out else "")
 
 
-def _pictures(manifest: Manifest) -> str:
-    items = len(manifest)
+def pictures(manifest: Manifest) -> str:
+    """`9 pictures`, or `12 boxes in 9 pictures`."""
+    boxes = f"{len(manifest):,} boxes in " if "box" in manifest.table.column_names else ""
+    count = _count(manifest)
+    return f"{boxes}{count:,} {'picture' if count == 1 else 'pictures'}"
+
+
+def _count(manifest: Manifest) -> int:
     if "box" not in manifest.table.column_names:
-        return f"{items:,} {'picture' if items == 1 else 'pictures'}"
-    pictures = len(manifest.table["uri"].unique())
-    return f"{items:,} boxes in {pictures:,} pictures"
+        return len(manifest)
+    return len(manifest.table["uri"].unique())
 
 
 def _listed(left_out: tuple[LeftOut, ...]) -> str:
-    names = [one.what if one.count == 1 else f"{one.what} ({one.count:,})" for one in left_out]
+    names = [_named(one) for one in left_out]
     rest = len(names) - NAMED
     return ", ".join(names[:NAMED]) + (f" and {rest:,} more" if rest > 0 else "")
+
+
+def _named(one: LeftOut) -> str:
+    if one.count == 1:
+        return one.what
+    return f"{one.what} and {one.count - 1:,} more ({one.why})"
 
 
 def facts(manifest: Manifest) -> Iterator[tuple[str, str]]:
@@ -58,7 +69,9 @@ def facts(manifest: Manifest) -> Iterator[tuple[str, str]]:
 
 def plain(manifest: Manifest) -> dict[str, Any]:
     """All of it as plain values, for `results.json`."""
-    found: dict[str, Any] = {"pictures": len(manifest), "splits": manifest.splits}
+    found: dict[str, Any] = {"pictures": _count(manifest), "splits": manifest.splits}
+    if "box" in manifest.table.column_names:
+        found["boxes"] = len(manifest)
     if manifest.classes is not None:
         found["classes"] = len(manifest.classes)
         found["labelled"] = int((manifest.labels != UNLABELLED).sum())

@@ -173,8 +173,15 @@ def test_every_number_is_read() -> None:
         ("views=0", "from 1"),
         ("objective=both", "retrieval or classes"),
         ("mirror=yes", "true or false"),
+        ("epochs=2 steps=9", "each says how long"),
     ],
 )
 def test_wrong_numbers_are_refused(change, said) -> None:
     with pytest.raises(UsageError, match=said):
-        load_recipe("distill", [change])
+        load_recipe("distill", change.split())
+
+
+def test_epochs_count_for_recipes_of_so_many_steps_too() -> None:
+    assert load_recipe("clip-lora").steps_for(3) == 500
+    assert load_recipe("clip-lora", ["epochs=2"]).steps_for(3) == 6
+    assert load_recipe("clip-lora", ["steps=7"]).steps_for(3) == 7

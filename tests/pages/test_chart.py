@@ -46,3 +46,13 @@ def test_more_curves_than_colours_are_told_apart() -> None:
 def test_an_estimate_for_each_x(x, level) -> None:
     with pytest.raises(DataError, match="for each x"):
         Curve("auto", x, (Estimate(0.5, 0.4, 0.6),) if x else (), level)
+
+
+def test_whole_numbers_are_ticked_at_whole_numbers() -> None:
+    def ticks(*steps: float) -> list[float]:
+        curve = Curve("accuracy", steps, (Estimate(0.5, 0.5, 0.5),) * len(steps))
+        (axes,) = Chart("Validation", "steps", "accuracy", (curve,))._figure().axes
+        return axes.get_xticks().tolist()
+
+    assert all(tick == int(tick) for tick in ticks(0, 10, 20))
+    assert not all(tick == int(tick) for tick in ticks(0, 0.5, 1))

@@ -15,7 +15,7 @@ from clipfg.workflows.catalogue.datasets import dataset_facts
 from clipfg.workflows.dataset import labelled_split
 from clipfg.workflows.embed import run_embed
 from clipfg.workflows.predict import run_predict
-from clipfg.workflows.understood import sentence
+from clipfg.workflows.understood import plain, sentence
 from clipfg.workflows.zeroshot.run import run_zeroshot
 from tests.workflows.jobs import job
 
@@ -37,17 +37,19 @@ def flowers(tmp_path: Path) -> Path:
 
 
 def test_sentences() -> None:
-    left = (LeftOut("cover.jpg", 1, "beside"), LeftOut("runs/", 12, "runs"))
+    left = (LeftOut("cover.jpg", 1, "beside"), LeftOut("1.jpg", 12, "a person"))
     reading = Reading("a folder per class", left_out=left)
     columns = {"uri": ["/1", "/2", "/3"], "label": [0, 1, None], "split": ["test", "train", None]}
     manifest = Manifest.build("m", columns, ClassList((ROSE, TULIP)), reading=reading)
     assert sentence(manifest) == (
         "3 pictures, 2 classes (rose, tulip), 1 without a label, splits test 1, train 1;"
-        " left out: cover.jpg, runs/ (12)"
+        " left out: cover.jpg, 1.jpg and 11 more (a person)"
     )
     assert sentence(Manifest.build("m", {"uri": ["/1"]})) == "1 picture, no labels"
     boxes = {"id": ["a", "b"], "uri": ["/1", "/1"], "box": [[0, 0, 1, 1]] * 2}
-    assert sentence(Manifest.build("m", boxes)) == "2 boxes in 1 pictures, no labels"
+    assert sentence(Manifest.build("m", boxes)) == "2 boxes in 1 picture, no labels"
+    told = plain(Manifest.build("m", boxes))
+    assert (told["pictures"], told["boxes"]) == (1, 2)
 
 
 def test_a_run_says_and_keeps_it(

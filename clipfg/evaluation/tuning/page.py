@@ -42,7 +42,9 @@ def blend_chart(report: TuningReport) -> Chart:
     known = [(p.share, p.zero_shot) for p in report.blend if p.zero_shot is not None]
     if known:
         at, values = zip(*known, strict=True)
-        curves.append(Curve("zero-shot accuracy", at, tuple(map(_exact, values))))
+        zero_shot = Curve("zero-shot accuracy", at, tuple(map(_exact, values)))
+        if (zero_shot.x, zero_shot.estimates) != (shares, curves[0].estimates):
+            curves.append(zero_shot)
     return Chart(
         "Between base and tuned",
         "share of the tuned weights",

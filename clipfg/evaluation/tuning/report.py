@@ -1,4 +1,4 @@
-"""The result of fine-tuning: measures of the base, of the end of training, of what is kept."""
+"""The result of fine-tuning: measures of the base, of the best of training, of what is kept."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -29,7 +29,8 @@ def cells(row: TuningRow) -> tuple[str, ...]:
 def notes(report: TuningReport) -> Iterator[str]:
     """What the numbers mean, in sentences."""
     yield (
-        "base: before; tuned: the end of training; kept: what the checkpoint holds, chosen on"
-        " validation images; change: kept less base, with the 95% interval of the paired difference"
+        "base: before; tuned: the weights of training that are best on validation images, or the"
+        " base's; kept: what the checkpoint holds, between these two; change: kept less base, with"
+        " the 95% interval of the paired difference"
     )
     yield from report.remarks

@@ -99,7 +99,7 @@ RECIPES.register_all(
     "clipfg.training.recipes",
     ("distill", "distill:Distill", "Region-text distillation; the default of --distill"),
     ("contrastive", "contrastive:Contrastive", "Images against their captions; the plain baseline"),
-    ("sigmoid", "sigmoid:Sigmoid", "The same by SigLIP's pairwise loss"),
+    ("sigmoid", "sigmoid:Sigmoid", "Images against their captions, by SigLIP's pairwise loss"),
     ("dclip", "dclip:Dclip", "Distillation as published, which leaks captions: to compare with"),
     ("fgclip", "fgclip:FgClip", "Long and short captions, regions, and phrases nearly true"),
     ("cm-cgns", "cm_cgns:CmCgns", "Patches and sentences, negatives guided by clusters"),
@@ -125,7 +125,8 @@ def load_recipe(name: str, changes: Iterable[str] = ()) -> Recipe:
 def changed(recipe: Recipe, changes: Iterable[str]) -> Recipe:
     """The recipe with `NAME=VALUE` changes.
 
-    Raises `UsageError` for an unknown name and a value of another kind or range.
+    A change of `epochs` alone counts for recipes of so many `steps` too. Raises `UsageError` for an
+    unknown name, a value of another kind or range, and both of these.
     """
     kinds = get_type_hints(type(recipe))
     names = [one.name for one in fields(recipe)]
@@ -139,6 +140,10 @@ def changed(recipe: Recipe, changes: Iterable[str]) -> Recipe:
                 f"{closest(name, names)} Known: {', '.join(names)}."
             )
         given[name] = _value(name, text.strip(), kinds[name])
+    if "epochs" in given:
+        if given.get("steps"):
+            raise UsageError("epochs and steps cannot be combined: each says how long to train.")
+        given["steps"] = 0
     return replace(recipe, **given)
 
 

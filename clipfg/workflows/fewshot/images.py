@@ -53,9 +53,12 @@ def gather_images(
     else:
         rows, remarks = without_leaks(support, test, session.options.own_labels is None)
         test = test.rows(rows)
+    seen = session.seen_in_training((support if test is None else test).uris)
     found = _of_known_classes(
         FewshotImages(support, draws, test, roles.classes, (*roles.remarks, *remarks))
     )
+    if seen:
+        found = replace(found, remarks=(seen, *found.remarks))
     return replace(found, remarks=(*found.remarks, *_short(found, shots)))
 
 

@@ -1,7 +1,7 @@
 """Which weights between base and tuned are kept, the checkpoint of them, and the report."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -12,22 +12,20 @@ from clipfg import __version__
 from clipfg.encoders.catalogue import CATALOGUE
 from clipfg.encoders.checkpoint import CheckpointEncoder
 from clipfg.encoders.model_files import write_json
-from clipfg.errors import DataError, UsageError
+from clipfg.errors import UsageError
 from clipfg.evaluation.statistics.clustered import clustered_mean
 from clipfg.evaluation.tuning.report import BlendPoint, TuningReport, TuningRow
 from clipfg.training.blending import Blend
 from clipfg.training.loop import History
 from clipfg.training.recipes import Recipe
 from clipfg.training.state import check_room, state_size
-from clipfg.trees import parse_json
 from clipfg.types import Estimate
 from clipfg.workflows.finetune.job import Job
 from clipfg.workflows.finetune.probe import Outcomes, gain_of, objective_of, zero_shot_of
+from clipfg.workflows.tuned import PROVENANCE, provenance_of, save_pictures
 
 NAMES = {"retrieval": "Recall@1", "classes": "accuracy"}
 """What an objective is called."""
-PROVENANCE = "provenance.json"
-"""Where a checkpoint says what it was made of."""
 
 Measured = Mapping[str, Outcomes]
 
@@ -58,8 +56,13 @@ def choose_share(curve: Sequence[Blend[dict[str, Outcomes]]], recipe: Recipe) ->
     )
 
 
-def save_tuned(job: Job, encoder: CheckpointEncoder, path: Path, share: float) -> None:
-    """The checkpoint, with where it comes from. Raises `ResourceError` where it finds no room."""
+def save_tuned(
+    job: Job, encoder: CheckpointEncoder, path: Path, share: float, contents: Iterable[bytes]
+) -> None:
+    """The checkpoint, with where it comes from; `contents` are the hashes of training images.
+
+    Raises `ResourceError` where it finds no room.
+    """
     check_room(path, state_size(encoder.model.state_dict()))
     encoder.save(path)
     entry = next((one for one in CATALOGUE if one.name == job.encoder.name), None)
@@ -69,6 +72,7 @@ def save_tuned(job: Job, encoder: CheckpointEncoder, path: Path, share: float) -
         "clipfg": __version__,
     }
     write_json(path / PROVENANCE, _made_of(job) | more)
+    save_pictures(path, job.encoder.name, contents if share else ())
 
 
 def check_no_other(job: Job, path: Path) -> None:
@@ -76,9 +80,7 @@ def check_no_other(job: Job, path: Path) -> None:
 
     It may have taken hours; the same run may be written over itself.
     """
-    try:
-        kept = dict(parse_json((path / PROVENANCE).read_text(encoding="utf-8")))
-    except (OSError, TypeError, ValueError, DataError):
+    if not (kept := provenance_of(str(path))):
         return  # nothing is there that could be lost
     new = json.loads(json.dumps(_made_of(job)))
     if other := [name for name, value in new.items() if kept.get(name) != value]:

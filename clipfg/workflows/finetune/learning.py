@@ -90,6 +90,7 @@ def gather(
         workers=options.workers or default_workers(),
         progress=session.progress("Decoding"),
         on_failure=session.failures.add,
+        strict=options.strict,
     )
     if not len(pixels):
         raise DataError(f"Expected images that can be used, {data.name} has none.")

@@ -106,7 +106,9 @@ def _tuned(job: Job, folder: RunFolder, board: Board) -> TuningReport:
     """Train, choose, measure and save."""
     student = job.student()
     learnt, remark = learnt_by(job, student)
-    remarks = [remark] if remark else []
+    if seen := job.session.seen_in_training(job.parts.test.manifest.uris):
+        logger.warning(seen)
+    remarks = [one for one in (seen, remark) if one]
     validation = probe_of(job, job.parts.validation, student)
     test = with_contests(job, probe_of(job, job.parts.test, student))
     check_room(folder.part(MODEL), state_size(student.towers.state_dict()))
@@ -130,7 +132,8 @@ def _tuned(job: Job, folder: RunFolder, board: Board) -> TuningReport:
             blender.put(share)
             ends = {0.0: before, 1.0: after}
             kept = ends.get(share) or test.measure(view.images, view.texts)
-        save_tuned(job, student.encoder, folder.part(MODEL), share)
+        contents = learnt.examples.pixels.contents
+        save_tuned(job, student.encoder, folder.part(MODEL), share, contents)
     if len({one.item for one in test.contests}) > 1:
         remarks.append(f"{HARD[0].upper()}{HARD[1:]}: {text_only(test.contests).remark}")
     if doubt:

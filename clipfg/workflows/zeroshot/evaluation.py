@@ -48,13 +48,14 @@ class ZeroshotRun(Run):
 
 @dataclass(frozen=True)
 class Evaluation:
-    """The steps of one evaluation, and what they share."""
+    """The steps of one evaluation, and what they share; `seen` is a remark for each report."""
 
     session: Session[ZeroshotOptions]
     data: Dataset
     ensemble: Ensemble
     answers: AnswerColumns | None
     folder: RunFolder
+    seen: str = ""
 
     def streamed(self, prompts: PromptSet) -> ZeroshotRun:
         """One prompt set, with no more than a batch of features in memory."""
@@ -99,7 +100,9 @@ class Evaluation:
             path = self.folder.part(file)
             rolled = rolled_up(path, self.data.classes, options.roll_up)
         cut = self.session.cut_texts.get(prompts.name)
-        remarks = tuple(filter(None, (*prompts.notes, names_used(self.data.classes), cut)))
+        remarks = tuple(
+            filter(None, (self.seen, *prompts.notes, names_used(self.data.classes), cut))
+        )
         return replace(evaluator.report(context), remarks=remarks, rolled_up=rolled)
 
     def explain(self, head: Any, prompts: PromptSet, file: str) -> None:

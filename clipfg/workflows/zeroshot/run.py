@@ -1,5 +1,7 @@
 """Zero-shot accuracy: labelled images, classified by class names alone."""
 
+import logging
+
 from clipfg.errors import UsageError
 from clipfg.options import ZeroshotOptions
 from clipfg.prompting.ensembling import make_ensemble
@@ -8,6 +10,8 @@ from clipfg.workflows.session import Session
 from clipfg.workflows.zeroshot.choices import ChoiceRun, open_choices, run_choices
 from clipfg.workflows.zeroshot.evaluation import Evaluation, ZeroshotRun
 from clipfg.workflows.zeroshot.prompts import prompt_choice
+
+logger = logging.getLogger("clipfg")
 
 
 def run_zeroshot(session: Session[ZeroshotOptions]) -> ZeroshotRun | ChoiceRun:
@@ -34,13 +38,15 @@ def run_zeroshot(session: Session[ZeroshotOptions]) -> ZeroshotRun | ChoiceRun:
     log_guarantees(answers)
     choice = prompt_choice(options, data.manifest, data.classes)
     session.open_encoder(data)
+    if seen := session.seen_in_training(data.manifest.uris):
+        logger.warning(seen)
     if options.explain:
         from clipfg.workflows.explain.photos import check_explainable
 
         check_explainable(session, data, data.classes)
     facts = {"prompts": options.prompts or choice.name, "manifest": data.manifest.digest}
     with session.run_folder(data.name, **facts) as folder:
-        evaluation = Evaluation(session, data, ensemble, answers, folder)
+        evaluation = Evaluation(session, data, ensemble, answers, folder, seen)
         several = len(choice.sets) > 1
         if several or choice.auto or ensemble.needs_images or options.transductive:
             if options.view_pooling == "surest":

@@ -11,12 +11,13 @@ from PIL import Image
 
 import clipfg
 from clipfg.data import synthflora
+from clipfg.embedding.cache import EmbeddingCache
 from clipfg.embedding.framing import Framing
 from clipfg.encoders import load_encoder
 from clipfg.encoders.preprocessing import Preprocessing
-from clipfg.errors import DataError, UsageError
-from clipfg.options import FewshotOptions, FinetuneOptions
-from clipfg.types import Manifest
+from clipfg.errors import DataError, ItemError, UsageError
+from clipfg.options import FewshotOptions, FinetuneOptions, ZeroshotOptions
+from clipfg.types import Manifest, content_hash
 from clipfg.workflows.fewshot.items import load_images
 from clipfg.workflows.fewshot.run import run_fewshot
 from clipfg.workflows.finetune.job import Job
@@ -26,6 +27,8 @@ from clipfg.workflows.finetune.sources import learnt_by, probe_of
 from clipfg.workflows.finetune.training import state_of
 from clipfg.workflows.finetune.watching import Watcher
 from clipfg.workflows.session import Session
+from clipfg.workflows.tuned import save_pictures, seen_said
+from clipfg.workflows.zeroshot.run import run_zeroshot
 from tests.workflows.jobs import job
 
 KINDS = {"sound": 0, "worn": 120}
@@ -110,6 +113,43 @@ def test_the_run_says_how_boxes_were_cut_out(table: Path, finished: FinetuneRun)
     assert results["context"]["items"] == "boxes, cut out (square)"
     with pytest.raises(UsageError, match=r"was tuned otherwise \(framing\)"):
         finetune(table, finished.folder.parent, crop="tight")
+
+
+def test_a_tuned_encoder_says_what_it_has_learnt_from(
+    table: Path, finished: FinetuneRun, tmp_path: Path, caplog
+) -> None:
+    def warned(split: str, **options: str) -> list[str]:
+        caplog.clear()
+        given = SMALL | {"model": str(finished.model), "cache_dir": tmp_path / "cache"} | options
+        given |= {"dataset": str(table), "split": split, "output": tmp_path / "run"}
+        report = job(run_zeroshot, ZeroshotOptions, **given).report
+        said = [one.getMessage() for one in caplog.records if one.levelno == logging.WARNING]
+        return [one for one in (*said, *report.remarks) if one.startswith("The encoder was")]
+
+    assert warned("test") == []
+    seen, remark = warned("train")
+    assert seen == remark
+    assert seen.startswith("The encoder was trained on 16 of these 16 pictures, so accuracy")
+    (otherwise,) = warned("test", crop="tight")
+    assert "(--crop square), and sees other things here (tight)" in otherwise
+    (whole,) = warned("test", crop="whole")
+    assert "(--crop square), and sees other things here (whole)" in whole
+
+
+def test_a_tuned_encoder_keeps_what_its_base_was_trained_on(tmp_path: Path) -> None:
+    base, tuned = tmp_path / "base", tmp_path / "tuned"
+    contents = {name: content_hash(name.encode()) for name in "abcd"}
+    for folder, own, names in ((base, "builtin:florette", "ab"), (tuned, f"hf:{base}", "bc")):
+        folder.mkdir()
+        save_pictures(folder, own, [contents[name] for name in names])
+    for name in "abcd":
+        (tmp_path / f"{name}.jpg").write_text(name)
+    with EmbeddingCache(tmp_path / "cache") as cache:
+        uris = [str(tmp_path / f"{name}.jpg") for name in "abcd"]
+        assert "was trained on 3 of these 4 pictures" in seen_said(str(tuned), uris, cache)
+        assert "was trained on 2 of these 4 pictures" in seen_said(f"hf:{base}", uris, cache)
+        assert seen_said(str(tuned), uris[3:], cache) == ""
+        assert seen_said("builtin:florette", uris, cache) == ""
 
 
 def test_a_stopped_run_goes_on_to_the_same_bits(
@@ -204,6 +244,8 @@ def test_pictures_that_cannot_be_read_are_named_and_left_out(table: Path, tmp_pa
     more.write_text("\n".join([table.read_text(), *lines]))
     run = finetune(more, tmp_path, "steps=1", "checks=1")
     assert run.skipped == 2
+    with pytest.raises(ItemError, match="truncated"):
+        finetune(more, tmp_path, "steps=1", "checks=1", strict=True)
     failures = [
         json.loads(line) for line in (run.folder / "failures.jsonl").read_text().splitlines()
     ]
