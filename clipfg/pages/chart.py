@@ -119,6 +119,9 @@ class Chart:
         axes.spines["bottom"].set_color(LINE)
         axes.tick_params(colors=SOFT, length=0)
         axes.set_axisbelow(True)
+        low, high = axes.get_ylim()
+        shares = [y for y in axes.get_yticks() if max(low, 0) <= y <= min(high, 100)]
+        axes.set_yticks(shares)  # nothing is above 100%
         places = sorted({x for curve in self.curves for x in curve.x})
         if self.log_x:
             axes.set_xscale("log", base=2)

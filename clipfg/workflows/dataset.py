@@ -89,7 +89,8 @@ class Dataset:
         manifest = self.manifest.draw(limit, seed)
         classes = len(set(self.manifest.labels.tolist()) - {UNLABELLED})
         over = f" over {classes:,} classes" if classes else ""
-        logger.info(f"Used: {limit:,} of {len(self):,} pictures, drawn{over} by seed {seed}")
+        what = "boxes" if "box" in manifest.table.column_names else "pictures"
+        logger.info(f"Used: {limit:,} of {len(self):,} {what}, drawn{over} by seed {seed}")
         return replace(self, manifest=manifest)
 
     def within(self, node: str | None) -> "Dataset":

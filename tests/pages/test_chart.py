@@ -56,3 +56,10 @@ def test_whole_numbers_are_ticked_at_whole_numbers() -> None:
 
     assert all(tick == int(tick) for tick in ticks(0, 10, 20))
     assert not all(tick == int(tick) for tick in ticks(0, 0.5, 1))
+
+
+def test_no_share_above_one_is_ticked() -> None:
+    curve = Curve("accuracy", (0, 1), (Estimate(1, 1, 1),) * 2)
+    (axes,) = Chart("Validation", "steps", "accuracy", (curve,))._figure().axes
+    assert max(axes.get_yticks()) == 100
+    assert axes.get_ylim()[1] > 100  # a marker at 100% is whole

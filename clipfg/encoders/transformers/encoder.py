@@ -1,8 +1,7 @@
 """Dual encoders of transformers: CLIP, SigLIP, SigLIP 2, MetaCLIP 2, VisionTextDualEncoder."""
 
 import string
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Unpack, final
@@ -19,7 +18,7 @@ from clipfg.encoders.preprocessing import Preprocessing
 from clipfg.encoders.tokenizers import load_tokenizer, tokenizer_settings
 from clipfg.encoders.towers import VisionTower
 from clipfg.encoders.towers.transformers import transformers_tower
-from clipfg.encoders.transformers.files import TransformersFiles, files_from
+from clipfg.encoders.transformers.files import TransformersFiles, files_from, quiet
 from clipfg.encoders.transformers.image_processors import preprocessing_of
 from clipfg.encoders.weights import read_config
 from clipfg.errors import DataError, MissingError, UsageError
@@ -208,22 +207,6 @@ class TransformersEncoder(CheckpointEncoder[TransformersFiles]):
         if not texts:
             return []
         return [len(ids) for ids in self.tokenizer(self._clean(texts), verbose=False)["input_ids"]]
-
-
-@contextmanager
-def quiet() -> Iterator[None]:
-    """Without transformers' progress bars and warnings; anything that matters is raised."""
-    from transformers.utils import logging
-
-    verbosity, bar = logging.get_verbosity(), logging.is_progress_bar_enabled()
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        logging.set_verbosity(verbosity)
-        if bar:
-            logging.enable_progress_bar()
 
 
 def _canonical(text: str) -> str:

@@ -1,5 +1,7 @@
 """The files of a transformers checkpoint, in a folder or a hub repository."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,7 +28,8 @@ class TransformersFiles(CheckpointFiles):
 
     def write(self, folder: Path, model: nn.Module) -> None:
         """Write the layout of transformers, with the processor's settings as they were read."""
-        model.save_pretrained(folder)  # type: ignore[operator]
+        with quiet():
+            model.save_pretrained(folder)  # type: ignore[operator]
         write_json(folder / "config.json", self.config)
         write_json(folder / "preprocessor_config.json", self.processor)
         self.copy_tokenizer(folder)
@@ -60,3 +63,19 @@ def _processor(source: ModelSource) -> dict[str, Any]:
         f"Expected the settings of an image processor in {source}, got none; looked for"
         f" {' or '.join(PROCESSORS)}."
     )
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Without transformers' progress bars and warnings; anything that matters is raised."""
+    from transformers.utils import logging
+
+    verbosity, bar = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(verbosity)
+        if bar:
+            logging.enable_progress_bar()

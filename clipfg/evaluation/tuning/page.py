@@ -22,7 +22,7 @@ def tuning_page(report: TuningReport) -> str:
         rows=[cells(row) for row in report.table],
         strong=len(NAMES) + 3,
         validation=validation_chart(report).to_svg(),
-        blend=blend_chart(report).to_svg(),
+        blend=blend_chart(report).to_svg() if len(report.blend) > 1 else "",
         recipe=[(name, str(value)) for name, value in report.recipe.items()],
         notes=[f"{note.rstrip('.')}." for note in notes(report)],
     )

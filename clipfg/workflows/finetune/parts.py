@@ -15,6 +15,7 @@ from clipfg.workflows.boxes import boxes_said, framing_of
 from clipfg.workflows.dataset import Dataset, default_split
 from clipfg.workflows.protocol.splits import TRAIN
 from clipfg.workflows.session import Session
+from clipfg.workflows.understood import pictures
 
 logger = logging.getLogger("clipfg")
 
@@ -86,9 +87,9 @@ def open_parts(session: Session[FinetuneOptions]) -> Parts:
     for part, what in zip(parts.each, ("learn from", "choose by", "measure on"), strict=True):
         if not len(part):
             raise DataError(f"Expected images to {what}, {whole.name} has none.")
+    counts = [pictures(part.manifest) for part in parts.each]
     logger.info(
-        f"Parts: {len(parts.train):,} images to learn from, {len(parts.validation):,} to choose by,"
-        f" {len(parts.test):,} to measure on"
+        f"Parts: {counts[0]} to learn from, {counts[1]} to choose by, {counts[2]} to measure on"
         + (f"; {int(unseen.sum()):,} classes are kept out of training" if unseen.any() else "")
     )
     return parts

@@ -61,6 +61,8 @@ def test_with_no_labels_every_class_is_met_at_once(truth, tmp_path, capsys) -> N
     listed = list(csv.DictReader(written.splitlines()))
     assert [row["id"] for row in listed] == [row["id"] for row in rows]
     assert suggest(data, budget=4) == rows
+    assert main.run([*command, "--format", "table"]) == 0
+    assert "likely" not in capsys.readouterr().out  # a column without a value
 
 
 def test_a_class_that_has_no_label_comes_first(truth, tmp_path) -> None:
