@@ -16,8 +16,7 @@ from torchvision.ops import nms
 
 from clipfg.encoders.hub import locate
 from clipfg.encoders.model_files import ModelSource
-from clipfg.encoders.transformers.files import quiet
-from clipfg.encoders.transformers.files import PROCESSORS, WEIGHTS
+from clipfg.encoders.transformers.files import PROCESSORS, WEIGHTS, quiet
 from clipfg.encoders.weights import check_readable, damaged, read_model_config
 from clipfg.errors import DataError, MissingError, UsageError
 from clipfg.training.regions.base import Means, Picture, Proposer, Region
