@@ -55,7 +55,7 @@ SETS = _listed("""
 VARIANTS = _listed("""
     color, colour, rgb, grayscale, greyscale, gray, grey, segmented, masked, original, originals,
     augmented, augmentation, resized, cropped, crops, raw, processed, preprocessed, normalized,
-    normalised, enhanced, denoised, blurred
+    normalised, enhanced, denoised, blurred, aug, augm, augs, small, mini, tiny, resize, crop
 """)
 """Folders each of which holds the same pictures in another form."""
 
