@@ -15,8 +15,8 @@ from clipfg.types import UNLABELLED, ClassList, Manifest, Reading
 NUMBER = re.compile(r"(?:(?:c|cls|class|label|category|id) ?)?\d[\d ]*")
 """A class's name that says nothing of it: `17`, `class_3`."""
 
-CODE = re.compile(r"(?<![n\d])(?!(?:19|20)\d\d(?!\d))\d{4,}")
-"""What names of parts, patients and specimens hold, and no year: `SOB_M_14-10926`."""
+CODE = re.compile(r"(?<![n\d])(?!(?:19|20)\d\d(?!\d))\d{4,}|^/[mg]/\w+$")
+"""What names of parts, patients and specimens hold, and no year: `SOB_M_14-10926`, `/m/01g317`."""
 
 _REPEATED = re.compile(r"\d{1,3} (?=\D)(.+)")
 """`10_blue jay`, as kohya's trainers want it, in a readable form."""

@@ -207,7 +207,7 @@ class Levels:
         names = [*level.children]
         alone = len(names) == 1 and not self._only_labelled(level)
         if not names or alone or self._heap(level):
-            if alone and not level.deep:
+            if alone and not level.deep and not is_group(names[0]):
                 self.alone = (names[0], len(level.nodes[0].path) + 1)
             for node in level.nodes:
                 for folder in self.tree.folders(node.path):

@@ -26,6 +26,7 @@ from clipfg.data.readers.table_rows import (
     splits_of,
     without_blank_rows,
     without_headers,
+    without_negatives,
     without_notes,
 )
 from clipfg.errors import DataError, UsageError
@@ -66,6 +67,7 @@ def read(
     cells: pa.Table = guarded(path, lambda _: join_corners(table.read(taken)))
     cells = without_headers(without_blank_rows(cells), columns)
     cells, notes = without_notes(cells, columns)
+    cells, negatives = without_negatives(cells, columns)
     if cells.num_rows == 0:
         raise DataError(f"Expected rows in {path}, got none.")
     splits = splits_of(cells, columns)
@@ -76,8 +78,8 @@ def read(
     if hints.label_column is None:
         labelled.doubts.extend(other_labels(table, columns, labelled.roles))
     manifest = manifest_of(name or path.stem, cells, columns, pictures, given, splits, labelled)
-    if notes and manifest.reading:
-        doubts = (*manifest.reading.doubts, notes)
+    if (told := tuple(filter(None, (notes, negatives)))) and manifest.reading:
+        doubts = (*manifest.reading.doubts, *told)
         manifest = replace(manifest, reading=replace(manifest.reading, doubts=doubts))
     return named(manifest, table, columns, path, classes)
 

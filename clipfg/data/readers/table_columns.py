@@ -58,13 +58,17 @@ class TableColumns:
     one_hot: tuple[str, ...] = ()
     """One column a class."""
     split: str | None = None
+    presence: str | None = None
+    """0 where a row says what a picture does not show, else 1."""
     carried: Mapping[str, str] = field(default_factory=dict)
     """From a manifest's other columns to the table's."""
 
     def all(self) -> tuple[str, ...]:
         """Every column that is read, once."""
         some = [*self.paths, *self.labels, *self.ranks.values(), *self.one_hot]
-        some += [column for column in (self.folder, self.split) if column is not None]
+        some += [
+            column for column in (self.folder, self.split, self.presence) if column is not None
+        ]
         return tuple(dict.fromkeys([*some, *self.carried.values()]))
 
 
@@ -126,7 +130,10 @@ def understand(
     folder = first_of(names.FOLDERS, at)
     if folder in paths[:1]:
         folder = None
-    return TableColumns(paths, folder, labels, ranks, one_hot, split, carried)
+    presence = first_of(names.PRESENCE, at)
+    if presence in taken or not (presence and {*sample[presence]} <= _BINARY):
+        presence = None
+    return TableColumns(paths, folder, labels, ranks, one_hot, split, presence, carried)
 
 
 def _named(

@@ -8,9 +8,12 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from clipfg.data.readers.folder_tables import split_in, without_classes
+from clipfg.data.readers import table
+from clipfg.data.readers.folder_tables import ANSWERS, share_there, split_in, without_classes
+from clipfg.data.readers.table_formats.opening import SUFFIXES as TABLES
 from clipfg.data.readers.walk import Parts, Walk
 from clipfg.data.sources import shown
+from clipfg.errors import ClipfgError
 from clipfg.types import UNLABELLED, Hints, Manifest, Reading
 
 SUFFIXES = frozenset(
@@ -35,7 +38,7 @@ def with_unread(manifest: Manifest, found: Walk, hints: Hints) -> Manifest:
     """The manifest with a doubt where it has no labels and a file seems to have them."""
     reading = manifest.reading or Reading("pictures")
     if manifest.classes is not None:
-        return _with_unread_splits(manifest, reading, found)
+        return _with_unread_splits(manifest, reading, found, hints)
     said = " ".join(reading.doubts)
     file, doubt = without_classes(found.root, hints)
     if file and file not in said:
@@ -59,7 +62,9 @@ def with_unread(manifest: Manifest, found: Walk, hints: Hints) -> Manifest:
     return replace(manifest, reading=replace(reading, doubts=(*reading.doubts, doubt)))
 
 
-def _with_unread_splits(manifest: Manifest, reading: Reading, found: Walk) -> Manifest:
+def _with_unread_splits(
+    manifest: Manifest, reading: Reading, found: Walk, hints: Hints
+) -> Manifest:
     """The manifest with a doubt where a file that is not used seems to say more of its pictures.
 
     That is their splits where it has none, or the labels of those that have none.
@@ -72,9 +77,18 @@ def _with_unread_splits(manifest: Manifest, reading: Reading, found: Walk) -> Ma
     names = [os.fsencode(Path(uri).name) for uri in some]
     for parts in _telling(found):
         what = ""
+        bare = _without_labels(found.root.joinpath(*parts), hints)
+        if bare is not None and not {*bare.uris} & {*manifest.uris}:
+            doubt = (
+                f"{shown('/'.join(parts))} names {len(bare):,} pictures and no labels, and they are"
+                " left out; name it as the data to use them."
+            )
+            return replace(manifest, reading=replace(reading, doubts=(*reading.doubts, doubt)))
+        if ANSWERS.search(parts[-1]):
+            continue
         if not manifest.splits and split_in(parts[-1].partition(".")[0]):
             what = "list pictures of a split"
-        elif any(name in _head(found, parts) for name in names):
+        elif bare is None and any(name in _head(found, parts) for name in names):
             what = "have labels of pictures that are without"
         if what and parts[-1] not in used:
             doubt = (
@@ -83,6 +97,17 @@ def _with_unread_splits(manifest: Manifest, reading: Reading, found: Walk) -> Ma
             )
             return replace(manifest, reading=replace(reading, doubts=(*reading.doubts, doubt)))
     return manifest
+
+
+def _without_labels(file: Path, hints: Hints) -> Manifest | None:
+    """The pictures of a table that are there and have no classes in it; None for other files."""
+    try:
+        listed = table.read(file, hints=hints) if file.suffix.lower() in TABLES else None
+    except ClipfgError:
+        return None
+    if listed is None or listed.classes is not None or share_there(listed) < 0.5:
+        return None
+    return listed
 
 
 def _telling(found: Walk) -> Iterator[Parts]:
