@@ -5,6 +5,7 @@ their usual names (`column_names`). Paths are relative to the table's folder; pi
 there are looked for below it by name (`table_pictures`).
 """
 
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from clipfg.data.readers.table_columns import TableColumns, by_content, understa
 from clipfg.data.readers.table_doubts import other_labels
 from clipfg.data.readers.table_formats.base import TableFile
 from clipfg.data.readers.table_formats.cells import join_corners
+from clipfg.data.readers.table_formats.darwin_core import PICTURES, with_media
 from clipfg.data.readers.table_formats.opening import guarded, open_table
 from clipfg.data.readers.table_labels import label_rows
 from clipfg.data.readers.table_manifest import manifest_of, named, open_quote
@@ -31,7 +33,7 @@ from clipfg.data.readers.table_rows import (
 )
 from clipfg.errors import DataError, UsageError
 from clipfg.registry import closest
-from clipfg.types import ClassList, Hints, Manifest
+from clipfg.types import ClassList, Hints, Manifest, Reading, Role
 
 UNSETTLED = Hints()
 
@@ -55,6 +57,18 @@ def read(
     """
     path = path.absolute()
     table = open_table(path)
+    with suppress(DataError):  # pictures that are called otherwise, as by the rows' ids
+        if (whole := with_media(table, path)) is not None:
+            manifest = _read(whole, path, name or path.stem, classes, hints)
+            reading = manifest.reading or Reading("a table")
+            roles = (*reading.roles, Role(whole.media, PICTURES))
+            return replace(manifest, reading=replace(reading, roles=roles))
+    return _read(table, path, name or path.stem, classes, hints)
+
+
+def _read(
+    table: TableFile, path: Path, name: str, classes: ClassList | None, hints: Hints
+) -> Manifest:
     columns = guarded(path, lambda _: columns_of(table, hints))
     columns = replace(columns, folder=folder_column(columns, table.sample, path))
     first = (hints.name_column or "").partition(",")[0]
@@ -77,7 +91,7 @@ def read(
     pictures, given = _pictures(table, cells, columns, path, splits)
     if hints.label_column is None:
         labelled.doubts.extend(other_labels(table, columns, labelled.roles))
-    manifest = manifest_of(name or path.stem, cells, columns, pictures, given, splits, labelled)
+    manifest = manifest_of(name, cells, columns, pictures, given, splits, labelled)
     if (told := tuple(filter(None, (notes, negatives)))) and manifest.reading:
         doubts = (*manifest.reading.doubts, *told)
         manifest = replace(manifest, reading=replace(manifest.reading, doubts=doubts))
