@@ -91,8 +91,9 @@ def _recurs(found: Sequence[str]) -> bool:
 
 
 def _may_be_class(name: str) -> bool:
-    machine = _CAMERA.fullmatch(name) or is_holder(name) or is_group(f"{name} 1") or split_of(name)
-    return bool(re.search(r"[^\W\d_]{2}", name)) and not machine
+    machine = _CAMERA.fullmatch(name) or is_holder(name) or split_of(name)
+    group = is_group(name) or is_group(f"{name} 1")
+    return bool(re.search(r"[^\W\d_]{2}", name)) and not machine and not group
 
 
 def _base(identity: str) -> str:
