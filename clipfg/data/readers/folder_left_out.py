@@ -8,6 +8,9 @@ from clipfg.data.readers.walk import Parts, Walk
 from clipfg.data.sources import shown
 from clipfg.types import LeftOut
 
+FEW = 3
+"""Pictures that a folder needs to be taken for a class in spite of its name."""
+
 
 def left_out(found: Walk, levels: Levels, below: Classes) -> list[LeftOut]:
     """Pictures beside what is used, folders of them, and archives, each kind once."""
@@ -39,7 +42,8 @@ def doubts_on_left_out(found: Walk, levels: Levels, below: Classes) -> list[str]
     for folder, why in levels.tree.left_out.items():
         beside = [size for place, size in sizes.items() if place[:-1] == folder[:-1]]
         own = levels.tree.pictures.get(folder, 0)
-        if why != NO_CLASS or len(beside) < 2 or not min(beside) <= own <= max(beside):
+        alike = len(beside) > 1 and max(FEW, min(beside)) <= own <= max(beside)
+        if why != NO_CLASS or not alike:
             continue
         made = sum(stems[_stem(parts)] == 1 for parts in found.pictures if parts[:-1] == folder)
         if 2 * made < own:

@@ -10,7 +10,8 @@ from clipfg.data.readers.walk import Parts, in_order
 RANK = re.compile(r"\w*(?:idae|aceae|inae|ales|iformes|oidea|optera)", re.IGNORECASE)
 """Latin names of families, orders and the like: what is below is a taxon."""
 
-_NUMBERED = re.compile(r"(.*?)[\W_]*\d+[A-Za-z]{0,2}")
+_NUMBERED = re.compile(r"(.*?)[\W_]*(?:0\d+|\d{1,2})[A-Za-z]{0,2}")
+"""A name and a number; what has more digits may be a model: `Airbus/A310`."""
 
 
 def without_pieces(held: set[Parts]) -> tuple[dict[Parts, Parts], list[str]]:
@@ -19,7 +20,7 @@ def without_pieces(held: set[Parts]) -> tuple[dict[Parts, Parts], list[str]]:
     Also what is to be doubted of that.
     """
     doubts: list[str] = []
-    cut = {p: next((p[:n] for n in range(1, len(p)) if p[:n] in held), p) for p in held}
+    cut = {p: next((p[:n] for n in range(1, len(p)) if p[:n] in held), p) for p in in_order(held)}
     if within := in_order(path for path, kept in cut.items() if path != kept):
         doubts.append(
             f"Folders such as {'/'.join(within[0])} lie beside pictures of"

@@ -25,6 +25,7 @@ from clipfg.data.readers import column_names as known
 from clipfg.data.readers.class_tables import with_lineages
 from clipfg.data.readers.codes import are_codes, are_nameless, are_short, identity, is_number
 from clipfg.data.readers.column_names import key_of
+from clipfg.data.readers.column_values import ONE
 from clipfg.data.readers.folder_words import UNSORTED
 from clipfg.data.readers.labels import natural, numbered, plain, readable_names
 from clipfg.data.readers.table_cells import (
@@ -36,7 +37,7 @@ from clipfg.data.readers.table_cells import (
     labels_in,
 )
 from clipfg.data.readers.table_classes import TableClasses
-from clipfg.data.readers.table_columns import ONE, TableColumns
+from clipfg.data.readers.table_columns import TableColumns
 from clipfg.types import UNLABELLED, ClassList, Hints, Role
 
 _BINOMIAL = re.compile(r"[A-Z][a-zë-]+ [a-zë-]{3,}( .*)?")

@@ -45,10 +45,10 @@ def _add(found: Annotations, content: Mapping[str, Any], name: str) -> None:
 
 def _is_darwin(sample: Sample) -> bool:
     item, image = sample.keys.get("item"), sample.keys.get("image")
-    first = sample.keys.get("annotations")
+    first = sample.keys.get("annotations") or ()
     second = isinstance(item, dict) and "slots" in item
-    older = isinstance(image, dict) and "filename" in image and isinstance(first, dict)
-    return second or (older and bool({"tag", "bounding_box"} & {*first}))
+    older = isinstance(image, dict) and "filename" in image
+    return second or (older and ("tag" in first or "bounding_box" in first))
 
 
 FORM = Form("Darwin JSON", _is_darwin, read, each_picture=True)
