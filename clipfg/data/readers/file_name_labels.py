@@ -13,8 +13,14 @@ from clipfg.data.readers.labels import index_labels, readable_names
 from clipfg.errors import UsageError
 from clipfg.types import Manifest, Reading, Role
 
-_OFFERED = (r"^(.*?[^\W\d_].*?)[\W_]*\d+\W*\w+$", r"^\d+[\W_]+(\D+)\.\w+$")
-"""What is offered: a name and a number after it (`cat.12.jpg`), or before it (`12_cat.jpg`)."""
+_OFFERED = (
+    "^([^0-9].*?)[ _.(-]*[0-9]+[).]+[^.]+$",
+    "^[0-9]+[ _.-]+([^0-9]+?)[ _.(-]*[0-9]*[).]+[^.]+$",
+)
+"""What is offered: a name and a number after it (`cat.12.jpg`), or before it (`12_cat.jpg`).
+
+Without backslashes, which JSON and shells double.
+"""
 
 _CAMERA = re.compile(
     r"(?:img|dsc[nf]?|pxl|mvi|gopr|dji|vid|imag|cimg|sam|rimg|screenshot|screen shot|scan|frame"

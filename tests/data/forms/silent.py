@@ -5,8 +5,8 @@ from tests.data.forms.tables import BIRDS, Files, pictures, rows, three
 
 NUMBERED = tuple(f"{n}.jpg" for n in range(1, 7))
 KINDS = BIRDS * 2
-AFTER = r"^(.*?[^\W\d_].*?)[\W_]*\d+\W*\w+$"
-BEFORE = r"^\d+[\W_]+(\D+)\.\w+$"
+AFTER = "^([^0-9].*?)[ _.(-]*[0-9]+[).]+[^.]+$"
+BEFORE = "^[0-9]+[ _.-]+([^0-9]+?)[ _.(-]*[0-9]*[).]+[^.]+$"
 
 
 def tree(*folders: str, files: tuple[str, ...] = ("1.jpg", "2.jpg", "3.jpg")) -> Files:
@@ -21,12 +21,11 @@ def by_name(name: str, what: str, files: Files, pattern: str = AFTER, **splits: 
     return Form(name, what, files, splits=splits, doubt=f"--label-from-name '{pattern}'")
 
 
-def offered(name: str, files: Files, labels: dict[str, str | None], *classes: str) -> Form:
+def taken(name: str, files: Files, labels: dict[str, str | None], *classes: str) -> Form:
     """What a doubt offers, taken."""
-    options = {"label_from_name": AFTER if name != "before-taken" else BEFORE}
-    return Form(
-        name, "labels in names, as offered", files, classes=classes, labels=labels, options=options
-    )
+    options = {"label_from_name": BEFORE}
+    what = "labels in names, as offered"
+    return Form(name, what, files, classes=classes, labels=labels, options=options)
 
 
 CATS = pictures("train/", files=called("{}.{}.jpg", "cat", "dog", numbers=range(12)))
@@ -47,10 +46,10 @@ NAMES = [
         options={"label_from_name": AFTER},
     ),
     by_name("names-flat", "labels in names", pictures(files=called("{}_{:04}.jpg", "Jay", "Owl"))),
-    by_name("names-dashed", "numbers of the class before its name", DASHED),
-    offered("dashed-taken", DASHED, {"001-blue-jay-1.jpg": "blue-jay"}, "blue-jay", "mallard"),
+    by_name("names-dashed", "numbers of the class before its name", DASHED, BEFORE),
+    taken("dashed-taken", DASHED, {"001-blue-jay-1.jpg": "blue-jay"}, "blue-jay", "mallard"),
     by_name("names-after", "numbers before the class", BEFORE_NAMES, BEFORE),
-    offered("before-taken", BEFORE_NAMES, {"2_Blue_Jay.jpg": "Blue Jay"}, "Blue Jay", "Owl"),
+    taken("before-taken", BEFORE_NAMES, {"2_Blue_Jay.jpg": "Blue Jay"}, "Blue Jay", "Owl"),
     *(
         Form(f"names-of-{name}", "names that cameras give", pictures(files=files), doubt="")
         for name, files in (
