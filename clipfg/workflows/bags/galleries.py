@@ -29,7 +29,9 @@ def bag_galleries(run: Path, suffix: str = "") -> list[TileGroup]:
     )
     maps = [
         _pictures(
-            heat, "Where scores are high", "Red is the highest score of all, blue the least."
+            heat,
+            "Where scores are high",
+            "Red is the highest score of all, blue the least; of attention, those of the bag.",
         ),
         _pictures(previews, "What was left out", "Pale tiles are of one colour."),
     ]

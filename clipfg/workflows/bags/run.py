@@ -87,7 +87,8 @@ def run_bags(session: Session[BagsOptions]) -> BagsRun:
         report = _report(session, data.items, bags, done, remarks)
         folder.results = to_json(report)
         if data.tiling is not None:
-            data.tiling.write(folder, folder.part(INSTANCES))
+            by_bag = HEADS.get(names[0]).attention  # type: ignore[attr-defined]
+            data.tiling.write(folder, folder.part(INSTANCES), by_bag)
         if options.html:
             groups = bag_galleries(folder.path, ".part")
             folder.write_text("report.html", render_page(report, galleries=groups))
