@@ -200,7 +200,8 @@ def _report(
     done: list[BagTrial],
     remarks: tuple[str, ...],
 ) -> BagReport:
-    encoder, folds = session.encoder, session.options.folds
+    encoder = session.encoder
+    folds = min(session.options.folds, int(np.bincount(bags.labels).max()))  # as they are dealt
     how = (
         f"Each bag is answered by heads that were fitted to the other {folds - 1} of {folds} folds,"
         " and each seed is another partition."

@@ -209,6 +209,10 @@ def test_one_class_is_nothing_to_tell_apart(tmp_path: Path) -> None:
         ({"bag_by": r"(plant\d*[02468])/"}, "got none for"),
         ({"bag_by": "folder", "negative": "well"}, "Expected for --negative a class"),
         ({"bag_by": "folder", "split": "test"}, "no splits"),
+        (
+            {"bag_by": "folder", "limit": 3, "seed": 1},
+            "two classes to test on, got those of one; give two",
+        ),
     ],
 )
 def test_what_cannot_be_done_is_said(tmp_path: Path, options: dict[str, Any], said: str) -> None:
