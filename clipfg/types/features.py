@@ -98,7 +98,7 @@ class Features:
         self,
         positions: NDArray[np.int64],
         offsets: Offsets | None = None,
-        bags: NDArray[np.int64] | None = None,
+        bags: NDArray[np.int64] | tuple[()] = (),
     ) -> Self:
         return replace(
             self,
@@ -109,9 +109,7 @@ class Features:
             patches=None if self.patches is None else self.patches.rows(positions),
             regions=None if self.regions is None else self.regions.rows(positions),
             bag_offsets=offsets,
-            bag_names=tuple(self.bag_names[i] for i in (() if bags is None else bags))
-            if self.bag_names
-            else (),
+            bag_names=tuple(self.bag_names[i] for i in bags) if self.bag_names else (),
         )
 
 
