@@ -192,6 +192,10 @@ def test_some_classes_are_drawn_alone(saved, flowers, tmp_path, capsys) -> None:
     shown = capsys.readouterr()
     assert {row["class"] for row in json.loads(shown.out)} == set(names)
     assert "on 4 images" in shown.err
+    assert main.run([*command[:4], names[0], *command[5:7], "--format", "json"]) == 0
+    assert {row["class"] for row in json.loads(capsys.readouterr().out)} == {names[0]}
+    assert main.run([*command[:4], names[0], *command[5:]]) == 2
+    assert "at least two classes" in capsys.readouterr().err
     assert main.run([*command[:4], "no-such-flower"]) != 0
     assert "Expected a class or a group of classes" in capsys.readouterr().err
 
