@@ -155,12 +155,19 @@ def encode_only(model: Path, images: list[str], precision: str = "auto") -> Resu
 
 
 def shapes_of(patch: int, batch: int) -> list[tuple[int, int, int, int]]:
-    """The products of a ViT-B of 224 pixels: rows, inner size, columns, and how many there are."""
+    """The products of a ViT-B of 224 pixels: rows, inner size, columns, and how many there are.
+
+    Of the last of its 12 blocks, those that the class token needs.
+    """
     width, patches = 768, (224 // patch) ** 2
     tokens = batch * (patches + 1)
     shapes = [(batch * patches, 3 * patch**2, width, 1), (batch, width, 512, 1)]
-    shapes += [(tokens, width, 3 * width, 12), (tokens, width, width, 12)]
-    return [*shapes, (tokens, width, 4 * width, 12), (tokens, 4 * width, width, 12)]
+    shapes += [(tokens, width, 3 * width, 11), (tokens, width, 2 * width, 1)]
+    shapes += [(batch, width, width, 1)]  # the last query
+    for rows, times in ((tokens, 11), (batch, 1)):
+        shapes += [(rows, width, width, times)]
+        shapes += [(rows, width, 4 * width, times), (rows, 4 * width, width, times)]
+    return shapes
 
 
 def products_of(patch: int, batch: int, precision: str) -> Callable[[], None]:

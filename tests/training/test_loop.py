@@ -125,7 +125,12 @@ torch.distributed.destroy_process_group()
     (first, told), (second, _) = (torch.load(tmp_path / str(i)) for i in range(2))
     assert_same(first, second)
     for name, weight in weights(whole).items():
-        assert_close(first[name], weight, rtol=1e-3, atol=1e-4)
+        learnt = first[name]
+        if name.endswith("in_proj_bias"):
+            # Softmax cancels the bias of keys: its gradient is rounding, which Adam blows up.
+            for each in (learnt, weight):
+                each.view(3, -1)[1] = 0
+        assert_close(learnt, weight, rtol=1e-3, atol=1e-4)
     rows = [row["loss"] for row in history.losses]
     assert [row["loss"] for row in told["losses"]] == pytest.approx(rows, rel=1e-3)
     assert [value for _, value in told["checks"]] == pytest.approx(

@@ -131,7 +131,9 @@ class FgClipEncoder(CheckpointEncoder[FgClipFiles]):
     def tower(self) -> VisionTower:
         """The inside of FG-CLIP 1's tower, which is CLIP's."""
         model: Any = self.model
-        return transformers_tower(model, model.image_features)
+        return transformers_tower(
+            model, lambda pixels: model.visual_projection(model.vision_model(pixels).pooler_output)
+        )
 
     def _patched_features(
         self, batch: PatchBatch, *, patches: bool

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from clipfg.encoders.base import TextPath
 from clipfg.encoders.fgclip.model import NO_TOKENS, FgClip, Settings, blocked, chosen
+from clipfg.encoders.towers.transformers import class_token_after
 from clipfg.errors import DataError
 
 END = 49407
@@ -63,7 +64,7 @@ class FgClip1(FgClip):
         *blocks, last = tower.encoder.layers
         for block in blocks:
             x = block(x, None)
-        pooled = self.visual_projection(tower.post_layernorm(last(x, None)[:, 0]))
+        pooled = self.visual_projection(tower.post_layernorm(class_token_after(last, x)[:, 0]))
         if not dense:
             return pooled, pooled.new_empty((len(pixels), 0, 0, pooled.shape[1]))
         x = x[:, 1:]

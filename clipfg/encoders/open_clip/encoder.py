@@ -106,7 +106,7 @@ class OpenClipEncoder(CheckpointEncoder[OpenClipFiles]):
     def _image_features(self, inputs: Tensor, *, patches: bool) -> tuple[Tensor, Tensor | None]:
         if patches:
             return self._with_patches(inputs)
-        return self._pooled(inputs), None
+        return self.tower.pooled(inputs), None
 
     def _pooled(self, inputs: Tensor) -> Tensor:
         towers: Any = self.model

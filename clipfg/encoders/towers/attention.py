@@ -26,6 +26,17 @@ class Attention:
     """Before the heads are joined and projected."""
 
 
+def attend(
+    queries: Float[Tensor, "b q w"],
+    keys: Float[Tensor, "b k w"],
+    values: Float[Tensor, "b k w"],
+    heads: int,
+) -> Float[Tensor, "b q w"]:
+    """Attention with the heads side by side in the width, before the output's projection."""
+    apart = (part.unflatten(-1, (heads, -1)).transpose(1, 2) for part in (queries, keys, values))
+    return functional.scaled_dot_product_attention(*apart).transpose(1, 2).flatten(2)
+
+
 class AttentionRecorder(TorchFunctionMode):
     """Keeps the attentions that are computed in its context, in order.
 

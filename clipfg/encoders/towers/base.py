@@ -45,11 +45,15 @@ class VisionTower:
         self.run = run
         self.silent = silent
 
+    def pooled(self, inputs: Float[Tensor, "b ..."]) -> Float[Tensor, "b d"]:
+        """Pooled features, equal to those of `run` up to rounding."""
+        return self.run(inputs)
+
     def dense(
         self,
         inputs: Float[Tensor, "b ..."],  # noqa: ARG002
     ) -> tuple[Float[Tensor, "b d"], Float[Tensor, "b p d"]]:
-        """Pooled features, the same bits as `run` gives, and those of patches from the same pass.
+        """Pooled features, bit for bit those of `pooled`, and patches' from the same pass.
 
         Each patch is pooled alone, as if it were all that there is to attend to or to average.
         Raises `UsageError` for a silent tower.
@@ -88,15 +92,31 @@ class TokenTower(VisionTower):
         """
         raise NotImplementedError
 
+    def gathered(
+        self, inputs: Float[Tensor, "b ..."]
+    ) -> tuple[Float[Tensor, "b n w"], Float[Tensor, "b d"]]:
+        """The tokens before the last block, and pooled features.
+
+        Towers that know how to do it compute the last block for the class token alone, as nothing
+        looks at what becomes of the patches there: of twelve blocks, 7 % of the products.
+        """
+        with _watched(self.blocks[-1:]) as seen:
+            pooled = self.run(inputs)
+        return seen[0], pooled
+
+    def pooled(self, inputs: Float[Tensor, "b ..."]) -> Float[Tensor, "b d"]:
+        """Pooled features, equal to those of `run` up to rounding."""
+        return self.gathered(inputs)[1] if self.gathers else self.run(inputs)
+
     def dense(
         self, inputs: Float[Tensor, "b ..."]
     ) -> tuple[Float[Tensor, "b d"], Float[Tensor, "b p d"]]:
         """Pooled features, and those of patches from the tokens around the last block."""
-        with _watched(self.blocks[-1:]) as seen:
-            pooled = self.run(inputs)
-        before, after = seen
         if not self.gathers:
-            return pooled, self.pool_each(after[:, self.prefix :])
+            with _watched(self.blocks[-1:]) as seen:
+                pooled = self.run(inputs)
+            return pooled, self.pool_each(seen[1][:, self.prefix :])
+        before, pooled = self.gathered(inputs)
         tokens = before[:, self.prefix :]
         alone = self.gather(tokens.flatten(0, 1)[:, None])
         return pooled, self.pool_each(alone.view_as(tokens))

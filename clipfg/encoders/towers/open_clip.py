@@ -6,6 +6,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
 
+from clipfg.encoders.towers.attention import attend
 from clipfg.encoders.towers.base import Run, TokenTower, VisionTower
 from clipfg.encoders.towers.timm import timm_tower
 
@@ -47,6 +48,26 @@ class OpenClipViT(TokenTower):
     def pool(self, tokens: Float[Tensor, "b n w"]) -> Float[Tensor, "b d"]:
         """Norm, pool and projection."""
         return self._project(self.visual._pool(tokens)[0])
+
+    def gathered(
+        self, inputs: Float[Tensor, "b 3 h w"]
+    ) -> tuple[Float[Tensor, "b n w"], Float[Tensor, "b d"]]:
+        """The last block for the class token alone, unless that is of open_clip's rarer kinds."""
+        *blocks, last = self.blocks
+        if type(last).__name__ != "ResidualAttentionBlock":
+            return super().gathered(inputs)
+        tokens = self.visual._embeds(inputs)
+        for block in blocks:
+            tokens = block(tokens)
+        attention, normed = last.attn, last.ln_1(tokens)
+        # By views of the packed weights: its own forward transposes, which is slow in bf16.
+        weights, biases = attention.in_proj_weight, attention.in_proj_bias
+        width = attention.embed_dim
+        queries = functional.linear(normed[:, :1], weights[:width], biases[:width])
+        keys, values = functional.linear(normed, weights[width:], biases[width:]).chunk(2, -1)
+        token = attention.out_proj(attend(queries, keys, values, attention.num_heads))
+        token = tokens[:, :1] + last.ls_1(token)
+        return tokens, self.pool(token + last.ls_2(last.mlp(last.ln_2(token))))
 
     def gather(self, tokens: Float[Tensor, "m 1 w"]) -> Float[Tensor, "m 1 w"]:
         """The value path of the last block."""

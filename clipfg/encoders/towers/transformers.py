@@ -5,6 +5,7 @@ from typing import Any
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from clipfg.encoders.towers.attention import attend
 from clipfg.encoders.towers.base import Run, TokenTower, VisionTower
 
 
@@ -57,6 +58,16 @@ class ClipViT(_ClassTokenViT):
         super().__init__(vision, projection, run)
         self.blocks = tuple(vision.encoder.layers)
 
+    def gathered(
+        self, inputs: Float[Tensor, "b 3 h w"]
+    ) -> tuple[Float[Tensor, "b n w"], Float[Tensor, "b d"]]:
+        """The last block for the class token alone."""
+        *blocks, last = self.blocks
+        tokens = self.vision.pre_layrnorm(self.vision.embeddings(inputs))
+        for block in blocks:
+            tokens = block(tokens, None)
+        return tokens, self.pool(class_token_after(last, tokens))
+
     def gather(self, tokens: Float[Tensor, "m 1 w"]) -> Float[Tensor, "m 1 w"]:
         """The value path of the last block."""
         block = self.blocks[-1]
@@ -67,6 +78,17 @@ class ClipViT(_ClassTokenViT):
         """Norm and projection."""
         each: Tensor = self.projection(self.vision.post_layernorm(tokens))
         return each
+
+
+def class_token_after(block: Any, tokens: Float[Tensor, "b n w"]) -> Float[Tensor, "b 1 w"]:
+    """The class token as a block of CLIP's puts it out, without those of the patches."""
+    attention, normed = block.self_attn, block.layer_norm1(tokens)
+    queries = attention.q_proj(normed[:, :1])
+    keys, values = attention.k_proj(normed), attention.v_proj(normed)
+    token = attention.out_proj(attend(queries, keys, values, attention.num_heads))
+    token = tokens[:, :1] + token
+    out: Tensor = token + block.mlp(block.layer_norm2(token))
+    return out
 
 
 class PlainViT(_ClassTokenViT):

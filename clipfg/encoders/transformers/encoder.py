@@ -155,7 +155,7 @@ class TransformersEncoder(CheckpointEncoder[TransformersFiles]):
     def _image_features(self, inputs: Tensor, *, patches: bool) -> tuple[Tensor, Tensor | None]:
         if patches:
             return self._with_patches(inputs)
-        return self._pooled(inputs), None
+        return self.tower.pooled(inputs), None
 
     def _pooled(self, inputs: Tensor) -> Tensor:
         towers: Any = self.model

@@ -73,9 +73,22 @@ def test_patches_equal_a_straight_line_computation(kind: str, quick: bool) -> No
     else:
         tokens = after
     expected = straight.norm(tokens[:, 1:], w, "ln_post") @ w["proj"]
-    pooled, patches = open_clip_tower(towers.visual, towers.encode_image).dense(pixels)
+    tower = open_clip_tower(towers.visual, towers.encode_image)
+    pooled, patches = tower.dense(pixels)
     torch.testing.assert_close(patches, expected, atol=1e-5, rtol=1e-5)
-    assert torch.equal(pooled, towers.encode_image(pixels))
+    torch.testing.assert_close(pooled, towers.encode_image(pixels), atol=1e-5, rtol=1e-5)
+    assert torch.equal(pooled, tower.pooled(pixels))
+
+
+def test_the_last_block_computes_the_class_token_alone() -> None:
+    towers, shapes = model(), []
+    mlp = towers.visual.transformer.resblocks[-1].mlp
+    mlp.register_forward_hook(lambda _, __, output: shapes.append(tuple(output.shape)))
+    pixels = torch.randn(3, 3, *VIT["image_size"])
+    tower = open_clip_tower(towers.visual, towers.encode_image)
+    tower.pooled(pixels)
+    tower.dense(pixels)
+    assert shapes == [(3, 1, 32)] * 2
 
 
 def test_cells_of_a_resnet_take_the_values_of_the_attention_pool() -> None:

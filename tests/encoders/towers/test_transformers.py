@@ -64,9 +64,11 @@ def check(model: Any, expected: Tensor) -> None:
     def run(pixels: Tensor) -> Tensor:
         return model.get_image_features(pixel_values=pixels).pooler_output
 
-    pooled, patches = transformers_tower(model, run).dense(PIXELS)
+    tower = transformers_tower(model, run)
+    pooled, patches = tower.dense(PIXELS)
     torch.testing.assert_close(patches, expected, atol=1e-5, rtol=1e-5)
-    assert torch.equal(pooled, run(PIXELS))
+    torch.testing.assert_close(pooled, run(PIXELS), atol=1e-10, rtol=1e-10)
+    assert torch.equal(pooled, tower.pooled(PIXELS))
 
 
 def test_siglips_patches_take_the_attention_pool_alone(folders: dict[str, Path]) -> None:
