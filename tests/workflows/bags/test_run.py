@@ -7,13 +7,17 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+import torch
 from PIL import Image
 
 import clipfg
 from clipfg.cli import main
 from clipfg.embedding.feature_files import write_features
 from clipfg.errors import DataError, UsageError
+from clipfg.heads import FeatureSets
 from clipfg.types import ClassList, Features
+from clipfg.workflows.bags.copies import copied
+from clipfg.workflows.bags.instances import Instances
 
 BAGS, WIDTH = 40, 8
 
@@ -133,6 +137,17 @@ def test_the_train_split_is_learnt_from_and_the_test_split_answered(tmp_path: Pa
     rows = pq.read_table(tmp_path / "run" / "predictions.parquet").to_pylist()
     assert [row["id"] for row in rows] == [f"plant{i}" for i in range(BAGS // 2, BAGS)]
     assert run.report.rows()[0]["top1"] > 0.7
+
+
+def test_bags_that_copy_those_learnt_from_are_said() -> None:
+    """Rows 0, 1 | 1, 2 | 0, 0, 1 | 3, 0: of the first three, two have all they hold elsewhere."""
+    rows = torch.eye(4)[[0, 1, 1, 2, 0, 0, 1, 3, 0]]
+    sets = FeatureSets(rows, torch.tensor([0, 2, 4, 7, 9]))
+    found = Instances(sets, np.arange(9), np.arange(4))
+    every = np.arange(4)
+    assert copied(found, every, every).tolist() == [0, 2]
+    assert copied(found, every[:2], every[2:]).tolist() == [2]
+    assert copied(found, every[1:2], every[[0, 2, 3]]).tolist() == []
 
 
 def test_bags_unlike_any_that_were_learnt_from_are_flagged(tmp_path: Path, capsys) -> None:
