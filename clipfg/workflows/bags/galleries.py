@@ -31,9 +31,9 @@ def bag_galleries(run: Path, suffix: str = "") -> list[TileGroup]:
         _pictures(
             heat,
             "Where scores are high",
-            "Red is the highest score of all, blue the least; of attention, those of the bag.",
+            "Red is the highest score of all, blue the least; of its bag, for attention.",
         ),
-        _pictures(previews, "What was left out", "Pale tiles are of one colour."),
+        _pictures(previews, "What was left out", "Tiles under blue are of one colour."),
     ]
     return [*(group for group in maps if group.tiles), *_bags(predictions, instances)]
 

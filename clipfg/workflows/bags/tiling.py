@@ -23,14 +23,14 @@ logger = logging.getLogger("clipfg")
 
 PREVIEWS, HEAT = "tiles", "heat"
 """Folders of a run: what was left out of each picture, and where scores are high."""
-LEFT_OUT = np.array([255.0, 255.0, 255.0])
+LEFT_OUT = np.array([60.0, 130.0, 230.0])  # to be seen on white and on black
 
 
 @dataclass
 class Tiling:
     """Pictures cut into tiles: `manifest` has a row a tile, `overviews` a JPEG a picture.
 
-    `previews` are the same with tiles that were left out made pale.
+    `previews` are the same with tiles that were left out under blue.
     """
 
     manifest: Manifest
@@ -119,7 +119,7 @@ def _cut(path: str, options: TileOptions, made: Tiling) -> Iterator[tuple[Tile, 
             blank.append(tile)
         yield tile, bool(blank) and blank[-1] is tile
     made.overviews[path] = overview.jpeg()
-    overview.tint(blank, np.tile(LEFT_OUT, (len(blank), 1)), 0.7)
+    overview.tint(blank, np.tile(LEFT_OUT, (len(blank), 1)), STRENGTH)
     made.previews[path] = overview.jpeg()
 
 

@@ -186,7 +186,11 @@ def test_a_limit_draws_whole_bags_over_classes_and_splits(tmp_path: Path, capsys
     assert len(rows) == 6  # of the test split
     assert sorted(row["label"] for row in rows) == 3 * ["healthy"] + 3 * ["sick"]
     words = ["predict", "--dataset", data, "--head", str(tmp_path / "head.safetensors")]
-    assert main.run([*words, "--split", "all", "--limit", "7", "-o", str(tmp_path / "new")]) == 0
+    words += ["--split", "all", "--limit", "7", "--format", "table"]
+    assert main.run([*words, "-o", str(tmp_path / "new")]) == 0
+    assert capsys.readouterr().out.split()[:2] == ["bag", "prediction"]
+    assert main.run([*words, "--without", "1", "-o", str(tmp_path / "new")]) == 2
+    assert "--without is about single images or patches" in capsys.readouterr().err
     rows = pq.read_table(tmp_path / "new" / "predictions.parquet").to_pylist()
     whole = {f"plant{i}": 0 for i in range(BAGS)}
     for name in np.load(tmp_path / "world.npz", allow_pickle=False)["ids"].tolist():
