@@ -215,6 +215,19 @@ def test_tiles_cover_a_picture_and_are_read_by_their_uri(tmp_path, pixels) -> No
         read("tile:nothing")
 
 
+def test_a_tile_is_looked_at_on_its_own_level_where_the_coarser_is_damaged(
+    tmp_path, pixels
+) -> None:
+    path = tmp_path / "levels.tif"
+    with tifffile.TiffWriter(path) as writer:
+        writer.write(pixels, subifds=1, tile=(32, 32), photometric="rgb")
+        writer.write(pixels[::2, ::2], subfiletype=1, tile=(32, 32), photometric="rgb")
+    tile = tiles_of(str(path), 64, 0, 0)[-1]
+    assert tile.look().shape == (32, 32, 3)
+    path.write_bytes(path.read_bytes()[:-10])
+    assert np.array_equal(tile.look(), pixels[-64:, -64:])
+
+
 def test_tiles_of_one_colour_are_blank() -> None:
     noise = np.random.default_rng(0).normal(240, 2, (32, 32, 3)).astype(np.uint8)
     assert is_blank(noise, 5.0)
