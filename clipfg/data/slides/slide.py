@@ -130,11 +130,10 @@ def _pages(path: str) -> list[Any]:
                 _ = page.jpegtables, page.dataoffsets, page.decode
     except Exception as error:  # parsers raise a dozen kinds on hostile bytes
         raise ItemError(f"Expected a TIFF at {path}, got a damaged one: {error}.") from None
-    if not (why := next(filter(None, map(_unfit, pages)), None)):
+    if (why := next(filter(None, map(_unfit, pages)), None)) is None:
         return pages
-    if pages[0].imagewidth * pages[0].imagelength > LARGEST or pages[0].samplesperpixel > len(
-        "RGBA"
-    ):
+    wide, high, channels = pages[0].imagewidth, pages[0].imagelength, pages[0].samplesperpixel
+    if wide * high > LARGEST or channels > 4:
         raise ItemError(f"Expected {why} in {path}; save it as a plain tiled TIFF.")
     return []
 
