@@ -311,7 +311,7 @@ def main() -> None:
             )
             for seed in range(args.seeds)
         ]
-        row = [_gain([run[m] - base[m] for run in results[name]]) for m in NAMES]
+        row = [gain([run[m] - base[m] for run in results[name]]) for m in NAMES]
         means = [np.mean([run[m] for run in results[name]]) for m in NAMES]
         if examples(bench) is not bench.examples:
             share = bench.overlap(examples(bench))
@@ -323,7 +323,7 @@ def main() -> None:
     for name in [n for n in results if n != "distill" and "distill" in results]:
         pairs = zip(results["distill"], results[name], strict=True)
         differences = [[a[m] - b[m] for m in NAMES] for a, b in pairs]
-        cells = (_gain([row[i] for row in differences]).rjust(22) for i in range(len(NAMES)))
+        cells = (gain([row[i] for row in differences]).rjust(22) for i in range(len(NAMES)))
         print(f"distill - {name}".ljust(16), *cells, flush=True)
 
 
@@ -352,7 +352,7 @@ def in_percent(runs: Sequence[Mapping[str, float]], name: str) -> str:
     return f"{np.mean([run[name] for run in runs]):12.1f}"
 
 
-def _gain(values: Sequence[float]) -> str:
+def gain(values: Sequence[float]) -> str:
     """A mean difference with its 95 % interval over seeds."""
     from scipy.stats import t
 

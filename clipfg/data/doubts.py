@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow.compute as pc
 
 from clipfg.data.readers.folder_words import UNSORTED, is_beside, is_group, is_holder, words
+from clipfg.data.readers.labels import plain
 from clipfg.types import UNLABELLED, ClassList, Manifest, Reading
 
 NUMBER = re.compile(r"(?:(?:c|cls|class|label|category|id) ?)?\d[\d ]*")
@@ -18,7 +19,8 @@ CODE = re.compile(r"(?<![n\d])(?!(?:19|20)\d\d(?!\d))\d{4,}")
 
 MANY = 10
 """Classes, most of them with one picture, from which the level of the classes is doubted."""
-
+HIDDEN = 3
+"""So many pictures of a split with a label of their own may be without one."""
 
 UNKNOWN = frozenset({"unknown", "unidentified", "undetermined", "indeterminate", "not identified"})
 """What people write where they do not know."""
@@ -38,6 +40,7 @@ def doubts(manifest: Manifest) -> list[str]:
     found = []
     if (classes := manifest.classes) is not None:
         found += [*_doubts_on_names(classes), *_doubts_on_counts(manifest, classes)]
+        found += _doubts_on_splits(manifest, classes)
     pictures = pc.count_distinct(manifest.table["uri"]).as_py()
     if pictures < len(manifest) and not {"box", "bag"} & {*manifest.table.column_names}:
         found.append(
@@ -70,12 +73,31 @@ def _doubts_on_names(classes: ClassList) -> list[str]:
         found.append(
             f"A class is called {unsorted[0]!r}: pictures without a label have a blank one."
         )
+    alike = {plain(name): name for name in reversed(names)}
+    if again := [n for n in names if alike[plain(n)] != n and len(n) > 2]:
+        found.append(
+            f"Classes {alike[plain(again[0])]!r} and {again[0]!r} differ in spelling alone; give"
+            " them one name if they are one."
+        )
+    if garbled := [name for name in names if _repaired(name) != name]:
+        found.append(
+            f"Classes are garbled ({garbled[0]!r} for {_repaired(garbled[0])!r}), as where UTF-8"
+            " was saved as if it were Windows Latin; save the file again."
+        )
     if folders := [name for name in names if is_holder(name) or is_beside(name)]:
         found.append(
             f"Classes are called like folders ({_some(folders)}); --label-level chooses another"
             " folder."
         )
     return found
+
+
+def _repaired(name: str) -> str:
+    """A name whose letters of UTF-8 were taken for Windows Latin, as it was."""
+    try:
+        return name.encode("cp1252").decode("utf-8")
+    except UnicodeError:
+        return name
 
 
 def _doubts_on_counts(manifest: Manifest, classes: ClassList) -> list[str]:
@@ -91,10 +113,37 @@ def _doubts_on_counts(manifest: Manifest, classes: ClassList) -> list[str]:
     if used == 1:
         name = classes.names[int(counts.argmax())]
         return [f"All labelled pictures are of one class ({name!r})."]
+    blank = int((labels == UNLABELLED).sum())
+    begins = blank > 0 and labels[0] != UNLABELLED == labels[1]
+    if begins and 1 < used == len(labels) - blank <= blank:
+        return [
+            f"Each of the {used:,} pictures with a label is of another class, and {blank:,} have"
+            " none, as where cells of a spreadsheet were merged; fill the blank ones."
+        ]
     if used >= MANY and 2 * int((counts == 1).sum()) > used:
         return [
             f"Most of the {used:,} classes have one picture; --label-level chooses another folder."
         ]
+    return []
+
+
+def _doubts_on_splits(manifest: Manifest, classes: ClassList) -> list[str]:
+    """A held-out split of a single class that no other has, where these have several."""
+    held: dict[str, dict[int | None, int]] = {}
+    pairs = manifest.table.group_by(["split", "label"]).aggregate([([], "count_all")])
+    for pair in pairs.to_pylist():
+        if pair["split"] is not None:
+            held.setdefault(pair["split"], {})[pair["label"]] = pair["count_all"]
+    for split, own in held.items():
+        others = {label for other, those in held.items() if other != split for label in those}
+        (first, count), *more = own.items()
+        alone = not more and first not in others and split != "train"
+        if first is not None and alone and count >= HIDDEN and len(others) > 1:
+            name = classes.names[first]
+            return [
+                f"All {count:,} pictures of split {split} are of {name!r}, which no other split"
+                " has: labels that are not given are blank."
+            ]
     return []
 
 

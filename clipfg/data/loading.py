@@ -253,10 +253,12 @@ def _read_unmarked(path: Path, found: Walk, classes: ClassList | None, hints: Hi
         shards = webdataset.read(path, classes=classes)
         strays = tuple(LeftOut(parts[-1], 1, "beside shards") for parts in found.pictures)
         return replace(shards, reading=Reading("WebDataset shards", left_out=strays))
-    by_tables = table_folder.read(path.absolute(), found, hints, classes)
+    by_tables, doubt = table_folder.read(path.absolute(), found, hints, classes)
     if by_tables is not None:
-        return by_tables
+        return with_listed_splits(by_tables, found)
     by_folders = folder.read(path, classes=classes, hints=hints, found=found)
+    if doubt and (said := by_folders.reading):
+        by_folders = replace(by_folders, reading=replace(said, doubts=(*said.doubts, doubt)))
     return with_listed_splits(by_folders, found)
 
 

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from jaxtyping import Float
     from torch import Tensor
 
+    from clipfg.types import Manifest
+
 Crop = Literal["square", "tight", "whole", "region"]
 
 MOST_OUTSIDE = 0.05
@@ -58,6 +60,12 @@ class Framing:
             return None
         corners = None if box is None else tuple(float(value) for value in np.asarray(box, "<f4"))
         return Frame(corners, view or "", self)
+
+    def frames(self, manifest: Manifest) -> list[Frame | None]:
+        """What each item of a manifest is shown as."""
+        none = [None] * len(manifest)
+        boxes, views = (manifest.column(name) or none for name in ("box", "view"))
+        return [self.frame(box, view) for box, view in zip(boxes, views, strict=True)]
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,9 @@ from clipfg.functional.windows import window_size
 from clipfg.types import content_hash
 
 if TYPE_CHECKING:
+    import numpy as np
     from jaxtyping import Float, UInt8
+    from numpy.typing import NDArray
     from torch import Tensor
 
     from clipfg.encoders.preprocessing import Preprocessing
@@ -103,11 +105,11 @@ class ImageLoader:
         frames = [row.frame for row in rows.values()]
         whole = not any(frames)
         loaded = {}
-        with decoded(data, partial(_target, resizing, frames), cut=whole) as image:
+        with decoded(data, partial(target_of, resizing, frames), cut=whole) as image:
             self._say_bits(image, next(iter(rows.values())).uri)
             for key, row in rows.items():
                 try:
-                    loaded[row.position] = _framed(image, row, resizing)
+                    loaded[row.position] = shown(image, row.frame, row.boxes, resizing)
                 except ItemError as error:
                     self.settle(key, ("crop", str(error)))
         return loaded
@@ -133,24 +135,31 @@ class ImageLoader:
                 row.outcome = outcome
 
 
-def _framed(image: Image.Image, row: ImageRow, resizing: Preprocessing) -> LoadedImage:
-    """The pixels of a row. Raises `ItemError` where its frame is no part of the image."""
+def shown(
+    image: Image.Image,
+    frame: Frame | None,
+    boxes: NDArray[np.float32] | None,
+    resizing: Preprocessing,
+) -> LoadedImage:
+    """The part of an image that a frame names, as the encoder takes it, and boxes in that.
+
+    Raises `ItemError` for a frame that is no part of the image.
+    """
     import torch
 
-    frame = row.frame
-    size, window, boxes = full_size(image), None, torch.empty(0, 4)
-    if row.boxes is not None:
-        boxes = boxes_inside(torch.from_numpy(row.boxes), *size)
+    size, window, inside = full_size(image), None, torch.empty(0, 4)
+    if boxes is not None:
+        inside = boxes_inside(torch.from_numpy(boxes), *size)
     if frame is not None:
         window = frame.window(*size)
         size = window_size(window)
         resizing = replace(resizing, resize=frame.resize or resizing.resize)
-        boxes = boxes - boxes.new_tensor([*window[:2]] * 2)
-    loaded = LoadedImage(resizing(image, window), resizing.map_boxes(boxes, *size))
+        inside = inside - inside.new_tensor([*window[:2]] * 2)
+    loaded = LoadedImage(resizing(image, window), resizing.map_boxes(inside, *size))
     return loaded.mirrored() if frame is not None and frame.mirrored else loaded
 
 
-def _target(
+def target_of(
     resizing: Preprocessing, frames: Sequence[Frame | None], width: int, height: int
 ) -> tuple[int, int]:
     """The size of a whole image at which each of its frames has the size that is used."""

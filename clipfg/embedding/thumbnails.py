@@ -1,16 +1,20 @@
 """A small grey copy of every picture, read once and kept by content."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from clipfg.data.images.decoding import decode, full_size
 from clipfg.data.sources import read
 from clipfg.embedding.cache import EmbeddingCache
 from clipfg.embedding.content_hash import contents_of
+from clipfg.embedding.framing import Frame
+from clipfg.embedding.image_loader import shown, target_of
 from clipfg.embedding.pipeline import default_workers
 from clipfg.errors import ItemError
 from clipfg.quality.image_similarity import SKETCH, Sketch, sketch
@@ -20,6 +24,10 @@ NAME = "thumbnails"
 VERSION = "thumbnails-1"
 """What the cache knows them by, in the place of an encoder; changes with how they are made."""
 BLOCK = 1024
+
+
+Part = tuple[str, Frame | None]
+"""A picture's URI, and the part of it that an item is."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +57,13 @@ class Thumbnails:
             if progress is not None:
                 progress(min(start + BLOCK, len(wanted)), len(wanted))
 
+    def of_parts(self, parts: Iterable[Part]) -> dict[Part, Sketch]:
+        """The sketches of parts of pictures, which are not kept; none of what cannot be read."""
+        wanted = list(dict.fromkeys(parts))
+        with ThreadPoolExecutor(self.workers or default_workers()) as pool:
+            found = zip(wanted, pool.map(_read_part, wanted), strict=True)
+            return {part: grey for part, grey in found if grey is not None}
+
     def _block(self, uris: list[str]) -> list[Thumbnail | None]:
         if self.cache is None:
             return [*map(_unpack, self._made(uris))]
@@ -74,6 +89,19 @@ def _read(uri: str) -> NDArray[np.uint8] | None:
         return None
     sides = np.array(full_size(image), dtype="<u4").view(np.uint8)
     return np.concatenate([sketch(image).ravel(), sides])
+
+
+def _read_part(part: Part) -> Sketch | None:
+    from clipfg.encoders.preprocessing import Preprocessing
+
+    uri, frame = part
+    small = Preprocessing((SKETCH, SKETCH), resize="squash", interpolation="box")
+    try:
+        image = decode(read(uri), partial(target_of, small, [frame]), cut=frame is None)
+        pixels = shown(image, frame, None, small).pixels
+    except ItemError:
+        return None
+    return sketch(Image.fromarray(pixels.permute(1, 2, 0).numpy()))
 
 
 def _unpack(row: NDArray[np.uint8] | None) -> Thumbnail | None:

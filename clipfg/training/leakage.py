@@ -13,6 +13,7 @@ from torch import Tensor
 from clipfg.data.sources import read
 from clipfg.embedding.cache import EmbeddingCache
 from clipfg.embedding.content_hash import contents_of
+from clipfg.embedding.framing import Framing
 from clipfg.embedding.near_copies import find_near_copies
 from clipfg.errors import ItemError
 from clipfg.types import Manifest, content_hash, equal_rows
@@ -44,6 +45,7 @@ def find_leaks(
     evaluation: Manifest,
     features: tuple[Float[Tensor, "n d"], Float[Tensor, "m d"]] | None = None,
     cache: EmbeddingCache | None = None,
+    framing: Framing | None = None,
 ) -> list[Leak]:
     """The training items that occur in the evaluation split, each once, in the training order.
 
@@ -51,14 +53,15 @@ def find_leaks(
     a `cache`, those that it knows are not read again), and equal `features`, unit-norm rows in the
     order of each manifest, 0 for an item that cannot be used; as a near copy: of the `features`
     nearest to each item, those whose pixels are those of the item cropped, mirrored, resized or
-    saved again (docs/lint.md). Without features, near copies are not looked for. Parts of one
-    picture share its path, so that a picture is never half in training.
+    saved again (docs/lint.md). Without features, near copies are not looked for. With `framing`,
+    features are of parts of pictures, whose pixels count. Parts of one picture share its path, so
+    that a picture is never half in training.
     """
     found: dict[int, Leak] = {}
     for kind, row, other in (
         *_by_name(training, evaluation),
         *_by_content(training, evaluation, cache),
-        *(_by_feature(training, evaluation, *features) if features is not None else ()),
+        *(_by_feature(training, evaluation, *features, framing) if features is not None else ()),
     ):
         leak = Leak(kind, row, training.ids[row], evaluation.ids[other])
         found.setdefault(row, leak)
@@ -127,6 +130,7 @@ def _by_feature(
     evaluation: Manifest,
     ours: Float[Tensor, "n d"],
     theirs: Float[Tensor, "m d"],
+    framing: Framing | None,
 ) -> Iterator[Found]:
     n = len(ours)
     first = equal_rows(torch.cat([theirs, ours]).numpy())[len(theirs) :]
@@ -139,7 +143,10 @@ def _by_feature(
     cosines = torch.cat([best.values for best in near])
     places = torch.cat([best.indices for best in near]) + n
     uris = [*training.uris, *evaluation.uris]
-    for row, other, _, _ in find_near_copies(uris, cosines, places, least=LOOKED_AT):
+    frames = None
+    if framing is not None:
+        frames = [*framing.frames(training), *framing.frames(evaluation)]
+    for row, other, _, _ in find_near_copies(uris, cosines, places, least=LOOKED_AT, frames=frames):
         yield "near copy", row, other - n
 
 

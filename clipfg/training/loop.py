@@ -1,5 +1,6 @@
 """The training loop: steps, validation and what is kept; stopped in any way, it goes on."""
 
+import logging
 import math
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -18,6 +19,8 @@ from clipfg.training.recipes.base import Recipe
 from clipfg.training.state import check_room, load_state, save_state, state_size
 from clipfg.training.student import DENSE
 from clipfg.training.task import Task
+
+logger = logging.getLogger("clipfg")
 
 POINTS = 1000
 """Points of a curve, at most; of a longer run each is the mean over several steps."""
@@ -243,6 +246,7 @@ class Loop:
                 own[weight].copy_(value)
         self.optimiser.load_state_dict(kept["optimiser"])
         self.history = History(**kept["history"])
+        logger.info(f"Resumed at step {kept['done']:,} of {self.steps:,}")
         return self.steps if self.history.stopped else int(kept["done"])
 
 

@@ -80,7 +80,7 @@ def boxes_said(options: Options, manifest: Manifest) -> str:
     framing = framing_of(options, manifest)
     boxes = len(manifest) - manifest.table["box"].null_count
     if framing is None:
-        return f"Boxes: {boxes:,}, not used (--boxes-as crop or --boxes-as region uses them)"
+        return f"Boxes: {boxes:,}, not used (--crop or --boxes-as uses them)"
     images = pc.count_distinct(manifest.table["uri"]).as_py()
     how = "read from its dense map" if framing.crop == "region" else f"cut out ({framing.crop})"
     return f"Boxes: {boxes:,} in {images:,} images, each {how}"

@@ -55,6 +55,7 @@ def test_help_imports_nothing_heavy() -> None:
 def test_every_error_leaves_as_a_sentence_and_a_code(
     error: BaseException,
     code: int,
+    tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
@@ -62,6 +63,7 @@ def test_every_error_leaves_as_a_sentence_and_a_code(
         raise error
 
     monkeypatch.setattr("clipfg.cli.command.resolve", fail)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))  # where a bug's trace is kept
     assert main.run(["doctor"]) == code
     assert "Traceback" not in capsys.readouterr().err
 

@@ -1,13 +1,16 @@
 """Training items that are also evaluated: found by id, by content and as near copies."""
 
+from dataclasses import replace
 from pathlib import Path
 
+import pyarrow as pa
 import torch
 from PIL import Image, ImageDraw
 
 from clipfg.embedding.cache import EmbeddingCache
+from clipfg.embedding.framing import Framing
 from clipfg.training.leakage import find_leaks, leaks_said
-from clipfg.types import Manifest
+from clipfg.types import BOX, Manifest
 
 
 def drawing(number: int) -> Image.Image:
@@ -49,6 +52,28 @@ def test_ids_contents_and_near_copies(tmp_path: Path) -> None:
     assert said.startswith("3 of 5 training items are also in the 5 of the evaluation split")
     assert "1 by id or path, 1 by content, 1 as a near copy" in said
     assert "1, copy (3), crop (4)." in said
+
+
+def test_near_copies_of_parts_are_looked_at_as_parts(tmp_path: Path) -> None:
+    """A drawing that stands in two pictures, enlarged in one, among others that differ."""
+    columns: dict[str, list] = {"id": [], "uri": [], "box": []}
+    for name, shown, size in (("ours", (0, 4), 96), ("theirs", (4, 1), 120)):
+        picture = Image.new("RGB", (2 * size, size))
+        for place, number in enumerate(shown):
+            picture.paste(drawing(number).resize((size, size)), (size * place, 0))
+            columns["id"].append(f"{name} {number}")
+            columns["uri"].append(str(tmp_path / f"{name}.png"))
+            columns["box"].append([size * place, 0, size * (place + 1), size])
+        picture.save(tmp_path / f"{name}.png")
+    columns["id"].append("gone")
+    columns["uri"].append(str(tmp_path / "gone.png"))
+    columns["box"].append(None)
+    every = Manifest.build("set", columns | {"box": pa.array(columns["box"], BOX)})
+    ours, theirs = (replace(every, table=every.table.slice(*rows)) for rows in ((0, 2), (2, 3)))
+    features = torch.eye(6)[[0, 1]], torch.eye(6)[[2, 3, 4]] + torch.eye(6)[1] / 9
+    (leak,) = find_leaks(ours, theirs, features, framing=Framing("tight"))
+    assert (leak.kind, leak.id, leak.evaluated) == ("near copy", "ours 4", "theirs 4")
+    assert find_leaks(ours, theirs, features) == []  # the pictures are others
 
 
 def test_ids_count_within_one_data_set_alone(tmp_path: Path) -> None:

@@ -72,7 +72,7 @@ def dialect_of(text: str, delimiter: str | None = None) -> Dialect:
 
 def _is_title(line: str, below: list[str]) -> bool:
     """Whether a line stands above the header: a remark, or one cell of a row of several."""
-    following = next((one for one in below if one.strip(' \t;,"')), "")
+    following = next((one for one in below if one.strip(' \t;,"') and one[0] != "#"), "")
     fewer = all(line.count(mark) <= following.count(mark) for mark in DELIMITERS)
     if line.startswith("#"):
         return fewer and any(line.count(m) < following.count(m) for m in DELIMITERS)

@@ -11,6 +11,7 @@ from clipfg.data.readers.class_tables import with_lineages
 from clipfg.data.readers.folder_tree import Place
 from clipfg.data.readers.folder_words import (
     is_beside,
+    is_beside_of,
     is_code,
     says_little,
     split_of,
@@ -83,7 +84,7 @@ def _below_the_class(levels: Parts) -> tuple[Parts, str | None, bool]:
     """The levels that may name a class, a split inside the class, and whether to leave it out."""
     kept, split = [levels[0]], None
     for name in levels[1:]:
-        if is_beside(name):
+        if is_beside(name) or is_beside_of(name, {words(kept[-1])}):
             return levels, None, True
         inside = split_of(name)
         if inside and not inside[1]:
@@ -131,6 +132,12 @@ def _folded(paths: dict[Parts, Parts], found: Classes) -> dict[Parts, Parts]:
     """Paths without levels that make no class: below pictures, and pieces of one class."""
     held = set(paths.values())
     cut = {p: next((p[:n] for n in range(1, len(p)) if p[:n] in held), p) for p in held}
+    if within := in_order(path for path, kept in cut.items() if path != kept):
+        found.doubts.append(
+            f"Folders such as {'/'.join(within[0])} lie beside pictures of"
+            f" {cut[within[0]][-1]!r} and were taken for pieces of that class; --label-level"
+            " decides otherwise."
+        )
     below: dict[str, set[Parts]] = defaultdict(set)
     for path in cut.values():
         below[path[0]].add(path[1:])
@@ -153,6 +160,14 @@ def _folded(paths: dict[Parts, Parts], found: Classes) -> dict[Parts, Parts]:
         found.doubts.append(
             f"The same names ({', '.join(shared[:3])}) are below several folders, so that classes"
             " are called by both; --label-level takes one of the levels."
+        )
+    elif (alone := next((t for t in below if () in below[t]), None)) and any(
+        len(p) > 1 for p in cut.values()
+    ):
+        inner = next(path for path in in_order(cut.values()) if len(path) > 1)
+        found.doubts.append(
+            f"Folders such as {'/'.join(inner)} were taken for classes beside {alone!r};"
+            f" --label-level takes {inner[0]!r} for one."
         )
     found.folded |= dict.fromkeys(n for path, kept in cut.items() for n in path[len(kept) :])
     return {folder: cut[path] for folder, path in paths.items()}

@@ -135,7 +135,9 @@ class Levels:
             flat = [name for name in names if is_holder(name) and name not in level.deep]
             level.leave_out(flat, f"beside {held[0]}/")
         names = [*level.children]
-        holders = [name for name in names if is_holder(name) or is_part(name)]
+        kinds = {name for name in names if words(name) in DOMAINS}
+        kinds = kinds if len(kinds) > 1 else set()  # photo/ beside painting/ is a class
+        holders = [n for n in names if (is_holder(n) or is_part(n)) and n not in kinds]
         strangers = [name for name in names if name not in holders]
         if not strangers:
             self._refuse_variants(level)

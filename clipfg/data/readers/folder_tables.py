@@ -6,6 +6,7 @@ from pathlib import Path
 from clipfg.data.readers import table
 from clipfg.data.readers.folder_words import is_beside, is_holder
 from clipfg.data.readers.labels import natural, split_name
+from clipfg.data.readers.table_columns import NoPathsError, OtherPicturesError
 from clipfg.data.readers.table_formats.opening import SUFFIXES, guarded, is_tabular, open_table
 from clipfg.data.readers.table_pictures import NOTES
 from clipfg.errors import ClipfgError, MissingError
@@ -13,6 +14,9 @@ from clipfg.types import Hints, Manifest
 
 LOOKED_AT = 50
 """Files of other suffixes that may be tables: there may be a million of captions."""
+
+MANY = 1000
+"""Folders that are looked into for a table in each."""
 
 _ANSWERS = re.compile(r"submission|submit|prediction|result|report|inventory", re.IGNORECASE)
 """Tables of answers and of other things."""
@@ -22,7 +26,9 @@ Table = tuple[str | None, Path]
 
 
 def labelled_tables(path: Path, hints: Hints) -> list[Table]:
-    """The tables that name pictures and their classes: in the folders of splits, else beside."""
+    """The tables that name pictures and their classes: in the folders of splits, beside all
+    pictures, or one in each folder.
+    """
     below: list[Table] = [
         (split, file)
         for place in _folders(path)
@@ -35,7 +41,8 @@ def labelled_tables(path: Path, hints: Hints) -> list[Table]:
     for place in _places(path):
         if found := [(split_in(f.stem), f) for f in _files(place) if _is_labelled(f, hints)]:
             return found
-    return []
+    own = [[(None, f) for f in _files(p) if _is_labelled(f, hints)] for p in _folders(path)[:MANY]]
+    return [one for found in own for one in found] if all(map(len, own)) else []
 
 
 def _folders(path: Path) -> list[Path]:
@@ -51,22 +58,29 @@ def _is_notes(name: str) -> bool:
     return is_holder(name) or is_beside(name) or name.lower() in NOTES
 
 
-def without_classes(path: Path, hints: Hints) -> str:
-    """What is said of a folder's table that names its pictures and has no known column of classes.
+def without_classes(path: Path, hints: Hints) -> tuple[str, str]:
+    """A folder's table that names its pictures and has no known column of classes, and a doubt.
 
-    Blank where there is none.
+    Also one that cannot be used. Blank where there is none.
     """
+    problem = "", ""
     for file in [file for place in _places(unwrapped(path)) for file in _files(place)][:LOOKED_AT]:
+        called = file.relative_to(path).as_posix()
         try:
             manifest = table.read(file, hints=hints)
         except MissingError as error:
-            return str(error)
-        except ClipfgError:
+            return called, str(error)
+        except (NoPathsError, OtherPicturesError):
+            continue
+        except ClipfgError as error:
+            problem = problem if problem[0] else (called, f"{called} is not read: {error}")
             continue
         doubts = manifest.reading.doubts if manifest.reading else ()
         if manifest.classes is None and doubts and share_there(manifest) >= 0.5:
-            return f"{file.relative_to(path).as_posix()} names these pictures. {doubts[0]}"
-    return ""
+            return called, f"{called} names these pictures. {doubts[0]}"
+        if "captions" in manifest.table.column_names and share_there(manifest) >= 0.5:
+            return called, f"{called} has captions of these pictures; name it as the data."
+    return problem
 
 
 def unwrapped(path: Path) -> Path:

@@ -30,7 +30,9 @@ BESIDE = _listed("""
 """)
 """Folders of what was made from pictures: never a class, and left out beside the pictures."""
 
-MASKS = _listed("mask, masks, segmentation, segmentations, trimaps, annotations, bboxes, heatmaps")
+MASKS = _listed(
+    "mask, masks, gt, segmentation, segmentations, trimaps, annotations, bboxes, heatmaps"
+)
 """Of these, what stands after a class's name for what was made from its pictures."""
 
 UNSORTED = _listed("""

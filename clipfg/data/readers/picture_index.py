@@ -23,6 +23,8 @@ from clipfg.errors import DataError
 _DRIVE = re.compile(r"[A-Za-z]:[\\/]")
 _UPLOAD = re.compile(r"[0-9a-f]{8}-(?=.)")
 """What a labelling server puts before the name of a picture that is sent to it."""
+_SIZES = frozenset({"original", "large", "medium", "small", "square", "thumb", "full", "default"})
+"""What addresses call a picture of a number, which is the folder above."""
 
 
 class PictureIndex:
@@ -70,6 +72,9 @@ class PictureIndex:
         if not given:
             return None
         candidates = self._called(given[-1])
+        if not candidates and len(given) > 1 and _stem(_key(given[-1])) in _SIZES:
+            given = given[:-1]  # photos/501/medium.jpg
+            candidates = self._called(given[-1])
         if not candidates:
             return None
         scores = [_agreed(given, path) for path in candidates]

@@ -13,17 +13,19 @@ import pyarrow.compute as pc
 
 from clipfg.data.readers.column_names import key_of
 from clipfg.data.readers.table_columns import TableColumns, by_content, understand
+from clipfg.data.readers.table_doubts import other_labels
 from clipfg.data.readers.table_formats.base import TableFile
 from clipfg.data.readers.table_formats.cells import join_corners
 from clipfg.data.readers.table_formats.opening import guarded, open_table
 from clipfg.data.readers.table_labels import label_rows
 from clipfg.data.readers.table_manifest import manifest_of, named, open_quote
-from clipfg.data.readers.table_pictures import Pictures, find_pictures
+from clipfg.data.readers.table_pictures import Pictures, find_pictures, folder_column
 from clipfg.data.readers.table_rows import (
     one_label,
     path_texts,
     splits_of,
     without_blank_rows,
+    without_headers,
     without_notes,
 )
 from clipfg.errors import DataError, UsageError
@@ -53,6 +55,7 @@ def read(
     path = path.absolute()
     table = open_table(path)
     columns = guarded(path, lambda _: columns_of(table, hints))
+    columns = replace(columns, folder=folder_column(columns, table.sample, path))
     first = (hints.name_column or "").partition(",")[0]
     if first and classes is None and key_of(first) not in map(key_of, table.columns):
         raise UsageError(
@@ -61,7 +64,8 @@ def read(
         )
     taken = {column: column for column in columns.all()} | dict(columns.carried)
     cells: pa.Table = guarded(path, lambda _: join_corners(table.read(taken)))
-    cells, notes = without_notes(without_blank_rows(cells), columns)
+    cells = without_headers(without_blank_rows(cells), columns)
+    cells, notes = without_notes(cells, columns)
     if cells.num_rows == 0:
         raise DataError(f"Expected rows in {path}, got none.")
     splits = splits_of(cells, columns)
@@ -69,6 +73,8 @@ def read(
         label_rows(cells, columns, hints), cells, splits, columns, path, hints
     )
     pictures, given = _pictures(table, cells, columns, path, splits)
+    if hints.label_column is None:
+        labelled.doubts.extend(other_labels(table, columns, labelled.roles))
     manifest = manifest_of(name or path.stem, cells, columns, pictures, given, splits, labelled)
     if notes and manifest.reading:
         doubts = (*manifest.reading.doubts, notes)

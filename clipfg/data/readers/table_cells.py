@@ -18,10 +18,16 @@ from numpy.typing import NDArray
 from clipfg.data.readers.labels import plain
 from clipfg.errors import DataError
 
+_UNSEEN = re.compile("[\u00ad\u200b\u200e\u200f\u2060\ufeff]")
+"""Marks without a width that web pages leave in what is copied from them."""
+
 Values = dict[str, list[str]]
 """The values of each column, for each distinct row."""
 
+_JOINING = (",", "/", "+", "&")
 MISSING = frozenset({"nan", "NaN", "NULL", "null", "N/A", "n/a", "NA", "#N/A", "<NA>", "None"})
+MAY_BE_NAMES = frozenset({"NA", "None", "null", "NULL"})
+"""Of these, what a class may really be called."""
 _MARKS = frozenset({"?", "-", "--", "\u2013", "\u2014"})
 """What stands for nothing where others are words: they may be signs to be told apart."""
 
@@ -51,7 +57,7 @@ def _without_marks(values: list[str]) -> list[str]:
 
 def clean(value: str | None) -> str:
     """A label in composed Unicode without white space around it; blank where it says nothing."""
-    text = unicodedata.normalize("NFC", value or "").strip()
+    text = _UNSEEN.sub("", unicodedata.normalize("NFC", value or "")).strip().rstrip(";|")
     if text.startswith("{"):
         text = _in_object(text)
     return "" if text in MISSING else text
@@ -73,20 +79,32 @@ def labels_in(cells: Sequence[str], *, plural: bool) -> list[tuple[str, ...]]:
     """The labels of each cell: lists in brackets, and values divided by one separator.
 
     A separator divides only where every part of every divided cell is also a label by itself, so
-    that names that contain it stay whole; `|` and `;` also where the column is `plural`.
+    that names that contain it stay whole; `|` and `;`, which no name has, where one part is, or the
+    column is `plural`.
     """
     if any(cell.startswith("[") for cell in cells):
         return [_bracketed(cell) for cell in cells]
     whole = {plain(cell) for cell in cells}
-    for separator in ("|", ";", ",", " "):
+    for separator in ("|", ";", *_JOINING, " "):
         divided = [cell for cell in cells if separator in cell]
-        parts = {plain(part) for cell in divided for part in cell.split(separator)}
-        if divided and (parts <= whole or (plural and separator in "|;")):
+        parts = [{plain(part) for part in cell.split(separator)} for cell in divided]
+        sure = separator in "|;" and (plural or all(own & whole for own in parts))
+        if divided and (sure or set().union(*parts) <= whole):
             return [
                 tuple(dict.fromkeys(part.strip() for part in cell.split(separator) if part.strip()))
                 for cell in cells
             ]
     return [(cell,) if cell else () for cell in cells]
+
+
+def joined(cells: Sequence[str]) -> str:
+    """A cell that begins with what is a label by itself, and may hold several; blank for none."""
+    whole = {plain(cell) for cell in cells}
+    for cell in cells:
+        first = next((cell.partition(s)[0] for s in _JOINING if s in cell), "")
+        if first and plain(first) in whole:
+            return cell
+    return ""
 
 
 def are_tags(cells: Sequence[str]) -> bool:

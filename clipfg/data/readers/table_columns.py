@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from clipfg.data.readers import column_names as names
 from clipfg.data.readers.codes import are_codes
 from clipfg.data.readers.column_names import first_of, key_of
+from clipfg.data.readers.folder_words import SETS
 from clipfg.data.readers.labels import split_name
 from clipfg.data.readers.walk import is_image
 from clipfg.data.sources import scheme_of
@@ -22,14 +23,20 @@ _MEDIA = {"stillimage", "image", "photo", "photograph", "image/jpeg", "image/png
 """What a column `type` says of pictures as such."""
 FEW = 20
 """In so few rows, all may be of one class."""
-_ONE = {"1", "1.0", "true"}
+ONE = frozenset({"1", "1.0", "true", "yes", "y", "x", "\u2713", "\u2714"})
+"""What a column of a class has where a picture is of it."""
+_ANSWERS = {"accept", "reject", "ignore"}
 _COUNT = re.compile(r"count|number|verified|delete|flag|^(is|has|n|num)[_ A-Z]", re.ASCII)
 """Columns of numbers that are no classes of their own."""
-_BINARY = {"0", "1", "0.0", "1.0", "true", "false", ""}
+_BINARY = {"0", "0.0", "false", "no", "n", "", *ONE}
 
 
 class NoPathsError(DataError):
     """A table that names no pictures."""
+
+
+class OtherPicturesError(DataError):
+    """A table that names none of the pictures that are there."""
 
 
 Sample = Mapping[str, Sequence[str]]
@@ -87,6 +94,11 @@ def understand(
                 f"Expected a column of the table for {flag}, got {wanted!r}."
                 f"{closest(wanted, columns)} It has {_listed(columns)}."
             )
+    if (answers := at.get("answer")) and {"accept"} < {*sample[answers]} <= _ANSWERS:
+        raise DataError(
+            f"Expected labels that count, got Prodigy's answers in column {answers!r}; keep the"
+            " rows of 'accept', each with its label."
+        )
     whole = {ours: at.pop(ours) for ours in (*CORNERS, "box", "regions") if ours in at}
     columns = [column for column in columns if column not in whole.values()]
     paths = _paths(at, columns, sample, hints)
@@ -190,6 +202,8 @@ def _labels(
     wanted = [key_of(hints.label_column)] if hints.label_column is not None else []
     keys = [*wanted, *names.LABELS, *names.COMMON, *names.SCIENTIFIC]
     keys += [key for key in at if names.SYNONYM.fullmatch(key)]
+    if "genus" in at and not any(key in at for key in keys):
+        keys += names.EPITHETS
     if "path" not in taken and not any(key in at for key in keys):
         keys += ["name", "text"]
     if "x" in at:
@@ -222,7 +236,7 @@ def _one_hot(columns: Sequence[str], sample: Sample, taken: set[str | None]) -> 
     ]
     if len(binary) < 2:
         return ()
-    ones = [[value.lower() in _ONE for value in sample[c]] for c in binary]
+    ones = [[value.lower() in ONE for value in sample[c]] for c in binary]
     marked = sum(map(any, zip(*ones, strict=True)))
     if (sum(map(any, ones)) < 2 and len(ones[0]) > FEW) or 2 * marked < len(ones[0]):
         return ()  # counts and marks of other things
@@ -242,12 +256,14 @@ def _split(at: Mapping[str, str], sample: Sample, hints: Hints) -> str | None:
             return column
         if key in names.HELD_OUT and len(values) == 2 and values <= _BINARY:
             return column
-    return None
+    others = (c for c in at.values() if len({*filter(None, sample[c])}) > 1)
+    return next((column for column in others if _are_splits(sample[column])), None)
 
 
 def _are_splits(values: Sequence[str]) -> bool:
-    given = [value for value in values if value and value.lower() != "unassigned"]
-    return bool(given) and all(split_name(value) for value in given)
+    given = {value for value in values if value and value.lower() != "unassigned"}
+    named = {value for value in given if split_name(value)}
+    return bool(named) and all(value.lower() in SETS for value in given - named)
 
 
 def _are_ids(values: Sequence[str]) -> bool:

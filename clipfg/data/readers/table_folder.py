@@ -27,7 +27,10 @@ from clipfg.data.readers.folder_tables import (
     split_in,
     unwrapped,
 )
-from clipfg.data.readers.labels import natural, relabel
+from clipfg.data.readers.labels import natural, plain, relabel
+from clipfg.data.readers.table_columns import OtherPicturesError
+from clipfg.data.readers.table_doubts import naming
+from clipfg.data.readers.table_formats.opening import open_table
 from clipfg.data.readers.walk import Walk
 from clipfg.errors import ClipfgError, DataError
 from clipfg.types import UNLABELLED, ClassList, Hints, LeftOut, Manifest, Reading, Role
@@ -41,19 +44,23 @@ _TELLING = re.compile(
 )
 
 
-def read(path: Path, found: Walk, hints: Hints, classes: ClassList | None) -> Manifest | None:
+def read(
+    path: Path, found: Walk, hints: Hints, classes: ClassList | None
+) -> tuple[Manifest | None, str]:
     """The pictures of a folder as its tables have them; None where folders say more, or all.
 
-    `found` is what a walk found there. Raises what `table.read` does where a single table names the
-    pictures and cannot be used.
+    Also a doubt where folders are read though a table says something else. `found` is what a walk
+    found there. Raises what `table.read` does where a single table names the pictures and cannot be
+    used.
     """
     if hints.label_level is not None:
-        return None
+        return None, ""
     path = unwrapped(path)
     tables = labelled_tables(path, hints)
     if not tables:
-        return None
+        return None, ""
     problem: ClipfgError | None = None
+    absent = ""
     read_ones: list[tuple[Table, Manifest]] = []
     for split, file in tables:
         try:
@@ -63,19 +70,22 @@ def read(path: Path, found: Walk, hints: Hints, classes: ClassList | None) -> Ma
             continue
         if share_there(manifest) >= 0.5 and manifest.classes is not None:
             read_ones.append(((split, file), manifest))
+        elif share_there(manifest) > 0 and (reading := manifest.reading):
+            absent = f"{file.name} is not read. {' '.join(reading.doubts)}"
     by_folders = _by_folders(found.root, found)
     if not read_ones:
         if by_folders is None and problem is not None and len(tables) == 1:
             raise problem
-        return None
+        told = problem is not None and not isinstance(problem, OtherPicturesError)
+        return None, f"Folders are read, and not their table: {problem}" if told else absent
     chosen = _chosen(read_ones)
     whole = _joined(path, chosen)
     if by_folders is not None and not _says_more(whole, by_folders, chosen):
-        return None
+        return None, _contradicted(whole, by_folders, chosen)
     whole = _with_answers(whole, found)
     others = [file.name for (_, file), _ in read_ones if file not in {f for (_, f), _ in chosen}]
     whole = replace(whole, reading=_reading(whole, chosen, others, found, path, by_folders))
-    return relabel(whole, classes)
+    return relabel(whole, classes), ""
 
 
 def _by_folders(path: Path, found: Walk) -> Manifest | None:
@@ -88,9 +98,16 @@ def _by_folders(path: Path, found: Walk) -> Manifest | None:
 
 
 def _chosen(ones: list[tuple[Table, Manifest]]) -> list[tuple[Table, Manifest]]:
-    """One table for each split; else the one whose name tells most, and names most pictures."""
-    splits = [split for (split, _), _ in ones]
-    if len(ones) > 1 and None not in splits and len(set(splits)) == len(splits):
+    """One table for each split; all where no picture is in two; else the one that tells most.
+
+    That is by its name, and by how many pictures it names.
+    """
+    of_splits = [one for one in ones if one[0][0] is not None]
+    splits = {split for (split, _), _ in of_splits}
+    if len(splits) == len(of_splits) > 1:
+        return of_splits
+    pictures = [{*manifest.uris} for _, manifest in ones] if len(ones) > 1 else [set()]
+    if len(set().union(*pictures)) == sum(map(len, pictures)):
         return ones
     return [max(ones, key=lambda one: (bool(_TELLING.search(one[0][1].stem)), len(one[1])))]
 
@@ -115,7 +132,7 @@ def _joined(path: Path, ones: list[tuple[Table, Manifest]]) -> Manifest:
         for kind, others in own.synonyms.items():
             synonyms.setdefault(kind, {}).update(others)
         labels = np.array([*(places[name] for name in own.names), UNLABELLED])[manifest.labels]
-        above = file.parent.name if file.parent != path else split
+        above = file.parent.name if file.parent != path else split or file.stem
         kept = ("id", "uri", "split", "label", "group")
         rows = manifest.table.select([c for c in kept if c in manifest.table.column_names])
         rows = _with(rows, "label", pa.array(labels, pa.int32(), mask=labels == UNLABELLED))
@@ -153,21 +170,46 @@ def _with(rows: pa.Table, name: str, column: pa.Array) -> pa.Table:
     return rows.set_column(rows.column_names.index(name), name, column)
 
 
+def _contradicted(whole: Manifest, by_folders: Manifest, ones: list[tuple[Table, Manifest]]) -> str:
+    """A doubt where tables say another class than the folders that are read; else nothing."""
+    pairs = _pairs(whole, by_folders)
+    usual = {folder: label for (folder, label), _ in reversed(pairs.most_common())}
+    others = sum(count for (folder, label), count in pairs.items() if usual[folder] != label)
+    merged = len(usual) - len({*usual.values()})
+    if not others and not merged:
+        return ""
+    files = ", ".join(file.name for (_, file), _ in ones[:3])
+    what = f"{others:,} of their pictures into others" if others else "several of them into one"
+    return (
+        f"Folders are read as the classes, but {files} puts {what}; name the table as the data to"
+        " take its classes."
+    )
+
+
 def _says_more(whole: Manifest, by_folders: Manifest, ones: list[tuple[Table, Manifest]]) -> bool:
     """Whether tables count for more than folders: they name nearly all pictures, and say more.
 
     That is splits, names for folders of numbers, or several classes in each folder.
     """
-    telling = all(_TELLING.search(file.stem) for (_, file), _ in ones)
-    if not telling or whole.classes is None or are_nameless(whole.classes.names):
+    assert by_folders.classes is not None
+    folders = {plain(name) for name in by_folders.classes.names}
+    telling = all(_TELLING.search(f.stem) or plain(f.stem) in folders for (_, f), _ in ones)
+    if not telling or whole.classes is None:
         return False
     covered = len({*by_folders.uris} & {*whole.uris}) / max(1, len({*by_folders.uris}))
     if covered < COVERED:
         return False
-    assert by_folders.classes is not None
     agree = len(_pairs(whole, by_folders)) == len(by_folders.classes) == len(whole.classes)
+    if agree and _labelled(whole) > _labelled(by_folders):
+        return True
+    if are_nameless(whole.classes.names):
+        return False
     splits = agree and len(whole.splits) > 1 and not by_folders.splits
     return splits or are_nameless(by_folders.classes.names) or _mixes(whole, by_folders)
+
+
+def _labelled(manifest: Manifest) -> int:
+    return int((manifest.labels != UNLABELLED).sum())
 
 
 def _mixes(whole: Manifest, by_folders: Manifest) -> bool:
@@ -176,14 +218,14 @@ def _mixes(whole: Manifest, by_folders: Manifest) -> bool:
     return bool(counts) and min(counts.values()) > 1
 
 
-def _pairs(whole: Manifest, by_folders: Manifest) -> set[tuple[int, int]]:
-    """The classes of the folders and of the tables that the same pictures have."""
+def _pairs(whole: Manifest, by_folders: Manifest) -> Counter[tuple[int, int]]:
+    """The classes of the folders and of the tables that the same pictures have, and how many."""
     given = dict(zip(by_folders.uris, by_folders.labels.tolist(), strict=True))
-    return {
+    return Counter(
         (given[uri], label)
         for uri, label in zip(whole.uris, whole.labels.tolist(), strict=True)
-        if uri in given and label != UNLABELLED
-    }
+        if given.get(uri, UNLABELLED) != UNLABELLED != label
+    )
 
 
 def _reading(
@@ -214,6 +256,13 @@ def _reading(
     maps = [role.part for role in first.roles if role.meaning == "names of the labels"]
     left_out = found.left_out(*(Path(file).name for file in files), *maps)
     if others:
-        left_out.append(LeftOut("/".join(others[0]), len(others), f"not in {files[0]}"))
+        again = naming(open_table(ones[0][0][1]), {parts[-1] for parts in others})
+        why = f"named by column {again}, which is not read" if again else f"not in {files[0]}"
+        left_out.append(LeftOut("/".join(others[0]), len(others), why))
+        if again:
+            doubts.append(
+                f"Column {again} names pictures too, which are left out; write a row for each"
+                " picture, or --path-column takes that column."
+            )
     form = "a table" if len(files) == 1 else "a table for each split"
     return replace(first, form=form, roles=roles, left_out=tuple(left_out), doubts=tuple(doubts))

@@ -26,10 +26,17 @@ from clipfg.data.readers.class_tables import with_lineages
 from clipfg.data.readers.codes import are_codes, are_nameless, are_short, identity, is_number
 from clipfg.data.readers.column_names import key_of
 from clipfg.data.readers.folder_words import UNSORTED
-from clipfg.data.readers.labels import natural, plain
-from clipfg.data.readers.table_cells import Values, are_tags, distinct_rows, labels_in
+from clipfg.data.readers.labels import natural, numbered, plain, readable_names
+from clipfg.data.readers.table_cells import (
+    MAY_BE_NAMES,
+    Values,
+    are_tags,
+    distinct_rows,
+    joined,
+    labels_in,
+)
 from clipfg.data.readers.table_classes import TableClasses
-from clipfg.data.readers.table_columns import TableColumns
+from clipfg.data.readers.table_columns import ONE, TableColumns
 from clipfg.types import UNLABELLED, ClassList, Hints, Role
 
 _BINOMIAL = re.compile(r"[A-Z][a-zë-]+ [a-zë-]{3,}( .*)?")
@@ -59,7 +66,17 @@ def label_rows(table: pa.Table, columns: TableColumns, hints: Hints) -> Labelled
         return Labelled(np.full(table.num_rows, UNLABELLED))
     values, rows = distinct_rows(table, list(dict.fromkeys(names)))
     counts = np.bincount(rows, minlength=len(next(iter(values.values()), [])))
-    return _Naming(values, counts, columns, hints).labelled(rows)
+    labelled = _Naming(values, counts, columns, hints).labelled(rows)
+    given = {*pc.unique(table[names[0]].combine_chunks()).to_pylist()}
+    if nothing := sorted(given & MAY_BE_NAMES) if labelled.classes else []:
+        labelled.doubts.append(_no_label(nothing))
+    return labelled
+
+
+def _no_label(words: Sequence[str]) -> str:
+    shown = ", ".join(map(repr, words))
+    were = "were" if len(words) > 1 else "was"
+    return f"{shown} {were} taken for pictures without a label, not for a class."
 
 
 def _one_hot(table: pa.Table, columns: Sequence[str]) -> Labelled:
@@ -69,7 +86,7 @@ def _one_hot(table: pa.Table, columns: Sequence[str]) -> Labelled:
     order = sorted(columns, key=natural)
     for place, column in enumerate(order):
         texts = pc.utf8_lower(pc.utf8_trim_whitespace(pc.fill_null(table[column], "")))
-        ones = pc.is_in(texts, pa.array(["1", "1.0", "true"])).to_numpy()
+        ones = pc.is_in(texts, pa.array([*ONE])).to_numpy()
         labels[ones & (counts == 0)] = place
         counts += ones
     several = counts > 1
@@ -77,7 +94,7 @@ def _one_hot(table: pa.Table, columns: Sequence[str]) -> Labelled:
     if several.any():
         row = int(several.argmax())
         cells = {c: (table[c][row].as_py() or "").strip().lower() for c in order}
-        example = tuple(c for c in order if cells[c] in {"1", "1.0", "true"})
+        example = tuple(c for c in order if cells[c] in ONE)
     roles = [Role(f"{len(order)} columns of 0 and 1, {order[0]!r} first", "one class each")]
     return Labelled(labels, ClassList(tuple(order)), several, example, roles)
 
@@ -116,6 +133,11 @@ class _Naming:
             for labels, cell in zip(several, self.values[main], strict=True)
         ):
             return self._lists(several, rows, main)
+        if cell := joined(self.values[main]):
+            self.doubts.append(
+                f"Cells of column {main} such as {cell!r:.60} begin with what is a class by itself,"
+                " and are taken for one name; put ; between several labels."
+            )
         return self._single(main, names, ranks, rows)
 
     def _ranks(self) -> dict[str, str]:
@@ -145,12 +167,11 @@ class _Naming:
             cells = self.values[column]
             none = UNSORTED | known.NO_SPECIES if key_of(column) in taxa else UNSORTED
             found |= dict.fromkeys(c for c in cells if plain(c) in none)
+            if all(map(is_number, filter(None, cells))) and "0" in map(identity, cells):
+                found |= dict.fromkeys(c for c in cells if c in {"-1", "-1.0"})
             self.values[column] = ["" if cell in found else cell for cell in cells]
         if found:
-            self.doubts.append(
-                f"{', '.join(map(repr, found))} was taken for pictures without a label, not for a"
-                " class."
-            )
+            self.doubts.append(_no_label([*found]))
 
     def _join_epithet(self, names: list[str], ranks: Mapping[str, str]) -> None:
         """A genus and an epithet, as two columns have them, as one scientific name."""
@@ -271,6 +292,8 @@ class _Naming:
         own = {key: counter.most_common(1)[0][0] for key, counter in groups.spelt.items()}
         own = {k: re.sub(r"\.0+$", "", v) if is_number(v) else v for k, v in own.items()}
         title = groups.titles(own, answered)
+        if numbered([*title.values()]):  # 001.Blue_Jay, as a folder may be called
+            title = dict(zip(title, readable_names([*title.values()]), strict=True))
         order = sorted(own, key=lambda key: natural(title[key]))
         places = {key: place for place, key in enumerate(order)}
         classes = tuple(title[key] for key in order)

@@ -142,6 +142,8 @@ def _reading(
     has_splits: bool,
 ) -> Reading:
     roles = [Role(f"column {pictures.column}", "path"), *labelled.roles]
+    if columns.folder is not None:
+        roles.insert(1, Role(f"column {columns.folder}", "folder of the path"))
     if pictures.found:
         roles.append(Role(f"{pictures.found:,} of {len(given):,} pictures", "found by their names"))
     if has_splits:
@@ -151,6 +153,11 @@ def _reading(
     if columns.carried.get("bag", "bag") != "bag":
         roles.append(Role(f"column {columns.carried['bag']}", IN_A_BAG))
     doubts = list(labelled.doubts)
+    if pictures.found > 1 and _counts(given):
+        doubts.append(
+            f"Column {pictures.column} counts the rows, and its numbers were taken for the names of"
+            " pictures; --path-column takes another column."
+        )
     if len(pictures.missing):
         rows = pictures.missing[:LISTED].tolist()
         listed = ", ".join(shown(given[row].as_py())[:120] for row in rows)
@@ -162,6 +169,14 @@ def _reading(
         )
     missing = len(pictures.missing)
     return Reading("a table", tuple(roles), doubts=tuple(doubts), missing=missing)
+
+
+def _counts(given: pa.Array) -> bool:
+    """Whether texts are the numbers of rows, from 0 or 1."""
+    first = given[0].as_py()
+    if first not in {"0", "1"}:
+        return False
+    return bool(given.to_pylist() == [str(int(first) + n) for n in range(len(given))])
 
 
 def open_quote(row: int, value: str, path: Path) -> DataError:

@@ -3,6 +3,7 @@
 import os
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,16 +12,19 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from clipfg.data.readers.folder_words import is_holder
 from clipfg.data.readers.labels import split_name
 from clipfg.data.readers.picture_index import PictureIndex
-from clipfg.data.sources import SOURCES, file_uri, scheme_of, shown
-from clipfg.errors import DataError
+from clipfg.data.readers.table_columns import OtherPicturesError, Sample, TableColumns
+from clipfg.data.sources import SOURCES, file_uri, scheme_of, shown, signature
+from clipfg.errors import DataError, ItemError
 
 LISTED = 10
 """Most pictures that a message names."""
 
 NOTES = frozenset({"annotations", "labels", "metadata", "meta", "csv", "splits", "lists", "tables"})
 """Folders of tables, whose pictures lie beside them."""
+_FOLDER = re.compile(r"\w[\w .-]{0,80}")
 
 
 @dataclass
@@ -86,6 +90,32 @@ def find_pictures(
     return Pictures(uris, best, len(rows), missing, _example(index))
 
 
+def folder_column(columns: TableColumns, sample: Sample, path: Path) -> str | None:
+    """The column that names the folders of pictures whose names stand alone: a site, a camera."""
+    names = sample[columns.paths[0]] if columns.paths else ()
+    if columns.folder or not any(names) or any("/" in name or "\\" in name for name in names):
+        return columns.folder
+    root = path.parent.parent if path.parent.name.lower() in NOTES else path.parent
+    folders: set[str] = set()
+    for column, values in sample.items():
+        given = {*values}
+        if column in columns.labels or len(given) < 2 or not all(map(_FOLDER.fullmatch, given)):
+            continue
+        folders = folders or _folders(root)
+        if given <= folders:
+            return column
+    return None
+
+
+def _folders(root: Path) -> set[str]:
+    """The names of the folders in a folder, and in those of them that only hold pictures."""
+    found: set[str] = set()
+    for folder in (root, *(p for p in root.iterdir() if is_holder(p.name) and p.is_dir())):
+        with suppress(OSError), os.scandir(folder) as listing:
+            found |= {entry.name for entry in listing if entry.is_dir()}
+    return found
+
+
 def resolve(given: pa.Array, folder: Path) -> pa.Array:
     """Absolute paths; URIs with a scheme stay as they are."""
     # For speed, only unusual paths (absolute, dotted, with a scheme) go through Python.
@@ -116,7 +146,7 @@ def _present(uris: pa.Array) -> NDArray[np.bool_]:
         rows = order[bounds[place] : bounds[place + 1]]
         if not folder.startswith("/") and folder:
             scheme = uris[int(rows[0])].as_py()
-            known = [scheme_of(uris[int(row)].as_py()) in SOURCES for row in rows]
+            known = [_is_known(uris[int(row)].as_py()) for row in rows]
             there[rows] = known if scheme_of(scheme) is not None else False
             continue
         try:
@@ -127,6 +157,15 @@ def _present(uris: pa.Array) -> NDArray[np.bool_]:
         own = bases.take(pa.array(rows))
         there[rows] = pc.is_in(own, pa.array(names, pa.string())).to_numpy(zero_copy_only=False)
     return there
+
+
+def _is_known(uri: str) -> bool:
+    """Whether a URI can be read here: a file of another machine (`file:/C:/1.jpg`) cannot."""
+    scheme = scheme_of(uri)
+    try:
+        return scheme in SOURCES and (scheme != "file" or signature(uri) is not None)
+    except ItemError:
+        return False
 
 
 def _is_text(name: str) -> bool:
@@ -192,7 +231,7 @@ def _check_any(
             " fetch them into its folder (img2dataset does), by the names or ids that it has."
         )
     if len(index):
-        raise DataError(
+        raise OtherPicturesError(
             f"Expected the pictures of {path} below {shown(str(root))}, found none of"
             f" {len(given):,}; the table has such as {first!r:.120}, the folder"
             f" {_example(index)!r:.120}. Name the column by --path-column."

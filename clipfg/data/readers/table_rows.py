@@ -36,10 +36,26 @@ def without_blank_rows(cells: pa.Table) -> pa.Table:
     return cells.filter(pa.array(~blank))
 
 
+def without_headers(cells: pa.Table, columns: TableColumns) -> pa.Table:
+    """The rows that are no header again, as where tables were put together."""
+    if not columns.paths:
+        return cells
+    own = pc.equal(pc.fill_null(cells[columns.paths[0]], ""), columns.paths[0])
+    return cells.filter(pc.invert(own)) if pc.any(own).as_py() else cells
+
+
 def without_notes(cells: pa.Table, columns: TableColumns) -> tuple[pa.Table, str]:
-    """The rows without the last ones where these name no picture, as sums and remarks; a doubt."""
+    """The rows without what names no picture: units in the first, sums and remarks in the last.
+
+    Also a doubt that says so.
+    """
     if not columns.paths or cells.num_rows < 2:
         return cells, ""
+    if not any(cells[columns.paths[0]][:1].to_pylist()) and cells[columns.paths[0]][1].as_py():
+        first = ", ".join(
+            repr(value)[:60] for value in cells.slice(0, 1).to_pylist()[0].values() if value
+        )
+        return cells.slice(1), f"The first row names no picture ({first}) and is left out."
     last = cells[columns.paths[0]][-NOTES - 1 :].to_pylist()
     count = next((n for n, value in enumerate(reversed(last)) if is_image(value or "")), 0)
     if not count or not all(map(_NOTE.search, map(str, last[-count:]))):
@@ -82,9 +98,11 @@ def one_label(
     dropped = np.zeros(len(labelled.labels), bool)
     example = labelled.example
     parts = {"box", "regions", "bag", "view"} & set(cells.column_names)
+    total = len(labelled.labels)
     if labelled.classes is not None and columns.paths and not parts:
         pictures = path_texts(cells, columns.paths[0], columns.folder)
         rows = pc.fill_null(pictures.dictionary_encode().indices, -1).to_numpy().astype(np.int64)
+        total = len(np.unique(rows))
         order = np.argsort(rows, kind="stable")
         same = rows[order][1:] == rows[order][:-1]
         other = labelled.labels[order][1:] != labelled.labels[order][:-1]
@@ -94,17 +112,17 @@ def one_label(
             first = np.zeros(len(rows), bool)
             first[np.unique(rows, return_index=True)[1]] = True
             dropped = several & ~first
-            one = labelled.labels[rows == clashing[0]]
+            one = dict.fromkeys(labelled.labels[rows == clashing[0]].tolist())
             example = example or tuple(labelled.classes.names[label] for label in one if label >= 0)
     if several is None or not several.any():
         return labelled, cells, splits
     count = int((several & ~dropped).sum())
-    which = f"{count:,} of {int((~dropped).sum()):,} pictures of {path} have several labels"
+    which = f"{count:,} of {total:,} pictures of {path} have several labels"
     if hints.several_labels is None:
         shown_labels = ", ".join(repr(label)[:40] for label in example[:4])
         raise DataError(
             f"Expected one label for each picture, got several for {count:,} of"
-            f" {int((~dropped).sum()):,} in {path}, such as {shown_labels}; take the first of each"
+            f" {total:,} in {path}, such as {shown_labels}; take the first of each"
             " by --several-labels first, or leave these pictures out by --several-labels skip."
         )
     skipped = hints.several_labels == "skip"

@@ -14,6 +14,15 @@ LARGEST = 1 << 29
 
 _log = logging.getLogger(__name__)
 
+_LETTER = r"A-Za-zÀ-ÖØ-öø-ÿŠšŽžŒœŸ"
+_WITHIN = r"\x00-\x7f\xa0\xad´·×°ªº®–—‘’…"
+_GARBLED = re.compile(
+    rf"[\ufffdƒ]|[{_LETTER}][^{_WITHIN}{_LETTER}][{_LETTER}]|[{_LETTER}][À-ÖØ-ÞŠŽŒŸ][a-z]"
+    r"|[^\W\d_a-zA-Z]{4}"
+)
+"""What words of other encodings are in Windows Latin: signs and capitals within them, or hardly a
+Latin letter."""
+
 
 def read_text(path: Path, what: str) -> str:
     """The text of a file, in composed Unicode (NFC). `what` says what it should hold.
@@ -43,9 +52,26 @@ def read_text(path: Path, what: str) -> str:
     except UnicodeDecodeError:
         if encoding != "utf-8-sig":
             raise DataError(f"Expected a text file of {what}, got a binary file: {path}.") from None
-        _log.warning("%s is not UTF-8; it was read as Windows Latin (cp1252)", path)
-        text = data.decode("cp1252", errors="replace")
+        text = western(data, path)
     return unicodedata.normalize("NFC", text)
+
+
+def western(data: bytes, path: Path) -> str:
+    """The text of a file that is not UTF-8, read as Windows Latin (cp1252), with a warning.
+
+    Raises `DataError` where it would be no words: it is in the encoding of another language or
+    system.
+    """
+    text = data.decode("cp1252", errors="replace")
+    if match := _GARBLED.search(text):
+        around = re.split(r"[\s,;|\"]+", text[max(0, match.start() - 30) : match.end() + 30])
+        seen = next(word for word in around if _GARBLED.search(word))
+        raise DataError(
+            f"Expected UTF-8, or Windows Latin (cp1252), in {path}, got another encoding:"
+            f" {seen!r:.60} is no word; save it as UTF-8."
+        )
+    _log.warning("%s is not UTF-8; it was read as Windows Latin (cp1252)", path)
+    return text
 
 
 def encoding_of(head: bytes) -> str | None:

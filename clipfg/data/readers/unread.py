@@ -4,22 +4,28 @@ import os
 import re
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
-from clipfg.data.readers.folder_tables import without_classes
+import pyarrow as pa
+
+from clipfg.data.readers.folder_tables import split_in, without_classes
 from clipfg.data.readers.walk import Parts, Walk
 from clipfg.data.sources import shown
-from clipfg.types import Hints, Manifest, Reading
+from clipfg.types import UNLABELLED, Hints, Manifest, Reading
 
 SUFFIXES = frozenset(
-    {".json", ".jsonl", ".ndjson", ".csv", ".tsv", ".txt", ".xml", ".manifest"}
+    {".json", ".jsonl", ".ndjson", ".csv", ".tsv", ".txt", ".xml", ".xmp", ".manifest"}
 ) | {*("", ".labels", ".lst", ".dat", ".tab", ".yaml", ".yml")}
-BINARY = frozenset({".mat", ".npy", ".npz", ".pkl", ".pickle", ".h5", ".rds", ".rdata"})
-"""Of files that hold labels where their name says so."""
+BINARY = frozenset({".mat", ".npy", ".npz", ".pkl", ".pickle", ".h5", ".rds", ".rdata"}) | {
+    *(".db", ".sqlite", ".sqlite3", ".mdb", ".accdb", ".feather", ".arrow", ".gz", ".numbers")
+}
+"""Of files that hold labels where their name says so, or they name a picture."""
 
 LOOKED_AT = 20
 """Files of a suffix that are looked at, and how many pictures they are asked for."""
 HEAD = 1 << 18
 
+_BY_HAND = {"a folder per class", "a table"}
 _YOLO = re.compile(rb"\d+(?: +\d*\.?\d+){4,}\s*(?:\n|$)")
 """`class x y width height`."""
 _LABELS = re.compile(r"label|class|annot|target|truth|meta", re.IGNORECASE)
@@ -29,10 +35,11 @@ def with_unread(manifest: Manifest, found: Walk, hints: Hints) -> Manifest:
     """The manifest with a doubt where it has no labels and a file seems to have them."""
     reading = manifest.reading or Reading("pictures")
     if manifest.classes is not None:
-        return manifest
-    if doubt := without_classes(found.root, hints):
-        return replace(manifest, reading=replace(reading, doubts=(*reading.doubts, doubt)))
+        return _with_unread_splits(manifest, reading, found)
     said = " ".join(reading.doubts)
+    file, doubt = without_classes(found.root, hints)
+    if file and file not in said:
+        return replace(manifest, reading=replace(reading, doubts=(*reading.doubts, doubt)))
     files = [parts for parts in _telling(found) if parts[-1] not in said]
     if not files:
         return manifest
@@ -52,22 +59,56 @@ def with_unread(manifest: Manifest, found: Walk, hints: Hints) -> Manifest:
     return replace(manifest, reading=replace(reading, doubts=(*reading.doubts, doubt)))
 
 
+def _with_unread_splits(manifest: Manifest, reading: Reading, found: Walk) -> Manifest:
+    """The manifest with a doubt where a file that is not used seems to say more of its pictures.
+
+    That is their splits where it has none, or the labels of those that have none.
+    """
+    used = " ".join(role.part for role in reading.roles)
+    bare = manifest.labels == UNLABELLED
+    if reading.form not in _BY_HAND or (manifest.splits and not bare.any()):
+        return manifest
+    some = manifest.table["uri"].filter(pa.array(bare))[:LOOKED_AT].to_pylist()
+    names = [os.fsencode(Path(uri).name) for uri in some]
+    for parts in _telling(found):
+        what = ""
+        if not manifest.splits and split_in(parts[-1].partition(".")[0]):
+            what = "list pictures of a split"
+        elif any(name in _head(found, parts) for name in names):
+            what = "have labels of pictures that are without"
+        if what and parts[-1] not in used:
+            doubt = (
+                f"{shown('/'.join(parts))} seems to {what}, and is not read; write a table with the"
+                " columns path, label and split."
+            )
+            return replace(manifest, reading=replace(reading, doubts=(*reading.doubts, doubt)))
+    return manifest
+
+
 def _telling(found: Walk) -> Iterator[Parts]:
-    """Files that are called as a picture, or name one, or are called labels."""
+    """Files that are called as a picture, or name some, or are called labels."""
     names = [parts[-1] for parts in found.pictures]
     own = {name.lower() for name in names} | {name.rpartition(".")[0].lower() for name in names}
     asked = [os.fsencode(name) for name in [*names[:LOOKED_AT], *names[-LOOKED_AT:]]]
     for suffix, files in sorted(found.others.items()):
-        for parts in sorted(files)[:LOOKED_AT]:
+        for parts in sorted(files)[:LOOKED_AT] if suffix in SUFFIXES | BINARY else ():
             stem = parts[-1].rpartition(".")[0].lower() or parts[-1].lower()
-            named = suffix in BINARY and _LABELS.search(stem)
-            if named or (suffix in SUFFIXES and (stem in own or _names_one(found, parts, asked))):
+            called = bool(_LABELS.search(stem))
+            if suffix in BINARY:
+                told = called or _names_some(found, parts, asked)
+            else:
+                told = stem in own or _names_some(found, parts, asked)
+                told = told or (called and _head(found, parts).count(b"\n") == len(names) > 2)
+            if told:
                 yield parts
 
 
-def _names_one(found: Walk, parts: Parts, asked: list[bytes]) -> bool:
+def _names_some(found: Walk, parts: Parts, asked: list[bytes]) -> bool:
+    """Whether a file has the name of a picture, or those of nearly all without their suffix."""
     text = _head(found, parts)
-    return any(name in text for name in asked)
+    stems = {name.rpartition(b".")[0] for name in asked}
+    tokens = {*re.findall(rb"[^\s,;|\"']+", text)} if len(stems) > 2 else set()
+    return any(name in text for name in asked) or 5 * len(stems & tokens) > 4 * len(stems)
 
 
 def _head(found: Walk, parts: Parts) -> bytes:

@@ -23,7 +23,15 @@ DEVELOPED = SUFFIXES - RAW
 
 ARCHIVES = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".tar.zst", ".zip", ".7z", ".rar")
 
-MASK = re.compile(r"(.+?)[_-](?:masks?|segmentation|seg|trimap)(?:[_-]?\d+)?\.\w+", re.IGNORECASE)
+MASK = re.compile(
+    r"(.+?)[_-](?:masks?|segmentation|seg|trimap|depth|disparity|normals|heatmap)"
+    r"(?:[_-]?(?:\d+|map|crop))?\.\w+",
+    re.IGNORECASE,
+)
+"""Pictures that were made from those that they are called after."""
+
+ITSELF = re.compile(r"(.+?)(?:[_-](?:rgb|colou?r|image|img|crop))?", re.IGNORECASE)
+"""The name of a picture without what tells it from its mask: `1_rgb` beside `1_depth`."""
 
 BESIDE = frozenset({".aae", ".mov", ".mp4"})
 """What phones put beside a picture of the same name: edits, and the film of a live photo."""
@@ -84,19 +92,21 @@ def _stems(names: Iterable[str]) -> set[str]:
     return {_stem(name) for name in names if _suffix(name) in DEVELOPED}
 
 
+def _itself(name: str) -> str:
+    match = ITSELF.fullmatch(os.path.splitext(name)[0])  # noqa: PTH122
+    return match[1] if match else name
+
+
 def without_masks(found: Walk) -> tuple[Walk, list[LeftOut]]:
     """Without the masks of pictures that lie beside these: `1_mask.png` beside `1.png`."""
-    stems = {(*parts[:-1], os.path.splitext(parts[-1])[0]) for parts in found.pictures}  # noqa: PTH122
-    masks = {
-        parts
-        for parts in found.pictures
-        if (match := MASK.fullmatch(parts[-1])) and (*parts[:-1], match[1]) in stems
-    }
+    made = {parts: match[1] for parts in found.pictures if (match := MASK.fullmatch(parts[-1]))}
+    stems = {(*p[:-1], _itself(p[-1])) for p in found.pictures if p not in made} if made else set()
+    masks = {parts for parts, stem in made.items() if (*parts[:-1], stem) in stems}
     if not masks:
         return found, []
     kept = [parts for parts in found.pictures if parts not in masks]
     first = next(parts for parts in found.pictures if parts in masks)
-    said = LeftOut(shown("/".join(first)), len(masks), "a mask of the picture beside it")
+    said = LeftOut(shown("/".join(first)), len(masks), "made from the picture beside it")
     return replace(found, pictures=kept), [said]
 
 

@@ -45,7 +45,8 @@ def read_items(root: Path) -> list[Item]:
     Raises `DataError` for lists that contradict each other.
     """
     numbers = class_numbers(root)
-    splits = dict(read_pairs(root / "train_test_split.txt"))
+    listed = root / "train_test_split.txt"
+    splits = dict(read_pairs(listed)) if listed.exists() else {}
     boxes = _boxes(root / "bounding_boxes.txt")
     items = []
     for key, file in read_pairs(root / "images.txt"):

@@ -27,18 +27,18 @@ logger = logging.getLogger("clipfg")
 
 
 def check_takes_images(session: Session[FewshotOptions], head: str, *parts: Dataset) -> None:
-    """Raises `UsageError` where items are not whole images, once each, as training reads them."""
+    """Raises `UsageError` where items are not images or boxes cut out, once each."""
     for part in parts:
-        what = ""
+        what, framing = "", framing_of(session.options, part.manifest)
         if part.features is not None:
             what = "features of a file"
-        elif framing_of(session.options, part.manifest) is not None:
-            what = "boxes"
+        elif framing is not None and framing.crop == "region":
+            what = "regions of a dense map"
         elif session.views is not None:
             what = "several views of each"
         if what:
             raise UsageError(
-                f"Head {head!r} trains an encoder on whole images, and {part.name} is used as"
+                f"Head {head!r} trains an encoder on images, and {part.name} is used as"
                 f" {what}; use a head on features, such as auto or prolip."
             )
 
@@ -88,9 +88,11 @@ def load_images(session: Session[FewshotOptions], data: Dataset, ids: list[str])
     places = {identity: row for row, identity in enumerate(data.manifest.ids)}
     rows = np.array([places[identity] for identity in ids], np.intp)
     lost: list[Failure] = []
+    manifest = data.rows(rows).manifest
     pixels = load_pixels(
-        data.rows(rows).manifest,
+        manifest,
         session.encoder.preprocessing,
+        framing=framing_of(session.options, manifest),
         workers=session.options.workers or default_workers(),
         progress=session.progress("Decoding"),
         on_failure=lost.append,

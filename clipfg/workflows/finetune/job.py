@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from clipfg.embedding.framing import Framing
 from clipfg.embedding.texts import embed_texts
 from clipfg.encoders.base import TextPath
 from clipfg.encoders.checkpoint import CheckpointEncoder
@@ -15,7 +16,7 @@ from clipfg.training.recipes import RECIPES, Recipe, load_recipe
 from clipfg.training.student import Student
 from clipfg.training.task import parse_terms
 from clipfg.training.terms import TERMS
-from clipfg.workflows.finetune.parts import Parts, check_whole, open_parts
+from clipfg.workflows.finetune.parts import Parts, framing_for, open_parts
 from clipfg.workflows.session import Session
 
 
@@ -23,7 +24,8 @@ from clipfg.workflows.session import Session
 class Job:
     """A recipe, the encoder that it begins from, and the parts of the data.
 
-    `needs` are what the losses need of a batch (`Term.needs`).
+    `needs` are what the losses need of a batch (`Term.needs`). `framing` is how the boxes of items
+    are cut out, None where pictures are seen whole.
     """
 
     session: Session[FinetuneOptions]
@@ -31,23 +33,24 @@ class Job:
     encoder: CheckpointEncoder
     parts: Parts
     needs: frozenset[str]
+    framing: Framing | None
 
     @classmethod
     def of(cls, session: Session[FinetuneOptions]) -> "Job":
         """Raises `UsageError` for an unknown recipe, an encoder that cannot be trained, and as
-        `check_whole` does.
+        `framing_for` does.
         """
         recipe = recipe_of(session.options)
         needs = frozenset().union(*(TERMS.get(name).needs for name in parse_terms(recipe.losses)))
         parts = open_parts(session)
         regions = bool(needs & {"regions", "phrases", "targets"})
-        check_whole(session.options, parts.train, recipe.name, regions=regions)
+        framing = framing_for(session.options, parts, recipe.name, regions=regions)
         encoder = session.open_encoder(*parts.each)
         if not isinstance(encoder, CheckpointEncoder):
             raise UsageError(
                 f"{encoder.name} cannot be fine-tuned: its weights are in no checkpoint."
             )
-        return cls(session, recipe, encoder, parts, needs)
+        return cls(session, recipe, encoder, parts, needs, framing)
 
     @property
     def seed(self) -> int:

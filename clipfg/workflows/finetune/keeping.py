@@ -96,6 +96,7 @@ def _made_of(job: Job) -> dict[str, Any]:
         "base_fingerprint": base.fingerprint,
         "data": train.name,
         "data_digest": train.manifest.digest,
+        "framing": job.framing and asdict(job.framing),
         "recipe": {"name": job.recipe.name, **asdict(job.recipe)},
         "seed": job.seed,
     }

@@ -12,6 +12,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 from torch.nn.functional import normalize
 
+from clipfg.embedding.framing import Framing
 from clipfg.embedding.pipeline import default_workers
 from clipfg.encoders.checkpoint import CheckpointEncoder
 from clipfg.errors import DataError
@@ -59,8 +60,11 @@ def gather(
     encoder: CheckpointEncoder,
     recipe: Recipe,
     needs: frozenset[str],
+    framing: Framing | None = None,
 ) -> Material:
     """What some images give to learn from, or to measure on; `needs` are those of the losses.
+
+    With `framing`, items are cut out of their images; not together with regions.
 
     Images that cannot be used go to the session's failures. Raises `DataError` for images without
     what is needed, a sentence that says what to give.
@@ -82,6 +86,7 @@ def gather(
     pixels = load_pixels(
         manifest,
         encoder.preprocessing,
+        framing=framing,
         workers=options.workers or default_workers(),
         progress=session.progress("Decoding"),
         on_failure=session.failures.add,
@@ -100,7 +105,7 @@ def gather(
     if needs & {"phrases", "targets"}:
         examples = _with_phrases(session, manifest, examples, encoder, recipe, needs)
     if "negatives" in needs:
-        taken = _taken_for(session, manifest, examples, encoder)
+        taken = _taken_for(session, manifest, examples, encoder, framing)
         examples = _with_negatives(examples, mined(session, examples, taken))
     return Material(examples, manifest)
 
@@ -164,6 +169,7 @@ def _taken_for(
     manifest: Manifest,
     examples: Examples,
     encoder: CheckpointEncoder,
+    framing: Framing | None = None,
 ) -> Float[Tensor, "c c"] | None:
     """How much the base takes images of a row's class for a column's; None without labels.
 
@@ -173,7 +179,8 @@ def _taken_for(
     if not known.any():
         return None
     means = _class_means(session, examples)
-    images = embedded(manifest, encoder, session.cache, session.progress("Embedding images"))
+    progress = session.progress("Embedding images")
+    images = embedded(manifest, encoder, session.cache, progress, framing)
     shares = (encoder.logit_scale * images[known] @ means.T).softmax(dim=1)
     return torch.zeros(len(means), len(means)).index_add_(0, examples.labels[known], shares)
 

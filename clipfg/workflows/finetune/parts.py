@@ -7,9 +7,11 @@ import numpy as np
 from jaxtyping import Bool
 from numpy.typing import NDArray
 
+from clipfg.embedding.framing import Framing
 from clipfg.errors import DataError, UsageError
 from clipfg.options import FinetuneOptions
-from clipfg.types import UNLABELLED
+from clipfg.types import UNLABELLED, Manifest
+from clipfg.workflows.boxes import boxes_said, framing_of
 from clipfg.workflows.dataset import Dataset, default_split
 from clipfg.workflows.protocol.splits import TRAIN
 from clipfg.workflows.session import Session
@@ -92,33 +94,53 @@ def open_parts(session: Session[FinetuneOptions]) -> Parts:
     return parts
 
 
-def check_whole(options: FinetuneOptions, data: Dataset, recipe: str, *, regions: bool) -> None:
-    """Whether pictures can be learnt from whole, as training sees them; `regions`: and boxes.
+def framing_for(
+    options: FinetuneOptions, parts: Parts, recipe: str, *, regions: bool
+) -> Framing | None:
+    """How training cuts the boxes of items out of their pictures; None for whole pictures.
 
-    Raises `UsageError` for options that show parts of pictures, `DataError` where boxes give one
-    picture several classes.
+    Recipes that learn from `regions` see pictures whole, and boxes as regions of them. Raises
+    `UsageError` for what training cannot show, `DataError` where pictures that are seen whole would
+    have several classes each.
     """
-    crop = options.crop if options.crop != "whole" else None
-    asked = {"--views": options.views, "--boxes-as": options.boxes_as, "--crop": crop}
-    if flag := next((flag for flag, value in asked.items() if value), None):
+    if options.views or options.boxes_as == "region":
+        flag = "--views" if options.views else "--boxes-as region"
         raise UsageError(
-            f"{flag} cannot be combined with fine-tuning, which sees pictures whole; cut out the"
-            " parts beforehand, or use `clipfg fewshot`."
+            f"{flag} cannot be combined with fine-tuning, which is shown each picture, or each box"
+            " cut out of its picture, once."
         )
-    if regions or "box" not in data.manifest.table.column_names:
-        return
-    classes: dict[str, set[int]] = {}
-    for uri, label in zip(data.manifest.uris, data.manifest.labels.tolist(), strict=True):
-        classes.setdefault(uri, set()).add(label)
-    if several := sum(len(own) > 1 for own in classes.values()):
+    train = parts.train.manifest
+    if regions and (options.boxes_as or options.crop not in (None, "whole")):
+        raise UsageError(
+            f"Recipe {recipe} learns from boxes as regions of the whole picture, so they cannot be"
+            " cut out; leave out --crop and --boxes-as, or take another recipe, such as flyp."
+        )
+    framings = () if regions else (framing_of(options, part.manifest) for part in parts.each)
+    framing = next(filter(None, framings), None)
+    several = 0 if framing else _of_several_classes(train)
+    if several and not regions:
         raise DataError(
-            f"Expected one class for each picture, as {recipe} sees pictures whole, got boxes of"
-            f" several in {several:,} of {len(classes):,}; cut out the boxes beforehand, use"
-            " `clipfg fewshot`, or --distill, which learns from boxes."
+            f"Expected one class for each picture, as {recipe} is to see pictures whole, got boxes"
+            f" of several in {several:,}; cut them out by --crop square, or use --distill, which"
+            " learns from boxes as regions."
         )
-    logger.warning(
-        f"Boxes are not used: {recipe} sees pictures whole, and --distill learns from them"
-    )
+    if several:
+        logger.warning(
+            f"{several:,} pictures have boxes of several classes, and {recipe} is shown pictures"
+            " whole, so that accuracy on classes says little; flyp is shown boxes that are cut out."
+        )
+    elif not regions and (said := boxes_said(options, train)):
+        logger.info(said)
+    return framing
+
+
+def _of_several_classes(data: Manifest) -> int:
+    """The pictures whose boxes have several classes."""
+    classes: dict[str, set[int]] = {}
+    if "box" in data.table.column_names:
+        for uri, label in zip(data.uris, data.labels.tolist(), strict=True):
+            classes.setdefault(uri, set()).add(label)
+    return sum(len(own) > 1 for own in classes.values())
 
 
 def _test_split(options: FinetuneOptions, whole: Dataset) -> str:

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -30,7 +30,7 @@ ClassWeights = Callable[[EncodeTexts], Float[Tensor, "c d"]]
 
 @dataclass(frozen=True)
 class Outcomes:
-    """The values of a measure, from 0 to 1, and which image each is about."""
+    """The values of a measure, from 0 to 1, and which picture each is about."""
 
     values: NDArray[np.float64]
     clusters: NDArray[np.int64]
@@ -47,12 +47,14 @@ class Probe:
     """Images with captions, contests of captions and classes, to measure any encoder on.
 
     `class_weights` makes a weight of each class by an encoder's texts; None without classes.
+    `pictures` `[n]` numbers what items belong to, where several are of one picture.
     """
 
     examples: Examples
     contests: Sequence[Contest] = ()
     class_weights: ClassWeights | None = None
     unseen: Bool[np.ndarray, "c"] | None = None
+    pictures: NDArray[np.int64] | None = None
 
     @cached_property
     def gallery(self) -> tuple[str, ...]:
@@ -76,7 +78,11 @@ class Probe:
             found |= self._retrieval(seen, in_batches(texts, self.gallery))
         if self.contests:
             found[HARD] = self._hard(seen, texts)
-        return found
+        if self.pictures is None:
+            return found
+        return {
+            name: replace(one, clusters=self.pictures[one.clusters]) for name, one in found.items()
+        }
 
     def _images(self, encode: EncodeImages) -> Float[Tensor, "n d"]:
         if "images" in self.examples.constants:

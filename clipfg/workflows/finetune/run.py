@@ -85,7 +85,11 @@ def _lead(session: Session[FinetuneOptions]) -> FinetuneRun:
         job = Job.of(session)
         if options.output is not None:
             check_no_other(job, options.output / MODEL)
-        facts = {"recipe": asdict(job.recipe), "manifest": job.parts.train.manifest.digest}
+        facts = {
+            "recipe": asdict(job.recipe),
+            "manifest": job.parts.train.manifest.digest,
+            "framing": job.framing and asdict(job.framing),
+        }
         with session.run_folder(job.parts.train.name, **facts) as folder:
             report = _tuned(job, folder, board)
             folder.results = to_json(report)
@@ -140,6 +144,8 @@ def _tuned(job: Job, folder: RunFolder, board: Board) -> TuningReport:
         "model": job.encoder.name,
         "recipe": recipe.name,
     }
+    if job.framing is not None:
+        context["items"] = f"boxes, cut out ({job.framing.crop})"
     measured = (before, after, kept)
     return tuning_report(measured, curve, share, history, recipe, context, remarks, job.seed)
 

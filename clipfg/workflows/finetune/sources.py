@@ -29,14 +29,15 @@ MOST_CONTESTS = 1000
 def learnt_by(job: Job, student: Student) -> tuple[Material, str]:
     """What is trained on, and a remark on images left out because they are also measured on."""
     train, *held = job.parts.each
+    cache, framing = job.session.cache, job.framing
     features, *others = (
-        embedded(part.manifest, job.encoder, job.session.cache, job.session.progress("Leaks"))
+        embedded(part.manifest, job.encoder, cache, job.session.progress("Leaks"), framing)
         for part in job.parts.each
     )
     leaks = [
         leak
         for part, theirs in zip(held, others, strict=True)
-        for leak in find_leaks(train.manifest, part.manifest, (features, theirs), job.session.cache)
+        for leak in find_leaks(train.manifest, part.manifest, (features, theirs), cache, framing)
     ]
     remark = ""
     if leaks:
@@ -45,7 +46,7 @@ def learnt_by(job: Job, student: Student) -> tuple[Material, str]:
         logger.warning(remark)
         out = {leak.row for leak in leaks}
         train = train.rows(np.array([r for r in range(len(train)) if r not in out], np.intp))
-    found = gather(job.session, train, job.encoder, job.recipe, job.needs)
+    found = gather(job.session, train, job.encoder, job.recipe, job.needs, framing)
     if job.needs & {"views", "patches", "regions"}:  # the tower has to see the pixels anyway
         return found, remark
     return _with_frozen(job, found, student), remark
@@ -53,9 +54,11 @@ def learnt_by(job: Job, student: Student) -> tuple[Material, str]:
 
 def probe_of(job: Job, data: Dataset, student: Student) -> Probe:
     """Captions and classes of some images, to measure on."""
-    found = gather(job.session, data, job.encoder, job.recipe, frozenset({"captions"}))
+    needs = frozenset({"captions"})
+    found = gather(job.session, data, job.encoder, job.recipe, needs, job.framing)
     found = _with_frozen(job, found, student)
-    return Probe(found.examples, (), _class_weights(job, data), job.parts.unseen)
+    weights, pictures = _class_weights(job, data), found.manifest.groups
+    return Probe(found.examples, (), weights, job.parts.unseen, pictures)
 
 
 def with_contests(job: Job, probe: Probe) -> Probe:
@@ -72,7 +75,7 @@ def _with_frozen(job: Job, material: Material, student: Student) -> Material:
     if student.trains_images:
         return material
     progress = job.session.progress("Embedding images")
-    seen = embedded(material.manifest, job.encoder, job.session.kept, progress)
+    seen = embedded(material.manifest, job.encoder, job.session.kept, progress, job.framing)
     constants = {**material.examples.constants, "images": seen}
     return replace(material, examples=replace(material.examples, constants=constants))
 

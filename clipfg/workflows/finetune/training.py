@@ -88,6 +88,7 @@ def state_of(job: Job, learnt: Material) -> Path | None:
         job.parts.validation.manifest.digest,
         asdict(job.recipe),
         job.seed,
+        job.framing,
     )
     name = blake2b(repr(facts).encode(), digest_size=16).hexdigest()
     return job.session.options.cache_dir / "training" / f"{name}.pt"

@@ -224,7 +224,7 @@ TABLES = [
         files=drawn(*FILES, *(f"{n}.jpg" for n in "abcd")),
         items=7,
         labels={"a": None, "d": None},
-        doubt="",
+        doubt="'None'",
     ),
     three(
         "title",

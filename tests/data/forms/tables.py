@@ -583,7 +583,7 @@ WRITTEN = [
         "0x81",
         "a byte that Windows Latin does not have",
         rows("filename;species", FILES, BIRDS, sep=";").encode() + b"x\x81.jpg;Mallard\n",
-        items=4,
+        refused="save it as UTF-8",
     ),
     three(
         "open-quote",

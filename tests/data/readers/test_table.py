@@ -11,6 +11,7 @@ from pyarrow import parquet
 
 from clipfg.data.loading import load_dataset
 from clipfg.data.readers.table import read
+from clipfg.data.readers.table_formats.sheets import joined_sheets
 from clipfg.data.sources import signature
 from clipfg.errors import DataError, MissingError
 from clipfg.types import ClassList, Hints, Manifest
@@ -253,6 +254,18 @@ def test_spreadsheets(tmp_path: Path) -> None:
     assert manifest.ids == ["a.jpg", "b.jpg"]
     assert manifest.classes == ClassList(("7", "8.5"))
     assert manifest.splits == {"train": 1}
+
+
+def test_sheets_of_the_same_columns_are_one_table() -> None:
+    notes = [["These are birds", ""]]
+    one, two = [["file", "by"], ["1.jpg", "me"]], [["file", "by"], ["2.jpg", "me"]]
+    joined = [["file", "by", "label"], ["1.jpg", "me", "jay"], ["2.jpg", "me", "owl"]]
+    assert joined_sheets({"read me": notes, "jay": one, "owl": two}) == joined
+    splits = joined_sheets({"training": one, "test": two})
+    assert [row[-1] for row in splits] == ["split", "training", "test"]
+    above = [["Picture", "Picture", "Species"], ["file", "date", "species"], ["1.jpg", "", "jay"]]
+    assert joined_sheets({"birds": above}) == above[1:]
+    assert joined_sheets({"none": []}) == []
 
 
 def test_a_spreadsheet_without_the_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

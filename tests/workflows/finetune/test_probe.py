@@ -1,6 +1,7 @@
 """Measures of an encoder in training, against plain loops."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -96,6 +97,14 @@ def test_classes_are_told_apart_and_unseen_ones_stand_alone(probe) -> None:
     recall = [found[f"Recall@1, {way}"].mean for way in (TO_TEXT, TO_IMAGE)]
     assert objective_of(found, "retrieval") == pytest.approx(np.mean(recall))
     assert objective_of(found, "classes") == zero_shot_of(found)
+
+
+def test_parts_of_a_picture_are_one_cluster(probe) -> None:
+    pictures = np.arange(N) // 3
+    one, other = probe.measure(images, texts), replace(probe, pictures=pictures)
+    for name, found in other.measure(images, texts).items():
+        assert found.clusters.tolist() == pictures[one[name].clusters].tolist()
+        assert found.values.tolist() == one[name].values.tolist()
 
 
 def test_texts_come_back_in_their_order() -> None:

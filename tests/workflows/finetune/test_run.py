@@ -3,7 +3,6 @@
 import json
 import logging
 import sys
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -133,29 +132,6 @@ def test_what_is_wrong_is_said(tmp_path, options, kind, message) -> None:
     with pytest.raises(ClipfgError, match=message) as caught:
         finetune(tmp_path, dataset=tmp_path / "photos", model="builtin:florette", **options)
     assert isinstance(caught.value, kind)
-
-
-def test_boxes_are_no_pictures(tmp_path, caplog) -> None:
-    synthflora.export(tmp_path / "photos", 12, size=64)
-    photos = sorted((tmp_path / "photos").rglob("*.png")) or sorted(tmp_path.rglob("*.jpg"))
-    table = tmp_path / "boxes.csv"
-
-    def write(*labels: str) -> None:
-        rows = [f"{photo},{label},2,2,30,30" for photo in photos for label in labels]
-        table.write_text("\n".join(["path,label,x0,y0,x1,y1", *rows]))
-
-    few = {"dataset": table, "model": "builtin:florette", "recipe": "flyp"}
-    write("rose", "lily")
-    with pytest.raises(DataError, match=r"as flyp sees pictures whole, got boxes of several in \d"):
-        finetune(tmp_path, **few)
-    with pytest.raises(UsageError, match="--crop cannot be combined with fine-tuning"):
-        finetune(tmp_path, crop="tight", **few)
-    with pytest.raises(UsageError, match="--views cannot be combined with fine-tuning"):
-        finetune(tmp_path, views="tiles", **few)
-    write("rose")
-    with caplog.at_level(logging.WARNING, logger="clipfg"), suppress(ClipfgError):
-        finetune(tmp_path, **few)  # one class for all is too few to learn from
-    assert "Boxes are not used: flyp sees pictures whole" in caplog.text
 
 
 def test_tensorboard_is_an_extra(tmp_path, monkeypatch) -> None:

@@ -37,9 +37,11 @@ def read(path: Path) -> Annotations:
             if not isinstance(name, str):
                 raise DataError(f"Expected a 'file_name' in each image of {path}: {value!r:.80}.")
             own = split_name(str(value.get("split", ""))) or split
-            pictures[value.get("id")] = found.picture(name, own, size_in(value), folder)
+            pictures[value.get("id", value.get("image_id"))] = found.picture(
+                name, own, size_in(value), folder
+            )
         elif key == "categories":
-            categories[value.get("id")] = value
+            categories[value.get("id", value.get("category_id"))] = value
         elif (
             key == "annotations"
             and isinstance(value.get("caption"), str)
@@ -79,6 +81,10 @@ def read(path: Path) -> Annotations:
     return found
 
 
+NAMES = ("name", "scientificName", "scientific_name", "common_name", "label")
+"""What the name of a category is called, the usual first; Herbarium's are Darwin Core's."""
+
+
 def _around(polygons: Any) -> Sequence[float]:
     """The box around polygons `[[x, y, x, y, ...], ...]`; nothing for what is none."""
     try:
@@ -94,7 +100,7 @@ def _classes(categories: dict[Any, dict[str, Any]], used: set[Any]) -> dict[Any,
     above = {str(one.get("supercategory")) for key, one in categories.items() if key in used}
     names = {}
     for key in sorted(categories, key=lambda key: (str(type(key)), key)):
-        name = str(categories[key].get("name", "")).strip()
+        name = str(next((categories[key][n] for n in NAMES if n in categories[key]), "")).strip()
         holder = key not in used and name in above
         names[key] = "" if holder or name.lower() in NOTHING else name
     return names

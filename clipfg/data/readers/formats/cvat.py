@@ -30,6 +30,12 @@ def read(path: Path) -> Annotations:
     found.declare([name for one in root.iter("label") if (name := (one.findtext("name") or ""))])
     for image in root.iter("image"):
         _add(found, image, path)
+    asked = {one.get("name", "") for image in root.iter("image") for one in image.iter("attribute")}
+    if asked:
+        found.doubts.append(
+            f"Attributes ({', '.join(sorted(asked))}) are not read: classes are the labels of"
+            f" boxes and tags ({', '.join([*found.classes][:3])})."
+        )
     return found
 
 

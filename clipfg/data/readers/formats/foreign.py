@@ -51,6 +51,11 @@ KNOWN: tuple[tuple[str, Test, str], ...] = (
         "Its classes are codes (/m/01g317). " + CONVERT,
     ),
     (
+        "ImageNet's table of boxes",
+        _in_columns("imageid", "predictionstring"),
+        "Keep the synset id that begins each PredictionString, in a column called label.",
+    ),
+    (
         "a list of pictures and class numbers",
         _is_numbers,
         "It has no class names: write them as a CSV with the columns path and label, or export"

@@ -1,9 +1,18 @@
-"""A JSON map from pictures to labels, or a list of objects or pairs of the two."""
+"""JSON of pictures and labels, as people write it.
 
-from collections.abc import Mapping
+- `{"1.jpg": "Mallard"}`, `{"1.jpg": {"label": "Mallard", "split": "train"}}`;
+- `[{"file": "1.jpg", "label": "Mallard"}]`, `[["1.jpg", "Mallard"]]`, also under a key or a split;
+- `{"Mallard": ["1.jpg", "2.jpg"]}`, also under splits;
+- `{"train": [["1.jpg", 0, "Mallard"]]}`, as CoOp has its splits.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from clipfg.data.readers import column_names
+from clipfg.data.readers.column_names import key_of
 from clipfg.data.readers.formats.annotations import Annotations
 from clipfg.data.readers.formats.box_table import LABELS, PATHS, SPLITS
 from clipfg.data.readers.formats.form import Form, Sample
@@ -13,48 +22,86 @@ from clipfg.data.readers.walk import is_image
 from clipfg.errors import DataError
 from clipfg.types import Role
 
+KNOWN = (*column_names.PATHS, *column_names.IDS)
+
+Record = Mapping[str, Any]
+"""What is said of one picture, under the names of columns."""
+
 
 def read(path: Path) -> Annotations:
     """A picture and its label, or labels, for each entry."""
     found = Annotations("a JSON file of labels", path)
     found.roles = [Role("keys or path", "path"), Role("values or label", "class")]
+    last: str | None = None
     for key, value in entries(path):
-        if key is not None:
-            given = {"path": key, "label": value}
-        elif isinstance(value, Mapping):
-            given = {str(name).lower(): cell for name, cell in value.items()}
-        elif isinstance(value, list) and len(value) == 2:
-            given = {"path": value[0], "label": value[1]}
-        else:
+        records = list(_records(key, value))
+        listed, last = key == last, key
+        if not records and (listed or isinstance(value, Mapping | list)):
             raise DataError(f"Expected a picture and a label in {path}, got {value!r:.60}.")
-        name = _cell(given, PATHS)
-        if not isinstance(name, str) or not name:
-            raise DataError(f"Expected a picture in each entry of {path}, got {value!r:.60}.")
-        picture = found.picture(name, split_name(str(_cell(given, SPLITS) or "")))
-        labels = _cell(given, LABELS)
-        for label in labels if isinstance(labels, list) else [labels]:
-            if isinstance(label, Mapping):
-                raise DataError(f"Expected a label for {name!r} in {path}, got {label!r:.60}.")
-            found.add(picture, None if label is None else str(label))
+        for given in records:
+            name = _cell(given, PATHS)
+            if not isinstance(name, str) or not name:
+                raise DataError(f"Expected a picture in each entry of {path}, got {value!r:.60}.")
+            picture = found.picture(name, split_name(str(_cell(given, SPLITS) or "")))
+            labels = _cell(given, LABELS)
+            for label in labels if isinstance(labels, list) else [labels]:
+                if isinstance(label, Mapping):
+                    raise DataError(f"Expected a label for {name!r} in {path}, got {label!r:.60}.")
+                found.add(picture, None if label is None else str(label))
     return found
 
 
-def _cell(given: Mapping[str, Any], names: tuple[str, ...]) -> Any:
+def _records(key: str | None, value: Any) -> Iterator[Record]:
+    """What an entry says of pictures."""
+    picture = key is not None and is_image(key)
+    split = {"split": key} if key is not None and split_name(key) else {}
+    if isinstance(value, Mapping):
+        given = {str(name).lower(): cell for name, cell in value.items()}
+        if picture:
+            yield {"path": key, **given}
+        elif _cell(given, PATHS) is not None:
+            yield split | given
+        elif split:
+            pairs = ((label, own) for label, own in value.items() if isinstance(own, list))
+            yield from ({"path": n, "label": label, **split} for label, own in pairs for n in own)
+    elif picture:
+        yield {"path": key, "label": value}
+    elif isinstance(value, list) and len(value) in {2, 3} and isinstance(value[0], str):
+        yield {"path": value[0], "label": value[-1], **split}
+    elif isinstance(value, str) and is_image(value) and _may_be_class(key) and not split:
+        yield {"path": value, "label": key}
+
+
+def _may_be_class(key: str | None) -> bool:
+    """Whether a key of pictures is no word for pictures, as in lists of pictures and of labels."""
+    return key is not None and not {key_of(key), key_of(key).removesuffix("s")} & {*KNOWN}
+
+
+def _cell(given: Record, names: tuple[str, ...]) -> Any:
     return next((given[name] for name in names if name in given), None)
 
 
 def _is_labels(sample: Sample) -> bool:
-    """A list whose entries name pictures, or a map whose keys are pictures' names."""
-    if sample.elements:
-        first = sample.elements[0]
-        if isinstance(first, list):
-            return len(first) == 2 and isinstance(first[0], str) and is_image(first[0])
-        given = {str(key).lower(): value for key, value in sample.element().items()}
-        name, label = _cell(given, PATHS), _cell(given, LABELS)
-        marked = isinstance(label, list) and any(isinstance(one, dict) for one in label)
-        return isinstance(name, str) and isinstance(label, str | int | list) and not marked
-    keys = list(sample.keys)
-    return bool(keys) and all(is_image(key) for key in keys)
+    """Whether all lists and objects among the entries are pictures and labels."""
+    told: list[list[Record]] = []
+    pictures = Counter(key for key, value in sample.json if isinstance(value, str))
+    for key, value in sample.json:
+        records = list(_records(key, value))
+        if records or isinstance(value, Mapping | list) or pictures[key] > 1:
+            told.append(records)
+    named = [key for key, value in sample.json if isinstance(value, str) and is_image(value)]
+    legend = bool(named) and len({*named}) == len(named)  # a picture of each class
+    return bool(told) and not legend and all(map(_are_whole, told))
+
+
+def _are_whole(records: list[Record]) -> bool:
+    pairs = [(_cell(given, PATHS), _cell(given, LABELS)) for given in records]
+    return bool(pairs) and all(
+        isinstance(name, str)
+        and isinstance(label, str | int | list)
+        and not (isinstance(label, list) and any(isinstance(one, dict) for one in label))
+        for name, label in pairs
+    )
 
 
 FORM = Form("a JSON file of labels", _is_labels, read)

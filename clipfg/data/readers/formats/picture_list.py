@@ -25,7 +25,9 @@ MOST = 12
 """Lists beside one that are looked at, for the numbers of all classes."""
 
 _ENDS = "|".join(suffix[1:] for suffix in sorted(SUFFIXES, reverse=True))
-_LINE = re.compile(rf"\"?(.+?\.(?:{_ENDS}))\"?(?:\s*[,;:|\t]\s*|\s+)\"?(\S.*?)\"?", re.IGNORECASE)
+_BOX = re.compile(r"\s(?:-?\d+\.?\d*\s+){3}-?\d+\.?\d*$")
+_BETWEEN = r"\s*(?:[,;:|\t→=]|[-=]>)\s*|\s+(?:[-–] +)?"
+_LINE = re.compile(rf"\"?(.+?\.(?:{_ENDS}))\"?(?:{_BETWEEN})\"?(\S.*?)\"?", re.IGNORECASE)
 
 
 def read(path: Path) -> Annotations:
@@ -75,6 +77,8 @@ def is_list(sample: Sample) -> bool:
     matches = [_LINE.fullmatch(line) for line in lines]
     labels = [match[2] for match in matches if match is not None]
     if not lines or len(labels) < len(lines) or any(len(one.split()) > WORDS for one in labels):
+        return False
+    if any(_BOX.search(one) for one in labels):
         return False
     if any(re.fullmatch(r"[\d.,\s-]+", one) for one in labels):
         return all(map(is_number, labels)) and _names(sample.path, {*labels})[1] is not None

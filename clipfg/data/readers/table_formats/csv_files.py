@@ -9,7 +9,7 @@ from clipfg.data.readers.delimited import check_quotes, dialect_of
 from clipfg.data.readers.table_columns import CORNERS, is_headless
 from clipfg.data.readers.table_formats.base import TableFile, sampled, unique
 from clipfg.data.readers.table_formats.cells import STRUCTURED, parse_cell, typed
-from clipfg.data.readers.text import encoding_of
+from clipfg.data.readers.text import encoding_of, western
 from clipfg.errors import DataError
 
 HEAD = 1 << 16
@@ -24,6 +24,8 @@ def open_csv(path: Path) -> TableFile:
     if encoding is None:
         raise DataError(f"Expected a CSV at {path}, got a binary file.")
     text = head.decode(encoding, errors="replace").lstrip("\ufeff")
+    if encoding == "utf-8-sig" and "\ufffd" in text[:-1]:
+        text = head.decode("cp1252", errors="replace")
     if len(head) == HEAD:
         text = text[: text.rfind("\n") + 1] or text  # whole rows alone
     dialect = dialect_of(text, "\t" if path.suffix.lower() == ".tsv" else None)
@@ -82,7 +84,9 @@ def _csv_columns(
         strings_can_be_null=True,
     )
     parse = csv.ParseOptions(delimiter=delimiter, newlines_in_values=True)
-    for tried in (encoding, "cp1252", "latin-1"):
+    for tried in (encoding, "cp1252"):
+        if tried != encoding:
+            western(path.read_bytes(), path)
         rows = csv.ReadOptions(
             encoding=tried,
             column_names=columns,
