@@ -102,6 +102,6 @@ def check_classes(labels: NDArray[np.int64], classes: int) -> None:
     counts = np.bincount(labels, minlength=classes)
     if empty := int((counts == 0).sum()):
         raise DataError(
-            f"Expected bags of each of {classes:,} classes to learn from, got none of {empty:,}; give"
-            " some of each, or raise --limit."
+            f"Expected bags of each of {classes:,} classes to learn from, got none of {empty:,};"
+            " give some of each, or raise --limit."
         )
