@@ -79,7 +79,7 @@ def read(
     if notes and manifest.reading:
         doubts = (*manifest.reading.doubts, notes)
         manifest = replace(manifest, reading=replace(manifest.reading, doubts=doubts))
-    return named(manifest, table, columns, path, classes)
+    return named(manifest, table, columns, path, classes).together()
 
 
 def columns_of(table: TableFile, hints: Hints) -> TableColumns:
