@@ -233,5 +233,6 @@ def _manifest_of(features: Features, name: str) -> Manifest:
     if features.splits:
         columns["split"] = list(features.splits)
     if (bags := features.bag_offsets) is not None:
-        columns["bag"] = np.repeat(np.arange(len(bags) - 1), np.diff(bags)).astype(str).tolist()
+        names = features.bag_names or [str(number) for number in range(len(bags) - 1)]
+        columns["bag"] = np.repeat(np.array(names, dtype=object), np.diff(bags)).tolist()
     return Manifest.build(name, columns, features.classes)

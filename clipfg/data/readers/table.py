@@ -95,7 +95,7 @@ def _read(
     if (told := tuple(filter(None, (notes, negatives)))) and manifest.reading:
         doubts = (*manifest.reading.doubts, *told)
         manifest = replace(manifest, reading=replace(manifest.reading, doubts=doubts))
-    return named(manifest, table, columns, path, classes)
+    return named(manifest, table, columns, path, classes).together()
 
 
 def columns_of(table: TableFile, hints: Hints) -> TableColumns:
