@@ -1,6 +1,7 @@
 """What of a folder is left out and why, and whether that may be a class."""
 
 from collections import Counter
+from collections.abc import Collection
 
 from clipfg.data.readers.folder_classes import Classes
 from clipfg.data.readers.folder_levels import NO_CLASS, Levels
@@ -38,20 +39,23 @@ def doubts_on_left_out(found: Walk, levels: Levels, below: Classes) -> list[str]
     One whose pictures are called as those of the classes was made from them.
     """
     sizes = {place: levels.tree.pictures.get(place, 0) for place in below.labels}
-    stems = Counter(_stem(parts) for parts in found.pictures if parts[:-1] in sizes)
     for folder, why in levels.tree.left_out.items():
         beside = [size for place, size in sizes.items() if place[:-1] == folder[:-1]]
         own = levels.tree.pictures.get(folder, 0)
         alike = len(beside) > 1 and max(FEW, min(beside)) <= own <= max(beside)
-        if why != NO_CLASS or not alike:
-            continue
-        made = sum(stems[_stem(parts)] == 1 for parts in found.pictures if parts[:-1] == folder)
-        if 2 * made < own:
+        if why == NO_CLASS and alike and not _made_of(found, folder, sizes):
             return [
                 f"{own:,} pictures of {shown('/'.join(folder))}/ are left out, as folders of that"
                 f" name hold no class; --label-level {len(folder)} makes it one."
             ]
     return []
+
+
+def _made_of(found: Walk, folder: Parts, classes: Collection[Parts]) -> bool:
+    """Whether half of a folder's pictures are called as one picture of the classes each."""
+    stems = Counter(_stem(parts) for parts in found.pictures if parts[:-1] in classes)
+    own = [stems[_stem(parts)] == 1 for parts in found.pictures if parts[:-1] == folder]
+    return 2 * sum(own) >= len(own)
 
 
 def _stem(parts: Parts) -> str:

@@ -1,20 +1,15 @@
-"""Which columns of a table name its classes, or are one class each."""
+"""Which columns of a table name its classes."""
 
-import re
 from collections.abc import Mapping, Sequence
 
 from clipfg.data.readers import column_names as names
 from clipfg.data.readers.codes import are_codes
 from clipfg.data.readers.column_names import key_of
-from clipfg.data.readers.column_values import BINARY, ONE, Sample, are_words
+from clipfg.data.readers.column_values import Sample, are_words
 from clipfg.types import Hints
 
 _MEDIA = {"stillimage", "image", "photo", "photograph", "image/jpeg", "image/png"}
 """What a column `type` says of pictures as such."""
-FEW = 20
-"""In so few rows, all may be of one class."""
-_COUNT = re.compile(r"count|number|verified|delete|flag|^(is|has|n|num)[_ A-Z]", re.ASCII)
-"""Columns of numbers that are no classes of their own."""
 
 
 def label_columns(
@@ -49,26 +44,3 @@ def label_columns(
         if "name" in at and at["name"] in free:
             found.append(at["name"])
     return tuple(dict.fromkeys(found))
-
-
-def one_hot_columns(
-    columns: Sequence[str], sample: Sample, taken: set[str | None]
-) -> tuple[str, ...]:
-    """The columns that hold nothing but 0 and 1, where there are two or more."""
-    binary = [
-        c
-        for c in columns
-        if c not in taken
-        and not c.startswith("#")
-        and not _COUNT.search(c)
-        and key_of(c) not in {*names.TRAINING, *names.HELD_OUT}
-        and any(sample[c])
-        and all(value.lower() in BINARY for value in sample[c])
-    ]
-    if len(binary) < 2:
-        return ()
-    ones = [[value.lower() in ONE for value in sample[c]] for c in binary]
-    marked = sum(map(any, zip(*ones, strict=True)))
-    if (sum(map(any, ones)) < 2 and len(ones[0]) > FEW) or 2 * marked < len(ones[0]):
-        return ()  # counts and marks of other things
-    return tuple(binary)

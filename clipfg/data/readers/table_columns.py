@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from clipfg.data.readers import column_names as names
 from clipfg.data.readers.column_names import first_of, key_of
 from clipfg.data.readers.column_values import BINARY, Sample, are_ids, are_splits, is_picture
-from clipfg.data.readers.label_columns import label_columns, one_hot_columns
+from clipfg.data.readers.label_columns import label_columns
+from clipfg.data.readers.one_hot import one_hot_columns
 from clipfg.errors import DataError, UsageError
 from clipfg.registry import closest
 from clipfg.types import Hints

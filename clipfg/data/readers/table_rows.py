@@ -9,9 +9,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from clipfg.data.readers.column_names import HELD_OUT, SPLITS, key_of
+from clipfg.data.readers.labelled import Labelled
 from clipfg.data.readers.labels import named_splits
 from clipfg.data.readers.table_columns import TableColumns
-from clipfg.data.readers.table_labels import Labelled
 from clipfg.data.readers.walk import is_image
 from clipfg.errors import DataError
 from clipfg.types import Hints

@@ -34,7 +34,9 @@ DASHED = pictures(files=called("{}-{}.jpg", "001-blue-jay", "002-mallard"))
 BEFORE_NAMES = pictures(files=tuple(f"{n}_{k}.jpg" for k in ("Blue_Jay", "Owl") for n in (1, 2)))
 
 NAMES = [
-    by_name("dogs-vs-cats", "labels in names of one split", CATS | TESTED, train=24, test=13),
+    by_name(
+        "dogs-vs-cats-offered", "labels in names of one split", CATS | TESTED, train=24, test=13
+    ),
     Form(
         "dogs-vs-cats-taken",
         "labels in names, as offered",
@@ -94,7 +96,7 @@ FOLDERS = [
         doubt="--label-level 1 makes it one",
     ),
     Form(
-        "masks-of-classes",
+        "masks-of-one-folder",
         "masks of all classes in a folder",
         {
             **{f"{bird}/{bird}{n}.jpg": None for bird in BIRDS for n in range(3)},
@@ -111,7 +113,7 @@ FOLDERS = [
         doubt="begin with numbers",
     ),
     Form(
-        "patients",
+        "pieces",
         "pieces of a class that are called by its letter",
         tree(*PARTS),
         classes=("A1", "A2", "F1", "F2"),

@@ -6,7 +6,7 @@ https://dwc.tdwg.org/text
 
 from collections.abc import Mapping
 from dataclasses import replace
-from itertools import cycle, islice
+from itertools import cycle, islice, product
 from pathlib import Path
 
 import pyarrow as pa
@@ -22,9 +22,9 @@ LINKS = ("coreid", "gbifid", "occurrenceid", "observationuuid")
 """Columns of the second that name a row of the first; in `multimedia.txt` so does `id`."""
 FILES = ("identifier", "accessuri", "file", "filename", "photoid")
 """Columns of the second that name a picture or its address."""
-MEDIA = frozenset({"multimedia", "media", "images", "photos"})
+MEDIA = ("multimedia", "media", "images", "photos")
 """What the second is called."""
-SUFFIXES = frozenset({".txt", ".csv", ".tsv"})
+SUFFIXES = (".txt", ".csv", ".tsv")
 
 PICTURES = "pictures of the rows"
 """The meaning of the second table."""
@@ -36,9 +36,9 @@ def with_media(table: TableFile, path: Path) -> TableFile | None:
     None where there is no such table. Raises what `open_table` does for that.
     """
     own = {key_of(column): column for column in reversed(table.columns)}
-    for file in sorted(path.parent.glob("*")):
-        stem = file.stem.lower()
-        if stem not in MEDIA or file.suffix.lower() not in SUFFIXES or file == path:
+    for stem, suffix in product(MEDIA, SUFFIXES):
+        file = path.with_name(stem + suffix)
+        if file == path or not file.is_file():
             continue
         media = open_table(file)
         theirs = {key_of(column): column for column in reversed(media.columns)}
