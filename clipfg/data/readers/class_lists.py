@@ -1,6 +1,7 @@
 """Lists of pictures that are called as their class: `Blue_Jay.txt` and `Mallard.txt`."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -36,8 +37,8 @@ def with_listed_classes(manifest: Manifest, found: Walk) -> Manifest:
     count = 0
     try:
         for path, names in _lists(found):
-            places = [place for place in index.find_all(names) if place]
-            if 2 * len(places) < len(names):
+            places = {place for place in index.find_all(names) if place}
+            if 2 * len(places) < len({*names}):
                 continue  # a list of something else
             listed |= {str(found.root / place): path for place in places}
             count += len(places)
@@ -72,9 +73,10 @@ def _lists(found: Walk) -> Iterator[tuple[Path, list[str]]]:
             if path.stem in pictures or _says_no_class(path.stem):
                 continue
             if suffix != ".txt":
-                listed = table.read(path)
-                if listed.classes is None:
-                    yield path, listed.uris
+                with suppress(ClipfgError):  # a table of something else
+                    listed = table.read(path)
+                    if listed.classes is None:
+                        yield path, listed.uris
             elif path.stat().st_size <= LARGEST:
                 lines = lines_of(read_text(path, "a list"))
                 yield path, [line.strip() for line in lines if line.strip()]

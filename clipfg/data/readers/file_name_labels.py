@@ -52,7 +52,7 @@ def labelled_by_name(manifest: Manifest, pattern: str) -> Manifest:
             f" the class, as in '(.+)_[0-9]+'."
         )
     matches = [expression.search(_base(identity)) for identity in manifest.ids]
-    given = [match[1] if match else None for match in matches]
+    given = [(match[1] or None) if match else None for match in matches]
     if not any(given):
         raise UsageError(
             f"Expected --label-from-name to be found in the names of {manifest.name}, got"

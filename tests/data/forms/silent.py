@@ -226,6 +226,7 @@ JOINED = [
             f"lists/Blue_Jay.{suffix}",
             typed="",
             files=pictures("img/", files=NUMBERED)
+            | {"stats.csv": "epoch,loss\n1,2\n"}
             | {f"lists/Bobolink.{suffix}": head + "\n".join(NUMBERED[1::3])}
             | {f"lists/Mallard.{suffix}": head + "\n".join(NUMBERED[2::3])},
             items=6,
