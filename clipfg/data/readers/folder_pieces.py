@@ -10,7 +10,7 @@ from clipfg.data.readers.walk import Parts, in_order
 RANK = re.compile(r"\w*(?:idae|aceae|inae|ales|iformes|oidea|optera)", re.IGNORECASE)
 """Latin names of families, orders and the like: what is below is a taxon."""
 
-_NUMBERED = re.compile(r"(.*?)[\W_]*(?:0\d+|\d{1,2})[A-Za-z]{0,2}")
+_NUMBERED = re.compile(r"(.*?)[\W_]*(?<!\d)(?:0\d+|\d{1,2})[A-Za-z]{0,2}")
 """A name and a number; what has more digits may be a model: `Airbus/A310`."""
 
 

@@ -45,7 +45,8 @@ def refuse_variants(level: Level) -> None:
 def leave_out_variants(level: Level) -> None:
     """Leave out other forms of splits that stand beside them: `train_augmented/`, `val_crops/`.
 
-    Also `augmented/` or `raw/` beside splits, with the same classes in it.
+    Also `augmented/` or `raw/` beside splits, with the same classes in it. Raises `DataError` where
+    a split is there in several forms alone: `train_color/` and `train_gray/`.
     """
     splits = splits_among(level.children)
     other = {name for name in level.children if {*words(name).split()} & VARIANTS}
@@ -55,6 +56,13 @@ def leave_out_variants(level: Level) -> None:
         of_all = words(name) in VARIANTS and len(plain) > 1
         if (told[0] in plain if told else of_all) and _holds_their_classes(level, name, other):
             level.leave_out([name], "another form of pictures beside it")
+    for split in {*splits.values()} - plain:
+        forms = sorted(name for name, own in splits.items() if own == split and name in level.deep)
+        if len(forms) > 1 and level.alike(forms):
+            raise DataError(
+                f"Expected one form of each picture, got {'/, '.join(forms)}/ with the same classes"
+                " in each; put one form of each split into a folder of its own, and name that."
+            )
 
 
 def _holds_their_classes(level: Level, name: str, other: set[str]) -> bool:

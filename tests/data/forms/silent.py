@@ -82,6 +82,12 @@ FOLDERS = [
         for folder in ("train_augmented", "val_crops", "train_small", "augmented")
     ),
     Form(
+        "splits-in-forms",
+        "splits in two forms each",
+        tree(*(f"{s}_{f}/{b}" for s in ("train", "test") for f in ("rgb", "gray") for b in BIRDS)),
+        refused="put one form of each split into a folder of its own",
+    ),
+    Form(
         "augmented-alone",
         "a split in one form",
         tree(*(f"{split}/{bird}" for split in ("train_augmented", "val") for bird in BIRDS)),
@@ -118,6 +124,13 @@ FOLDERS = [
         tree(*PARTS),
         classes=("A1", "A2", "F1", "F2"),
         doubt="may be pieces of 'adenosis'",
+    ),
+    Form(
+        "models",
+        "models of makers",
+        tree("Airbus/A310", "Airbus/A320", "Boeing/B737"),
+        classes=("A310", "A320", "B737"),
+        doubt="",
     ),
 ]
 
@@ -209,11 +222,12 @@ JOINED = [
     ),
     Form(
         "darwin-core-several",
-        "Darwin Core: two pictures of a row, and one without",
+        "Darwin Core: two pictures of a row, a sound of another",
         pictures("img/", files=NUMBERED[:2])
         | {
             "occurrence.txt": rows("id\tspecies", (1, 2, 3), BIRDS, sep="\t"),
-            "multimedia.txt": "coreid\tidentifier\n3\thttps://x.org/1.jpg\n3\thttps://x.org/2.jpg\n",
+            "multimedia.txt": "coreid\ttype\tidentifier\n3\tStillImage\thttps://x.org/1.jpg\n"
+            "3\t\thttps://x.org/2.jpg\n2\tSound\thttps://x.org/1.mp3\n",
         },
         items=2,
         classes=("Mallard",),
@@ -234,6 +248,14 @@ JOINED = [
             doubt="",
         )
         for suffix, head in (("txt", ""), ("csv", "image\n"))
+    ),
+    Form(
+        "settings",
+        "settings that name pictures",
+        pictures("img/", files=NUMBERED)
+        | {"config.yaml": "rate: 0.1\nshown:\n  - 1.jpg\n  - 2.jpg\nkept:\n  - 3.jpg\n"},
+        items=6,
+        doubt="config.yaml",
     ),
     Form(
         "lists-that-overlap",

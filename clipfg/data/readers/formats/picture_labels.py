@@ -129,7 +129,8 @@ def _is_labels(sample: Sample) -> bool:
             told.append(records)
     named = [key for key, value in given if isinstance(value, str) and is_image(value)]
     legend = bool(named) and len({*named}) == len(named)  # a picture of each class
-    return bool(told) and not legend and all(map(_are_whole, told))
+    other = sample.suffix != ".json" and len(told) < len(given)  # settings are YAML too
+    return bool(told) and not legend and not other and all(map(_are_whole, told))
 
 
 def _are_whole(records: list[Record]) -> bool:

@@ -26,6 +26,9 @@ MEDIA = ("multimedia", "media", "images", "photos")
 """What the second is called."""
 SUFFIXES = (".txt", ".csv", ".tsv")
 
+SOUND = r"sound|audio|video|moving|\.(mp3|wav|mp4)$"
+"""What the second table has beside pictures."""
+
 PICTURES = "pictures of the rows"
 """The meaning of the second table."""
 
@@ -47,7 +50,9 @@ def with_media(table: TableFile, path: Path) -> TableFile | None:
         link = next((key for key in links if key in theirs), None)
         core = next((own[key] for key in (CORE if link == "coreid" else (link,)) if key in own), "")
         if address and link and core:
-            joined = _joined(table, core, media, {"link": theirs[link], "address": address})
+            named = {"link": theirs[link], "address": address}
+            kind = next((theirs[key] for key in ("type", "format") if key in theirs), address)
+            joined = _joined(table, core, media, named | {"kind": kind})
             return replace(joined, media=file.name)
     return None
 
@@ -62,7 +67,8 @@ def _joined(table: TableFile, core: str, media: TableFile, named: Mapping[str, s
         )
         pictures = media.read(named)
         places = pc.index_in(pictures["link"], value_set=rows["#core"].combine_chunks())
-        known = pc.is_valid(places)
+        sound = pc.match_substring_regex(pictures["kind"], SOUND, ignore_case=True)
+        known = pc.and_not(pc.is_valid(places), pc.fill_null(sound, fill_value=False))
         rows = rows.drop_columns(["#core"]).take(places.filter(known).combine_chunks())
         for ours in (ours for ours, one in chosen.items() if one == address):
             rows = rows.append_column(ours, pictures["address"].filter(known))
