@@ -28,6 +28,7 @@ LOOKED_AT = 20
 """Files of a suffix that are looked at, and how many pictures they are asked for."""
 HEAD = 1 << 18
 
+_NOT_READ = "and is not read; write a table with the columns path, label and split."
 _BY_HAND = {"a folder per class", "a table"}
 _YOLO = re.compile(rb"\d+(?: +\d*\.?\d+){4,}\s*(?:\n|$)")
 """`class x y width height`."""
@@ -70,32 +71,26 @@ def _with_unread_splits(
     That is their splits where it has none, or the labels of those that have none.
     """
     used = " ".join(role.part for role in reading.roles)
-    bare = manifest.labels == UNLABELLED
-    if reading.form not in _BY_HAND or (manifest.splits and not bare.any()):
+    unlabelled = manifest.labels == UNLABELLED
+    if reading.form not in _BY_HAND or (manifest.splits and not unlabelled.any()):
         return manifest
-    some = manifest.table["uri"].filter(pa.array(bare))[:LOOKED_AT].to_pylist()
+    some = manifest.table["uri"].filter(pa.array(unlabelled))[:LOOKED_AT].to_pylist()
     names = [os.fsencode(Path(uri).name) for uri in some]
     for parts in _telling(found):
-        what = ""
-        bare = _without_labels(found.root.joinpath(*parts), hints)
-        if bare is not None and not {*bare.uris} & {*manifest.uris}:
-            doubt = (
-                f"{shown('/'.join(parts))} names {len(bare):,} pictures and no labels, and they are"
-                " left out; name it as the data to use them."
-            )
-            return replace(manifest, reading=replace(reading, doubts=(*reading.doubts, doubt)))
-        if ANSWERS.search(parts[-1]):
-            continue
-        if not manifest.splits and split_in(parts[-1].partition(".")[0]):
-            what = "list pictures of a split"
-        elif bare is None and any(name in _head(found, parts) for name in names):
-            what = "have labels of pictures that are without"
-        if what and parts[-1] not in used:
-            doubt = (
-                f"{shown('/'.join(parts))} seems to {what}, and is not read; write a table with the"
-                " columns path, label and split."
-            )
-            return replace(manifest, reading=replace(reading, doubts=(*reading.doubts, doubt)))
+        listed = _without_labels(found.root.joinpath(*parts), hints)
+        of_split = not manifest.splits and split_in(parts[-1].partition(".")[0])
+        why = ""
+        if listed is not None and not {*listed.uris} & {*manifest.uris}:
+            why = f"names {len(listed):,} pictures and no labels, and they are left out; name it as"
+            why += " the data to use them."
+        elif not ANSWERS.search(parts[-1]):
+            if of_split:
+                why = f"seems to list pictures of a split, {_NOT_READ}"
+            elif listed is None and any(name in _head(found, parts) for name in names):
+                why = f"seems to have labels of pictures that are without, {_NOT_READ}"
+        if why and parts[-1] not in used:
+            doubts = (*reading.doubts, f"{shown('/'.join(parts))} {why}")
+            return replace(manifest, reading=replace(reading, doubts=doubts))
     return manifest
 
 

@@ -1,4 +1,4 @@
-"""What programs export: Labelbox, V7 Darwin, Supervisely, pandas, and YAML by hand."""
+"""What programs export: Labelbox, Custom Vision, V7 Darwin, Supervisely, pandas; and YAML."""
 
 import json
 
@@ -54,6 +54,18 @@ EXPORTS = [
         items=3,
         classes=BIRDS,
         labels={f"img/{FILES[0]}#2,1,6,5": BIRDS[0]},
+    ),
+    three(
+        "custom-vision",
+        "Azure Custom Vision: images with tags, by their addresses",
+        json.dumps(
+            [
+                {"id": "x", "originalImageUri": f"https://x.org/{n}?sv=1", "tags": [{"tagName": b}]}
+                for n, b in PAIRS
+            ]
+        ),
+        "images.json",
+        typed="",
     ),
     Form(
         "darwin",

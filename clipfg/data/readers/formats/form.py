@@ -137,6 +137,7 @@ FORMS.register_all(
     ("sagemaker", "cloud:SAGEMAKER", "SageMaker Ground Truth manifests"),
     ("azure", "cloud:AZURE", "Azure ML, JSON lines"),
     ("labelbox", "labelbox:FORM", "Labelbox JSON lines"),
+    ("custom-vision", "custom_vision:FORM", "Azure Custom Vision JSON"),
     ("darwin", "darwin:FORM", "V7 Darwin, a JSON file a picture"),
     ("supervisely", "supervisely:FORM", "Supervisely, a JSON file a picture"),
     ("box-table", "box_table:FORM", "CSV with columns of boxes"),
