@@ -126,7 +126,7 @@ FOLDERS = [
         doubt="may be pieces of 'adenosis'",
     ),
     Form(
-        "models",
+        "models-of-makers",
         "models of makers",
         tree("Airbus/A310", "Airbus/A320", "Boeing/B737"),
         classes=("A310", "A320", "B737"),
