@@ -57,13 +57,19 @@ def read(
     """
     path = path.absolute()
     table = open_table(path)
-    with suppress(DataError):  # pictures that are called otherwise, as by the rows' ids
-        if (whole := with_media(table, path)) is not None:
-            manifest = _read(whole, path, name or path.stem, classes, hints)
+    called = name or path.stem
+    try:
+        whole = with_media(table, path)
+        if whole is not None:
+            manifest = _read(whole, path, called, classes, hints)
             reading = manifest.reading or Reading("a table")
             roles = (*reading.roles, Role(whole.media, PICTURES))
             return replace(manifest, reading=replace(reading, roles=roles))
-    return _read(table, path, name or path.stem, classes, hints)
+    except DataError as error:  # pictures may be called by the ids of the rows
+        with suppress(DataError):
+            return _read(table, path, called, classes, hints)
+        raise error from None
+    return _read(table, path, called, classes, hints)
 
 
 def _read(

@@ -49,7 +49,7 @@ def with_media(table: TableFile, path: Path) -> TableFile | None:
         address = next((theirs[key] for key in FILES if key in theirs), None)
         link = next((key for key in links if key in theirs), None)
         core = next((own[key] for key in (CORE if link == "coreid" else (link,)) if key in own), "")
-        if address and link and core:
+        if address and link and core and media.sample[address]:
             named = {"link": theirs[link], "address": address}
             kind = next((theirs[key] for key in ("type", "format") if key in theirs), address)
             joined = _joined(table, core, media, named | {"kind": kind})
