@@ -3,6 +3,7 @@
 from clipfg.data.readers.folder_tree import Level
 from clipfg.data.readers.folder_words import (
     DOMAINS,
+    SPLIT_VARIANTS,
     VARIANTS,
     is_beside,
     says_little,
@@ -49,7 +50,7 @@ def leave_out_variants(level: Level) -> None:
     a split is there in several forms alone: `train_color/` and `train_gray/`.
     """
     splits = splits_among(level.children)
-    other = {name for name in level.children if {*words(name).split()} & VARIANTS}
+    other = {name for name in level.children if {*words(name).split()} & SPLIT_VARIANTS}
     plain = {splits[name] for name in splits.keys() - other}
     for name in sorted(other & level.deep):
         told = split_of(name)

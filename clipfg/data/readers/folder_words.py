@@ -55,9 +55,12 @@ SETS = _listed("""
 VARIANTS = _listed("""
     color, colour, rgb, grayscale, greyscale, gray, grey, segmented, masked, original, originals,
     augmented, augmentation, resized, cropped, crops, raw, processed, preprocessed, normalized,
-    normalised, enhanced, denoised, blurred, aug, augm, augs, small, mini, tiny, resize, crop
+    normalised, enhanced, denoised, blurred
 """)
 """Folders each of which holds the same pictures in another form."""
+
+SPLIT_VARIANTS = VARIANTS | _listed("aug, augm, augs, small, mini, tiny, resize, crop")
+"""Words of another form, or a part, of the split that a folder is called after: `train_aug`."""
 
 DOMAINS = _listed("""
     amazon, dslr, webcam, caltech, art, clipart, product, real world, cartoon, sketch, photo,
