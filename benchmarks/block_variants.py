@@ -7,21 +7,25 @@ in turns on one core; processor milliseconds of a picture, medians.
 """
 
 import argparse
+import copy
 import statistics
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import torch
 from jaxtyping import Float
 from open_clip.transformer import ResidualAttentionBlock
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.embed import machine
+from clipfg.encoders.towers.open_clip import class_token_after
+from clipfg.encoders.towers.patches import embed_patches_by_products
 
 WIDTH, HEADS, KIND = 768, 12, torch.bfloat16
 Variant = Callable[[Tensor], Tensor]
@@ -71,26 +75,25 @@ def block_variants(block: ResidualAttentionBlock) -> dict[str, Variant]:
         "scaled_dot_product_attention": fused_attention,
         "weights packed before, and that": packed_weights,
         "GELU within the product": fused_gelu,
+        "its class token alone, as clipfg's last block": partial(class_token_after, block),
         "products alone": products,
     }
 
 
 def patch_variants(patch: int) -> dict[str, Variant]:
     """Patches to tokens."""
-    side, kernel = 224 // patch, torch.randn(WIDTH, 3, patch, patch).to(KIND)
-
-    def linear(x: Float[Tensor, "b 3 h w"]) -> Tensor:
-        cells = x.unflatten(3, (side, patch)).unflatten(2, (side, patch))
-        return functional.linear(cells.permute(0, 2, 4, 1, 3, 5).flatten(3), kernel.flatten(1))
+    layer = nn.Conv2d(3, WIDTH, patch, patch, bias=False).to(KIND).requires_grad_(False)
+    kernel, product = layer.weight, copy.deepcopy(layer)
+    embed_patches_by_products(product)
 
     def channels_last(x: Float[Tensor, "b 3 h w"]) -> Tensor:
         x = x.contiguous(memory_format=torch.channels_last)
         return functional.conv2d(x, kernel, stride=patch)
 
     return {
-        "patches by a convolution": lambda x: functional.conv2d(x, kernel, stride=patch),
+        "patches by a convolution": layer,
         "patches, channels last": channels_last,
-        "patches by a product": linear,
+        "patches by a product, as clipfg's": product,
     }
 
 

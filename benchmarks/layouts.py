@@ -18,7 +18,7 @@ from tempfile import TemporaryDirectory
 
 from tests.data.forms.form import Form
 
-PARTS = ("folders", "tables", "formats", "published", "doubtful")
+PARTS = ("folders", "tables", "formats", "published", "doubtful", "silent")
 FORMS = Path(__file__).parents[1] / "tests/data/forms"
 
 Row = tuple[str, str, str, str]

@@ -188,7 +188,7 @@ def print_predictions(path: Path, format: str | None, *, shown: int) -> None:
 
 def _prediction_row(row: Row) -> Row:
     """The answer, and what else it might be: of the others, those worth a word."""
-    cells = {"image": row["id"]}
+    cells = {"bag" if "instances" in row else "image": row["id"]}
     if "answer" in row or "unknown" in row:
         cells["answer"] = _answer(row)
     cells |= {"prediction": row["prediction"], "probability": f"{row['probability']:.0%}"}

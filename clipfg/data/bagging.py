@@ -36,10 +36,8 @@ def bagged_by(manifest: Manifest, by: str | None) -> Manifest:
     if "bag" in table.column_names:
         table = table.drop_columns(["bag"])
     table = table.append_column("bag", pa.array(names, pa.string()))
-    _, first, bag = np.unique(np.array(names), return_index=True, return_inverse=True)
-    order = np.argsort(first[bag], kind="stable")  # bags in the order in which they begin
-    ordered = table.select([name for name in COLUMNS if name in table.column_names]).take(order)
-    return replace(manifest, table=ordered)
+    ordered = table.select([name for name in COLUMNS if name in table.column_names])
+    return replace(manifest, table=ordered).together()
 
 
 def bag_labels(manifest: Manifest) -> NDArray[np.int64]:

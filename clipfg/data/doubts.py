@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pyarrow.compute as pc
 
+from clipfg.data.readers.file_name_labels import offer
 from clipfg.data.readers.folder_words import UNSORTED, is_beside, is_group, is_holder, words
 from clipfg.data.readers.labels import plain
 from clipfg.types import UNLABELLED, ClassList, Manifest, Reading
@@ -14,8 +15,11 @@ from clipfg.types import UNLABELLED, ClassList, Manifest, Reading
 NUMBER = re.compile(r"(?:(?:c|cls|class|label|category|id) ?)?\d[\d ]*")
 """A class's name that says nothing of it: `17`, `class_3`."""
 
-CODE = re.compile(r"(?<![n\d])(?!(?:19|20)\d\d(?!\d))\d{4,}")
-"""What names of parts, patients and specimens hold, and no year: `SOB_M_14-10926`."""
+CODE = re.compile(r"(?<![n\d])(?!(?:19|20)\d\d(?!\d))\d{4,}|^/[mg]/\w+$")
+"""What names of parts, patients and specimens hold, and no year: `SOB_M_14-10926`, `/m/01g317`."""
+
+_REPEATED = re.compile(r"\d{1,3} (?=\D)(.+)")
+"""`10_blue jay`, as kohya's trainers want it, in a readable form."""
 
 MANY = 10
 """Classes, most of them with one picture, from which the level of the classes is doubted."""
@@ -41,6 +45,8 @@ def doubts(manifest: Manifest) -> list[str]:
     if (classes := manifest.classes) is not None:
         found += [*_doubts_on_names(classes), *_doubts_on_counts(manifest, classes)]
         found += _doubts_on_splits(manifest, classes)
+    elif offered := offer(manifest.ids):
+        found.append(offered)
     pictures = pc.count_distinct(manifest.table["uri"]).as_py()
     if pictures < len(manifest) and not {"box", "bag"} & {*manifest.table.column_names}:
         found.append(
@@ -63,6 +69,12 @@ def _doubts_on_names(classes: ClassList) -> list[str]:
                 f"Classes are called by {what} ({_some(strange)}), of which a text encoder knows"
                 " nothing; give their names by --classes FILE."
             )
+    counted = [match[1] for name in names if (match := _REPEATED.fullmatch(name))]
+    if len(names) > 1 and len({*counted}) == len(names):
+        found.append(
+            f"Classes begin with numbers ({_some(names)}), which are kept; where they are a"
+            " trainer's repeats, rename the folders."
+        )
     dates = [name for name in names if is_group(name)]
     if 2 * len(dates) > len(names):
         found.append(

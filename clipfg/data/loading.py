@@ -15,6 +15,7 @@ from clipfg.data.readers import (
     webdataset,
 )
 from clipfg.data.readers.class_files import read_class_list
+from clipfg.data.readers.class_lists import with_listed_classes
 from clipfg.data.readers.file_name_labels import labelled_by_name
 from clipfg.data.readers.formats import reading as annotations
 from clipfg.data.readers.formats.form import Sample
@@ -259,7 +260,7 @@ def _read_unmarked(path: Path, found: Walk, classes: ClassList | None, hints: Hi
     by_folders = folder.read(path, classes=classes, hints=hints, found=found)
     if doubt and (said := by_folders.reading):
         by_folders = replace(by_folders, reading=replace(said, doubts=(*said.doubts, doubt)))
-    return with_listed_splits(by_folders, found)
+    return with_listed_splits(with_listed_classes(by_folders, found), found)
 
 
 def _read_file(path: Path, classes: ClassList | None, hints: Hints) -> Manifest:

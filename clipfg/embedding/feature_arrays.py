@@ -3,7 +3,7 @@
     features [n, d]   labels [n]   ids [n]   splits [n]   classnames [c]
     patches [r, d]    patch_grids [n, 2]
     regions [r, d]    region_offsets [n + 1]   region_boxes [r, 4]   region_phrases [r]
-    bag_offsets [b + 1]
+    bag_offsets [b + 1]   bag_names [b]
 
 The arrays of the second to the fourth line, splits and class names are there where they are known.
 """
@@ -73,6 +73,8 @@ def to_arrays(features: Features) -> Arrays:
             arrays["region_phrases"] = _words(regions.phrases)
     if features.bag_offsets is not None:
         arrays["bag_offsets"] = features.bag_offsets
+        if features.bag_names:
+            arrays["bag_names"] = _words(features.bag_names)
     return arrays
 
 
@@ -100,6 +102,7 @@ def from_arrays(arrays: Arrays, info: FeatureFileInfo) -> Features:
         patches=patches,
         regions=regions,
         bag_offsets=arrays.get("bag_offsets"),
+        bag_names=tuple(map(str, arrays.get("bag_names", ()))),
     )
 
 

@@ -161,7 +161,7 @@ def _tensors(path: Path) -> tuple[Arrays, str | None]:
         name: (tensor.float() if tensor.dtype == torch.bfloat16 else tensor).numpy()
         for name, tensor in tensors.items()
     }
-    for name in ("ids", "splits", "region_phrases"):
+    for name in ("ids", "splits", "region_phrases", "bag_names"):
         if f"{name}.offsets" in arrays:
             joined = arrays.pop(f"{name}.bytes").tobytes()
             ends = arrays.pop(f"{name}.offsets").tolist()

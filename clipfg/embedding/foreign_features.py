@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 from clipfg.embedding.feature_arrays import Arrays
 from clipfg.errors import DataError
 from clipfg.types import UNLABELLED, ClassList, Features
+from clipfg.types.dense import bag_offsets
 
 FEATURES = (
     *("features", "embeddings", "image_features", "image_embeds", "image_embeddings"),
@@ -25,6 +27,9 @@ IDS = (
 )
 CLASS_NAMES = ("classnames", "class_names", "classes", "categories", "label_names")
 SPLITS = ("splits", "split", "subset")
+BAGS = ("bag", "bags", "bag_id", "bag_ids", "bag_name", "bag_names")
+BAG_LABELS = ("bag_label", "bag_labels")
+"""A label for each row or, where bags are numbered from 0, for each bag."""
 
 # "test_f", "val_features", "features_train", "x_test", "keys_16" (a support set of 16 a class)
 _ENDS = r"f|features?|feats|embeddings?|emb|x|image_features|image_embeds"
@@ -37,8 +42,9 @@ def assemble(arrays: Arrays) -> Features:
     """Features from named arrays in any of the usual layouts.
 
     One matrix, or one for each split (`test_f`, `features_train`, ...). Of nested support sets
-    `keys_1 ... keys_16` the largest is taken, as split `train`. Raises `DataError` when no matrix
-    of features is found, or labels do not fit it.
+    `keys_1 ... keys_16` the largest is taken, as split `train`. Of one matrix, rows may be in bags,
+    and those of a bag are brought together. Raises `DataError` when no matrix of features is found,
+    labels do not fit it, or some rows are in bags and others are not.
     """
     matrices = {
         name: array
@@ -55,16 +61,63 @@ def assemble(arrays: Arrays) -> Features:
     if len(widths) > 1:
         raise DataError(f"Expected features of one width, got {sorted(widths)}.")
     names = next((a for a in (_named(arrays, n) for n in CLASS_NAMES) if _is_text(a)), None)
+    bags = _bags(arrays, len(matrices[parts[None]])) if None in parts else None
+    if bags is not None:
+        arrays = _with_labels_of(bags, arrays)
     pieces = [_piece(arrays, split, key, len(matrices[key])) for split, key in parts.items()]
     rows = [len(words) for _, words, _ in pieces]
     labels, classes = _classes([labels for labels, _, _ in pieces], rows, names)
     splits = [split for _, _, part in pieces for split in part]
-    return Features(
+    found = Features(
         ids=_unique([word for _, words, _ in pieces for word in words], splits),
         pooled=np.concatenate([matrices[key].astype(np.float32) for key in parts.values()]),
         labels=labels,
         classes=classes,
         splits=tuple(splits) if any(splits) else (),
+    )
+    return found if bags is None else _together(found, bags)
+
+
+def _bags(arrays: Arrays, rows: int) -> NDArray[Any] | None:
+    """The bag of each row, None where there is no such array."""
+    named = (_named(arrays, name) for name in BAGS)
+    bags = next((a for a in named if a is not None and a.shape == (rows,)), None)
+    if bags is None:
+        return None
+    known = bags != "" if bags.dtype.kind in "UO" else bags >= 0
+    if not known.all():
+        raise DataError(
+            f"Expected a bag for every row, got none for {int((~known).sum()):,} of {rows:,}."
+        )
+    whole = bags.dtype.kind == "f" and (bags == np.floor(bags)).all()
+    return bags.astype(np.int64) if whole else bags
+
+
+def _with_labels_of(bags: NDArray[Any], arrays: Arrays) -> Arrays:
+    """The same arrays with `labels` of rows where only those of bags are given."""
+    if any(_named(arrays, name) is not None for name in LABELS):
+        return arrays
+    given = next((a for a in (_named(arrays, name) for name in BAG_LABELS) if a is not None), None)
+    if given is None:
+        return arrays
+    if given.shape == bags.shape:
+        return arrays | {"labels": given}
+    if bags.dtype.kind in "iu" and given.ndim == 1 and bags.max(initial=-1) < len(given):
+        return arrays | {"labels": given[bags]}
+    raise DataError(
+        f"Expected a label for each row, or for bags numbered from 0, got {len(given):,} labels of"
+        f" bags for {len(np.unique(bags)):,} bags."
+    )
+
+
+def _together(features: Features, bags: NDArray[Any]) -> Features:
+    """The rows in their bags, in the order in which bags begin."""
+    _, first, numbers = np.unique(bags.astype(str), return_index=True, return_inverse=True)
+    order = np.argsort(first[numbers], kind="stable")
+    offsets = bag_offsets(numbers[order])
+    names = bags[order[offsets[:-1]]]
+    return replace(
+        features.rows(order), bag_offsets=offsets, bag_names=tuple(str(name) for name in names)
     )
 
 

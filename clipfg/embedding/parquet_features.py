@@ -3,7 +3,7 @@
 Columns: `id`, `label` (null where unknown), `split` (null where none) and `embedding`, a list of d
 float32. Where they are known: `patches`, a list of lists of d float16, with their grid of rows and
 columns in `patch_grid`; `regions`, a list of lists of d float32, with `region_boxes` and
-`region_phrases`; and `bag`, the number of the item's bag.
+`region_phrases`; and `bag`, the name or number of the item's bag.
 """
 
 from collections.abc import Iterator
@@ -76,6 +76,8 @@ def _table(features: Features, start: int, stop: int) -> pa.Table:
     if features.bag_offsets is not None:
         bags = np.searchsorted(features.bag_offsets, items, side="right") - 1
         columns["bag"] = pa.array(bags, pa.int64())
+        if features.bag_names:
+            columns["bag"] = pa.array(features.bag_names, pa.string()).take(columns["bag"])
     return pa.table(columns)
 
 
@@ -170,5 +172,8 @@ def _dense_arrays(table: pa.Table) -> Arrays:
         phrases = table["region_phrases"].combine_chunks().flatten()
         arrays["region_phrases"] = pc.fill_null(phrases, "").to_numpy(zero_copy_only=False)
     if "bag" in table.column_names:
-        arrays["bag_offsets"] = bag_offsets(table["bag"].to_numpy())
+        coded = table["bag"].combine_chunks().dictionary_encode()
+        arrays["bag_offsets"] = bag_offsets(coded.indices.to_numpy().astype(np.int64))
+        if pa.types.is_string(coded.dictionary.type):
+            arrays["bag_names"] = coded.dictionary.to_numpy(zero_copy_only=False)
     return arrays

@@ -202,7 +202,11 @@ def collect(
         if batch.regions is not None:
             regions.append(batch.regions)
     which = kept[:rows]
-    ids, splits, bags = manifest.ids, manifest.table["split"].to_pylist(), manifest.bags
+    ids, splits = manifest.ids, manifest.table["split"].to_pylist()
+    numbers, offsets, names = manifest.bags, None, ()
+    if numbers is not None:
+        offsets = bag_offsets(numbers[which])
+        names = tuple(manifest.table["bag"].take(which[offsets[:-1]]).to_pylist())
     return Features(
         ids=tuple(ids[i] for i in which),
         pooled=pooled[:rows],
@@ -213,7 +217,8 @@ def collect(
         splits=tuple(splits[i] for i in which),
         patches=Patches.concat(patches) if patches else None,
         regions=Regions.concat(regions) if regions else None,
-        bag_offsets=None if bags is None else bag_offsets(bags[which]),
+        bag_offsets=offsets,
+        bag_names=names,
     )
 
 

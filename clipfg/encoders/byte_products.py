@@ -1,9 +1,13 @@
 """An ONNX model whose products with weights are products of bytes.
 
-A row is divided by its largest absolute value and rounded to 127 steps on either side of 0, a
-weight likewise by that of its column. So no row depends on another, whatever the order of axes, and
-images can be computed in batches. (ONNX Runtime's own dynamic quantisation has one range for all
-that is multiplied at once.)
+A row is rounded to 127 steps on either side of 0, up to its largest absolute value, a weight
+likewise to that of its column. So no row depends on another, whatever the order of axes, and images
+can be computed in batches. (ONNX Runtime's own dynamic quantisation has one range for all that is
+multiplied at once.)
+
+Beside the products, passes over rows are what takes time. So rounding divides as it goes, by a step
+for each row of a matrix, and the largest value is found by maximum and minimum, without a pass that
+writes absolute values.
 """
 
 from typing import Any
@@ -29,7 +33,7 @@ def with_byte_products(model: Any, bits: int) -> Any:
     arrays = {one.name: one for one in graph.initializer}
     nodes: list[Any] = []
     made: dict[str, Any] = {}
-    rounded: dict[str, tuple[str, str]] = {}
+    rounded: dict[str, tuple[str, str, str]] = {}
 
     def keep(name: str, array: NDArray[Any]) -> str:
         made.setdefault(name, numpy_helper.from_array(array, name))
@@ -39,17 +43,25 @@ def with_byte_products(model: Any, bits: int) -> Any:
         nodes.append(helper.make_node(kind, inputs, [name], **settings))
         return name
 
-    step = keep("byte_step", np.array(1 / 127, np.float32))
     middle = keep("byte_middle", np.array(128, np.uint8))
-    tiny = keep("byte_tiny", np.array(TINY, np.float32))
+    one, tiny = (keep(f"byte_{x}", np.array(x, np.float32)) for x in (1, TINY))
+    share = keep("byte_share", np.array(1 / 127, np.float32))
+    first, last = (keep(f"byte_axis_{n}", np.array([n])) for n in (0, -1))
 
-    def round_rows(x: str) -> tuple[str, str]:
-        """The bytes of a tensor, and the largest absolute value of each row."""
+    def round_rows(x: str, width: int) -> tuple[str, str, str]:
+        """The bytes of a tensor as a matrix, the step of each row, and all axes but the last."""
         if x not in rounded:
-            most = add("ReduceMax", [add("Abs", [x], f"{x}_abs")], f"{x}_max", axes=[-1])
-            most = add("Max", [most, tiny], f"{x}_most")
-            share = add("Div", [x, most], f"{x}_share")
-            rounded[x] = add("QuantizeLinear", [share, step, middle], f"{x}_bytes"), most
+            flat = keep(f"byte_rows_{width}", np.array([-1, width]))
+            rows = add("Reshape", [x, flat], f"{x}_rows")
+            high = add("ReduceMax", [rows], f"{x}_high", axes=[-1], keepdims=0)
+            low = add("ReduceMin", [rows], f"{x}_low", axes=[-1], keepdims=0)
+            most = add("Max", [high, add("Neg", [low], f"{x}_negated"), tiny], f"{x}_most")
+            step = add("Mul", [most, share], f"{x}_step")
+            zeros = add("Expand", [middle, add("Shape", [step], f"{x}_count")], f"{x}_zeros")
+            found = add("QuantizeLinear", [rows, step, zeros], f"{x}_bytes", axis=0)
+            column = add("Unsqueeze", [step, last], f"{x}_steps")
+            axes = add("Slice", [add("Shape", [x], f"{x}_shape"), first, last], f"{x}_axes")
+            rounded[x] = found, column, axes
         return rounded[x]
 
     for node in graph.node:
@@ -61,11 +73,14 @@ def with_byte_products(model: Any, bits: int) -> Any:
         end, weight = node.output[0], node.input[1]
         columns = keep(f"{weight}_bytes", np.rint(weights / scales).astype(np.int8))
         scaled = keep(f"{weight}_scales", scales.astype(np.float32))
-        rows, most = round_rows(node.input[0])
-        product = [rows, columns, step, scaled, middle]
-        shares = add("MatMulIntegerToFloat", product, f"{end}_share", domain=DOMAIN)
+        rows, steps, axes = round_rows(node.input[0], len(weights))
+        product = [rows, columns, one, scaled, middle]
+        counts = add("MatMulIntegerToFloat", product, f"{end}_counts", domain=DOMAIN)
+        matrix = add("Mul", [counts, steps], f"{end}_matrix")
+        wide = keep(f"byte_columns_{len(scales)}", np.array([len(scales)]))
+        shape = add("Concat", [axes, wide], f"{end}_shape", axis=0)
         biased = len(node.input) > 2
-        found = add("Mul", [shares, most], f"{end}_product" if biased else end)
+        found = add("Reshape", [matrix, shape], f"{end}_product" if biased else end)
         if biased:
             add("Add", [found, node.input[2]], end)
     used = {name for node in nodes for name in node.input}

@@ -55,5 +55,9 @@ def weighted_means(
     weights: Float[Tensor, "r a"], values: Float[Tensor, "r m"], offsets: Int[Tensor, " ends"]
 ) -> Float[Tensor, "b a m"]:
     """The sum of each run's values times its weights, for every column of the weights."""
-    columns = [segment_sum(column[:, None] * values, offsets) for column in weights.T]
-    return torch.stack(columns, dim=1)
+    if weights.shape[1] < len(offsets):
+        columns = [segment_sum(column[:, None] * values, offsets) for column in weights.T]
+        return torch.stack(columns, dim=1)
+    sizes = offsets.diff().tolist()
+    runs = zip(weights.split(sizes), values.split(sizes), strict=True)
+    return torch.stack([own.T @ rows for own, rows in runs])

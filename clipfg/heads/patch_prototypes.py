@@ -165,7 +165,10 @@ class PatchPrototypes(Head[FeatureSets]):
         return (cosine_logits(features.rows.float(), self.filters_) + self.offsets_).relu()
 
     def without(self, numbers: Sequence[int]) -> Self:
-        """The same head with some prototypes switched off. Raises `UsageError` for an unknown."""
+        """The same head with some prototypes switched off.
+
+        Raises `UsageError` for an unknown one, and where none that speaks for a class is left.
+        """
         self.check_fitted()
         count = self.weights_.shape[1]
         for number in numbers:
@@ -175,6 +178,8 @@ class PatchPrototypes(Head[FeatureSets]):
         twin.off_ = sorted({*self.off_, *numbers})
         twin.weights_ = self.weights_.clone()
         twin.weights_[:, twin.off_] = 0
+        if not twin.used.any():
+            raise UsageError("Expected some prototypes to be left, got all of them switched off.")
         return twin
 
     def among(self, classes: Sequence[int]) -> Self:

@@ -127,7 +127,7 @@ class DataOptions(DataNameOptions, ReadingOptions, BoxOptions, ViewOptions):
         metavar="FILE|NAMES",
     )
     limit: int | None = option(
-        None, "Use at most N images, drawn over classes by the seed.", metavar="N", least=1
+        None, "Use at most N images, or bags, drawn over classes by the seed.", metavar="N", least=1
     )
     download: bool = option(True, "Download a named data set that is not on disk.")
 

@@ -10,7 +10,7 @@ from clipfg.types.estimate import Estimate
 from clipfg.types.features import Features, unit_norm
 from clipfg.types.identity import content_hash, equal_rows
 from clipfg.types.manifest import BOX, COLUMNS, REGION, REQUIRED, Failure, Manifest, drawn
-from clipfg.types.reading import IN_A_BAG, TOGETHER, Hints, LeftOut, Reading, Role
+from clipfg.types.reading import ALONE, IN_A_BAG, TOGETHER, Hints, LeftOut, Reading, Role
 
 Progress = Callable[[int, int], None]
 """Called with the number of items done and the total."""
@@ -24,6 +24,7 @@ class StageProgress(Protocol):
 
 
 __all__ = [
+    "ALONE",
     "BOX",
     "COLUMNS",
     "IN_A_BAG",

@@ -97,11 +97,11 @@ class ClassList:
         known = (self.levels, ids, synonyms, self.silent)
         return type(self)(tuple(names), self.parents, texts, *known)
 
-    def below(self, wanted: str) -> tuple[str, ...]:
+    def below(self, wanted: str, least: int = 2) -> tuple[str, ...]:
         """The classes at or below any of the nodes of the taxonomy in `wanted`, a comma-separated
         list.
 
-        Raises `UsageError` for an unknown node, and where fewer than two classes remain.
+        Raises `UsageError` for an unknown node, and where fewer than `least` classes remain.
         """
         above = {name: {name, *self.lineage(name)} for name in self.names}
         nodes = set().union(*above.values())
@@ -113,7 +113,7 @@ class ClassList:
                 f"{closest(node, nodes) or self._some_groups()}"
             )
         found = tuple(name for name in self.names if above[name] & asked)
-        if len(found) < 2:
+        if len(found) < least:
             raise UsageError(
                 f"Expected at least two classes to distinguish, got {', '.join(found) or 'none'}"
                 f" within {wanted!r}."

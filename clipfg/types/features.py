@@ -36,6 +36,8 @@ class Features:
     regions: Regions | None = None
     bag_offsets: Offsets | None = None
     """Where each of b bags of consecutive rows begins, and where the last ends `[b + 1]`."""
+    bag_names: tuple[str, ...] = ()
+    """One name for each bag, or empty."""
 
     def __post_init__(self) -> None:
         if self.pooled.ndim != 2:
@@ -55,6 +57,9 @@ class Features:
         bags = self.bag_offsets
         if bags is not None and (bags[0] != 0 or bags[-1] != rows or (np.diff(bags) < 1).any()):
             raise DataError(f"Expected bag offsets that rise from 0 to {rows}, got {bags}.")
+        count = 0 if bags is None else len(bags) - 1
+        if self.bag_names and len(self.bag_names) != count:
+            raise DataError(f"Expected {count} names of bags, got {len(self.bag_names)}.")
         object.__setattr__(self, "pooled", unit_norm(self.pooled))
         object.__setattr__(self, "labels", np.asarray(self.labels, dtype=np.int64))
 
@@ -73,10 +78,11 @@ class Features:
         `DataError` where the order would take a bag apart.
         """
         positions = _positions(which, len(self))
-        bags = self.bag_offsets
-        if bags is not None:
-            bags = bag_offsets(np.searchsorted(bags, positions, side="right"))
-        return self._take(positions, bags)
+        if self.bag_offsets is None:
+            return self._take(positions)
+        numbers = np.searchsorted(self.bag_offsets, positions, side="right") - 1
+        offsets = bag_offsets(numbers)
+        return self._take(positions, offsets, numbers[offsets[:-1]])
 
     def bags(self, which: NDArray[Any] | Iterable[int]) -> Self:
         """The bags that an index array or a boolean mask selects, whole and in its order.
@@ -86,9 +92,14 @@ class Features:
         if self.bag_offsets is None:
             raise DataError("Expected items in bags, got items without; give them a bag column.")
         chosen = _positions(which, len(self.bag_offsets) - 1)
-        return self._take(*gather(self.bag_offsets, chosen))
+        return self._take(*gather(self.bag_offsets, chosen), chosen)
 
-    def _take(self, positions: NDArray[np.int64], bags: Offsets | None) -> Self:
+    def _take(
+        self,
+        positions: NDArray[np.int64],
+        offsets: Offsets | None = None,
+        bags: NDArray[np.int64] | tuple[()] = (),
+    ) -> Self:
         return replace(
             self,
             ids=tuple(self.ids[i] for i in positions),
@@ -97,7 +108,8 @@ class Features:
             splits=tuple(self.splits[i] for i in positions) if self.splits else (),
             patches=None if self.patches is None else self.patches.rows(positions),
             regions=None if self.regions is None else self.regions.rows(positions),
-            bag_offsets=bags,
+            bag_offsets=offsets,
+            bag_names=tuple(self.bag_names[i] for i in bags) if self.bag_names else (),
         )
 
 

@@ -181,6 +181,13 @@ class Manifest:
             return replace(self, table=self.table.slice(0, count))
         return replace(self, table=self.table.take(pa.array(drawn(self.labels, count, seed))))
 
+    def together(self) -> Self:
+        """The same items, those of a bag together; bags in the order in which they begin."""
+        if "bag" not in self.table.column_names:
+            return self
+        order = np.argsort(_numbered(self.table["bag"])[0], kind="stable")
+        return replace(self, table=self.table.take(pa.array(order)))
+
     def within(self, wanted: str) -> Self:
         """The items of some classes, with those as the class list; unlabelled items are kept.
 

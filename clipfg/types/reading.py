@@ -5,6 +5,8 @@ from pathlib import Path
 
 TOGETHER, IN_A_BAG = "what belongs together", "what makes a bag"
 """The meaning of a column that `--group-by` names."""
+ALONE = "alone, and so no class"
+"""The meaning of a folder with no other beside it."""
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from clipfg.embedding.batches import FeatureBatch
 from clipfg.errors import DataError, UsageError
 from clipfg.options import DataOptions, ReadingOptions
 from clipfg.paths import expanded
-from clipfg.types import UNLABELLED, ClassList, Features, Hints, Manifest, Progress
+from clipfg.types import ALONE, UNLABELLED, ClassList, Features, Hints, Manifest, Progress
 
 logger = logging.getLogger("clipfg")
 
@@ -117,23 +117,27 @@ class Dataset:
         """The items whose class is known. Raises `DataError` when there is none."""
         known = np.flatnonzero(self.manifest.labels != UNLABELLED)
         if not known.size:
-            from clipfg.data.readers.file_name_labels import offer
-
             raise DataError(
                 f"Expected labelled images, {self.name} has none; use a folder per class or a"
-                f" manifest with a column `label`.{offer(self.manifest.ids)}"
+                f" manifest with a column `label`.{self._where_labels_may_be()}"
             )
         return self if known.size == len(self) else self.rows(known)
 
     def check_labelled(self, instead: str) -> None:
         """Raises `DataError` where nothing is labelled; `instead` is a command that needs none."""
         if not (self.manifest.labels != UNLABELLED).any():
-            from clipfg.data.readers.file_name_labels import offer
-
             raise DataError(
                 f"Expected labelled images to measure accuracy on, {self.name} has none; try"
-                f" `{instead}`, which needs no labels.{offer(self.manifest.ids)}"
+                f" `{instead}`, which needs no labels.{self._where_labels_may_be()}"
             )
+
+    def _where_labels_may_be(self) -> str:
+        from clipfg.data.readers.file_name_labels import offer
+
+        roles = self.manifest.reading.roles if self.manifest.reading else ()
+        alone = [f"{role.part} is {role.meaning}." for role in roles if ALONE in role.meaning]
+        found = [*alone, offer(self.manifest.ids)]
+        return "".join(f" {one}" for one in found if one)
 
     def check_named(self) -> None:
         """Raises `UsageError` where classes are called by numbers or synset ids alone."""
@@ -230,5 +234,6 @@ def _manifest_of(features: Features, name: str) -> Manifest:
     if features.splits:
         columns["split"] = list(features.splits)
     if (bags := features.bag_offsets) is not None:
-        columns["bag"] = np.repeat(np.arange(len(bags) - 1), np.diff(bags)).astype(str).tolist()
+        names = features.bag_names or [str(number) for number in range(len(bags) - 1)]
+        columns["bag"] = np.repeat(np.array(names, dtype=object), np.diff(bags)).tolist()
     return Manifest.build(name, columns, features.classes)

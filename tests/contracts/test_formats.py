@@ -14,7 +14,7 @@ from clipfg.types import Hints
 from tests.data.forms.form import Form
 from tests.data.forms.formats import FORMS as WRITTEN
 
-ANNOTATION = (".json", ".xml", ".csv", ".jsonl", ".manifest", ".yaml", ".txt", ".xmp")
+ANNOTATION = (".json", ".xml", ".csv", ".jsonl", ".ndjson", ".manifest", ".yaml", ".txt", ".xmp")
 READ = [form for form in WRITTEN if not form.refused]
 
 

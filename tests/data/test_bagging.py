@@ -40,6 +40,15 @@ def test_a_column_of_ones_own_table_makes_bags(tmp_path: Path) -> None:
         bagged_by(read(file), "plant_no")
 
 
+def test_bags_of_a_table_in_any_order_stand_together(tmp_path: Path) -> None:
+    file = tmp_path / "leaves.csv"
+    file.write_text("file,label,bag\n1.jpg,well,07\n2.jpg,ill,8\n3.jpg,well,07\n")
+    found = read(file)
+    assert found.ids == ["1.jpg", "3.jpg", "2.jpg"]
+    assert found.column("bag") == ["07", "07", "8"]
+    assert found.bags.tolist() == [0, 0, 1]
+
+
 @pytest.mark.parametrize(
     ("by", "columns", "error", "said"),
     [

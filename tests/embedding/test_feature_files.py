@@ -80,7 +80,8 @@ def dense(rows: int = 7, dim: int = 5) -> Features:
             np.concatenate([[0], np.cumsum(counts)]),
             tuple(f"a ‘phrase’ {i}" if i % 3 else None for i in range(regions)),
         ),
-        bag_offsets=np.array(sorted({0, rows // 3, rows // 2, rows})),
+        bag_offsets=(offsets := np.array(sorted({0, rows // 3, rows // 2, rows}))),
+        bag_names=tuple(f"‘plant’ {9 - i:03d}" for i in range(len(offsets) - 1)),
     )
 
 
@@ -98,7 +99,8 @@ def test_patches_regions_and_bags_come_back(
     features = dense(rows)
     if parts:
         gone = {"patches", "regions", "bag_offsets"} - set(parts)
-        features = replace(features, **dict.fromkeys(gone))
+        names = () if "bag_offsets" in gone else features.bag_names
+        features = replace(features, **dict.fromkeys(gone), bag_names=names)
     write_features(features, tmp_path / f"f{suffix}")
     back = read_features(tmp_path / f"f{suffix}")
     assert back.ids == features.ids
@@ -113,6 +115,7 @@ def test_patches_regions_and_bags_come_back(
                     np.testing.assert_array_equal(getattr(read, field), array)
         else:
             assert (own is None) == (read is None)
+    assert back.bag_names == features.bag_names
     if features.regions is not None:
         assert back.regions.phrases == features.regions.phrases
 
@@ -135,6 +138,17 @@ def test_others_can_read_what_is_written(tmp_path: Path) -> None:
 X = np.random.default_rng(0).standard_normal((6, 4)).astype(np.float32)
 
 
+def write_theirs(path: Path, arrays: dict[str, np.ndarray]) -> None:
+    if path.suffix == ".npz":
+        np.savez(path, **arrays)
+    elif path.suffix == ".parquet":
+        pq.write_table(pa.table({k: list(v) for k, v in arrays.items()}), path)
+    else:
+        from safetensors.numpy import save_file
+
+        save_file(arrays, path)
+
+
 def check(features: Features, labels: list[int] | None = None) -> None:
     np.testing.assert_allclose(features.pooled, unit_norm(X), atol=1e-6)
     assert features.labels.tolist() == (labels or [-1] * 6)
@@ -149,14 +163,7 @@ def test_one_matrix_by_any_name(tmp_path: Path, name: str, labels: str | None, s
     if labels:
         arrays[labels] = np.array([2, 0, 1, 1, 0, 2])
     path = tmp_path / f"theirs{suffix}"
-    if suffix == ".npz":
-        np.savez(path, **arrays)
-    elif suffix == ".parquet":
-        pq.write_table(pa.table({k: list(v) for k, v in arrays.items()}), path)
-    else:
-        from safetensors.numpy import save_file
-
-        save_file(arrays, path)
+    write_theirs(path, arrays)
     features = read_features(path)
     check(features, [2, 0, 1, 1, 0, 2] if labels else None)
     assert features.classes == (ClassList(("0", "1", "2")) if labels else None)
@@ -245,6 +252,34 @@ def test_published_clip_features(
     scores = features.pooled[test] @ unit_norm(means).T
     accuracy = (scores.argmax(1) == features.labels[test]).mean() * 100
     assert accuracy == pytest.approx({"fgvc": 32.0, "caltech101": 91.4}[name], abs=0.1)
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_rows_in_bags_are_brought_together(tmp_path: Path, suffix: str) -> None:
+    arrays = {"features": X, "bag": np.array([2, 0, 2, 1, 0, 2]), "bag_label": np.array([1, 0, 1])}
+    if suffix == ".parquet":
+        arrays = {**arrays, "bag": np.array(["02", "1", "02", "0", "1", "02"])}
+        arrays["label"] = arrays.pop("bag_label")[[2, 0, 2, 1, 0, 2]]
+    write_theirs(tmp_path / f"f{suffix}", arrays)
+    found = read_features(tmp_path / f"f{suffix}")
+    assert found.ids == tuple("025143")
+    np.testing.assert_allclose(found.pooled, unit_norm(X[[0, 2, 5, 1, 4, 3]]), atol=1e-6)
+    assert found.labels.tolist() == [1, 1, 1, 1, 1, 0]
+    assert found.bag_offsets.tolist() == [0, 3, 5, 6]
+    assert found.bag_names == (("02", "1", "0") if suffix == ".parquet" else ("2", "0", "1"))
+    assert found.bags([2, 0]).bag_names == (found.bag_names[2], found.bag_names[0])
+    assert found.rows([1, 2, 5]).bag_names == (found.bag_names[0], found.bag_names[2])
+
+
+def test_bags_that_do_not_fit_are_reported(tmp_path: Path) -> None:
+    for name, arrays, said in (
+        ("some", {"bag": np.array(["a", "", "a", "b", "b", "b"])}, "a bag for every row, got none"),
+        ("nan", {"bag": np.array([0, 1, 1, 0, 0, np.nan])}, "a bag for every row, got none for 1"),
+        ("few", {"bag": np.arange(6), "bag_label": np.arange(2)}, "a label for each row, or for"),
+    ):
+        np.savez(tmp_path / f"{name}.npz", features=X, **arrays)
+        with pytest.raises(DataError, match=said):
+            read_features(tmp_path / f"{name}.npz")
 
 
 class Bomb:

@@ -21,11 +21,12 @@ def test_runs_are_reduced_one_by_one() -> None:
     assert torch.equal(VALUES.gather(0, rows), most)
     soft = torch.cat([r.softmax(dim=0) for r in RUNS])
     torch.testing.assert_close(segment_softmax(VALUES, OFFSETS), soft)
-    weights = segment_softmax(VALUES, OFFSETS)
-    parts = zip(weights.tensor_split([3, 4]), RUNS, strict=True)
-    torch.testing.assert_close(
-        weighted_means(weights, VALUES, OFFSETS), torch.stack([w.T @ v for w, v in parts])
-    )
+    few = segment_softmax(VALUES, OFFSETS)
+    for weights in (few, few.repeat(1, 3)):  # fewer columns than runs, and more
+        parts = zip(weights.tensor_split([3, 4]), RUNS, strict=True)
+        torch.testing.assert_close(
+            weighted_means(weights, VALUES, OFFSETS), torch.stack([w.T @ v for w, v in parts])
+        )
 
 
 def test_the_gradient_of_a_maximum_goes_to_the_first_row_that_has_it() -> None:

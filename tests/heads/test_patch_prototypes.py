@@ -118,6 +118,8 @@ def test_a_prototype_can_be_switched_off(head) -> None:
     torch.testing.assert_close(left.logits(sets), expected)
     with pytest.raises(UsageError, match="from 0 to 9, got 99"):
         head.without([99])
+    with pytest.raises(UsageError, match="got all of them switched off"):
+        head.without(range(10))
 
 
 def test_some_classes_keep_what_speaks_for_them(head) -> None:

@@ -121,6 +121,9 @@ HELD_OUT = {"isvalid": "val", "isval": "val", "isvalidation": "val", "istest": "
 HELD_OUT |= {"test": "test", "istesting": "test", "istestimage": "test"}
 """Columns that are 1 for another split."""
 
+PRESENCE = ("confidence", "present", "presence")
+"""Columns that are 0 where people looked and did not see it, as Open Images has them."""
+
 NO_SPECIES = frozenset(
     {"blank", "empty", "nothing", "nothing here", "no animal", "no cv result", "none", "no species"}
 )

@@ -16,6 +16,7 @@ from typing import Any
 
 from clipfg.data.readers.code_names import names_of_codes
 from clipfg.data.readers.folder_classes import Classes, read_classes
+from clipfg.data.readers.folder_left_out import doubts_on_left_out, left_out
 from clipfg.data.readers.folder_levels import Levels, at_level
 from clipfg.data.readers.folder_tree import FolderTree
 from clipfg.data.readers.labels import LabelIndex, readable_names, relabel
@@ -23,7 +24,7 @@ from clipfg.data.readers.pictures import absolute, check_some, find
 from clipfg.data.readers.walk import Walk, walk, without_masks
 from clipfg.data.sources import file_uri, shown
 from clipfg.errors import DataError, UsageError
-from clipfg.types import ClassList, Hints, LeftOut, Manifest, Reading, Role
+from clipfg.types import ALONE, ClassList, Hints, LeftOut, Manifest, Reading, Role
 
 UNSETTLED = Hints()
 
@@ -140,6 +141,10 @@ def _reading(
     if below.classes:
         labelled = [below.places[folder].levels for folder in below.labels]
         roles.append(Role(_listed(dict.fromkeys(path[0] for path in labelled)), "class"))
+    if levels.alone:
+        name, level = levels.alone
+        meaning = f"{ALONE}; --label-level {level} makes it one"
+        roles.append(Role(f"{shown(name)}/", meaning))
     if below.folded:
         roles.append(Role(_listed(below.folded), "below the class, no class of its own"))
     if names:
@@ -147,31 +152,11 @@ def _reading(
     return Reading(
         form="a folder per class" if below.classes else "pictures without labels",
         roles=tuple(roles),
-        left_out=(*masks, *_left_out(found, levels, below), *found.left_out(names)),
-        doubts=(*levels.doubts, *below.doubts),
+        left_out=(*masks, *left_out(found, levels, below), *found.left_out(names)),
+        doubts=(*levels.doubts, *below.doubts, *doubts_on_left_out(found, levels, below)),
     )
 
 
 def _listed(folders: Sequence[str] | Mapping[str, None]) -> str:
     names = [f"{shown(name)}/" for name in folders]
     return ", ".join(names[:5]) + (f" and {len(names) - 5:,} more" if len(names) > 5 else "")
-
-
-def _left_out(found: Walk, levels: Levels, below: Classes) -> list[LeftOut]:
-    """Pictures beside what is used, folders of them, and archives, each kind once."""
-    first: dict[tuple[str, str], str] = {}
-    counts: Counter[tuple[str, str]] = Counter()
-    whole = {**levels.tree.left_out, **below.left_out}
-    for parts in found.pictures:
-        folder = parts[:-1]
-        if folder in below.places:
-            continue
-        out = next((folder[:n] for n in range(len(folder) + 1) if folder[:n] in whole), None)
-        what = f"{'/'.join(out)}/" if out else "/".join(parts)
-        why = whole[out] if out else levels.strays.get(folder, "beside the rest")
-        key = (why, out[-1] if out else "")
-        first.setdefault(key, shown(what))
-        counts[key] += 1
-    pictures = [LeftOut(first[key], counts[key], key[0]) for key in first]
-    archives = [LeftOut(shown("/".join(parts)), 1, "an archive") for parts in found.archives]
-    return pictures + archives[:10]

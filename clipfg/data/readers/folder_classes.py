@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 from clipfg.data.readers.class_tables import with_lineages
+from clipfg.data.readers.folder_pieces import without_pieces
 from clipfg.data.readers.folder_tree import Place
 from clipfg.data.readers.folder_words import (
     is_beside,
@@ -21,9 +22,6 @@ from clipfg.data.readers.labels import natural, plain, readable_names
 from clipfg.data.readers.walk import Parts, in_order
 from clipfg.data.sources import shown
 from clipfg.types import ClassList
-
-RANK = re.compile(r"\w*(?:idae|aceae|inae|ales|iformes|oidea|optera)", re.IGNORECASE)
-"""Latin names of families, orders and the like: what is below is a taxon."""
 
 LINEAGE = re.compile(r"(?:\d+_)?[A-Z][a-z]+(?:_[A-Z][a-z]+){5}_[a-z]+(?:-[a-z]+)*")
 """A folder of iNaturalist's competitions: `00000_Animalia_..._Lumbricus_terrestris`."""
@@ -71,7 +69,11 @@ def read_classes(places: Mapping[Parts, Place], named: Named = lambda _: {}) -> 
             found.places[folder] = replace(place, split=split)
         found.folded |= dict.fromkeys(name for name in place.levels[1:] if name not in kept)
         paths[folder] = kept
-    paths = _folded(_in_one_spelling(_without_copies(paths)), found)
+    paths = _in_one_spelling(_without_copies(paths))
+    cut, doubts = without_pieces(set(paths.values()))
+    found.doubts += doubts
+    found.folded |= dict.fromkeys(n for path, kept in cut.items() for n in path[len(kept) :])
+    paths = {folder: cut[path] for folder, path in paths.items()}
     distinct = in_order(set(paths.values()))
     if distinct:
         labels = {path: label for label, path in enumerate(distinct)}
@@ -126,85 +128,6 @@ def _in_one_spelling(paths: Mapping[Parts, Parts]) -> dict[Parts, Parts]:
         for name in alike
     }
     return {folder: (first.get(path[0], path[0]), *path[1:]) for folder, path in paths.items()}
-
-
-def _folded(paths: dict[Parts, Parts], found: Classes) -> dict[Parts, Parts]:
-    """Paths without levels that make no class: below pictures, and pieces of one class."""
-    held = set(paths.values())
-    cut = {p: next((p[:n] for n in range(1, len(p)) if p[:n] in held), p) for p in held}
-    if within := in_order(path for path, kept in cut.items() if path != kept):
-        found.doubts.append(
-            f"Folders such as {'/'.join(within[0])} lie beside pictures of"
-            f" {cut[within[0]][-1]!r} and were taken for pieces of that class; --label-level"
-            " decides otherwise."
-        )
-    below: dict[str, set[Parts]] = defaultdict(set)
-    for path in cut.values():
-        below[path[0]].add(path[1:])
-    numbered = _numbered(below)
-    if numbered and any(len(path) > 1 for path in cut.values()):
-        example = next(path for path in in_order(cut.values()) if len(path) > 1)
-        found.doubts.append(
-            f"Folders such as {'/'.join(example)} were taken for pieces of the class"
-            f" {example[0]!r}; --label-level decides otherwise."
-        )
-        cut = {path: kept[:1] for path, kept in cut.items()}
-    elif _lone(below):
-        example = in_order(cut.values())[0]
-        found.doubts.append(
-            f"Each class has one folder below it ({'/'.join(example)}), and is called by its own;"
-            " --label-level takes the name of the other."
-        )
-        cut = {path: kept[:1] for path, kept in cut.items()}
-    elif shared := _shared(below):
-        found.doubts.append(
-            f"The same names ({', '.join(shared[:3])}) are below several folders, so that classes"
-            " are called by both; --label-level takes one of the levels."
-        )
-    elif (alone := next((t for t in below if () in below[t]), None)) and any(
-        len(p) > 1 for p in cut.values()
-    ):
-        inner = next(path for path in in_order(cut.values()) if len(path) > 1)
-        found.doubts.append(
-            f"Folders such as {'/'.join(inner)} were taken for classes beside {alone!r};"
-            f" --label-level takes {inner[0]!r} for one."
-        )
-    found.folded |= dict.fromkeys(n for path, kept in cut.items() for n in path[len(kept) :])
-    return {folder: cut[path] for folder, path in paths.items()}
-
-
-def _numbered(below: Mapping[str, set[Parts]]) -> bool:
-    """Whether all that is below the folders are numbers, or numbered pieces of one name."""
-    subs = [path[0] for paths in below.values() for path in paths if path]
-    if not subs or any(is_code(top) for top in below):
-        return False
-    if all(name.isdecimal() for name in subs):
-        return True
-    stems = {(re.sub(r"[\W_]*\d+\w?$", "", name).casefold()) for name in subs}
-    return (
-        len(stems) == 1 < len(subs)
-        and len(stems.pop()) > 2
-        and all(re.search(r"\d", n) for n in subs)
-    )
-
-
-def _lone(below: Mapping[str, set[Parts]]) -> bool:
-    """Whether each folder holds one other, each another, and no family holds a species."""
-    subs = [path[0] for paths in below.values() for path in paths if path]
-    alone = len(below) > 1 and all(len(paths) == 1 for paths in below.values())
-    distinct = len({*subs}) == len(below)
-    return alone and distinct and not any(is_code(top) or RANK.fullmatch(top) for top in below)
-
-
-def _shared(below: Mapping[str, set[Parts]]) -> list[str]:
-    """Names below at least two folders, where most names are."""
-    where: dict[str, set[str]] = defaultdict(set)
-    for top, paths in below.items():
-        for path in paths:
-            if path:
-                where[path[-1]].add(top)
-    shared = sorted(name for name, tops in where.items() if len(tops) > 1)
-    return shared if 2 * len(shared) > len(where) else []
 
 
 def _class_list(distinct: Sequence[Parts], named: Named) -> ClassList:

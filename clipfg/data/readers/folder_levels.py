@@ -9,33 +9,33 @@ from dataclasses import dataclass, field, replace
 
 from clipfg.data.readers.folder_splits import hoisted, placeholders, take_splits
 from clipfg.data.readers.folder_tree import FolderTree, Level, Node, Place
+from clipfg.data.readers.folder_variants import (
+    are_domains,
+    leave_out_again,
+    refuse_variants,
+    shared_classes,
+)
 from clipfg.data.readers.folder_words import (
     BUCKET,
     DOMAINS,
     FOLD,
     UNSORTED,
-    VARIANTS,
     WELL,
     is_beside,
     is_beside_of,
     is_group,
     is_holder,
     is_part,
-    says_little,
     split_of,
     words,
 )
 from clipfg.data.readers.walk import Parts
-from clipfg.errors import DataError
 
 FEW = 3, 0.1
 """Pictures that are strays beside folders of classes: so many, or this share of those below."""
 
 HEAP = 0.5
 """As many pictures beside folders, as a share of those below, make the folders no classes."""
-
-MANY = 3
-"""So many names, the same in all folders, are classes, and the folders their sources."""
 
 NO_CLASS = "a folder word, no class"
 
@@ -55,6 +55,8 @@ class Levels:
     roles: dict[str, list[str]] = field(default_factory=dict)
     """Meaning ("split", "wrapper", "group") to the folders that have it."""
     doubts: list[str] = field(default_factory=list)
+    alone: tuple[str, int] | None = None
+    """A folder that may be a class, but for others beside it, and its level."""
 
     def __post_init__(self) -> None:
         self._read([Node()])
@@ -129,7 +131,7 @@ class Levels:
         names = [*level.children]
         if len(names) == 1:
             return names if level.deep or is_holder(names[0]) else []
-        if not names or self._domains(level):
+        if not names or are_domains(level):
             return []
         if len(held := [name for name in level.deep if is_holder(name)]) == 1:
             flat = [name for name in names if is_holder(name) and name not in level.deep]
@@ -140,7 +142,7 @@ class Levels:
         holders = [n for n in names if (is_holder(n) or is_part(n)) and n not in kinds]
         strangers = [name for name in names if name not in holders]
         if not strangers:
-            self._refuse_variants(level)
+            refuse_variants(level)
             return holders
         if not level.deep & {*holders} and len(strangers) > 1:
             level.leave_out(holders, NO_CLASS)
@@ -150,38 +152,13 @@ class Levels:
         level.leave_out(strangers, "beside " + ", ".join(f"{name}/" for name in holders))
         return holders
 
-    def _domains(self, level: Level) -> bool:
-        """Whether the folders are kinds or sources of pictures, with the same classes in each."""
-        names = [*level.children]
-        if not level.all_deep:
-            return False
-        known = all(words(name) in DOMAINS for name in names) and level.alike(names)
-        return known or len(self._shared(level)) >= MANY
-
-    def _shared(self, level: Level) -> list[str]:
-        """The names below all folders that may be classes: no splits, masks or traits."""
-        return sorted(
-            n for n in level.share() if not (split_of(n) or is_beside(n) or says_little(n))
-        )
-
-    def _refuse_variants(self, level: Level) -> None:
-        """Raise `DataError` for folders that hold the same pictures in several forms."""
-        named = [name for name in level.children if words(name) in VARIANTS]
-        if len(named) > 1 and level.deep >= {*named} and level.alike(named):
-            shown = ", ".join(f"{name}/" for name in named)
-            raise DataError(
-                f"Expected one form of each picture, got {shown} with the same classes in each;"
-                f" name one of them as the data, such as"
-                f" {'/'.join(level.children[named[0]][0].path)}."
-            )
-
     def _groups(self, level: Level) -> list[Node]:
         """The folders below where all are years, sites or domains; else none."""
         below = [(name, node) for name, nodes in level.children.items() for node in nodes]
         if not below:
             return []
-        self._refuse_variants(level)
-        if self._domains(level) and not all(map(is_group, level.children)):
+        refuse_variants(level)
+        if are_domains(level) and not all(map(is_group, level.children)):
             self._note("domain", level.children)
             if not all(words(name) in DOMAINS for name in level.children):
                 self._doubt_domains(level)
@@ -211,7 +188,7 @@ class Levels:
         first, *_ = level.children
         depth = len(level.nodes[0].path) + 1
         self.doubts.append(
-            f"The same names ({', '.join(self._shared(level)[:3])}, ...) are in every folder such"
+            f"The same names ({', '.join(shared_classes(level)[:3])}, ...) are in every folder such"
             f" as {first}/, and were taken for the classes; --label-level {depth} takes {first}."
         )
 
@@ -226,9 +203,12 @@ class Levels:
 
     def _classes(self, level: Level) -> None:
         """These folders are the classes, where there are several or they are given."""
-        self._leave_out_again(level)
+        leave_out_again(level)
         names = [*level.children]
-        if (len(names) < 2 and not self._only_labelled(level)) or self._heap(level):
+        alone = len(names) == 1 and not self._only_labelled(level)
+        if not names or alone or self._heap(level):
+            if alone and not level.deep and not is_group(names[0]):
+                self.alone = (names[0], len(level.nodes[0].path) + 1)
             for node in level.nodes:
                 for folder in self.tree.folders(node.path):
                     self.places.setdefault(folder, node.place())
@@ -249,16 +229,6 @@ class Levels:
         return bool(level.children) and (
             self.is_class([*level.children]) or "unlabelled" in self.roles
         )
-
-    def _leave_out_again(self, level: Level) -> None:
-        """Leave out a folder with all the classes that stand beside it: `data/` and its copy."""
-        for name in [*level.deep]:
-            below, others = level.names_below(name), len(level.children) - 1
-            if not 1 < others <= len(below) <= others + 1:
-                continue
-            if {words(other) for other in level.children if other != name} <= below:
-                level.leave_out([name], "the same folders again")
-                return
 
     def _heap(self, level: Level) -> bool:
         """Whether too many pictures lie beside the folders for these to be classes."""

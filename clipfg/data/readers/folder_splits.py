@@ -4,6 +4,7 @@ from collections import defaultdict
 from dataclasses import replace
 
 from clipfg.data.readers.folder_tree import FolderTree, Level, Node
+from clipfg.data.readers.folder_variants import leave_out_variants
 from clipfg.data.readers.folder_words import (
     ANSWERS,
     FOLD,
@@ -22,6 +23,7 @@ def take_splits(level: Level) -> dict[str, str]:
     one of pictures to answer for (`predict`). Classes may be called "train" and "test tube": flat
     folders are splits only where there are hardly others.
     """
+    leave_out_variants(level)
     names = [*level.children]
     found = dict(splits_among(names))
     if any(node.split for node in level.nodes):

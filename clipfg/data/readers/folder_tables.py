@@ -18,7 +18,7 @@ LOOKED_AT = 50
 MANY = 1000
 """Folders that are looked into for a table in each."""
 
-_ANSWERS = re.compile(r"submission|submit|prediction|result|report|inventory", re.IGNORECASE)
+ANSWERS = re.compile(r"submission|submit|prediction|result|report|inventory", re.IGNORECASE)
 """Tables of answers and of other things."""
 
 Table = tuple[str | None, Path]
@@ -107,7 +107,7 @@ def _files(path: Path) -> list[Path]:
         file
         for file in files
         if not file.name.startswith(".")
-        and not _ANSWERS.search(file.stem)
+        and not ANSWERS.search(file.stem)
         and file.is_file()
         and (file.suffix.lower() in SUFFIXES or (file in others and is_tabular(file)))
     ]

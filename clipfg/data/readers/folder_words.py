@@ -59,6 +59,9 @@ VARIANTS = _listed("""
 """)
 """Folders each of which holds the same pictures in another form."""
 
+SPLIT_VARIANTS = VARIANTS | _listed("aug, augm, augs, small, mini, tiny, resize, crop")
+"""Words of another form, or a part, of the split that a folder is called after: `train_aug`."""
+
 DOMAINS = _listed("""
     amazon, dslr, webcam, caltech, art, clipart, product, real world, cartoon, sketch, photo,
     photos, art painting, painting, quickdraw, infograph, real, field, lab, herbarium, synthetic

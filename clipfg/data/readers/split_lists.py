@@ -59,8 +59,8 @@ def with_listed_splits(manifest: Manifest, found: Walk) -> Manifest:
 
 
 def _lists(found: Walk) -> Iterator[tuple[Path, str, list[str]]]:
-    """Each list with its split: `test.txt`, `testing_list.txt`, or those of one `splits.json` or
-    `split.csv`.
+    """Each list with its split: `test.txt`, `testing_list.txt`, `test.csv` without labels, or those
+    of one `splits.json` or `split.csv`.
     """
     for parts in found.others.get(".txt", []):
         stem = _LIST.sub("", parts[-1].removesuffix(".txt"))
@@ -76,14 +76,16 @@ def _lists(found: Walk) -> Iterator[tuple[Path, str, list[str]]]:
             for name, names in content.items() if isinstance(content, dict) else ():
                 if (split := split_name(name)) and isinstance(names, list):
                     yield path, split, [name for name in names if isinstance(name, str)]
-
     for parts in (*found.others.get(".csv", []), *found.others.get(".tsv", [])):
         path = found.root.joinpath(*parts)
-        if "split" not in parts[-1].lower():
+        told = split_of(path.stem)
+        if "split" not in path.stem.lower() and (not told or told[1]):
             continue
         listed = table.read(path)
-        for split in () if listed.classes else listed.splits:
-            rows = listed.table.filter(pc.equal(listed.table["split"], split))
+        splits = listed.splits or ({told[0]: len(listed)} if told else {})
+        for split in () if listed.classes else splits:
+            rows = listed.table
+            rows = rows.filter(pc.equal(rows["split"], split)) if listed.splits else rows
             yield path, split, rows["uri"].to_pylist()
 
 

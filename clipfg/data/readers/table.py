@@ -5,6 +5,7 @@ their usual names (`column_names`). Paths are relative to the table's folder; pi
 there are looked for below it by name (`table_pictures`).
 """
 
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from clipfg.data.readers.table_columns import TableColumns, by_content, understa
 from clipfg.data.readers.table_doubts import other_labels
 from clipfg.data.readers.table_formats.base import TableFile
 from clipfg.data.readers.table_formats.cells import join_corners
+from clipfg.data.readers.table_formats.darwin_core import PICTURES, with_media
 from clipfg.data.readers.table_formats.opening import guarded, open_table
 from clipfg.data.readers.table_labels import label_rows
 from clipfg.data.readers.table_manifest import manifest_of, named, open_quote
@@ -26,11 +28,12 @@ from clipfg.data.readers.table_rows import (
     splits_of,
     without_blank_rows,
     without_headers,
+    without_negatives,
     without_notes,
 )
 from clipfg.errors import DataError, UsageError
 from clipfg.registry import closest
-from clipfg.types import ClassList, Hints, Manifest
+from clipfg.types import ClassList, Hints, Manifest, Reading, Role
 
 UNSETTLED = Hints()
 
@@ -54,6 +57,24 @@ def read(
     """
     path = path.absolute()
     table = open_table(path)
+    called = name or path.stem
+    try:
+        whole = with_media(table, path)
+        if whole is not None:
+            manifest = _read(whole, path, called, classes, hints)
+            reading = manifest.reading or Reading("a table")
+            roles = (*reading.roles, Role(whole.media, PICTURES))
+            return replace(manifest, reading=replace(reading, roles=roles))
+    except DataError as error:  # pictures may be called by the ids of the rows
+        with suppress(DataError):
+            return _read(table, path, called, classes, hints)
+        raise error from None
+    return _read(table, path, called, classes, hints)
+
+
+def _read(
+    table: TableFile, path: Path, name: str, classes: ClassList | None, hints: Hints
+) -> Manifest:
     columns = guarded(path, lambda _: columns_of(table, hints))
     columns = replace(columns, folder=folder_column(columns, table.sample, path))
     first = (hints.name_column or "").partition(",")[0]
@@ -66,6 +87,7 @@ def read(
     cells: pa.Table = guarded(path, lambda _: join_corners(table.read(taken)))
     cells = without_headers(without_blank_rows(cells), columns)
     cells, notes = without_notes(cells, columns)
+    cells, negatives = without_negatives(cells, columns)
     if cells.num_rows == 0:
         raise DataError(f"Expected rows in {path}, got none.")
     splits = splits_of(cells, columns)
@@ -75,11 +97,11 @@ def read(
     pictures, given = _pictures(table, cells, columns, path, splits)
     if hints.label_column is None:
         labelled.doubts.extend(other_labels(table, columns, labelled.roles))
-    manifest = manifest_of(name or path.stem, cells, columns, pictures, given, splits, labelled)
-    if notes and manifest.reading:
-        doubts = (*manifest.reading.doubts, notes)
+    manifest = manifest_of(name, cells, columns, pictures, given, splits, labelled)
+    if (told := tuple(filter(None, (notes, negatives)))) and manifest.reading:
+        doubts = (*manifest.reading.doubts, *told)
         manifest = replace(manifest, reading=replace(manifest.reading, doubts=doubts))
-    return named(manifest, table, columns, path, classes)
+    return named(manifest, table, columns, path, classes).together()
 
 
 def columns_of(table: TableFile, hints: Hints) -> TableColumns:

@@ -5,12 +5,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from clipfg.data.readers import column_names as names
-from clipfg.data.readers.codes import are_codes
 from clipfg.data.readers.column_names import first_of, key_of
-from clipfg.data.readers.folder_words import SETS
-from clipfg.data.readers.labels import split_name
-from clipfg.data.readers.walk import is_image
-from clipfg.data.sources import scheme_of
+from clipfg.data.readers.column_values import BINARY, Sample, are_ids, are_splits, is_picture
+from clipfg.data.readers.label_columns import label_columns
+from clipfg.data.readers.one_hot import one_hot_columns
 from clipfg.errors import DataError, UsageError
 from clipfg.registry import closest
 from clipfg.types import Hints
@@ -18,17 +16,7 @@ from clipfg.types import Hints
 CORNERS = ("x0", "y0", "x1", "y1")
 """Columns that together make a box, in pixels of the full image."""
 
-_ID = re.compile(r"[\w.-]{2,}")
-_MEDIA = {"stillimage", "image", "photo", "photograph", "image/jpeg", "image/png"}
-"""What a column `type` says of pictures as such."""
-FEW = 20
-"""In so few rows, all may be of one class."""
-ONE = frozenset({"1", "1.0", "true", "yes", "y", "x", "\u2713", "\u2714"})
-"""What a column of a class has where a picture is of it."""
 _ANSWERS = {"accept", "reject", "ignore"}
-_COUNT = re.compile(r"count|number|verified|delete|flag|^(is|has|n|num)[_ A-Z]", re.ASCII)
-"""Columns of numbers that are no classes of their own."""
-_BINARY = {"0", "0.0", "false", "no", "n", "", *ONE}
 
 
 class NoPathsError(DataError):
@@ -37,10 +25,6 @@ class NoPathsError(DataError):
 
 class OtherPicturesError(DataError):
     """A table that names none of the pictures that are there."""
-
-
-Sample = Mapping[str, Sequence[str]]
-"""Some values of each column."""
 
 
 @dataclass(frozen=True)
@@ -58,13 +42,17 @@ class TableColumns:
     one_hot: tuple[str, ...] = ()
     """One column a class."""
     split: str | None = None
+    presence: str | None = None
+    """0 where a row says what a picture does not show, else 1."""
     carried: Mapping[str, str] = field(default_factory=dict)
     """From a manifest's other columns to the table's."""
 
     def all(self) -> tuple[str, ...]:
         """Every column that is read, once."""
         some = [*self.paths, *self.labels, *self.ranks.values(), *self.one_hot]
-        some += [column for column in (self.folder, self.split) if column is not None]
+        some += [
+            column for column in (self.folder, self.split, self.presence) if column is not None
+        ]
         return tuple(dict.fromkeys([*some, *self.carried.values()]))
 
 
@@ -72,7 +60,7 @@ def is_headless(first: Sequence[str]) -> bool:
     """Whether the first row of a table is data: it holds a picture, and no known name."""
     known = {*names.PATHS, *names.LABELS, *names.IDS, *names.SPLITS}
     keys = [key_of(cell) for cell in first]
-    return any(map(_is_picture, first)) and not known.intersection(keys)
+    return any(map(is_picture, first)) and not known.intersection(keys)
 
 
 def understand(
@@ -117,8 +105,8 @@ def understand(
         carried |= {corner: whole[corner] for corner in CORNERS}
     split = _split(at, sample, hints)
     taken = {*paths[:1], *carried.values(), split}
-    labels = _labels(at, columns, sample, hints, taken)
-    one_hot = () if labels else _one_hot(columns, sample, {*taken, *paths})
+    labels = label_columns(at, columns, sample, hints, taken)
+    one_hot = () if labels else one_hot_columns(columns, sample, {*taken, *paths})
     for ours, wanted in (("group", hints.group_by), ("bag", hints.bag_by)):
         if column := _named(ours, wanted, at | whole, labels):
             carried[ours] = column
@@ -126,7 +114,10 @@ def understand(
     folder = first_of(names.FOLDERS, at)
     if folder in paths[:1]:
         folder = None
-    return TableColumns(paths, folder, labels, ranks, one_hot, split, carried)
+    presence = first_of(names.PRESENCE, at)
+    if presence in taken or not (presence and {v.lower() for v in sample[presence]} <= BINARY):
+        presence = None
+    return TableColumns(paths, folder, labels, ranks, one_hot, split, presence, carried)
 
 
 def _named(
@@ -147,8 +138,8 @@ def _named(
 
 def by_content(columns: Sequence[str], sample: Sample, hints: Hints) -> TableColumns:
     """What the columns of a table without a header are for, by their values alone."""
-    path = next(c for c in columns if any(map(_is_picture, sample[c])))
-    split = next((c for c in columns if _are_splits(sample[c])), None)
+    path = next(c for c in columns if any(map(is_picture, sample[c])))
+    split = next((c for c in columns if are_splits(sample[c])), None)
     others = [c for c in columns if c not in {path, split} and any(sample[c])]
     numbers = [c for c in others if all(re.fullmatch(r"-?\d+(\.\d+)?", v) for v in sample[c] if v)]
     carried = {}
@@ -174,73 +165,22 @@ def _paths(
         values = [value for value in sample[column] if value]
         if any(value.startswith(("http:", "https:")) for value in values):
             return 3 if len({*values}) > 1 or len(values) < 2 else 5  # an address of all
-        if any(map(_is_picture, values)):
+        if any(map(is_picture, values)):
             return 0 if column in named or column in ids else 2
         return 1 if column in named else 2
 
     unknown = [
         c
         for c in columns
-        if c not in {*named, *ids, *addresses} and any(map(_is_picture, sample[c]))
+        if c not in {*named, *ids, *addresses} and any(map(is_picture, sample[c]))
     ]
     found = [*named, *ids, *unknown, *addresses]
-    others = [c for c in columns if found and c not in found and _are_ids(sample[c])]
+    others = [c for c in columns if found and c not in found and are_ids(sample[c])]
     if not named and not unknown and ids and not addresses and len(at) < 2:
         return ()  # an id alone
     return tuple(
         sorted(dict.fromkeys([*found, *others]), key=lambda c: 4 if c in others else likely(c))
     )
-
-
-def _labels(
-    at: Mapping[str, str],
-    columns: Sequence[str],
-    sample: Sample,
-    hints: Hints,
-    taken: set[str | None],
-) -> tuple[str, ...]:
-    wanted = [key_of(hints.label_column)] if hints.label_column is not None else []
-    keys = [*wanted, *names.LABELS, *names.COMMON, *names.SCIENTIFIC]
-    keys += [key for key in at if names.SYNONYM.fullmatch(key)]
-    if "genus" in at and not any(key in at for key in keys):
-        keys += names.EPITHETS
-    if "path" not in taken and not any(key in at for key in keys):
-        keys += ["name", "text"]
-    if "x" in at:
-        keys = [key for key in keys if key != "y"]  # a place in the picture
-    media = {c for c in columns if {v.lower() for v in sample[c] if v} <= _MEDIA and any(sample[c])}
-    free = {c for c in columns if c not in {*taken, *media} or key_of(c) in wanted}
-    found = [at[key] for key in dict.fromkeys(keys) if key in at and at[key] in free]
-    if found and are_codes(sample[found[0]]):
-        # What numbers and codes stand for is often in the next column, or the one before.
-        place = columns.index(found[0])
-        beside = [*columns[place + 1 : place + 2], *columns[max(0, place - 1) : place]]
-        beside = [c for c in beside if c in free and c not in found and _are_words(sample[c])]
-        found[1:1] = beside
-        if "name" in at and at["name"] in free:
-            found.append(at["name"])
-    return tuple(dict.fromkeys(found))
-
-
-def _one_hot(columns: Sequence[str], sample: Sample, taken: set[str | None]) -> tuple[str, ...]:
-    """The columns that hold nothing but 0 and 1, where there are two or more."""
-    binary = [
-        c
-        for c in columns
-        if c not in taken
-        and not c.startswith("#")
-        and not _COUNT.search(c)
-        and key_of(c) not in {*names.TRAINING, *names.HELD_OUT}
-        and any(sample[c])
-        and all(value.lower() in _BINARY for value in sample[c])
-    ]
-    if len(binary) < 2:
-        return ()
-    ones = [[value.lower() in ONE for value in sample[c]] for c in binary]
-    marked = sum(map(any, zip(*ones, strict=True)))
-    if (sum(map(any, ones)) < 2 and len(ones[0]) > FEW) or 2 * marked < len(ones[0]):
-        return ()  # counts and marks of other things
-    return tuple(binary)
 
 
 def _split(at: Mapping[str, str], sample: Sample, hints: Hints) -> str | None:
@@ -250,34 +190,14 @@ def _split(at: Mapping[str, str], sample: Sample, hints: Hints) -> str | None:
         if (column := at.get(key)) is None:
             continue
         values = {value.lower() for value in sample[column] if value}
-        if key in names.SPLITS[:3] or _are_splits(sample[column]):
+        if key in names.SPLITS[:3] or are_splits(sample[column]):
             return column
-        if key in names.TRAINING and values and values <= _BINARY:
+        if key in names.TRAINING and values and values <= BINARY:
             return column
-        if key in names.HELD_OUT and len(values) == 2 and values <= _BINARY:
+        if key in names.HELD_OUT and len(values) == 2 and values <= BINARY:
             return column
     others = (c for c in at.values() if len({*filter(None, sample[c])}) > 1)
-    return next((column for column in others if _are_splits(sample[column])), None)
-
-
-def _are_splits(values: Sequence[str]) -> bool:
-    given = {value for value in values if value and value.lower() != "unassigned"}
-    named = {value for value in given if split_name(value)}
-    return bool(named) and all(value.lower() in SETS for value in given - named)
-
-
-def _are_ids(values: Sequence[str]) -> bool:
-    """Whether each row has a word of its own, which may be a picture's name without suffix."""
-    return bool(values) and len({*values}) == len(values) and all(map(_ID.fullmatch, values))
-
-
-def _are_words(values: Sequence[str]) -> bool:
-    given = [value for value in values if value]
-    return bool(given) and not are_codes(given) and not any(map(_is_picture, given))
-
-
-def _is_picture(value: str) -> bool:
-    return is_image(value.strip()) or scheme_of(value) in {"gs", "s3"}
+    return next((column for column in others if are_splits(sample[column])), None)
 
 
 def _in(keys: Sequence[str], at: Mapping[str, str]) -> str | None:

@@ -30,6 +30,7 @@ from clipfg.data.readers.folder_tables import (
 from clipfg.data.readers.labels import natural, plain, relabel
 from clipfg.data.readers.table_columns import OtherPicturesError
 from clipfg.data.readers.table_doubts import naming
+from clipfg.data.readers.table_formats.darwin_core import PICTURES
 from clipfg.data.readers.table_formats.opening import open_table
 from clipfg.data.readers.walk import Walk
 from clipfg.errors import ClipfgError, DataError
@@ -253,7 +254,7 @@ def _reading(
         )
     named = set(whole.uris)
     others = [p for p in found.pictures if str(found.root.joinpath(*p)) not in named]
-    maps = [role.part for role in first.roles if role.meaning == "names of the labels"]
+    maps = [r.part for r in first.roles if r.meaning in {"names of the labels", PICTURES}]
     left_out = found.left_out(*(Path(file).name for file in files), *maps)
     if others:
         again = naming(open_table(ones[0][0][1]), {parts[-1] for parts in others})

@@ -26,7 +26,9 @@ from clipfg.data.readers.class_tables import with_lineages
 from clipfg.data.readers.codes import are_codes, are_nameless, are_short, identity, is_number
 from clipfg.data.readers.column_names import key_of
 from clipfg.data.readers.folder_words import UNSORTED
+from clipfg.data.readers.labelled import Labelled
 from clipfg.data.readers.labels import natural, numbered, plain, readable_names
+from clipfg.data.readers.one_hot import one_hot_labels
 from clipfg.data.readers.table_cells import (
     MAY_BE_NAMES,
     Values,
@@ -36,31 +38,16 @@ from clipfg.data.readers.table_cells import (
     labels_in,
 )
 from clipfg.data.readers.table_classes import TableClasses
-from clipfg.data.readers.table_columns import ONE, TableColumns
+from clipfg.data.readers.table_columns import TableColumns
 from clipfg.types import UNLABELLED, ClassList, Hints, Role
 
 _BINOMIAL = re.compile(r"[A-Z][a-zë-]+ [a-zë-]{3,}( .*)?")
 
 
-@dataclass
-class Labelled:
-    """The labels of all rows."""
-
-    labels: NDArray[np.int64]
-    """Class indices `[n]`; the first of several; `UNLABELLED` where there is none."""
-    classes: ClassList | None = None
-    several: NDArray[np.bool_] | None = None
-    """Rows `[n]` with more than one label."""
-    example: tuple[str, ...] = ()
-    """The labels of the first such row."""
-    roles: list[Role] = field(default_factory=list)
-    doubts: list[str] = field(default_factory=list)
-
-
 def label_rows(table: pa.Table, columns: TableColumns, hints: Hints) -> Labelled:
     """The labels of a table's rows; its columns have the table's own names."""
     if columns.one_hot:
-        return _one_hot(table, columns.one_hot)
+        return one_hot_labels(table, columns.one_hot)
     names = [c for c in (*columns.labels, *columns.ranks.values()) if c in table.column_names]
     if not names:
         return Labelled(np.full(table.num_rows, UNLABELLED))
@@ -77,26 +64,6 @@ def _no_label(words: Sequence[str]) -> str:
     shown = ", ".join(map(repr, words))
     were = "were" if len(words) > 1 else "was"
     return f"{shown} {were} taken for pictures without a label, not for a class."
-
-
-def _one_hot(table: pa.Table, columns: Sequence[str]) -> Labelled:
-    """One column a class: its label is the one that is 1."""
-    labels = np.full(table.num_rows, UNLABELLED)
-    counts = np.zeros(table.num_rows, np.int64)
-    order = sorted(columns, key=natural)
-    for place, column in enumerate(order):
-        texts = pc.utf8_lower(pc.utf8_trim_whitespace(pc.fill_null(table[column], "")))
-        ones = pc.is_in(texts, pa.array([*ONE])).to_numpy()
-        labels[ones & (counts == 0)] = place
-        counts += ones
-    several = counts > 1
-    example: tuple[str, ...] = ()
-    if several.any():
-        row = int(several.argmax())
-        cells = {c: (table[c][row].as_py() or "").strip().lower() for c in order}
-        example = tuple(c for c in order if cells[c] in ONE)
-    roles = [Role(f"{len(order)} columns of 0 and 1, {order[0]!r} first", "one class each")]
-    return Labelled(labels, ClassList(tuple(order)), several, example, roles)
 
 
 @dataclass

@@ -11,10 +11,10 @@ import pyarrow.compute as pc
 from clipfg.data.readers.codes import are_nameless
 from clipfg.data.readers.folder_words import is_beside, is_holder
 from clipfg.data.readers.label_names import named_beside, rename
+from clipfg.data.readers.labelled import Labelled
 from clipfg.data.readers.labels import readable_names, relabel
 from clipfg.data.readers.table_columns import TableColumns
 from clipfg.data.readers.table_formats.base import TableFile
-from clipfg.data.readers.table_labels import Labelled
 from clipfg.data.readers.table_pictures import LISTED, Pictures
 from clipfg.data.sources import shown
 from clipfg.errors import DataError

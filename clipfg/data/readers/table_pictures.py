@@ -12,10 +12,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from clipfg.data.readers.column_values import Sample
 from clipfg.data.readers.folder_words import is_holder
 from clipfg.data.readers.labels import split_name
 from clipfg.data.readers.picture_index import PictureIndex
-from clipfg.data.readers.table_columns import OtherPicturesError, Sample, TableColumns
+from clipfg.data.readers.table_columns import OtherPicturesError, TableColumns
 from clipfg.data.sources import SOURCES, file_uri, scheme_of, shown, signature
 from clipfg.errors import DataError, ItemError
 

@@ -9,9 +9,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from clipfg.data.readers.column_names import HELD_OUT, SPLITS, key_of
+from clipfg.data.readers.labelled import Labelled
 from clipfg.data.readers.labels import named_splits
 from clipfg.data.readers.table_columns import TableColumns
-from clipfg.data.readers.table_labels import Labelled
 from clipfg.data.readers.walk import is_image
 from clipfg.errors import DataError
 from clipfg.types import Hints
@@ -63,6 +63,25 @@ def without_notes(cells: pa.Table, columns: TableColumns) -> tuple[pa.Table, str
     said = ", ".join(repr(value or "")[:60] for value in last[-count:])
     kept = cells.slice(0, cells.num_rows - count)
     return kept, f"The last rows name no picture ({said}) and are left out."
+
+
+def without_negatives(cells: pa.Table, columns: TableColumns) -> tuple[pa.Table, str]:
+    """The rows that say what pictures show, where a picture has several and some say what not.
+
+    Also a doubt that says so.
+    """
+    if columns.presence is None or not columns.paths or "box" in cells.column_names:
+        return cells, ""
+    pictures = path_texts(cells, columns.paths[0], columns.folder)
+    marks = pc.utf8_lower(pc.fill_null(cells[columns.presence], ""))
+    negative = pc.is_in(marks, pa.array(["0", "0.0", "false", "no", "n"]))
+    count = pc.sum(negative).as_py() or 0
+    if not 0 < count < len(cells) or pc.count_distinct(pictures).as_py() == len(cells):
+        return cells, ""
+    return cells.filter(pc.invert(negative)), (
+        f"{count:,} of {len(cells):,} rows say by column {columns.presence} what a picture does not"
+        " show, and are left out."
+    )
 
 
 def splits_of(cells: pa.Table, columns: TableColumns) -> pa.Array | None:

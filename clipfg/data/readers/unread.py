@@ -8,9 +8,12 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from clipfg.data.readers.folder_tables import split_in, without_classes
+from clipfg.data.readers import table
+from clipfg.data.readers.folder_tables import ANSWERS, share_there, split_in, without_classes
+from clipfg.data.readers.table_formats.opening import SUFFIXES as TABLES
 from clipfg.data.readers.walk import Parts, Walk
 from clipfg.data.sources import shown
+from clipfg.errors import ClipfgError
 from clipfg.types import UNLABELLED, Hints, Manifest, Reading
 
 SUFFIXES = frozenset(
@@ -25,6 +28,7 @@ LOOKED_AT = 20
 """Files of a suffix that are looked at, and how many pictures they are asked for."""
 HEAD = 1 << 18
 
+_NOT_READ = "and is not read; write a table with the columns path, label and split."
 _BY_HAND = {"a folder per class", "a table"}
 _YOLO = re.compile(rb"\d+(?: +\d*\.?\d+){4,}\s*(?:\n|$)")
 """`class x y width height`."""
@@ -35,7 +39,7 @@ def with_unread(manifest: Manifest, found: Walk, hints: Hints) -> Manifest:
     """The manifest with a doubt where it has no labels and a file seems to have them."""
     reading = manifest.reading or Reading("pictures")
     if manifest.classes is not None:
-        return _with_unread_splits(manifest, reading, found)
+        return _with_unread_splits(manifest, reading, found, hints)
     said = " ".join(reading.doubts)
     file, doubt = without_classes(found.root, hints)
     if file and file not in said:
@@ -59,30 +63,46 @@ def with_unread(manifest: Manifest, found: Walk, hints: Hints) -> Manifest:
     return replace(manifest, reading=replace(reading, doubts=(*reading.doubts, doubt)))
 
 
-def _with_unread_splits(manifest: Manifest, reading: Reading, found: Walk) -> Manifest:
+def _with_unread_splits(
+    manifest: Manifest, reading: Reading, found: Walk, hints: Hints
+) -> Manifest:
     """The manifest with a doubt where a file that is not used seems to say more of its pictures.
 
     That is their splits where it has none, or the labels of those that have none.
     """
     used = " ".join(role.part for role in reading.roles)
-    bare = manifest.labels == UNLABELLED
-    if reading.form not in _BY_HAND or (manifest.splits and not bare.any()):
+    unlabelled = manifest.labels == UNLABELLED
+    if reading.form not in _BY_HAND or (manifest.splits and not unlabelled.any()):
         return manifest
-    some = manifest.table["uri"].filter(pa.array(bare))[:LOOKED_AT].to_pylist()
+    some = manifest.table["uri"].filter(pa.array(unlabelled))[:LOOKED_AT].to_pylist()
     names = [os.fsencode(Path(uri).name) for uri in some]
     for parts in _telling(found):
-        what = ""
-        if not manifest.splits and split_in(parts[-1].partition(".")[0]):
-            what = "list pictures of a split"
-        elif any(name in _head(found, parts) for name in names):
-            what = "have labels of pictures that are without"
-        if what and parts[-1] not in used:
-            doubt = (
-                f"{shown('/'.join(parts))} seems to {what}, and is not read; write a table with the"
-                " columns path, label and split."
-            )
-            return replace(manifest, reading=replace(reading, doubts=(*reading.doubts, doubt)))
+        listed = _without_labels(found.root.joinpath(*parts), hints)
+        of_split = not manifest.splits and split_in(parts[-1].partition(".")[0])
+        why = ""
+        if listed is not None and not {*listed.uris} & {*manifest.uris}:
+            why = f"names {len(listed):,} pictures and no labels, and they are left out; name it as"
+            why += " the data to use them."
+        elif not ANSWERS.search(parts[-1]):
+            if of_split:
+                why = f"seems to list pictures of a split, {_NOT_READ}"
+            elif listed is None and any(name in _head(found, parts) for name in names):
+                why = f"seems to have labels of pictures that are without, {_NOT_READ}"
+        if why and parts[-1] not in used:
+            doubts = (*reading.doubts, f"{shown('/'.join(parts))} {why}")
+            return replace(manifest, reading=replace(reading, doubts=doubts))
     return manifest
+
+
+def _without_labels(file: Path, hints: Hints) -> Manifest | None:
+    """The pictures of a table that are there and have no classes in it; None for other files."""
+    try:
+        listed = table.read(file, hints=hints) if file.suffix.lower() in TABLES else None
+    except ClipfgError:
+        return None
+    if listed is None or listed.classes is not None or share_there(listed) < 0.5:
+        return None
+    return listed
 
 
 def _telling(found: Walk) -> Iterator[Parts]:

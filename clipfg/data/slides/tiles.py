@@ -43,7 +43,7 @@ class Tile:
         return open_slide(self.path).part(self.level, self.x, self.y, self.size, self.size)
 
     def look(self) -> Pixels:
-        """Its pixels on a coarser level, where there is one."""
+        """Its pixels on a coarser level, where one can be read. Raises as `pixels` does."""
         slide = open_slide(self.path)
         wide = slide.size(self.level)[0]
         level = max(i for i, (w, _) in enumerate(slide.levels) if w * COARSE >= wide)
@@ -51,7 +51,10 @@ class Tile:
             return self.pixels()
         scale = slide.levels[level][0] / wide
         x, y, size = (round(scale * value) for value in (self.x, self.y, self.size))
-        return slide.part(level, x, y, max(size, 1), max(size, 1))
+        try:
+            return slide.part(level, x, y, max(size, 1), max(size, 1))
+        except ItemError:  # that level alone may be damaged
+            return self.pixels()
 
 
 def tiles_of(path: str, size: int, overlap: int, level: int) -> list[Tile]:

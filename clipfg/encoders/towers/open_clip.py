@@ -59,15 +59,7 @@ class OpenClipViT(TokenTower):
         tokens = self.visual._embeds(inputs)
         for block in blocks:
             tokens = block(tokens)
-        attention, normed = last.attn, last.ln_1(tokens)
-        # By views of the packed weights: its own forward transposes, which is slow in bf16.
-        weights, biases = attention.in_proj_weight, attention.in_proj_bias
-        width = attention.embed_dim
-        queries = functional.linear(normed[:, :1], weights[:width], biases[:width])
-        keys, values = functional.linear(normed, weights[width:], biases[width:]).chunk(2, -1)
-        token = attention.out_proj(attend(queries, keys, values, attention.num_heads))
-        token = tokens[:, :1] + last.ls_1(token)
-        return tokens, self.pool(token + last.ls_2(last.mlp(last.ln_2(token))))
+        return tokens, self.pool(class_token_after(last, tokens))
 
     def gather(self, tokens: Float[Tensor, "m 1 w"]) -> Float[Tensor, "m 1 w"]:
         """The value path of the last block."""
@@ -85,6 +77,20 @@ class OpenClipViT(TokenTower):
             pooled = pooler.attn(query, alone, alone, need_weights=False)[0]
             tokens = pooled.view(*tokens.shape[:2], -1)
         return self._project(self.visual.ln_post(tokens))
+
+
+def class_token_after(block: Any, tokens: Float[Tensor, "b n w"]) -> Float[Tensor, "b 1 w"]:
+    """The class token as a block of CLIP's puts it out, without those of the patches."""
+    attention, normed = block.attn, block.ln_1(tokens)
+    # By views of the packed weights: its own forward transposes, which is slow in bf16.
+    weights, biases = attention.in_proj_weight, attention.in_proj_bias
+    width = attention.embed_dim
+    queries = functional.linear(normed[:, :1], weights[:width], biases[:width])
+    keys, values = functional.linear(normed, weights[width:], biases[width:]).chunk(2, -1)
+    token = attention.out_proj(attend(queries, keys, values, attention.num_heads))
+    token = tokens[:, :1] + block.ls_1(token)
+    out: Tensor = token + block.ls_2(block.mlp(block.ln_2(token)))
+    return out
 
 
 class AttentionPooledResNet(VisionTower):

@@ -36,4 +36,5 @@ def _product(layer: nn.Conv2d, images: Float[Tensor, "b c h w"]) -> Float[Tensor
     whole = images[..., : rows * height, : columns * width]
     patches = whole.reshape(-1, layer.in_channels, rows, height, columns, width)
     flat = patches.permute(0, 2, 4, 1, 3, 5).flatten(3)
-    return functional.linear(flat, layer.weight.flatten(1), layer.bias).permute(0, 3, 1, 2)
+    weights = layer.weight.view(layer.out_channels, -1)  # unlike flatten, folded by an exporter
+    return functional.linear(flat, weights, layer.bias).permute(0, 3, 1, 2)

@@ -51,3 +51,4 @@ class Abmil(BagHead):
 
     name: ClassVar[str] = "abmil"
     net: ClassVar = AbmilNet
+    attention: ClassVar[bool] = True

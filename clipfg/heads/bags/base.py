@@ -50,6 +50,8 @@ class BagHead(Head[FeatureSets], ABC):
 
     consumes: ClassVar[Consumes] = "bags"
     net: ClassVar[type[BagNet]]
+    attention: ClassVar[bool] = False
+    """Whether scores are attention, so that those of different bags cannot be compared."""
 
     negative: int | None = None
     width: int = 128

@@ -154,3 +154,4 @@ class Transmil(BagHead):
 
     name: ClassVar[str] = "transmil"
     net: ClassVar = TransmilNet
+    attention: ClassVar[bool] = True

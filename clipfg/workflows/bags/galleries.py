@@ -29,9 +29,11 @@ def bag_galleries(run: Path, suffix: str = "") -> list[TileGroup]:
     )
     maps = [
         _pictures(
-            heat, "Where scores are high", "Red is the highest score of all, blue the least."
+            heat,
+            "Where scores are high",
+            "Red is the highest score of all, blue the least; of its bag, for attention.",
         ),
-        _pictures(previews, "What was left out", "Pale tiles are of one colour."),
+        _pictures(previews, "What was left out", "Tiles under blue are of one colour."),
     ]
     return [*(group for group in maps if group.tiles), *_bags(predictions, instances)]
 

@@ -53,7 +53,7 @@ class BaggedData:
             manifest = tiling.manifest
         else:
             manifest = _limited(bagged_by(manifest, by), options)
-        features = data.features and replace(data.features, bag_offsets=None)
+        features = data.features and replace(data.features, bag_offsets=None, bag_names=())
         found = cls(Dataset(manifest, features), tiling)
         sizes = np.bincount(found.numbers)
         alone = int((sizes == 1).sum())

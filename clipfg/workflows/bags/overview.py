@@ -47,6 +47,11 @@ class Overview:
             small = Image.fromarray(pixels).resize(size, Image.Resampling.BOX)
             self.pixels[rows, columns] = np.asarray(small)
 
+    def fade(self) -> None:
+        """Without its colours, so that those laid over it can be told."""
+        grey = Image.fromarray(self.pixels).convert("L")
+        self.pixels = np.asarray(grey.convert("RGB")).copy()
+
     def tint(self, tiles: Sequence[Tile], colours: NDArray[np.float64], strength: float) -> None:
         """Lay colours `[t, 3]` over tiles; where tiles overlap, their mean."""
         total, covered = np.zeros(self.pixels.shape), np.zeros((*self.pixels.shape[:2], 1))

@@ -35,10 +35,11 @@ def open_bags(session: Session[PredictOptions], data: Dataset) -> BaggedData:
         "--to": options.to,
         "--explain": options.explain,
         "--within": options.within,
+        "--without": options.without,
     }
     if flag := next((flag for flag, value in given.items() if value), None):
         raise UsageError(
-            f"{flag} is about single images and cannot be combined with a head on bags."
+            f"{flag} is about single images or patches and cannot be combined with a head on bags."
         )
     return BaggedData.of(data, options, session.failures)
 
@@ -64,7 +65,7 @@ def predict_bags(
     if not done:
         raise DataError(f"Expected images that can be used, {data.items.name} has none.")
     if data.tiling is not None:
-        data.tiling.write(folder, folder.part(INSTANCES))
+        data.tiling.write(folder, folder.part(INSTANCES), head.attention)
     folder.results = {"bags": rows.bags, "images": done, "skipped": len(session.failures)}
     if answers is not None and answers.options:
         folder.results["guarantees"] = list(answers.notes)

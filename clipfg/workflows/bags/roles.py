@@ -74,7 +74,7 @@ def labelled_bags(
     """The labelled bags that are learnt from or tested on, and which of them are only tested.
 
     None for that without a `split` to test on. Raises `DataError` where there is no such bag, and
-    for one class alone.
+    for one class alone to learn from or to test on.
     """
     known, splits = data.labels != UNLABELLED, np.array(data.splits, dtype=object)
     if not known.all():
@@ -87,11 +87,14 @@ def labelled_bags(
         raise DataError(
             f"Expected bags of two classes to tell apart, got those of {alone!r} alone."
         )
-    if split is None:
-        return data.bags(used), None
-    if not (used & (splits == split)).any():
+    tested = used if split is None else used & (splits == split)
+    if not tested.any():
         raise DataError(f"Expected labelled bags in the split {split!r}, got none.")
-    return data.bags(used), (splits == split)[used]
+    counts = np.bincount(data.labels[tested])
+    if (counts > (split is None)).sum() == 1:  # in folds, the only bag of a class is learnt from
+        how = "two of each, for folds" if split is None else f"bags of others in {split!r}"
+        raise DataError(f"Expected bags of two classes to test on, got those of one; give {how}.")
+    return data.bags(used), None if split is None else tested[used]
 
 
 def check_classes(labels: NDArray[np.int64], classes: int) -> None:
@@ -99,5 +102,6 @@ def check_classes(labels: NDArray[np.int64], classes: int) -> None:
     counts = np.bincount(labels, minlength=classes)
     if empty := int((counts == 0).sum()):
         raise DataError(
-            f"Expected bags of each of {classes:,} classes to learn from, got none of {empty:,}."
+            f"Expected bags of each of {classes:,} classes to learn from, got none of {empty:,};"
+            " give some of each, or raise --limit."
         )

@@ -21,6 +21,7 @@ from clipfg.heads.bags.base import BagHead
 from clipfg.heads.support import Support
 from clipfg.options import BagsOptions
 from clipfg.workflows.answers import EXTRA, answer_columns, answer_options, log_guarantees
+from clipfg.workflows.bags.copies import copied
 from clipfg.workflows.bags.galleries import bag_galleries
 from clipfg.workflows.bags.instances import BaggedData, Instances, gathered
 from clipfg.workflows.bags.roles import (
@@ -83,11 +84,12 @@ def run_bags(session: Session[BagsOptions]) -> BagsRun:
         # Heads of folds are not the one that is calibrated.
         shown = None if bags.folds else answers
         _write(folder, data, bags, done[0], negative, options.top_k, shown)
-        remarks = _measured(shown, done[0], bags) if shown else ()
+        remarks = (*_copies(bags, data), *(_measured(shown, done[0], bags) if shown else ()))
         report = _report(session, data.items, bags, done, remarks)
         folder.results = to_json(report)
         if data.tiling is not None:
-            data.tiling.write(folder, folder.part(INSTANCES))
+            by_bag = HEADS.get(names[0]).attention  # type: ignore[attr-defined]
+            data.tiling.write(folder, folder.part(INSTANCES), by_bag)
         if options.html:
             groups = bag_galleries(folder.path, ".part")
             folder.write_text("report.html", render_page(report, galleries=groups))
@@ -199,7 +201,8 @@ def _report(
     done: list[BagTrial],
     remarks: tuple[str, ...],
 ) -> BagReport:
-    encoder, folds = session.encoder, session.options.folds
+    encoder = session.encoder
+    folds = min(session.options.folds, int(np.bincount(bags.labels).max()))  # as they are dealt
     how = (
         f"Each bag is answered by heads that were fitted to the other {folds - 1} of {folds} folds,"
         " and each seed is another partition."
@@ -236,6 +239,20 @@ def _write(
     logits = torch.from_numpy(trial.logits[0]).float()
     with BagRows(folder, data, classes, evidence, top_k, answers) as writer:
         writer.write(bags.tested, logits, torch.cat(trial.scores), labelled=True)
+
+
+def _copies(bags: TriedBags, data: BaggedData) -> tuple[str, ...]:
+    """A warning where tested bags are known from those that are learnt from."""
+    twice = copied(bags.found, bags.learning, bags.held)
+    if not len(twice):
+        return ()
+    said = (
+        f"All images of {len(twice):,} of {len(bags.held):,} tested bags, such as"
+        f" {data.names[bags.found.bags[twice[0]]]!r}, are in another bag that is learnt from:"
+        " figures are too good."
+    )
+    logger.warning(said)
+    return (said,)
 
 
 def _measured(answers: AnswerColumns, trial: BagTrial, bags: TriedBags) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from clipfg.data.slides.tiles import Tile, is_blank, tiles_of
 from clipfg.data.sources import scheme_of
@@ -22,29 +23,31 @@ logger = logging.getLogger("clipfg")
 
 PREVIEWS, HEAT = "tiles", "heat"
 """Folders of a run: what was left out of each picture, and where scores are high."""
-LEFT_OUT = np.array([255.0, 255.0, 255.0])
+LEFT_OUT = np.array([60.0, 130.0, 230.0])  # to be seen on white and on black
 
 
 @dataclass
 class Tiling:
     """Pictures cut into tiles: `manifest` has a row a tile, `overviews` a JPEG a picture.
 
-    `previews` are the same with tiles that were left out made pale.
+    `previews` are the same with tiles that were left out under blue.
     """
 
     manifest: Manifest
     overviews: dict[str, bytes] = field(default_factory=dict)
     previews: dict[str, bytes] = field(default_factory=dict)
 
-    def write(self, folder: RunFolder, instances: Path) -> None:
+    def write(self, folder: RunFolder, instances: Path, by_bag: bool) -> None:
         """The previews, and maps of the scores that a file of instances has.
 
-        One range of colours is for all maps.
+        Colours are from the least to the highest score of all or, where those of different bags
+        cannot be compared, `by_bag`, of each bag.
         """
         _write(folder.part(PREVIEWS), self.previews)
-        table = pq.read_table(instances, columns=["uri", "score"])
+        table = pq.read_table(instances, columns=["uri", "score", "bag"])
         scores = table["score"].to_numpy().astype(np.float64)
-        low, high = (scores.min(), scores.max()) if len(scores) else (0.0, 0.0)
+        bags = table["bag"].combine_chunks().dictionary_encode().indices.to_numpy()
+        shares = _shares(scores, bags if by_bag else np.zeros_like(bags))
         of_picture: dict[str, list[int]] = defaultdict(list)
         tiles = [Tile.of(uri) for uri in table["uri"].to_pylist()]
         for row, tile in enumerate(tiles):
@@ -53,8 +56,8 @@ class Tiling:
         for path, rows in of_picture.items():
             own = [tiles[row] for row in rows]
             overview = Overview.read(self.overviews[path], path, own[0].level)
-            shares = (scores[rows] - low) / max(high - low, 1e-12)
-            overview.tint(own, colours_of(shares), STRENGTH)
+            overview.fade()
+            overview.tint(own, colours_of(shares[rows]), STRENGTH)
             maps[path] = overview.jpeg()
         _write(folder.part(HEAT), maps)
 
@@ -106,14 +109,27 @@ def _cut(path: str, options: TileOptions, made: Tiling) -> Iterator[tuple[Tile, 
     tiles = tiles_of(path, options.tiles, options.overlap, options.level)
     overview, blank = Overview.of(path, options.level), []
     for tile in tiles:
-        pixels = tile.look()
+        try:
+            pixels = tile.look()
+        except ItemError:  # costs this tile, which is named when it is to be embedded
+            yield tile, False
+            continue
         overview.fill(tile, pixels)
         if is_blank(pixels, options.blank):
             blank.append(tile)
         yield tile, bool(blank) and blank[-1] is tile
     made.overviews[path] = overview.jpeg()
-    overview.tint(blank, np.tile(LEFT_OUT, (len(blank), 1)), 0.7)
+    overview.tint(blank, np.tile(LEFT_OUT, (len(blank), 1)), STRENGTH)
     made.previews[path] = overview.jpeg()
+
+
+def _shares(scores: NDArray[np.float64], groups: NDArray[np.integer]) -> NDArray[np.float64]:
+    """Scores `[r]` from 0, the least of a group, to 1, its highest."""
+    shares = np.zeros(len(scores))
+    for group in np.unique(groups):
+        own = scores[rows := groups == group]
+        shares[rows] = (own - own.min()) / max(np.ptp(own), 1e-12)
+    return shares
 
 
 def _write(folder: Path, pictures: dict[str, bytes]) -> None:

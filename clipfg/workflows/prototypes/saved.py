@@ -124,14 +124,14 @@ class PrototypeHead:
             raise DataError(f"Expected a head with class names, {path} has none.")
         return cls(head, saved.classes, Examples.from_fields(saved.extras.get(EXTRA, {})), saved)
 
-    def within(self, node: str | None) -> Self:
-        """The classes below a node of the taxonomy, or those named; all for None.
+    def within(self, node: str | None, least: int) -> Self:
+        """The classes below a node of the taxonomy, or those named, at least so many; all for None.
 
         Raises `UsageError` as `ClassList.below` does.
         """
         if node is None:
             return self
-        names = self.classes.below(node)
+        names = self.classes.below(node, least)
         columns = [self.classes.index(name) for name in names]
         return replace(self, head=self.head.among(columns), classes=self.classes.only(names))
 

@@ -55,7 +55,8 @@ def run_show(session: Session[HeadShowOptions], path: Path) -> ShownHead:
     Raises `ClipfgError`s.
     """
     options = session.options
-    known = PrototypeHead.load(path).within(options.within)
+    least = 1 if options.dataset is None else 2  # one class can be drawn and not be measured
+    known = PrototypeHead.load(path).within(options.within, least)
     whole = known.head
     if options.without is not None:
         left = whole.without(parse_without(options.without))

@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from PIL import Image
 
+from tests.data.forms.exports import EXPORTS
 from tests.data.forms.form import PICTURE, Form
 
 JAY, BOBOLINK, MALLARD = BIRDS = ("Blue Jay", "Bobolink", "Mallard")
@@ -1335,16 +1336,6 @@ OTHERS = [
             ),
         },
     ),
-    Form(
-        "openimages",
-        "Open Images",
-        {
-            "a.jpg": PICTURE,
-            "v7.csv": "ImageID,Source,LabelName,Confidence\na,verification,/m/01,1\n",
-        },
-        at="v7.csv",
-        refused="Open Images",
-    ),
     boxed(
         "via",
         "VIA: rectangles, polygons and circles, a text and a choice",
@@ -1409,4 +1400,4 @@ OTHERS = [
     ),
 ]
 
-FORMS = [*TABLES, *COCO, *YOLOS, *DETECTORS, *EACH, *LABEL_STUDIO, *OTHERS]
+FORMS = [*TABLES, *COCO, *YOLOS, *DETECTORS, *EACH, *LABEL_STUDIO, *EXPORTS, *OTHERS]

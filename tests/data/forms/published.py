@@ -306,15 +306,14 @@ TABLES = [
 
 UNREAD = [
     Form(
-        "labelbox",
-        "Labelbox: read as pictures without labels, which is said",
+        "labelbox-empty",
+        "Labelbox before anybody has answered",
         drawn(*TWO) | {"export.ndjson": '{"data_row": {"external_id": "1.jpg"}, "projects": {}}\n'},
-        items=2,
-        doubt="export.ndjson",
+        refused="nothing is marked in it",
     ),
     Form(
-        "supervisely",
-        "Supervisely: a file a picture, the same",
+        "supervisely-empty",
+        "Supervisely without sizes or answers",
         drawn("ds/img/1.jpg") | {"ds/ann/1.jpg.json": '{"tags": [], "objects": []}'},
         items=1,
         doubt="panlabel",

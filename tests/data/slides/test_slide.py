@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from clipfg.data.slides.slide import Slide
+from clipfg.data.images.decoding import decode
+from clipfg.data.slides.slide import WHOLE, Slide, _decoded, open_slide
 from clipfg.data.slides.tiles import Tile, is_blank, tiles_of
 from clipfg.data.sources import read, signature, signature_of
 from clipfg.errors import ItemError
@@ -113,18 +114,87 @@ def test_what_cannot_be_read_in_parts_is_said(tmp_path) -> None:
     with pytest.raises(ItemError, match="channels together"):
         Slide(str(path))
     (tmp_path / "cut.tif").write_bytes(b"II*\0\x08\0\0\0\xff")
-    with pytest.raises(ItemError, match="damaged"):
-        Slide(str(tmp_path / "cut.tif"))
+    (tmp_path / "start.tif").write_bytes(b"II*\0")
+    for name in ("cut.tif", "start.tif"):
+        with pytest.raises(ItemError, match="damaged"):
+            Slide(str(tmp_path / name))
     with pytest.raises(ItemError, match="Expected a picture at"):
         Slide(str(tmp_path / "none.tif"))
 
 
-def test_one_strip_for_all_of_a_large_picture_is_refused(tmp_path, monkeypatch, pixels) -> None:
-    path = tmp_path / "strip.tif"
-    tifffile.imwrite(path, pixels, photometric="rgb", rowsperstrip=150)
+FORMS = {
+    "planar": ("RGB", {"planarconfig": "separate"}),
+    "white is 0": ("L", {"photometric": "miniswhite"}),
+    "palette": ("P", {}),
+    "inks": ("CMYK", {}),
+    "YCbCr": ("YCbCr", {}),
+    "bits": ("1", {}),
+    "transparent grey": ("LA", {}),
+    "lying": ("RGB", {"extratags": [(274, "H", 1, 6, True)]}),
+    "one strip": ("RGB", {"rowsperstrip": 150}),
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_small_pictures_of_other_forms_are_read_whole_as_other_readers_do(
+    tmp_path, monkeypatch, pixels, form
+) -> None:
+    mode, options = FORMS[form]
+    path = tmp_path / "small.tif"
+    image = Image.fromarray(pixels).convert(mode)
+    if options:
+        plane = np.moveaxis(pixels, -1, 0).copy() if form == "planar" else np.asarray(image)
+        tifffile.imwrite(path, plane, **{"photometric": "rgb"} | options)
+    else:
+        image.save(path)
     monkeypatch.setattr("clipfg.data.slides.slide.LARGEST_SEGMENT", 1000)
+    expected = np.asarray(decode(path.read_bytes()))
+    slide = Slide(str(path))
+    assert slide.levels == [expected.shape[1::-1]]
+    assert np.array_equal(slide.part(0, 31, 47, 70, 60), expected[47:107, 31:101])
+    monkeypatch.setattr("clipfg.data.slides.slide.LARGEST", 1000)
     with pytest.raises(ItemError, match="tiled TIFF"):
         Slide(str(path))
+
+
+@pytest.mark.parametrize("kind", ["unassalpha", "assocalpha"])
+def test_what_is_transparent_lies_on_white(tmp_path, pixels, kind) -> None:
+    path = tmp_path / "clear.tif"
+    opacity = np.random.default_rng(1).integers(0, 256, (150, 210, 1), dtype=np.uint8)
+    share = opacity / 255
+    expected = pixels * share + 255 * (1 - share)
+    stored = pixels if kind == "unassalpha" else np.round(pixels * share).astype(np.uint8)
+    form = {"photometric": "rgb", "tile": (32, 48), "extrasamples": [kind]}
+    tifffile.imwrite(path, np.concatenate([stored, opacity], axis=2), **form)
+    assert np.abs(Slide(str(path)).part(0, 0, 0, 210, 150) - expected).max() <= 1
+
+
+@pytest.mark.parametrize("form", [{"tile": (32, 48)}, {"tile": (32, 48), "compression": "jpeg"}])
+def test_a_file_that_is_cut_off_has_no_white_parts(tmp_path, pixels, form) -> None:
+    pytest.importorskip("imagecodecs")
+    path = tmp_path / "slide.tif"
+    tifffile.imwrite(path, pixels, photometric="rgb", **form)
+    whole = Slide(str(path)).part(0, 0, 0, 48, 32)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    slide = Slide(str(path))
+    assert np.array_equal(slide.part(0, 0, 0, 48, 32), whole)
+    with pytest.raises(ItemError, match="cut off"):
+        slide.part(0, 170, 120, 30, 30)
+
+
+def test_another_file_at_the_same_place_is_read_anew(tmp_path, pixels) -> None:
+    path = tmp_path / "slide.tif"
+    for shown in (pixels, pixels[:100, :100]):
+        tifffile.imwrite(path, shown, photometric="rgb", tile=(32, 32))
+        assert np.array_equal(open_slide(str(path)).part(0, 0, 0, 500, 500), shown)
+
+
+def test_few_pictures_are_kept_decoded(tmp_path, pixels) -> None:
+    _decoded.cache_clear()
+    for number in range(5):
+        Image.fromarray(pixels).save(tmp_path / f"{number}.png")
+        assert open_slide(str(tmp_path / f"{number}.png")).levels == [(210, 150)]
+    assert _decoded.cache_info().currsize == WHOLE
 
 
 def test_tiles_cover_a_picture_and_are_read_by_their_uri(tmp_path, pixels) -> None:
@@ -143,6 +213,19 @@ def test_tiles_cover_a_picture_and_are_read_by_their_uri(tmp_path, pixels) -> No
     assert signature(tiles[0].uri) == signature_of(path.stat())
     with pytest.raises(ItemError, match="a URI like tile:"):
         read("tile:nothing")
+
+
+def test_a_tile_is_looked_at_on_its_own_level_where_the_coarser_is_damaged(
+    tmp_path, pixels
+) -> None:
+    path = tmp_path / "levels.tif"
+    with tifffile.TiffWriter(path) as writer:
+        writer.write(pixels, subifds=1, tile=(32, 32), photometric="rgb")
+        writer.write(pixels[::2, ::2], subfiletype=1, tile=(32, 32), photometric="rgb")
+    tile = tiles_of(str(path), 64, 0, 0)[-1]
+    assert tile.look().shape == (32, 32, 3)
+    path.write_bytes(path.read_bytes()[:-10])
+    assert np.array_equal(tile.look(), pixels[-64:, -64:])
 
 
 def test_tiles_of_one_colour_are_blank() -> None:

@@ -7,13 +7,17 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+import torch
 from PIL import Image
 
 import clipfg
 from clipfg.cli import main
 from clipfg.embedding.feature_files import write_features
 from clipfg.errors import DataError, UsageError
+from clipfg.heads import FeatureSets
 from clipfg.types import ClassList, Features
+from clipfg.workflows.bags.copies import copied
+from clipfg.workflows.bags.instances import Instances
 
 BAGS, WIDTH = 40, 8
 
@@ -135,6 +139,17 @@ def test_the_train_split_is_learnt_from_and_the_test_split_answered(tmp_path: Pa
     assert run.report.rows()[0]["top1"] > 0.7
 
 
+def test_bags_that_copy_those_learnt_from_are_said() -> None:
+    """Rows 0, 1 | 1, 2 | 0, 0, 1 | 3, 0: of the first three, two have all they hold elsewhere."""
+    rows = torch.eye(4)[[0, 1, 1, 2, 0, 0, 1, 3, 0]]
+    sets = FeatureSets(rows, torch.tensor([0, 2, 4, 7, 9]))
+    found = Instances(sets, np.arange(9), np.arange(4))
+    every = np.arange(4)
+    assert copied(found, every, every).tolist() == [0, 2]
+    assert copied(found, every[:2], every[2:]).tolist() == [2]
+    assert copied(found, every[1:2], every[[0, 2, 3]]).tolist() == []
+
+
 def test_bags_unlike_any_that_were_learnt_from_are_flagged(tmp_path: Path, capsys) -> None:
     data, head = world(tmp_path / "world.npz"), str(tmp_path / "head.safetensors")
     words = ["bags", data, "--bag-by", "folder", "--head", "bag-mean", "--seeds", "1"]
@@ -171,7 +186,11 @@ def test_a_limit_draws_whole_bags_over_classes_and_splits(tmp_path: Path, capsys
     assert len(rows) == 6  # of the test split
     assert sorted(row["label"] for row in rows) == 3 * ["healthy"] + 3 * ["sick"]
     words = ["predict", "--dataset", data, "--head", str(tmp_path / "head.safetensors")]
-    assert main.run([*words, "--split", "all", "--limit", "7", "-o", str(tmp_path / "new")]) == 0
+    words += ["--split", "all", "--limit", "7", "--format", "table"]
+    assert main.run([*words, "-o", str(tmp_path / "new")]) == 0
+    assert capsys.readouterr().out.split()[:2] == ["bag", "prediction"]
+    assert main.run([*words, "--without", "1", "-o", str(tmp_path / "new")]) == 2
+    assert "--without is about single images or patches" in capsys.readouterr().err
     rows = pq.read_table(tmp_path / "new" / "predictions.parquet").to_pylist()
     whole = {f"plant{i}": 0 for i in range(BAGS)}
     for name in np.load(tmp_path / "world.npz", allow_pickle=False)["ids"].tolist():
@@ -209,6 +228,10 @@ def test_one_class_is_nothing_to_tell_apart(tmp_path: Path) -> None:
         ({"bag_by": r"(plant\d*[02468])/"}, "got none for"),
         ({"bag_by": "folder", "negative": "well"}, "Expected for --negative a class"),
         ({"bag_by": "folder", "split": "test"}, "no splits"),
+        (
+            {"bag_by": "folder", "limit": 3, "seed": 1},
+            "two classes to test on, got those of one; give two",
+        ),
     ],
 )
 def test_what_cannot_be_done_is_said(tmp_path: Path, options: dict[str, Any], said: str) -> None:

@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from clipfg.cli import main
+from clipfg.workflows.bags.tiling import _shares
 
 tifffile = pytest.importorskip("tifffile")
 
@@ -60,8 +61,10 @@ def test_tiles_of_slides_are_bags_of_which_scores_are_shown(slides, tmp_path, ca
     tile = heat[TILE : 2 * TILE, TILE : 2 * TILE].mean(axis=(0, 1))
     other = heat[TILE : 2 * TILE, :TILE].mean(axis=(0, 1))
     assert tile[0] > other[0] + 30
-    pale = np.asarray(Image.open(sorted((run / "tiles").iterdir())[0]).convert("RGB"))
-    assert pale[:TILE].mean() > 245
+    assert other[2] > other[1]  # blue, and not the green of what is below
+    shown = np.asarray(Image.open(sorted((run / "tiles").iterdir())[0]).convert("RGB"))
+    red, _, blue = shown[: TILE - 8].mean(axis=(0, 1))
+    assert blue > red + 50
     assert (run / "report.html").read_text().count("<img") > 24
 
     slide(tmp_path / "new.tif", True, 99)
@@ -70,6 +73,25 @@ def test_tiles_of_slides_are_bags_of_which_scores_are_shown(slides, tmp_path, ca
     (row,) = pq.read_table(tmp_path / "new" / "predictions.parquet").to_pylist()
     assert (row["prediction"], row["instances"]) == ("sick", 6)
     assert len(list((tmp_path / "new" / "heat").iterdir())) == 1
+
+
+def test_a_damaged_part_costs_its_tiles_alone(slides, tmp_path, capsys) -> None:
+    path = sorted((slides / "sick").iterdir())[0]
+    path.write_bytes(path.read_bytes()[:-100])
+    words = ["bags", str(slides), "--tiles", str(TILE), "--head", "bag-max", "--seeds", "1"]
+    words += ["--folds", "2", "--model", "builtin:florette", "--precision", "fp32"]
+    assert main.run([*words, "-o", str(tmp_path / "run")]) == 3
+    (failure,) = (tmp_path / "run" / "failures.jsonl").read_text().splitlines()
+    assert "cut off" in failure
+    assert f"#{SIDE - TILE},{SIDE - TILE}" in failure
+    rows = pq.read_table(tmp_path / "run" / "predictions.parquet").to_pylist()
+    assert sorted(row["instances"] for row in rows) == [5] + [6] * 11
+
+
+def test_colours_are_of_all_scores_or_of_those_of_a_bag() -> None:
+    scores, bags = np.array([0.0, 2.0, 8.0, 10.0]), np.array([0, 0, 1, 1])
+    assert _shares(scores, np.zeros(4, dtype=int)).tolist() == [0.0, 0.2, 0.8, 1.0]
+    assert _shares(scores, bags).tolist() == [0.0, 1.0, 0.0, 1.0]
 
 
 def test_what_cannot_be_cut_is_said(slides, tmp_path, capsys) -> None:

@@ -36,9 +36,7 @@ def read_vertex(path: Path) -> Annotations:
             box = [float(one[corner]) for corner in ("xMin", "yMin", "xMax", "yMax")]
             found.add(picture, one["displayName"], box)
 
-    return _read_lines(
-        Annotations("Vertex AI JSON lines", path, BoxFormat("xyxy", "relative")), add
-    )
+    return read_lines(Annotations("Vertex AI JSON lines", path, BoxFormat("xyxy", "relative")), add)
 
 
 def read_sagemaker(path: Path) -> Annotations:
@@ -59,7 +57,7 @@ def read_sagemaker(path: Path) -> Annotations:
         if isinstance(about.get("class-name"), str):
             found.add(picture, about["class-name"])
 
-    return _read_lines(Annotations("a SageMaker manifest", path, BoxFormat("xywh")), add)
+    return read_lines(Annotations("a SageMaker manifest", path, BoxFormat("xywh")), add)
 
 
 def read_azure(path: Path) -> Annotations:
@@ -75,7 +73,7 @@ def read_azure(path: Path) -> Annotations:
             else:
                 found.add(picture, None if one is None else str(one))
 
-    return _read_lines(Annotations("Azure ML JSON lines", path, BoxFormat("xyxy", "relative")), add)
+    return read_lines(Annotations("Azure ML JSON lines", path, BoxFormat("xyxy", "relative")), add)
 
 
 def read_automl(path: Path) -> Annotations:
@@ -103,7 +101,8 @@ def _add_cells(found: Annotations, cells: list[str]) -> None:
             found.add(picture, label)
 
 
-def _read_lines(found: Annotations, add: Callable[[Annotations, Row], None]) -> Annotations:
+def read_lines(found: Annotations, add: Callable[[Annotations, Row], None]) -> Annotations:
+    """What `add` makes of each line of JSON. Raises `DataError` for a line of another kind."""
     found.roles = list(_ROLES)
     for number, line in enumerate(_lines(found.source), 1):
         try:

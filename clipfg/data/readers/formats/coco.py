@@ -122,7 +122,7 @@ def told_split(file: Path) -> str | None:
     return above[0] if above and not above[1] else None
 
 
-ANNOTATIONS = frozenset({"annotations", "annotation", "anno", "annos", "labels", "json"})
+ANNOTATIONS = frozenset({"annotations", "annotation", "anno", "annos", "ann", "labels", "json"})
 """Folders that hold annotation files, beside those with the pictures."""
 
 

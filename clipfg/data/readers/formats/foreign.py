@@ -5,7 +5,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
 
-from clipfg.data.readers.formats.box_table import is_box_table
 from clipfg.data.readers.formats.form import Form, Sample
 from clipfg.data.readers.formats.picture_list import is_list
 from clipfg.data.readers.walk import is_image
@@ -36,19 +35,12 @@ def _is_tfrecord(sample: Sample) -> bool:
     return bool(re.search(r"\.tfrecords?(-\d+-of-\d+)?$", sample.path.name.lower()))
 
 
-_has_labels_of_open_images = _in_columns("imageid", "labelname", "confidence")
-
 KNOWN: tuple[tuple[str, Test, str], ...] = (
     ("a TFRecord", _is_tfrecord, f"clipfg does not read TensorFlow's records. {CONVERT}"),
     (
         "VGG Image Annotator (VIA) CSV",
         _in_columns("filename", "region_shape_attributes"),
         "In VIA, export the annotations as JSON, which clipfg reads.",
-    ),
-    (
-        "Open Images CSV",
-        lambda sample: _has_labels_of_open_images(sample) and not is_box_table(sample),
-        "Its classes are codes (/m/01g317). " + CONVERT,
     ),
     (
         "ImageNet's table of boxes",

@@ -1,13 +1,17 @@
-"""JSON of pictures and labels, as people write it.
+"""JSON or YAML of pictures and labels, as people write it.
 
 - `{"1.jpg": "Mallard"}`, `{"1.jpg": {"label": "Mallard", "split": "train"}}`;
 - `[{"file": "1.jpg", "label": "Mallard"}]`, `[["1.jpg", "Mallard"]]`, also under a key or a split;
 - `{"Mallard": ["1.jpg", "2.jpg"]}`, also under splits;
-- `{"train": [["1.jpg", 0, "Mallard"]]}`, as CoOp has its splits.
+- `{"train": [["1.jpg", 0, "Mallard"]]}`, as CoOp has its splits;
+- `{"path": {"0": "1.jpg"}, "label": {"0": "Mallard"}}`, as pandas writes a table.
 """
 
+import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -15,25 +19,29 @@ from clipfg.data.readers import column_names
 from clipfg.data.readers.column_names import key_of
 from clipfg.data.readers.formats.annotations import Annotations
 from clipfg.data.readers.formats.box_table import LABELS, PATHS, SPLITS
-from clipfg.data.readers.formats.form import Form, Sample
+from clipfg.data.readers.formats.form import ENTRIES, Form, Sample
 from clipfg.data.readers.formats.json_stream import entries
 from clipfg.data.readers.labels import split_name
-from clipfg.data.readers.walk import is_image
+from clipfg.data.readers.text import read_text
+from clipfg.data.readers.walk import SUFFIXES, is_image
 from clipfg.errors import DataError
+from clipfg.trees import parse_yaml
 from clipfg.types import Role
 
+_PICTURE = re.compile(rf"\.(?:{'|'.join(suffix[1:] for suffix in SUFFIXES)})\b", re.IGNORECASE)
 KNOWN = (*column_names.PATHS, *column_names.IDS)
 
+Entry = tuple[str | None, Any]
 Record = Mapping[str, Any]
 """What is said of one picture, under the names of columns."""
 
 
 def read(path: Path) -> Annotations:
     """A picture and its label, or labels, for each entry."""
-    found = Annotations("a JSON file of labels", path)
+    found = Annotations("a file of labels", path)
     found.roles = [Role("keys or path", "path"), Role("values or label", "class")]
     last: str | None = None
-    for key, value in entries(path):
+    for key, value in _rows(entries(path) if path.suffix.lower() == ".json" else _yaml(path)):
         records = list(_records(key, value))
         listed, last = key == last, key
         if not records and (listed or isinstance(value, Mapping | list)):
@@ -49,6 +57,32 @@ def read(path: Path) -> Annotations:
                     raise DataError(f"Expected a label for {name!r} in {path}, got {label!r:.60}.")
                 found.add(picture, None if label is None else str(label))
     return found
+
+
+def _rows(given: Iterable[Entry]) -> Iterator[Entry]:
+    """The entries of a file; the columns of a table as its rows."""
+    columns: dict[str, Mapping[str, Any]] = {}
+    for key, value in given:
+        if key is not None and isinstance(value, Mapping) and _are_cells(value):
+            columns[key.lower()] = value
+        else:
+            yield key, value
+    for row in next(iter(columns.values()), ()):
+        yield row, {name: cells.get(row) for name, cells in columns.items()}
+
+
+def _are_cells(value: Mapping[str, Any]) -> bool:
+    """Whether an object is a column of a table, under the numbers of its rows."""
+    plain = all(one is None or isinstance(one, str | int | float) for one in value.values())
+    return bool(value) and plain and all(map(str.isdecimal, value))
+
+
+def _yaml(path: Path) -> Iterator[Entry]:
+    """The entries of a YAML file, as `entries` has those of JSON."""
+    content = parse_yaml(read_text(path, "YAML"))
+    for key, value in content.items() if isinstance(content, Mapping) else [(None, content)]:
+        for one in value if isinstance(value, list) else [value]:
+            yield None if key is None else str(key), one
 
 
 def _records(key: str | None, value: Any) -> Iterator[Record]:
@@ -83,15 +117,20 @@ def _cell(given: Record, names: tuple[str, ...]) -> Any:
 
 def _is_labels(sample: Sample) -> bool:
     """Whether all lists and objects among the entries are pictures and labels."""
+    given = sample.json
+    if sample.suffix in {".yaml", ".yml"} and _PICTURE.search(sample.head):
+        with suppress(DataError):
+            given = [*islice(_yaml(sample.path), ENTRIES)]
     told: list[list[Record]] = []
-    pictures = Counter(key for key, value in sample.json if isinstance(value, str))
-    for key, value in sample.json:
+    pictures = Counter(key for key, value in given if isinstance(value, str))
+    for key, value in _rows(given):
         records = list(_records(key, value))
         if records or isinstance(value, Mapping | list) or pictures[key] > 1:
             told.append(records)
-    named = [key for key, value in sample.json if isinstance(value, str) and is_image(value)]
+    named = [key for key, value in given if isinstance(value, str) and is_image(value)]
     legend = bool(named) and len({*named}) == len(named)  # a picture of each class
-    return bool(told) and not legend and all(map(_are_whole, told))
+    other = sample.suffix != ".json" and len(told) < len(given)  # settings are YAML too
+    return bool(told) and not legend and not other and all(map(_are_whole, told))
 
 
 def _are_whole(records: list[Record]) -> bool:
@@ -104,4 +143,4 @@ def _are_whole(records: list[Record]) -> bool:
     )
 
 
-FORM = Form("a JSON file of labels", _is_labels, read)
+FORM = Form("a file of labels", _is_labels, read)

@@ -106,6 +106,7 @@ def _folders(root: Path) -> Iterator[Path]:
     yield root
     below = sorted(one for one in root.iterdir() if one.is_dir() and one.name[:1] != ".")
     telling = [one for one in below if one.name.lower() in ANNOTATIONS or told_split(one / "_")]
+    telling += [one for one in below if one not in telling and (one / "ann").is_dir()]
     for folder in below if len(below) <= MOST_FOLDERS else telling:
         yield folder
         if folder in telling:

@@ -23,6 +23,8 @@ class TableFile:
     label: str | None = None
     """The column whose numbers index `class_names`."""
     class_names: tuple[str, ...] = ()
+    media: str = ""
+    """The file that names the pictures, where it is another."""
 
 
 def unique(columns: Sequence[str]) -> tuple[str, ...]:
