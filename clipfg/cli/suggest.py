@@ -23,9 +23,7 @@ def suggest(options: SuggestOptions) -> int:
     run = perform(run_suggest, options)
     rows = run.rows()
     if chosen_format(options.format) == "table":
-        told = [
-            key for key in rows[0] if key != "path" and any(row[key] is not None for row in rows)
-        ]
-        rows = [{key: row[key] for key in told} for row in rows]
+        told = {key for row in rows for key in row if row[key] is not None} - {"path"}
+        rows = [{key: row[key] for key in row if key in told} for row in rows]
     print_rows(rows, options.format, title="What to label next")
     return finish(run)
