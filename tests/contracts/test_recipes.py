@@ -142,7 +142,10 @@ def test_every_number_is_changed_by_set(name) -> None:
     for one in fields(recipe):
         other = another(one.name, getattr(recipe, one.name), kinds[one.name])
         changed = load_recipe(name, [f"{one.name}={other}"])
-        assert changed == replace(recipe, **{one.name: other})
+        expected = replace(recipe, **{one.name: other})
+        if one.name == "epochs":
+            expected = replace(expected, steps=0)  # which would count for more
+        assert changed == expected
         assert changed != recipe
 
 
