@@ -27,69 +27,85 @@ def with_byte_products(model: Any, bits: int) -> Any:
 
     `bits` are those of the weights.
     """
-    from onnx import helper, numpy_helper
+    from onnx import helper
 
     graph = model.graph
     arrays = {one.name: one for one in graph.initializer}
-    nodes: list[Any] = []
-    made: dict[str, Any] = {}
-    rounded: dict[str, tuple[str, str, str]] = {}
-
-    def keep(name: str, array: NDArray[Any]) -> str:
-        made.setdefault(name, numpy_helper.from_array(array, name))
-        return name
-
-    def add(kind: str, inputs: list[str], name: str, **settings: Any) -> str:
-        nodes.append(helper.make_node(kind, inputs, [name], **settings))
-        return name
-
-    middle = keep("byte_middle", np.array(128, np.uint8))
-    one, tiny = (keep(f"byte_{x}", np.array(x, np.float32)) for x in (1, TINY))
-    share = keep("byte_share", np.array(1 / 127, np.float32))
-    first, last = (keep(f"byte_axis_{n}", np.array([n])) for n in (0, -1))
-
-    def round_rows(x: str, width: int) -> tuple[str, str, str]:
-        """The bytes of a tensor as a matrix, the step of each row, and all axes but the last."""
-        if x not in rounded:
-            flat = keep(f"byte_rows_{width}", np.array([-1, width]))
-            rows = add("Reshape", [x, flat], f"{x}_rows")
-            high = add("ReduceMax", [rows], f"{x}_high", axes=[-1], keepdims=0)
-            low = add("ReduceMin", [rows], f"{x}_low", axes=[-1], keepdims=0)
-            most = add("Max", [high, add("Neg", [low], f"{x}_negated"), tiny], f"{x}_most")
-            step = add("Mul", [most, share], f"{x}_step")
-            zeros = add("Expand", [middle, add("Shape", [step], f"{x}_count")], f"{x}_zeros")
-            found = add("QuantizeLinear", [rows, step, zeros], f"{x}_bytes", axis=0)
-            column = add("Unsqueeze", [step, last], f"{x}_steps")
-            axes = add("Slice", [add("Shape", [x], f"{x}_shape"), first, last], f"{x}_axes")
-            rounded[x] = found, column, axes
-        return rounded[x]
-
+    rewritten = _Rewritten()
     for node in graph.node:
         weights = _weights(node, arrays)
         if weights is None:
-            nodes.append(node)
-            continue
-        scales = np.abs(weights).max(axis=0).clip(TINY) / STEPS[bits]
-        end, weight = node.output[0], node.input[1]
-        columns = keep(f"{weight}_bytes", np.rint(weights / scales).astype(np.int8))
-        scaled = keep(f"{weight}_scales", scales.astype(np.float32))
-        rows, steps, axes = round_rows(node.input[0], len(weights))
-        product = [rows, columns, one, scaled, middle]
-        counts = add("MatMulIntegerToFloat", product, f"{end}_counts", domain=DOMAIN)
-        matrix = add("Mul", [counts, steps], f"{end}_matrix")
-        wide = keep(f"byte_columns_{len(scales)}", np.array([len(scales)]))
-        shape = add("Concat", [axes, wide], f"{end}_shape", axis=0)
-        biased = len(node.input) > 2
-        found = add("Reshape", [matrix, shape], f"{end}_product" if biased else end)
-        if biased:
-            add("Add", [found, node.input[2]], end)
-    used = {name for node in nodes for name in node.input}
+            rewritten.nodes.append(node)
+        else:
+            rewritten.multiply(node, weights, STEPS[bits])
+    used = {name for node in rewritten.nodes for name in node.input}
     kept = [one for one in graph.initializer if one.name in used]
     changed = helper.make_graph(
-        nodes, graph.name, graph.input, graph.output, [*kept, *made.values()]
+        rewritten.nodes, graph.name, graph.input, graph.output, [*kept, *rewritten.made.values()]
     )
     domains = [*model.opset_import, helper.make_opsetid(DOMAIN, 1)]
     return helper.make_model(changed, opset_imports=domains, ir_version=model.ir_version)
+
+
+class _Rewritten:
+    """Nodes of a graph, and the constants that they need."""
+
+    def __init__(self) -> None:
+        self.nodes: list[Any] = []
+        self.made: dict[str, Any] = {}
+        self._rounded: dict[str, tuple[str, str, str]] = {}
+        self.middle = self._keep("byte_middle", np.array(128, np.uint8))
+        self.one, self.tiny = (self._keep(f"byte_{x}", np.array(x, np.float32)) for x in (1, TINY))
+        self.share = self._keep("byte_share", np.array(1 / 127, np.float32))
+        self.first, self.last = (self._keep(f"byte_axis_{n}", np.array([n])) for n in (0, -1))
+
+    def multiply(self, node: Any, weights: NDArray[np.float32], steps: int) -> None:
+        """A product with weights `[k, n]` that are rounded to `steps` on either side of 0."""
+        scales = np.abs(weights).max(axis=0).clip(TINY) / steps
+        end, weight = node.output[0], node.input[1]
+        columns = self._keep(f"{weight}_bytes", np.rint(weights / scales).astype(np.int8))
+        scaled = self._keep(f"{weight}_scales", scales.astype(np.float32))
+        rows, steps_of_rows, axes = self._round_rows(node.input[0], len(weights))
+        product = [rows, columns, self.one, scaled, self.middle]
+        counts = self._add("MatMulIntegerToFloat", product, f"{end}_counts", domain=DOMAIN)
+        matrix = self._add("Mul", [counts, steps_of_rows], f"{end}_matrix")
+        wide = self._keep(f"byte_columns_{len(scales)}", np.array([len(scales)]))
+        shape = self._add("Concat", [axes, wide], f"{end}_shape", axis=0)
+        biased = len(node.input) > 2
+        found = self._add("Reshape", [matrix, shape], f"{end}_product" if biased else end)
+        if biased:
+            self._add("Add", [found, node.input[2]], end)
+
+    def _round_rows(self, x: str, width: int) -> tuple[str, str, str]:
+        """The bytes of a tensor as a matrix, the step of each row, and all axes but the last."""
+        if x not in self._rounded:
+            add = self._add
+            flat = self._keep(f"byte_rows_{width}", np.array([-1, width]))
+            rows = add("Reshape", [x, flat], f"{x}_rows")
+            high = add("ReduceMax", [rows], f"{x}_high", axes=[-1], keepdims=0)
+            low = add("ReduceMin", [rows], f"{x}_low", axes=[-1], keepdims=0)
+            most = add("Max", [high, add("Neg", [low], f"{x}_negated"), self.tiny], f"{x}_most")
+            step = add("Mul", [most, self.share], f"{x}_step")
+            zeros = add("Expand", [self.middle, add("Shape", [step], f"{x}_count")], f"{x}_zeros")
+            found = add("QuantizeLinear", [rows, step, zeros], f"{x}_bytes", axis=0)
+            column = add("Unsqueeze", [step, self.last], f"{x}_steps")
+            shape = add("Shape", [x], f"{x}_shape")
+            axes = add("Slice", [shape, self.first, self.last], f"{x}_axes")
+            self._rounded[x] = found, column, axes
+        return self._rounded[x]
+
+    def _keep(self, name: str, array: NDArray[Any]) -> str:
+        from onnx import numpy_helper
+
+        if name not in self.made:
+            self.made[name] = numpy_helper.from_array(array, name)
+        return name
+
+    def _add(self, kind: str, inputs: list[str], name: str, **settings: Any) -> str:
+        from onnx import helper
+
+        self.nodes.append(helper.make_node(kind, inputs, [name], **settings))
+        return name
 
 
 def _weights(node: Any, arrays: dict[str, Any]) -> NDArray[np.float32] | None:
