@@ -10,16 +10,20 @@ TWICE = pictures("", "2")
 BOX = {"top": 1, "left": 2, "height": 4, "width": 4}
 
 
-def labelbox(name: str, bird: str, *, boxed: bool = False) -> str:
-    answer = {"name": "species", "radio_answer": {"name": bird, "value": bird.lower()}}
-    marked = {"objects": [], "classifications": [answer]}
-    if boxed:
-        marked = {"objects": [{"name": bird, "bounding_box": BOX}], "classifications": []}
+def labelbox(name: str, bird: str, *others: str, boxed: bool = False) -> str:
+    """A picture with the answer of each person."""
+    marks = []
+    for one in (bird, *others):
+        answer = {"name": "species", "radio_answer": {"name": one, "value": one.lower()}}
+        mark = {"objects": [], "classifications": [answer]}
+        if boxed:
+            mark = {"objects": [{"name": one, "bounding_box": BOX}], "classifications": []}
+        marks.append({"annotations": mark})
     return json.dumps(
         {
             "data_row": {"id": "c1", "external_id": name, "row_data": f"https://x.org/{name}"},
             "media_attributes": {"height": 8, "width": 8},
-            "projects": {"p1": {"name": "birds", "labels": [{"annotations": marked}]}},
+            "projects": {"p1": {"name": "birds", "labels": marks}},
         }
     )
 
@@ -43,6 +47,21 @@ EXPORTS = [
         "\n".join(labelbox(*pair) for pair in PAIRS),
         "export.ndjson",
         typed="",
+    ),
+    three(
+        "labelbox-agreed",
+        "Labelbox: people who agree",
+        "\n".join(labelbox(name, bird, bird) for name, bird in PAIRS),
+        "export.ndjson",
+        typed="",
+    ),
+    three(
+        "labelbox-disputed",
+        "Labelbox: people who do not agree on a picture",
+        "\n".join([labelbox(*PAIRS[0], BIRDS[1]), *(labelbox(*pair) for pair in PAIRS[1:])]),
+        "export.ndjson",
+        typed="",
+        refused="--several-labels first",
     ),
     Form(
         "labelbox-boxes",

@@ -16,7 +16,7 @@ Row = Mapping[str, Any]
 
 
 def read(path: Path) -> Annotations:
-    """The answers and boxes of the first label of each project."""
+    """The answers of all who labelled a picture, each once, and the boxes of the first of them."""
 
     def add(found: Annotations, row: Row) -> None:
         data, about = row["data_row"], row.get("media_attributes") or {}
@@ -24,11 +24,15 @@ def read(path: Path) -> Annotations:
         name = data.get("external_id") or data.get("global_key") or data["row_data"]
         picture = found.picture(str(name), size=size)
         for project in (row.get("projects") or {}).values():
-            for label in project.get("labels", ())[:1]:
-                marked = label.get("annotations") or {}
-                for answer in _answers(marked.get("classifications", ())):
-                    found.add(picture, answer)
-                for one in marked.get("objects", ()):
+            marked = [label.get("annotations") or {} for label in project.get("labels", ())]
+            answers = (one for own in marked for one in _answers(own.get("classifications", ())))
+            for answer in dict.fromkeys(answers):
+                found.add(picture, answer)
+            for own in marked[1:]:
+                if own.get("objects"):
+                    found.leave(str(name), "boxes of who labelled it after another")
+            for own in marked[:1]:
+                for one in own.get("objects", ()):
                     if box := one.get("bounding_box"):
                         sides = [float(box[side]) for side in ("left", "top", "width", "height")]
                         found.add(picture, str(one["name"]), sides)
